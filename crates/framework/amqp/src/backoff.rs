@@ -25,13 +25,13 @@ impl Backoff {
     pub const WORK: Self = Self::millis(100, 5_000);
     /// A message that waits until the topology is fixed.
     pub const TOPOLOGY: Self = Self::seconds(1, 30);
-    /// A database that is unavailable: the next look at it.
+    /// The next look at a database that is unavailable.
     pub const DATABASE: Self = Self::millis(100, 2_000);
-    /// A stream that could not be read: another process may read it meanwhile.
+    /// A stream that could not be read, and that another process may read meanwhile.
     pub const STREAM: Self = Self::millis(500, 15_000);
     /// A call to the outside that failed.
     pub const CALL: Self = Self::millis(100, 60_000);
-    /// A provider of calls that is unavailable: the next portion of attempts.
+    /// The next portion of attempts at a provider of calls that is unavailable.
     pub const PROVIDER: Self = Self::seconds(1, 10);
     /// A compensation that failed. It is never given up.
     pub const COMPENSATION: Self = Self::seconds(5, 60);
@@ -47,15 +47,15 @@ impl Backoff {
         Self::millis(first * 1_000, max * 1_000)
     }
 
-    /// Returns the next waiting time: between half of the current step and all of it. The jitter
-    /// keeps replicas from retrying together.
+    /// Returns the next waiting time: between half of the current step and all of it, so that
+    /// replicas do not retry together.
     pub fn wait(&mut self) -> Duration {
         self.attempts = self.attempts.saturating_add(1);
         jittered(self.after(self.attempts))
     }
 
-    /// Returns the waiting time after `attempts` failed attempts, without jitter. For callers that
-    /// keep the count themselves.
+    /// Returns the waiting time after `attempts` failed attempts, without jitter, for callers that
+    /// keep the count.
     #[must_use]
     pub fn after(&self, attempts: u32) -> Duration {
         let factor = 2_u32.saturating_pow(attempts.saturating_sub(1));
@@ -82,8 +82,7 @@ pub(crate) async fn until(due: Option<Instant>) {
     }
 }
 
-/// Returns a duration between half of `time` and all of it. Tasks that started together drift
-/// apart.
+/// Returns a duration between half of `time` and all of it, so that tasks drift apart.
 #[must_use]
 pub fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.5 + 0.5 * random_fraction())

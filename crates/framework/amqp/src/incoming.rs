@@ -1,5 +1,3 @@
-//! Maps a delivery to the parts that an envelope is read from.
-
 use ballet_core::Incoming;
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::HeaderSize;
@@ -18,7 +16,7 @@ pub fn incoming(delivery: &Delivery) -> Incoming<'_> {
     incoming_of(exchange, routing_key, properties, body)
 }
 
-/// The same of a message that was recorded.
+/// Returns the parts of a message that was recorded.
 pub fn incoming_of<'a>(
     exchange: &'a str,
     routing_key: &'a str,
@@ -41,7 +39,6 @@ pub fn incoming_of<'a>(
     incoming
 }
 
-/// Finds the headers that an envelope is read from, and measures all.
 fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>) {
     let (mut theirs, mut ours) = (HeaderSize::default(), HeaderSize::default());
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
@@ -52,7 +49,7 @@ fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>
             TRACESTATE => incoming.tracestate = text(value),
             BAGGAGE => incoming.baggage = text(value),
             ORIGINAL_BYTES => incoming.unreadable = text(value),
-            // The broker takes `BCC` away before it delivers a message.
+            // The broker removes `BCC` before it delivers a message.
             "CC" => incoming.carbon_copy = true,
             _ => {
                 if let (Some(name), Some(text)) = (Attributes::name(name), text(value)) {
@@ -65,8 +62,8 @@ fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>
         let added = is_ours(name) || is_brokers(name);
         measure(if added { &mut ours } else { &mut theirs }, name, value);
     }
-    // A copy must not be refused for the headers that we and the broker added, and a producer must
-    // not bypass the limit by using their names. Our headers therefore count only above `OURS`.
+    // A copy must not be refused for headers that we and the broker added, and a producer must not
+    // bypass the limit by their names. So our headers count only above `OURS`.
     theirs.count += ours.count.saturating_sub(OURS.count);
     theirs.bytes += ours.bytes.saturating_sub(OURS.bytes);
     theirs.depth = theirs.depth.max(ours.depth);

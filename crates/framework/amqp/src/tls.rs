@@ -11,13 +11,11 @@ use rustls::{ClientConfig, Error, RootCertStore};
 
 use crate::session::error::BrokerError;
 
-/// The label of a certificate in a PEM file.
 const CERTIFICATE: &str = "CERTIFICATE-----";
-/// The label of a key, whichever its kind.
 const KEY: &str = "PRIVATE KEY-----";
 
-/// Certificates and a key, as PEM files. They are read for each connection, so renewed files take
-/// effect without a restart.
+/// Certificates and a key, as PEM files, read for each connection, so that renewed files take
+/// effect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsFiles {
     /// CA certificates to trust in addition to the public ones.
@@ -35,8 +33,8 @@ impl TlsFiles {
         self.ca.is_some() || self.certificate.is_some() || self.key.is_some()
     }
 
-    /// Checks that the files can be read and contain certificates and a key. Whether the certificate and the key fit
-    /// each other is not checked: they do not for a moment while they are renewed.
+    /// Checks that the files can be read and contain certificates and a key. Whether these fit each
+    /// other is not checked, since they do not for a moment of their renewal.
     ///
     /// # Errors
     ///
@@ -52,7 +50,6 @@ impl TlsFiles {
         Ok(())
     }
 
-    /// Our own certificate and its key, if they are named.
     fn own(&self) -> Result<Option<(&Path, &Path)>, String> {
         match (self.certificate.as_deref(), self.key.as_deref()) {
             (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
@@ -63,13 +60,14 @@ impl TlsFiles {
         }
     }
 
-    /// The configuration of a connection to the broker at this place, from what the files contain now. It trusts the
-    /// public CAs too.
+    /// The configuration of a connection to the broker at this place, from the files as they are
+    /// now. It trusts the public CAs too.
     ///
     /// # Errors
     ///
-    /// [`BrokerError::Tls`] about the file that cannot be read or has the wrong contents. A certificate and a key that
-    /// do not fit each other are a loss: they may be about to be renewed, one file after the other.
+    /// [`BrokerError::Tls`] about the file that cannot be read or has the wrong contents. A
+    /// certificate and a key that do not fit each other are a loss, since they may be about to be
+    /// renewed.
     pub(crate) fn client_config(&self, at: &str) -> Result<ClientConfig, BrokerError> {
         let unusable = |reason| BrokerError::Tls { at: at.to_owned(), reason };
         let mut trusted = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -99,7 +97,6 @@ impl TlsFiles {
     }
 }
 
-/// Adds the certificates in a file to those that are trusted.
 fn trust(trusted: &mut RootCertStore, file: &Path) -> Result<(), String> {
     let (added, ignored) = trusted.add_parsable_certificates(certificates(file)?);
     if added == 0 {
@@ -127,7 +124,6 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
     Ok(der)
 }
 
-/// Reads a file that has a section with this label.
 fn read(file: &Path, label: &str) -> Result<String, String> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("the file {} cannot be read: {error}", file.display()))?;
@@ -138,8 +134,8 @@ fn read(file: &Path, label: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// Explains an error that is about the server's certificate or ours. Returns `None` for other
-/// errors. `ca_file` is the setting that names the CA.
+/// Explains an error about the server's certificate or ours; `None` for other errors. `ca_file` is
+/// the setting that names the CA.
 #[must_use]
 pub fn problem(error: &str, ca_file: &str) -> Option<String> {
     let has = |text: &str| error.contains(text);

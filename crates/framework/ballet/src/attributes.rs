@@ -57,9 +57,10 @@ pub use ballet_macros::value;
 /// # drop(Loyalty::service());
 /// ```
 ///
-/// It writes `impl Step for GrantPoints`, and so on, which call the methods; and `Loyalty::participant()` and
-/// `Loyalty::service()`. A step is called as its method. Its signature says what triggers it, one event or a
-/// join of several, and what may come of it. The name of the service is that of its queue and its database.
+/// It writes `impl Step for GrantPoints`, and so on, which call the methods; and
+/// `Loyalty::participant()` and `Loyalty::service()`. A method's signature says what triggers its
+/// step, one event or a join of several, and what may come of it. The service's name is that of its
+/// queue and its database.
 ///
 /// | word of the service | meaning |
 /// |---|---|
@@ -87,8 +88,8 @@ pub use ballet_macros::value;
 /// A service with a value takes `&self` in its methods. Its type is then declared by hand, and `participant` and
 /// `service` take `self`.
 ///
-/// A step that is a type with its traits, as one that [calls another system](crate::calls), stands in the same place: a
-/// method that takes nothing but `&self`, and returns it.
+/// A step that is a type with its traits, as one that [calls another system](crate::calls), stands
+/// in the same place, as a method that takes nothing but `&self`, and returns it.
 ///
 /// ```ignore
 /// #[pivot(saga = OrderFulfillment)]

@@ -141,10 +141,10 @@ pub mod bulk {
     //! batch for this step, each of another saga, in the order of delivery. Messages that the ledger already knows are
     //! left out. A step that joins several events gets one at a time.
     //!
-    //! Sagas have no order among each other: a run may include a message before an earlier one of
-    //! another type and saga. If the handler fails, the whole run is rolled back. It is retried in
-    //! parts until the failing message is alone, so the good ones commit. If some refuse, the run is taken back, and
-    //! runs again without them.
+    //! Sagas have no order among each other, so a run may include a message before an earlier one
+    //! of another type and saga. If the handler fails, the run is rolled back, and retried in parts
+    //! until the failing message is alone, so the good ones commit. If some refuse, the run is
+    //! taken back, and runs again without them.
     //!
     //! ```
     //! # use ballet::bulk::*;

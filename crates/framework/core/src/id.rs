@@ -197,8 +197,8 @@ impl MessageId {
 /// The bytes of a version 7 UUID that hold its time.
 const TIME_BYTES: usize = 6;
 
-/// An id that follows from a saga and a name, whenever and wherever it is derived. It begins with the
-/// time of the saga's id, if that has one: indexes take ids in order faster.
+/// An id that follows from a saga and a name, wherever it is derived. It begins with the time of
+/// the saga's id, if that has one, since indexes take ids in order faster.
 #[must_use]
 pub fn derived_in_saga(saga_id: SagaId, name: &str) -> Uuid {
     let hash = Uuid::new_v5(&DERIVED, format!("saga\0{saga_id}\0{name}").as_bytes());
@@ -211,8 +211,8 @@ pub fn derived_in_saga(saga_id: SagaId, name: &str) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// Whether an id contains a time, which version 7 says. Inbox and ledger partition these ids by
-/// time, and keep all others in a plain table. [`time_of`] returns a time for exactly these.
+/// Whether an id contains a time (version 7). Inbox and ledger partition these ids by time, and
+/// keep all others in a plain table. [`time_of`] returns a time for exactly these.
 #[must_use]
 pub fn is_timed(id: Uuid) -> bool {
     id.get_version_num() == 7
@@ -220,8 +220,8 @@ pub fn is_timed(id: Uuid) -> bool {
 
 /// The time in a version 7 UUID, to the millisecond; `None` for all other versions.
 ///
-/// A time beyond what [`Timestamp`] can hold is [`Timestamp::MAX`]. Such an id is refused because
-/// it lies in the future, and is not mistaken for an id without a time.
+/// A time beyond what [`Timestamp`] can hold is [`Timestamp::MAX`], so that such an id is refused
+/// as lying in the future.
 #[must_use]
 pub fn time_of(id: Uuid) -> Option<Timestamp> {
     if !is_timed(id) {

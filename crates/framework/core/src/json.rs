@@ -1,5 +1,5 @@
-//! Reads JSON of others. An error names the place and what is wanted there, and never the value: it may be about a
-//! person, and dead letters and logs keep the words.
+//! Reads JSON of others. An error names the place and what is wanted there, and never the value,
+//! which may be about a person. Dead letters and logs keep the words.
 
 use serde::de::{DeserializeOwned, Error, IgnoredAny};
 
@@ -76,7 +76,6 @@ fn without_value(error: &str) -> String {
     wanted(what).unwrap_or_else(|| masked(what))
 }
 
-/// Masks what an error of another type quotes.
 fn masked(what: &str) -> String {
     let (mut shown, mut quoted_by, mut is_escaped) = (String::new(), None, false);
     for letter in what.chars() {

@@ -1,7 +1,7 @@
 //! URLs as people may see them.
 
-/// A URL without its password, and without the values in its query, which may be passwords too;
-/// of several with commas between them, each.
+/// A URL without its password, and without the values in its query, which may be passwords too. Of
+/// several with commas between them, each is masked.
 #[must_use]
 pub fn masked(urls: &str) -> String {
     // A comma belongs to the URL in which it stands, unless another URL begins behind it.

@@ -17,7 +17,7 @@ const DANGEROUS: [&str; 7] = [
     ".commit()).await",
     "calls::note_failures(&engine",
 ];
-/// The most lines between a call and its point.
+/// The maximum number of lines between a call and its point.
 const NEAR: usize = 12;
 
 #[test]
@@ -31,9 +31,9 @@ fn a_commit_a_publish_an_ack_and_a_call_are_between_two_points() {
             let Some(which) = DANGEROUS.iter().position(|code| line.contains(code)) else {
                 continue;
             };
-            // A search's note in the journal replaces nothing; the next search writes its own. An ack
-            // to a stream removes nothing: the journal's reader, and those of telemetry. A replay sends what is
-            // recorded.
+            // A search's note in the journal replaces nothing, since the next search writes its
+            // own. An ack to a stream, by the journal's reader or those of telemetry, removes
+            // nothing. A replay sends what is recorded.
             let harmless = ["self.transaction.commit", "run.searched("];
             let lies_in = |folder: &str| file.components().any(|part| part.as_os_str() == folder);
             if harmless.iter().any(|code| line.contains(code))

@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The pause after a connection that could not be accepted.
 const AGAIN: Duration = Duration::from_millis(20);
-/// The number of failures in a row for one line of the log: a process without file descriptors writes a line in ten
-/// seconds.
+/// How many failures in a row make one line of the log. A process without file descriptors writes a
+/// line in ten seconds.
 const FAILURES_OF_A_LINE: u32 = 500;
 
 /// Waits for the next connection, and returns it with its peer's address.

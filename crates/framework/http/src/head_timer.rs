@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-/// A timer that all heads of a connection share. hyper makes a timer for each head, and drops it when the head is
-/// there. To set and drop one of tokio's takes a lock that all connections share, so this one is reset only when it
-/// ends too early.
+/// A timer that all heads of a connection share. hyper makes a timer for each head. To set and drop
+/// one of tokio's takes a lock that all connections share, so this one is reset only when it ends
+/// too early.
 #[derive(Debug, Clone, Default)]
 pub struct HeadTimer(Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>);
 

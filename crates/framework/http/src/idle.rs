@@ -11,19 +11,17 @@ use std::time::Duration;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-/// The idle time of a connection, while it waits for its client.
 #[derive(Debug, Clone)]
 pub(crate) struct IdleTime(Arc<IdleState>);
 
 #[derive(Debug)]
 struct IdleState {
-    /// The moment from which times are counted.
     begun: Instant,
     /// When the client did something last, or its request began or ended, in microseconds since `begun`.
     since: AtomicU64,
     has_request: AtomicBool,
-    /// The number of readers that wait for the rest of a request's body: its handler, and the task that reads on after
-    /// it. That task may see the end of its body when the next request has begun.
+    /// The number of readers that wait for the rest of a request's body: its handler, and the task
+    /// that reads on after it, which may see the end when the next request has begun.
     readers: AtomicUsize,
     /// Whether the client has yet to take bytes of its answer.
     has_answer: AtomicBool,
@@ -47,13 +45,11 @@ impl IdleTime {
         u64::try_from(self.0.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts from now on. Call this before the connection counts as waiting: otherwise the wait would seem to have
-    /// begun earlier.
+    /// Counts from now on. Call this before the connection counts as waiting.
     fn begin(&self) {
         self.0.since.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Whether the connection has waited for its client for this long.
     pub(crate) fn has_lasted(&self, time: Duration) -> bool {
         let IdleState { since, has_request, readers, .. } = &*self.0;
         let waits = !has_request.load(Ordering::Acquire) || readers.load(Ordering::Acquire) > 0;
@@ -61,8 +57,8 @@ impl IdleTime {
         waits && u128::from(lasted) >= time.as_micros()
     }
 
-    /// Returns the sort key for closing: the least is closed first. That is a connection without a request or an
-    /// answer to take, and among those the one that has waited longest.
+    /// Returns the sort key for closing. The least is closed first: a connection without a request
+    /// or an answer to take, and among those the one that has waited longest.
     pub(crate) fn order(&self) -> (bool, u64) {
         let IdleState { since, has_request, has_answer, .. } = &*self.0;
         let is_busy = has_request.load(Ordering::Relaxed) || has_answer.load(Ordering::Relaxed);
@@ -85,7 +81,6 @@ impl IdleTime {
     }
 }
 
-/// The guard of a request in progress.
 #[derive(Debug)]
 pub(crate) struct RequestGuard(IdleTime);
 
@@ -177,7 +172,6 @@ mod tests {
         }
     }
 
-    /// Whether the reader of a body waits for more of it.
     async fn waits(body: &mut TrackedBody<StalledBody>) -> bool {
         poll_fn(|context| Poll::Ready(Pin::new(&mut *body).poll_frame(context).is_pending())).await
     }

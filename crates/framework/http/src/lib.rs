@@ -1,7 +1,6 @@
-//! What a gateway and services share of HTTP: signatures by secrets that both sides know, the headers that name a caller,
-//! the schema of errors, limits on what a client may do, and connections from outside with their bounds. These are the
-//! number of connections, the time of a connection without a request, the time in which a client takes nothing of its
-//! answer, and the rest of a body that is read and thrown away.
+//! What a gateway and services share of HTTP: signatures by shared secrets, the headers that name a
+//! caller, the schema of errors, limits on what a client may do, and the bounds of connections from
+//! outside.
 
 #![warn(missing_docs)]
 

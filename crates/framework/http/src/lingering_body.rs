@@ -1,5 +1,5 @@
-//! A request's body that is read on for a while if the answer came before its end. Otherwise the connection would
-//! close while the client still sends, and it would see a broken pipe in place of the answer.
+//! A request's body that is read on for a while if the answer came before its end. Otherwise a
+//! client that still sends would see a broken pipe in place of the answer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,9 +12,8 @@ use hyper::{Request, header};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// The most bytes that are read on and thrown away.
+/// The maximum number of bytes that are read on and thrown away.
 const MOST: usize = 16 << 20;
-/// The longest time of reading on.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The body of a request. When it is dropped, a task reads on.
@@ -33,8 +32,8 @@ impl<B> LingeringBody<B>
 where
     B: Body<Data = Bytes, Error: Send> + Send + Unpin + 'static,
 {
-    /// Returns the request with such a body. A client that waits for `100 Continue` sends nothing until somebody
-    /// begins to read, so a body that nobody has begun to read is left.
+    /// Returns the request with such a body. A body that nobody has begun to read is left, since a
+    /// client that waits for `100 Continue` sends nothing before.
     #[must_use]
     pub fn body_of(request: Request<B>) -> Request<Self> {
         let is_sent = !request.headers().contains_key(header::EXPECT);
@@ -110,7 +109,6 @@ mod tests {
 
     static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
 
-    /// A body without end, and the number of bytes that were read of it.
     #[derive(Debug, Clone, Default)]
     struct EndlessBody(Arc<AtomicUsize>);
 
@@ -127,7 +125,6 @@ mod tests {
         }
     }
 
-    /// Returns the number of bytes of a body that are read before it is left.
     async fn read(waits: bool, begins: bool) -> usize {
         let endless = EndlessBody::default();
         let mut request = Request::new(endless.clone());

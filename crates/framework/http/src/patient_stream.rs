@@ -1,4 +1,5 @@
-//! A connection with a limit for a peer that does not read: otherwise it would keep its answer in memory for ever.
+//! A connection with a limit for a peer that does not read, which would keep its answer in memory
+//! for ever.
 
 use std::io;
 use std::pin::Pin;
@@ -18,7 +19,7 @@ pub struct PatientStream {
     limit: Duration,
     /// The timer that runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
-    /// The idle time, which is told of each write.
+    /// The idle time, in which each write is noted.
     idle: Option<IdleTime>,
 }
 
@@ -29,7 +30,7 @@ impl PatientStream {
         Self { stream, limit, waiting: None, idle: None }
     }
 
-    /// Notes each write in the idle time: a peer that takes something is not idle.
+    /// Notes each write in the idle time, since a peer that takes something is not idle.
     pub(crate) fn with_idle_time(self, idle: IdleTime) -> Self {
         Self { idle: Some(idle), ..self }
     }

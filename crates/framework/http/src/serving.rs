@@ -1,9 +1,9 @@
 //! Serves a router, with limits for the number of connections and for their idle time. At a stop, new connections are
 //! served for a while, and then the requests in progress are answered.
 //!
-//! Anybody who reaches the port may open connections, and a client may vanish without closing its own. Each takes a
-//! file descriptor, which the process needs for the broker and the databases, too. At the limit the connection that
-//! has waited longest for its client makes room, so such connections keep nobody out.
+//! Anybody who reaches the port may open connections, and a client may vanish without closing its
+//! own. Each takes a file descriptor, which the process also needs for the broker and the
+//! databases. At the limit the connection that has waited longest for its client makes room.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -31,27 +31,27 @@ use crate::holding_body::HoldingBody;
 use crate::idle::{IdleTime, TrackedBody};
 use crate::patient_stream::PatientStream;
 
-/// The most bytes of a head; hyper takes at most 100 headers. A longer head gets 431.
+/// The maximum number of bytes of a head, of at most 100 headers (hyper). A longer head gets 431.
 const HEAD: usize = 64 * 1024;
 /// The time between two searches for an idle connection, when all are busy.
 const AGAIN: Duration = Duration::from_millis(100);
-/// The least idle time before a connection is closed for another one: the first request of a new connection may not be
-/// read yet.
+/// The minimum idle time before a connection is closed for another one, since the first request of
+/// a new one may not be read yet.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The bounds of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenerLimits {
-    /// The most connections.
+    /// The maximum number of connections.
     pub connections: usize,
-    /// The longest time for the head of a request, for a connection without a request, and for a client that takes
-    /// nothing of its answer.
+    /// The maximum time for the head of a request, for a connection without a request, and for a
+    /// client that takes nothing of its answer.
     pub patience: Duration,
 }
 
 impl ListenerLimits {
-    /// Makes limits with this number of connections and the usual patience, 180 s. Proxies keep a connection for a
-    /// minute or two: their next request would fail if it were closed here before.
+    /// Makes limits with this number of connections and the usual patience, 180 s, since proxies
+    /// keep a connection for a minute or two.
     #[must_use]
     pub const fn new(connections: usize) -> Self {
         Self { connections, patience: Duration::from_secs(180) }
@@ -132,7 +132,6 @@ struct OpenConnections {
     most: usize,
     tasks: JoinSet<()>,
     each: HashMap<Id, (AbortHandle, IdleTime)>,
-    /// The moment from which times are counted.
     begun: Instant,
     /// Whether the log has the warning that the limit is reached.
     is_told: bool,
@@ -158,7 +157,6 @@ impl OpenConnections {
         self.each.insert(task.id(), (task, idle));
     }
 
-    /// Waits until there is room for another connection.
     async fn make_room(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.forget(ended);

@@ -27,7 +27,6 @@ static PIECE: [u8; 64 * 1024] = [0; 64 * 1024];
 /// More than the system takes of an answer before its client does.
 const LARGE: usize = 64 << 20;
 
-/// A body without end.
 struct EndlessBody;
 
 impl Body for EndlessBody {
@@ -42,7 +41,6 @@ impl Body for EndlessBody {
     }
 }
 
-/// A value that reports that it is dropped.
 struct DropReport(Arc<Semaphore>);
 
 impl Drop for DropReport {
@@ -98,7 +96,6 @@ impl TestListener {
         Self { address, entered, let_go, left, stop, task }
     }
 
-    /// Connects a client that sends this text.
     async fn says(&self, text: &str) -> TcpStream {
         let mut client = TcpStream::connect(self.address).await.expect("a connection");
         client.write_all(text.as_bytes()).await.expect("sent");
@@ -131,7 +128,6 @@ async fn until_said(client: &mut TcpStream, text: &str) {
     timeout(SOON, reading).await.expect("said in time");
 }
 
-/// Returns the bytes that a client gets until its connection is closed.
 async fn until_closed(mut client: TcpStream) -> String {
     let mut said = String::new();
     let read = timeout(SOON, client.read_to_string(&mut said)).await;

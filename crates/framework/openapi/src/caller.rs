@@ -1,5 +1,5 @@
-//! The sender of a request, and the owner it speaks for. The gateway sends both in headers that no client can send. A
-//! request without them comes from within the network, and may do everything.
+//! The sender of a request, and the owner it speaks for. The gateway sends both in headers that no
+//! client can send. A request without them comes from within, and may do everything.
 
 use std::fmt;
 use std::str::FromStr;

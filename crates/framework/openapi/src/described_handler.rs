@@ -1,5 +1,3 @@
-//! Handlers whose signature describes them.
-
 use crate::answers::Answers;
 use crate::draft::Draft;
 use crate::takes::Takes;

@@ -72,7 +72,7 @@ impl Document {
     }
 }
 
-/// Adds the bounds that a number's format implies: not all tools know the formats.
+/// Adds the bounds that a number's format implies, since not all tools know the formats.
 fn bound(schema: &mut Map<String, Value>) {
     let (least, most): (Value, Value) = match schema.get("format").and_then(Value::as_str) {
         Some("int32") => (i32::MIN.into(), i32::MAX.into()),
@@ -92,8 +92,8 @@ fn described(value: Value) -> Value {
     value
 }
 
-/// Turns each choice of texts into one `enum`, with their meanings in its description: a generated client may take a
-/// `oneOf` of constants for its first one.
+/// Turns each choice of texts into one `enum`, with their meanings in its description, since a
+/// generated client may take a `oneOf` of constants for its first one.
 fn enumerated(value: Value) -> Value {
     match value {
         Value::Object(object) => {
@@ -113,7 +113,6 @@ fn enumerated(value: Value) -> Value {
     }
 }
 
-/// Returns the texts of a choice, and the description with their meanings.
 fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
     let mut texts = Vec::new();
     let mut about =
@@ -133,7 +132,6 @@ fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
     Some((texts, about))
 }
 
-/// Returns the schema of [`ballet::http::Problem`], with an example.
 fn problem() -> Value {
     let mut schema = problem::schema();
     schema["examples"] = json!([{

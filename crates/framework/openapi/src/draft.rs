@@ -1,5 +1,3 @@
-//! The description of one route while it is being made.
-
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
@@ -14,7 +12,6 @@ const COMPONENTS: &str = "#/components/schemas/";
 /// The schema of every problem, in the document's components.
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
-/// The content type of a problem.
 const JSON: &str = "application/problem+json";
 
 /// The description of one route while it is being made.
@@ -78,7 +75,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Refuses unknown parameters: a query that ignored a mistyped name would answer a different question.
+    /// Refuses unknown parameters, since a query that ignored a mistyped name would answer a
+    /// different question.
     pub(crate) fn only_known_parameters(&mut self, object: &Value) {
         if object["additionalProperties"] != false {
             let path = self.path;
@@ -88,7 +86,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Adds the single parameter of the path.
     pub(crate) fn only_parameter(&mut self, schema: Value) {
         let name = self.path.split('/').find_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         self.parameter("path", name.unwrap_or_default(), true, schema);
@@ -106,7 +103,6 @@ impl<'a> Draft<'a> {
         self.parameters.push(parameter);
     }
 
-    /// Returns the description of the component that the schema refers to.
     fn described(&self, schema: &Value) -> Option<Value> {
         let name = schema["$ref"].as_str()?.strip_prefix(COMPONENTS)?;
         self.generator.definitions().get(name)?.get("description").cloned()
@@ -124,7 +120,6 @@ impl<'a> Draft<'a> {
         self.answer(status, json!({ "description": when }));
     }
 
-    /// Adds an answer of server-sent events with this type as data.
     pub(crate) fn answers_events<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         let data = self.schema::<T>();
         let name = data["$ref"].as_str().and_then(|place| place.strip_prefix(COMPONENTS));
@@ -193,7 +188,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Adds a `Retry-After` header to a status that was described before.
     pub(crate) fn retry_after(&mut self, status: StatusCode) {
         let schema = json!({ "type": "integer", "minimum": 0 });
         self.header(status, "Retry-After", "The seconds to wait before the next try.", &schema);
@@ -203,7 +197,6 @@ impl<'a> Draft<'a> {
         self.answers.insert(status.as_u16(), answer);
     }
 
-    /// Returns the operation object, from the types and the author's description.
     pub(crate) fn finish(mut self, tag: &str, operation: Operation) -> Value {
         let Operation { id, summary, about, example, answers, refusals, for_now } = operation;
         for (status, when) in refusals {
@@ -247,7 +240,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Closes the objects of a schema, and of those that it refers to: a field that they do not have is refused.
+/// Closes the objects of a schema, and of those that it refers to, so that an unknown field is
+/// refused.
 fn close(definitions: &mut Map<String, Value>, schema: &mut Value) {
     match schema {
         Value::Array(schemas) => schemas.iter_mut().for_each(|one| close(definitions, one)),

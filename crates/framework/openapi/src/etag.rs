@@ -135,7 +135,6 @@ impl Takes for IfNoneMatch {
     }
 }
 
-/// The value of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ETags {
     Any,
@@ -144,7 +143,6 @@ enum ETags {
 }
 
 impl ETags {
-    /// Reads a condition, if the request has it.
     fn read(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
         let mut lines = headers.get_all(name).iter().peekable();
         lines.peek()?;

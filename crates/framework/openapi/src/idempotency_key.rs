@@ -10,7 +10,7 @@ use crate::draft::Draft;
 use crate::takes::Takes;
 
 const HEADER: &str = "Idempotency-Key";
-/// The most characters. A gateway prefixes the key with its client.
+/// The maximum number of characters. A gateway prefixes the key with its client.
 const LONGEST: usize = 512;
 
 /// The key that the client has chosen for this request, from its header `Idempotency-Key`. The service acts once

@@ -1,6 +1,6 @@
-//! HTTP routes that describe themselves. An [`Api`] takes each route once: its handler answers the
-//! requests, and the types in the handler's signature describe it in an OpenAPI 3.1 document. So a
-//! route without a description, or a description without a route, cannot be written.
+//! HTTP routes that describe themselves. An [`Api`] takes each route once. Its handler answers the
+//! requests, and the types in the handler's signature describe it in an OpenAPI 3.1 document. So no
+//! route is without a description, and no description without a route.
 //!
 //! ```
 //! use axum::http::StatusCode;
@@ -39,8 +39,8 @@
 //! # assert!(document.text().contains("read_note"));
 //! ```
 //!
-//! Every schema is made by schemars in the JSON Schema dialect of OpenAPI 3.1, so the body of an
-//! event and the body of a request have the same one.
+//! schemars makes every schema in the JSON Schema dialect of OpenAPI 3.1, as for the bodies of
+//! events.
 
 #![warn(missing_docs)]
 

@@ -1,5 +1,3 @@
-//! The author's description of a route, beside its types.
-
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;

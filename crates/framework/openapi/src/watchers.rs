@@ -1,8 +1,9 @@
 //! Clients that watch things by server-sent events: each change of a thing, from the first one on.
 //!
-//! One query polls all watched things of this process together, so a watcher costs no database connection and no
-//! query. It sees the commits of other replicas. Notifications by the database would be faster by some milliseconds,
-//! but commits with one wait for each other, and a pooler does not pass them on.
+//! One query polls all watched things of this process together, so a watcher costs no database
+//! connection and no query. It sees the commits of other replicas. Notifications would be some
+//! milliseconds faster, but commits with one wait for each other, and a pooler does not pass them
+//! on.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,7 +22,6 @@ use tokio::task::JoinHandle;
 
 use crate::caller::{Caller, Owners};
 
-/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The history of a thing so far: its changes, numbered from 1.
@@ -89,10 +89,10 @@ struct WatchState<H: History> {
 
 #[derive(Debug)]
 struct WatchedThings<H: History> {
-    /// The history of each watched thing. A channel holds only the latest, so a slow client costs nothing; the
-    /// changes that it missed are in the history.
+    /// The history of each watched thing. A channel holds only the latest, so a slow client costs
+    /// nothing, and finds missed changes in the history.
     things: HashMap<H::Id, watch::Sender<H>>,
-    /// The task that polls the things while there are any.
+    /// The task that polls the watched histories while there are any.
     look: Option<JoinHandle<()>>,
 }
 
@@ -136,7 +136,7 @@ impl<H: History> Watchers<H> {
 }
 
 impl<H: History> WatchState<H> {
-    /// Takes a place for one more watcher. A client with too many is refused, which leaves room for others.
+    /// Takes a place for one more watcher, unless its client has too many.
     fn place(&self, owner: Option<String>) -> Result<WatcherPlace, Problem> {
         let WatchLimits { all, owner: most } = self.limits;
         let (things, setting) = (H::THINGS, H::SETTING);
@@ -161,7 +161,6 @@ impl<H: History> WatchState<H> {
         Ok(WatcherPlace { _permit: permit, _of_owner: of_owner })
     }
 
-    /// Subscribes to the histories of a thing from now on.
     fn join(self: &Arc<Self>, history: H) -> watch::Receiver<H> {
         if history.has_ended() {
             return watch::channel(history).1;
@@ -190,7 +189,6 @@ impl<H: History> WatchState<H> {
         latest
     }
 
-    /// Polls the watched things until there are none, or the service stops.
     async fn look(self: Arc<Self>) {
         while let Some(seen) = self.still_watched() {
             match (self.changed)(self.handle.clone(), seen).await {
@@ -241,7 +239,6 @@ struct WatcherPlace {
     _of_owner: Option<CountGuard<String>>,
 }
 
-/// A client that watches a thing.
 struct WatchingClient<H: History> {
     latest: watch::Receiver<H>,
     /// The number of the last change that was sent.
@@ -251,8 +248,8 @@ struct WatchingClient<H: History> {
 }
 
 impl<H: History> WatchingClient<H> {
-    /// Returns the next change. `None` after the last one, and when the service stops: the client then asks another
-    /// replica for the rest.
+    /// Returns the next change. `None` after the last one, and when the service stops, so that the
+    /// client asks another replica for the rest.
     async fn next(mut self) -> Option<((u32, H::Change), Self)> {
         loop {
             let (next, ended) = {

@@ -1,10 +1,10 @@
-//! Consumes over one connection: hands deliveries on, and acknowledges them up to the watermark, or
-//! one by one behind a gap that stays.
+//! Consumes over one connection. Acknowledges up to the watermark, or one by one behind a gap that
+//! stays.
 //!
-//! A crash adds one delivery to the count of every unsettled message. A message that kills the
-//! process would therefore send its neighbours to the dead-letter queue too. So a connection starts
-//! with a prefetch of 1, and opens up once the first message is not suspect. While suspect messages
-//! arrive, it handles them one by one.
+//! A crash adds one delivery to the count of every unsettled message, so a message that kills the
+//! process would send its neighbours to the dead-letter queue too. So a connection starts with a
+//! prefetch of 1, and opens up once the first message is not suspect. Suspect messages are handled
+//! one by one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,16 +29,15 @@ use crate::session::state::ConnectionState;
 
 /// Counts start at 0, so this is the third delivery.
 const SUSPECT_FROM: u32 = 2;
-/// Delay before an ack is sent. The broker writes acks to its log like messages, so an ack sent
-/// right after a commit slows down the events of that commit.
+/// Delay before an ack is sent. The broker writes acks to its log like messages, so an ack right
+/// after a commit slows down that commit's events.
 const ACK_DELAY: Duration = Duration::from_millis(10);
-/// Acks are sent at once when they cover this fraction of the prefetch, so the broker does not run
-/// out of messages to send ahead.
+/// Acks of this fraction of the prefetch are sent at once, so that the broker does not run out of
+/// messages to send ahead.
 const ACK_SHARE: u64 = 4;
 /// Time limit for the last acks on a connection that may be lost.
 const LAST_ACKS: Duration = Duration::from_secs(2);
 
-/// How consuming over one connection ended.
 pub(super) enum ConsumeEnd {
     /// Stopped on request; `unsettled` deliveries were not settled in time.
     Stopped { unsettled: usize },
@@ -59,7 +58,6 @@ enum PrefetchWindow {
     Cautious,
 }
 
-/// Consumes over one connection.
 pub(super) struct ConsumeChannel<'a> {
     session: &'a dyn Session,
     settings: &'a ConsumerSettings,
@@ -132,7 +130,6 @@ impl<'a> ConsumeChannel<'a> {
         end
     }
 
-    /// Consumes until the owner asks for something else.
     async fn until_asked(
         &mut self,
         deliveries: &mut Deliveries,
@@ -155,8 +152,8 @@ impl<'a> ConsumeChannel<'a> {
                 }
                 next = deliveries.next() => {
                     self.take_in(next, deliveries).await?;
-                    // Each turn of the loop begins to wait for all of the above anew. The prefetch bounds
-                    // how many come without one.
+                    // Each turn of the loop begins to wait for all of the above again. The prefetch
+                    // bounds how many come without one.
                     while let Some(next) = deliveries.next().now_or_never() {
                         self.take_in(next, deliveries).await?;
                     }
@@ -170,7 +167,6 @@ impl<'a> ConsumeChannel<'a> {
         }
     }
 
-    /// Returns true if the pending acks may be sent a little later.
     fn acks_may_wait(&self) -> bool {
         let enough = u64::from(self.ahead.count()) / ACK_SHARE;
         self.window == PrefetchWindow::Open && self.settling.has_only_acks_below(enough)
@@ -235,8 +231,8 @@ impl<'a> ConsumeChannel<'a> {
         }
     }
 
-    /// When cautious, hands on the next message once nothing else is unsettled. Ends the caution
-    /// when no held message is suspect.
+    /// Hands on the next message once nothing else is unsettled, and ends the caution when no held
+    /// message is suspect.
     async fn release(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
         if self.window != PrefetchWindow::Cautious || self.settling.outstanding() > self.held.len()
         {
@@ -259,8 +255,7 @@ impl<'a> ConsumeChannel<'a> {
         Ok(())
     }
 
-    /// Lets the broker send ahead. A prefetch applies only to new consumers, so this starts a new
-    /// one.
+    /// A prefetch applies only to new consumers, so this starts a new one.
     async fn open_up(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
         self.window = PrefetchWindow::Open;
         if self.settings.prefetch <= 1 {
@@ -283,7 +278,6 @@ impl<'a> ConsumeChannel<'a> {
         self.session.consume(&self.settings.queue, &self.tag(), prefetch).await
     }
 
-    /// Returns the consumer tag, as shown in the RabbitMQ console.
     fn tag(&self) -> String {
         format!("{} {} #{}", self.settings.service, self.settings.instance, self.consumers)
     }
@@ -325,7 +319,6 @@ impl<'a> ConsumeChannel<'a> {
         Ok(())
     }
 
-    /// Stops taking messages, and waits until those handed on are settled.
     async fn drain(
         &mut self,
         deliveries: &mut Deliveries,

@@ -74,15 +74,15 @@ impl ConsumerHandle {
     }
 
     /// Returns a receiver that is true while a message with three or more deliveries is unsettled.
-    /// Such a message may be the one that kills the process, so messages arrive one by one, and a
-    /// batch should hold only one.
+    /// Such a message may kill the process, so messages arrive one by one, and a batch should hold
+    /// only one.
     #[must_use]
     pub fn cautious(&self) -> watch::Receiver<bool> {
         self.cautious.clone()
     }
 
     /// Returns for how long the oldest unsettled delivery has been the oldest one, or `None` if all
-    /// are settled. It grows when a message is stuck.
+    /// are settled. The time grows when a message is stuck.
     #[must_use]
     pub fn unsettled_for(&self) -> Option<Duration> {
         self.unsettled.longest()
@@ -101,8 +101,8 @@ impl ConsumerHandle {
         self.unsettled.count()
     }
 
-    /// Closes the connection, so other replicas get the messages. For a long outage of the
-    /// database. Outstanding receipts do nothing afterwards.
+    /// Closes the connection for a long outage of the database, so other replicas get the messages.
+    /// Outstanding receipts do nothing afterwards.
     pub fn pause(&self) {
         self.change(ConsumerWish::Pause);
     }
@@ -112,8 +112,8 @@ impl ConsumerHandle {
         self.change(ConsumerWish::Run);
     }
 
-    /// Stops taking messages, waits up to `drain` until the handed-on messages are settled,
-    /// acknowledges them, and closes the connection.
+    /// Stops taking messages, waits up to `drain` until those handed on are settled, acknowledges
+    /// them, and closes the connection.
     pub async fn stop(&self, drain: Duration) -> StopResult {
         self.wish.send_replace(ConsumerWish::Stop { drain });
         let task = self.task.lock().await.take();

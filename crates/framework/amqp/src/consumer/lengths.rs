@@ -12,8 +12,8 @@ use crate::session::seam::Session;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The number of ready messages in each queue that is watched. A queue that the broker says nothing
-/// about, also because there is no connection, is missing.
+/// The number of ready messages in each watched queue. A queue that the broker says nothing about
+/// is missing.
 pub type Lengths = BTreeMap<String, u32>;
 
 /// Looks now and then, and never returns. A connection that is lost is noticed elsewhere.

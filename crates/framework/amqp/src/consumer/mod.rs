@@ -1,5 +1,5 @@
-//! The consume role: one supervised connection that hands deliveries on and acknowledges them
-//! when they are settled.
+//! The consume role: one supervised connection that hands deliveries on, and acknowledges settled
+//! ones.
 
 pub(crate) mod arrival;
 mod channel;

@@ -1,10 +1,9 @@
-//! How many messages the broker may send ahead, by how big they are. AMQP counts messages only: 500
+//! How many messages the broker may send ahead, by their size. AMQP counts messages only, and 500
 //! bodies of 16 MiB would not fit into memory.
 
-/// The bytes that may be on their way, about.
 const BYTES: usize = 64 * 1024 * 1024;
-/// The number of messages to begin with, before any size is known. A process that ran out of memory
-/// finds the same messages when it starts again.
+/// The number of messages before any size is known. A process that ran out of memory finds the same
+/// messages when it starts again.
 const FIRST: u16 = 16;
 
 /// The number of messages that the broker may send ahead.
@@ -37,8 +36,8 @@ impl Ahead {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Adjusts the number to what was delivered. Returns true if it changed by much: a change costs a
-    /// new consumer.
+    /// Adjusts the number to what was delivered. Returns true if it changed by much, since a change
+    /// costs a new consumer.
     pub fn adjusts(&mut self) -> bool {
         if self.messages < usize::from(self.count).max(1) && self.bytes <= BYTES {
             return false;
@@ -61,7 +60,6 @@ mod tests {
 
     const BIG: usize = 16 * 1024 * 1024;
 
-    /// Delivers until the number changes, at most this many messages.
     fn deliver(ahead: &mut Ahead, most: usize, bytes: usize) -> Option<usize> {
         (1..=most).find(|_| {
             ahead.delivered(bytes);

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::consumer::watermark::Watermark;
 
-/// Once a delivery is unsettled for this long while later ones are settled, those are acknowledged one
-/// by one. Otherwise it would hold back their acknowledgements, until the prefetch is used up.
+/// Once a delivery is unsettled for this long while later ones are settled, those are acknowledged
+/// one by one, before the prefetch is used up.
 const GAP: Duration = Duration::from_secs(1);
 
 /// Settles one delivery.
@@ -29,9 +29,9 @@ impl Receipt {
         Self { tag, channel: Some(channel) }
     }
 
-    /// Marks the message as committed, or safely set aside (as a dead letter or a delayed retry
-    /// that the broker confirmed). Does nothing if the channel is gone: the broker delivers the
-    /// message again, and the inbox recognises it.
+    /// Marks the message as committed, or safely set aside as a copy that the broker confirmed.
+    /// Does nothing if the channel is gone, since the broker delivers the message again, and the
+    /// inbox recognises it.
     pub fn settle(mut self) {
         if let Some(channel) = self.channel.take() {
             channel.settle(self.tag);
@@ -75,7 +75,6 @@ struct SettlingState {
     above: Vec<u64>,
     /// Tags given back or acknowledged by themselves, above the last acknowledged one.
     apart: BTreeSet<u64>,
-    /// The channel is gone.
     disabled: bool,
 }
 
@@ -94,7 +93,6 @@ impl Default for SettlingState {
     }
 }
 
-/// The acknowledgements to send to the broker.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Acks {
     pub(super) give_back: Vec<u64>,
@@ -113,7 +111,6 @@ impl Settling {
         inner.watermark.delivered(tag);
     }
 
-    /// Returns for how long the oldest unsettled delivery has been the oldest one.
     pub(super) fn unsettled_for(&self) -> Option<Duration> {
         let inner = self.lock();
         let stands = !inner.disabled && inner.watermark.outstanding() > 0;
@@ -130,13 +127,11 @@ impl Settling {
         self.lock().watermark.outstanding()
     }
 
-    /// Disables all receipts of the channel.
     pub(super) fn disable(&self) {
         self.lock().disabled = true;
     }
 
-    /// Waits until there is something to tell the broker. Deliveries settled during the last ack
-    /// share the next one.
+    /// Deliveries settled during the last ack share the next one.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -220,12 +215,11 @@ impl Settling {
     }
 }
 
-/// Tells how long the oldest delivery is unsettled, over all connections.
+/// Over all connections.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UnsettledTime(Arc<Mutex<Weak<Settling>>>);
 
 impl UnsettledTime {
-    /// Follows the deliveries of the next channel.
     pub(super) fn follow(&self, channel: &Arc<Settling>) {
         *self.lock() = Arc::downgrade(channel);
     }

@@ -1,5 +1,3 @@
-//! Settings of the consume role.
-
 use crate::session::expected_objects::ExpectedObjects;
 
 /// Settings of the consume role.
@@ -12,7 +10,7 @@ pub struct ConsumerSettings {
     /// The queue to consume. It must exist before consuming starts.
     pub queue: String,
     /// The maximum number of unsettled deliveries. Two batches are a good value. It is lower while
-    /// messages are so big that they would take more than 64 MiB.
+    /// messages would take more than 64 MiB.
     pub prefetch: u16,
     /// The objects without which it consumes all the same. The log names those that are missing.
     pub expected: ExpectedObjects,

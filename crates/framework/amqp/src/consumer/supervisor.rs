@@ -19,7 +19,6 @@ use crate::session::outage::Outage;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
-/// Connects and consumes, and reconnects after each loss, until stopped.
 pub(super) struct ConsumeSupervisor {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) settings: ConsumerSettings,
@@ -32,7 +31,7 @@ pub(super) struct ConsumeSupervisor {
 }
 
 impl ConsumeSupervisor {
-    /// Runs until stopped. Returns the number of unsettled deliveries.
+    /// Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
         let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "consume");

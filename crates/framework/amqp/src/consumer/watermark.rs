@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 /// The outstanding delivery tags of one channel.
 ///
-/// An ack with `multiple` may only name a tag up to which everything is settled. A lane's own
-/// highest tag would acknowledge uncommitted messages of other lanes.
+/// An ack with `multiple` may only name a tag up to which everything is settled. A lane's highest
+/// tag would acknowledge uncommitted messages of others.
 #[derive(Debug, Default)]
 pub struct Watermark {
     /// Everything up to here is settled.
@@ -23,8 +23,8 @@ impl Watermark {
         Self::default()
     }
 
-    /// Records that the broker delivered `tag`. A channel counts its deliveries one by one. Skipped
-    /// tags are unsettled at the broker, and stay unsettled here.
+    /// Records that the broker delivered `tag`. Skipped tags are unsettled at the broker, and stay
+    /// unsettled here.
     pub fn delivered(&mut self, tag: u64) {
         while self.low + (self.settled.len() as u64) < tag {
             self.settled.push_back(false);

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// The state that the owner wants the consumer to be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConsumerWish {
     Run,
@@ -12,7 +11,6 @@ pub(super) enum ConsumerWish {
     Stop { drain: Duration },
 }
 
-/// Returns when the owner changes the wish or drops the handle.
 pub(super) async fn changed(wish: &mut watch::Receiver<ConsumerWish>) {
     // An error means that the handle was dropped. The supervisor checks for that itself.
     wish.changed().await.ok();

@@ -13,22 +13,22 @@ use crate::headers::value::{depth, encoded_entry_size, insert_text, text, unkept
 /// The note in a copy about headers that are nested too deep to keep.
 pub(crate) const NESTED_TOO_DEEP: &str = "headers nested too deep were dropped";
 
-/// How many bytes of headers remain in a copy that is too big. It is half of a frame, and more than we
+/// How many bytes of headers remain in a copy that is too big: half of a frame, and more than we
 /// ever write.
 const MOST: usize = 64 * 1024;
 
 /// Whose the headers are by which the broker records deaths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deaths {
-    /// The broker's: it dead-lettered the message itself.
+    /// The broker's, which dead-lettered the message itself.
     Brokers,
     /// A producer's.
     Foreign,
 }
 
-/// Returns the original headers without those that would affect the copy: that would route it
-/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it. [`ORIGINAL_HEADERS`]
-/// names those of a producer.
+/// Returns the original headers without those that would affect the copy, since they would route it
+/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it.
+/// [`ORIGINAL_HEADERS`] names those of a producer.
 #[must_use]
 pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
     let Some(headers) = headers else { return FieldTable::default() };
@@ -64,14 +64,14 @@ pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
     kept
 }
 
-/// Drops the headers that are not ours, from a copy that is too big. The longest of a producer's values
-/// under names of ours go, too, so that the copy fits. Returns true if there were any.
+/// Drops foreign headers from a copy that is too big, and the longest of a producer's values under
+/// names of ours. Returns true if there were any.
 pub fn drop_foreign(properties: &mut BasicProperties) -> bool {
     let headers = properties.headers().clone().unwrap_or_default();
     let ours = headers.inner().iter().filter(|(name, _)| is_ours(name.as_str()));
     let mut ours: Vec<_> = ours
         .map(|(name, value)| {
-            // Only the copy says why it is one: what the original had of these is not in it.
+            // Only the copy says why it is one, so what the original had of these is not in it.
             let is_copys = is_dead_letters(name.as_str()) || name.as_str() == ATTEMPTS;
             (!is_copys, encoded_entry_size(name.as_str(), value), name, value)
         })

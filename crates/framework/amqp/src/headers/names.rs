@@ -1,4 +1,4 @@
-//! The names of headers: those that we write into messages and copies, and those of the broker.
+//! The names of headers: ours in messages and copies, and the broker's.
 
 /// The id of the message that caused this one.
 pub const CAUSATION_ID: &str = "causation_id";
@@ -51,8 +51,8 @@ pub const ORIGINAL_EXPIRATION: &str = "x-original-expiration";
 /// The `user_id` of the original.
 pub const ORIGINAL_USER_ID: &str = "x-original-user-id";
 
-/// The parts of the original's properties that cannot be read, as JSON. It is added to a message as it
-/// comes from the broker, before the client parses it.
+/// The parts of the original's properties that cannot be read, as JSON, added before the client
+/// parses the message.
 pub const ORIGINAL_BYTES: &str = "x-original-bytes";
 
 /// The number of times a dead letter was redriven.
@@ -72,16 +72,16 @@ pub const RETRIED: &str = "x-retried";
 
 /// The broker's record of each time it dead-lettered the message.
 pub const DEATHS: &str = "x-death";
-/// The place of a message in its stream, written by the broker. As an argument of a consumer it is
-/// the place to begin at.
+/// The place of a message in its stream, written by the broker. As an argument of a consumer, the
+/// place to begin at.
 pub const STREAM_OFFSET: &str = "x-stream-offset";
 /// The number of earlier deliveries of a message, written by the broker. Absent on the first
 /// delivery.
 pub const DELIVERY_COUNT: &str = "x-delivery-count";
 /// The number of earlier deliveries, with those that were given back, as RabbitMQ 4 writes it.
 pub const ACQUIRED_COUNT: &str = "x-acquired-count";
-/// Prefix of the names under which a stream stores properties. A foreign header of such a name makes
-/// the stream unreadable.
+/// Prefix of the names under which a stream stores properties. A foreign header of such a name
+/// makes it unreadable.
 pub(crate) const STREAM_PROPERTIES: &str = "x-basic-";
 /// The text that a stream filters by. From RabbitMQ 4 on a stream refuses any other type.
 pub(crate) const STREAM_FILTER: &str = "x-stream-filter-value";
@@ -114,13 +114,11 @@ pub fn is_ours(name: &str) -> bool {
     begins(name, &OURS)
 }
 
-/// Returns true if the broker writes headers of this name, or acts on them.
 #[must_use]
 pub(crate) fn is_brokers(name: &str) -> bool {
     begins(name, &BROKERS) || BROKERS_EXACTLY.contains(&name)
 }
 
-/// Returns true if the broker writes the header whenever it delivers the message.
 #[must_use]
 pub(crate) fn is_written_at_delivery(name: &str) -> bool {
     begins(name, &AT_DELIVERY)

@@ -20,7 +20,7 @@ pub fn text(value: &AMQPValue) -> Option<&str> {
 }
 
 /// Returns the number of a value, or `None` if it is not an integer. Tools choose the width by the
-/// number: the RabbitMQ console writes a small number as one byte, we write four.
+/// number.
 #[must_use]
 pub fn integer(value: &AMQPValue) -> Option<i64> {
     match value {
@@ -58,8 +58,8 @@ fn find<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue
     properties.headers().as_ref()?.inner().get(name)
 }
 
-/// Returns why the journal, a stream, cannot keep a header: it refuses the message, or nobody can
-/// read it afterwards. Returns `None` for any other header.
+/// Returns why the journal, a stream, cannot keep a header, because it refuses the message, or
+/// nobody can read it afterwards. Returns `None` for any other header.
 #[must_use]
 pub fn unkept(name: &str, value: &AMQPValue) -> Option<&'static str> {
     match value {
@@ -105,15 +105,14 @@ pub fn measure(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
     }
 }
 
-/// Returns an upper bound of the size of headers as they are sent. It recurses: the headers of a
-/// delivery, and of a copy, are not nested deep.
+/// Returns an upper bound of the size of headers as they are sent. It recurses, since delivered and
+/// copied headers are not nested deep.
 #[must_use]
 pub fn encoded_size(headers: &FieldTable) -> usize {
     let headers = headers.inner().iter();
     headers.map(|(name, value)| encoded_entry_size(name.as_str(), value)).sum()
 }
 
-/// The same of one header.
 pub(super) fn encoded_entry_size(name: &str, value: &AMQPValue) -> usize {
     name.len() + 2 + encoded_value_size(value)
 }
@@ -130,7 +129,6 @@ fn encoded_value_size(value: &AMQPValue) -> usize {
     }
 }
 
-/// Returns the nesting depth of a value.
 pub(super) fn depth(value: &AMQPValue) -> usize {
     let mut size = HeaderSize::default();
     measure(&mut size, "", value);

@@ -57,8 +57,8 @@ pub struct PublishedBatch {
     pub left_behind: Option<LeftBehind>,
 }
 
-/// Messages of a batch that wait until somebody mends the broker, and for which memory has no room.
-/// They are only in the outbox.
+/// Messages of a batch that wait until somebody repairs the broker, and that are only in the
+/// outbox, because memory has no room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftBehind {
     /// The indexes in [`OutBatch::messages`], in order.

@@ -12,7 +12,6 @@ use crate::publisher::memory::BatchMemory;
 use crate::publisher::outgoing::Outgoing;
 use crate::session::message::{Publish, text_of};
 
-/// One message on its way, and its waiter.
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) message: Arc<dyn Outgoing>,
@@ -26,16 +25,13 @@ pub(super) struct InFlight {
     waiter: u64,
 }
 
-/// Why a single message was not published.
 #[derive(Debug)]
 pub(super) enum NotSent {
-    /// It can never be published.
     Never(String),
     /// The broker did not take it this time.
     NotTaken(String),
 }
 
-/// The batch or caller that waits for a message.
 enum Waiter {
     Batch {
         batch: BatchId,
@@ -49,7 +45,6 @@ enum Waiter {
     },
 }
 
-/// The unfinished batches and single messages.
 pub(super) struct Batches {
     memory: Arc<BatchMemory>,
     on_published: OnPublished,
@@ -67,7 +62,6 @@ impl Batches {
         self.memory.messages()
     }
 
-    /// Takes in a batch, and yields its messages in order.
     pub(super) fn open(&mut self, out: OutBatch) -> impl Iterator<Item = InFlight> {
         self.next += 1;
         let waiter = self.next;
@@ -89,7 +83,6 @@ impl Batches {
         })
     }
 
-    /// Takes in a single message that a caller waits for.
     pub(super) fn open_single(
         &mut self,
         message: Arc<dyn Outgoing>,
@@ -128,18 +121,16 @@ impl Batches {
         self.done(entry, Some(NotSent::NotTaken(reason)));
     }
 
-    /// Records that the broker has the message.
     pub(super) fn confirmed(&mut self, entry: &InFlight) {
         self.done(entry, None);
     }
 
-    /// Records that the message can never be published.
     pub(super) fn unpublishable(&mut self, entry: &InFlight, reason: String) {
         self.done(entry, Some(NotSent::Never(reason)));
     }
 
-    /// Returns true if memory has room for a message that waits until somebody mends the broker. The
-    /// `first` one of its kind always stays: one has to be tried.
+    /// Returns true if memory has room for a message that waits until somebody repairs the broker.
+    /// The `first` one of its kind always stays, to be tried.
     pub(super) fn may_wait(&self, entry: &InFlight, first: bool) -> bool {
         match self.open.get(&entry.waiter) {
             Some(Waiter::Batch { batch, .. }) => self.memory.hold(batch, first),
@@ -159,7 +150,7 @@ impl Batches {
         }
     }
 
-    /// Records that messages that waited for the broker to be mended may go.
+    /// Records that messages that waited for a repair of the broker may go.
     pub(super) fn released(&self) {
         self.memory.release();
     }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use crate::publisher::batches::InFlight;
 
-/// Unconfirmed messages by their number on the channel.
 #[derive(Debug, Default)]
 pub(super) struct Flight {
     first: u64,
@@ -23,7 +22,6 @@ impl Flight {
         Some((self.first, self.first + others as u64))
     }
 
-    /// Returns the unconfirmed messages up to this number.
     pub(super) fn up_to(&self, number: u64) -> impl Iterator<Item = &InFlight> {
         let numbered = (self.first..).zip(&self.entries);
         numbered.take_while(move |(at, _)| *at <= number).filter_map(|(_, entry)| entry.as_ref())

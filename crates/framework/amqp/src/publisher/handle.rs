@@ -22,8 +22,8 @@ use crate::session::state::ConnectionState;
 pub enum Handover {
     /// The batch will be published.
     Queued,
-    /// There was no room. The publisher has dropped the messages. The caller reads them back from
-    /// the outbox table when [there is room](PublisherHandle::has_room).
+    /// There was no room, and the messages are dropped. The caller reads them back from the outbox
+    /// table when [there is room](PublisherHandle::has_room).
     Spilled,
 }
 
@@ -210,7 +210,7 @@ impl PublisherHandle {
         })
     }
 
-    /// Returns how often messages that waited for the broker to be mended could go. Those that were
+    /// Returns how often messages that waited for a repair of the broker could go. Those that were
     /// [left behind](crate::LeftBehind) may then be read back.
     #[must_use]
     pub fn releases(&self) -> u64 {
@@ -240,8 +240,8 @@ impl PublisherHandle {
         self.0.state.clone()
     }
 
-    /// Returns a receiver with the broker's reason while messages wait until somebody mends the
-    /// broker: an exchange, or the right to it or to a key, is missing.
+    /// Returns a receiver with the broker's reason while messages wait for a repair of the broker,
+    /// because an exchange, or the right to it or to a key, is missing.
     #[must_use]
     pub fn held(&self) -> watch::Receiver<Option<String>> {
         self.0.held.clone()
@@ -253,7 +253,7 @@ impl PublisherHandle {
     }
 
     /// Waits up to `drain` for outstanding confirms, then closes the connection. Returns the number
-    /// of unconfirmed messages. The outbox table still has them.
+    /// of unconfirmed messages, which the outbox table has.
     pub async fn stop(&self, drain: Duration) -> usize {
         self.0.stop.send_replace(Some(drain));
         let task = self.0.task.lock().await.take();

@@ -1,13 +1,13 @@
-//! Messages that wait until somebody mends the broker: an exchange or the right to it is missing, or a
-//! queue confirms nothing.
+//! Messages that wait until somebody repairs the broker: a missing exchange or right, or a queue
+//! that confirms nothing.
 //!
-//! All messages that one cause concerns wait together. Now and then one of them is tried: each attempt
-//! may cost the channel. When the broker takes it, the others follow in order. If none waits, since nobody
-//! waits for it, the next that comes is tried.
+//! All messages that one cause concerns wait together. Now and then one of them is tried, since
+//! each attempt may cost the channel. When the broker takes it, the others follow in order. If none
+//! waits, the next that comes is tried.
 //!
-//! While the broker refuses one key, only a limited number of its messages waits in memory, and later ones are left
-//! behind in the outbox: the others go on meanwhile. While it refuses the exchange, nothing goes on, and batches are
-//! spilled when memory is full.
+//! While the broker refuses one key, only some of its messages wait in memory. Later ones are left
+//! behind in the outbox, and those of other keys go on. While it refuses the exchange, nothing goes
+//! on, and batches are spilled when memory is full.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,6 @@ use crate::publisher::batches::{Batches, InFlight};
 use crate::publisher::outgoing::Outgoing;
 use crate::publisher::poison::Matcher;
 
-/// The messages that wait, by cause.
 #[derive(Debug)]
 pub(super) struct Holds {
     holds: Vec<Hold>,
@@ -34,14 +33,14 @@ struct Hold {
     is_full: bool,
     attempts: u32,
     next: NextAttempt,
-    /// Whether the log says that messages wait: an exchange, or a right, is missing.
+    /// Whether the log says that messages wait for a missing exchange or right.
     is_told: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextAttempt {
     At(Instant),
-    /// None waits: the next one that comes is tried.
+    /// None waits, so the next one that comes is tried.
     WhenOneComes,
     /// One message is on its way.
     UnderWay,
@@ -65,7 +64,6 @@ impl Holds {
         self.holds.is_empty()
     }
 
-    /// Returns the number of messages that wait.
     pub(super) fn len(&self) -> usize {
         self.holds.iter().map(|hold| hold.entries.len()).sum()
     }
@@ -109,8 +107,8 @@ impl Holds {
         self.holds.iter_mut().find(|hold| hold.matcher.matches(&*entry.message))
     }
 
-    /// Makes messages wait, these and those that come. One that was tried is again in front of the others.
-    /// Each time the wait is longer. Returns true if nothing waited for this reason before.
+    /// Makes these messages wait, and those that come, each time for longer. One that was tried is
+    /// again in front of the others. Returns true if nothing waited for this reason before.
     pub(super) fn hold(
         &mut self,
         HeldMessages { matcher, reason, is_told, entries }: HeldMessages,
@@ -135,7 +133,6 @@ impl Holds {
         is_news
     }
 
-    /// Returns when the next message is to be tried.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.holds.iter().filter_map(|hold| hold.next.at()).min()
     }
@@ -175,7 +172,7 @@ impl Holds {
         }
     }
 
-    /// The broker took a message: whatever else waits for the same may go. Returns it in order.
+    /// The broker took a message, so whatever else waits for the same may go. Returns it in order.
     pub(super) fn release(
         &mut self,
         taken: &dyn Outgoing,
@@ -196,7 +193,7 @@ impl Holds {
 pub(super) struct HeldMessages {
     pub(super) matcher: Matcher,
     pub(super) reason: String,
-    /// Whether the log says so: an exchange, or a right, is missing.
+    /// Whether the log says so, because an exchange or a right is missing.
     pub(super) is_told: bool,
     pub(super) entries: Vec<InFlight>,
 }

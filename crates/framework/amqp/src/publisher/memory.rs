@@ -1,7 +1,7 @@
 //! The batches in the publisher's memory, and the bounds on them.
 //!
-//! Batches that wait until somebody mends the broker have a bound of their own: they may wait for
-//! hours, and the others go on beside them.
+//! Batches that wait until somebody repairs the broker have a bound of their own, since they may
+//! wait for hours while the others go on.
 
 use std::collections::HashMap;
 use std::ops::{AddAssign, SubAssign};
@@ -76,8 +76,8 @@ impl BatchMemory {
         }
     }
 
-    /// Takes in a batch, if there is room. A batch larger than the bound is taken in when
-    /// the memory is empty, since it could never be published otherwise.
+    /// Takes in a batch, if there is room. A batch above the bound is taken in when the memory is
+    /// empty, since it could never be published otherwise.
     pub(super) fn admit(&self, batch: &OutBatch) -> bool {
         let messages = batch.messages.len();
         let bytes = batch.messages.iter().map(|message| message.body_len()).sum::<usize>();
@@ -117,7 +117,6 @@ impl BatchMemory {
         true
     }
 
-    /// Notes that held batches may go.
     pub(super) fn release(&self) {
         self.releases.fetch_add(1, Ordering::Relaxed);
     }

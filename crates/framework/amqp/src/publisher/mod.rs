@@ -1,5 +1,5 @@
 //! The publish role: one supervised connection that publishes batches in order without waiting for
-//! each confirm, and reports each batch that the broker has in full.
+//! each confirm, and reports each batch that the broker has.
 
 pub(crate) mod batch;
 mod batches;

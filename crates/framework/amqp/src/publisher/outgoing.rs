@@ -1,5 +1,3 @@
-//! A message that waits to be published.
-
 use std::fmt;
 
 use ballet_core::fault::WorksOn;
@@ -9,8 +7,8 @@ use crate::session::message::Publish;
 
 /// A message that waits to be published.
 ///
-/// The client keeps what it sends. So the message is made for each attempt, and the client gets it without a copy.
-/// The waiting form may be smaller.
+/// The client keeps what it sends, so the message is made for each attempt. The waiting form may be
+/// smaller.
 pub trait Outgoing: fmt::Debug + Send + Sync {
     /// Returns the exchange to publish to.
     fn exchange(&self) -> &str;

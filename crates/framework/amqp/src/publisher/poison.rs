@@ -1,7 +1,7 @@
 //! Finds the message that made the broker close the channel.
 //!
 //! One refused publish closes the channel, and leaves the fate of every unconfirmed message
-//! unknown. Unless the poison message is found, every republish ends the same way.
+//! unknown. Unless that message is found, every republish ends the same way.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,6 @@ use crate::publisher::batches::InFlight;
 use crate::publisher::outgoing::Outgoing;
 use crate::session::error::BrokerError;
 
-/// The messages that the broker's error blames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BlamedMessages {
     /// None: the connection was lost, or the broker closed it for its own reasons.
@@ -20,12 +19,11 @@ pub(super) enum BlamedMessages {
     Unpublishable(Matcher),
     /// The matching messages cannot be published until the broker is fixed.
     Held(Matcher),
-    /// One of the messages, or else something on the way to the broker, or the broker itself. Publishing them one by
-    /// one shows which.
+    /// One of the messages, or something on the way to the broker, or the broker itself. Publishing
+    /// them one by one shows which.
     OneOfThem,
 }
 
-/// Selects messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Matcher {
     Key { key: String, exchange: String },
@@ -34,14 +32,14 @@ pub(super) enum Matcher {
 }
 
 impl Matcher {
-    /// The one that selects the messages of this exchange with this key.
+    /// Selects the messages of this exchange with this key.
     pub(super) fn of(message: &dyn Outgoing) -> Self {
         let (key, exchange) = (message.routing_key().to_owned(), message.exchange().to_owned());
         Self::Key { key, exchange }
     }
 
-    /// Returns true if it selects messages of an exchange as a whole, or events of one of these keys, or of a
-    /// key at another exchange than that of the events: there a service has no key but its own.
+    /// Returns true if it selects an exchange as a whole, events of one of these keys, or a key at
+    /// another exchange than that of the events, where a service has no key but its own.
     fn is_of(&self, keys: &BTreeSet<String>) -> bool {
         match self {
             Self::Exchange(_) => true,
@@ -50,7 +48,6 @@ impl Matcher {
         }
     }
 
-    /// Returns true if it selects all messages of an exchange.
     pub(super) fn is_of_exchange(&self) -> bool {
         matches!(self, Self::Exchange(_))
     }
@@ -66,18 +63,18 @@ impl Matcher {
     }
 }
 
-/// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed, `keys`
-/// the routing keys that the service may be expected to write.
+/// Interprets the broker's error, given the `unconfirmed` messages on the channel and the `keys`
+/// that the service may write.
 ///
-/// A message that is refused for its exchange is held until the right or the exchange is there: nothing is
-/// wrong with the message. So is one that is refused for a key that the service declares, and a copy, whose key
-/// is its service's name. Another key is the message's own fault.
+/// A message that is refused for its exchange is held until the right or the exchange is there. So
+/// is one that is refused for a declared key, and a copy, whose key is its service's name. Another
+/// key is the message's own fault.
 pub(super) fn blame(
     cause: &BrokerError,
     unconfirmed: &[InFlight],
     keys: &BTreeSet<String>,
 ) -> BlamedMessages {
-    // The matcher, and whether its messages wait for the broker to be mended.
+    // The matcher, and whether its messages wait for a repair of the broker.
     let found = match cause {
         BrokerError::ChannelClosed { code: 403, text } => {
             access_refused(text).map(|matcher| (matcher.is_of(keys), matcher))

@@ -28,7 +28,6 @@ const ALARM_EVERY: Duration = Duration::from_secs(1);
 /// Why nothing is published during an alarm.
 const NOT_NOW: &str = "the broker accepts no messages for now (memory or disk alarm)";
 
-/// How publishing over one connection ended.
 pub(super) enum PublishEnd {
     /// Drained, or out of time.
     Stopped,
@@ -42,13 +41,12 @@ pub(super) enum PublishEnd {
     },
 }
 
-/// Publishes over one connection.
 pub(super) struct PublishLoop<'a> {
     confirm_limit: Duration,
     /// The newest of the messages that are not confirmed in time, if any are.
     overdue: Option<u64>,
-    /// Whether the log is told that there is a connection: not after a loss that was explained by a
-    /// message.
+    /// Whether the log reports the connection, which it does not after a loss that a message
+    /// explains.
     is_news: bool,
     queue: &'a mut PublishQueue,
     settings: &'a PublisherSettings,
@@ -166,8 +164,8 @@ impl<'a> PublishLoop<'a> {
         }
     }
 
-    /// After a change of leaders a broker may forget a confirm, or may never give it: RabbitMQ 3.10
-    /// does for streams after a partition. A new connection, perhaps to another node, helps.
+    /// After a change of leaders a broker may never give a confirm, as RabbitMQ 3.10 for streams
+    /// after a partition. A new connection, perhaps to another node, helps.
     fn no_confirm(&self) -> BrokerError {
         let unconfirmed = self.queue.flight.len();
         BrokerError::Lost(format!(
@@ -177,7 +175,6 @@ impl<'a> PublishLoop<'a> {
         ))
     }
 
-    /// Publishes as much as the window allows.
     fn pump(&mut self, session: &dyn Session) -> Result<(), BrokerError> {
         let mut count = 0;
         let result = loop {
@@ -306,8 +303,8 @@ impl OldestUnconfirmed {
         Self { limit, look, seen: None }
     }
 
-    /// If the same message has been the oldest for longer than the limit: the newest of those that were
-    /// in flight for as long.
+    /// The newest message that was in flight for longer than the limit, if the same message has
+    /// been the oldest for that time.
     fn overdue(&mut self, in_flight: Option<(u64, u64)>) -> Option<u64> {
         match (in_flight, &self.seen) {
             (Some((oldest, _)), Some(seen)) if oldest == seen.oldest => {

@@ -16,14 +16,13 @@ use crate::publisher::poison::{BlamedMessages, Matcher, blame};
 use crate::session::error::BrokerError;
 use crate::session::message::{Publish, text_of};
 
-/// The reason why a message is not taken that a queue refuses: it is full.
+/// Why a message is not taken that a queue refuses because it is full.
 pub(super) const NO_QUEUE_TOOK_IT: &str = "a queue did not take it";
 
-/// A message that was alone this often when the channel closed is declared unpublishable: after three minutes, or after
-/// twenty seconds if somebody waits who has another place for it.
+/// A message that was alone this often when the channel closed is declared unpublishable, after
+/// three minutes, or after twenty seconds if its waiting caller has another place for it.
 const STRIKES: u32 = 10;
 
-/// A batch or a single message to publish.
 pub(super) enum PublishCommand {
     Batch(OutBatch),
     Single { message: Arc<dyn Outgoing>, patient: bool, done: oneshot::Sender<Result<(), NotSent>> },
@@ -39,11 +38,10 @@ pub(super) struct PublishQueue {
     /// Messages that the broker did not accept, by the time of the next attempt.
     later: BTreeMap<(Instant, u64), InFlight>,
     laters: u64,
-    /// How many messages are to be published one by one, to find the one that makes the broker close the channel.
+    /// How many messages are published one by one, to find the one that closes the channel.
     one_by_one: usize,
-    /// The routing keys that the service declares.
     keys: BTreeSet<String>,
-    /// Messages that wait until somebody mends the broker.
+    /// Messages that wait until somebody repairs the broker.
     holds: Holds,
     /// Messages to be tried before others: some of those that are held, and those that may have closed the channel.
     tries: VecDeque<InFlight>,
@@ -51,10 +49,8 @@ pub(super) struct PublishQueue {
     confirmed: u64,
 }
 
-/// The outcome of a lost channel.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SalvageResult {
-    /// The number of messages that will be published again.
     pub(super) again: usize,
     /// Whether the cause is known and handled. Waiting before the next attempt is then useless.
     pub(super) explained: bool,
@@ -79,7 +75,6 @@ impl PublishQueue {
         }
     }
 
-    /// Returns the number of unconfirmed messages.
     pub(super) fn len(&self) -> usize {
         self.flight.len()
             + self.urgent.len()
@@ -102,7 +97,6 @@ impl PublishQueue {
         }
     }
 
-    /// Returns the next message that may be published now.
     pub(super) fn next(&mut self, window: usize) -> Option<InFlight> {
         let window = if self.one_by_one > 0 { 1 } else { window };
         if self.flight.len() >= window {
@@ -126,7 +120,7 @@ impl PublishQueue {
         None
     }
 
-    /// The broker takes no messages for now: those that would not be tried again are told so.
+    /// The broker takes no messages for now. Those that would not be tried again get this reason.
     pub(super) fn not_now(&mut self, reason: &str) {
         let batches = &mut self.batches;
         self.urgent.retain(|entry| {
@@ -138,7 +132,6 @@ impl PublishQueue {
         });
     }
 
-    /// Returns the message, unless it has to wait with others.
     fn unless_held(&mut self, entry: InFlight) -> Option<InFlight> {
         if self.holds.is_empty() {
             return Some(entry);
@@ -154,12 +147,10 @@ impl PublishQueue {
         }
     }
 
-    /// Returns the broker's reason why messages wait, if any do.
     pub(super) fn held(&self) -> Option<&str> {
         self.holds.reason()
     }
 
-    /// Returns the number of messages that wait until somebody mends the broker.
     pub(super) fn held_count(&self) -> usize {
         self.holds.len() + self.tries.len().saturating_sub(self.one_by_one)
     }
@@ -176,7 +167,6 @@ impl PublishQueue {
         }
     }
 
-    /// Puts an unsent message back at the front.
     pub(super) fn put_back(&mut self, mut entry: InFlight) {
         if self.batches.is_patient(&entry) {
             let Some(free) = self.holds.push_front(entry) else { return };
@@ -197,7 +187,6 @@ impl PublishQueue {
         self.later.insert((when, self.laters), entry);
     }
 
-    /// Returns the time at which the next postponed message is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let later = self.later.first_key_value().map(|((when, _), _)| *when);
         [later, self.holds.next_due()].into_iter().flatten().min()
@@ -223,8 +212,8 @@ impl PublishQueue {
     }
 
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
-    /// order. If confirms are overdue, it is those of the messages up to a number: what has their keys waits
-    /// from now on, since a queue that confirms nothing would soon have all the window.
+    /// order. Messages with the keys of overdue confirms wait from now on, since a queue that
+    /// confirms nothing would soon have all the window.
     pub(super) fn salvage(&mut self, cause: &BrokerError, overdue: Option<u64>) -> SalvageResult {
         let overdue = overdue.map_or_else(Vec::new, |number| self.overdue(number));
         let unconfirmed = self.flight.drain();
@@ -306,7 +295,7 @@ impl PublishQueue {
         }
     }
 
-    /// Returns the kinds of messages to hold back: those of which one up to this number is not confirmed in time.
+    /// Returns the kinds of messages of which one up to this number is not confirmed in time.
     fn overdue(&self, number: u64) -> Vec<HeldMessages> {
         let mut overdue: Vec<HeldMessages> = Vec::new();
         for entry in self.flight.up_to(number) {
@@ -325,9 +314,8 @@ impl PublishQueue {
         overdue
     }
 
-    /// Counts how often the channel closed on a message that was alone on it. Something between us
-    /// and the broker may have spoilt a frame, so a batch's message counts only if the broker took
-    /// others in between.
+    /// Counts how often the channel closed on a message that was alone on it. A frame may have been
+    /// spoilt on the way, so a batch's message counts only if the broker took others in between.
     fn strike(&mut self, mut entry: InFlight, cause: &BrokerError) {
         let is_patient = self.batches.is_patient(&entry);
         if entry.strikes == 0 || !is_patient || self.confirmed > entry.struck_at {
@@ -350,13 +338,11 @@ impl PublishQueue {
         self.postpone(entry, if is_patient { &Backoff::TOPOLOGY } else { &Backoff::WORK });
     }
 
-    /// Gives up on a message that cannot be sent at all.
     pub(super) fn unrepresentable(&mut self, entry: &InFlight, reason: String) {
         self.holds.was_no_attempt(entry);
         self.give_up(entry, reason);
     }
 
-    /// Gives up on a message that can never be published.
     fn give_up(&mut self, entry: &InFlight, reason: String) {
         // The one that waits for the message tells people.
         metrics::counter!("ballet_unpublishable_total").increment(1);

@@ -1,5 +1,3 @@
-//! Settings of the publish role.
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ pub struct PublisherSettings {
     /// The objects that must exist before publishing starts.
     pub expected: ExpectedObjects,
     /// The routing keys that the service declares. While the right to one of them is missing, its
-    /// messages wait. A message whose key is refused and is none of them can never be published.
+    /// messages wait. A message with another key that is refused can never be published.
     pub keys: BTreeSet<String>,
     /// The maximum number of unconfirmed messages in flight.
     pub window: usize,
@@ -25,22 +23,22 @@ pub struct PublisherSettings {
     pub max_in_memory: usize,
     /// The maximum number of body bytes in memory. Batches beyond that are spilled.
     pub max_bytes_in_memory: usize,
-    /// The maximum number of messages in memory whose batches wait until somebody mends the broker:
-    /// the right to a routing key is missing, or a queue confirms nothing. They do not count for the
-    /// bounds above. Messages beyond that are left behind in the outbox.
+    /// The maximum number of messages in memory whose batches wait until somebody repairs the
+    /// broker, because the right to a routing key is missing, or a queue confirms nothing. They do
+    /// not count for the bounds above. Messages beyond that are left behind in the outbox.
     pub max_held: usize,
-    /// The maximum number of body bytes of those.
+    /// The maximum number of body bytes of the messages that [`max_held`](Self::max_held) bounds.
     pub max_bytes_held: usize,
-    /// Without a confirm of the oldest message for this long, the connection is closed and another
-    /// one is opened. Messages with the key of an unconfirmed one wait, and one is tried now and then. If
+    /// The maximum time without a confirm of the oldest message, before another connection is
+    /// opened. Messages with the key of an unconfirmed one wait, and one is tried now and then. If
     /// messages of other keys are not confirmed either, the limit doubles, up to sixteen times.
     pub confirm_limit: Duration,
 }
 
 impl PublisherSettings {
     /// Creates settings with the default bounds: 2,000 messages in flight, 6,000 messages and 256
-    /// MiB in memory, 2,000 messages and 64 MiB that wait for the broker to be mended, and 30 seconds
-    /// for a confirm.
+    /// MiB in memory, 2,000 messages and 64 MiB that wait for a repair of the broker, and 30
+    /// seconds for a confirm.
     pub fn new(service: impl Into<String>, instance: impl Into<String>) -> Self {
         Self {
             service: service.into(),

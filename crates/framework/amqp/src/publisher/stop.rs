@@ -8,14 +8,12 @@ use tokio::time::{Instant, sleep_until};
 /// Time limit for outstanding confirms when every handle is dropped without a stop.
 const DRAIN_WITHOUT_STOP: Duration = Duration::from_secs(5);
 
-/// The request of the owner to stop.
 #[derive(Debug)]
 pub(super) struct StopRequest {
     asked: watch::Receiver<Option<Duration>>,
     deadline: Option<Instant>,
 }
 
-/// A change of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stopping {
     /// The request was just made: drain.
@@ -33,7 +31,6 @@ impl StopRequest {
         self.deadline.is_some()
     }
 
-    /// Waits for the next change of the request.
     pub(super) async fn next(&mut self) -> Stopping {
         if let Some(deadline) = self.deadline {
             sleep_until(deadline).await;

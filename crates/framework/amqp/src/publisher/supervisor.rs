@@ -19,7 +19,6 @@ use crate::session::state::ConnectionState;
 /// The limit for the oldest confirm grows up to this many times the first one.
 const MOST_PATIENCE: u32 = 16;
 
-/// Connects and publishes, and reconnects after each loss, until stopped and drained.
 pub(super) struct PublishSupervisor {
     broker: Arc<dyn Broker>,
     settings: PublisherSettings,
@@ -43,7 +42,7 @@ impl PublishSupervisor {
         Self { broker, settings, queue, commands, stop: StopRequest::new(stop), state, held }
     }
 
-    /// Runs until stopped. Returns the number of unconfirmed messages.
+    /// Returns the number of unconfirmed messages.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} publish {}", self.settings.service, self.settings.instance);
         let reconnects = metrics::counter!("ballet_reconnects_total", "role" => self.settings.role);
@@ -113,7 +112,7 @@ impl PublishSupervisor {
         self.queue.len()
     }
 
-    /// Tries to connect once. Returns `None` when it is time to give up.
+    /// Returns `None` when it is time to give up.
     async fn attempt(&mut self, name: &str) -> Option<Result<Arc<dyn Session>, BrokerError>> {
         let broker = Arc::clone(&self.broker);
         let expected = self.settings.expected.clone();
@@ -128,7 +127,8 @@ impl PublishSupervisor {
             tokio::select! {
                 result = &mut connect => return Some(result),
                 wish = self.stop.next() => if wish == Stopping::Over { return None },
-                // In the channel, what nobody waits for any more would stay for as long as the broker is away.
+                // In the channel, what nobody waits for any more would stay while the broker is
+                // unavailable.
                 Some(command) = self.commands.recv() => self.queue.take_in(command),
             }
         }

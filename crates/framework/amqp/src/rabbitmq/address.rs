@@ -34,12 +34,10 @@ impl Addresses {
         Ok(Self { uris, next: AtomicUsize::new(0) })
     }
 
-    /// Returns all addresses.
     pub(crate) fn all(&self) -> &[AMQPUri] {
         &self.uris
     }
 
-    /// Returns the next address to try.
     pub(crate) fn next(&self) -> &AMQPUri {
         &self.uris[self.next.fetch_add(1, Ordering::Relaxed) % self.uris.len()]
     }
@@ -59,7 +57,6 @@ pub(crate) fn peer(uri: &AMQPUri) -> Peer {
     }
 }
 
-/// Returns one URL for each host.
 fn split(url: &str) -> Result<Vec<String>, BrokerError> {
     let Some((_, rest)) = url.split_once("://") else {
         return Err(BrokerError::BadUrl("it does not start with amqp:// or amqps://".to_owned()));

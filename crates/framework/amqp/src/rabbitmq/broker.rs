@@ -44,9 +44,9 @@ impl RabbitMq {
         Ok(Self { addresses, tls: TlsFiles::default(), management, patience: PATIENCE })
     }
 
-    /// Sets the address of the management API. By default it is port 15672 of each host, if all have
-    /// AMQP on port 5672. An address without a user takes the broker's, except with TLS: this
-    /// connection is not encrypted.
+    /// Sets the address of the management API. By default it is port 15672 of each host, if all
+    /// have AMQP on port 5672. An address without a user takes the broker's, except with TLS, since
+    /// this connection is not encrypted.
     ///
     /// # Errors
     ///

@@ -98,7 +98,7 @@ impl Pending {
     /// lapin attaches a returned message to the confirm that it completes next, which may belong to
     /// another message. It completes the confirms of one acknowledgement under a lock. Once that
     /// lock is free after an answer was seen, the confirm that carries this answer's return is
-    /// complete too, and the next poll finds it.
+    /// complete too.
     fn fence(&self) {
         // The first poll takes that lock. There is nothing else to wait for.
         self.channel.wait_for_confirms().now_or_never();
@@ -115,7 +115,6 @@ impl fmt::Debug for Pending {
     }
 }
 
-/// Returns the stream of answers to the messages published through `pending`.
 pub(super) fn confirms(pending: Arc<Pending>) -> Confirms {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -9,7 +9,7 @@ use crate::session::error::BrokerError;
 const PROPERTIES: usize = 4096;
 
 /// Refuses headers that do not fit a frame or that the broker cannot read. Either would end the
-/// connection each time the message is published.
+/// connection at each attempt.
 pub(super) fn check(headers: &FieldTable, frame_max: usize) -> Result<(), BrokerError> {
     if let Some((name, problem)) = problem(headers) {
         return Err(BrokerError::Unrepresentable(format!(

@@ -1,8 +1,8 @@
 //! The questions to RabbitMQ's management API: which bindings a virtual host has, and what policies make of
 //! its queues.
 //!
-//! AMQP 0-9-1 has no way to list bindings, and none to see a policy. A passive declare does not show them. Binding
-//! again does not tell whether the binding was there, and a service has no right to bind.
+//! AMQP 0-9-1 can neither list bindings nor show a policy. Binding again does not tell whether the
+//! binding was there, and a service has no right to bind.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,7 +30,6 @@ const QUEUE_COLUMNS: &str = "name,vhost,type,state,leader,durable,auto_delete,ar
                              operator_policy,effective_policy_definition";
 /// The longest answer that is read. A binding takes about 200 bytes, a queue 600.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
-/// The value of the setting that switches the comparison off.
 const OFF: &str = "off";
 const SWITCHED_OFF: &str = "RABBITMQ_MANAGEMENT_URL is off";
 const UNSET: &str = "RABBITMQ_MANAGEMENT_URL is not set";
@@ -77,7 +76,6 @@ pub(super) struct Management {
     unknown: &'static str,
 }
 
-/// A binding as the management API lists it.
 #[derive(Deserialize)]
 struct ListedBinding {
     source: String,
@@ -87,8 +85,8 @@ struct ListedBinding {
 }
 
 impl Management {
-    /// The API on the hosts of these addresses. It has no addresses if any of them is not on the
-    /// usual port: another broker may be behind the usual port of the API. With TLS it has none
+    /// The API on the hosts of these addresses. It has no addresses if one of them is on another
+    /// port, since the usual port of the API may then be another broker's. With TLS it has none
     /// either, because the password would go over a connection without.
     pub(super) fn beside(uris: &[AMQPUri]) -> Self {
         let usual =
@@ -107,8 +105,8 @@ impl Management {
         Self::new(bases, UNSET, uris)
     }
 
-    /// The API at this address. Without a user it takes that of the first broker, unless its
-    /// password would then go over a connection without TLS.
+    /// The API at this address. Without a user it takes the first broker's, unless the password
+    /// would go over a connection without TLS.
     pub(super) fn at(
         ManagementAddress(base): ManagementAddress,
         uris: &[AMQPUri],
@@ -131,13 +129,11 @@ impl Management {
         Self { apis: bases.into_iter().map(api).collect(), unknown }
     }
 
-    /// All bindings of the virtual host.
     pub(super) async fn bindings(&self) -> Result<Vec<Binding>, NotListed> {
         let listed: Vec<ListedBinding> = self.list("bindings", None).await?;
         Ok(listed.into_iter().map(Binding::from).collect())
     }
 
-    /// All queues of the virtual host.
     pub(super) async fn queues(&self) -> Result<Vec<Value>, NotListed> {
         self.list("queues", Some(QUEUE_COLUMNS)).await
     }

@@ -32,7 +32,6 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// How often lapin's connection state is polled, to detect the loss of an idle connection.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// A session on RabbitMQ.
 pub(super) struct LapinSession {
     connection: Arc<Connection>,
     channel: Arc<Channel>,
@@ -245,8 +244,7 @@ impl Session for LapinSession {
     }
 }
 
-/// Follows lapin's events about the connection. lapin has no event for a lost connection, so this
-/// polls its state as well.
+/// Follows lapin's events, and polls its state, since lapin has no event for a lost connection.
 fn watch_over(
     connection: &Connection,
     channel: &Channel,
@@ -278,8 +276,8 @@ fn watch_over(
     }
 }
 
-/// Watches a further channel of a connection, which ends with the session that opened it. Why the broker closed the
-/// channel is told to that one alone.
+/// Watches a further channel of a connection, which ends with the session that opened it. Only that
+/// session learns why the broker closed the channel.
 fn watch_channel(
     channel: &Channel,
     mut first: watch::Receiver<Option<BrokerError>>,

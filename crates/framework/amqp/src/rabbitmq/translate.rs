@@ -47,7 +47,6 @@ const NO_LOGIN: &str = "Login was refused";
 /// CONNECTION_FORCED.
 const FORCED: u16 = 320;
 
-/// Converts the error of a failed connect.
 pub(super) fn connect_error(from: &lapin::Error, at: String) -> BrokerError {
     let reason = match error(from) {
         BrokerError::ChannelClosed { code: 403, text }

@@ -7,8 +7,8 @@ use crate::session::seam::Session;
 
 /// The objects that a service expects in the broker.
 ///
-/// A passive check only shows that an object exists, not its arguments and bindings. `ballet
-/// topology` compares those. An object that the user may not see counts as there: its first use shows it.
+/// A passive check shows only that an object exists. `ballet topology` compares its arguments and
+/// bindings. An object that the user may not see counts as there, since its first use shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExpectedObjects {
     objects: Vec<Object>,

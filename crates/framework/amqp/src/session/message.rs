@@ -11,7 +11,6 @@ use crate::headers::value::count_header;
 /// keep every message.
 pub const PERSISTENT: u8 = 2;
 
-/// A property as text, for logs and reports.
 pub(crate) fn text_of(property: &Option<ShortString>) -> Option<String> {
     property.as_ref().map(ToString::to_string)
 }

@@ -11,14 +11,13 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// Returns true if this cause is to be told: it begins the outage, or is of another kind than the
-    /// one before. An outage of hours would otherwise fill the log with one line for each attempt.
+    /// Returns true if this cause is to be logged, because it begins the outage, or is of another
+    /// kind than the one before. A line for each attempt would fill the log.
     pub(crate) fn is_news(&mut self, cause: &BrokerError) -> bool {
         let kind = discriminant(cause);
         self.told.replace(kind) != Some(kind)
     }
 
-    /// The role was connected again.
     pub(crate) fn ends(&mut self) {
         self.told = None;
     }

@@ -1,8 +1,8 @@
 //! The narrow interface to the broker.
 //!
 //! ballet uses RabbitMQ only through [`Broker`] and [`Session`], so tests that explore schedules
-//! can use an in-memory broker instead. The interface adds no policy: the consumer and the
-//! publisher decide about reconnects, republishing and acknowledgements.
+//! can use an in-memory broker. The consumer and the publisher, and not the interface, decide about
+//! reconnects, republishing and acknowledgements.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -64,25 +64,25 @@ pub enum StreamStart {
 }
 
 /// The broker's answers to published messages, some at a time. The last item is the error that
-/// ended the channel. The outcome of a message without an answer by then is *unknown*.
+/// ended the channel. A message without an answer by then has an *unknown* outcome.
 pub type Confirms = BoxStream<'static, Result<Vec<MessageConfirm>, BrokerError>>;
 
-/// A connection with a working channel, used by one role. A session is never repaired: when it
-/// is lost, its owner drops it and connects again.
+/// A connection with a working channel, used by one role. A lost session is never repaired. Its
+/// owner drops it and connects again.
 pub trait Session: Debug + Send + Sync {
     /// Returns the other end of the connection.
     fn peer(&self) -> &Peer;
 
-    /// Opens one more working channel on this connection: a session that ends with this one. Its close ends only the
-    /// channel, and what it holds returns to its queue. If the broker closes only the channel, its
-    /// [`closed`](Self::closed) does not say why.
+    /// Opens one more working channel on this connection, as a session that ends with this one. Its
+    /// close ends only the channel, and what it holds returns to its queue. If the broker closes
+    /// only the channel, its [`closed`](Self::closed) does not say why.
     fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
         let why = "this broker has one channel for each connection".to_owned();
         ready(Err(BrokerError::Unrepresentable(why))).boxed()
     }
 
-    /// Looks for an exchange or a queue without changing anything. A broker that refuses the question is
-    /// no error: the object is [hidden](Lookup::Hidden).
+    /// Looks for an exchange or a queue without changing anything. A refused question is no error,
+    /// but makes the object [hidden](Lookup::Hidden).
     fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>>;
 
     /// Starts a consumer. At most `prefetch` deliveries are unacknowledged at any time.
@@ -93,8 +93,9 @@ pub trait Session: Debug + Send + Sync {
         prefetch: u16,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>>;
 
-    /// Starts a consumer of a stream. An acknowledgement only asks for more. A session reads a stream once: of a second
-    /// time the first message may be lost, if it comes just as the first consumer, which waited for it, is cancelled.
+    /// Starts a consumer of a stream. An acknowledgement only asks for more. A session reads a
+    /// stream once, since a second consumer may lose a message that comes just as the first one,
+    /// which waited for it, is cancelled.
     fn consume_stream<'a>(
         &'a self,
         _stream: &'a str,

@@ -1,5 +1,3 @@
-//! The connection state of one role.
-
 use tokio::time::Instant;
 
 use crate::session::error::BrokerError;
@@ -25,7 +23,6 @@ pub enum ConnectionState {
 }
 
 impl ConnectionState {
-    /// Returns the state of a role that has no connection from now on.
     pub(crate) fn connecting(last_error: Option<BrokerError>) -> Self {
         Self::Connecting { since: Instant::now(), last_error }
     }

@@ -74,7 +74,7 @@ pub trait TelemetryReader: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// A failure: the reader goes on where it was, and it is tried again.
+    /// A failure. The reader goes on where it was, and the reset is tried again.
     fn reset(
         &self,
         tx: &mut Tx<'_>,
@@ -146,10 +146,9 @@ pub struct Reading<T> {
     pub received: Timestamp,
 }
 
-/// Readings of one type, without it.
+/// Readings of one type, erased.
 pub(crate) type AnyReadings = Box<dyn Any + Send + Sync>;
 
-/// The position of a reading in its telemetry, and the time when it was received.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadingPlace {
     pub(crate) partition: u16,
@@ -162,7 +161,6 @@ pub(crate) struct ReadingPlace {
 pub(crate) struct Codec {
     pub(crate) name: &'static str,
     pub(crate) schema: TelemetrySchema,
-    /// An empty list for `decode`.
     pub(crate) none: fn() -> AnyReadings,
     /// Decodes a body, and adds it to the list.
     pub(crate) decode: fn(&mut AnyReadings, ReadingPlace, &[u8]) -> Result<(), String>,
@@ -193,7 +191,6 @@ fn decode<T: Telemetry>(
     Ok(())
 }
 
-/// A reader without its type.
 pub(crate) trait AnyReader: Send + Sync {
     fn codec(&self) -> Codec;
     fn name(&self) -> &'static str {
@@ -235,11 +232,9 @@ impl<R: TelemetryReader> AnyReader for R {
     }
 }
 
-/// A follower without its type.
 pub(crate) trait AnyFollower: Send + Sync {
     fn codec(&self) -> Codec;
     fn reaches_back(&self) -> SignedDuration;
-    /// Takes these of the readings.
     fn take(&self, now: Timestamp, readings: &AnyReadings, range: Range<usize>);
 }
 

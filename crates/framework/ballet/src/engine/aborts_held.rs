@@ -1,5 +1,4 @@
-//! Whether aborts wait, because the database was restored from a backup and has not heard yet what it
-//! missed.
+//! Whether aborts wait, because a restored database has not heard yet what it missed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,14 +9,14 @@ use sqlx::PgConnection;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 
-/// Asks until they are free. A database is restored while no process runs, so they stay so.
+/// Asks until aborts are free. A database is restored only while no process runs, so that answer
+/// stays.
 #[derive(Debug, Default)]
 pub(crate) struct AbortsHeld {
     are_free: AtomicBool,
 }
 
 impl AbortsHeld {
-    /// Fails while aborts wait.
     pub(crate) async fn check(
         &self,
         db: &mut PgConnection,

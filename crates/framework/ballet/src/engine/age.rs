@@ -1,9 +1,8 @@
-//! How old a saga may be: to begin, so that all of it can end while it is remembered, and to go on. None begins in the
-//! future.
+//! Whether a saga is too old, or too early, to begin, and what may be forgotten.
 //!
-//! A saga begins only while its deadline and the room after it lie within its memory. Age stops
-//! nothing that has begun, as long as the ledger still covers the time of the saga. Only then can a
-//! step that has not run be told from one that is forgotten.
+//! A saga begins only while its deadline and the room after it lie within its memory, so that all
+//! of it can end while it is remembered. What has begun goes on while the ledger covers the saga's
+//! time, since only then can a step that has not run be told from a forgotten one.
 
 use ballet_core::envelope::Limits;
 use ballet_core::{MessageId, SagaId, id};
@@ -11,7 +10,6 @@ use ballet_store::partitions::{PartitionMemory, PartitionedTable, memories};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
-/// Says why a saga is too old to begin, if it is.
 pub(crate) fn too_old_to_begin(
     limits: &Limits,
     deadline: Option<SignedDuration>,
@@ -29,7 +27,7 @@ pub(crate) fn too_old_to_begin(
     })
 }
 
-/// Says why a saga is of the future, if it is: every service would refuse its events.
+/// Every service would refuse the events of a saga of the future.
 pub(crate) fn too_early_to_begin(
     limits: &Limits,
     saga_id: SagaId,
@@ -53,7 +51,6 @@ pub(crate) fn id_is_old(limits: &Limits, MessageId(id): MessageId, now: Timestam
     id::time_of(id).is_some_and(|time| now.duration_since(time) > limits.inbox_window)
 }
 
-/// Says what to do about a message that the inbox may have forgotten.
 pub(crate) fn why_too_old(limits: &Limits, MessageId(id): MessageId) -> String {
     let made = id::time_of(id).unwrap_or_default();
     let window = limits.inbox_window;
@@ -92,7 +89,6 @@ pub(crate) async fn forgotten(
     Ok(sagas.find(is_forgotten).map(|(saga, _)| saga))
 }
 
-/// Says what to do about a message of a saga that is forgotten.
 pub(crate) fn why_forgotten(limits: &Limits, service: &str, saga_id: SagaId) -> String {
     if id::time_of(saga_id.0).is_none() {
         return format!(

@@ -41,7 +41,6 @@ use crate::engine::refusal;
 use crate::engine::saga_work::SagaWork;
 use crate::engine::transaction::Transaction;
 
-/// Runs a step whose trigger arrived.
 pub(crate) async fn trigger(
     work: &mut SagaWork<'_, '_>,
     step: &AnyStep,
@@ -66,7 +65,6 @@ pub(crate) async fn trigger(
     take_outcome(work, StepKey { step: step.part().name, key: &key }, outcome).await
 }
 
-/// Whether the ledger lets a step run.
 pub(crate) async fn admits(
     work: &mut SagaWork<'_, '_>,
     step: &AnyStep,
@@ -91,13 +89,13 @@ pub(crate) async fn admits(
     Ok(true)
 }
 
-/// Whether this step is a decision that was made. A saga is decided once, whatever the key under which that was.
+/// A saga is decided once, whatever the key.
 fn has_decided(work: &SagaWork<'_, '_>, part: &StepPart) -> bool {
     let made = |row: &LedgerRow| row.step == part.name && row.entry == Entry::Done;
     part.kind == StepKind::Decision && work.all_rows().iter().any(made)
 }
 
-/// A saga runs under one version from its beginning to its end, whatever is published under its id.
+/// A saga runs under one version from beginning to end, whatever is published under its id.
 fn of_another_version(work: &SagaWork<'_, '_>, versions: Versions) -> Option<Failure> {
     let SagaWork { saga, saga_id, .. } = work;
     let (ran, other) = work.rows().find_map(|row| {
@@ -146,7 +144,6 @@ async fn join(
     Ok(Some(events))
 }
 
-/// Stores and emits the outcome of a step.
 pub(crate) async fn take_outcome(
     work: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,
@@ -179,8 +176,8 @@ pub(crate) async fn take_outcome(
     }
 }
 
-/// The owner aborts, unless something else was committed first. One whose database was restored waits until it has
-/// heard what it decided before: others may have acted on that.
+/// Aborts, unless something else was committed first. An owner whose database was restored waits
+/// until it has heard what it decided before, since others may have acted on it.
 pub(crate) async fn abort_as_owner(
     work: &mut SagaWork<'_, '_>,
     abort_event: EncodedEvent,
@@ -209,7 +206,8 @@ pub(crate) async fn abort_as_owner(
     Ok(Abort::Aborted)
 }
 
-/// Takes in the answer to a call that this transaction has just closed, and compensates what waited for it.
+/// Takes in the answer to a call that this transaction has just closed, and compensates what waited
+/// for it.
 pub(crate) async fn answer(
     transaction: &mut Transaction<'_>,
     answer: &mut CallAnswer,
@@ -281,7 +279,7 @@ async fn take_in(
             Ok(Effect::Handled)
         }
         outcome if !work.is_taken_back(at) => take_outcome(work, at, outcome).await,
-        // Aborted meanwhile: the outcome is not published, and what took effect is compensated.
+        // Aborted meanwhile, so the outcome is not published, and what took effect is compensated.
         AnyOutcome::Done(event) => {
             work.add(at, Entry::Done, Some(event));
             Ok(Effect::Handled)
@@ -293,7 +291,6 @@ async fn take_in(
     }
 }
 
-/// Records what an HTTP handler originates.
 pub(crate) fn originated(work: &mut SagaWork<'_, '_>, step: &str, event: EncodedEvent) {
     let told = work.tell(StepKey { step, key: NO_KEY }, Entry::Done, event);
     begin_deadline(work, told);
@@ -314,7 +311,6 @@ fn end_deadline(SagaWork { transaction, saga, saga_id }: &mut SagaWork<'_, '_>) 
     }
 }
 
-/// Sets the deadline when the saga begins, and ends it when the saga is decided.
 fn keep_deadline(work: &mut SagaWork<'_, '_>, step: &str, told: MessageId) {
     let step = work.saga.steps.iter().map(|step| step.part()).find(|part| part.name == step);
     match step.map(|part| part.kind) {
@@ -324,7 +320,7 @@ fn keep_deadline(work: &mut SagaWork<'_, '_>, step: &str, told: MessageId) {
     }
 }
 
-/// A saga begins once: a second beginning under its id could end, or change, another saga.
+/// A second beginning under a saga's id could end, or change, another saga.
 pub(crate) fn begun_before(SagaWork { saga, saga_id, .. }: &SagaWork<'_, '_>) -> Failure {
     let name = saga.saga;
     Failure::permanent(format!("{name} {saga_id} has begun before: use a new id for another saga"))

@@ -1,5 +1,5 @@
-//! Makes calls to the outside, outside of any transaction. A call that fails is made again under the
-//! same key until its answer is known.
+//! Makes calls to the outside, outside of any transaction, and again under the same key until the
+//! answer is known.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,14 +28,13 @@ const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The longest pause after a failed attempt, whatever the other side asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
-/// After this many attempts the pause before the next one is longer than an attempt before takes to
-/// reach the other side.
+/// After this many attempts the pause is longer than an earlier attempt can take to reach the other
+/// side.
 const QUIET_AFTER: u32 = 9;
 
 /// The answer of a step that looks at rows: it is over.
 const OVER: &str = "true";
 
-/// Makes a call that this process has claimed, once, unless the process stops.
 pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let engine = Arc::clone(engine);
     let mut stopping = engine.stopping.clone();
@@ -47,8 +46,8 @@ pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     });
 }
 
-/// Asks again later, after a failure to take in the answer. An answer counts, whatever becomes of the compensations
-/// that it sets off. So it is taken in without them first, if they may be what failed.
+/// An answer counts, whatever becomes of the compensations that it sets off. If they may be what
+/// failed, it is taken in without them first.
 pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) {
     if answer.compensations == Compensations::Along {
         answer.call.span().in_scope(|| {
@@ -64,10 +63,9 @@ pub(crate) fn ask_again(engine: &Engine, answer: CallAnswer, failure: &Failure) 
     failed(engine, call, claim, failure.to_string(), again(failure));
 }
 
-/// Hands over a failed attempt, with the fate of the call.
 fn failed(engine: &Engine, mut call: NewCall, claim: Claim, failure: String, then: CallFate) {
     call.attempts = match then {
-        // The other side answers. So the attempts begin anew.
+        // The other side answers, so attempts count from zero again.
         CallFate::Taken(_) => 0,
         CallFate::Again | CallFate::After(_) | CallFate::SetAside => {
             call.attempts.saturating_add(1)
@@ -136,7 +134,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     record(engine, &call, begun, Some(&failure));
     match failure.kind() {
         FailureKind::NotYet => return wait(engine, step.name, call, claim, &failure),
-        // It answers: what fails is this request.
+        // It answers, so what fails is this request.
         FailureKind::Permanent => claim.answered(),
         FailureKind::Transient | FailureKind::Conflict | FailureKind::ConnectionLost => {
             if line.failed() {
@@ -155,7 +153,7 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     failed(engine, call, claim, failure.to_string(), again(&failure));
 }
 
-/// Takes in what a person says of a call. Nobody is asked, so it says nothing of the provider.
+/// A person's word on a call says nothing of the provider.
 fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: StatedOutcome) {
     call.span().in_scope(|| tracing::info!("a person has said what became of a call"));
     let answer = match given {
@@ -165,7 +163,7 @@ fn take_given(engine: &Engine, call: NewCall, claim: Claim, given: StatedOutcome
     engine.calls.answered(CallAnswer { call, answer, claim, compensations: Compensations::None });
 }
 
-/// Why a call is set aside whose key the other side may have forgotten, and what to do.
+/// Why a call is set aside whose key may be forgotten, and what to do.
 fn forgotten(call: &NewCall, kept: Duration) -> String {
     let NewCall { saga_id, step, step_key, undo, .. } = call;
     let key = if step_key.is_empty() { String::new() } else { format!(" --key '{step_key}'") };
@@ -181,7 +179,6 @@ fn forgotten(call: &NewCall, kept: Duration) -> String {
     )
 }
 
-/// The attempts of a step's calls, and of its compensation's, with this outcome.
 pub(crate) fn counted(step: &'static str, outcome: &'static str) -> Counter {
     metrics::counter!("ballet_calls_total", "step" => step, "outcome" => outcome)
 }
@@ -234,8 +231,7 @@ async fn attempt(
     Ok(AttemptResult::Answer(answer))
 }
 
-/// Looks at the rows of a step that stays open. The transaction is rolled back: only a second look, under the saga's
-/// lock, counts.
+/// The transaction is rolled back, since only a second look, under the saga's lock, counts.
 async fn look(
     engine: &Arc<Engine>,
     watch: &dyn AnyWatch,
@@ -249,13 +245,12 @@ async fn look(
     }
 }
 
-/// Whether a call is of an aborted saga, and no attempt that was made before can still be under way.
+/// Whether a call is of an aborted saga, and no earlier attempt can still be under way.
 async fn is_unwanted(engine: &Engine, saga: &str, call: &NewCall) -> Result<bool, Failure> {
     let is_quiet = !call.is_repeated || call.attempts >= QUIET_AFTER;
     Ok(is_quiet && answered(calls::is_taken_back(&engine.database.upkeep, saga, call)).await?)
 }
 
-/// Records the span of an attempt that has ended, below the step that wants the call.
 fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Failure>) {
     let step = call.trace.as_ref().map(|trace| trace.context);
     let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };

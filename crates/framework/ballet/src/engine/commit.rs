@@ -1,4 +1,4 @@
-//! How a transaction ends: it is checked and written, and what it sets off begins once it has committed.
+//! How a transaction ends: checks, writes, commit, and what it sets off.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +26,8 @@ use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::publishing::PublishSpans;
 
-/// Writes ledger, calls, outbox and marks, and commits. The emitted events are on their way to the
-/// broker, and the calls are being made, when this returns. All marks belong to one table. They are
-/// written only if it is the current table.
+/// Writes ledger, calls, outbox and marks, and commits. When this returns, the events are being
+/// published, and the calls made. Marks belong to one table, and are written only if it is current.
 pub(crate) async fn commit(
     mut open: Transaction<'_>,
     marks: &[Mark],
@@ -75,19 +74,17 @@ pub(crate) async fn commit(
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CommitResult {
-    /// The id of the batch of its events, if it has any.
     pub(crate) batch: Option<BatchId>,
-    /// Whether the marks are written.
     pub(crate) has_marks: bool,
 }
 
-/// Refuses events that the broker or their receivers would refuse: here it costs only this transaction.
+/// Refuses what the broker or a receiver would refuse, since here that costs only this transaction.
 fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failure> {
     let registry = &engine.registry;
     for emitted in emitted {
         let event = emitted.event.event_type;
-        // An event that the framework emits has a row in the ledger. If a handler published it without one, others
-        // would act on something that has not happened here.
+        // An event that the framework emits has a row in the ledger. If a handler published it,
+        // others would act on something that has not happened here.
         let is_declared = match emitted.by_handler {
             true => registry.publishes(event),
             false => registry.emits(event),
@@ -107,7 +104,6 @@ fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failu
     Ok(())
 }
 
-/// Why an event cannot be published, and what to do.
 fn undeclared(registry: &Registry, event: EventType) -> String {
     let service = registry.service;
     if let Some(otherwise) = emitted_otherwise(registry, event) {
@@ -127,7 +123,6 @@ fn undeclared(registry: &Registry, event: EventType) -> String {
     }
 }
 
-/// Says in which role the service emits an event that its handlers may not publish, and what to do.
 fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
     for saga in &registry.sagas {
         let name = saga.saga;
@@ -139,7 +134,8 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
         }
         let mut steps = saga.steps.iter().map(|step| step.part());
         if let Some(step) = steps.find(|step| step.has_outcome(event)) {
-            // An event that begins or decides a saga cannot be declared this way: the service would not start.
+            // An event that begins or decides a saga cannot be declared this way, since the service
+            // would not start.
             let or_else = match step.kind {
                 StepKind::Origin | StepKind::Decision => "",
                 StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => {
@@ -153,7 +149,7 @@ fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
     registry.emits(event).then(|| ": the framework publishes it by itself".to_owned())
 }
 
-/// Writes the rows of ledger, deadlines and copies. Leaves out those of the ledger that go with the events.
+/// Leaves out the rows of the ledger that go with the events.
 async fn write_ledger(
     engine: &Engine,
     open: &mut Transaction<'_>,
@@ -163,15 +159,15 @@ async fn write_ledger(
     let emits = !scope.emitted.is_empty();
     answered(added.write(db, emits, scope.now)).await?;
     if added.is_empty() && !emits {
-        // A handler that swallowed the error of a statement left the transaction broken; a
-        // commit would roll back without a word, so the transaction has to show that it works.
+        // A handler that swallowed a statement's error left the transaction broken, and a commit
+        // would roll back silently.
         answered(sqlx::query("select 1").execute(&mut **db)).await?;
     }
     deadlines.flush(db, engine.time.shared.settled()).await?;
     answered(copied.flush(db)).await
 }
 
-/// Writes the calls, and claims those that there is room for.
+/// Claims the calls that there is room for.
 async fn write_calls(
     engine: &Engine,
     open: &mut Transaction<'_>,
@@ -186,10 +182,8 @@ async fn write_calls(
     Ok(claims)
 }
 
-/// The events and the marks that a transaction has written.
 struct WrittenOutbox<'a> {
     emitted: Vec<EmittedEvent>,
-    /// The batch of the events, if there are any.
     begun: Option<BegunBatch<'a>>,
     marks: &'a [Mark],
     has_marks: bool,
@@ -213,8 +207,8 @@ async fn write_outbox<'a>(
     let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
     answered(outbox::mark(db, &apart, now)).await?;
     let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
-    // In memory before the commit is sent: what the sweeper finds and does not see there it
-    // takes for left behind.
+    // In memory before the commit is sent, since the sweeper takes a batch that it does not see
+    // there for left behind.
     let mut begun = emits.then(|| BegunBatch::new(&engine.relay, table, emitted.len(), now));
     if let Some(begun) = &mut begun {
         let written = outbox::insert(db, begun.batch, &emitted, timed, &along, now);
@@ -226,7 +220,6 @@ async fn write_outbox<'a>(
     Ok(WrittenOutbox { emitted, begun, marks, has_marks })
 }
 
-/// Gives the events to the lane of the broker.
 fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, made_at: Timestamp) {
     let service = engine.registry.service;
     let relay = &engine.relay;
@@ -235,7 +228,7 @@ fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, made_at:
     relay.committed(OutBatch::new(batch, events));
 }
 
-/// Makes the calls that are claimed. The others are due, for any process that has room.
+/// The calls that are not claimed are due, for any process that has room.
 fn make(engine: &Arc<Engine>, calls: Vec<NewCall>, claims: Vec<Option<Claim>>) {
     for (call, claim) in calls.into_iter().zip(claims) {
         match claim {
@@ -245,15 +238,14 @@ fn make(engine: &Arc<Engine>, calls: Vec<NewCall>, claims: Vec<Option<Claim>>) {
     }
 }
 
-/// The rows that a transaction adds to the ledger, or else what it emits.
 fn what_it_works_on(ledger: &Ledger, emitted: &[EmittedEvent]) -> Vec<String> {
     let rows: Vec<String> =
         ledger.added().map(|row| format!("{}:{}", row.entry.as_str(), row.step)).collect();
     if rows.is_empty() { emitted.names() } else { rows }
 }
 
-/// Adds to a handler's error that only the commit showed it, as with a deferred constraint. An error that is not the
-/// handler's stays as it is. Only here may a lost connection hide whether the transaction took effect.
+/// Adds to a handler's error that only the commit showed it, as with a deferred constraint. Only
+/// here may a lost connection hide whether the transaction took effect.
 fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
         FailureKind::Conflict

@@ -21,17 +21,18 @@ use crate::engine::rollback::RunFailure;
 use crate::engine::saga_work::SagaWork;
 use crate::engine::transaction::Transaction;
 
-/// The compensations of one transaction begin within a quarter of a handler's time. So the last of them has the rest.
+/// The compensations of one transaction begin within a quarter of a handler's time, so the last one
+/// has the rest.
 const QUARTERS: u32 = 4;
 
-/// Fails as long as the service, whose database was restored, has not heard yet what it missed.
+/// A service whose database was restored waits until it has heard what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     engine.aborts_held.check(transaction.db(), engine.time.shared.settled()).await
 }
 
-/// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not
-/// create half of one. After a restore the beginning may be still to come.
+/// An owner begins its sagas, so an event of an unknown one must not create half a saga. After a
+/// restore the beginning may be still to come.
 pub(crate) async fn check_begun(work: &mut SagaWork<'_, '_>) -> Result<(), Failure> {
     let (saga, saga_id) = (work.saga, work.saga_id);
     let begins = !saga.origins.is_empty()
@@ -46,8 +47,8 @@ pub(crate) async fn check_begun(work: &mut SagaWork<'_, '_>) -> Result<(), Failu
     Ok(())
 }
 
-/// Leaves the tombstone and nothing else, and returns true if it is new. An abort whose compensation
-/// fails leaves it alone: until that is done, later steps must not take effect.
+/// Leaves only the tombstone, and returns true if it is new. Until the abort's compensation
+/// succeeds, it keeps later steps from taking effect.
 pub(crate) fn entomb(work: &mut SagaWork<'_, '_>, abort_event: EncodedEvent) -> bool {
     let new = !work.is_aborted();
     if new {
@@ -56,9 +57,8 @@ pub(crate) fn entomb(work: &mut SagaWork<'_, '_>, abort_event: EncodedEvent) -> 
     new
 }
 
-/// Compensates one repetition of a step while the saga goes on. Other keys stay as they are. In an
-/// aborted saga it has its turn, which comes after that of later steps: the abort, which is tried until it is done,
-/// or the call that it waits for, takes it up.
+/// Compensates one repetition of a step while the saga goes on, and no other key. In an aborted
+/// saga its turn comes after that of later steps, and the abort or the awaited call takes it up.
 pub(crate) async fn compensate_key(
     work: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,
@@ -71,15 +71,15 @@ pub(crate) async fn compensate_key(
     if !known {
         work.add(at, Entry::Aborted, Some(event));
     }
-    // This one does not fail because of a compensation that belongs to another event.
+    // This event does not fail because of a compensation that belongs to another one.
     if !work.is_aborted() {
         compensate_wanted(work, at).await?;
     }
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// Takes in aborts at a participant, each of another saga. The tombstones come first in any case: they cover the steps
-/// that have not arrived yet.
+/// Takes in aborts at a participant, each of another saga. The tombstones come first, since they
+/// cover the steps that have not arrived yet.
 pub(crate) async fn abort_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -94,23 +94,21 @@ pub(crate) async fn abort_all(
         let is_new = entomb(&mut SagaWork::new(transaction, saga, abort.saga_id), abort.event);
         effects.push(if is_new { Effect::Handled } else { Effect::Nothing });
     }
-    // Also where the tombstone was there: a compensation may have failed the last time.
+    // Also where the tombstone was there, since a compensation may have failed the last time.
     Box::pin(compensate_rest(transaction, saga, sagas)).await?;
     Ok(effects)
 }
 
-/// What is left to compensate in a saga.
 struct SagaRest {
     of: Item<()>,
-    /// The outcomes, the latest first.
     left: std::vec::IntoIter<LedgerRow>,
-    /// The step and key that were compensated last.
     last: Option<(String, String)>,
 }
 
-/// Compensates this service's steps of aborted sagas in rounds: the latest step of every saga, then the one before it.
-/// The outcome of a call takes up the others of its saga. What would take too long for one transaction goes on in
-/// others, each of one saga, see `upkeep/sagas/by_hand.rs`. Its future is big, and part of that of each handler.
+/// Compensates this service's steps of aborted sagas in rounds: the latest step of every saga, then
+/// the one before it. A call's outcome takes up the rest of its saga. What takes too long for one
+/// transaction goes on in others (`upkeep/sagas/by_hand.rs`). The future is big, and part of that
+/// of each handler.
 async fn compensate_rest(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -154,7 +152,7 @@ async fn compensate_rest(
     Ok(())
 }
 
-/// Compensates a step by its outcomes, each of another saga. Returns the sagas in which a call is out for it.
+/// Each outcome is of another saga. Returns the sagas in which a call is out.
 async fn compensate(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -203,7 +201,6 @@ pub(crate) async fn compensate_next(work: &mut SagaWork<'_, '_>) -> Result<(), F
     rest.await.map_err(|failed| failed.failure)
 }
 
-/// Leaves the remaining compensations after a step to a transaction of their own.
 pub(crate) async fn go_on_apart(
     SagaWork { transaction, saga, saga_id }: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,
@@ -213,7 +210,8 @@ pub(crate) async fn go_on_apart(
     answered(compensations_by_hand::go_on(db, *saga_id, saga.saga, at, note_id)).await
 }
 
-/// Compensates the remaining steps of an aborted saga, or else this repetition of a step, which was taken back alone.
+/// Compensates the remaining steps of an aborted saga, or else this repetition, which was taken
+/// back alone.
 pub(crate) async fn compensate_wanted(
     work: &mut SagaWork<'_, '_>,
     at: StepKey<'_>,

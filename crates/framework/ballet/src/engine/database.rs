@@ -10,14 +10,11 @@ use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 use crate::engine::stopping::waited;
 
-/// The connections of a service to its database. Lanes, requests and upkeep each have a pool of their
-/// own, so that none of them waits for the others' connections.
+/// The connections of a service to its database. Lanes, requests and upkeep each have a pool, so
+/// that none waits for the others' connections.
 pub(crate) struct Database {
-    /// A connection for each lane.
     pub(crate) lanes: PgPool,
-    /// Connections for HTTP requests.
     pub(crate) requests: PgPool,
-    /// Connections for everything else.
     pub(crate) upkeep: PgPool,
     pub(crate) probe: Probe,
     pub(crate) renewal: Renewal,
@@ -26,7 +23,6 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// The pools are those of the lanes, of requests and of upkeep.
     pub(crate) fn new(
         [lanes, requests, upkeep]: [PgPool; 3],
         probe: Probe,
@@ -41,19 +37,18 @@ impl Database {
         [&self.lanes, &self.requests, &self.upkeep]
     }
 
-    /// Whether it answered when it was last asked.
     pub(crate) fn state(&self) -> watch::Receiver<bool> {
         self.state.subscribe()
     }
 
-    /// Records that it answers, for readiness. The log says when it does again.
+    /// The log says when the database answers again.
     pub(crate) fn answers(&self) {
         if self.now_answers(true) {
             tracing::info!("the database answers again");
         }
     }
 
-    /// Records that the database does not answer. The log says so once, not once for each task that notices.
+    /// The log says so once, not once for each task that notices.
     pub(crate) fn is_away(&self, why: &Failure) {
         if self.now_answers(false) {
             tracing::warn!("the database is away, and what needs it waits: {why}");
@@ -65,14 +60,13 @@ impl Database {
         self.state.send_if_modified(|before| std::mem::replace(before, answers) != answers)
     }
 
-    /// Asks whether it works, within a few seconds. While it does, a cheap question is enough; when it
-    /// was away, it has to show that it takes writes.
+    /// Asks whether it works, within a few seconds. After an outage it has to show that it takes
+    /// writes.
     pub(crate) async fn works(&self) -> bool {
         let worked = *self.state.borrow();
         if worked { self.probe.answers().await } else { self.probe.works().await }
     }
 
-    /// Asks it over a connection of upkeep.
     pub(crate) async fn ask<T>(
         &self,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
@@ -80,7 +74,6 @@ impl Database {
         answered(async { ask(&mut *self.upkeep.acquire().await?).await }).await
     }
 
-    /// Returns when it answers again, or the service stops.
     pub(crate) async fn until_it_works(&self) {
         let mut backoff = Backoff::DATABASE;
         let mut stopping = self.stopping.clone();

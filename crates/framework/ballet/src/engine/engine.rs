@@ -16,18 +16,13 @@ use crate::engine::shared_clock::ProcessClocks;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
 
-/// The parts of a running service that its transactions work with. Code that needs one or two of
-/// them takes those.
+/// Code that needs one or two of these parts takes those.
 pub(crate) struct Engine {
-    /// The handlers of the service, by event and by step.
     pub(crate) registry: Registry,
-    /// The limits of what it takes in, and of how long it remembers.
     pub(crate) limits: Limits,
     pub(crate) time: ProcessClocks,
     pub(crate) database: Arc<Database>,
-    /// The way of its events to the broker.
     pub(crate) relay: Arc<Relay>,
-    /// The way of its calls to the outside.
     pub(crate) calls: Arc<OpenCalls>,
     pub(crate) handlers: HandlerLimit,
     pub(crate) aborts_held: AbortsHeld,

@@ -1,8 +1,9 @@
 //! A refusal leaves nothing of its step but the event.
 //!
-//! Most steps are done, and most that refuse look before they write. So a batch begins without savepoints. If a step
-//! refuses that may have written, the batch is rolled back and runs again with care: each step that may refuse has a
-//! savepoint. Its lane goes on with care for a while.
+//! Most steps are done, and most that refuse look before they write, so a batch begins without
+//! savepoints. If a step refuses that may have written, the batch is rolled back and runs again
+//! with care: with a savepoint for each step that may refuse. Its lane goes on with care for a
+//! while.
 
 use ballet_core::StepPart;
 
@@ -12,17 +13,15 @@ use crate::declare::handler::failure::Failure;
 use crate::engine::transaction::Transaction;
 
 const FIRST: &str = "savepoint ballet_step";
-/// One savepoint at a time: the server is slow with many.
+/// One savepoint at a time, since the server is slow with many.
 const NEXT: &str = "release savepoint ballet_step; savepoint ballet_step";
 const BACK: &str = "rollback to savepoint ballet_step";
 
-/// The state of a transaction before a step that may refuse.
 pub(crate) struct BeforeStep {
     emitted: usize,
     hurried: bool,
 }
 
-/// Notes the state before a step. One that cannot refuse has nothing to take back.
 pub(crate) async fn before(
     transaction: &mut Transaction<'_>,
     step: &StepPart,
@@ -40,7 +39,6 @@ pub(crate) async fn before(
     Ok(Some(BeforeStep { emitted: scope.emitted.len(), hurried: scope.hurried }))
 }
 
-/// Takes back what a step has left that has refused.
 pub(crate) async fn after(
     transaction: &mut Transaction<'_>,
     before: Option<BeforeStep>,

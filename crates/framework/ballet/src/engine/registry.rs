@@ -24,14 +24,14 @@ use crate::declare::participant::saga_entry::SagaEntry;
 use crate::declare::step::retry::Retry;
 use crate::engine::handlers::guard::panic_message;
 
-/// How a service handles an event.
 #[derive(Clone)]
 pub(crate) enum Handler {
-    /// It triggers a step; `place` is its place among the step's triggers.
+    /// `place` is its place among the step's triggers.
     Step { saga: Arc<SagaEntry>, step: Arc<AnyStep>, place: usize },
     /// It aborts the saga.
     Abort { saga: Arc<SagaEntry> },
-    /// It is a refusal, or the saga's deadline has passed, and this service, the owner, aborts it unless it is decided.
+    /// A refusal, or a passed deadline, on which this service, the owner, aborts the saga unless it
+    /// is decided.
     AbortCause { saga: Arc<SagaEntry>, cause: Arc<AbortCause> },
     /// It compensates one repetition of a step.
     KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<KeyedCompensation> },
@@ -72,8 +72,8 @@ impl Handler {
     pub(crate) fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
         match self {
             Self::Step { step, place, .. } => step.decode(*place, body),
-            // The abort event is stored as it came, and a request says nothing but its type: they
-            // only have to be JSON.
+            // The abort event is stored as it came, and a request says nothing but its type, so
+            // both only have to be JSON.
             Self::Abort { .. } | Self::Share(_) => {
                 serde_json::from_slice::<serde::de::IgnoredAny>(body)
                     .map(|_| Box::new(()) as AnyEvent)
@@ -119,11 +119,10 @@ impl Handler {
     }
 }
 
-/// An event that this service handles.
 pub(crate) struct HandledEvent {
     pub(crate) event_type: EventType,
     pub(crate) handlers: Vec<Handler>,
-    /// If it begins sagas here: the longest deadline among them, zero without one.
+    /// The longest deadline of the sagas that it begins here, zero without one.
     pub(crate) begins: Option<SignedDuration>,
 }
 
@@ -144,7 +143,6 @@ impl HandledEvent {
         self.handlers.iter().any(Handler::works_on_saga)
     }
 
-    /// Whether it aborts sagas here.
     pub(crate) fn aborts(&self) -> bool {
         self.handlers.iter().any(|handler| matches!(handler, Handler::Abort { .. }))
     }
@@ -167,12 +165,11 @@ impl HandledEvent {
         self.handlers.iter().any(Handler::runs)
     }
 
-    /// Whether only bulk steps handle messages of this type: their time cannot be told apart.
+    /// The time of messages that only bulk steps handle cannot be told apart.
     pub(crate) fn is_all_bulk(&self) -> bool {
         self.handlers.iter().all(Handler::is_bulk)
     }
 
-    /// The retry policy of the handler of that name.
     pub(crate) fn retry(&self, handler: Option<&str>) -> Retry {
         let failed = self.handlers.iter().find(|known| Some(known.name()) == handler);
         failed.map_or(Retry::DEFAULT, Handler::retry)
@@ -194,11 +191,9 @@ impl HandledEvent {
     }
 }
 
-/// Everything that a service does, by event and by step.
 pub(crate) struct Registry {
     pub(crate) service: &'static str,
     pub(crate) sagas: Vec<Arc<SagaEntry>>,
-    /// The events that it handles.
     pub(crate) events: KnownEvents,
     known: HashMap<&'static str, Arc<HandledEvent>>,
     emits: HashSet<EventType>,
@@ -261,7 +256,6 @@ impl Registry {
         self.known.get(name)
     }
 
-    /// The events that the service declares to publish.
     pub(crate) fn emitted(&self) -> impl Iterator<Item = EventType> {
         self.emits.iter().copied()
     }
@@ -276,14 +270,12 @@ impl Registry {
         self.emits.contains(&event)
     }
 
-    /// The step of that name, with its saga.
     pub(crate) fn step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &Arc<AnyStep>)> {
         self.sagas.iter().find_map(|saga| {
             saga.steps.iter().find(|step| step.part().name == name).map(|step| (saga, step))
         })
     }
 
-    /// The step of that name as one that makes calls, with its saga.
     pub(crate) fn call_step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &CallHandlers)> {
         let (saga, step) = self.step(name)?;
         match &step.handlers {
@@ -317,12 +309,10 @@ impl Registry {
         self.sagas.iter().flat_map(|saga| &saga.steps).filter(move |step| undone(step.part()))
     }
 
-    /// Whether any saga of this service has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
         self.sagas.iter().any(|saga| saga.has_step(name))
     }
 
-    /// Looks up how this version declares a step, for one of its sagas.
     pub(crate) fn declared(&self, saga: &SagaEntry, name: &str) -> StepDeclaration {
         match saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
             Some(part) => StepDeclaration::Step(part.kind),
@@ -333,7 +323,7 @@ impl Registry {
     }
 
     /// Whether a row under a saga's id is of this saga, and not of another one with the same id. A
-    /// row that this version cannot tell apart is of all: it was written by another version.
+    /// row that only another version can tell apart is of all.
     pub(crate) fn is_of(&self, saga: &SagaEntry, row: &LedgerRow) -> bool {
         if !row.step.is_empty() {
             return saga.has_step(&row.step) || !self.has_step(&row.step);
@@ -341,7 +331,6 @@ impl Registry {
         is_tombstone_of(saga.saga, self.sagas.iter().map(|entry| entry.saga), &row.key)
     }
 
-    /// The declared origin that emits this event, with its saga.
     pub(crate) fn origin(&self, event: EventType) -> Option<(&Arc<SagaEntry>, &StepPart)> {
         self.sagas.iter().find_map(|saga| {
             let is_origin = |part: &&StepPart| part.kind == StepKind::Origin && part.done == event;
@@ -349,7 +338,6 @@ impl Registry {
         })
     }
 
-    /// The sagas that have a deadline.
     pub(crate) fn with_deadline(&self) -> impl Iterator<Item = &SagaEntry> {
         self.sagas.iter().map(AsRef::as_ref).filter(|saga| saga.deadline.is_some())
     }

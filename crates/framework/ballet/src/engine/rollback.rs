@@ -4,15 +4,14 @@ use ballet_core::{Reason, SagaId};
 
 use crate::declare::handler::failure::Failure;
 
-/// Why a batch rolled back.
 #[derive(Debug)]
 pub(crate) struct BatchFailure {
-    /// Which of the works failed, counted in the order in which they come back; `None` if no single one is known.
+    /// Which of the works failed, in the order in which they come back; `None` if that is not
+    /// known.
     pub(crate) poison: Option<usize>,
-    /// The handler that failed.
     pub(crate) handler: Option<&'static str>,
     pub(crate) failure: Failure,
-    /// The reason of the dead letter, if it is not the one that follows from the failure's kind.
+    /// The reason of the dead letter, if the failure's kind does not give it.
     pub(crate) reason: Option<Reason>,
     /// Whether all handlers had run, and the commit failed.
     pub(crate) is_of_commit: bool,
@@ -37,7 +36,6 @@ impl BatchFailure {
     }
 }
 
-/// Why a batch did not commit.
 #[derive(Debug)]
 pub(crate) enum NotCommitted {
     /// There was no connection on which it could begin.
@@ -75,7 +73,7 @@ impl From<Failure> for BatchFailure {
     }
 }
 
-/// Why a run failed, and in which of its sagas, if that is known. Each is there once.
+/// Why a run failed, and in which of its sagas, if that is known.
 pub(crate) struct RunFailure {
     pub(crate) saga_id: Option<SagaId>,
     pub(crate) failure: Failure,

@@ -13,7 +13,6 @@ use crate::declare::handler::tx::Tx;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::transaction::Transaction;
 
-/// A transaction, and the saga that it works on now.
 pub(crate) struct SagaWork<'t, 'db> {
     pub(crate) transaction: &'t mut Transaction<'db>,
     pub(crate) saga: &'t SagaEntry,
@@ -33,7 +32,6 @@ impl<'t, 'db> SagaWork<'t, 'db> {
         self.transaction.tx()
     }
 
-    /// An item for what is done now.
     pub(crate) fn item<T>(&self, event: T) -> Item<T> {
         let lineage = self.transaction.scope.lineage();
         Item { saga_id: self.saga_id, event, lineage }
@@ -44,7 +42,6 @@ impl<'t, 'db> SagaWork<'t, 'db> {
         self.transaction.ledger.rows(self.saga_id)
     }
 
-    /// The rows of the saga.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &LedgerRow> {
         self.all_rows().iter().filter(move |row| self.is_of_saga(row))
     }
@@ -53,12 +50,11 @@ impl<'t, 'db> SagaWork<'t, 'db> {
         self.transaction.engine.registry.is_of(self.saga, row)
     }
 
-    /// The last entry of a repetition of a step.
     pub(crate) fn state(&self, at: StepKey<'_>) -> Option<Entry> {
         self.transaction.ledger.state(self.saga_id, at.step, at.key)
     }
 
-    /// Whether the saga is aborted. Its tombstone has no step and covers all of them.
+    /// The tombstone has no step and covers all of them.
     pub(crate) fn is_aborted(&self) -> bool {
         let mut aborted = self.all_rows().iter().filter(|row| row.entry == Entry::Aborted);
         aborted.any(|row| row.step.is_empty() && self.is_of_saga(row))
@@ -88,7 +84,6 @@ impl<'t, 'db> SagaWork<'t, 'db> {
         self.transaction.ledger.add(self.saga_id, row);
     }
 
-    /// Emits an event, and records it as the outcome under its message id.
     pub(crate) fn tell(&mut self, at: StepKey<'_>, entry: Entry, event: EncodedEvent) -> MessageId {
         let id = self.transaction.scope.draw();
         self.add_row(at, entry, "", Some(event.clone()), Some(id));

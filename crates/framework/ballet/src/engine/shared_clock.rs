@@ -1,8 +1,8 @@
 //! The time that the processes of a service share: that of its database, once it is settled.
 //!
-//! A process asks the database every few seconds and counts on by a clock that nobody sets. Its own clock is the
-//! second witness: without it, no answer moves the time. So whatever ends by time ends late rather than early while
-//! the clocks differ, and nothing is removed by age.
+//! A process asks the database every few seconds and counts on by a clock that nobody sets. Without
+//! its own clock as a second witness no answer moves the time. So while the clocks differ, whatever
+//! ends by time ends late rather than early, and nothing is removed by age.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use crate::declare::handler::clock::Clock;
 
 /// How long both clocks have to tell another time before it is followed.
 const SETTLE: Duration = Duration::from_secs(5 * 60);
-/// By how much this process's own clock may be behind where nobody knows an earlier time: ids that are older count as
-/// forgotten elsewhere.
+/// How far this process's own clock may be behind if nobody knows an earlier time. Elsewhere, ids
+/// that are older count as forgotten.
 const BEHIND: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Clone)]
@@ -32,24 +32,21 @@ impl ProcessClocks {
     }
 }
 
-/// The time that the processes of a service share.
 pub(crate) struct SharedClock {
     own: Clock,
-    /// The most by which two clocks may differ that agree.
+    /// The maximum difference between clocks that count as equal.
     bound: SignedDuration,
     origin: Instant,
     /// `None` before the database's first answer.
     seen: Mutex<Option<ClockComparison>>,
 }
 
-/// The comparison of the clocks by the last answers of the database.
 #[derive(Debug, Clone, Copy)]
 struct ClockComparison {
-    /// The settled time at the origin.
     at_origin: Timestamp,
     /// How far this process's clock is ahead of the database's.
     ahead: SignedDuration,
-    /// False while time passes on purpose: then only the database knows it.
+    /// False while time passes on purpose, so that only the database knows it.
     is_checked: bool,
     /// By how much both clocks tell another time, which is not followed yet, and since when.
     leap: Option<(SignedDuration, Instant)>,
@@ -60,7 +57,6 @@ impl SharedClock {
         Arc::new(Self { own, bound, origin: Instant::now(), seen: Mutex::default() })
     }
 
-    /// Returns a clock that tells the shared time and draws ids from this process's source.
     pub(crate) fn clock(self: &Arc<Self>) -> Clock {
         if self.own.stands_still() {
             return self.own.clone();
@@ -69,7 +65,7 @@ impl SharedClock {
         self.own.with_time(move || shared.now())
     }
 
-    /// The latest of all clocks: what is ahead of them is ahead.
+    /// The latest of all clocks. What is ahead of this time is ahead.
     pub(crate) fn latest(&self) -> Timestamp {
         let own = self.own.now();
         if self.own.stands_still() {
@@ -79,13 +75,13 @@ impl SharedClock {
         own.max(self.now()).max(of_database.unwrap_or(own))
     }
 
-    /// In microseconds, as Postgres keeps it: what a handler answers with is what is read later.
+    /// In microseconds, as Postgres keeps it, so that a handler's answer equals what is read later.
     fn now(&self) -> Timestamp {
         let now = self.at(Instant::now()).unwrap_or_else(|| self.own.now());
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
-    /// The shared time at a moment, if the database has ever answered.
+    /// `None` before the database's first answer.
     fn at(&self, moment: Instant) -> Option<Timestamp> {
         self.seen()?.at_origin.checked_add(moment.saturating_duration_since(self.origin)).ok()
     }
@@ -94,8 +90,8 @@ impl SharedClock {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The shared time, where statements would go by the database's otherwise. `None` where the database alone knows
-    /// the time.
+    /// The shared time, for statements that would otherwise go by the database's; `None` if only
+    /// the database knows it.
     pub(crate) fn settled(&self) -> Option<Timestamp> {
         let is_checked = self.seen().is_some_and(|seen| seen.is_checked);
         (is_checked && !self.own.stands_still()).then(|| self.now())
@@ -136,8 +132,8 @@ impl SharedClock {
         *seen = Some(ClockComparison { at_origin, ahead, is_checked: reading.is_checked, leap });
     }
 
-    /// The time at the first answer, if the clocks differ: the earlier, unless processes of the service have seen a
-    /// later time. Then that clock is wrong.
+    /// If the clocks differ at the first answer, the earlier one counts, unless the service has
+    /// seen a later time.
     fn first(&self, reading: ClockReading, own: Timestamp) -> Timestamp {
         let slack = self.bound.saturating_mul(2);
         let known = reading.settled.map_or(reading.now - BEHIND, |settled| settled - slack);
@@ -145,12 +141,10 @@ impl SharedClock {
         possible.min().unwrap_or(reading.now)
     }
 
-    /// How far this process's clock is ahead of the database's, if that has answered.
     pub(crate) fn ahead(&self) -> Option<SignedDuration> {
         self.seen().map(|seen| seen.ahead)
     }
 
-    /// Says why the time is not settled, and nothing may be removed by age, if so.
     pub(crate) fn doubt(&self) -> Option<String> {
         self.doubt_at(Instant::now())
     }

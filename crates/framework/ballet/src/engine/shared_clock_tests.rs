@@ -33,7 +33,6 @@ impl Pair {
         self.own.fetch_add(by.as_secs(), Ordering::Relaxed);
     }
 
-    /// Lets some seconds pass, and asks the database.
     fn go_on(&mut self, seconds: u64) {
         self.moment += Duration::from_secs(seconds);
         self.database += Duration::from_secs(seconds);
@@ -103,7 +102,7 @@ fn t184_a_database_that_leaps_alone_is_not_followed() {
 #[test]
 fn t208_a_leap_is_followed_once_both_clocks_have_told_it_for_minutes() {
     let hours = SignedDuration::from_hours;
-    // The database alone: it is not followed at all.
+    // The database alone leaps, and is not followed at all.
     let mut pair = Pair::new();
     pair.database += hours(2);
     pair.go_on(24 * 60 * 60);

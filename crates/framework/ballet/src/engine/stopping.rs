@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// Returns when the service stops, or has been dropped.
 pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _stopped_or_gone = stopping.wait_for(|stopping| *stopping).await;
 }

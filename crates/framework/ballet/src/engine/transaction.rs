@@ -29,7 +29,7 @@ pub(crate) struct Transaction<'db> {
     pub(crate) calls: Vec<NewCall>,
     pub(crate) deadlines: Deadlines,
     pub(crate) copied: CopyWrites,
-    /// The handlers that have run: they count once the transaction has committed.
+    /// The handlers that have run, which count once the transaction has committed.
     pub(crate) spans: Vec<Span>,
     /// Whether each step that may refuse has a savepoint.
     pub(crate) is_careful: bool,
@@ -39,13 +39,11 @@ pub(crate) struct Transaction<'db> {
 }
 
 impl Transaction<'static> {
-    /// Opens a transaction for upkeep.
     pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
         let db = begin(&engine.database.upkeep).await?;
         Ok(Self::new(engine, db))
     }
 
-    /// Opens a transaction for an HTTP request.
     pub(crate) async fn begin_for_request(engine: Arc<Engine>) -> Result<Self, Failure> {
         let db = begin(&engine.database.requests).await?;
         Ok(Self::new(engine, db))
@@ -81,8 +79,8 @@ impl<'db> Transaction<'db> {
         }
     }
 
-    /// Fails if a handler has ended the transaction: each later statement would commit by itself. sqlx
-    /// ends the transaction if a savepoint of its own is cancelled while it begins.
+    /// Fails if a handler has ended the transaction, since each later statement would commit by
+    /// itself. sqlx ends it if a savepoint of its own is cancelled while it begins.
     pub(crate) fn check_open(&self) -> Result<(), Failure> {
         if self.db.is_in_transaction() {
             return Ok(());
@@ -93,7 +91,6 @@ impl<'db> Transaction<'db> {
         ))
     }
 
-    /// Whether it is to be rolled back, and its work to run again with care.
     pub(crate) const fn runs_again(&self) -> bool {
         self.needs_care && !self.is_careful
     }
@@ -106,12 +103,10 @@ impl<'db> Transaction<'db> {
         Tx::new(&mut self.db, &mut self.scope)
     }
 
-    /// The connection and the ledger side by side.
     pub(crate) fn db_and_ledger(&mut self) -> (&mut PgConnection, &mut Ledger) {
         (&mut self.db, &mut self.ledger)
     }
 
-    /// Sets the saga, the cause and the trace of the following work.
     pub(crate) fn enter(
         &mut self,
         saga_id: Option<SagaId>,
@@ -121,8 +116,8 @@ impl<'db> Transaction<'db> {
         self.scope.enter(saga_id, cause, trace);
     }
 
-    /// Takes the locks of all sagas that this transaction works on, and reads the ledger of them;
-    /// says which of the messages are new, and what is known of the others. Before anything else.
+    /// Takes the locks of all sagas of this transaction, and reads their ledger, before anything
+    /// else. Says which messages are new, and what is known of the others.
     pub(crate) async fn receive(
         &mut self,
         sagas: &[SagaId],

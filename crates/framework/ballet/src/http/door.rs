@@ -1,5 +1,4 @@
-//! Whose requests a service's own routes take: everybody's in its network, or only those that its gateway has
-//! signed.
+//! Whose requests a service's own routes take: everybody's in its network, or its gateway's.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,13 +14,12 @@ use crate::declare::handler::clock::Clock;
 use crate::http::json::bytes;
 use crate::http::problem::{Advice, Problem};
 
-/// Takes a request, or refuses it. A request without a client's name may do everything, so it matters who
-/// sends it.
+/// A request without a client's name may do everything, so it matters who sends it.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
-    /// The gateway's secrets. `None`: the network is trusted.
+    /// The gateway's secrets. With `None` the network is trusted.
     pub(crate) secrets: Option<Secrets>,
-    /// This machine's own, as the gateway has its own.
+    /// This machine's own clock, as the gateway has its own.
     pub(crate) clock: Clock,
 }
 
@@ -46,8 +44,8 @@ impl Door {
     }
 }
 
-/// Takes a request whose body is the one that the gateway has signed. The [`Door`] has checked its headers before: what
-/// is forged is not read.
+/// Takes a request whose body is the one that the gateway has signed. The [`Door`] has checked the
+/// headers before, so a forged body is not read.
 pub(crate) async fn with_its_body(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let read = match bytes(Request::from_parts(head.clone(), body)).await {
@@ -75,7 +73,6 @@ fn refused(request: &Parts, why: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, detail).advise(Advice::AskTheGateway)
 }
 
-/// The signature, if there is exactly one.
 fn only(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(REQUEST_HEADER).iter();
     let first = all.next()?.to_str().ok()?;

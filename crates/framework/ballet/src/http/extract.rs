@@ -133,13 +133,12 @@ fn unreadable_path<T: DeserializeOwned>(
     }
 }
 
-/// A path's parameter is not of a type, one of Rust's own.
 fn not_of(expected_type: &str) -> String {
     format!("{expected_type} is wanted")
 }
 
-/// Which of several parameters is wrong, and how. axum does not name one whose type refuses a text by
-/// itself; read as a query, the same type does.
+/// Which of several parameters is wrong, and how. axum does not name one whose type refuses a text
+/// by itself, but read as a query, the same type does.
 fn wrong_one<T: DeserializeOwned>(params: &[(String, String)]) -> Option<(String, String)> {
     let mut uri = "/?".to_owned();
     for (name, text) in params {

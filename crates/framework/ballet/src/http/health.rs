@@ -1,4 +1,4 @@
-//! The routes that every service has for itself: health, readiness and metrics.
+//! The routes of every service: health, readiness and metrics.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,10 +20,8 @@ use crate::upkeep::broker::bindings::Bindings;
 use crate::upkeep::broker::declared_queues::DeclaredQueues;
 use crate::upkeep::progress::MessageProgress;
 
-/// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
-    /// The reason why the start waits, if it does.
     pub(crate) waits_for: watch::Receiver<Option<String>>,
     /// Set when the start is over.
     pub(crate) parts: Arc<OnceLock<HealthParts>>,
@@ -32,7 +30,6 @@ pub(crate) struct Health {
 #[derive(Debug)]
 pub(crate) struct HealthParts {
     pub(crate) database: watch::Receiver<bool>,
-    /// Why it refuses to work, if it is there.
     pub(crate) refusal: Refusal,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
@@ -46,26 +43,21 @@ pub(crate) struct HealthParts {
     pub(crate) wrong_statements: Arc<WrongStatements>,
 }
 
-/// The states of the tasks beside the lanes.
 #[derive(Debug)]
 pub(crate) struct TaskStates {
     /// The reason why the service cannot work although the database answers, if there is one.
     pub(crate) hindered: watch::Receiver<Option<(Cause, String)>>,
-    /// How the outbox is.
     pub(crate) outbox: watch::Receiver<String>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) queues: watch::Receiver<DeclaredQueues>,
-    /// How far the copies of others' entities are behind, if there are copies.
     pub(crate) copies: Option<watch::Receiver<String>>,
     pub(crate) progress: MessageProgress,
-    /// The readers of telemetry, if there are any.
     pub(crate) readers: Option<Arc<ReaderStates>>,
 }
 
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
-    /// Why it is not ready, each with its sentence.
     #[serde(skip)]
     reasons: Vec<(Cause, String)>,
     /// The causes for which it is not ready, by the names that findings and alarms have.
@@ -94,11 +86,11 @@ struct Readiness {
     publish_telemetry: Option<String>,
 }
 
-/// The reasons why a process is not ready are no longer than this in its database.
+/// The maximum length of the reasons for which a process is not ready, in its database.
 const LONGEST_REASON: usize = 2_000;
 
 impl Health {
-    /// Why the process is not ready, if it is not: each cause with its sentence. Read where nobody can ask for
+    /// Why the process is not ready, with each cause and its sentence, for those who cannot ask for
     /// `/readyz`.
     pub(crate) fn why_unready(&self) -> Option<String> {
         let reasons = self.readiness().reasons;
@@ -206,7 +198,6 @@ impl Health {
     }
 }
 
-/// Returns the state of a connection in words, and the cause if it is not ready.
 fn connection(state: &ConnectionState) -> (Cause, String) {
     match state {
         ConnectionState::Ready => (Cause::Broker, "ok".to_owned()),
@@ -222,7 +213,6 @@ fn connection(state: &ConnectionState) -> (Cause, String) {
     }
 }
 
-/// Routes for health, readiness and metrics, and the service's own.
 pub(crate) fn router(health: Health, metrics: fn() -> String, own: OwnRoutes) -> Router {
     let scraped = health.clone();
     let ready = move || async move {

@@ -18,7 +18,7 @@ use crate::http::unreadable::names;
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
 
-/// The JSON body of another company, which may add fields at any time: those that the type does not have are ignored.
+/// The JSON body of another company, which may add fields at any time. Unknown fields are ignored.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenJson<T>(pub T);
 
@@ -26,7 +26,6 @@ pub struct OpenJson<T>(pub T);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MaxBody(pub(crate) usize);
 
-/// An error in a body, with its path.
 type Unreadable = serde_path_to_error::Error<serde_json::Error>;
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -51,10 +50,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OpenJson<T> {
     }
 }
 
-/// Which fields an object may have.
 #[derive(Debug, Clone, Copy)]
 enum Fields {
-    /// Only those of the type.
     Known,
     /// Unknown fields are allowed, and ignored.
     Any,
@@ -78,14 +75,12 @@ async fn read<T: DeserializeOwned>(request: Request, fields: Fields) -> Result<T
     }
 }
 
-/// The whole body.
 pub(crate) async fn bytes(request: Request) -> Result<Bytes, Problem> {
     let most = request.extensions().get::<MaxBody>().copied();
     let bytes = Bytes::from_request(request, &()).await;
     bytes.map_err(|rejection| incomplete(&rejection, most))
 }
 
-/// The names and indexes that lead to a field.
 fn names_of(field: &serde_ignored::Path<'_>) -> Vec<String> {
     use serde_ignored::Path;
     let (parent, name) = match field {
@@ -99,7 +94,6 @@ fn names_of(field: &serde_ignored::Path<'_>) -> Vec<String> {
     names_of(parent).into_iter().chain(name).collect()
 }
 
-/// The body is JSON, and not packed.
 fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
     let refused = |detail, header, what, advice| {
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
@@ -128,7 +122,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
 }
 
-/// The body did not come to its end.
 fn incomplete(rejection: &BytesRejection, most: Option<MaxBody>) -> Problem {
     match (rejection.status(), most) {
         (StatusCode::PAYLOAD_TOO_LARGE, Some(MaxBody(most))) => Problem::new(
@@ -166,8 +159,8 @@ fn wrong(place: Place, what: &str) -> Problem {
     Problem::unprocessable(format!("{place} is wrong: {what}")).and(place, what)
 }
 
-/// 422: what stands in place of an enum cannot be one, such as a number. serde_json calls it a mistake
-/// in the syntax, and names no choices. As a text it is none of them either, and then they are named.
+/// 422: what stands in place of an enum cannot be one, such as a number. serde_json calls that a
+/// syntax error. Read as a text, it is an unknown choice, whose error names the choices.
 #[cold]
 fn no_choice<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Option<Problem> {
     let mut body: Value = serde_json::from_slice(bytes).ok()?;

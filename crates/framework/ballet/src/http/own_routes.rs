@@ -14,7 +14,6 @@ use crate::http::door::Door;
 use crate::http::problem::{OutdatedStatement, Problem};
 use crate::http::trace::Tracer;
 
-/// The service's own routes, once it has started.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnRoutes {
     router: Arc<OnceLock<Router>>,
@@ -37,7 +36,6 @@ impl OwnRoutes {
         self.router.set(router).is_ok()
     }
 
-    /// Answers a request.
     pub(super) async fn answer(self, request: Request) -> Response {
         let Some(router) = self.router.get().cloned() else {
             let starting = "the service is starting: /readyz says what it waits for";
@@ -66,8 +64,8 @@ fn unavailable(detail: impl Into<String>) -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
 }
 
-/// A handler that panics fails only its request. Otherwise the connection would break, which a gateway takes for a
-/// service that is away.
+/// A handler that panics fails only its request. A broken connection would look like an unavailable
+/// service.
 async fn call(mut router: Router, request: Request) -> Response {
     let answered = async {
         match tower_service::Service::call(&mut router, request).await {

@@ -73,7 +73,6 @@ impl fmt::Display for Place {
     }
 }
 
-/// Writes a part of a JSON Pointer as it stands in a URI.
 fn escape(part: &str, pointer: &mut String) {
     for byte in part.bytes() {
         match byte {

@@ -40,13 +40,12 @@ pub struct Problem {
     advice: Option<Advice>,
 }
 
-/// Advice to the client, as a header of the answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Advice {
     TryAgain,
     SendJson,
     SendUnpacked,
-    /// Send the request to the gateway: only the gateway is believed.
+    /// Send the request to the gateway, since only the gateway is believed.
     AskTheGateway,
 }
 
@@ -74,17 +73,16 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// Set on an answer if a statement of its request was prepared for a table that has changed since.
+/// Set on an answer if a table has changed since a statement of its request was prepared.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutdatedStatement;
 
-/// Set on an answer for the log: why the request failed. It is not for the caller. It is one pointer, as
-/// problems are returned as errors.
+/// Why the request failed, set on an answer for the log alone. It is one pointer, as problems are
+/// returned as errors.
 #[derive(Debug, Clone)]
 pub(crate) struct FailureCause(Arc<String>);
 
 impl FailureCause {
-    /// Says which request failed, and why.
     pub(crate) fn log(&self, method: &Method, path: &str, status: StatusCode) {
         let (why, code) = (&self.0, status.as_u16());
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -95,7 +93,7 @@ impl FailureCause {
     }
 }
 
-/// When a caller may try again, in seconds: what keeps a request from being served ends soon.
+/// When a caller may try again, in seconds. What keeps a request from being served ends soon.
 pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 impl Problem {
@@ -137,28 +135,27 @@ impl Problem {
         self
     }
 
-    /// With `Retry-After`: the same request may have another answer in a moment. The gateway keeps no such answer
-    /// under an `Idempotency-Key`, so the request may be sent again with its key. A 503 has it by itself.
+    /// With `Retry-After`: the same request may have another answer in a moment. The gateway keeps
+    /// no such answer, so the request may be sent again with its `Idempotency-Key`. A 503 has it by
+    /// itself.
     #[must_use]
     pub fn try_again(self) -> Self {
         self.advise(Advice::TryAgain)
     }
 
-    /// Tells the client what to do.
     #[must_use]
     pub(crate) fn advise(mut self, advice: Advice) -> Self {
         self.advice = Some(advice);
         self
     }
 
-    /// Says that nobody knows whether the request took effect. Such an answer does not ask to try again.
+    /// Nobody knows whether the request took effect, so the answer does not ask to try again.
     #[must_use]
     pub(crate) fn in_doubt(mut self) -> Self {
         self.in_doubt = true;
         self
     }
 
-    /// Says in the log why the request failed.
     #[must_use]
     pub(crate) fn because(mut self, why: String) -> Self {
         self.cause = Some(FailureCause(Arc::new(why)));
@@ -249,7 +246,7 @@ impl From<Failure> for Problem {
 }
 
 impl From<TelemetryError> for Problem {
-    /// Telemetry may be sent again at any time: its readers count what comes twice once.
+    /// Telemetry may be sent again at any time, since its readers count what comes twice once.
     fn from(error: TelemetryError) -> Self {
         let problem = match &error {
             TelemetryError::Unpublishable(_) => Self::new(

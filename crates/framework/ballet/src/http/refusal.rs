@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::problem::Problem;
 
-/// Says what was wrong where the router only gave a status. Answers of handlers stay as they are.
+/// Says what was wrong where the router only gave a status, but not for handlers' answers.
 pub(crate) fn in_words(response: Response, method: &Method, uri: &Uri) -> Response {
     if response.headers().contains_key(header::CONTENT_TYPE) {
         return response;

@@ -15,19 +15,17 @@ use crate::declare::handler::spans;
 use crate::http::problem::Problem;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// Records the spans of requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Tracer {
     pub(crate) clock: Clock,
     pub(crate) spans: Spans,
 }
 
-/// The request that this task serves.
 struct CurrentRequest {
     given: Option<TraceContext>,
     carried: TraceExtras,
     clock: Clock,
-    /// Set by whatever asks first: a request without a trace joins that of its saga.
+    /// Set by whatever asks first, since a request without a trace joins that of its saga.
     context: OnceLock<TraceContext>,
     /// Whether a unit was dropped that was neither committed nor rolled back.
     left_open: AtomicBool,
@@ -46,8 +44,7 @@ impl CurrentRequest {
     }
 }
 
-/// The span of the request that is being served, which works on this saga; `None` outside of
-/// requests.
+/// The span of the request that works on this saga; `None` outside of requests.
 pub(crate) fn current(saga_id: Option<SagaId>) -> Option<Trace> {
     let trace = |current: &CurrentRequest| Trace {
         context: current.context(saga_id),
@@ -56,13 +53,14 @@ pub(crate) fn current(saga_id: Option<SagaId>) -> Option<Trace> {
     CURRENT.try_with(trace).ok()
 }
 
-/// Notes that a unit was dropped that was neither committed nor rolled back. With an error that is as it should be.
+/// Notes that a unit was dropped that was neither committed nor rolled back, as is right if the
+/// answer is an error.
 pub(super) fn unit_left_open() {
     // Outside of requests nobody waits for an answer.
     let _in_request = CURRENT.try_with(|current| current.left_open.store(true, Ordering::Relaxed));
 }
 
-/// A success, unless what it reports was not committed.
+/// Replaces a success that reports what was not committed.
 fn honest(response: Response) -> Response {
     let left_open = CURRENT.try_with(|current| current.left_open.load(Ordering::Relaxed));
     let status = response.status();
@@ -77,7 +75,6 @@ fn honest(response: Response) -> Response {
 }
 
 impl Tracer {
-    /// Serves a request under a span of its own.
     pub(super) async fn serve<F: Future<Output = Response>>(
         self,
         request: Request,
@@ -85,7 +82,7 @@ impl Tracer {
     ) -> Response {
         let Self { clock, spans } = self;
         let begun = clock.now();
-        // A request has no name that tells much and has few values: its path holds ids.
+        // The span has no more telling name: names must have few values, and the path holds ids.
         let about = spans.are_on().then(|| {
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
             (method.clone(), vec![("http.request.method", method), ("url.path", path)])
@@ -123,12 +120,11 @@ impl Tracer {
     }
 }
 
-/// The trace context that a request brings, if it is one.
 fn incoming_context(request: &Request) -> Option<TraceContext> {
     TraceContext::parse(request.headers().get("traceparent")?.to_str().ok()?)
 }
 
-/// The `tracestate` and `baggage` of a request. Each header may come in several lines.
+/// Each header may come in several lines.
 fn carried(request: &Request, given: Option<TraceContext>) -> TraceExtras {
     let lines = |name| {
         let lines = request.headers().get_all(name).iter().filter_map(|line| line.to_str().ok());

@@ -223,7 +223,7 @@ impl Unit {
     pub async fn commit(self) -> Result<(), Failure> {
         let Self { transaction, ending, .. } = self;
         ending.said();
-        // On a task of its own: a commit goes on when its request is dropped.
+        // On a task of its own, so that a commit goes on when its request is dropped.
         let committed = tokio::spawn(async move {
             let engine = Arc::clone(&transaction.engine);
             let committed = commit(transaction, &[]).await.map(drop);

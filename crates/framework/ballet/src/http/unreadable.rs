@@ -4,8 +4,8 @@ use std::error::Error;
 
 use serde_path_to_error::{Path, Segment};
 
-/// The names and indexes that lead to a field. One that is missing or there twice belongs to them, too:
-/// serde names it in its message, and its parent in the path.
+/// The names and indexes that lead to a field. serde names a missing or repeated field in its
+/// message, and only its parent in the path.
 pub(super) fn names(path: &Path, what: &str) -> Vec<String> {
     let named = ["missing field `", "duplicate field `"];
     let named = named.iter().find_map(|words| what.strip_prefix(words)?.split_once('`'));
@@ -18,7 +18,6 @@ pub(super) fn names(path: &Path, what: &str) -> Vec<String> {
     known.chain(named.map(|(name, _)| name.to_owned())).collect()
 }
 
-/// The first cause of this type.
 pub(super) fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(error) = cause {

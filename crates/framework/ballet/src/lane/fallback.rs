@@ -21,8 +21,9 @@ use crate::lane::dead_letters::dead_letter::{self, OriginalMessage, RetryWait};
 use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::part::pause;
 
-/// Puts works off, or sets them aside, when the immediate attempts are used up. `in_conflict` with another transaction,
-/// or if it lost its server several times, a message is tried again for about an hour. Then it has failed like any other.
+/// Puts works off, or sets them aside, when the immediate attempts are used up. A message
+/// `in_conflict` with another transaction, or that lost its server several times, is tried for
+/// about an hour before it has failed like any other.
 pub(super) async fn leave(
     engine: &Arc<Engine>,
     works: Vec<LaneWork>,
@@ -35,7 +36,7 @@ pub(super) async fn leave(
             LaneWork::Message(message) => {
                 leave_message(engine, *message, failed, attempts, in_conflict).await;
             }
-            // A call is never given up: its answer is asked for again under the same key.
+            // A call is never given up. Its answer is asked for again under the same key.
             LaneWork::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }
@@ -61,8 +62,8 @@ async fn leave_message(
     let why = Unacceptable::new(reason, failed.failure.to_string());
     end_span(engine, &message, Err(&why.detail));
     let wait = wait(&message, failed, in_conflict);
-    // A conflict comes before any handler. It is noted all the same: a restored service is told again
-    // since the oldest message that it had not handled.
+    // A conflict comes before any handler. It is noted, since a restored service hears again
+    // everything since the oldest message that it had not handled.
     let first = message.known.handlers.first().map(Handler::name);
     let span = message.span();
     let LaneMessage { delivery, receipt, .. } = message;
@@ -76,7 +77,7 @@ async fn leave_message(
     }
 }
 
-/// How long a message waits until it is tried again; `None` if it is not.
+/// `None` if the message is not tried again.
 fn wait(message: &LaneMessage, failed: &BatchFailure, in_conflict: bool) -> Option<RetryWait> {
     let delivery = &message.delivery;
     let others = dead_letter::other_waits(delivery);
@@ -84,7 +85,8 @@ fn wait(message: &LaneMessage, failed: &BatchFailure, in_conflict: bool) -> Opti
     if kind == FailureKind::Permanent {
         return None;
     }
-    // A compensation is never given up silently, and a missing partition is made, so that conflict ends.
+    // A compensation is never given up silently. A missing partition is made, so that conflict
+    // ends.
     let is_endless =
         message.known.compensates() || (in_conflict && failed.failure.is_missing_partition());
     if is_endless {
@@ -98,7 +100,7 @@ fn wait(message: &LaneMessage, failed: &BatchFailure, in_conflict: bool) -> Opti
     retry.after(dead_letter::failed_waits(delivery)).map(RetryWait::AfterFailure)
 }
 
-/// Ends a message's span. The spans of its copy, if there is one, are in the same trace.
+/// The spans of the message's copy, if there is one, are in the same trace.
 pub(super) fn end_span(engine: &Engine, message: &LaneMessage, outcome: Result<&str, &str>) {
     if !engine.spans.are_on() {
         return;

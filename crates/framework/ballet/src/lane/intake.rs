@@ -11,21 +11,19 @@ use crate::engine::engine::Engine;
 use crate::lane::dead_letters::dead_letter::{self, OriginalMessage};
 use crate::lane::message::message::{LaneMessage, LaneWork};
 
-/// Hands work to the lanes.
 #[derive(Clone)]
 pub(crate) struct Lanes(Arc<[mpsc::UnboundedSender<LaneWork>]>);
 
 pub(crate) type LaneQueue = mpsc::UnboundedReceiver<LaneWork>;
 
 impl Lanes {
-    /// Makes `lanes` lanes, and returns their queues.
     pub(crate) fn new(lanes: u16) -> (Self, Vec<LaneQueue>) {
         let (senders, queues): (Vec<_>, Vec<_>) =
             (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();
         (Self(senders.into()), queues)
     }
 
-    /// Takes a delivery to its lane, or sets it aside if it cannot be read.
+    /// Sets a delivery aside if it cannot be read.
     pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
         let Arrival { delivery, receipt } = arrival;
         if dead_letter::is_crash_loop(&delivery) {
@@ -55,7 +53,6 @@ impl Lanes {
         }
     }
 
-    /// Takes the answer to a call to its saga's lane.
     pub(crate) fn answer(&self, answer: CallAnswer) {
         self.send(answer.call.saga_id.0.as_u128(), LaneWork::Answer(Box::new(answer)));
     }

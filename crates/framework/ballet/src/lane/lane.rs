@@ -2,7 +2,7 @@
 //!
 //! A lane takes what is ready, so a single message does not wait and a backlog is worked off in
 //! batches. When a handler fails, the batch is rolled back and run again in parts, the poison
-//! alone, so one bad message costs its neighbours only a little time.
+//! alone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,31 +22,30 @@ use crate::lane::part::{BatchPart, pause, split};
 use crate::lane::settle::settle;
 use crate::lane::state::LaneState;
 
-/// How often a batch in conflict with another transaction is tried as a whole before it is split,
-/// and a single message before it waits in a retry queue.
+/// How often a batch in conflict is tried as a whole before it is split, and a single message
+/// before it waits in a retry queue.
 const CONFLICTS: u32 = 3;
-/// A conflict after a longer wait, such as a deadlock, splits the batch at once: the others need not
-/// wait too.
+/// A conflict after a longer wait, such as a deadlock, splits the batch at once.
 const LONG_WAIT: Duration = Duration::from_secs(1);
-/// A lock that was not free in the time that a connection allows (`lock_timeout`) was waited for at
-/// least this long. A handler may wait less, or not at all (`nowait`), which is a short conflict.
+/// The minimum wait for a lock that was not free within `lock_timeout`. A handler may wait less, or
+/// not at all (`nowait`), which is a short conflict.
 const LOCK_WAIT: Duration = Duration::from_millis(2900);
-/// How often a batch may lose its connection, or fail as if it had, while the database works or comes
-/// back in between. Then one of its messages may be to blame: the batch is split. A single message has failed like
-/// any other if the database works; if the server went away with it, it waits in a retry queue.
+/// How often a batch may lose its connection, or fail as if it had, while the database works or
+/// comes back in between. Then it is split, since one of its messages may be to blame. A single
+/// message has failed like any other if the database works, and waits in a retry queue if the
+/// server was lost with it.
 const LOSSES: u32 = 3;
-/// How long a lane keeps its connection. The pool tests connections that were idle this long, and
-/// replaces old ones.
+/// How long a lane keeps its connection. The pool tests one that was idle this long, and replaces
+/// old ones.
 const KEEP: Duration = Duration::from_secs(1);
-/// A lane is busy if its last batch was at least this big. It then leaves the next one time to
-/// fill: bigger batches cost less per message. An idle lane never waits.
+/// The minimum size of the last batch of a busy lane. Such a lane gives the next batch time to
+/// fill, since bigger batches cost less per message. An idle lane never waits.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// How long a batch waits for the publisher to catch up. If the broker takes nothing, work goes on
-/// at one batch in this time.
+/// How long a batch waits for the publisher to catch up, and so the pace of work if the broker
+/// takes nothing.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// Works until the channel closes.
 pub(crate) async fn run(
     engine: Arc<Engine>,
     mut works: mpsc::UnboundedReceiver<LaneWork>,
@@ -96,8 +95,8 @@ pub(crate) async fn run(
 }
 
 /// Lets messages gather until the broker has confirmed the events of the last batch, as Nagle's
-/// algorithm (RFC 896) does with small packets: the busier the broker, the bigger the batches.
-/// After a batch without events, waits as long as that batch took.
+/// algorithm (RFC 896) does with small packets. After a batch without events, waits as long as that
+/// batch took.
 async fn fill(engine: &Engine, kept: &LaneState, took: Duration) {
     let filled = async {
         match kept.emitted {
@@ -108,8 +107,8 @@ async fn fill(engine: &Engine, kept: &LaneState, took: Duration) {
     let _filled_or_late = tokio::time::timeout(LONGEST_FILL, filled).await;
 }
 
-/// Waits for the publisher, for a while. Events committed faster than the broker takes them would
-/// fill the memory, and those that do not fit have to be read back from the outbox.
+/// Events committed faster than the broker takes them would fill the memory, or have to be read
+/// back.
 async fn let_catch_up(engine: &Engine) {
     if let Some(publisher) = engine.relay.publisher()
         && !publisher.has_room()
@@ -172,8 +171,8 @@ async fn process(engine: &Arc<Engine>, batch: Vec<LaneWork>, kept: &mut LaneStat
     }
 }
 
-/// Puts off the work that needs a lock that somebody holds for long, and goes on with the others.
-/// Nobody knows when the lock will be free, and waiting in the lane holds up all that come later.
+/// Puts off the work that needs a lock that somebody holds for long, and goes on with the others,
+/// since waiting in the lane holds up all that come later.
 async fn go_on_without(
     engine: &Arc<Engine>,
     mut part: BatchPart,
@@ -196,7 +195,6 @@ async fn go_on_without(
     leave(engine, locked, &failed, attempts, true).await;
 }
 
-/// Decides what becomes of a part that rolled back.
 async fn go_on(
     engine: &Arc<Engine>,
     mut part: BatchPart,
@@ -282,7 +280,7 @@ async fn go_on(
     }
 }
 
-/// Waits for a database that is away. No handler has failed.
+/// Waits for a database that is unavailable. No handler has failed.
 async fn until_it_works(engine: &Engine, part: &mut BatchPart, failure: &Failure) {
     part.waits += 1;
     let waits = part.waits;

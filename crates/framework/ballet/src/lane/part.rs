@@ -11,20 +11,18 @@ use crate::engine::rollback::BatchFailure;
 use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::message::LaneWork;
 
-/// Waits before a lane tries again.
 pub(crate) async fn pause(failures: u32) {
     tokio::time::sleep(Backoff::WORK.after(failures)).await;
 }
 
-/// A part of a batch that is tried on its own.
 pub(crate) struct BatchPart {
     pub(crate) works: Vec<LaneWork>,
-    /// How often its handler failed, its transaction was in conflict with another, and it failed
-    /// as if the database were away, though it was not.
+    /// How often its handler failed, its transaction was in conflict, or it failed as if the
+    /// database were unavailable, though it was not.
     pub(crate) attempts: u32,
     pub(crate) conflicts: u32,
     pub(crate) losses: u32,
-    /// How often the database was away.
+    /// How often the database was unavailable.
     pub(crate) waits: u32,
 }
 
@@ -51,7 +49,7 @@ impl BatchPart {
         }
     }
 
-    /// The span that the part's log lines share: the ids of its work, if there is only one.
+    /// The span of the part's log lines, with the ids of its work, if there is only one.
     pub(crate) fn span(&self) -> tracing::Span {
         match &self.works[..] {
             [only] => only.span(),
@@ -59,8 +57,9 @@ impl BatchPart {
         }
     }
 
-    /// Puts the failure of a commit down to the first handler of the only message: nobody knows better whose it is.
-    /// A conflict is nobody's, and what failed before that came before any handler. None ran for a duplicate.
+    /// Puts the failure of a commit down to the first handler of the only message, since nobody
+    /// knows better. A conflict is nobody's, what failed earlier came before any handler, and none
+    /// ran for a duplicate.
     pub(crate) fn blame(&self, failed: BatchFailure) -> BatchFailure {
         let is_of_handler = failed.is_of_commit && failed.failure.kind() != FailureKind::Conflict;
         let first = match &self.works[..] {
@@ -72,7 +71,6 @@ impl BatchPart {
         BatchFailure { handler: failed.handler.or(first.map(Handler::name)), ..failed }
     }
 
-    /// The policy of the handler that failed.
     pub(crate) fn retry(&self, failed: &BatchFailure) -> Retry {
         match self.works.first() {
             Some(LaneWork::Message(message)) => message.known.retry(failed.handler),
@@ -82,7 +80,7 @@ impl BatchPart {
 }
 
 /// Splits into the messages before the poison, the poison, and those after it; into halves if no
-/// poison is known. They come next. One of them may be to blame for what seemed to be the database's fault.
+/// poison is known. One of them may be to blame for what seemed to be the database's fault.
 pub(crate) fn split(part: BatchPart, poison: Option<usize>, parts: &mut VecDeque<BatchPart>) {
     metrics::counter!("ballet_splits_total").increment(1);
     let BatchPart { mut works, losses, .. } = part;

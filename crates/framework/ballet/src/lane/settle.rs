@@ -4,7 +4,6 @@ use crate::engine::engine::Engine;
 use crate::lane::fallback::end_span;
 use crate::lane::message::message::{LaneMessage, LaneWork};
 
-/// Settles the messages, and counts how old they are.
 pub(super) fn settle(engine: &Engine, works: Vec<LaneWork>) {
     let now = engine.time.clock.now();
     let ages = metrics::histogram!("ballet_publish_to_commit_seconds");
@@ -32,7 +31,7 @@ pub(super) fn settle(engine: &Engine, works: Vec<LaneWork>) {
     }
 }
 
-/// Reports an id that came again with another body: its publisher gave a used id to something new, which has no effect.
+/// Reports an id that came again with another body, which has no effect.
 fn report_reused_id(message: &LaneMessage) {
     metrics::counter!("ballet_reused_ids_total").increment(1);
     let publisher = message.envelope.app_id.as_deref().unwrap_or("unknown: there is no `app_id`");

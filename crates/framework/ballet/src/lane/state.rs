@@ -19,18 +19,14 @@ const CARE: Duration = Duration::from_secs(5);
 
 pub(crate) struct LaneConnection {
     pub(crate) db: PoolConnection<Postgres>,
-    /// Whether its server was replaced since.
     pub(crate) replaced: ReplacementFlag,
 }
 
 pub(crate) struct LaneState {
-    /// The maximum number of messages in one transaction.
     most: usize,
-    /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
-    /// as much as a small batch's own statements. One on which a batch failed does go back, or is
-    /// closed if the failure may be that of the connection.
+    /// Kept, since the pool tests each connection that comes back, which costs as much as a small
+    /// batch. After a failed batch it goes back, or is closed if the failure may be its own.
     pub(crate) connection: Option<LaneConnection>,
-    /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
     /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
     hurried: Option<Instant>,
@@ -45,18 +41,16 @@ impl LaneState {
         Self { most, connection, emitted, hurried, careful, pace: Pace::default() }
     }
 
-    /// The maximum number of messages in the next transaction.
     pub(crate) fn limit(&self) -> usize {
         self.pace.limit(self.most)
     }
 
-    /// Takes in how many messages were handled and how long it took.
     pub(crate) fn learn(&mut self, handled: usize, took: Duration) {
         self.pace.learn(handled, took, self.most);
     }
 
-    /// A lock was not free in time. For a while, handlers wait only a moment for one. A lock that is
-    /// not free within that moment does not prolong it: it may be held for a moment only, too.
+    /// For a while after a lock was not free in time, handlers wait only a moment for one. A lock
+    /// that is not free within that moment does not prolong this, since it may soon be free.
     pub(crate) fn hurry(&mut self) {
         if !self.is_hurried() {
             self.hurried = Some(Instant::now() + HURRY);
@@ -67,7 +61,6 @@ impl LaneState {
         self.hurried.is_some_and(|until| Instant::now() < until)
     }
 
-    /// A step has refused that may have written.
     pub(crate) fn take_care(&mut self) {
         self.careful = Some(Instant::now() + CARE);
     }
@@ -76,7 +69,6 @@ impl LaneState {
         self.careful.is_some_and(|until| Instant::now() < until)
     }
 
-    /// The connection that the lane keeps, or else another one.
     pub(crate) async fn take_connection(
         &mut self,
         engine: &Engine,
@@ -87,7 +79,7 @@ impl LaneState {
             }
             connection.db.close_on_drop();
         }
-        // Before the connection is made: a server may be replaced meanwhile.
+        // Before the connection is made, since a server may be replaced meanwhile.
         let replaced = engine.database.renewal.replaced();
         let db = answered(engine.database.lanes.acquire()).await?;
         Ok(LaneConnection { db, replaced })

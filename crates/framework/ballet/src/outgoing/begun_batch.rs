@@ -5,8 +5,7 @@ use jiff::Timestamp;
 
 use crate::outgoing::relay::Relay;
 
-/// A batch whose commit is not known. If it is dropped, it is left to the sweeper, which finds it if it
-/// was committed all the same: the answer may have been lost, or nobody waits for it any more.
+/// A batch whose commit is not known. After a drop the sweeper finds it if it was committed.
 pub(crate) struct BegunBatch<'a> {
     relay: &'a Relay,
     pub(crate) batch: BatchId,
@@ -14,7 +13,6 @@ pub(crate) struct BegunBatch<'a> {
 }
 
 impl<'a> BegunBatch<'a> {
-    /// Assigns the id of a new batch, and keeps it in memory.
     pub(crate) fn new(relay: &'a Relay, table: i16, events: usize, now: Timestamp) -> Self {
         Self { relay, batch: relay.begin(table, events, now), is_known: false }
     }

@@ -1,14 +1,13 @@
-//! Batches whose events wait in their outbox table until somebody mends the broker.
+//! Batches whose events wait in their outbox table until somebody repairs the broker.
 //!
-//! The other events of such a batch are published. So it is read back from here, by the positions of
-//! its events, and not by a sweep, which would publish all of it.
+//! The other events of such a batch are published, and a sweep would publish all of it. So it is
+//! read back from here, by the positions of its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::{BatchId, LeftBehind};
 
-/// The batches, in order, each with its events that wait.
 #[derive(Debug, Default)]
 pub(crate) struct HeldBatches(Mutex<BTreeMap<BatchId, LeftBehind>>);
 
@@ -17,7 +16,6 @@ impl HeldBatches {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a batch, with the positions in its table.
     pub(crate) fn add(&self, batch: BatchId, events: LeftBehind) {
         self.lock().insert(batch, events);
     }
@@ -27,8 +25,8 @@ impl HeldBatches {
         self.lock().values().any(|events| events.releases < releases)
     }
 
-    /// Takes the first batches that may be tried again, each with its events. They are of one table, and
-    /// have about as many events and bytes.
+    /// Takes the first batches that may be tried again, of one table and about so many events and
+    /// bytes.
     pub(crate) fn take_due(
         &self,
         releases: u64,
@@ -50,7 +48,6 @@ impl HeldBatches {
         due.into_iter().filter_map(|batch| held.remove_entry(&batch)).collect()
     }
 
-    /// Returns the tables in which events wait.
     pub(crate) fn tables(&self) -> BTreeSet<i16> {
         self.lock().keys().map(|batch| batch.table).collect()
     }

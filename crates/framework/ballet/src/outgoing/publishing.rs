@@ -10,11 +10,9 @@ use crate::declare::handler::clock::Clock;
 use crate::declare::handler::spans;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// The spans of the events of a batch that the publisher has, by the events' positions.
 #[derive(Debug, Default)]
 pub(crate) struct PublishSpans(Vec<(i32, Span)>);
 
-/// The parts of an event that its span records.
 struct SpanEvent<'a> {
     trace: Option<TraceContext>,
     event_type: &'a str,
@@ -23,7 +21,6 @@ struct SpanEvent<'a> {
 }
 
 impl PublishSpans {
-    /// Starts the spans of events that this service just emitted.
     pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[EmittedEvent]) -> Self {
         let event = |event: &EmittedEvent| SpanEvent {
             trace: event.trace.as_ref().map(|trace| trace.context),
@@ -34,7 +31,6 @@ impl PublishSpans {
         Self::of(spans, clock, events.len(), |at| events.get(at).map(event))
     }
 
-    /// Starts the spans of events that were read back from the outbox.
     pub(crate) fn begin_stored(spans: &Spans, clock: &Clock, events: &[StoredEvent]) -> Self {
         Self::of(spans, clock, events.len(), |at| {
             events.get(at).map(|event| SpanEvent {
@@ -46,7 +42,6 @@ impl PublishSpans {
         })
     }
 
-    /// Drops the spans of the events at these positions, which are left behind.
     pub(crate) fn forget(&mut self, positions: &[i32]) {
         self.0.retain(|(position, _)| !positions.contains(position));
     }
@@ -70,8 +65,7 @@ impl PublishSpans {
         Self((0..count).filter_map(begin).collect())
     }
 
-    /// Ends the spans. The events at these positions can never be published; the others are
-    /// published.
+    /// The events at these positions can never be published; the others are published.
     pub(crate) fn end(self, spans: &Spans, now: Timestamp, dead: &[(i32, String)]) {
         for (position, mut span) in self.0 {
             span.ended = now;

@@ -1,8 +1,8 @@
 //! The relay hands committed batches to the publisher, and collects the marks of published ones.
 //!
-//! The next batch's transaction writes the marks of the table that it writes to, or a separate one after
-//! a short idle time. Those of other tables are always written separately: what is wrong with such a
-//! table fails no batch. A mark is forgotten only when the transaction that writes it has committed.
+//! The next batch's transaction writes the marks of its own table, or a separate one after a short
+//! idle time. Those of other tables are always written separately, so that a broken table fails no
+//! batch. A mark is forgotten only when its transaction has committed.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -23,7 +23,6 @@ use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;
 
 pub(crate) struct Relay {
-    /// This process's number.
     pub(crate) process: i64,
     pub(crate) turns: Turns,
     next: AtomicI64,
@@ -35,27 +34,24 @@ pub(crate) struct Relay {
     /// The number of mark-writing transactions started so far, and of those now running.
     carriers: AtomicU64,
     carrying: AtomicUsize,
-    /// Notifies the writer of marks of each new mark.
     pub(crate) marked: Notify,
-    /// Notifies lanes of each published batch.
     published: Notify,
     publisher: OnceLock<PublisherHandle>,
     clock: Clock,
     spans: Spans,
 }
 
-/// A batch in memory.
 struct LiveBatch {
     /// The events that are not published.
     events: usize,
     since: Timestamp,
     is_published: bool,
-    /// Whether events of it wait in its table until somebody mends the broker.
+    /// Whether events of it wait in its table until somebody repairs the broker.
     is_held: bool,
     publishing: PublishSpans,
     /// The position of each message, if the batch was read back.
     positions: Vec<i32>,
-    /// The rows that could not be read back or, if the batch is held, that can never be published.
+    /// The rows that could not be read back, or that can never be published.
     unreadable: Vec<(i32, String)>,
 }
 
@@ -111,10 +107,10 @@ impl Relay {
         self.publisher.get()
     }
 
-    /// Assigns the id of a new batch and keeps it in memory. Called before the commit is sent.
+    /// Called before the commit is sent.
     pub(crate) fn begin(&self, table: i16, events: usize, now: Timestamp) -> BatchId {
-        // One lock covers drawing the number and registering the batch: the sweeper treats a number
-        // below `next` that is not in memory as left behind.
+        // One lock covers drawing the number and registering the batch, since the sweeper treats a
+        // number below `next` that is not in memory as left behind.
         let mut live = self.live();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let batch = BatchId { process: self.process, number, table };
@@ -123,22 +119,20 @@ impl Relay {
         batch
     }
 
-    /// Forgets a batch that rolled back.
     pub(crate) fn forget(&self, batch: BatchId) {
         self.live().remove(&batch);
     }
 
-    /// Leaves a batch to the sweeper: its commit is uncertain, or memory is full.
+    /// Leaves a batch to the sweeper, because its commit is uncertain, or memory is full.
     pub(crate) fn leave(&self, batch: BatchId) {
-        // Noted first: a table with neither a live batch nor a note may be emptied.
+        // Noted first, since a table with neither a live batch nor a note may be emptied.
         let live = self.live().get(&batch).map(|live| (live.events, live.since));
         let (events, since) = live.unzip();
         self.turns.note_left(batch.table, events.unwrap_or_default(), since);
         self.live().remove(&batch);
     }
 
-    /// Begins the spans of a batch, and keeps them until it is published. Called before the handover to
-    /// the publisher.
+    /// Called before the handover to the publisher.
     pub(crate) fn begin_spans(
         &self,
         batch: BatchId,
@@ -172,7 +166,6 @@ impl Relay {
         }
     }
 
-    /// Hands a committed batch to the publisher.
     pub(crate) fn committed(&self, out: OutBatch) {
         metrics::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
         let batch = out.batch;
@@ -219,8 +212,8 @@ impl Relay {
         self.published.notify_waiters();
     }
 
-    /// Keeps a batch whose events are left behind in its table until somebody mends the broker. It is
-    /// unmarked, and no sweep finds it: the events of it that are published would come again.
+    /// Keeps a batch whose events are left behind in its table until somebody repairs the broker.
+    /// It is unmarked, and no sweep finds it, since that would publish the other events again.
     fn hold(&self, batch: BatchId, mut left_behind: LeftBehind, dead: Vec<(i32, String)>) {
         {
             let mut live = self.live();
@@ -241,7 +234,7 @@ impl Relay {
         self.published.notify_waiters();
     }
 
-    /// Returns when a batch is published, as far as it is not held, or is no longer in memory.
+    /// Returns when a batch is published, but for held events, or is no longer in memory.
     pub(crate) async fn until_published(&self, batch: BatchId) {
         loop {
             let mut published = pin!(self.published.notified());
@@ -265,7 +258,6 @@ impl Relay {
         marks.extract_if(.., |mark| mark.batch.table == table).collect()
     }
 
-    /// Returns the tables with waiting marks.
     pub(crate) fn marked_tables(&self) -> BTreeSet<i16> {
         self.marks().iter().map(|mark| mark.batch.table).collect()
     }
@@ -276,7 +268,7 @@ impl Relay {
         (self.carrying.load(Ordering::Relaxed) == 0).then_some(carriers)
     }
 
-    /// Returns the marks of a transaction that rolled back or whose commit is uncertain. They are
+    /// Returns the marks of a transaction that rolled back or whose commit is uncertain, to be
     /// written again.
     pub(crate) fn give_back(&self, marks: Vec<Mark>) {
         self.carrying.fetch_sub(1, Ordering::Relaxed);
@@ -295,19 +287,17 @@ impl Relay {
         }
     }
 
-    /// Returns the number of the next batch. A sweep ignores batches from this number on, since
-    /// they began after it.
+    /// A sweep ignores batches from this number on, since they began after it.
     pub(crate) fn next_number(&self) -> i64 {
         let _in_order_with_begin = self.live();
         self.next.load(Ordering::Relaxed)
     }
 
-    /// Returns the batches of a table that are in memory.
     pub(crate) fn live_of_table(&self, table: i16) -> Vec<BatchId> {
         self.live().keys().filter(|batch| batch.table == table).copied().collect()
     }
 
-    /// Returns true if batches of a table are in memory and no one has to mend the broker first.
+    /// Returns true if batches of a table are in memory and nobody has to repair the broker first.
     pub(crate) fn is_under_way(&self, table: i16) -> bool {
         self.live().iter().any(|(batch, live)| batch.table == table && !live.is_held)
     }
@@ -323,8 +313,8 @@ impl Relay {
         }
     }
 
-    /// Returns the number of events that are committed, or being committed, and not published, and
-    /// the time of the oldest.
+    /// Returns the number of unpublished events, committed or being committed, and the time of the
+    /// oldest.
     pub(crate) fn unpublished(&self) -> (i64, Option<Timestamp>) {
         let left = self.turns.left();
         let live = self.live();

@@ -5,32 +5,26 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-/// A piece of work that has ended.
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports it"))]
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) context: TraceContext,
-    /// The parent span.
     pub(crate) parent: Option<u64>,
     pub(crate) kind: WorkKind,
     pub(crate) name: String,
     pub(crate) begun: Timestamp,
     pub(crate) ended: Timestamp,
     pub(crate) attributes: Vec<(&'static str, String)>,
-    /// The reason of a failure.
     pub(crate) error: Option<String>,
 }
 
-/// The kind of work that a span records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WorkKind {
     /// A request that this service answers.
     Request,
     /// A message, from its arrival until it is settled.
     Receive,
-    /// One run of a handler.
     Step,
-    /// An attempt at an external call.
     Call,
     /// An event, from the handover to the publisher until the broker's confirm.
     Publish,
@@ -41,12 +35,10 @@ pub(crate) enum WorkKind {
 pub(crate) struct Spans(Option<mpsc::Sender<Span>>);
 
 impl Spans {
-    /// Creates a sink that drops all spans.
     pub(crate) const fn off() -> Self {
         Self(None)
     }
 
-    /// Creates a queue of this length.
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports them"))]
     pub(crate) fn queue(length: usize) -> (Self, mpsc::Receiver<Span>) {
         let (queue, spans) = mpsc::channel(length);
@@ -62,8 +54,7 @@ impl Spans {
         self.are_on() && context.is_sampled()
     }
 
-    /// Records a span, or drops and counts it where the queue is full: nothing waits for a
-    /// collector.
+    /// Records a span, or drops and counts it where the queue is full.
     pub(crate) fn record(&self, span: Span) {
         let Some(queue) = self.0.as_ref().filter(|_| span.context.is_sampled()) else { return };
         if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = queue.try_send(span) {

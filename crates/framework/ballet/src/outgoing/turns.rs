@@ -1,7 +1,7 @@
 //! The turns of this process's outbox tables: which one it writes to, and in which it left something
 //! behind.
 //!
-//! A turn ends after a time, or when the table has its fill: what reads a table from end to end then
+//! A turn ends after a time, or when the table has its fill, so that whoever reads a whole table
 //! reads a short one.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 /// How long a table is written to, if it is written to at all.
 const TURN: SignedDuration = SignedDuration::from_secs(10);
-/// The events after which the next table has its turn.
+/// The number of events after which the next table has its turn.
 const FILL: u64 = 20_000;
 
 #[derive(Debug)]
@@ -26,7 +26,6 @@ pub(crate) struct Turns {
 struct TurnState {
     current: i16,
     begun: Timestamp,
-    /// The events that were written in this turn.
     written: u64,
     left: BTreeMap<i16, LeftoverEvents>,
     notes: u64,
@@ -54,7 +53,6 @@ impl Turns {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the table to write to.
     pub(crate) fn current(&self) -> i16 {
         self.lock().current
     }
@@ -69,16 +67,16 @@ impl Turns {
 
     /// Returns true if it is time for the next table. A clock that is wrong or jumps does no harm.
     ///
-    /// While the oldest unpublished event waits for longer than a turn, a table could not be emptied
-    /// after its turn, and another one would be needed each time. So then only a full table is left.
+    /// While the oldest unpublished event waits for longer than a turn, no table could be emptied
+    /// after its turn. So then only a full table is left.
     pub(crate) fn is_over(&self, now: Timestamp, unpublished_since: Option<Timestamp>) -> bool {
         let inner = self.lock();
         let waits = unpublished_since.is_some_and(|since| now.duration_since(since) >= TURN);
         inner.written >= FILL || (inner.written > 0 && !waits && inner.has_had_its_time(now))
     }
 
-    /// Returns true if nothing was written for the time of a turn. If the table holds rows all the same, a process that
-    /// was frozen when it lost the table wrote them.
+    /// Returns true if nothing was written for the time of a turn. If the table holds rows all the
+    /// same, a process that lost it while frozen wrote them.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         let inner = self.lock();
         inner.written == 0 && inner.has_had_its_time(now)
@@ -97,13 +95,12 @@ impl Turns {
         self.lock().note(table, i64::try_from(events).unwrap_or(i64::MAX), since);
     }
 
-    /// Returns the tables that are to be looked at.
     pub(crate) fn left(&self) -> BTreeMap<i16, LeftoverEvents> {
         self.lock().left.clone()
     }
 
-    /// Records what is left after a look that began at this note. The table is `settled` if each of
-    /// its batches is marked.
+    /// Records what is left after a look that began at this note. A `settled` table has a mark for
+    /// each batch.
     pub(crate) fn looked(
         &self,
         table: i16,
@@ -129,8 +126,7 @@ impl Turns {
         }
     }
 
-    /// Returns true if a table is not written to, and nothing of it is left behind as far as this
-    /// process knows.
+    /// Returns true if a table is not written to, and no known event is left behind in it.
     pub(crate) fn may_be_emptied(&self, table: i16) -> bool {
         let inner = self.lock();
         inner.current != table && !inner.left.contains_key(&table)

@@ -56,7 +56,7 @@ const STAND_INS: [&str; 7] = [
     "00000000-0000-0000-0000-000000000000",
 ];
 
-/// The program without the need for any value: a contract does not depend on settings.
+/// The program without the need for any value, since a contract does not depend on settings.
 pub(super) fn without_required(program: Command) -> Command {
     program.mut_args(|argument| {
         if !argument.is_required_set() {
@@ -83,7 +83,6 @@ pub(super) fn without_required(program: Command) -> Command {
     })
 }
 
-/// The argument whose value is wrong, and why.
 fn wrong_value<'a>(program: &'a Command, error: &clap::Error) -> Option<(&'a Arg, SettingsError)> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -121,7 +120,6 @@ fn in_words(why: &str) -> String {
     }
 }
 
-/// Removes an option and its value.
 fn leave_out(args: &mut Vec<OsString>, argument: &Arg) {
     let Some(long) = argument.get_long() else { return };
     let (flag, with_value) = (format!("--{long}"), format!("--{long}="));

@@ -24,7 +24,6 @@ use crate::service::settings::settings::{
     REPUBLISH_RATE, SHUTDOWN_DELAY_SECONDS, Settings,
 };
 
-/// The checked settings, ready for use.
 pub(super) struct CheckedSettings {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) database: Hosts,
@@ -63,7 +62,7 @@ pub(super) fn check(
     }
 }
 
-/// The most characters of a version.
+/// The maximum number of characters of a version.
 const VERSION: usize = 64;
 
 /// Checks what the service declares, without knowing the other services.
@@ -93,7 +92,6 @@ pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartEr
     check_call_times(participant)
 }
 
-/// Checks the time limits of the calls that steps make.
 fn check_call_times(participant: &Participant) -> Result<(), StartError> {
     let steps = participant.sagas.iter().flat_map(|saga| &saga.steps);
     for step in steps {

@@ -88,7 +88,6 @@ fn refusal(error: &sqlx::Error) -> String {
     format!(": {why}")
 }
 
-/// Writes one rule in its line, or several as a list.
 fn rules(problems: &[Problem]) -> String {
     match problems {
         [problem] => format!("a rule: {problem}"),

@@ -14,7 +14,6 @@ use crate::service::tasks::Tasks;
 use crate::upkeep::database::hosts;
 use crate::upkeep::database::process;
 
-/// The frame of a service, before it works.
 pub(super) struct ServiceFrame {
     pub(super) signals: Signals,
     pub(super) asked_to_stop: watch::Receiver<bool>,
@@ -38,7 +37,6 @@ impl ServiceFrame {
         Self { signals, asked_to_stop, stopping, leaving, failed, http, work, base }
     }
 
-    /// Follows the server that takes writes.
     pub(super) fn follow(&mut self, hosts: Hosts, database: &Arc<Database>) {
         let follow = hosts::follow(hosts, Arc::clone(database), self.leaving.clone());
         self.base.spawn("the watch over the database's servers", follow);

@@ -15,7 +15,6 @@ use crate::service::recorder;
 use crate::service::serve;
 use crate::service::settings::settings::Settings;
 
-/// The HTTP front of a service.
 pub(super) struct HttpFront {
     pub(super) address: SocketAddr,
     pub(super) health: Health,
@@ -25,7 +24,6 @@ pub(super) struct HttpFront {
 }
 
 impl HttpFront {
-    /// Serves health, readiness and metrics.
     pub(super) async fn open(
         frame: &mut ServiceFrame,
         service: &str,

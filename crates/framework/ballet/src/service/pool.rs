@@ -32,7 +32,7 @@ const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
 const STATEMENT: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The fewest connections of a service with this many lanes: one is left for requests.
+/// The minimum number of connections of a service with this many lanes. One is left for requests.
 pub(super) fn fewest_connections(lanes: u16) -> u32 {
     u32::from(lanes) + UPKEEP + APART + 1
 }

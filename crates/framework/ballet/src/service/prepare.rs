@@ -31,7 +31,6 @@ use crate::upkeep::database::partitions;
 
 /// If the database is not reached within this time, readiness reports it as away.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
-/// The pause between attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time limit for reaching the database, before the migrations.
 const REACH_LIMIT: Duration = Duration::from_secs(40);
@@ -40,7 +39,6 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// After this many checks in a row without work, the migration counts as lost.
 const MAX_MISSED: u32 = 3;
 
-/// The inputs for preparing the database.
 pub(super) struct PrepareInputs<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) hosts: &'a Hosts,
@@ -49,13 +47,10 @@ pub(super) struct PrepareInputs<'a> {
     pub(super) copies: &'a [CopyEntry],
     pub(super) limits: &'a Limits,
     pub(super) time: &'a ProcessClocks,
-    /// The reason why the start waits, for readiness.
     pub(super) waits: &'a watch::Sender<Option<String>>,
 }
 
-/// The place of this process in the database.
 pub(super) struct ProcessPlace {
-    /// The number of the process.
     pub(super) process: i64,
     /// The session that holds its lock.
     pub(super) session: PgConnection,
@@ -64,7 +59,6 @@ pub(super) struct ProcessPlace {
 }
 
 impl PrepareInputs<'_> {
-    /// Prepares the database.
     pub(super) async fn run(&self) -> Result<ProcessPlace, StartError> {
         loop {
             self.reach().await?;
@@ -180,7 +174,7 @@ impl PrepareInputs<'_> {
                 Ok(Ok(true)) => missed = 0,
                 Ok(Ok(false)) => missed += 1,
                 Ok(Err(_)) | Err(_) => {
-                    // Unknown: the server process may still be working.
+                    // Unknown, since the server process may still be working.
                     self.waits.send_replace(away());
                     continue;
                 }
@@ -215,7 +209,6 @@ async fn check_lock(
     }
 }
 
-/// The state of a database that does not answer, for readiness.
 fn away() -> Option<String> {
     Some("away".to_owned())
 }

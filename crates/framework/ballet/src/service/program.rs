@@ -237,7 +237,6 @@ async fn until_asked_to_stop(service: Service, settings: Settings) -> Result<Exi
     Ok(ended)
 }
 
-/// Waits for a signal to stop, and returns its name.
 async fn asked_to_stop() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {

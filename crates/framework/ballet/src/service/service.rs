@@ -1,5 +1,3 @@
-//! A service that can be started.
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
@@ -104,7 +102,6 @@ impl Service {
         self.participant.part()
     }
 
-    /// Checks the settings before anything starts.
     pub(super) fn check(&self, settings: &Settings) -> Result<CheckedSettings, SettingsError> {
         check(settings, self.participant.service(), self.broker.clone())
     }
@@ -192,7 +189,8 @@ impl Service {
         let prefetch = settings.prefetch();
         let consumer = Arc::new(roles::consume(&engine, lanes, Arc::clone(&broker), prefetch));
         if !self.participant.followers.is_empty() {
-            // Before it has connected, so that it takes nothing: other replicas may handle it.
+            // Before it has connected, so that it takes nothing, since other replicas may handle
+            // it.
             consumer.pause();
             engine.calls.leave_new_ones();
         }
@@ -239,7 +237,7 @@ impl Service {
         })
     }
 
-    /// Opens the HTTP front: it answers at once.
+    /// Opens the HTTP front, which answers at once.
     async fn open_front(
         &self,
         frame: &mut ServiceFrame,
@@ -281,13 +279,11 @@ fn looks(part: &Part) -> u32 {
     steps.filter(|step| step.runs == Runs::StaysOpen).map(|_| u32::from(LOOKS)).sum()
 }
 
-/// Opens the way of telemetry to the broker.
 fn telemetry_line(engine: &Engine, part: &Part, broker: &Arc<dyn Broker>) -> TelemetryLine {
     let publisher = roles::publish_telemetry(engine, part, Arc::clone(broker));
     TelemetryLine::new(part.service, part.telemetry.clone(), engine.time.clock.clone(), publisher)
 }
 
-/// The parts of a service that works, as readiness reads them.
 fn parts(
     Handle { engine, telemetry, .. }: &Handle,
     consumer: &ConsumerHandle,

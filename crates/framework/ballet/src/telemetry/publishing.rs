@@ -1,5 +1,5 @@
-//! Publishes telemetry from requests. There is no outbox: what the broker has not confirmed is answered as an
-//! error, and its client sends it again.
+//! Publishes telemetry from requests. There is no outbox, so what the broker has not confirmed is
+//! answered as an error, and its client sends it again.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,21 +18,21 @@ use tokio::time::timeout;
 use crate::declare::handler::clock::Clock;
 use crate::telemetry::series;
 
-/// The most messages of a process that wait for their confirm.
+/// The maximum number of messages of a process that wait for their confirm.
 const IN_FLIGHT: usize = 2_000;
 /// The largest body. A measurement is small.
 const MAX_BODY: usize = 16 * 1024;
 /// How long a caller waits for its turn, and then for the confirm.
 const TURN: Duration = Duration::from_secs(1);
 const CONFIRM: Duration = Duration::from_secs(4);
-/// How long what nobody waits for is kept for a broker that is away.
+/// How long a message that nobody waits for is kept while the broker is unavailable.
 const LATER: Duration = Duration::from_secs(30);
 
 /// Why telemetry was not published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TelemetryError {
-    /// The broker is away. Nothing was sent.
+    /// The broker is unavailable. Nothing was sent.
     #[error("the broker cannot be reached; nothing was recorded: send it again")]
     Away,
     /// The broker takes nothing for now. Nothing was sent.
@@ -49,7 +49,6 @@ pub enum TelemetryError {
     Unpublishable(String),
 }
 
-/// The state that all publishers of telemetry in a process share.
 pub(crate) struct TelemetryLine {
     pub(crate) service: &'static str,
     pub(crate) declared: Vec<TelemetryType>,
@@ -69,7 +68,6 @@ impl TelemetryLine {
         Self { service, declared, clock, publisher, turns: Arc::new(Semaphore::new(IN_FLIGHT)) }
     }
 
-    /// The publisher, if the type is declared.
     fn publisher_of(&self, telemetry: TelemetryType) -> Result<&PublisherHandle, TelemetryError> {
         let publisher = self.publisher.as_ref().filter(|_| self.declared.contains(&telemetry));
         publisher.ok_or_else(|| {
@@ -111,7 +109,6 @@ impl fmt::Debug for TelemetryLine {
     }
 }
 
-/// A measurement on its way to the broker.
 #[derive(Debug)]
 struct OutgoingTelemetry {
     service: &'static str,
@@ -162,19 +159,21 @@ impl<T: Telemetry> TelemetryPublisher<T> {
     /// Publishes a measurement, and returns when the broker has it on disk. Confirms of many callers are in flight
     /// together, at most 2,000 in a process.
     ///
-    /// Nothing keeps a measurement whose confirm does not come: the error goes to the client, and the client sends it
-    /// again. So a reader may see one twice, and the type has what makes them one, such as a number that counts up.
+    /// The error of an unconfirmed measurement goes to the client, which sends it again. So a
+    /// reader may see a measurement twice, and its type has what makes the two one, such as a
+    /// number that counts up.
     ///
     /// # Errors
     ///
-    /// A [`TelemetryError`]. A request answers it with 503 and `Retry-After`, but [`TelemetryError::Unpublishable`],
-    /// such as of a body above 16 KiB, with 500.
+    /// A [`TelemetryError`]. A request answers it with 503 and `Retry-After`, except
+    /// [`TelemetryError::Unpublishable`], such as of a body above 16 KiB, which is a 500.
     pub async fn send(&self, measured: &T) -> Result<(), TelemetryError> {
         counted(T::TYPE, self.sent(measured).await)
     }
 
-    /// Publishes a measurement, and does not wait for the broker, which may be away for 30 seconds. Too many that wait
-    /// for it are let go, so this is for what another measurement makes good.
+    /// Publishes a measurement without waiting for the broker, which may be unavailable for 30
+    /// seconds. If too many wait for it, some are dropped, so this is for a measurement that a
+    /// later one replaces.
     pub fn send_later(&self, measured: &T) {
         let later = self.later(measured);
         tokio::spawn(async move {

@@ -14,7 +14,6 @@ pub(crate) const BODY_TOO_BIG: &str = "body_too_big";
 pub(crate) const BODY_DOES_NOT_MATCH: &str = "body_does_not_match";
 pub(crate) const READER_FAILED: &str = "reader_failed";
 
-/// Registers the series of what this service publishes and reads.
 pub(crate) fn begin(part: &Part) {
     for telemetry in &part.telemetry {
         for outcome in [CONFIRMED, UNCONFIRMED, REFUSED] {

@@ -11,8 +11,8 @@ pub(crate) fn waits_for(database: &Database, what: &str, failure: &Failure) {
     waits(what, failure);
 }
 
-/// Logs what waits because of a failure. The task that notices first that the database is away logs it
-/// once, so later failures because of that are only debug lines.
+/// Logs what waits because of a failure. The first task that notices an outage of the database logs
+/// it, so later failures are only debug lines.
 pub(crate) fn waits(what: &str, failure: &Failure) {
     if failure.kind() == FailureKind::ConnectionLost {
         tracing::debug!("{what}: {failure}");

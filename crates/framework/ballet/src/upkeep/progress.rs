@@ -1,5 +1,5 @@
-//! Notices that messages stand still: that no work ends while one is unsettled, or that one stays
-//! unsettled while others go on.
+//! Notices that no work ends while a message is unsettled, or that one stays unsettled while others
+//! go on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,11 @@ const EVERY: Duration = Duration::from_secs(5);
 const HANDLERS: u32 = 4;
 /// The rest of the work on a message: locks, conflicts with other transactions, pauses.
 const REST: Duration = Duration::from_secs(60);
-/// A message settles with its whole batch, and after those that came before it. While others go on,
-/// it may take this long.
+/// A message settles with its whole batch, and after those that came before it.
 const ALONE: Duration = Duration::from_secs(15 * 60);
-/// The broker ends a channel whose message is unsettled for 30 minutes, and the time begins anew.
+/// The broker ends a channel whose message is unsettled for 30 minutes, and the time begins again.
 const LONGEST: Duration = Duration::from_secs(25 * 60);
 
-/// Whether messages get on.
 #[derive(Debug, Clone)]
 pub(crate) struct MessageProgress {
     consumer: Arc<ConsumerHandle>,
@@ -42,7 +40,6 @@ impl MessageProgress {
         Self { consumer, last_work, still, alone: ALONE.max(still) }
     }
 
-    /// Says what stands still, if anything does.
     pub(crate) fn stands_still(&self) -> Option<String> {
         let unsettled = self.consumer.unsettled_for().filter(|long| *long > self.still)?;
         let (seconds, idle) = (unsettled.as_secs(), self.last_work.ago());
@@ -90,7 +87,6 @@ mod tests {
 
     use super::*;
 
-    /// A service whose stuck messages are kept, and the broker that delivers them.
     struct StuckService {
         broker: MemoryBroker,
         kept: Arc<Mutex<Vec<ballet_amqp::Receipt>>>,

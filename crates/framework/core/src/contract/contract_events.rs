@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::contract::error::ContractError;
 use crate::events::event::EventType;
 
-/// The events of a contract, by name.
 pub(crate) struct ContractEvents<'a>(pub(crate) BTreeMap<&'a str, EventType>);
 
 impl ContractEvents<'_> {

@@ -255,7 +255,8 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// A schema with the keys of all objects in order: their own order depends on how serde_json was built.
+/// A schema with the keys of all objects in order, since their own order depends on how serde_json
+/// was built.
 fn value_of(schema: Schema) -> Value {
     let mut value = schema.to_value();
     value.sort_all_objects();

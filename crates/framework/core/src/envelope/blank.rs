@@ -12,7 +12,6 @@ pub fn is_blank(text: &str) -> bool {
     })
 }
 
-/// The text, unless it is blank.
 pub(crate) fn non_blank(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !is_blank(text))
 }

@@ -16,7 +16,6 @@ pub const CONTENT_TYPE: &str = "application/json";
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 
-/// The form of a body, by its content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyForm {
     /// The event.
@@ -85,7 +84,6 @@ pub fn unpack<'a>(
     Ok(body)
 }
 
-/// Checks that a body is UTF-8 and not nested too deep.
 pub(crate) fn check(body: &[u8], limits: &Limits) -> Result<(), Unacceptable> {
     if let Err(error) = std::str::from_utf8(body) {
         let detail = format!("the body is not valid UTF-8 at byte {}", error.valid_up_to() + 1);
@@ -117,8 +115,8 @@ fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Unacceptable> {
     Ok(plain)
 }
 
-/// Whether brackets outside of strings are nested deeper than the limit. This is checked before
-/// parsing, because a handler's type may skip the part that is too deep.
+/// Whether brackets outside of strings are nested deeper than the limit. Checked before parsing,
+/// because a handler's type may skip the deep part.
 fn is_deeper(json: &[u8], limit: usize) -> bool {
     // `{` and `[` differ in one bit. Few bodies have more brackets than the limit.
     if json.iter().filter(|byte| **byte | 0x20 == b'{').count() <= limit {

@@ -83,7 +83,6 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// A CloudEvent in structured mode, with the fields that are understood.
 #[derive(Deserialize)]
 struct StructuredEvent<'a> {
     specversion: String,
@@ -100,7 +99,6 @@ struct StructuredEvent<'a> {
     data_base64: Option<String>,
 }
 
-/// Splits a CloudEvent in structured mode into its attributes and its event.
 pub(crate) fn open<'a>(
     body: &Cow<'a, [u8]>,
     limits: &Limits,

@@ -60,8 +60,8 @@ pub(crate) fn event_type(
     known.get(name).ok_or_else(|| unknown(what, name, known))
 }
 
-/// Checks that a message from a retry queue was put there by its own service, under that service's name. Before
-/// RabbitMQ 4 a header `BCC`, which nobody sees afterwards, leads it to the queues of others as well.
+/// Checks that a message from a retry queue was put there by its own service, under that service's
+/// name. Before RabbitMQ 4 an invisible header `BCC` leads it to the queues of others as well.
 fn check_return(message: &Incoming<'_>) -> Result<(), Unacceptable> {
     match message.reader {
         Some(reader) if message.exchange == ROUTE && message.routing_key != reader => {

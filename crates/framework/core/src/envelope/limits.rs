@@ -58,7 +58,7 @@ impl Default for Limits {
         Self {
             max_body: 1024 * 1024,
             max_depth: 64,
-            // A quarter of a frame: a dead letter's headers also hold the reason.
+            // A quarter of a frame, since a dead letter's headers also hold the reason.
             max_headers: HeaderSize { count: 64, bytes: 32 * 1024, depth: 8 },
             inbox_window: SignedDuration::from_hours(7 * 24),
             saga_window: SignedDuration::from_hours(90 * 24),

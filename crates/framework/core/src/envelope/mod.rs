@@ -76,10 +76,11 @@ pub struct ReceivedEvent<'a> {
 
 impl Envelope {
     /// Reads a message. The type, message id and saga id depend on the message alone, so every
-    /// consumer and every attempt reads the same ones.
+    /// reader finds the same ones.
     ///
     /// The body is UTF-8 of bounded size and depth. The caller checks its shape, and the age of the
-    /// message and of the saga: what is still known of an old one only the service's tables tell.
+    /// message and of the saga, since only the service's tables tell what is still known of an old
+    /// one.
     ///
     /// # Errors
     ///
@@ -119,8 +120,8 @@ impl Envelope {
         Ok(ReceivedEvent { envelope, body })
     }
 
-    /// The id under which every consumer knows a message, or would know it if it accepted it. It is
-    /// the id that [`read`](Self::read) returns, and depends on no clock.
+    /// The id under which every consumer knows a message, accepted or not. It is the id that
+    /// [`read`](Self::read) returns, and depends on no clock.
     #[must_use]
     pub fn message_id_of(message: &Incoming<'_>, limits: &Limits) -> MessageId {
         if non_blank(message.message_id).is_some() {
@@ -151,7 +152,6 @@ impl Envelope {
     }
 }
 
-/// Takes the event and its CloudEvents attributes out of the message.
 fn open<'a>(
     message: &Incoming<'a>,
     limits: &Limits,

@@ -6,9 +6,9 @@ use crate::topology::names::EVENTS;
 
 /// The foreign producer of a message that was published to this exchange with this key.
 ///
-/// The broker lets only an event's own service and its declared producers publish under its name. Services
-/// say who they are, so `app_id` tells these apart, and a message that names none of them is from the
-/// only foreign one. If there are several it stays unknown.
+/// The broker lets only an event's own service and its declared producers publish under its name.
+/// Services say who they are in `app_id`, so a message without one of these names is from the only
+/// foreign producer. If there are several it stays unknown.
 #[must_use]
 pub fn foreign_producer(
     exchange: &str,

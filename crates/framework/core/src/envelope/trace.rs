@@ -1,11 +1,8 @@
 //! Which texts are a trace context (W3C Trace Context and Baggage). Any other text is dropped, because
 //! it is copied into every event that follows.
 
-/// The longest `tracestate` that is passed on.
 const LONGEST_TRACESTATE: usize = 512;
-/// The most members of a `tracestate`.
 const MOST_MEMBERS: usize = 32;
-/// The longest `baggage` that is passed on.
 const LONGEST_BAGGAGE: usize = 8192;
 
 /// Whether a text is a `traceparent` (`00-<32 hex>-<16 hex>-<2 hex>`).

@@ -19,7 +19,7 @@ pub enum Reason {
     UnknownType,
     /// The event is known here, but not in this version.
     UnknownVersion,
-    /// The message came again and again, and was never settled: it may end the process.
+    /// The message came again and again, and was never settled, so it may end the process.
     CrashLoop,
     /// A property is not text, or the headers cannot be read.
     UnreadableProperties,
@@ -47,8 +47,8 @@ pub enum Reason {
     WrongShape,
     /// `app_id` may not publish this type.
     ForgedAppId,
-    /// `type` and the routing key differ, or another service sent the message through a retry queue: the
-    /// broker's rights guard only the routing key.
+    /// `type` and the routing key differ, or another service sent the message through a retry
+    /// queue, since the broker's rights guard only the routing key.
     ForgedType,
     /// An event of a running saga carries no saga id.
     NoCorrelationId,
@@ -174,7 +174,6 @@ impl Unacceptable {
         Self::not_json(error)
     }
 
-    /// The refusal of a body that is not JSON.
     pub(crate) fn not_json(error: &serde_json::Error) -> Self {
         if error.is_eof() && (error.line(), error.column()) == (1, 0) {
             return Self::new(Reason::NotJson, "the body is empty: send the event as JSON");

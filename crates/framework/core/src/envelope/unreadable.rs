@@ -4,13 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-/// The most bytes of one part that are kept. A property has at most 255.
+/// The maximum number of bytes of one part that are kept. A property has at most 255.
 const LONGEST_PART: usize = 1024;
-/// The most bytes of all parts that are kept.
+/// The maximum number of bytes of all parts that are kept.
 const LONGEST: usize = 4096;
-/// The most parts that are described.
 const MOST_PARTS: usize = 24;
-/// The most characters of a part's name.
+/// The maximum number of characters of a part's name.
 const LONGEST_NAME: usize = 40;
 
 /// A part of a message's properties that cannot be read, as JSON in a header of its copies.
@@ -48,7 +47,7 @@ impl UnreadablePart {
     }
 }
 
-/// Writes the parts as one header. It has a few kilobytes at most: of many parts, the last are only
+/// Writes the parts as one header of a few kilobytes at most. Of many parts, the last are only
 /// counted.
 #[must_use]
 pub fn describe(parts: &[UnreadablePart]) -> String {
@@ -68,7 +67,6 @@ pub fn describe(parts: &[UnreadablePart]) -> String {
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
-/// Says in words what a header of [`describe`] describes.
 pub(crate) fn sentence(header: &str) -> String {
     let parts: Vec<UnreadablePart> = serde_json::from_str(header).unwrap_or_default();
     let said = |UnreadablePart { part, problem, .. }: &UnreadablePart| match part.contains('`') {

@@ -35,8 +35,8 @@ use crate::events::event::{Event, EventType};
 pub trait Entity: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The entity's name, singular, unique in the system: `product`.
     const NAME: &'static str;
-    /// The event by which the owner publishes all entities anew, many in one message. Only services
-    /// that keep a copy consume it.
+    /// The event by which the owner publishes all entities again, many in one message. Only
+    /// services that keep a copy consume it.
     const REPUBLISHED: EventType;
     /// The events by which readers ask for that, one for each service that keeps a copy, under its
     /// own name: `cart.products_requested.v1`.

@@ -42,8 +42,8 @@ impl Key {
         Self { name, field, made_here: false }
     }
 
-    /// The service makes the key with this event: no value of it was there before. A replay with new
-    /// ids gives such keys new values. All other keys name what is there already.
+    /// The service makes the key with this event, so no value of it was there before. A replay with
+    /// new ids gives such keys new values. All other keys name what is there already.
     #[must_use]
     pub const fn made_here(self) -> Self {
         Self { made_here: true, ..self }

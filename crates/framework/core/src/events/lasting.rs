@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 
-/// Returns the name for the rest of the process. Each name is stored once, so memory is bounded by
-/// the number of different names.
+/// Returns the name for the rest of the process. Each different name is stored once, which bounds
+/// the memory.
 pub(crate) fn lasting(name: &str) -> &'static str {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = names.get(name) {

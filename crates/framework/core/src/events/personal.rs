@@ -12,12 +12,13 @@ pub const PERSONAL: &str = "x-personal";
 /// The keyword of a schema that says why an event has to have such a value.
 pub const PERSONAL_REASON: &str = "x-personal-reason";
 
-/// A value that is about a person: a name, an address. It is written and read as the value itself, its schema says
-/// that it is personal, and `Debug` shows that there is one and not what it is.
+/// A value that is about a person, such as a name or an address. It is written and read as the
+/// value itself, its schema says that it is personal, and `Debug` shows only that there is one.
 ///
-/// Events are kept in the journal, in ledgers, in dead letters, and by whoever has recorded them. So what is to be
-/// erased one day is no field of an event: an event has the id, and the one service that has the person's data
-/// erases it. `ballet check` refuses a personal field of an event, unless its schema says why it has to be there:
+/// Events are kept in the journal, in ledgers, in dead letters, and by whoever has recorded them.
+/// So what is to be erased one day is no field of an event. The event has the id, and the one
+/// service that has the person's data erases it. `ballet check` refuses a personal field of an
+/// event, unless its schema says why it has to be there:
 ///
 /// ```
 /// use ballet_core::personal::Personal;

@@ -9,11 +9,11 @@ use serde::{Serialize, Serializer};
 use crate::events::event::is_well_formed;
 use crate::events::lasting::lasting;
 
-/// The most partitions of one type. Each is a stream of the broker.
+/// The maximum number of partitions of one type. Each is a stream of the broker.
 const MOST_PARTITIONS: u16 = 64;
 
-/// A measurement. It belongs to no saga: services do not react to a single one, but read them in order, at
-/// their own pace, and keep sums.
+/// A measurement. It belongs to no saga. Services read measurements in order, at their own pace,
+/// and keep sums, but do not react to a single one.
 ///
 /// The JSON shape is the type's serde mapping, with the rules of an [`Event`](crate::Event). The time of the
 /// measurement is a field of the body.
@@ -60,8 +60,9 @@ impl TelemetryType {
         Self { name, partitions: 1, kept_days: 7, kept_bytes: 5_000_000_000 }
     }
 
-    /// Sets the number of partitions: that many replicas of a reader can share the work. It must not change later,
-    /// because a key would move to another partition and lose its order; only a new major version may change it.
+    /// Sets the number of partitions, and so how many replicas of a reader can share the work. It
+    /// must not change later, because a key would move to another partition and lose its order.
+    /// Only a new major version may change it.
     #[must_use]
     pub const fn partitions(self, partitions: u16) -> Self {
         assert!(partitions > 0 && partitions <= MOST_PARTITIONS, "there are 1 to 64 partitions");

@@ -18,9 +18,9 @@ const TO_LEAVE: Duration = Duration::from_millis(30);
 static DIRECTORY: LazyLock<Option<PathBuf>> =
     LazyLock::new(|| std::env::var_os("BALLET_FAULTS").map(PathBuf::from));
 static SEEN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
-/// The events of each batch: a mark knows only the batch's name.
+/// The events of each batch, since a mark knows only the batch's name.
 static EMITTED: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
-/// The type of each delivery: an acknowledgement knows only its number.
+/// The type of each delivery, since an acknowledgement knows only its number.
 static DELIVERED: Mutex<BTreeMap<u64, String>> = Mutex::new(BTreeMap::new());
 
 fn lock<T>(of: &'static Mutex<T>) -> MutexGuard<'static, T> {

@@ -24,12 +24,10 @@ impl Node<'_> {
     }
 }
 
-/// The names of all sagas.
 pub(crate) fn sagas(system: &System) -> BTreeSet<&'static str> {
     system.parts.iter().flat_map(|part| part.sagas.iter().map(|saga| saga.saga)).collect()
 }
 
-/// The parts of all services in one saga.
 pub(crate) fn parts_of<'a>(
     system: &'a System,
     saga: &str,
@@ -38,7 +36,6 @@ pub(crate) fn parts_of<'a>(
     system.parts.iter().flat_map(of_part).filter(move |(_, part)| part.saga == saga)
 }
 
-/// The steps of one saga, over all services.
 pub(crate) fn nodes<'a>(system: &'a System, saga: &str) -> Vec<Node<'a>> {
     let of_saga = |(service, saga): (&'static str, &'a SagaPart)| {
         saga.steps.iter().map(move |step| Node { service, saga, step })
@@ -63,7 +60,6 @@ pub(crate) fn in_order<'a>(system: &'a System, saga: &str) -> Vec<Node<'a>> {
     order.into_iter().map(|at| nodes[at]).collect()
 }
 
-/// The events that begin a saga.
 pub(crate) fn begins(saga: &SagaPart) -> impl Iterator<Item = EventType> {
     let origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
     origins.flat_map(|step| step.on.iter().copied())
@@ -83,8 +79,8 @@ pub(crate) fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
     found
 }
 
-/// The version under which sagas begin. Only the owner declares it: without the owner's part, the latest version of
-/// the other services may be it.
+/// The version under which sagas begin. Only the owner declares it. Without the owner's part, it
+/// may be the latest version of the other services.
 pub(crate) fn begin_version(system: &System, saga: &str) -> u32 {
     let mut parts = parts_of(system, saga);
     let owned = parts.find(|(service, part)| part.owner == *service);

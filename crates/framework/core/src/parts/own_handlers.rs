@@ -13,6 +13,6 @@ pub const UNDO: &str = "undo";
 pub const COPY: &str = "copy";
 /// Notes that a reader asks for a shared entity.
 pub const SHARE: &str = "share";
-/// Publishes that a deadline has passed. What fails there is in no queue: the list of what is stuck knows it by this
-/// name alone.
+/// Publishes that a deadline has passed. What fails there is in no queue, and the list of what is
+/// stuck knows it by this name alone.
 pub const DEADLINE: &str = "deadline";

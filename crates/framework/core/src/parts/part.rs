@@ -39,7 +39,7 @@ pub struct ReaderPart {
     pub name: &'static str,
     /// The telemetry.
     pub reads: TelemetryType,
-    /// Each process follows all of it in memory: nothing of it is in the database.
+    /// Whether each process follows all of it in memory, so that nothing of it is in the database.
     pub in_memory: bool,
 }
 
@@ -79,9 +79,10 @@ impl SagaPart {
     }
 }
 
-/// Whether a tombstone, the row of a ledger that aborts a whole saga, is of the saga with this name, and not of
-/// another one with the same id. `sagas` are all of the service. Its key is the saga's name. One of a saga that
-/// the service does not have is of all: another version of the service wrote it.
+/// Whether a tombstone, the row of a ledger that aborts a whole saga, is of the saga with this
+/// name, and not of another one with the same id. Its key is the saga's name, and `sagas` are all
+/// of the service. A tombstone that another version of the service wrote, of a saga that this one
+/// does not have, is of all.
 pub fn is_tombstone_of<'a>(
     saga: &str,
     sagas: impl IntoIterator<Item = &'a str>,
@@ -223,7 +224,7 @@ pub struct SharePart {
     pub entity: &'static str,
     /// The view of the owner's database with the columns `id`, `version` and `state`.
     pub view: &'static str,
-    /// The event with which it publishes all entities anew.
+    /// The event with which it publishes all entities again.
     pub republished: EventType,
     /// The requests on which it does, one for each reader.
     pub requests: Vec<EventType>,
@@ -238,7 +239,7 @@ pub struct CopyPart {
     pub owner: &'static str,
     /// The events that feed the copy, besides `republished`.
     pub fed_by: Vec<EventType>,
-    /// The event with which the owner publishes all entities anew.
+    /// The event with which the owner publishes all entities again.
     pub republished: EventType,
     /// The event by which the reader asks for that. Missing if the entity names none for it.
     pub request: Option<EventType>,

@@ -24,8 +24,8 @@ pub type AnyEvent = Box<dyn Any + Send + Sync>;
     note = "an event is a type with `#[event(\"orders.order_placed.v1\")]`, or with `impl Event`"
 )]
 pub trait Trigger: Sized + Send + Sync + 'static {
-    /// The event that a step finds its key in: the one that triggers it. A join has none: its events come one by one,
-    /// and the first could belong to a repetition that nobody knows yet.
+    /// The event in which a step finds its key, which is the one that triggers it. A join has none,
+    /// since its first event could belong to a repetition that nobody knows yet.
     type Single: 'static;
 
     /// The events, in the order of the tuple.
@@ -46,7 +46,8 @@ pub trait Trigger: Sized + Send + Sync + 'static {
     fn assemble(events: Vec<AnyEvent>) -> Option<Self>;
 }
 
-/// Stands for the event that a step finds its key in, where the step joins several: a join has no key.
+/// Stands for the event in which a step finds its key if the step joins several, since a join has
+/// no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinsHaveNoKey {}
 

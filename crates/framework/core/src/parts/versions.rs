@@ -1,5 +1,3 @@
-//! The versions of a saga that a step is of.
-
 use std::fmt;
 
 use serde::Serialize;
@@ -23,7 +21,7 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Every version: what a step is of that says nothing.
+    /// Every version, as for a step that names none.
     pub const ALL: Self = Self { since: FIRST, until: None };
 
     /// Limits the versions to those from this one on.

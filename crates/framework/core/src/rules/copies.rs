@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::parts::part::{CopyPart, Part, System};
 use crate::problem::Problem;
 
-/// The rules for the copies of one service.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     for CopyPart { entity, owner, fed_by, request, .. } in &part.copies {
         let reader = part.service;

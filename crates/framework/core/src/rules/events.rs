@@ -7,7 +7,6 @@ use crate::parts::node::{begins, parts_of, sagas};
 use crate::parts::part::{Part, SagaPart, StepPart, System};
 use crate::problem::Problem;
 
-/// The rules for the events of one service.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
     for event in part.emits().into_iter().filter(|event| event.service() != service) {
@@ -147,7 +146,6 @@ pub(super) fn check_agreement(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// An event's role and its foreign producers.
 fn words(event: EventType) -> String {
     let role = match event.role() {
         Role::Plain => "plain",
@@ -160,8 +158,8 @@ fn words(event: EventType) -> String {
     }
 }
 
-/// Messages carry no saga's name: the event names its saga. So an event of one saga
-/// means nothing to another, unless the other begins with it.
+/// Messages carry no saga's name, so an event of one saga means nothing to another, unless the
+/// other begins with it.
 pub(super) fn check_sharing(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let begins: BTreeSet<EventType> =

@@ -51,7 +51,6 @@ pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
     problems
 }
 
-/// Why the schema has no such key.
 fn unfit(event: EventType, key: Key, whole: &Value) -> Option<Problem> {
     let mut found = choices(whole, whole, 0);
     let declared = format!("{event} declares {} as the key {}", key.field(), key.name());

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::*;
 
-/// The mistakes that are found in these keys of an order.
 fn said(keys: &Value) -> Vec<String> {
     let text = json!({ "type": "string" });
     let contract = json!({

@@ -46,7 +46,7 @@ pub fn of_system(system: &System) -> Vec<Problem> {
     problems
 }
 
-/// A service that joins or leaves the system mends none of these.
+/// A service that joins or leaves the system repairs none of these.
 fn whatever_others_declare(system: &System) -> Vec<Problem> {
     let mut problems = Vec::new();
     for part in &system.parts {

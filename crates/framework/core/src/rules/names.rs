@@ -9,8 +9,8 @@ use crate::topology::names::{
     DEAD, EVENTS, JOURNAL, OPS, REDRIVE, TAP, TELEMETRY, TOPOLOGY, UNROUTED,
 };
 
-/// Names of the system's own queues and broker users, and of the exchanges that services write to: rights go by
-/// patterns over names, so a queue that is called like one of them could be bound to it.
+/// Names of the system's own queues, users and exchanges. Rights go by patterns over names, so a
+/// queue of such a name could be bound to it.
 const TAKEN: [&str; 9] = [JOURNAL, UNROUTED, OPS, REDRIVE, TOPOLOGY, TAP, EVENTS, DEAD, TELEMETRY];
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
@@ -33,7 +33,7 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
             ),
         });
     }
-    // Across all sagas of a service: calls and logs name a step without its saga.
+    // Across all sagas of a service, since calls and logs name a step without its saga.
     let (mut names, mut told) = (BTreeSet::new(), BTreeSet::new());
     for step in part.sagas.iter().flat_map(|saga| &saga.steps) {
         if !event::is_well_formed(&format!("service.{}.v1", step.name)) {
@@ -60,7 +60,7 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     check_handlers(part, problems);
 }
 
-/// The rule for what handles one event: retries, dead letters and metrics name a handler by its event and its name.
+/// Retries, dead letters and metrics name a handler by its event and its name.
 fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
     let steps = steps.flat_map(|step| step.on.iter().map(|on| (*on, step.name)));
@@ -79,8 +79,8 @@ fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The rules for producers outside of the system. Each has a user in the broker, and the rights of two things with one
-/// name would be those of the one that is imported last.
+/// The rules for producers outside of the system. Each has a user in the broker, and of two users
+/// with one name the last one's rights would count.
 pub(super) fn check_producers(system: &System, problems: &mut Vec<Problem>) {
     for (producer, types) in system.foreign_producers() {
         let of = types.iter().map(|event| event.name()).collect::<Vec<_>>().join(" and ");

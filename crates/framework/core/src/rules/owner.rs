@@ -7,7 +7,6 @@ use crate::parts::node::{nodes, parts_of, sagas};
 use crate::parts::part::{Part, SagaPart, StepKind, StepPart, System};
 use crate::problem::Problem;
 
-/// The rules for what one service declares as an owner.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let mut names = BTreeSet::new();
     for saga in &part.sagas {
@@ -95,7 +94,8 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Checks that no handler publishes an event that begins, decides or aborts a saga: it leaves with its ledger row.
+/// Checks that no handler publishes an event that begins, decides or aborts a saga, since that
+/// leaves with its ledger row.
 fn check_published(part: &Part, owned: &SagaPart, problems: &mut Vec<Problem>) {
     let of_step = |step: &StepPart| {
         let does = match step.kind {
@@ -176,7 +176,6 @@ pub(super) fn check_agreement(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The rules for what an owner has to do with the outcomes of others.
 pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let mut parts = parts_of(system, saga);

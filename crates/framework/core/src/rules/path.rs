@@ -7,7 +7,7 @@ use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
 use crate::parts::part::{Part, StepKind, System};
 use crate::problem::Problem;
 
-/// The rules that no further step could mend.
+/// The rules that no further step could repair.
 pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let nodes = nodes(system, saga);
@@ -36,7 +36,8 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Checks that one event begins a saga: each of several would begin it, and the second beginning is a dead letter.
+/// Checks that one event begins a saga, since each of several would begin it, and the second
+/// beginning is a dead letter.
 fn check_origins(saga: &str, nodes: &[Node<'_>], problems: &mut Vec<Problem>) {
     let origins: Vec<&Node<'_>> =
         nodes.iter().filter(|node| node.step.kind == StepKind::Origin).collect();
@@ -73,8 +74,8 @@ pub(super) fn check_order(system: &System, problems: &mut Vec<Problem>) {
 }
 
 /// Until the owner has recorded the decision, the saga may be aborted. A step that ran before, and
-/// cannot be undone, would stay done in an aborted saga. The pivot's own event is too early: an
-/// abort that the owner committed first wins against it.
+/// cannot be undone, would stay done in an aborted saga. The pivot's own event is too early, since
+/// an abort may be committed first.
 fn check_retriable(nodes: &[Node<'_>], at: usize, problems: &mut Vec<Problem>) {
     let Node { service, saga, step } = nodes[at];
     let is_decision = |node: &&Node<'_>| node.step.kind == StepKind::Decision;
@@ -136,8 +137,8 @@ fn check_refusable(
     }
 }
 
-/// Checks that no refusal can come after the decision, which ends the time in which the owner aborts. Such a refusal
-/// is dropped, and the refusing service's work is missing in a saga that ended well. A refusal beside or after a pivot
+/// Checks that no refusal can come after the decision. It would be dropped, and the refusing
+/// service's work would be missing in a saga that ended well. A refusal beside or after a pivot
 /// breaks the pivot's rule.
 fn check_aborting(
     system: &System,
@@ -180,8 +181,8 @@ fn check_aborting(
     }
 }
 
-/// Whether the saga is decided whenever a step runs: every publisher of one of its triggers decides, or runs after
-/// that.
+/// Whether the saga is decided whenever a step runs, because every publisher of one of its triggers
+/// decides, or runs after that.
 fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
     let mut decided: BTreeSet<usize> = BTreeSet::new();
     let is_late = |decided: &BTreeSet<usize>, event: &EventType| {
@@ -203,8 +204,8 @@ fn is_decided(nodes: &[Node<'_>], at: usize) -> bool {
     }
 }
 
-/// Whether a decision waits for an event that a service publishes beside its steps, and that service runs the step or
-/// hears of it, so it knows whether to publish. Somebody outside of the system knows nothing of the step.
+/// Whether a decision waits for an event that a service publishes beside its steps, and that
+/// service runs the step or hears of it. Somebody outside of the system knows nothing of the step.
 fn is_vouched_for(
     system: &System,
     nodes: &[Node<'_>],

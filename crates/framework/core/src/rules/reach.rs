@@ -11,14 +11,13 @@ use crate::problem::Problem;
 /// The outcomes of steps: the place of each, and whether it was done or refused.
 type Outcomes = BTreeSet<(usize, bool)>;
 
-/// The rules for the steps of all services.
 pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let ways = Ways::new(system, saga);
         let never = ways.nodes.iter().zip(&ways.before).filter(|(_, before)| before.is_none());
         let never: Vec<&Node<'_>> = never.map(|(node, _)| node).collect();
         let joins: Vec<Problem> = never.iter().filter_map(|node| ways.join(node)).collect();
-        // A step that is its own cause has been told of.
+        // A step that is its own cause has been reported.
         let is_cause = |at: usize| upstream(&ways.nodes, at).contains(&at);
         let is_told = !joins.is_empty() || (0..ways.nodes.len()).any(is_cause);
         problems.extend(joins);
@@ -37,7 +36,6 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The ways on which a saga comes to its steps.
 struct Ways<'a> {
     system: &'a System,
     nodes: Vec<Node<'a>>,
@@ -63,8 +61,8 @@ impl<'a> Ways<'a> {
         }
     }
 
-    /// Whether a step may run more than once in a saga, under a key that no contract tells, because its trigger may
-    /// come more than once. A saga begins once, and a join has no key.
+    /// Whether a step may run more than once in a saga, under a key that no contract tells, because
+    /// its trigger may come more than once.
     fn repeats(&self, node: &Node<'_>) -> bool {
         let [on] = node.step.on[..] else { return false };
         let comes_again = self.publishers(on).is_none_or(|all| {

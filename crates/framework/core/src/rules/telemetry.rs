@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::parts::part::{Part, System};
 use crate::problem::Problem;
 
-/// The rules for the telemetry of one service.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
     for one in part.telemetry.iter().filter(|one| one.service() != service) {
@@ -30,7 +29,6 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The rules for telemetry that need all services.
 pub(super) fn check_publishers(system: &System, problems: &mut Vec<Problem>) {
     let published = || system.parts.iter().flat_map(|part| &part.telemetry);
     for part in &system.parts {

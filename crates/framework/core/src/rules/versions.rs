@@ -1,7 +1,7 @@
 //! The rules for the versions of a saga: each is sound by itself, and no event of one triggers a step of another.
 //!
-//! Messages carry no version, so that a producer in any language, an old message and a replica of the release before
-//! cannot lose it. The events of a saga imply it.
+//! Messages carry no version, so no producer, old message or replica of the release before can lose
+//! it. The events of a saga imply it.
 
 use crate::events::event::EventType;
 use crate::parts::node::{Node, begin_version, declared_versions, nodes, only, sagas};
@@ -9,7 +9,6 @@ use crate::parts::part::{Part, StepKind, StepPart, System};
 use crate::parts::versions::{FIRST, Versions};
 use crate::problem::Problem;
 
-/// The rules for the versions that one service declares.
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
     for saga in &part.sagas {
@@ -38,7 +37,6 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Checks each version of each saga alone.
 pub(super) fn in_each(
     system: &System,
     check: fn(&System, &mut Vec<Problem>),
@@ -59,7 +57,6 @@ pub(super) fn in_each(
     }
 }
 
-/// The rules for what triggers the steps of each version.
 pub(super) fn check_triggers(system: &System, problems: &mut Vec<Problem>) {
     for saga in sagas(system) {
         let nodes = nodes(system, saga);

@@ -64,7 +64,6 @@ impl fmt::Display for Binding {
     }
 }
 
-/// The bindings of the service's own queues.
 pub(crate) fn of_service(part: &Part) -> Vec<Binding> {
     let consumed = part.consumes();
     let consumed = consumed.iter().map(|event| event.name());
@@ -76,7 +75,6 @@ pub(crate) fn of_service(part: &Part) -> Vec<Binding> {
     bindings
 }
 
-/// The bindings of the streams of telemetry.
 pub(crate) fn of_telemetry(types: &[TelemetryType]) -> Vec<Binding> {
     let streams = types.iter().flat_map(|one| telemetry_streams(*one));
     streams.map(|(stream, key)| Binding::of_queue(TELEMETRY, &stream, &key)).collect()

@@ -26,8 +26,9 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
     users.push(user(TOPOLOGY, "policymaker", &password_hash));
     let mut permissions = vec![
         json!({"user": OPS, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}),
-        // It makes no queue: one that takes nothing, refuses what comes, and is bound to `route` stops all who
-        // publish. No policy prevents that, since the arguments of a classic queue win over it.
+        // It makes no queue, since one that takes nothing, refuses what comes, and is bound to
+        // `route` stops all who publish. No policy prevents that, because the arguments of a
+        // classic queue win over it.
         json!({"user": TAP, "vhost": vhost, "configure": "^$", "write": "^$",
             "read": format!("^{JOURNAL}$")}),
         json!({"user": REDRIVE, "vhost": vhost, "configure": "^$",
@@ -159,9 +160,9 @@ pub(crate) fn shared_queues(vhost: &str) -> Vec<Value> {
             vhost,
             name,
             // At-least-once dead-lettering needs reject-publish. The routing key is the queue that
-            // the message returns to. Not through the default exchange: what it cannot route, because
-            // a queue was deleted, stays in the hands of the broker's worker, and 32 such messages
-            // stop the retries of all services. `route` has an alternate exchange.
+            // the message returns to. It does not go through the default exchange. What that cannot
+            // route, because a queue was deleted, stays in the hands of the broker's worker, and 32
+            // such messages stop the retries of all services. `route` has an alternate exchange.
             &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT,
                 "x-message-ttl": ttl, "x-dead-letter-exchange": ROUTE,
                 "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
@@ -177,9 +178,9 @@ pub(crate) fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
             service,
             // The broker dead-letters nothing from here. Some foreign headers crash its
             // dead-lettering, for all queues of all vhosts: a malformed `x-death` up to 3.12, a
-            // decimal in every version. Services set aside what they cannot handle, also what ends
-            // the process again and again. Without a limit a returned message goes to the tail of the
-            // queue, so there is one that is never reached.
+            // decimal in every version. Services set aside what they cannot handle. Without a limit
+            // a returned message goes to the tail of the queue, so there is one that is never
+            // reached.
             &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT}),
         ),
         queue(
@@ -209,9 +210,10 @@ fn shared_bindings(vhost: &str) -> Vec<Value> {
     bindings.iter().map(|binding| binding_entry(vhost, binding)).collect()
 }
 
-/// Properties that may change over time are policies and not arguments. RabbitMQ's console shows the policy's name
-/// beside the queue, so the journal's says that its messages are no backlog. Service queues have no length limit,
-/// because a full queue would make the broker refuse the events of every service.
+/// Properties that may change over time are policies and not arguments. RabbitMQ's console shows
+/// the policy's name beside the queue, so the journal's says that its messages are no backlog. A
+/// full service queue would make the broker refuse the events of every service, so it has no length
+/// limit.
 pub(crate) fn policies(vhost: &str) -> Vec<Value> {
     let policy = |name: &str, pattern: &str, priority: u32, definition: Value| {
         json!({"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues",
@@ -237,7 +239,8 @@ pub(crate) fn policies(vhost: &str) -> Vec<Value> {
             json!({"max-length": MOST_DEAD, "max-length-bytes": MOST_SET_ASIDE_BYTES,
                 "overflow": "reject-publish"}),
         ),
-        // A producer that never reads must not fill the disk. The oldest go: no service ever waits.
+        // A producer that never reads must not fill the disk. The oldest go, so that no service
+        // ever waits.
         policy(
             "returned",
             r"\.returned$",

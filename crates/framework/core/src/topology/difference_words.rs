@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-/// The differences in these fields of an object, one sentence for each.
 pub(crate) fn other(fields: &[&str], wanted: &Value, found: &Value) -> Vec<String> {
     let mut words = Vec::new();
     for field in fields {

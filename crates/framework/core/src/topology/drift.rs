@@ -38,7 +38,6 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// The fields that are compared.
     pub(crate) const fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Exchange => &["type", "durable", "auto_delete", "internal", "arguments"],
@@ -76,9 +75,9 @@ pub enum Difference {
         wanted: Value,
         /// The differences, one sentence per field.
         words: Vec<String>,
-        /// Whether it is a policy that is declared to keep less, and nothing longer. A process of the release
-        /// before is not ready once the broker keeps less than it declares. Of a policy that also keeps
-        /// something longer, that is a difference of its own, and comes before.
+        /// Whether it is a policy that is declared to keep less, and nothing longer. A process of
+        /// the release before is not ready once the broker keeps less than it declares. If the
+        /// policy also keeps something longer, that is a difference of its own, and comes before.
         keeps_less: bool,
     },
     /// Policies that are not declared are in force on a queue, and decide what becomes of its messages.

@@ -1,5 +1,5 @@
-//! The effect of policies on a queue, compared with its declaration. RabbitMQ merges one policy and one operator
-//! policy for each queue into its effective definition, and lists that beside the queue.
+//! The effect of policies on a queue, compared with its declaration. RabbitMQ merges one policy and
+//! one operator policy for each queue, and lists the result beside the queue.
 
 use serde_json::{Map, Value};
 
@@ -8,8 +8,8 @@ use crate::topology::difference_words::{differs, table};
 /// The limits of a queue: a larger value keeps more, and no limit keeps all.
 const LIMITS: [&str; 5] = ["message-ttl", "max-length", "max-length-bytes", "max-age", "expires"];
 
-/// The properties of a policy that decide what becomes of messages. The others, such as the place of a
-/// queue's leader, are the operators' business.
+/// The properties of a policy that decide what becomes of messages. The others are the operators'
+/// business.
 const PROPERTIES: [&str; 10] = [
     "message-ttl",
     "max-length",
@@ -23,7 +23,6 @@ const PROPERTIES: [&str; 10] = [
     "dead-letter-strategy",
 ];
 
-/// The changes that policies in force make to a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InForce {
     /// One sentence for each property.
@@ -34,7 +33,6 @@ pub(crate) struct InForce {
     pub(crate) remedies: Vec<String>,
 }
 
-/// Compares the policies in force on a queue with the declared ones.
 pub(crate) fn compare<'a>(
     policies: impl Iterator<Item = &'a Value>,
     wanted: &Value,
@@ -42,7 +40,7 @@ pub(crate) fn compare<'a>(
 ) -> InForce {
     let mut in_force = InForce::default();
     if found["effective_policy_definition"].is_null() {
-        // It is not told.
+        // The broker does not report it.
         return in_force;
     }
     let declared = declared_definition(policies, wanted, found);
@@ -74,7 +72,6 @@ pub(crate) fn compare<'a>(
 }
 
 impl InForce {
-    /// Says which policies these are.
     fn name(&mut self, found: &Value) {
         let vhost = found["vhost"].as_str().unwrap_or("VHOST");
         let mut named = Vec::new();
@@ -149,7 +146,6 @@ fn changes(argument: &Value, policy: Option<&Value>) -> bool {
     }
 }
 
-/// The definition of the declared policy for a queue.
 fn declared_definition<'a>(
     policies: impl Iterator<Item = &'a Value>,
     wanted: &Value,
@@ -168,8 +164,8 @@ fn declared_definition<'a>(
     policy.map(|policy| table(&policy["definition"])).unwrap_or_default()
 }
 
-/// The text of a pattern that has no other special characters than anchors, and whether it is anchored at
-/// its beginning and at its end.
+/// The text of a pattern without special characters but anchors, and whether it is anchored at its
+/// beginning and at its end.
 fn literal(pattern: &str) -> Option<(String, bool, bool)> {
     let begins = pattern.strip_prefix('^');
     let ends = begins.unwrap_or(pattern).strip_suffix('$');

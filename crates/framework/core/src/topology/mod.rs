@@ -1,10 +1,9 @@
 //! The broker's objects that follow from the declarations of a system.
 //!
-//! Events go to one topic exchange, `events`. It is bound with `#` to the stream `journal` and to
-//! the internal exchange `route`, which routes them to the services. Events that `route` cannot
-//! place end in `unrouted`. `route` is a separate exchange because the journal takes every event:
-//! with both on one exchange the broker would count every message as routed, and an event with a
-//! misspelt name would vanish.
+//! Events go to one topic exchange, `events`, bound with `#` to the stream `journal` and to the
+//! internal exchange `route`, which routes them to the services. Events that `route` cannot place
+//! end in `unrouted`. `route` is separate because the journal takes every event, so the broker
+//! would count each as routed, and an event with a misspelt name would vanish.
 
 mod binding;
 mod definitions;

@@ -4,8 +4,8 @@ use crate::events::telemetry::TelemetryType;
 
 /// The topic exchange for all events.
 pub const EVENTS: &str = "events";
-/// The internal exchange that routes events to the services. It is a direct exchange: types are
-/// bound without wildcards, so the broker looks a type up once instead of word by word.
+/// The internal exchange that routes events to the services. It is a direct exchange, since types
+/// are bound without wildcards, and the broker looks a type up once instead of word by word.
 pub const ROUTE: &str = "route";
 /// The exchange and the bounded queue for events that no service and no declaration knows.
 pub const UNROUTED: &str = "unrouted";
@@ -22,18 +22,19 @@ pub const JOURNAL: &str = "journal";
 pub const JOURNAL_POLICY: &str = "all-events-of-7-days-not-a-backlog";
 /// How many days the journal keeps what is published, by its policy.
 pub const JOURNAL_DAYS: i64 = 7;
-/// The bytes beyond which it keeps less: the disk must not fill. Such a loss is reported.
+/// The bytes beyond which it keeps less, so that the disk does not fill. Such a loss is reported.
 pub const JOURNAL_BYTES: u64 = 20_000_000_000;
 /// The retry queues, each with its delay in milliseconds. The routing key is the queue that the
 /// message returns to.
 pub const RETRIES: [(&str, u32); 3] =
     [("retry.5s", 5_000), ("retry.30s", 30_000), ("retry.5m", 300_000)];
-/// The bytes of bodies that each queue of retries, and each of dead letters, takes. Beyond these bounds the broker
-/// refuses what comes, and the service keeps it in its database until there is room.
+/// The maximum size of bodies in bytes of each queue of retries, and each of dead letters. Beyond
+/// these bounds the broker refuses what comes, and the service's database keeps it.
 pub(crate) const MOST_SET_ASIDE_BYTES: u64 = 1_000_000_000;
-/// The messages that each queue of retries takes.
+/// The maximum number of messages of each queue of retries.
 pub(crate) const MOST_RETRIES: u32 = 1_000_000;
-/// The messages that each queue of dead letters takes: fewer, because outsiders choose their headers.
+/// The maximum number of messages of each queue of dead letters. It is lower, because outsiders
+/// choose their headers.
 pub(crate) const MOST_DEAD: u32 = 100_000;
 /// How often a message comes again before the service takes it for the cause of a crash loop, and
 /// sets it aside.
@@ -51,8 +52,8 @@ pub const TOPOLOGY: &str = "topology";
 /// The user that may read the journal, and nothing else.
 pub const TAP: &str = "tap";
 
-/// The notes of tools: how a message was dealt with, or that the journal was searched for messages that
-/// a service missed. A note goes to the exchange [`DEAD`] with the routing key `<note>.<service>`, so only
+/// The notes of tools: how a message was dealt with, or that the journal was searched for missed
+/// messages. A note goes to the exchange [`DEAD`] with the routing key `<note>.<service>`, so only
 /// the journal gets it.
 pub const NOTES: [&str; 5] = ["redriven", "edited", "discarded", "retried", "searched"];
 

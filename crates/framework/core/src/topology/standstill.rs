@@ -8,8 +8,8 @@ use serde_json::Value;
 pub enum Standstill {
     /// It has no leader, or its node calls it down.
     Down,
-    /// The broker tells nothing of it, while it does of others. That is so for some seconds after a queue is
-    /// declared; if it stays so, the queue's process has crashed.
+    /// The broker tells nothing of it, while it does of others, as for some seconds after a queue
+    /// is declared, or for good if the queue's process has crashed.
     Silent,
 }
 

@@ -44,7 +44,6 @@ pub(crate) fn topic_permission(vhost: &str, part: &Part) -> Option<Value> {
     })
 }
 
-/// The pattern of the streams that the service reads.
 pub(crate) fn read_by(part: &Part) -> Option<String> {
     let mut names: Vec<String> =
         part.readers.iter().map(|reader| escaped(reader.reads.name())).collect();

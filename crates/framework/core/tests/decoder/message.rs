@@ -31,7 +31,6 @@ impl Event for CheckedOut {
     const TYPE: EventType = EventType::starts_saga(NAME).also_from(&["storefront"]);
 }
 
-/// A message that owns its parts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnedMessage {
     pub(crate) exchange: &'static str,
@@ -97,7 +96,6 @@ fn now() -> Timestamp {
     id::time_of(SOME_ID.parse().expect("a UUID")).expect("a time")
 }
 
-/// The reason for which a message is refused, if it is refused.
 pub(crate) fn refusal(message: &OwnedMessage) -> Option<Reason> {
     let incoming = message.incoming();
     let once = read(&incoming);

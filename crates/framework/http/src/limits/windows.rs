@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 /// From this many keys on, those whose window is over are forgotten now and then.
 const MANY: usize = 10_000;
 
-/// The count of a key in its window.
 #[derive(Debug)]
 struct Window {
     used: u32,

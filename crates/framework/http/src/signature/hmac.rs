@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ring::hmac;
 
-/// How far the time of a webhook's signature may be from ours, either way.
+/// The maximum difference between the time of a webhook's signature and ours, either way.
 pub const VALID: Duration = Duration::from_secs(5 * 60);
 /// The longest signature that is read, in bytes.
 const LONGEST: usize = 1024;
@@ -51,8 +51,8 @@ pub fn check(
     }
     let time = time.ok_or("the signature has no time: t=")?;
     let signed = signed(time, message);
-    // The message is hashed once for a secret, however many tags there are. Tags are compared by their own tags:
-    // the time that takes says nothing of the right one.
+    // The message is hashed once for a secret, however many tags there are. Comparing their own
+    // tags reveals nothing of the right one by its time.
     let is_right = |secret: &String| {
         let key = key(secret);
         let right = hmac::sign(&key, hmac::sign(&key, &signed).as_ref());
@@ -76,7 +76,6 @@ fn signed(time: &str, message: &[u8]) -> Vec<u8> {
     [time.as_bytes(), b".", message].concat()
 }
 
-/// Reads hexadecimal digits.
 fn bytes(hex: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = hex.bytes().map(digit).collect();
     let digits = digits.filter(|digits| digits.len() % 2 == 0)?;

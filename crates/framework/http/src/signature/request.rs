@@ -10,12 +10,12 @@ use crate::signature::hmac::hexadecimal;
 /// The header with the signature.
 pub const HEADER: &str = "x-ballet-signature";
 
-/// The scheme in `WWW-Authenticate` by which a service asks for that header: its 401 is for the gateway then, and says
+/// The scheme in `WWW-Authenticate` by which a service asks for that header. Such a 401 says
 /// nothing of the client.
 pub const CHALLENGE: &str = "Ballet-Gateway";
 
-/// How far the time of a request's signature may be from the service's, either way: as long as a gateway waits for an
-/// answer.
+/// The maximum difference between the time of a request's signature and the service's, either way:
+/// as long as a gateway waits for an answer.
 pub const VALID: Duration = Duration::from_secs(10);
 
 /// The header with the [`body_hash`] of a body. A request without it has none.
@@ -34,8 +34,8 @@ fn is_signed(name: &str) -> bool {
         || matches!(name, "content-type" | "idempotency-key" | "last-event-id")
 }
 
-/// The message that the signature of a request is of. `path` has the query; the names of the headers are in
-/// lower case. A header more or less is another message.
+/// The message that the signature of a request is of. `path` has the query, and the names of the
+/// headers are in lower case.
 pub fn message<'a>(
     method: &str,
     path: &str,
@@ -73,7 +73,7 @@ mod tests {
         let put = [("if-match", "\"2\""), ("x-ballet-body", "00"), ("content-type", "a/b")];
         let expected = "POST /orders?a=1\ncontent-type:a/b\nif-match:\"2\"\nx-ballet-body:00";
         assert_eq!(of(&put), expected);
-        // Without scopes a request comes from within: it must not look like one that has none.
+        // Without scopes a request comes from within, and must not look like one that has none.
         assert_ne!(of(&all[1..]), expected);
     }
 }

@@ -10,8 +10,8 @@ use crate::signature::wrong_setting::WrongSetting;
 /// How old what was read of a file may be, for those who ask often.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// A secret, or several that are valid at the same time, from the environment or from a file. A file
-/// is read each time, so a renewed one takes effect without a restart.
+/// A secret, or several that are valid at the same time, from the environment or from a file, which
+/// is read each time.
 #[derive(Clone)]
 pub struct Secrets {
     source: Source,
@@ -20,7 +20,6 @@ pub struct Secrets {
     known: Arc<Mutex<Known>>,
 }
 
-/// The secrets that were last read, and when.
 type Known = Option<(Instant, Arc<[String]>)>;
 
 #[derive(Clone)]

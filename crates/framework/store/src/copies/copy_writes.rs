@@ -9,17 +9,15 @@ use uuid::Uuid;
 
 use crate::copies::entity_row::{EntityRow, RunPage};
 
-/// How long before a copy was emptied an event may have been made and still count: the transaction that
-/// made it may have been open while the owner read the entity for the run that fills the copy.
+/// How long before a copy was emptied an event may have been made and still count, since its
+/// transaction may have been open while the owner read the entity for the run that fills the copy.
 const LONGEST_TRANSACTION: &str = "10 minutes";
 
-/// The copied entities that a transaction writes. They are written with one statement at its end,
-/// in one order, so that transactions cannot deadlock on them.
+/// The copied entities that a transaction writes with one statement at its end, in one order, so
+/// that transactions cannot deadlock on them.
 #[derive(Debug, Default)]
 pub struct CopyWrites {
-    /// The versions that may count, by entity and id.
     rows: BTreeMap<(&'static str, String), Vec<CopyVersion>>,
-    /// The pages of runs, by entity.
     pages: BTreeMap<&'static str, RunPages>,
 }
 
@@ -33,7 +31,7 @@ struct CopyVersion {
 }
 
 impl CopyVersion {
-    /// Whether the other one counts in no case beside this one.
+    /// Whether the other version never counts beside this one.
     fn outdoes(&self, other: &Self) -> bool {
         let counts_as_well = match (self.made_at, other.made_at) {
             (None, _) => true,
@@ -83,14 +81,15 @@ impl CopyWrites {
         }
     }
 
-    /// Writes the entities. An older version changes nothing, nor does an equal one, unless it comes
-    /// from the owner's own rows, by the newest run: then it mends a row that differs. A message from before
-    /// the copy was emptied changes nothing: the owner's versions may have been set back.
+    /// Writes the entities. An older version changes nothing. An equal one only repairs a row that
+    /// differs, and only if it comes from the owner's own rows by the newest run. A message from
+    /// before the copy was emptied changes nothing, since the owner's versions may have been set
+    /// back.
     pub async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
         let Self { mut rows, pages } = std::mem::take(self);
         for (entity, RunPages { run, seen, pages }) in pages {
-            // Before the entities: a page of an older run then sees that there is a newer one. A transaction
-            // that waits for this row has no lock on an entity.
+            // Before the entities, so that a page of an older run sees that there is a newer one,
+            // and waits without a lock on an entity.
             let counted = sqlx::query(
                 "update ballet.copy_fill set run = $2, page_at = ballet.now(), \
                      seen = case when run = $2 then seen else 0 end + $3, \
@@ -201,7 +200,7 @@ mod tests {
         assert_eq!(states(&copied), ["1", "of the newer run"]);
     }
 
-    /// One of them may have been made too early to count: the database knows.
+    /// One of them may have been made too early to count, which only the database knows.
     #[test]
     fn of_a_batch_a_newer_version_that_was_made_earlier_does_not_replace_an_older_one() {
         let at = |second| Timestamp::from_second(second).ok();

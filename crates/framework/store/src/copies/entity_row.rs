@@ -11,7 +11,7 @@ pub struct EntityRow {
     pub state: Option<String>,
 }
 
-/// A page of a run in which an owner publishes all its entities anew.
+/// A page of a run in which an owner publishes all its entities again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunPage {
     pub run: Uuid,

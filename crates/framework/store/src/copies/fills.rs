@@ -15,9 +15,9 @@ pub async fn register(db: &mut PgConnection, entity: &str, owner: &str) -> Resul
     .map(drop)
 }
 
-/// Takes the turn to ask for a copy that was never filled. It is asked for again if nothing has come
-/// for some minutes. One replica at a time has the turn. A time that has not come yet tells nothing: the clock was
-/// ahead when it was written.
+/// Takes the turn to ask for a copy that was never filled, and again if nothing has come for some
+/// minutes. One replica at a time has the turn. A time in the future does not count, since the
+/// clock was ahead when it was written.
 pub async fn take_turn_to_ask(db: &mut PgConnection, entity: &str) -> Result<bool, sqlx::Error> {
     let taken = sqlx::query(
         "update ballet.copy_fill set requested_at = ballet.now() \

@@ -1,4 +1,4 @@
-//! Has a copy brought anew: asks the owner to publish all entities, and follows the run.
+//! Fills a copy again: asks the owner to publish all entities, and follows the run.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -9,7 +9,6 @@ pub struct Rebuild {
     entity: String,
     /// The run that begins with this number of requests, or a later one, serves it.
     ticket: i64,
-    /// The run that serves it, once it has begun.
     run: Option<Uuid>,
 }
 
@@ -31,13 +30,13 @@ pub struct RebuildProgress {
 }
 
 impl Rebuild {
-    /// Empties the reader's copy. It is needed when the owner's data were set back, or when the owner
-    /// forgot entities: the copy keeps what is newer, and what nobody tells it of. Events that were made
-    /// before count no more, however late they come: their versions may be higher than those of the owner
-    /// now.
+    /// Empties the reader's copy, after the owner's data were set back, or the owner forgot
+    /// entities, since the copy keeps what is newer and what nobody reports. Earlier events no
+    /// longer count, however late they come, since their versions may be higher than those of the
+    /// owner now.
     pub async fn empty(reader: &mut PgConnection, entity: &str) -> Result<(), sqlx::Error> {
-        // One statement: without its rows the copy counts as not filled. The service asks by itself
-        // if nothing comes for some minutes.
+        // One statement, since without its rows the copy counts as not filled. The service asks by
+        // itself if nothing comes for some minutes.
         sqlx::query(
             "with gone as (delete from ballet.copy where entity = $1) \
              update ballet.copy_fill set run = null, seen = 0, pages = null, filled_run = null, \

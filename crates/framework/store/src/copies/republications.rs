@@ -1,7 +1,7 @@
-//! The table of runs in which an owner publishes its entities anew.
+//! The table of runs in which an owner publishes its entities again.
 //!
-//! The position of a run commits with the events of its pages, so a run goes on where it was when its
-//! process died, and each page is published once.
+//! The position of a run commits with the events of its pages, so a run goes on after its process
+//! died, and each page is published once.
 
 use std::time::Duration;
 
@@ -121,8 +121,8 @@ pub async fn advance(
     .map(drop)
 }
 
-/// Records why a page could not be published. It is tried again after a pause. A run that has published nothing yet
-/// begins at the first entity again: what it left out may be mended by then.
+/// Records why a page could not be published. It is tried again after a pause. A run without a
+/// published page begins at the first entity again, since what it left out may be repaired by then.
 pub async fn failed(
     pool: &PgPool,
     entity: &str,

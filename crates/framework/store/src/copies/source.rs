@@ -11,7 +11,8 @@ pub struct Source {
     view: String,
     /// The type of its ids. A comparison in this type can use their index.
     id_type: String,
-    /// How many entities the next page asks for at most. Entities that it does not take are read for nothing.
+    /// The maximum number of entities that the next page asks for. Those that it does not take are
+    /// read for nothing.
     asks: usize,
 }
 
@@ -48,8 +49,8 @@ impl Source {
         Ok(Self { view, id_type: id.unwrap_or_else(|| "text".to_owned()), asks: usize::MAX })
     }
 
-    /// Returns the next entities after an id, with their states: at most `most`, and none after the one with which the
-    /// states have `bytes` bytes.
+    /// Returns at most `most` of the next entities after an id, with their states, and none after
+    /// the one with which the states have `bytes` bytes.
     pub async fn page(
         &mut self,
         db: &mut PgConnection,
@@ -84,8 +85,8 @@ impl Source {
         sqlx::query_as(AssertSqlSafe(statement)).fetch_one(db).await
     }
 
-    /// The statement for the next entities. The first has no id to begin after: a condition that may
-    /// be left out would keep the database from using the index.
+    /// The statement for the next entities. The first has no id to begin after, since a condition
+    /// that may be left out would keep the database from using the index.
     fn next(&self, after: Option<&str>) -> String {
         let Self { view, id_type, .. } = self;
         let after = match after {

@@ -46,7 +46,8 @@ pub struct SharedEntity {
     pub entities: i64,
     /// The sum of their versions, which is the number of changes so far.
     pub versions: i64,
-    /// Why the entities cannot be published anew, if the last attempt failed, or which one was left out.
+    /// Why the entities cannot be published again, if the last attempt failed, or which one was
+    /// left out.
     pub failure: Option<String>,
 }
 
@@ -68,7 +69,6 @@ pub async fn share(
     Ok(Some(SharedEntity { entities, versions, failure }))
 }
 
-/// The view from which an owner shares an entity, if it does.
 async fn source(db: &mut PgConnection, entity: &str) -> Result<Option<Source>, sqlx::Error> {
     let view = sqlx::query_as("select source from ballet.republication where entity = $1");
     let view: Option<(String,)> = view.bind(entity).fetch_optional(&mut *db).await?;

@@ -17,9 +17,9 @@ pub struct ClockReading {
     pub settled: Option<Timestamp>,
 }
 
-/// Returns a condition in SQL: the time that a row waits for has come, or is later than any pause or lease lasts. In
-/// that case the clock was ahead when it was written, and to wait for it would take as long as the clock has leapt
-/// back since. An earlier release set rows aside for good with a time a century away.
+/// Returns a condition in SQL: the time that a row waits for has come, or is later than any pause
+/// or lease lasts. Such a time was written while the clock was ahead, and waiting for it would take
+/// as long as the clock has leapt back since.
 pub fn has_come(time: &str, now: &str) -> String {
     format!(
         "({time} <= {now} or {time} between {now} + interval '2 hours' and {now} + interval '50 years')"

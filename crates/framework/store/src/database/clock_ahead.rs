@@ -2,8 +2,8 @@
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
-/// Lets the database's clock be ahead by some seconds, `by` more than before. What is counted in seconds goes
-/// on as it was: the leases of processes, and the claims of calls that are being made.
+/// Lets the database's clock be ahead by some seconds, `by` more than before. The leases of
+/// processes, and the claims of calls that are being made, stay.
 pub async fn set_ahead(db: &mut PgConnection, ahead: i64, by: i64) -> Result<(), sqlx::Error> {
     let statements = format!(
         "begin;

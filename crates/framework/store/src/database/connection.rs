@@ -7,16 +7,16 @@ use ballet_core::hosts;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 
-/// Time limit for an answer. The server ends each of our statements within 30 seconds, or the time that a
-/// handler may take. None of ours takes longer, so a later answer never comes. A connection whose other
-/// end lost power is never closed, and without a limit a caller would wait forever.
+/// Time limit for an answer. The server ends each statement within 30 seconds, or the time that a
+/// handler may take, and none of ours takes longer. A connection whose other end lost power is
+/// never closed, and without a limit a caller would wait forever.
 pub const ANSWERED: Duration = Duration::from_secs(40);
 
 /// Time limit for an answer to a statement that may run for ten minutes.
 pub const PATIENT: Duration = Duration::from_secs(11 * 60);
 
-/// Options for a session that holds a lock while it is idle. If the other end lost power, the server
-/// ends the session, and the lock, after some seconds instead of two hours.
+/// Options for a session that holds a lock while it is idle. The server ends the session of a lost
+/// client, and the lock, after some seconds instead of two hours.
 pub const KEEPALIVES: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
 

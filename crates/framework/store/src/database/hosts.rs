@@ -16,14 +16,12 @@ use tokio::time::timeout;
 use crate::database::connection::connect_options;
 use crate::database::primaries::{Primaries, Primary};
 
-/// Time limit for the answer of one server.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// The servers that a URL names, and the one that takes writes.
 #[derive(Clone)]
 pub struct Hosts {
     all: Vec<PgConnectOptions>,
-    /// The connection to each server over which it was asked last.
     asked: Arc<Vec<Mutex<Option<PgConnection>>>>,
     current: Arc<AtomicUsize>,
     primaries: Arc<std::sync::Mutex<Primaries>>,
@@ -67,8 +65,8 @@ impl Hosts {
     /// Asks all servers which of them takes writes, and uses that one from now on. Returns true if it
     /// is another one than before.
     ///
-    /// A primary that was cut off and replaced may come back and take writes as before. `Primaries` says
-    /// which one counts, and a warning names one that is passed over.
+    /// A primary that was cut off and replaced may take writes again. `Primaries` says which one
+    /// counts, and a warning names one that is passed over.
     pub async fn look(&self) -> bool {
         let before = self.current();
         let asked = self.all.iter().zip(&*self.asked);
@@ -101,8 +99,8 @@ impl fmt::Debug for Hosts {
     }
 }
 
-/// Asks a server about itself. `None` for one that takes no writes, such as a standby. The
-/// connection is kept; one that no longer works is replaced.
+/// Asks a server about itself; `None` for one that takes no writes, such as a standby. The
+/// connection is kept, or replaced if it no longer works.
 async fn primary(
     options: &PgConnectOptions,
     kept: &Mutex<Option<PgConnection>>,
@@ -129,7 +127,6 @@ async fn ask(db: &mut PgConnection) -> Result<Option<Primary>, sqlx::Error> {
     Ok(timeline.map(|timeline| Primary { cluster, timeline }))
 }
 
-/// Makes one URL for each host.
 fn one_by_one(url: &str) -> Result<Vec<String>, sqlx::Error> {
     let wrong = |why: &str| sqlx::Error::Configuration(why.into());
     let (before, hosts, path) = parts(url).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! Which of several servers that take writes counts. There is no I/O here.
 
-/// A server that takes writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Primary {
     /// The system identifier. `initdb` makes it, and `pg_upgrade` takes a new one.
@@ -9,16 +8,13 @@ pub(super) struct Primary {
     pub(super) timeline: u32,
 }
 
-/// The servers that were seen taking writes.
 #[derive(Debug, Default)]
 pub(super) struct Primaries {
     /// The latest of the cluster in use.
     latest: Option<Primary>,
-    /// The servers that are passed over, each with the reason.
     passed_over: Vec<(usize, String)>,
 }
 
-/// The server to use, if one counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ChosenServer {
     pub(super) at: Option<usize>,
@@ -27,9 +23,9 @@ pub(super) struct ChosenServer {
 }
 
 impl Primaries {
-    /// Chooses the server with the latest timeline of a cluster. A server with an earlier timeline than the latest seen
-    /// does not count, even if it is the only one. Timelines of two clusters cannot be compared: another cluster than the
-    /// first counts only after a restart of the service.
+    /// Chooses the server with the latest timeline of a cluster. A timeline earlier than the latest
+    /// seen does not count, even if it is the only one. Timelines of two clusters cannot be
+    /// compared, so another cluster counts only after a restart of the service.
     ///
     /// Among several servers with the same timeline, the one in use stays.
     pub(super) fn choose(&mut self, writable: &[(usize, Primary)], in_use: usize) -> ChosenServer {

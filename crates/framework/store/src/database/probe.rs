@@ -1,5 +1,5 @@
-//! Asks the database whether it works, over a connection of its own: those of the pools may be in
-//! use, or broken.
+//! Asks the database whether it works, over a connection of its own, since those of the pools may
+//! be in use, or broken.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -17,8 +17,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// After a fail-over a server may answer that takes no writes.
 const TAKES_WRITES: &str =
     "select current_setting('transaction_read_only') = 'off', pg_is_in_recovery()";
-/// Needs half a megabyte on the disk, for a sort, and leaves nothing: neither there nor in the catalogs.
-/// From Postgres 17 on a sort of a single column of text does not count its memory, and stays there, so this has two.
+/// Needs half a megabyte on the disk, for a sort, and leaves nothing there or in the catalogs. From
+/// Postgres 17 on a sort of a single column of text does not count its memory, and stays there, so
+/// this has two.
 pub const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
      select sum(length(wide) + n) from (select repeat('x', 1900) || n as wide, n \
      from generate_series(1, 256) as n order by 1) as sorted; rollback";
@@ -31,7 +32,7 @@ pub struct Probe {
     refusal: Refusal,
 }
 
-/// Why the server lets the service not work although there is one, if that is known.
+/// Why a server that is there does not let the service work, if that is known.
 #[derive(Debug, Clone, Default)]
 pub struct Refusal(Arc<std::sync::Mutex<Option<(Cause, String)>>>);
 
@@ -111,7 +112,7 @@ impl Probe {
     }
 
     /// Returns true if the database takes a new connection and writes over it, and has room on its
-    /// disk. Asked when work fails in a way that may be the database's fault.
+    /// disk. Asked when a failure may be the database's fault.
     pub async fn works(&self) -> bool {
         let asked = async {
             let mut kept = self.kept.lock().await;

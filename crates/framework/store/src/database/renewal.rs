@@ -1,8 +1,8 @@
 //! Replaces connections whose prepared statements have become stale, or whose server was replaced.
 //!
-//! A statement that is prepared on a connection, and whose result has another column since, fails
-//! there for ever. A new connection prepares it anew. A server that lost power closes no connection,
-//! and never answers on it.
+//! A prepared statement whose result has another column since fails on its connection for ever. A
+//! new connection prepares it again. A server that lost power closes no connection, and never
+//! answers on it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,8 +32,8 @@ impl Renewal {
         self.not_before.fetch_max(micros(self.begun.elapsed()).max(1), Ordering::Relaxed);
     }
 
-    /// Has all connections that exist now given up, even by those who wait for an answer: another
-    /// server takes writes.
+    /// Has all connections that exist now given up, even by those who wait for an answer, because
+    /// another server takes writes.
     pub fn replace_server(&self) {
         self.renew();
         self.servers.send_modify(|servers| *servers += 1);

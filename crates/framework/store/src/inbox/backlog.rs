@@ -1,13 +1,13 @@
-//! How far back a restored service has to be told again.
+//! How far back a restored service has to hear again.
 
 use ballet_core::id;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// The time of the oldest message that the service had received and not handled when the backup was made, as far
-/// as the database tells: of those that had failed, and of the one that it handled last, because a service
-/// that is behind handles old messages. None if it has handled nothing yet.
+/// The time of the oldest message that the service had received and not handled when the backup was
+/// made, by the messages that had failed, and by the one that was handled last, since a service
+/// that is behind handles old messages. `None` if it has handled nothing yet.
 pub async fn oldest_unhandled(db: &mut PgConnection) -> Result<Option<Timestamp>, sqlx::Error> {
     // The ids are of version 7, but for few, so their order is that of their times.
     let ids: Vec<(Uuid,)> = sqlx::query_as(

@@ -1,7 +1,7 @@
 //! The table of failures: messages that could not be handled yet, each with the reason.
 //!
 //! A separate statement records a failure before its message goes to a retry queue or to the dead
-//! letters. The row needs no update when the message is handled later: the inbox shows that.
+//! letters. The row needs no update when the message is handled later, since the inbox shows that.
 
 use std::time::Duration;
 
@@ -38,16 +38,16 @@ pub async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
     .await
 }
 
-/// Deletes the records of messages, and returns how many there were. The inbox shows of most that they were handled; one
-/// that is kept apart may be forgotten before its record. Those that were discarded, or sent under new ids, will not
-/// come again.
+/// Deletes the records of messages, and returns how many there were. The inbox shows of most that
+/// they were handled, but may forget one that is kept apart before its record. Discarded messages,
+/// and those sent under new ids, will not come again.
 pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
     let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
     let delete = sqlx::query("delete from ballet.failure where message_id = any($1)");
     Ok(delete.bind(messages).execute(db).await?.rows_affected())
 }
 
-/// Records of a message that was tried before that it is not tried again: it became a dead letter
+/// Records that a message that was tried before is not tried again, since it became a dead letter
 /// before any handler got it.
 pub async fn give_up(pool: &PgPool, message: MessageId, reason: &str, detail: &str) {
     let update = sqlx::query(
@@ -134,8 +134,8 @@ pub async fn tried_again(
     Ok(again.into_iter().map(MessageId).collect())
 }
 
-/// Returns the failure that a person would compensate for: of a message of a saga with one of these
-/// types that is not handled. Says whether it is for good, and why.
+/// Returns the failure that a person would compensate for, of an unhandled message of a saga with
+/// one of these types, whether it is for good, and why.
 pub async fn of_saga(
     db: &mut PgConnection,
     saga: Uuid,

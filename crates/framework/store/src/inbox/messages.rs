@@ -54,8 +54,8 @@ const KNOWN_APART: &str = "select i.message_id, i.content from unnest($1::uuid[]
      where i.content is not null";
 
 /// Starts a transaction on sagas: takes their locks first, then records the messages and reads the
-/// ledger of the sagas. Says which messages are new. Waits for a message that another transaction
-/// is handling. Those without a time in their id are remembered from `now`.
+/// ledger. Says which messages are new. Waits for a message that another transaction is handling.
+/// Those without a time in their id are remembered from `now`.
 pub async fn receive(
     db: &mut PgConnection,
     ledger: &mut Ledger,
@@ -107,8 +107,8 @@ async fn receive_timed(
     Ok(())
 }
 
-/// Records messages by the time that this process knows. The database's clock may be set back just now,
-/// and what is old when it comes would be forgotten as soon as that clock is right again.
+/// Records messages by the time that this process knows. If the database's clock is set back just
+/// now, what is old when it comes would soon be forgotten.
 async fn receive_apart(
     db: &mut PgConnection,
     others: &[NewMessage],
@@ -140,8 +140,8 @@ pub async fn forget(db: &mut PgConnection, messages: &[NewMessage]) -> Result<()
     Ok(())
 }
 
-/// The messages that are kept by their time, and those that are kept apart. The first of several with
-/// one id counts. Without one order everywhere, two batches with the same ids could deadlock.
+/// The messages that are kept by their time, and those that are kept apart. The first of several
+/// with one id counts. Both have one order, since two batches with the same ids could deadlock.
 fn places(messages: &[NewMessage]) -> (Vec<NewMessage>, Vec<NewMessage>) {
     let is_timed = |message: &NewMessage| !message.apart && id::is_timed(message.id.0);
     let mut places: (Vec<_>, Vec<_>) = messages.iter().copied().partition(is_timed);

@@ -1,9 +1,8 @@
-//! The stuck messages and calls of a service: messages that could not be handled, and calls to the outside that
+//! The stuck messages and calls of a service: unhandled messages, and calls to the outside that
 //! fail or have waited for a minute, each with the reason.
 //!
-//! A service records a failure before the message goes to a retry queue or becomes a dead letter.
-//! The record is not changed when the message is handled later: the inbox shows that. A message
-//! that never reached a handler (unreadable, or fatal to the process) is only a dead letter.
+//! A message that never reached a handler (unreadable, or fatal to the process) is only a dead
+//! letter.
 
 use ballet_core::own_handlers::DEADLINE;
 use ballet_core::{MessageId, SagaId};
@@ -32,8 +31,8 @@ pub struct StuckEntry {
     pub attempts: u32,
     /// When a message failed first, or when a call was requested.
     pub since: Timestamp,
-    /// The next attempt; `None` for a dead letter, and for a call that is set aside: they wait for an
-    /// operator.
+    /// The next attempt; `None` for a dead letter, and for a call that is set aside, which wait for
+    /// an operator.
     pub next_at: Option<Timestamp>,
 }
 
@@ -68,8 +67,8 @@ pub enum StuckKind {
 /// The reason of a call without an outcome of any attempt.
 pub const CALL_WAITS: &str = "call_waits";
 
-/// The condition that the provider of a call has the request, and no outcome yet: the call is not stuck. Its attempts
-/// begin anew with each such answer.
+/// The condition that the provider of a call has the request and no outcome yet, so that the call
+/// is not stuck. Its attempts count from zero again with each such answer.
 pub(crate) const NO_OUTCOME_YET: &str = "(attempts = 0 and last_error is not null \
     and next_at > ballet.now() - interval '1 minute')";
 

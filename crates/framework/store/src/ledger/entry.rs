@@ -23,7 +23,6 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// All entries, in this order.
     pub(crate) const ALL: [Self; 7] = [
         Self::Arrived,
         Self::Calling,
@@ -54,7 +53,6 @@ impl Entry {
         Self::ALL.into_iter().find(|entry| entry.as_str() == text)
     }
 
-    /// Reads the column `entry` of a row.
     pub(crate) fn of(row: &PgRow) -> Result<Self, sqlx::Error> {
         let text: &str = row.try_get("entry")?;
         Self::parse(text).ok_or_else(|| {

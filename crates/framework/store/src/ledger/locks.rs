@@ -1,8 +1,7 @@
 //! The saga lock: it serialises the work of one service for one saga.
 //!
-//! Every transaction that works on sagas takes the locks first, in sorted order, so transactions
-//! with several sagas cannot deadlock. Without the lock, an abort and a step on another lane or
-//! replica could both commit.
+//! Every transaction on sagas takes the locks first, in sorted order, so no two can deadlock.
+//! Without the lock, an abort and a step on another lane or replica could both commit.
 
 use ballet_core::SagaId;
 use sqlx::PgConnection;
@@ -13,7 +12,7 @@ pub async fn lock_keys(db: &mut PgConnection, mut keys: Vec<i64>) -> Result<(), 
     if keys.is_empty() {
         return Ok(());
     }
-    // One row for all of them: that of each key would be sent and read for nothing.
+    // One row for all of them, since the row of each key would be sent and read for nothing.
     let lock = "select count(*) from \
                 (select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key) as locked";
     sqlx::query(lock).bind(&keys).execute(db).await.map(drop)

@@ -1,8 +1,8 @@
 //! Which sagas in the ledger are open: something of them has begun here, and nothing says that it has
 //! ended.
 //!
-//! A participant is not told how a saga ended. It knows only by what it did itself: everything is
-//! undone, or it ran a step that comes after the decision.
+//! Nobody reports to a participant how a saga ended. Its own steps show that: everything is undone,
+//! or a step after the decision ran.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -40,8 +40,8 @@ impl<'a> OpenSagas<'a> {
         Self { stages, since }
     }
 
-    /// Queries for the ids of the open sagas, beginning with those that mostly find one. `only` narrows them to some
-    /// rows `r`, and begins with `and` if it is not empty.
+    /// Queries for the ids of the open sagas, those first that mostly find one. `only` narrows them
+    /// to some rows `r`, and begins with `and` if it is not empty.
     pub fn queries(table: &str, only: &str) -> [String; 5] {
         let of = |what: &str| {
             format!("exists (select from ballet.{table} e where e.saga_id = r.saga_id and {what})")
@@ -102,7 +102,7 @@ impl<'a> OpenSagas<'a> {
 }
 
 /// Returns true if a partition of the ledger, with the ids between these bounds, contains an open
-/// saga, or one with a deadline or with a message that fails.
+/// saga, a deadline, or a message that fails.
 pub async fn any(
     db: &mut PgConnection,
     partition: &str,
@@ -119,7 +119,7 @@ pub async fn any(
     if in_time(query.fetch_optional(&mut *db)).await?.is_some() {
         return Ok(true);
     }
-    // One by one: one that finds nothing reads the whole partition, which may be big.
+    // One by one, since one that finds nothing reads the whole partition, which may be big.
     for query in OpenSagas::queries(partition, "") {
         let statement = format!("select from (select) as one where exists ({query})");
         let query = open.bind(sqlx::query(AssertSqlSafe(statement)));

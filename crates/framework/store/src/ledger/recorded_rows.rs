@@ -132,8 +132,8 @@ pub async fn window(
     sqlx::query_scalar(statement).bind(after).bind(count).fetch_optional(db).await
 }
 
-/// Returns the last `count` sagas before one, the last first. With a text, only those in whose events it
-/// stands, or for which the regular expression matches.
+/// Returns the last `count` sagas before one, the last first. With a text, only those with it in
+/// their events, or with a match of the regular expression.
 pub async fn before(
     db: &mut PgConnection,
     before: Option<Uuid>,
@@ -189,8 +189,8 @@ pub async fn with_text(
 /// A row whose message is not in the inbox: the saga, the step, what it records, and the message.
 pub type WithoutMessage = (Uuid, String, String, Uuid);
 
-/// Returns rows of the last five days whose message is not in the inbox, except messages that are older
-/// than the first of these ids.
+/// Returns rows of the last five days whose message is not in the inbox, except messages older than
+/// the first of these ids.
 pub async fn without_message(
     db: &mut PgConnection,
     oldest: Uuid,

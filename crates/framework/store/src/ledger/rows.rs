@@ -1,8 +1,8 @@
 //! The step ledger: the progress of this service's steps in each saga.
 //!
 //! Rows are only added. The state of a step is its latest entry. The tombstone, which covers every
-//! step and key of a saga, is a row without a step: its key is the saga's name, because two sagas may
-//! share an id. A step's name is unique in its service, so the other rows need no saga.
+//! step and key of a saga, is a row without a step. Its key is the saga's name, because two sagas
+//! may share an id. A step's name is unique in its service, so the other rows need no saga.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -48,8 +48,8 @@ impl StepDeclaration {
         }
     }
 
-    /// Origins, decisions and retriable steps have no compensation. An unknown step is not passed over: the
-    /// service stops there until a version runs that knows it.
+    /// Origins, decisions and retriable steps have no compensation. At an unknown step the service
+    /// stops until a version runs that knows it.
     #[must_use]
     pub const fn can_be_compensated(self) -> bool {
         match self {
@@ -69,7 +69,7 @@ pub fn state<'a, R: LedgerLine + 'a>(
     lines.map(|line| line.entry).filter(|entry| is_of_progress(*entry)).max()
 }
 
-/// The others say nothing of how far a step is.
+/// Other entries say nothing of how far a step is.
 const fn is_of_progress(entry: Entry) -> bool {
     !matches!(entry, Entry::Arrived | Entry::Aborted)
 }
@@ -105,8 +105,8 @@ pub fn standing<R: LedgerLine>(
 pub enum RemainingCompensations<'a, R> {
     /// A call is out, and its outcome takes up the rest.
     Call(&'a R),
-    /// The outcomes of these steps are compensated, in this order. One that is compensated here changes nothing for
-    /// the others; after one that makes a call nothing more is compensated.
+    /// The outcomes of these steps are compensated, in this order. A compensation here changes
+    /// nothing for the others. After one that makes a call no other follows.
     Steps(Vec<&'a R>),
 }
 

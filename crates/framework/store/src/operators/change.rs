@@ -2,9 +2,9 @@
 
 use sqlx::{Connection, Executor, PgConnection, Postgres, Transaction};
 
-/// The limits of a transaction in which a person changes something: of a wait for a lock, which is the
-/// time in which a transaction of the service ends; of a statement; and of what happens between two of
-/// them. A command that is frozen, or whose network is gone, keeps its locks no longer than that.
+/// The time limits of a person's transaction: of a wait for a lock, as long as a transaction of the
+/// service takes to end; of a statement; and between two statements. A command that is frozen, or
+/// whose network is gone, keeps its locks no longer.
 const LIMITS: &str = "set local lock_timeout = '10s'; set local statement_timeout = '1min'; \
     set local idle_in_transaction_session_timeout = '10s'";
 
@@ -16,9 +16,8 @@ pub async fn change(db: &mut PgConnection) -> Result<Transaction<'_, Postgres>, 
     Ok(transaction)
 }
 
-/// Gives the transaction the rights of the service from now on, so that the service owns what it makes. An
-/// administrator may connect as another user; of an outbox table that is not its own, the service can read
-/// nothing.
+/// Gives the transaction the rights of the service, so that the service owns what it makes. An
+/// administrator may connect as another user, whose outbox table the service could not read.
 pub async fn as_service(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     let set = "select set_config('role', owner, true) from (select pg_get_userbyid(relowner)::text \
                as owner from pg_class where oid = to_regclass('ballet.outbox_table')) as service \

@@ -1,8 +1,9 @@
 //! The table of compensations that a person has done by hand. The saga goes on after that, with
 //! the compensations of earlier steps.
 //!
-//! A row by nobody is not of a person: the answer to a call of that step was taken in, and what it set off failed, or
-//! with that step a transaction had compensated for long enough. It is deleted once the saga has gone on.
+//! A row by nobody is not of a person. What the answer to a call of that step set off failed, or a
+//! transaction had compensated for long enough with that step. The row is deleted once the saga has
+//! gone on.
 
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ impl DueSaga {
     }
 }
 
-/// Returns the next of these sagas that is due, and that nobody goes on with at this moment: one that was never tried
-/// comes before all that have failed, which may fail slowly.
+/// Returns the next of these sagas that is due, and that nobody goes on with now. One that was
+/// never tried comes before those that have failed.
 pub async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
@@ -199,8 +200,8 @@ pub struct NewNote<'a> {
     pub note_id: Uuid,
 }
 
-/// Adds a note. Other steps of the saga that wait may go on now. A saga that was to go on after a call of the same
-/// step still does: it has a failure to forget.
+/// Adds a note. Other steps of the saga that wait may go on now. A saga that was to go on after a
+/// call of the same step still does, since it has a failure to forget.
 pub async fn insert(db: &mut PgConnection, note: &NewNote<'_>) -> Result<(), sqlx::Error> {
     let now = "update ballet.solved set next_at = ballet.now() \
                where saga_id = $1 and next_at is not null";

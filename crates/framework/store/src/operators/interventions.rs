@@ -1,5 +1,5 @@
-//! The table of what persons have decided on single messages and calls: what was discarded, and what became of a call.
-//! An audit and a search for missed events go by it.
+//! The table of what persons have decided on single messages and calls: what was discarded, and
+//! what became of a call. An audit and a search for missed events use it.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -97,9 +97,9 @@ pub async fn insert(
     .map(drop)
 }
 
-/// Notes again the acts of persons from before the database was restored, except those it still knows. A known act of
-/// an earlier time is another one: the message came again in between. The database's clock may be a minute behind
-/// the clock of the person's command.
+/// Notes again the acts of persons from before the database was restored, except those it still
+/// knows. A known act of an earlier time is another one, since the message came again in between.
+/// The database's clock may be a minute behind the person's.
 pub async fn insert_again(db: &mut PgConnection, all: &[Intervention]) -> Result<(), sqlx::Error> {
     let texts = |text: fn(&Intervention) -> Option<&str>| -> Vec<Option<String>> {
         all.iter().map(|one| text(one).map(storable)).collect()
@@ -156,8 +156,8 @@ pub async fn discarded_of(
     sqlx::query_scalar(discarded).bind(messages).fetch_all(db).await
 }
 
-/// The calls whose outcome a person stated: the saga, the step, the person and the reason. A call that was made anew,
-/// since nothing was done, has the other side's outcome.
+/// The calls whose outcome a person stated: the saga, the step, the person and the reason. A call
+/// that was made again has the other side's outcome.
 pub async fn answered(
     db: &mut PgConnection,
 ) -> Result<Vec<(Uuid, String, String, Option<String>)>, sqlx::Error> {

@@ -15,8 +15,8 @@ pub async fn holds_aborts(
     sqlx::query_scalar(holds).bind(settled.map(ToSqlx::to_sqlx)).fetch_one(db).await
 }
 
-/// Makes the service put off aborts for `longest`, unless [`end_hold`] comes first. `backup` is the time up to which
-/// the backup had everything: the service does not know what it did after that.
+/// Makes the service put off aborts for `longest`, unless [`end_hold`] comes first. `backup` is the
+/// time after which the service does not know what it did.
 pub async fn hold_aborts(
     db: &mut PgConnection,
     backup: Timestamp,

@@ -1,8 +1,8 @@
 //! Writing to the outbox tables. Rows are only added.
 //!
 //! The rows of a batch carry its id. One more row, the mark, records that the whole batch is
-//! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and a
-//! long transaction elsewhere slows nothing down.
+//! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and
+//! no long transaction slows anything down.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -41,8 +41,8 @@ fn position(at: usize) -> i32 {
     i32::try_from(at).unwrap_or(i32::MAX)
 }
 
-/// Writes a batch's events with one statement. The statement also writes rows of the ledger, and
-/// marks of the same table without dead events.
+/// Writes a batch's events, rows of the ledger, and marks of the same table without dead events,
+/// with one statement.
 pub async fn insert(
     db: &mut PgConnection,
     batch: BatchId,
@@ -72,7 +72,6 @@ pub async fn insert(
 static WITH_LEDGER: LazyLock<String> =
     LazyLock::new(|| format!("with noted as ({}) ", Columns::insert("ledger", 13, 3)));
 
-/// Returns the statement of [`insert`].
 fn insert_statement(table: i16, with_ledger: bool) -> AssertSqlSafe<String> {
     let noted = if with_ledger { WITH_LEDGER.as_str() } else { "" };
     AssertSqlSafe(format!(
@@ -135,7 +134,6 @@ pub async fn dead(
     sqlx::query_as(dead).bind(limit).fetch_all(db).await
 }
 
-/// Copies the events that can never be published to `outbox_dead`.
 async fn copy_dead(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
     let table = mark.batch.table;
     let statement = format!(

@@ -9,12 +9,12 @@ use uuid::Uuid;
 use crate::operators::change::{as_service, change};
 use crate::operators::interventions::SignedAct;
 
-/// The events of one batch that is put back.
+/// The number of events of one batch that is put back.
 const BATCH: i64 = 500;
-/// The events that are put back in one transaction.
+/// The number of events that are put back in one transaction.
 const STEP: i64 = 5_000;
 
-/// The events that are deleted in one transaction: their bodies are in memory.
+/// The number of events that are deleted in one transaction, which has their bodies in memory.
 const FORGOTTEN: usize = 500;
 
 /// An event that could not be published.
@@ -87,12 +87,12 @@ pub async fn count(db: &mut PgConnection, filter: &DeadEventFilter) -> Result<i6
 }
 
 /// Puts events back into the outbox, and returns how many. A replica of the service publishes them,
-/// under their message ids, as it publishes what a dead process left behind: in order, but for several
-/// replicas that publish at the same time.
+/// under their message ids, like those of a dead process: in order, but for several replicas that
+/// publish at the same time.
 ///
-/// It goes in steps of some thousand events, so nothing waits long for it. An event is put back once,
-/// whenever this is interrupted; the next call goes on. What cannot be published this time either is not
-/// put back a second time. `progress` hears after each step how many were put back.
+/// It goes in steps of some thousand events, so nothing waits long for it. If it is interrupted,
+/// the next call goes on. No event is put back twice. `progress` hears after each step how many
+/// were put back.
 ///
 /// # Errors
 ///
@@ -125,7 +125,7 @@ async fn retry_step(
 ) -> Result<u64, sqlx::Error> {
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    // Chosen first: looking for them takes longer than moving them.
+    // Chosen first, since looking for them takes longer than moving them.
     let choose = format!(
         "select owner, batch, position from ballet.outbox_dead where {SELECTED} and owner <> all($4) \
          order by owner, batch, position limit {STEP} for update skip locked"
@@ -175,8 +175,8 @@ pub struct NewEvent<'a> {
     pub body: &'a str,
 }
 
-/// Adds an event to the outbox, in a transaction of the caller. A replica of the service publishes it as it
-/// publishes what a dead process left behind.
+/// Adds an event to the outbox, in a transaction of the caller. A replica of the service publishes
+/// it like those of a dead process.
 pub async fn add(db: &mut PgConnection, event: &NewEvent<'_>) -> Result<(), sqlx::Error> {
     let (process, table) = take_table(db).await?;
     let insert = format!(
@@ -195,7 +195,8 @@ pub async fn add(db: &mut PgConnection, event: &NewEvent<'_>) -> Result<(), sqlx
         .map(drop)
 }
 
-/// Takes an outbox table for a process that never lived: any process that finds the table takes it over.
+/// Takes an outbox table for a process that never lived, so that any process that finds the table
+/// takes it over.
 async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
     let take = "select process, ballet.take_outbox(process) \
                 from (select nextval('ballet.process') as process) as drawn";

@@ -1,5 +1,3 @@
-//! An event that waits for its transaction to commit.
-
 use ballet_core::fault::WorksOn;
 use ballet_core::{MessageId, SagaId};
 
@@ -14,7 +12,7 @@ pub struct EmittedEvent {
     pub saga_id: Option<SagaId>,
     pub causation_id: Option<MessageId>,
     pub trace: Option<Trace>,
-    /// Whether a handler published it by itself: it is not what the framework emits for it.
+    /// Whether a handler published it by itself, and the framework did not emit it.
     pub by_handler: bool,
 }
 

@@ -49,8 +49,8 @@ pub struct TableLook {
     pub left: Vec<UnmarkedBatch>,
 }
 
-/// Finds batches without a mark. Lists at most `limit`, and neither those in `known` nor those of
-/// processes in `alive`. Reads the whole table once.
+/// Finds at most `limit` batches without a mark, but those in `known` and those of processes in
+/// `alive`. Reads the whole table once.
 pub async fn look(
     db: &mut PgConnection,
     table: i16,
@@ -173,7 +173,6 @@ pub struct LoadedBatch {
     pub unreadable: Vec<(i32, String)>,
 }
 
-/// The query of [`load`] and [`load_some`].
 fn select(table: i16, wanted: &str, condition: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
         "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \
@@ -222,7 +221,6 @@ pub async fn load_some(
     loaded(&batches, &rows)
 }
 
-/// Sorts rows by their batches.
 fn loaded(batches: &[BatchId], rows: &[PgRow]) -> Result<Vec<LoadedBatch>, sqlx::Error> {
     let empty = |batch: &BatchId| LoadedBatch {
         batch: *batch,

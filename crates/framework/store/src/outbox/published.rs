@@ -1,5 +1,5 @@
-//! The events that a service's database still has as published: the outcomes in its ledger, and what its outbox tables
-//! hold. They can be sent again although the broker has lost them.
+//! The events that a service's database still has as published, in its ledger and its outbox
+//! tables. They can be sent again although the broker has lost them.
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
@@ -23,8 +23,8 @@ pub struct PublishedFilter<'a> {
     pub newest: Option<i64>,
 }
 
-/// Returns the events that are selected, in any order and some of them twice. What waits to be published, cannot be,
-/// or was discarded by a person instead, is not among them.
+/// Returns the events that are selected, in any order and some of them twice. Those that wait,
+/// cannot be published, or were discarded are not among them.
 pub fn events<'db>(
     db: &'db mut PgConnection,
     filter: PublishedFilter<'_>,
@@ -32,7 +32,8 @@ pub fn events<'db>(
     let PublishedFilter { period: (since, until), ids, newest } = filter;
     let day_before = until - SignedDuration::from_hours(24);
     let oldest = newest.map_or(Uuid::nil(), |_| bound(day_before.as_second()));
-    // Partitions of later sagas are not read: their events are later, too. Clocks may differ by minutes.
+    // Partitions of later sagas are not read, since their events are later, too. Clocks may differ
+    // by minutes.
     let latest = newest.map_or(Uuid::max(), |_| bound(until.as_second() + 600));
     let order =
         newest.map_or_else(String::new, |count| format!("order by recorded_at desc limit {count}"));

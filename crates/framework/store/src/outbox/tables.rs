@@ -21,8 +21,8 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<OutboxTable>, sqlx::Error
     Ok(rows.into_iter().map(|(number, owner)| OutboxTable { number, owner }).collect())
 }
 
-/// Returns the tables as the catalog has them: also one that is missing in the list. Their number grows
-/// behind an outage.
+/// Returns the tables as the catalog has them, also one that is missing in the list. Their number
+/// grows behind an outage.
 pub async fn present(db: &mut PgConnection) -> Result<Vec<i16>, sqlx::Error> {
     let tables = "select substring(relname from 8)::smallint from pg_class \
                   where relnamespace = 'ballet'::regnamespace and relkind = 'r' \
@@ -37,16 +37,16 @@ pub async fn is_empty(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::E
     Ok(empty)
 }
 
-/// Returns those of the tables that hold rows, published or not, with one statement. It fails if
-/// somebody holds the lock of any of them.
+/// Returns those of the tables that hold rows, with one statement. It fails if somebody holds the
+/// lock of any of them.
 pub async fn with_rows(db: &mut PgConnection, tables: &[i16]) -> Result<Vec<i16>, sqlx::Error> {
     let statement = "select number from unnest($1::smallint[]) as number \
                      where pg_relation_size(to_regclass('ballet.outbox_' || number)) > 0";
     sqlx::query_scalar(statement).bind(tables).fetch_all(db).await
 }
 
-/// Returns the process whose rows a table holds. It is given to a process when it is empty, so there is one;
-/// there are more if a process was frozen when it lost the table, and wrote to it once more.
+/// Returns the process whose rows a table holds. A process gets an empty table, so there is one, or
+/// more if a process was frozen when it lost the table, and wrote to it once more.
 pub async fn writer(db: &mut PgConnection, table: i16) -> Result<Option<i64>, sqlx::Error> {
     let first = format!("select owner from ballet.outbox_{table} limit 1");
     sqlx::query_scalar(AssertSqlSafe(first)).fetch_optional(db).await
@@ -59,8 +59,8 @@ pub async fn take(db: &mut PgConnection, process: i64) -> Result<i16, sqlx::Erro
     Ok(table)
 }
 
-/// Gives a process a table of another that is gone, or a free one, and returns whether it got it. Of
-/// several replicas one gets it. It does not wait for somebody who is at that table.
+/// Gives a process a table of another that is gone, or a free one, and returns whether it got it.
+/// It does not wait for somebody who is at that table.
 pub async fn take_over(
     db: &mut PgConnection,
     table: OutboxTable,
@@ -99,8 +99,8 @@ pub enum EmptyingResult {
 
 /// Truncates a table if all its batches are marked.
 ///
-/// It takes the lock before it looks for unmarked batches. A look before the lock would miss a
-/// batch that commits in between, and the truncation would lose that batch.
+/// It takes the lock before it looks for unmarked batches, since the truncation would lose a batch
+/// that commits in between.
 pub async fn truncate(
     transaction: &mut PgConnection,
     table: i16,
@@ -108,7 +108,7 @@ pub async fn truncate(
     if is_empty(&mut *transaction, table).await? {
         return Ok(EmptyingResult::Already);
     }
-    // Do not wait for a writer that holds the table: other writers would queue up behind us.
+    // Do not wait for a writer that holds the table, since other writers would queue up behind us.
     sqlx::query("set local lock_timeout = '50ms'").execute(&mut *transaction).await?;
     let lock = format!("lock table ballet.outbox_{table} in access exclusive mode");
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;

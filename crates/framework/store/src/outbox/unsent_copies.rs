@@ -127,8 +127,8 @@ pub async fn delete(db: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Err
     delete.bind(ids).execute(db).await.map(drop)
 }
 
-/// Notes why a copy was not published, and lets it be tried again: soon, or, if it is refused for
-/// what it is, after as long as it has waited so far.
+/// Notes why a copy was not published, and lets it be tried again: soon or, if it is refused for
+/// what it is, after as long as it has waited.
 pub async fn refuse(db: &mut PgConnection, refused: &RefusedCopy) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update ballet.unsent_copy set properties = $2, why = $3, next_at = now() + \

@@ -54,7 +54,7 @@ impl OutgoingEvent {
         }
     }
 
-    /// The same event when it was read back from the outbox.
+    /// The same event, read back from the outbox.
     pub fn stored(service: &'static str, event: StoredEvent) -> Self {
         Self {
             service,

@@ -1,8 +1,9 @@
 //! The table of deadlines. A deadline is set when its saga begins, ended when it is decided, and
 //! taken when it is due.
 //!
-//! The database's clock decides, as far as it is believed (`engine/shared_clock.rs`). While it is ahead for
-//! some seconds, no deadline passes. One that is set then is later by as much, for it may not be too early.
+//! The database's clock decides, as far as it is believed (`engine/shared_clock.rs`). While it is
+//! ahead for some seconds, no deadline passes. One that is set then is later by as much, since it
+//! may not be too early.
 
 use std::time::Duration;
 
@@ -16,8 +17,7 @@ use uuid::Uuid;
 use crate::inbox::failures;
 use crate::trace::Trace;
 
-/// The table is often empty, and may be big a minute later. A plan cached for the empty table would
-/// then read the whole table each time.
+/// A plan cached while the table is empty would read the whole table when it is big a minute later.
 const PLAN_KEPT: bool = false;
 
 /// The deadlines that a transaction sets and ends.
@@ -93,15 +93,15 @@ impl Deadlines {
             .bind(&sagas)
             .execute(&mut *db)
             .await?;
-            // Apart from it and later: it may have waited for one that was just put off.
+            // Apart from it and later, since it may have waited for one that was just put off.
             failures::forget(db, &notes).await?;
         }
         Ok(())
     }
 }
 
-/// The id under which the failure of a deadline is listed. No message has it: a saga's own id would be that of its
-/// first message where a producer uses one for both.
+/// The id under which the failure of a deadline is listed. No message has it, unlike a saga's id,
+/// which may be that of its first message.
 pub fn note(saga_id: SagaId, saga: &str) -> MessageId {
     MessageId(derived_in_saga(saga_id, &format!("deadline\0{saga}")))
 }
@@ -206,9 +206,9 @@ pub async fn pass_now(
     Ok(sqlx::query(now).bind(saga_id).bind(saga).execute(db).await?.rows_affected() > 0)
 }
 
-/// Puts off the deadlines of all sagas that would pass before `grace` from now is over, so that a
-/// restored service hears first what it decided. Returns their number. The service may run: a deadline that it holds
-/// ends or is taken at this moment, and is not waited for.
+/// Puts off the deadlines of all sagas that would pass within `grace`, so that a restored service
+/// hears first what it decided. Returns their number. A deadline that the service holds at this
+/// moment is not waited for.
 pub async fn put_off_all(db: &mut PgConnection, grace: SignedDuration) -> Result<u64, sqlx::Error> {
     let put_off = "update ballet.deadline set due_at = ballet.now() + $1 * interval '1 second' \
                    where ctid = any (array ( \
@@ -218,8 +218,8 @@ pub async fn put_off_all(db: &mut PgConnection, grace: SignedDuration) -> Result
     Ok(sqlx::query(put_off).bind(grace.as_secs_f64()).execute(db).await?.rows_affected())
 }
 
-/// The deadlines of sagas that are decided or aborted, with what ended the saga. `decisions` are steps,
-/// each with its saga. It is one statement, because a saga and its deadline end in the same transaction.
+/// The deadlines of decided or aborted sagas, with what ended the saga. `decisions` are steps, each
+/// with its saga. It is one statement, because a saga and its deadline end in the same transaction.
 pub async fn of_ended_sagas(
     db: &mut PgConnection,
     decisions: &[(&str, &str)],

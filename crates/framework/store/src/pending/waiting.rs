@@ -1,5 +1,5 @@
-//! The work that waits in a service, and since when: events that are not published yet, messages that are tried again
-//! later, and calls to the outside without an answer.
+//! The work that waits in a service, and since when: unpublished events, messages that are tried
+//! again later, and calls without an answer.
 
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};

@@ -1,5 +1,5 @@
-//! The tables and rights that a service needs in its database, and what keeps it from them: tables and rights
-//! that are gone, and tables that somebody has locked.
+//! The tables and rights that a service needs in its database, and those that are gone or that
+//! somebody has locked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,8 +50,8 @@ pub struct TableLock {
     pub since: Option<Timestamp>,
 }
 
-/// Reads who holds such locks on the tables of the service, or of the user who asks: of each transaction one lock on
-/// a table.
+/// Reads who holds such locks on the tables of the service, or of the user who asks, with one lock
+/// of each transaction.
 pub async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
     let statement = "\
         select distinct on (1, 2) l.virtualtransaction, c.oid::regclass::text, l.mode, \

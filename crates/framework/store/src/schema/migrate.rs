@@ -38,14 +38,14 @@ const FRAMEWORK_TABLE: &str = "ballet._framework_migrations";
 /// After this long without a statement of it, a process that migrates is taken for frozen.
 const FROZEN: &str = "20s";
 
-/// How long a migration waits for a lock: a table that it waits for lets nobody else in meanwhile. Then it is
-/// rolled back and, after a pause, run again.
+/// How long a migration waits for a lock, which lets nobody else in meanwhile. Then it is rolled
+/// back and, after a pause, run again.
 const LOCK_WAIT: &str = "set lock_timeout = '1s'";
 const PAUSE_SECONDS: f64 = 1.0;
 
-/// Opens a connection for migrations only. Its statements have no time limit, because a migration
-/// may take long, and so may waiting for the replica that runs it. The lock that makes other replicas
-/// wait ends with the connection, which the server ends if this process is frozen between two statements.
+/// Opens a connection for migrations only. Its statements have no time limit, since a migration,
+/// and the wait for another replica's, may take long. The lock that makes other replicas wait ends
+/// with the connection, which the server ends if this process is frozen between two statements.
 pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
     // Override the defaults of the database and the role too.
     let unlimited = options.clone().options([
@@ -57,8 +57,8 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Migrate
     Ok(in_time(unlimited.options(KEEPALIVES).connect()).await?)
 }
 
-/// Says which sessions of others the migrations wait for: those that hold a lock that they need; or else,
-/// while they try for a moment only, again and again, those whose transactions last long.
+/// Says which sessions the migrations wait for: those that hold a lock they need or, while they try
+/// for a moment again and again, those with long transactions.
 pub async fn waits_for(pool: &PgPool, pid: i32) -> Result<Option<String>, sqlx::Error> {
     let statement = "\
         with waiting as (select pg_blocking_pids($1) as by), \

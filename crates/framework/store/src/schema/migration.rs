@@ -5,7 +5,7 @@
 pub struct Migration {
     /// `NNNN_what_it_does`. Migrations are applied in the order of their numbers.
     pub name: &'static str,
-    /// The SQL, run as one transaction. If it waits for a lock for longer than a second, it is rolled back and run
-    /// again, so it holds up nobody; `set local lock_timeout` gives it more time.
+    /// The SQL, run as one transaction. If it waits for a lock for longer than a second, it is
+    /// rolled back and run again; `set local lock_timeout` gives it more time.
     pub sql: &'static str,
 }

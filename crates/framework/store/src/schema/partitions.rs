@@ -1,10 +1,10 @@
 //! The partitions of inbox and ledger, by the time in the UUIDv7 ids.
 //!
 //! Messages older than the window are refused, so their partitions can be dropped. A ledger
-//! partition with open sagas is kept. What was dropped with rows in it is never made again. Creating and dropping do
-//! not block the service, and the service does not block them: a table is created on its own and then
-//! attached, and detached before it is dropped. Both take locks that are compatible with reads and
-//! writes.
+//! partition with open sagas is kept. What was dropped with rows in it is never made again.
+//! Creating and dropping neither block the service nor wait for it, since a table is created on its
+//! own and then attached, and detached before it is dropped. Both take locks that are compatible
+//! with reads and writes.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -41,8 +41,8 @@ impl PartitionedTable {
         Self { table: "ledger", days: LEDGER_DAYS, kept: limits.saga_window }
     }
 
-    /// How many newer partitions with rows there are before one is dropped: as many as the window
-    /// covers, and one more. A clock that leapt ahead makes new partitions, but no rows in them.
+    /// How many newer partitions with rows there must be before one is dropped: one more than the
+    /// window covers. A clock that leapt ahead makes new partitions, but no rows in them.
     pub fn newer(&self) -> usize {
         let days = self.kept.as_secs() / DAY_SECONDS;
         let newer = (days + self.days - 1) / self.days + 1;
@@ -111,8 +111,8 @@ impl PresentPartition {
     }
 }
 
-/// Reads only the catalog, so it never waits for a lock. Half-detached partitions come first: no
-/// other partition can be detached before they are finished.
+/// Reads only the catalog, so it never waits for a lock. Half-detached partitions come first, since
+/// no other partition can be detached before they are finished.
 pub async fn present(
     db: &mut PgConnection,
     table: &str,
@@ -147,7 +147,6 @@ pub async fn count_dropped(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select count(*) from ballet.dropped_partition").fetch_one(db).await
 }
 
-/// Returns the names of partitions that were dropped with rows in them.
 async fn dropped(db: &mut PgConnection) -> Result<HashSet<String>, sqlx::Error> {
     let select = sqlx::query_as("select name from ballet.dropped_partition");
     let names: Vec<(String,)> = in_time(select.fetch_all(db)).await?;

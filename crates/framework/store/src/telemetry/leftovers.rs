@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use crate::database::stored_text::storable;
 
-/// The most messages that are kept aside for a reader.
+/// The maximum number of messages that are kept aside for a reader.
 pub const MOST_ASIDE: i64 = 10_000;
 
 /// A message that a reader sets aside.

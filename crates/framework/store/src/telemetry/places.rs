@@ -1,7 +1,7 @@
 //! The place of each reader in each stream, and the lease on it.
 //!
-//! The holder of the lease reads. Each write names the epoch of the lease: a process that was frozen while another
-//! took over writes nothing. Leases go by the database's clock.
+//! The holder of the lease reads. Each write names the epoch of the lease, so a frozen process
+//! whose lease another took writes nothing. Leases go by the database's clock.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::database::stored_text::storable;
 /// How long a lease lasts without a sign of its holder.
 pub const LEASE: Duration = Duration::from_secs(10);
 const LEASE_SECONDS: f64 = 10.0;
-/// The seconds after the time of the newest message in which one that was read may have been published: times are whole
-/// seconds, and messages of several publishers come out of their order.
+/// How many seconds after the newest message one that was read may have been published, since times
+/// are whole seconds, and publishers' messages come out of order.
 const DISORDER: i64 = 2;
 
 /// A stream that this process may read, and where it begins.
@@ -193,8 +193,8 @@ pub async fn release(
     .map(drop)
 }
 
-/// Moves the place on, in the transaction of the rows, and renews the lease. Returns false if another process has the
-/// lease: then the transaction must roll back.
+/// Moves the place on, in the transaction of the rows, and renews the lease. If it returns false,
+/// another process has the lease, and the transaction must roll back.
 pub async fn advance(db: &mut PgConnection, to: &Advance<'_>) -> Result<bool, sqlx::Error> {
     let moved = sqlx::query(
         "update ballet.telemetry_reader set next_offset = $4, last_seen = $5, \
@@ -263,8 +263,8 @@ pub async fn ends_at(
     .map(drop)
 }
 
-/// Whether somebody has asked for the reader's rows to be deleted. The rows of all streams stay locked until the
-/// transaction ends, and nobody else writes under the epochs of before.
+/// Whether somebody has asked for the reader's rows to be deleted. The rows of all streams stay
+/// locked until the transaction ends, so nobody writes under earlier epochs.
 pub async fn reset_is_wanted(db: &mut PgConnection, reader: &str) -> Result<bool, sqlx::Error> {
     let wanted: Vec<bool> = sqlx::query_scalar(
         "select reset_wanted from ballet.telemetry_reader where reader = $1 \
@@ -299,8 +299,8 @@ pub async fn reset(db: &mut PgConnection, reader: &str) -> Result<(), sqlx::Erro
     .map(drop)
 }
 
-/// How far a reader is behind in each of these streams: messages, and the age in seconds of the last message that it
-/// has read. Zero if it has read all.
+/// How far a reader is behind in each of these streams: messages, and the age in seconds of the
+/// last one that it has read. Zero if it has read all.
 pub async fn lags(
     db: &mut PgConnection,
     reader: &str,

@@ -108,8 +108,8 @@ pub enum RewindTo {
     Time(i64),
 }
 
-/// Rewinds a reader, or one of its streams, and calls off an earlier rewind that is not done yet. A process that reads
-/// loses its lease, and writes nothing more. Returns how many streams are rewound.
+/// Rewinds a reader, or one of its streams, and replaces an earlier rewind that is not done yet. A
+/// process that reads loses its lease. Returns how many streams are rewound.
 pub async fn rewind(
     db: &mut PgConnection,
     reader: &str,

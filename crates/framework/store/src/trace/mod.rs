@@ -57,9 +57,9 @@ impl Trace {
         Some(Self { context, carried: TraceExtras::new(texts.next(), texts.next()) })
     }
 
-    /// Returns the text for a column: a shorter one if the trace has the id of this saga, which the row has in another
-    /// column. Earlier releases cannot read the short form, so the saga is left out where a process often reads rows
-    /// that another one has written.
+    /// Returns the text for a column, which is shorter if the trace has the id of this saga, known
+    /// from another column. Earlier releases cannot read the short form, so the saga is left out
+    /// where a process often reads rows that another one has written.
     #[must_use]
     pub fn stored(&self, saga: Option<SagaId>) -> String {
         let Self { context, carried } = self;

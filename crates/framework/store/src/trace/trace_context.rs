@@ -10,7 +10,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
 /// The flag of a trace that is sampled.
 pub const SAMPLED: u8 = 1;
-/// The length of a `traceparent`.
 const LENGTH: usize = 55;
 
 /// A span of a trace, as a `traceparent` names it.
@@ -37,9 +36,9 @@ impl TraceContext {
         valid.then_some(Self { trace_id, span_id, flags })
     }
 
-    /// Returns the trace, the span and the flags in 34 characters instead of 55: each event in the outbox has them, and
-    /// the database logs each byte. A trace with the id of the saga, which has a column of its own, takes 12: the span
-    /// and the flags.
+    /// Returns the trace, the span and the flags in 34 characters instead of 55, since each event
+    /// in the outbox has them. A trace with the id of the saga, which has a column of its own,
+    /// takes 12: the span and the flags.
     #[must_use]
     pub fn packed(self, saga: Option<SagaId>) -> String {
         let Self { trace_id, span_id, flags } = self;
@@ -77,7 +76,6 @@ impl TraceContext {
     }
 }
 
-/// Formats the context as a `traceparent`.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { trace_id, span_id, flags } = self;

@@ -1,4 +1,5 @@
-//! Chores that do not depend on each other: one that fails does not keep the next from being done.
+//! Chores that do not depend on each other, so that one that fails does not keep the next from
+//! being done.
 
 /// The chores of one round, and what became of them.
 #[derive(Debug, Default)]

@@ -17,8 +17,9 @@ const PORTION: i64 = 1000;
 
 const HANDLED_APART: &str = "delete from ballet.inbox_other where ctid = any(array(select ctid \
      from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))";
-/// A failed message that is still tried again does not expire: it is never given up silently. The note of a deadline
-/// (`deadlines::note`, version 5 or 8) is over with its deadline, which is set once: earlier versions left it.
+/// A failed message that is still tried again does not expire. The note of a deadline
+/// (`deadlines::note`, version 5 or 8) is over with its deadline, which is set once. Earlier
+/// versions left it.
 const FAILURES: &str = "delete from ballet.failure where ctid = any(array(select ctid \
      from ballet.failure f where (next_at is null and last_failed_at < $1) \
      or exists (select from ballet.inbox i where i.message_id = f.message_id) \
@@ -43,7 +44,7 @@ pub async fn delete(
     now: Timestamp,
     chores: &mut Chores,
 ) -> Result<(), sqlx::Error> {
-    // Failures come first: the inbox shows which of them are over.
+    // Failures come first, since the inbox shows which of them are over.
     for (table, statement, window) in [
         ("failure", FAILURES, limits.saga_window),
         ("inbox_other", HANDLED_APART, limits.inbox_window),
@@ -59,8 +60,8 @@ pub async fn delete(
     chores.took("ledger_other", forgotten).map(drop)
 }
 
-/// Deletes the rows of sagas without a time in their id. All rows of a saga or none: from a part of
-/// them its state would be read wrongly. That it was forgotten is remembered.
+/// Deletes the rows of sagas without a time in their id, all rows of a saga or none, since a part
+/// of them would show a wrong state, and remembers that.
 async fn forget_sagas(
     db: &mut PgConnection,
     limits: &Limits,

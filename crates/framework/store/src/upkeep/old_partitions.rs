@@ -1,7 +1,7 @@
 //! Drops the partitions that are older than the windows, but for those with open sagas.
 //!
-//! No clock alone decides: one that leapt ahead would drop the memory of everybody. A partition with
-//! rows goes only when enough newer ones have rows, too.
+//! No clock alone decides, since one that leapt ahead would drop everybody's memory. A partition
+//! with rows goes only when enough newer ones have rows, too.
 
 use ballet_core::envelope::Limits;
 use ballet_core::fault::{self, FaultPoint};
@@ -14,7 +14,6 @@ use crate::ledger::open_sagas::{OpenSagas, Stages};
 use crate::schema::partitions::{PartitionedTable, PresentPartition, attach, present};
 use crate::upkeep::chores::Chores;
 
-/// A partition that may go.
 struct OldPartition {
     partition: PresentPartition,
     /// Whether it may go with its rows.
@@ -96,7 +95,7 @@ async fn drop_from_ledger(
 }
 
 /// Returns the partitions that are older than the window, and are empty or have enough rows after
-/// them. One that is detached or half detached is among them in any case: it goes, or comes back.
+/// them. Detached and half detached ones are among them, to go or come back.
 async fn old(
     db: &mut PgConnection,
     partitioned: &PartitionedTable,
@@ -159,7 +158,7 @@ async fn detach(
     in_time(sqlx::query(AssertSqlSafe(statement)).execute(db)).await.map(drop)
 }
 
-/// Drops a table. Its name is kept if there are rows in it: only then something is forgotten.
+/// Drops a table. Its name is kept if there are rows in it, since only then something is forgotten.
 async fn drop_detached(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     let mut db = begin(db).await?;
     // Another replica may attach it just now.

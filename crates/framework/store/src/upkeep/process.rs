@@ -1,10 +1,9 @@
 //! The number of a process, and its signs of life: a lock and a lease.
 //!
-//! While a process is alive, it has a session that holds an advisory lock on its number. When the
-//! session is gone, the process counts as gone at once. A frozen process keeps its session, so it
-//! also has to renew its lease, by the database's clock. Others may sweep the events of a process
-//! that is gone. If it lives after all, the sweep makes copies with the same ids, which receivers
-//! drop.
+//! A live process has a session with an advisory lock on its number, and is gone with the session.
+//! A frozen process keeps its session, so it also has to renew its lease, by the database's clock.
+//! Others may sweep the events of a process that is gone. If it lives after all, receivers drop the
+//! copies, which have the same ids.
 
 use std::fmt;
 
@@ -19,10 +18,10 @@ use crate::outbox::tables::OutboxTable;
 
 /// The first key of these two-key advisory locks ("blt" in ASCII).
 const CLASS: i32 = 0x62_6c_74;
-/// How long a process counts as alive without a renewal. Renewals are every two seconds, and a lost
-/// session is open again sooner than this.
+/// How long a process counts as alive without a renewal. Renewals come every two seconds, and a
+/// lost session is open again sooner than this.
 const LEASE: &str = "15 seconds";
-/// No process has a lease for longer than this: the database's clock was ahead when it renewed.
+/// The maximum time of a lease. A longer one was renewed while the database's clock was ahead.
 const LONGEST_LEASE: &str = "1 minute";
 
 fn lock_key(process: i64) -> i32 {
@@ -40,8 +39,8 @@ pub async fn begin(
     loop {
         let draw = sqlx::query_scalar("select nextval('ballet.process')").fetch_one(&mut session);
         let process = in_time(draw).await?;
-        // In a restored database, or one that was copied without its sequences, the sequence may be behind:
-        // a process of this number may be alive, or may have left events behind.
+        // In a database that was restored, or copied without its sequences, a process of this
+        // number may be alive, or may have left events behind.
         if in_time(try_lock(&mut session, process)).await? {
             if !is_known(&mut session, process).await? {
                 in_time(renew(&mut session, process, None, Some("it starts"), settled)).await?;
@@ -67,7 +66,8 @@ async fn is_known(session: &mut PgConnection, process: i64) -> Result<bool, sqlx
         match in_time(outbox_tables::writer(session, table)).await {
             Ok(writer) if writer == Some(process) => return Ok(true),
             Ok(_) => {}
-            // Do not wait for the holder of a table. It is hardly ours: numbers are drawn twice only after a restore.
+            // Do not wait for the holder of a table. It is hardly ours, since numbers are drawn
+            // twice only after a restore.
             Err(error) if is_lock_timeout(&error) => {
                 tracing::warn!(table, "whose rows an outbox table holds is not known: {error}");
             }
@@ -88,8 +88,8 @@ pub async fn try_lock(session: &mut PgConnection, process: i64) -> Result<bool, 
     lock.bind(CLASS).bind(lock_key(process)).fetch_one(session).await
 }
 
-/// Returns true if no session holds the lock on a number. Call it outside of a transaction: the
-/// probing lock then ends with the statement, and none is left on a pooled connection.
+/// Returns true if no session holds the lock on a number. Call it outside of a transaction, so that
+/// the probing lock ends with the statement.
 pub async fn lock_is_free(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
     let probe = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, $2)");
     probe.bind(CLASS).bind(lock_key(process)).fetch_one(db).await
@@ -144,7 +144,7 @@ pub async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::
 pub enum Liveness {
     /// At least one process is alive.
     Yes,
-    /// None is, and one still has its session: it gives no sign of life since then.
+    /// None is. One still has its session, and has given no sign of life since then.
     Frozen(Timestamp),
     /// None is. The last lease ended then, if there was one.
     No(Option<Timestamp>),
@@ -167,11 +167,10 @@ impl Liveness {
     }
 }
 
-/// The state of a process that has a session and an old lease.
 const FROZEN: &str = "it is frozen, or waits for a lock in its database";
 
-/// Whether the process of a lease has its session, where `$1` is the class of the locks. A process that was killed
-/// leaves a lease and no lock; a frozen one a lock and an old lease.
+/// Whether the process of a lease has its session, where `$1` is the class of the locks. A killed
+/// process leaves a lease and no lock; a frozen one a lock and an old lease.
 const HAS_SESSION: &str = "exists (select from pg_locks where locktype = 'advisory' \
     and classid::bigint = $1 and objsubid = 2 and granted \
     and objid::bigint = process & 4294967295 and database = \
@@ -182,7 +181,7 @@ const IN_LEASE: &str = "lease_until between ballet.now() and ballet.now() + $2::
 /// How many processes of a version of a service are alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replicas {
-    /// The version, if they were told.
+    /// The version, if its processes report one.
     pub version: Option<String>,
     /// The processes.
     pub count: u64,
@@ -191,7 +190,7 @@ pub struct Replicas {
 /// Returns the processes that are alive, by version, for those who look from outside. Those of a release that says no
 /// version have none.
 pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Error> {
-    // By its name: an earlier release's table does not have the column.
+    // By its name, since an earlier release's table does not have the column.
     let statement = format!(
         "select to_jsonb(lease) ->> 'version' as version, count(*) from ballet.process_lease lease \
          where {IN_LEASE} and {HAS_SESSION} group by 1 order by 1"
@@ -272,7 +271,7 @@ pub async fn unready(db: &mut PgConnection) -> Result<Vec<UnreadyProcess>, sqlx:
 }
 
 /// Ends the leases of other processes whose lock is free, and returns these processes. The row of a
-/// frozen process stays: without it, the process would count as alive by its lock.
+/// frozen process stays, since without it the process would count as alive by its lock.
 pub async fn end_leases(db: &mut PgConnection, own: i64) -> Result<Vec<i64>, sqlx::Error> {
     let others = "select process from ballet.process_lease where process <> $1";
     let others: Vec<i64> = sqlx::query_scalar(others).bind(own).fetch_all(&mut *db).await?;

@@ -14,7 +14,6 @@ const HEADERS: usize = 2;
 const HEADER_OVERHEAD: usize = 6;
 const TOO_LONG: &str = "do not fit into a frame";
 
-/// How a property is encoded.
 #[derive(Debug, Clone, Copy)]
 enum PropertyForm {
     Text,
@@ -87,9 +86,9 @@ impl PropertyForm {
     }
 }
 
-/// Takes out of the payload what lapin cannot parse, and adds a header that describes it and the
-/// `others`. The result has at most `room` bytes: headers that do not fit are taken out too. Returns
-/// `None` if this is no content header.
+/// Takes out of the payload what lapin cannot parse, and describes that and the `others` in a
+/// header. Headers that do not fit into `room` bytes are taken out too. Returns `None` if this is
+/// no content header.
 pub(super) fn repaired(
     payload: &[u8],
     mut others: Vec<UnreadablePart>,
@@ -169,7 +168,6 @@ fn sound_headers(table: &[u8], unreadable: &mut Vec<UnreadablePart>) -> Vec<u8> 
     sound
 }
 
-/// The readable rest of the properties, encoded.
 #[derive(Debug, Default)]
 struct Readable<'a> {
     /// The properties other than headers, by their place.

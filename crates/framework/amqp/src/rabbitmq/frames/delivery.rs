@@ -8,7 +8,7 @@ use crate::rabbitmq::frames::table::PartProblem;
 /// Class and method of Basic.Deliver.
 pub(super) const DELIVER: [u8; 4] = [0, 60, 0, 60];
 
-/// Makes the names in a Basic.Deliver readable, at their length: in a name that is not UTF-8, each
+/// Makes the names in a Basic.Deliver readable, at their length. In a name that is not UTF-8, each
 /// byte that is not ASCII becomes a question mark. Returns what they were.
 pub(super) fn make_readable(payload: &mut [u8]) -> Vec<UnreadablePart> {
     let mut unreadable = Vec::new();
@@ -25,7 +25,6 @@ pub(super) fn make_readable(payload: &mut [u8]) -> Vec<UnreadablePart> {
     unreadable
 }
 
-/// Returns the names with their positions in the payload.
 fn names(payload: &[u8]) -> Option<[(&'static str, usize, usize); 3]> {
     let mut cursor = Cursor(payload);
     cursor.take(DELIVER.len())?;

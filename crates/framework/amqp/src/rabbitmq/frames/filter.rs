@@ -8,10 +8,9 @@ use crate::rabbitmq::frames::delivery::{DELIVER, make_readable};
 
 /// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
-/// The longest frame that is looked at. A content header may be longer than the connection's
-/// `frame_max`: the broker does not split it. Ways to publish other than AMQP limit it to about 20 MB;
-/// AMQP does not, if the broker sets no limit. A content header that is longer still loses its
-/// properties.
+/// The maximum size of a frame that is looked at. A content header may be longer than `frame_max`,
+/// since the broker does not split it. Ways to publish other than AMQP limit it to about 20 MB;
+/// AMQP does not, if the broker sets no limit. A longer content header loses its properties.
 const LONGEST: usize = 32 * 1024 * 1024;
 
 const METHOD: u8 = 1;
@@ -47,11 +46,9 @@ pub(super) struct FrameFilter {
     names: Vec<([u8; 2], Vec<UnreadablePart>)>,
 }
 
-/// The start of a frame.
 struct FrameHead {
     kind: u8,
     channel: [u8; 2],
-    /// The length of the frame.
     length: usize,
 }
 
@@ -105,13 +102,13 @@ impl FrameFilter {
         self.bytes.get_mut(self.end..end).unwrap_or_default()
     }
 
-    /// Takes in the bytes that were put into the room, and looks at the frames that are complete.
+    /// Takes in the bytes that were put into the room, and looks at complete frames.
     pub(super) fn filled(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
         self.check();
     }
 
-    /// The broker sends no more: the rest is handed out as it is.
+    /// The broker sends no more, so the rest is handed out as it is.
     pub(super) fn finish(&mut self) {
         self.checked = self.end;
     }
@@ -198,7 +195,6 @@ impl FrameFilter {
         self.checked = start - HEAD + length;
     }
 
-    /// Drops what has come of a frame that is dropped.
     fn drop_some(&mut self) {
         let count = self.drop.min(self.end - self.checked);
         if count > 0 {
@@ -208,13 +204,12 @@ impl FrameFilter {
         }
     }
 
-    /// The names of the delivery on this channel that could not be read.
     fn take_names(&mut self, channel: [u8; 2]) -> Vec<UnreadablePart> {
         let of = self.names.extract_if(.., |(of, _)| *of == channel);
         of.flat_map(|(_, parts)| parts).collect()
     }
 
-    /// Puts another payload into a frame. Returns the frame's length now.
+    /// Returns the frame's length now.
     fn replace_payload(&mut self, start: usize, end: usize, payload: &[u8]) -> usize {
         let length = payload.len();
         let (moved, rest) = (start + length, self.end.saturating_sub(end));
@@ -242,9 +237,8 @@ fn limit(frame_max: u32) -> usize {
     }
 }
 
-/// The `frame_max` of a Connection.Tune.
 fn tuned(payload: &[u8]) -> Option<u32> {
     let rest = payload.strip_prefix(&TUNE)?;
-    // After the most channels.
+    // After the maximum number of channels.
     Some(u32::from_be_bytes(*rest.get(2..)?.first_chunk()?))
 }

@@ -1,6 +1,6 @@
 //! The frames that the broker sends, before lapin parses them. lapin ends the connection at a
 //! property that is not UTF-8, and parses headers recursively. Any producer could send either, so
-//! what lapin cannot parse is taken out here, and described in a header.
+//! both are taken out here, and described in a header.
 
 mod content;
 mod cursor;

@@ -61,8 +61,8 @@ impl Reactor for FilteringReactor {
     }
 }
 
-/// Connects to the broker through a filter. An attempt that is dropped ends: lapin makes it on a thread of its
-/// own, and without a limit.
+/// Connects to the broker through a filter. A dropped attempt ends here, since lapin makes it on a
+/// thread of its own, without a limit.
 pub(in crate::rabbitmq) async fn connect(
     uri: AMQPUri,
     properties: ConnectionProperties,
@@ -90,8 +90,8 @@ pub(in crate::rabbitmq) async fn connect(
     Ok((connection, channel))
 }
 
-/// Opens a stream to the host of a URL, encrypted if there is a connector: lapin has no TLS of its own here, and would
-/// go on without.
+/// Opens a stream to the host of a URL, encrypted if there is a connector. lapin has no TLS of its
+/// own here and would go on without.
 async fn open_stream(
     runtime: &Runtime<Tokio>,
     uri: &AMQPUri,

@@ -16,8 +16,8 @@ pub(super) type Opening = Shared<oneshot::Receiver<()>>;
 
 /// A stream to the broker. Its input goes through a [`FrameFilter`].
 ///
-/// It fails if nobody waits for the connection to open any more: lapin's thread would read from a silent
-/// server for ever.
+/// It fails if nobody waits for the connection to open any more, since lapin's thread would read
+/// from a silent server for ever.
 #[derive(Debug)]
 pub(super) struct FilteredStream<S> {
     stream: S,
@@ -31,7 +31,6 @@ impl<S> FilteredStream<S> {
     }
 }
 
-/// The error of an attempt that nobody waits for any more.
 pub(super) fn given_up() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the server did not open the connection in time")
 }

@@ -23,7 +23,6 @@ impl PartProblem {
     }
 }
 
-/// One header, which may hold others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TableHeader<'a> {
     pub(super) name: &'a [u8],
@@ -93,7 +92,6 @@ impl<'a> HeaderValue<'a> {
     }
 }
 
-/// Returns the first problem of the headers in a table.
 pub(super) fn table_problem(bytes: &[u8], depth: usize) -> Option<PartProblem> {
     let mut cursor = Cursor(bytes);
     while !cursor.0.is_empty() {

@@ -34,13 +34,11 @@ fn content(headers: &[u8], id: &[u8], kind: &[u8], app: &[u8]) -> Vec<u8> {
     [&start, &flags[..], &long(headers), &short(id), &short(kind), &short(app)].concat()
 }
 
-/// The properties that lapin parses from a payload.
 fn parsed(payload: &[u8]) -> Option<BasicProperties> {
     let (rest, properties) = parse_properties(payload.get(12..)?).ok()?;
     rest.is_empty().then_some(properties)
 }
 
-/// Sends bytes through a filter, in pieces of these sizes.
 fn through(bytes: &[u8], pieces: &[usize]) -> Vec<u8> {
     let mut filter = FrameFilter::new(None);
     let (mut rest, mut out) = (bytes, Vec::new());
@@ -250,7 +248,6 @@ fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// The headers of a table, which may be broken.
 fn table() -> impl Strategy<Value = Vec<u8>> {
     let value = prop_oneof![
         bytes(200).prop_map(|text| (b'S', long(&text))),

@@ -16,7 +16,6 @@ use crate::declare::handler::tx::Tx;
 use crate::declare::step::call_step::{Ask, CallCompensate, CallStep, LookUp};
 use crate::declare::step::step::StepError;
 
-/// A [`CallStep`], with its compensation if it has one.
 pub(crate) struct CallHandlers {
     pub(crate) name: &'static str,
     pub(crate) step: Arc<dyn AnyCall>,
@@ -37,7 +36,6 @@ impl CallHandlers {
     }
 }
 
-/// A [`CallStep`] of any type.
 pub(crate) trait AnyCall: Send + Sync {
     fn request<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
     fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String>;
@@ -50,9 +48,7 @@ pub(crate) trait AnyCall: Send + Sync {
         request: &'a str,
         answer: &'a str,
     ) -> Future<'a, AnyOutcome>;
-    /// Returns how long one attempt at the call may take.
     fn call_time(&self) -> Duration;
-    /// Returns how long the other side remembers a key.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }
@@ -62,13 +58,11 @@ pub(crate) trait AnyCall: Send + Sync {
     }
 }
 
-/// A [`Watch`](crate::Watch) of any type.
 pub(crate) trait AnyWatch: Send + Sync {
     /// Looks whether it is over: `None`, or the time until the next look.
     fn look<'a>(&'a self, tx: Tx<'a>) -> Future<'a, Option<Duration>>;
 }
 
-/// The compensation of a [`CallStep`] of any type.
 pub(crate) trait AnyCallCompensation: Send + Sync {
     fn request<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated>;
     fn call<'a>(&'a self, key: CallKey, request: &'a str) -> Future<'a, String>;

@@ -60,7 +60,6 @@ pub(crate) fn decode_stored<T: DeserializeOwned>(
     })
 }
 
-/// Decodes stored outcomes.
 pub(crate) fn decode_all<D: Event>(
     name: &str,
     done: Vec<Item<String>>,

@@ -11,13 +11,12 @@ use uuid::Uuid;
 use crate::declare::erased::codec::assemble;
 use crate::declare::handler::failure::Failure;
 
-/// The most entities of one page, and the most bytes of their states. A single state may be bigger.
+/// The maximum number of entities of a page, and of bytes of their states. One may be bigger.
 const PAGE_ENTITIES: usize = 50;
 const PAGE_BYTES: usize = 64 * 1024;
-/// The most bytes that the number of pages takes.
+/// The maximum number of bytes that the number of pages takes.
 const COUNT_BYTES: usize = 32;
 
-/// An event that feeds a copy.
 #[derive(Clone, Copy)]
 pub(crate) struct Feed {
     pub(crate) entity: &'static str,
@@ -30,7 +29,7 @@ pub(crate) struct Feed {
 type Versions = (Vec<EntityRow>, Option<RunPage>);
 
 impl Feed {
-    /// An event of the owner's own, of which the reader keeps an `E`.
+    /// An owner's event `T`, of which the reader keeps an `E`.
     pub(crate) fn of<T: EntityEvent, E: Entity + From<T::Entity>>() -> Self {
         let versions = |event: AnyEvent| -> Result<Versions, Failure> {
             let event = assemble::<T>(E::NAME, vec![event])?;
@@ -41,7 +40,6 @@ impl Feed {
         Self { entity: E::NAME, event_type: T::TYPE, decode, versions }
     }
 
-    /// A page of entities that their owner publishes again.
     pub(crate) fn republished<E: Entity>() -> Self {
         let versions = |event: AnyEvent| -> Result<Versions, Failure> {
             let Republished { run, pages, entities } =
@@ -65,7 +63,6 @@ fn row<E: Entity>(version: Versioned<E>) -> Result<EntityRow, Failure> {
 /// A state as the view gives it.
 type State = Box<RawValue>;
 
-/// Entities of a run.
 #[derive(Debug)]
 pub(crate) struct Portion {
     pub(crate) run: Uuid,
@@ -76,7 +73,6 @@ pub(crate) struct Portion {
     pub(crate) are_last: bool,
 }
 
-/// The events that publish entities anew.
 #[derive(Debug, Default)]
 pub(crate) struct PageEvents {
     /// At least one if the run ends with them.
@@ -127,7 +123,6 @@ pub(crate) fn pages<E: Entity>(portion: Portion, max_body: usize) -> Result<Page
     Ok(PageEvents { events, left_out })
 }
 
-/// The pages that can be published.
 struct FittingPages<E> {
     run: Uuid,
     max_body: usize,

@@ -15,15 +15,12 @@ use crate::declare::step::bulk::{ANSWERS, BulkTx, OUTCOMES, not_one_each};
 use crate::declare::step::row_locks::Rows;
 use crate::declare::step::step::{Compensate, Step, StepError};
 
-/// A [`Step`], with its compensation if it has one.
 pub(crate) struct LocalHandlers {
-    /// Whether it takes its messages together.
     pub(crate) together: bool,
     pub(crate) step: Arc<dyn AnyLocal>,
     pub(crate) compensation: Option<Arc<dyn AnyLocalCompensation>>,
 }
 
-/// A [`Step`] of any type.
 pub(crate) trait AnyLocal: Send + Sync {
     fn run<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
     /// Runs the step for several messages, none of a join. Returns one outcome per item.
@@ -32,7 +29,6 @@ pub(crate) trait AnyLocal: Send + Sync {
         tx: BulkTx<'a>,
         items: Vec<Item<AnyEvent>>,
     ) -> Future<'a, Vec<AnyOutcome>>;
-    /// Names the rows that the step will touch, given its triggers.
     fn touches<'a>(
         &'a self,
         db: &'a mut PgConnection,
@@ -40,15 +36,13 @@ pub(crate) trait AnyLocal: Send + Sync {
     ) -> Future<'a, Rows>;
 }
 
-/// The compensation of a [`Step`] of any type.
 pub(crate) trait AnyLocalCompensation: Send + Sync {
-    /// Compensates the step, given stored outcomes. Returns one answer per item.
+    /// Returns one answer per item, given stored outcomes.
     fn compensate_all<'a>(
         &'a self,
         tx: BulkTx<'a>,
         done: Vec<Item<String>>,
     ) -> Future<'a, Vec<AnyCompensated>>;
-    /// Names the rows that the compensation will touch, given stored outcomes.
     fn touches<'a>(&'a self, db: &'a mut PgConnection, done: Vec<Item<String>>)
     -> Future<'a, Rows>;
 }

@@ -12,10 +12,8 @@ use crate::declare::step::owner::Owner;
 use crate::declare::step::projection::Projection;
 use crate::declare::step::retry::Retry;
 
-/// Decodes an event.
 type Decode = fn(&[u8]) -> Result<AnyEvent, serde_json::Error>;
 
-/// An [`Owner`] of any type.
 pub(crate) trait AnyOwner: Send + Sync {
     fn abort<'a>(&'a self, tx: Tx<'a>, abort_event: &'a [u8]) -> Future<'a, ()>;
 }
@@ -34,7 +32,6 @@ impl<O: Owner> AnyOwner for O {
 
 /// A refusal, or a passed deadline, that the owner turns into the abort.
 pub(crate) struct AbortCause {
-    /// The name of its handler.
     pub(crate) handler: &'static str,
     pub(crate) event_type: EventType,
     pub(crate) decode: Decode,
@@ -75,7 +72,6 @@ impl KeyedCompensation {
     }
 }
 
-/// A [`Projection`] of any type.
 pub(crate) trait AnyProjection: Send + Sync {
     fn name(&self) -> &'static str;
     fn event_type(&self) -> EventType;

@@ -5,7 +5,6 @@ use futures_util::future::BoxFuture;
 
 use crate::declare::handler::failure::Failure;
 
-/// The future of a handler.
 pub(crate) type Future<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 
 /// The outcome of a step, or the call that it waits for.

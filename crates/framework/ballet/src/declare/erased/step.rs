@@ -20,7 +20,6 @@ use crate::declare::step::row_locks::Rows;
 /// Finds the key of the repetition that an event triggers.
 type Key = Box<dyn Fn(&AnyEvent) -> Option<String> + Send + Sync>;
 
-/// A step without its types.
 pub(crate) struct AnyStep {
     part: StepPart,
     retry: Retry,
@@ -31,7 +30,6 @@ pub(crate) struct AnyStep {
     pub(crate) handlers: Handlers,
 }
 
-/// The handlers of a step, by its kind.
 pub(crate) enum Handlers {
     Local(LocalHandlers),
     Call(CallHandlers),
@@ -60,7 +58,6 @@ impl AnyStep {
         }
     }
 
-    /// Whether it takes its messages together.
     pub(crate) fn is_bulk(&self) -> bool {
         self.together().is_some()
     }
@@ -82,7 +79,6 @@ impl AnyStep {
         }
     }
 
-    /// Runs the step once.
     pub(crate) async fn run(
         &self,
         tx: Tx<'_>,
@@ -94,7 +90,7 @@ impl AnyStep {
         }
     }
 
-    /// Compensates the step, given stored outcomes. Returns one answer per item.
+    /// Returns one answer per item, given stored outcomes.
     pub(crate) async fn compensate_all(
         &self,
         mut tx: BulkTx<'_>,
@@ -115,7 +111,6 @@ impl AnyStep {
         }
     }
 
-    /// Names the rows that the step will touch, given its triggers.
     pub(crate) async fn touches(
         &self,
         db: &mut PgConnection,
@@ -127,7 +122,6 @@ impl AnyStep {
         }
     }
 
-    /// Names the rows that the compensation will touch, given stored outcomes.
     pub(crate) async fn compensate_touches(
         &self,
         db: &mut PgConnection,
@@ -145,12 +139,10 @@ impl AnyStep {
 /// A step without its type, as the builder collects it.
 pub struct ErasedStep {
     pub(crate) step: AnyStep,
-    /// Its events, for the service's contract.
     pub(crate) events: Vec<EventSchema>,
 }
 
 impl ErasedStep {
-    /// Erases a step with these triggers and outcomes.
     pub(crate) fn new<On: Trigger, D: Event, R: Event>(
         name: &'static str,
         kind: StepKind,
@@ -186,7 +178,6 @@ impl ErasedStep {
         self
     }
 
-    /// Adds the event of its compensation.
     pub(crate) fn compensated<E: Event>(mut self) -> Self {
         self.step.part.compensated = E::TYPE.if_any();
         self.events.push(EventSchema::of::<E>());

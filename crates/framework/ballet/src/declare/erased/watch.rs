@@ -15,14 +15,12 @@ use crate::declare::handler::json::encoded;
 use crate::declare::handler::tx::Tx;
 use crate::declare::step::watch::{Look, Watch};
 
-/// How long a look may take.
 const LOOK_TIME: Duration = Duration::from_secs(5);
 /// The shortest time from one look to the next.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A watch has no request of its own: it looks at rows.
+/// A watch has no request of its own, since it looks at rows.
 const NO_REQUEST: &str = "null";
 
-/// Erases a watch.
 pub(crate) fn watching<W: Watch>(watch: W) -> ErasedStep {
     let step = Arc::new(WatchStep(watch));
     let handlers = Handlers::Call(CallHandlers { name: W::NAME, step, compensation: None });
@@ -36,7 +34,6 @@ pub(crate) fn watching<W: Watch>(watch: W) -> ErasedStep {
     .runs(Runs::StaysOpen)
 }
 
-/// A [`Watch`] as a step with an answer that comes later.
 struct WatchStep<W>(W);
 
 impl<W: Watch> AnyCall for WatchStep<W> {

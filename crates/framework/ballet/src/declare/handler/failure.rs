@@ -78,13 +78,12 @@ impl Failure {
         self
     }
 
-    /// A failure of a commit: if the connection was lost, nobody knows whether it took effect.
+    /// If the connection was lost at a commit, nobody knows whether it took effect.
     pub(crate) fn of_commit(mut self) -> Self {
         self.in_doubt = self.kind == FailureKind::ConnectionLost;
         self
     }
 
-    /// Returns true if nobody knows whether a commit took effect.
     pub(crate) const fn is_in_doubt(&self) -> bool {
         self.in_doubt
     }
@@ -101,7 +100,7 @@ impl Failure {
     }
 
     /// Returns true if a prepared statement has another result than when it was prepared, because
-    /// a table was altered. It fails on this connection until it is prepared anew.
+    /// a table was altered. It fails on this connection until it is prepared again.
     pub(crate) fn is_stale_statement(&self) -> bool {
         database_error(&*self.error).is_some_and(is_stale_statement)
     }
@@ -123,7 +122,6 @@ impl Failure {
         }
     }
 
-    /// Returns true if one of the framework's tables had no partition for a row.
     pub(crate) fn is_missing_partition(&self) -> bool {
         database_error(&*self.error).is_some_and(is_missing_partition)
     }
@@ -142,7 +140,6 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// Returns the database error that `error` is or is caused by.
 fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Error> {
     let mut error = Some(error);
     while let Some(this) = error {

@@ -17,7 +17,6 @@ pub struct Item<E> {
     pub(crate) lineage: Lineage,
 }
 
-/// The cause and trace of the events that are emitted for an item.
 #[derive(Debug, Clone)]
 pub(crate) struct Lineage {
     pub(crate) cause: Option<MessageId>,
@@ -39,12 +38,10 @@ impl<E> Item<E> {
         Self { saga_id, event, lineage: Lineage { cause: None, trace: None } }
     }
 
-    /// Returns an item of the same saga and message with another event.
     pub(crate) fn with<T>(&self, event: T) -> Item<T> {
         Item { saga_id: self.saga_id, event, lineage: self.lineage.clone() }
     }
 
-    /// Converts the event of the item.
     pub(crate) fn try_map<T>(
         self,
         turn: impl FnOnce(E) -> Result<T, Failure>,
@@ -55,7 +52,6 @@ impl<E> Item<E> {
 }
 
 impl<'a> Item<&'a AnyEvent> {
-    /// Returns the item with its event as type `E`, if it is one.
     pub(crate) fn downcast<E: 'static>(&self) -> Option<Item<&'a E>> {
         Some(self.with(self.event.downcast_ref()?))
     }

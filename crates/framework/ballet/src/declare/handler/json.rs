@@ -5,7 +5,6 @@ use ballet_store::ledger::event::EncodedEvent;
 
 use crate::declare::handler::failure::Failure;
 
-/// Encodes an event.
 pub(crate) fn encoded<E: Event>(event: &E) -> Result<EncodedEvent, Failure> {
     let body = serde_json::to_vec(event)
         .map_err(|why| Failure::permanent(format!("{} cannot be encoded: {why}", E::TYPE)))?;

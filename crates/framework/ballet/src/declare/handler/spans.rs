@@ -13,7 +13,6 @@ pub(crate) fn root(id: Option<Uuid>, clock: &Clock) -> TraceContext {
     TraceContext { trace_id, span_id: clock.new_span_id(), flags: SAMPLED }
 }
 
-/// Returns a new span of the same trace.
 pub(crate) fn child(context: TraceContext, clock: &Clock) -> TraceContext {
     TraceContext { span_id: clock.new_span_id(), ..context }
 }

@@ -24,7 +24,6 @@ pub struct Tx<'a> {
     scope: &'a mut Scope,
 }
 
-/// The context of a transaction, and the events that it collects.
 #[derive(Debug)]
 pub(crate) struct Scope {
     pub(crate) clock: Clock,
@@ -71,7 +70,6 @@ impl Scope {
         self.trace = trace;
     }
 
-    /// The cause and the trace of what is done now.
     pub(crate) fn lineage(&self) -> Lineage {
         Lineage { cause: self.cause, trace: self.trace.clone() }
     }
@@ -189,7 +187,6 @@ impl<'a> Tx<'a> {
         Ok(is_open)
     }
 
-    /// Returns how many events wait for the commit.
     pub(crate) fn published(&self) -> usize {
         self.scope.emitted.len()
     }
@@ -199,14 +196,12 @@ impl<'a> Tx<'a> {
         self.scope.emitted.truncate(beyond);
     }
 
-    /// Returns the view of one item of a run.
     pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
         let Lineage { cause, trace } = item.lineage.clone();
         self.scope.enter(Some(item.saga_id), cause, trace);
         Tx::new(self.db, self.scope)
     }
 
-    /// Returns an item with the saga and message of this view.
     pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
         let saga_id =
             self.scope.saga_id.ok_or_else(|| Failure::permanent("a step runs without a saga"))?;

@@ -37,12 +37,10 @@ impl<E> fmt::Debug for CopyOf<E> {
     }
 }
 
-/// A copy that a service keeps.
 #[derive(Clone)]
 pub(crate) struct CopyEntry {
     pub(crate) part: CopyPart,
     pub(crate) feeds: Vec<Feed>,
-    /// Its events, for the service's contract.
     pub(crate) events: Vec<EventSchema>,
 }
 
@@ -67,12 +65,10 @@ impl CopyEntry {
     }
 }
 
-/// An entity that a service shares.
 #[derive(Clone)]
 pub(crate) struct ShareEntry {
     pub(crate) part: SharePart,
     pub(crate) pages: fn(Portion, usize) -> Result<PageEvents, Failure>,
-    /// Its events, for the service's contract.
     pub(crate) events: Vec<EventSchema>,
 }
 

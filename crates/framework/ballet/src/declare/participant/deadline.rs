@@ -19,7 +19,6 @@ pub struct Due {
     pub at: Timestamp,
 }
 
-/// The declaration of [`deadline`](crate::OwnerSteps::deadline).
 #[derive(Clone)]
 pub(crate) struct Deadline {
     pub(crate) part: DeadlinePart,

@@ -137,7 +137,7 @@ impl Participant {
     ///   stays in the view.
     ///
     /// The service publishes an [`EntityEvent`](crate::EntityEvent) for each change, in the
-    /// transaction of the change. From the view the framework publishes all entities anew, when a
+    /// transaction of the change. From the view the framework publishes all entities again, when a
     /// reader asks.
     #[must_use]
     pub fn shares<E: Entity>(mut self, view: &'static str) -> Self {

@@ -10,7 +10,6 @@ use crate::declare::erased::others::{AbortCause, AnyOwner, KeyedCompensation};
 use crate::declare::erased::step::AnyStep;
 use crate::declare::participant::deadline::Deadline;
 
-/// A service's part in one saga, with its handlers.
 #[derive(Clone)]
 pub(crate) struct SagaEntry {
     pub(crate) saga: &'static str,
@@ -21,7 +20,6 @@ pub(crate) struct SagaEntry {
     pub(crate) owner: Option<Arc<dyn AnyOwner>>,
     pub(crate) refusals: Vec<Arc<AbortCause>>,
     pub(crate) deadline: Option<Deadline>,
-    /// Whether the deadline replaced another one.
     pub(crate) is_deadline_set_twice: bool,
     /// The version under which this service, the owner, begins sagas.
     pub(crate) begins: u32,
@@ -53,17 +51,14 @@ impl SagaEntry {
         self.deadline.as_ref().map(|deadline| deadline.part.after)
     }
 
-    /// The steps and the origins.
     fn parts(&self) -> impl Iterator<Item = &StepPart> {
         self.origins.iter().chain(self.steps.iter().map(|step| step.part()))
     }
 
-    /// Whether the saga has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
         self.parts().any(|part| part.name == name)
     }
 
-    /// Returns the versions that a step of that name belongs to.
     pub(crate) fn versions_of(&self, name: &str) -> Option<Versions> {
         self.parts().find(|part| part.name == name).map(|part| part.versions)
     }

@@ -8,11 +8,10 @@ use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
 use crate::declare::handler::tx::Tx;
 
-/// What a step returns.
 pub(crate) const OUTCOMES: &str = "outcomes";
 pub(crate) const ANSWERS: &str = "answers of its compensation";
 
-/// The failure of a step that did not return one result per item: they cannot be matched.
+/// The failure of a step without one result per item, since they cannot be matched.
 pub(crate) fn not_one_each(name: &str, what: &str, items: usize, given: usize) -> Failure {
     Failure::permanent(format!(
         "{name} received {items} items and returned {given} {what}: return one per item, in the \
@@ -20,7 +19,6 @@ pub(crate) fn not_one_each(name: &str, what: &str, items: usize, given: usize) -
     ))
 }
 
-/// The only result.
 pub(crate) fn only<T>(name: &str, what: &str, given: Vec<T>) -> Result<T, Failure> {
     let count = given.len();
     let one = <[T; 1]>::try_from(given);

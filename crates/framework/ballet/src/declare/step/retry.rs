@@ -73,7 +73,6 @@ impl Delay {
         self.entry().0
     }
 
-    /// Returns the duration of the delay.
     pub(crate) const fn time(self) -> Duration {
         Duration::from_millis(self.entry().1 as u64)
     }

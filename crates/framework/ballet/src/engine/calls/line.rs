@@ -12,35 +12,32 @@ use crate::engine::calls::provider::ProviderState;
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
-/// The longest time limit of a call. A process that stops waits for its calls, and another makes a
+/// The maximum time limit of a call. A process that stops waits for its calls, and another makes a
 /// frozen process's calls only after this time.
 pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
-/// While the provider answers, this many times as many calls are held as are made at a time.
+/// While the provider answers, a line holds this many times its limit of calls.
 const HELD: usize = 8;
 
-/// Whose calls a line holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineOf {
     pub(crate) step: &'static str,
     pub(crate) undo: bool,
-    /// The most calls that are made at a time.
+    /// The maximum number of calls that are made at a time.
     pub(crate) limit: usize,
     pub(crate) time_limit: Duration,
 }
 
-/// The calls of one step, or of its compensation: those that were asked before, or those that were not.
 #[derive(Debug)]
 pub(crate) struct CallLine {
     of: LineOf,
     is_repeated: bool,
     /// The permits of both lines.
     permits: Arc<Semaphore>,
-    /// The permits of a line of calls that were asked before: the others always find some.
+    /// The permits of calls that were asked before, so that the others always find some.
     own_permits: Option<Semaphore>,
     pace: Mutex<LineState>,
 }
 
-/// The permission to make a call, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct CallTurn<'a> {
     _own: Option<SemaphorePermit<'a>>,
@@ -49,11 +46,9 @@ pub(crate) struct CallTurn<'a> {
 
 #[derive(Debug, Default)]
 struct LineState {
-    /// The number of calls that are made, wait for their turn, or have an answer that is not
-    /// committed.
+    /// The number of calls that are made, wait for their turn, or have an uncommitted answer.
     held: usize,
     provider: ProviderState,
-    /// When to look for due calls, if some are expected.
     look_at: Option<Instant>,
     /// Whether calls may wait in the table for room. New calls then queue behind them.
     is_behind: bool,
@@ -79,17 +74,14 @@ impl CallLine {
         self.of.step == step && self.of.undo == undo && self.is_repeated == is_repeated
     }
 
-    /// How long one attempt may take.
     pub(crate) const fn time_limit(&self) -> Duration {
         self.of.time_limit
     }
 
-    /// How long a call is claimed.
     pub(crate) const fn claim_time(&self) -> Duration {
         self.of.time_limit.saturating_add(WAIT)
     }
 
-    /// Waits for the turn of a call.
     pub(crate) async fn turn(&self) -> Option<CallTurn<'_>> {
         let own = match &self.own_permits {
             Some(permits) => Some(permits.acquire().await.ok()?),
@@ -98,9 +90,8 @@ impl CallLine {
         Some(CallTurn { _own: own, _of_both: self.permits.acquire().await.ok()? })
     }
 
-    /// Whether a new call may be held without a look at the table. If not, it waits there. While
-    /// calls wait there for room, no new call overtakes them: each freed place would be taken at
-    /// once, and they would wait as long as the line is busy.
+    /// Whether a new call may be held without a look at the table. It may not overtake calls that
+    /// wait in the table for room, since these would then wait as long as the line is busy.
     pub(crate) fn has_room_for_new(&self) -> bool {
         let mut pace = self.pace();
         let is_full = pace.held >= self.most_held(&pace);
@@ -113,14 +104,13 @@ impl CallLine {
         self.pace().held += 1;
     }
 
-    /// Removes a call. Returns true if that makes room for which calls may wait.
+    /// Returns true if that makes room for which calls may wait.
     pub(crate) fn remove(&self) -> bool {
         let mut pace = self.pace();
         pace.held = pace.held.saturating_sub(1);
         pace.look_at.is_some() && self.count(&pace) > 0
     }
 
-    /// Returns the number of calls for which there is room.
     fn count(&self, pace: &LineState) -> usize {
         let most = self.most_held(pace);
         // Few large portions cost less than many small ones.
@@ -131,19 +121,17 @@ impl CallLine {
         }
     }
 
-    /// Returns how many calls may be held: those that are made, and some that wait for their turn
-    /// while the provider answers.
+    /// Counts the calls that are made and, while the provider answers, some that wait for their
+    /// turn.
     fn most_held(&self, pace: &LineState) -> usize {
         if pace.provider.is_away() { self.portion() } else { self.of.limit.saturating_mul(HELD) }
     }
 
-    /// The number of calls that are tried at a time while the provider is away: the two lines of a
-    /// step share the limit.
+    /// How many calls both lines of a step try at a time while the provider is unavailable.
     fn portion(&self) -> usize {
         self.of.limit.div_ceil(2)
     }
 
-    /// Returns the room for due calls, if it is time to look for them.
     pub(crate) fn room(&self, now: Instant, all_look: bool) -> Option<CallRoom> {
         let mut pace = self.pace();
         let is_time = pace.look_at.is_some_and(|at| at <= now);
@@ -167,20 +155,17 @@ impl CallLine {
         })
     }
 
-    /// Returns when to look for due calls, if some are expected and there is room.
     pub(crate) fn next_look(&self) -> Option<Instant> {
         let pace = self.pace();
         let at = pace.look_at.filter(|_| self.count(&pace) > 0)?;
         Some(pace.provider.not_before().map_or(at, |not_before| not_before.max(at)))
     }
 
-    /// Makes the line look for due calls at this time, or before.
     pub(crate) fn look_at(&self, at: Instant) {
         let mut pace = self.pace();
         pace.look_at = Some(pace.look_at.map_or(at, |before| before.min(at)));
     }
 
-    /// Notes how many due calls were found in the room for `count`.
     pub(crate) fn looked(&self, count: usize, found: usize) {
         let now = Instant::now();
         let mut pace = self.pace();
@@ -194,7 +179,7 @@ impl CallLine {
         }
     }
 
-    /// Notes that the provider answered. Returns true if it counted as away.
+    /// Returns true if the provider counted as unavailable.
     pub(crate) fn answered(&self) -> bool {
         let mut pace = self.pace();
         let was_away = pace.provider.answered();
@@ -204,8 +189,8 @@ impl CallLine {
         was_away
     }
 
-    /// Notes a failed attempt. Returns true if the provider counts as away from now on. It never does for calls that
-    /// were not asked before: those that failed may be at fault, and each of the others is made once.
+    /// Returns true if the provider counts as unavailable from now on. First attempts never make it
+    /// so, since those that failed may be at fault, and each of the others is made once.
     pub(crate) fn failed(&self) -> bool {
         self.is_repeated && self.pace().provider.failed(self.of.limit)
     }

@@ -25,7 +25,6 @@ fn own_room(line: &CallLine) -> Option<usize> {
     line.room(Instant::now(), false).map(|room| room.count)
 }
 
-/// Claims this many calls, and all of them fail.
 fn fail(line: &CallLine, count: usize) {
     line.looked(count, count);
     for _ in 0..count {
@@ -51,7 +50,6 @@ async fn t189_a_line_slows_down_while_every_call_fails_and_goes_on_with_the_firs
     assert!(!line.answered());
 }
 
-/// Holds calls until there is no room.
 fn fill(line: &CallLine) {
     for _ in 0..LIMIT * HELD {
         assert!(line.has_room_for_new());

@@ -1,9 +1,9 @@
 //! The external calls that this process holds, and how many of each step it makes at a time.
 //!
-//! A call is held from its claim until its answer is committed or its failure is recorded. The calls
-//! of one step form a line, and those of its compensation another one. So a provider that hangs
+//! A call is held from its claim until its answer is committed or its failure is recorded. The
+//! calls of a step form a line, and those of its compensation another one, so a provider that hangs
 //! holds up its own line only, and a compensation never waits for a step. Calls that failed before
-//! have lines apart, so a call's first attempt never waits behind those.
+//! have lines of their own, so a first attempt never waits behind them.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -24,18 +24,17 @@ use crate::declare::erased::step::Handlers;
 use crate::engine::calls::line::{CallLine, LineOf};
 use crate::engine::registry::Registry;
 
-/// How often every line looks for calls that are due: those of processes that are gone, and those
-/// that other processes had no room for.
+/// How often every line looks for due calls of processes that are gone, or had no room.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// The most looks of a [`Watch`](crate::Watch) at a time. Each takes a connection of upkeep, which has as many more: a
-/// look that hangs holds up no deadline, no event, and no other step.
+/// The maximum number of looks of a [`Watch`](crate::Watch) at a time. Each takes a connection of
+/// upkeep, which has as many more, so a look that hangs holds up nothing else.
 pub(crate) const LOOKS: u16 = 4;
 
 #[derive(Debug)]
 pub(crate) struct CallAnswer {
     pub(crate) call: NewCall,
-    /// None if it is known that the other side has done nothing, of a call of an aborted saga.
+    /// `None` if the saga is aborted, and the other side is known to have done nothing.
     pub(crate) answer: Option<String>,
     pub(crate) claim: Claim,
     pub(crate) compensations: Compensations,
@@ -44,15 +43,14 @@ pub(crate) struct CallAnswer {
 /// The compensations that the answer to a call of an aborted saga sets off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compensations {
-    /// The transaction that took it in last has begun none.
+    /// The last transaction that took the answer in has begun none.
     None,
-    /// That transaction has begun them, so they may be the cause of its failure.
+    /// That transaction has begun them, so they may be why it failed.
     Along,
     /// They are left to a transaction of their own.
     Apart,
 }
 
-/// An attempt that failed, until it is recorded.
 #[derive(Debug)]
 pub(crate) struct FailedCall {
     pub(crate) call: NewCall,
@@ -61,7 +59,6 @@ pub(crate) struct FailedCall {
     pub(crate) claim: Claim,
 }
 
-/// The fate of a call after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallFate {
     /// It is made again after the usual pause.
@@ -74,7 +71,6 @@ pub(crate) enum CallFate {
     SetAside,
 }
 
-/// The calls that this process holds.
 pub(crate) struct OpenCalls {
     /// The lines by step, whether it compensates, and whether the calls were asked before.
     lines: HashMap<(&'static str, bool, bool), Arc<CallLine>>,
@@ -82,14 +78,14 @@ pub(crate) struct OpenCalls {
     failed: Mutex<Vec<FailedCall>>,
     next_look: Mutex<Instant>,
     changed: Notify,
-    /// Whether new calls are left to other processes: this one does not follow its streams yet.
+    /// Whether new calls are left to other processes, while this one does not follow its streams.
     leaves_new: AtomicBool,
-    /// Takes the answer to a call to the lane of its saga.
     answers: Box<dyn Fn(CallAnswer) + Send + Sync>,
 }
 
 impl OpenCalls {
-    /// At most `limit` calls of each step, and of each compensation, are made at a time, and a few looks of a watch.
+    /// At most `limit` calls of each step, and of each compensation, are made at a time, and a few
+    /// looks of a watch.
     pub(crate) fn new(
         registry: &Registry,
         limit: u16,
@@ -121,18 +117,17 @@ impl OpenCalls {
         })
     }
 
-    /// Claims no new calls until work begins: nobody would record how their attempts end.
+    /// Claims no new calls until work begins, since nobody would record how their attempts end.
     pub(crate) fn leave_new_ones(&self) {
         self.leaves_new.store(true, Ordering::Relaxed);
     }
 
-    /// Claims new calls from now on.
     pub(crate) fn begin(&self) {
         self.leaves_new.store(false, Ordering::Relaxed);
     }
 
-    /// Claims the calls that a transaction requests and that there is room for. The table stores the
-    /// claims. The other calls are due at once.
+    /// Claims the requested calls that there is room for, as the table stores them. The others are
+    /// due at once.
     pub(crate) fn claim_new(self: &Arc<Self>, calls: &[NewCall]) -> Vec<Option<Claim>> {
         let leaves_new = self.leaves_new.load(Ordering::Relaxed);
         let claim = |call: &NewCall| {
@@ -142,9 +137,9 @@ impl OpenCalls {
         calls.iter().map(claim).collect()
     }
 
-    /// Claims calls of this room that are due in the table, all but those that were held, and holds them. One without
-    /// a claim has come to be held since, and was made due by a hint while it was made: it stays due, so that what the
-    /// attempt finds, which may not know of the hint, is not recorded.
+    /// Claims and holds due calls of this room in the table, all but those that were held. A call
+    /// that has come to be held since gets no claim, because a hint made it due while it was made.
+    /// It stays due, so that what the attempt finds, perhaps without the hint, is not recorded.
     pub(crate) async fn claim(
         self: &Arc<Self>,
         db: &mut PgConnection,
@@ -179,7 +174,6 @@ impl OpenCalls {
         self.lines.values().find(|line| line.is_of(&call.step, call.undo, call.is_repeated))
     }
 
-    /// Makes the call's line look for due calls after a time.
     pub(crate) fn look_after(&self, call: &NewCall, time: Duration) {
         if let Some(line) = self.line(call) {
             line.look_at(Instant::now() + time);
@@ -187,29 +181,24 @@ impl OpenCalls {
         }
     }
 
-    /// Makes all lines look for due calls now.
     pub(crate) fn look_now(&self) {
         *lock(&self.next_look) = Instant::now();
         self.changed.notify_one();
     }
 
-    /// Hands over an answer, for a transaction to take it in.
     pub(crate) fn answered(&self, answer: CallAnswer) {
         (self.answers)(answer);
     }
 
-    /// Takes a failed attempt until it is recorded.
     pub(crate) fn failed(&self, failed: FailedCall) {
         lock(&self.failed).push(failed);
         self.changed.notify_one();
     }
 
-    /// Returns the failed attempts that are not recorded.
     pub(crate) fn take_failed(&self) -> Vec<FailedCall> {
         std::mem::take(&mut lock(&self.failed))
     }
 
-    /// Takes back failed attempts that could not be recorded.
     pub(crate) fn give_back(&self, failed: Vec<FailedCall>) {
         lock(&self.failed).extend(failed);
     }
@@ -233,7 +222,6 @@ impl OpenCalls {
         }
     }
 
-    /// Returns the room of each line that looks for due calls now.
     pub(crate) fn rooms(&self) -> Vec<CallRoom> {
         let now = Instant::now();
         let mut next_look = lock(&self.next_look);
@@ -244,7 +232,6 @@ impl OpenCalls {
         self.lines.values().filter_map(|line| line.room(now, all_look)).collect()
     }
 
-    /// Tells the lines how many due calls were found in their room.
     pub(crate) fn looked(&self, rooms: &[CallRoom], found: &[(NewCall, Option<Claim>)]) {
         for line in self.lines.values() {
             let is_of = |room: &&CallRoom| line.is_of(room.step, room.undo, room.is_repeated);
@@ -256,7 +243,6 @@ impl OpenCalls {
         }
     }
 
-    /// Returns the keys of the calls that this process holds.
     pub(crate) fn held(&self) -> Vec<Uuid> {
         lock(&self.held).iter().map(|key| key.0).collect()
     }
@@ -272,8 +258,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A call that this process holds. Dropping it lets the call go: it is due when the claim ends in the
-/// table.
+/// A call that this process holds. After a drop it is due when the claim ends in the table.
 #[derive(Debug)]
 pub(crate) struct Claim {
     calls: Arc<OpenCalls>,
@@ -283,17 +268,15 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// How long the call is claimed in the table.
     pub(crate) fn time(&self) -> Duration {
         self.line.claim_time()
     }
 
-    /// Whether an attempt that begins now ends before the claim does.
     pub(crate) fn outlasts_an_attempt(&self) -> bool {
         Instant::now() + self.line.time_limit() <= self.until
     }
 
-    /// Notes that the provider answered. A line that had slowed down goes on.
+    /// A line that had slowed down goes on.
     pub(crate) fn answered(&self) {
         if self.line.answered() {
             self.calls.changed.notify_one();

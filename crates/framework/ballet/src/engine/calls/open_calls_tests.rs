@@ -61,7 +61,7 @@ async fn a_hint_while_a_watch_looks_is_not_lost_to_a_claim_that_began_before() {
     let pool = PgPool::connect(database.url()).await.expect("sessions");
     let mut db = pool.acquire().await.expect("a session");
     let (calls, mut call) = (calls(), call());
-    // A look for due calls begins: nothing is held yet.
+    // A look for due calls begins while nothing is held yet.
     let (rooms, held) = (calls.rooms(), calls.held());
     let claim = calls.claim_new(std::slice::from_ref(&call)).remove(0).expect("room");
     let time = Some(claim.time());

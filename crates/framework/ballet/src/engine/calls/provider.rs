@@ -1,18 +1,17 @@
-//! Whether the provider of a line's calls is away, and how the calls slow down while it is.
+//! Whether the provider of a line's calls is unavailable, and how the calls slow down while it is.
 
 use ballet_amqp::Backoff;
 use tokio::time::Instant;
 
-/// After this many failures in a row, at least, the provider counts as away.
+/// After this many failures in a row, at least, the provider counts as unavailable.
 const AWAY_AFTER: usize = 10;
 
-/// The availability of a provider, judged by its recent answers.
 #[derive(Debug, Default)]
 pub(crate) struct ProviderState {
     failures_in_a_row: usize,
-    /// The number of portions since the provider is away.
+    /// The number of portions since the provider is unavailable.
     portions: u32,
-    /// While the provider is away: when the next portion begins.
+    /// While the provider is unavailable: when the next portion begins.
     not_before: Option<Instant>,
 }
 
@@ -21,12 +20,10 @@ impl ProviderState {
         self.not_before.is_some()
     }
 
-    /// While the provider is away: when the next portion of attempts begins.
     pub(crate) const fn not_before(&self) -> Option<Instant> {
         self.not_before
     }
 
-    /// Notes that a portion of attempts begins, if the provider is away.
     pub(crate) fn begin_portion(&mut self, now: Instant) {
         if self.is_away() {
             self.portions = self.portions.saturating_add(1);
@@ -34,7 +31,7 @@ impl ProviderState {
         }
     }
 
-    /// Notes that the provider answered. Returns true if it counted as away.
+    /// Returns true if the provider counted as unavailable.
     pub(crate) fn answered(&mut self) -> bool {
         let was_away = self.is_away();
         *self = Self::default();
@@ -42,7 +39,7 @@ impl ProviderState {
     }
 
     /// Notes a failed attempt of a line that makes at most `limit` at a time. Returns true if the
-    /// provider counts as away from now on.
+    /// provider counts as unavailable from now on.
     pub(crate) fn failed(&mut self, limit: usize) -> bool {
         self.failures_in_a_row += 1;
         let is_new = self.failures_in_a_row >= limit.max(AWAY_AFTER) && !self.is_away();

@@ -7,7 +7,6 @@ use futures_util::FutureExt;
 
 use crate::declare::handler::failure::Failure;
 
-/// Fails a handler that panics. The lane goes on.
 pub(crate) async fn guarded<T, E: From<Failure>>(
     handler: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
@@ -15,7 +14,6 @@ pub(crate) async fn guarded<T, E: From<Failure>>(
     ended.unwrap_or_else(|panic| Err(panicked("the handler", &*panic).into()))
 }
 
-/// Fails a function that panics.
 pub(crate) fn caught<T>(what: &str, function: impl FnOnce() -> T) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(function)).map_err(|panic| panicked(what, &*panic))
 }
@@ -24,7 +22,6 @@ fn panicked(what: &str, panic: &(dyn Any + Send)) -> Failure {
     Failure::transient(format!("{what} panicked: {}", panic_message(panic)))
 }
 
-/// The text of a panic, or that it has none.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()

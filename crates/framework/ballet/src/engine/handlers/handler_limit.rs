@@ -11,9 +11,7 @@ use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::last_work::LastWork;
 use crate::engine::handlers::wrong_statements::WrongStatements;
 
-/// Runs handlers within their time.
 pub(crate) struct HandlerLimit {
-    /// How long one handler may take with one message.
     pub(crate) time: Duration,
     pub(crate) last_work: Arc<LastWork>,
     pub(crate) wrong_statements: Arc<WrongStatements>,
@@ -26,14 +24,14 @@ impl HandlerLimit {
         Self { time, last_work: Arc::new(LastWork::new()), wrong_statements }
     }
 
-    /// Fails a handler of this step that takes too long, or panics. However it ends, work has gone on.
+    /// Fails a handler of this step that takes too long, or panics. Either way work has gone on.
     pub(crate) async fn run<T>(
         &self,
         step: &'static str,
         handler: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let limit = self.time;
-        // Pinned: its future is not copied into others.
+        // Pinned, so that its future is not copied into others.
         let handler = pin!(handler);
         let ended = tokio::time::timeout(limit, guarded(handler)).await;
         self.last_work.note();

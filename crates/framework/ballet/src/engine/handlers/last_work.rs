@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// The time of the last work. To note it costs as much as to look at the clock.
+/// To note it costs as much as to look at the clock.
 #[derive(Debug)]
 pub(crate) struct LastWork {
     start: Instant,
@@ -22,24 +22,20 @@ impl LastWork {
         Self { start: Instant::now(), at: AtomicU64::new(0), newest: AtomicI64::new(0) }
     }
 
-    /// Work is done now.
     pub(crate) fn note(&self) {
         let at = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.at.store(at, Ordering::Relaxed);
     }
 
-    /// How long ago the last work was.
     pub(crate) fn ago(&self) -> Duration {
         let at = Duration::from_millis(self.at.load(Ordering::Relaxed));
         self.start.elapsed().saturating_sub(at)
     }
 
-    /// Messages were handled. The newest was made then.
     pub(crate) fn handled(&self, newest: Timestamp) {
         self.newest.fetch_max(newest.as_millisecond(), Ordering::Relaxed);
     }
 
-    /// When the newest message was made that this process has handled, if it has handled any.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         let newest = self.newest.load(Ordering::Relaxed);
         Timestamp::from_millisecond(newest).ok().filter(|_| newest > 0)

@@ -1,5 +1,6 @@
-//! Statements that the database does not take as they are written: an unknown table or column, a wrong type. A retry
-//! mends none of them. So the log says it at the first failure, and readiness while it goes on.
+//! Statements that the database does not take as they are written, such as an unknown table, or a
+//! wrong type. No retry helps, so the log says it at the first failure, and readiness while it goes
+//! on.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,22 +12,20 @@ use tokio::time::Instant;
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
 
-/// A step whose statement was wrong this long ago is no longer named: of a single message, whose attempts go to one
-/// replica after the other, none is unready for long.
+/// How long a step is named after its statement was wrong. The attempts of one message go from
+/// replica to replica, and none of these is unready for long.
 const NAMED_FOR: Duration = Duration::from_secs(20);
 /// The log names a step again after this long.
 const LOGGED_AGAIN: Duration = Duration::from_secs(15 * 60);
 /// The number of looks for a statement, and the pause between them.
 const LOOKS: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
-/// The maximum length of a statement that is shown.
 const LONGEST: usize = 500;
-/// The statement of the transaction that has failed and waits for its rollback. If there are several, nobody knows
-/// which is that of the step.
+/// The statement of the transaction that has failed and waits for its rollback. Among several,
+/// nobody knows the step's.
 const FAILED: &str = "select min(query) from pg_stat_activity where datname = current_database() \
      and usename = current_user and state = 'idle in transaction (aborted)' having count(*) = 1";
 
-/// The steps that had a wrong statement.
 #[derive(Debug)]
 pub(crate) struct WrongStatements {
     database: PgPool,
@@ -45,7 +44,6 @@ impl WrongStatements {
         Self { database, of_steps: Mutex::default() }
     }
 
-    /// Takes in how a run of a step ended, before its transaction is rolled back.
     pub(super) async fn ran<T>(&self, step: &'static str, ended: &Result<T, Failure>) {
         if let Err(failure) = ended
             && failure.is_wrong_statement()
@@ -64,7 +62,7 @@ impl WrongStatements {
         let asked = async {
             let mut db = self.database.acquire().await?;
             let mut found: Option<String> = None;
-            // The server says what failed a moment before it shows the session as that.
+            // The server reports the failure a moment before it shows the session as failed.
             for _ in 0..LOOKS {
                 found = sqlx::query_scalar(FAILED).fetch_optional(&mut *db).await?;
                 if found.is_some() {
@@ -75,7 +73,8 @@ impl WrongStatements {
             Ok::<_, sqlx::Error>(found)
         };
         let said = failure.to_string();
-        // A savepoint may have been rolled back, so that it is another session's: what the error quotes is in its own.
+        // If a savepoint was rolled back, the statement may be another session's. The right one
+        // contains what the error quotes.
         let is_of = |statement: &String| {
             said.split('"').skip(1).step_by(2).all(|quoted| statement.contains(quoted))
         };
@@ -89,7 +88,6 @@ impl WrongStatements {
         self.of_steps().insert(step, WrongStatement { why, logged: now, last: now });
     }
 
-    /// Says which statement of which step is wrong, if one is.
     pub(crate) fn said(&self) -> Option<String> {
         let of_steps = self.of_steps();
         let mut recent = of_steps.values().filter(|step| step.last.elapsed() < NAMED_FOR);

@@ -1,8 +1,8 @@
 //! Admission: which works of a batch are new, and whether this service remembers enough to say so.
 //!
-//! Without a memory, a message that was handled looks like one that was not. Such a message becomes
-//! a dead letter that says so. A message that is noted as failing here was not handled, however old
-//! it is. A partition that could not be made yet has forgotten nothing: its messages are tried again.
+//! Without a memory, a message that was handled looks like one that was not, and becomes a dead
+//! letter that says so. A message that is noted as failing here was not handled, however old it is.
+//! A partition that could not be made yet has forgotten nothing, so its messages are tried again.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::lane::batch::plan::{BatchSlot, plan};
 use crate::lane::batch::works::Batch;
 use crate::lane::message::message::{LaneMessage, LaneWork};
 
-/// Locks the sagas, notes the messages and the answers, and plans the runs of those that are new.
+/// Locks the sagas, notes the messages and the answers, and plans the runs of the new ones.
 pub(crate) async fn admit(
     transaction: &mut Transaction<'_>,
     batch: &mut Batch,
@@ -64,8 +64,8 @@ fn answer(work: &LaneWork) -> Option<(CallKey, Option<&str>)> {
     }
 }
 
-/// Whether a message that is not new brings another content than the one that counts: the one that the
-/// inbox knows, or else that of an earlier message of the batch.
+/// Whether a message that is not new brings another content than the one that the inbox knows, or
+/// else that of an earlier message of the batch.
 fn is_reused(message: &LaneMessage, received: &ReceiveResult, new: &[LaneWork]) -> bool {
     let id = message.envelope.message_id;
     let in_batch = || {
@@ -110,8 +110,8 @@ async fn check_messages(
     Ok(())
 }
 
-/// Fails if the ledger has forgotten the saga of a message, or if the message began it once before:
-/// what was done cannot be told from what was not.
+/// Fails if the ledger has forgotten the saga of a message, or if the message began it before,
+/// since nobody could tell what was done.
 async fn check_sagas(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(), BatchFailure> {
     let engine = Arc::clone(&transaction.engine);
     let fail = |(place, message, _): (usize, &LaneMessage, SagaId), reason, why| BatchFailure {
@@ -156,8 +156,8 @@ async fn check_sagas(transaction: &mut Transaction<'_>, batch: &Batch) -> Result
     }
 }
 
-/// Whether a message that gives its saga its own id has run here before, so that the inbox has
-/// forgotten it, and the ledger has not.
+/// Whether a message that gives its saga its own id has run here before, which the inbox has
+/// forgotten, and the ledger has not.
 fn began_before(transaction: &Transaction<'_>, message: &LaneMessage, saga: SagaId) -> bool {
     saga.0 == message.envelope.message_id.0
         && message.known.handlers.iter().any(|handler| match handler {

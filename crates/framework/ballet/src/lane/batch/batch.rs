@@ -1,8 +1,8 @@
 //! A batch: what a lane does in one transaction.
 //!
 //! Lock the sagas, insert into the inbox with de-duplication, read the ledger; run the handlers in
-//! the order of delivery; write ledger, calls and outbox; commit. Only then is anything published
-//! or acknowledged.
+//! the order of delivery; write ledger, calls and outbox; commit. Only then publish and
+//! acknowledge.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,12 +37,13 @@ use crate::lane::message::message::LaneWork;
 use crate::lane::state::{LaneConnection, LaneState};
 
 /// The wait for a lock in the handlers of a lane that hurries. The locks of sagas and of named rows
-/// are waited for longer: only batches hold them.
+/// may take longer, since only batches hold them.
 const A_MOMENT: &str = "set local lock_timeout = '100ms'";
 const AS_USUAL: &str = "set local lock_timeout to default";
 
-/// Runs a batch, with the marks of the outbox table that it writes to, for about one turn. On an error the works come
-/// back, and nothing of them has happened, unless the connection was lost during the commit: then the inbox knows.
+/// Runs a batch, with the marks of the outbox table that it writes to, for about one turn. On an
+/// error the works come back, and nothing of them has happened, but if the connection was lost
+/// during the commit only the inbox knows.
 pub(crate) async fn run(
     engine: &Arc<Engine>,
     works: Vec<LaneWork>,
@@ -87,7 +88,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Closes a connection that may be what failed: the next user of it would fail, too.
+/// Closes a connection that may be what failed, since its next user would fail, too.
 fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, failure: &Failure) {
     if failure.is_stale_statement() {
         engine.database.renewal.renew();
@@ -97,8 +98,8 @@ fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, f
     }
 }
 
-/// Makes the partitions that a transaction lacked. Where one cannot be made now, the transaction
-/// fails again, and comes back here. Where one was dropped, what belonged there is forgotten.
+/// Makes the partitions that a transaction lacked. If one cannot be made now, the transaction fails
+/// again and comes back here. If one was dropped, what belonged there is forgotten.
 pub(crate) async fn make_partitions(engine: &Engine) {
     let now = engine.time.clock.now();
     if let Err(error) = partitions::make(&engine.database.upkeep, &engine.limits, now).await {
@@ -118,7 +119,7 @@ async fn in_one_transaction(
     connection: &mut PgConnection,
 ) -> Result<bool, NotCommitted> {
     loop {
-        // It runs twice at most: what is careful does not run again.
+        // It runs twice at most, since what is careful does not run again.
         let has_marks = once(engine, batch, marks, kept, connection).await?;
         if let Some(has_marks) = has_marks {
             return Ok(has_marks);
@@ -127,7 +128,7 @@ async fn in_one_transaction(
     }
 }
 
-/// Returns whether the marks are written, or `None` if it was rolled back, because it has to run with care.
+/// Returns whether the marks are written, or `None` if it was rolled back to run with care.
 async fn once(
     engine: &Arc<Engine>,
     batch: &mut Batch,
@@ -153,7 +154,8 @@ async fn once(
         kept.take_care();
     }
     if transaction.runs_again() {
-        // Also if it failed: what comes after a refusal, such as the owner's abort, met what is to be taken back.
+        // Also if it failed, since what comes after a refusal, such as the owner's abort, met what
+        // is to be taken back.
         return Ok(None);
     }
     ran?;
@@ -170,7 +172,6 @@ async fn once(
     Ok(Some(has_marks))
 }
 
-/// Runs handlers until the turn is over.
 async fn run_a_turn(
     transaction: &mut Transaction<'_>,
     batch: &mut Batch,
@@ -200,8 +201,8 @@ async fn give_back(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(
     answered(calls::reopen(transaction.db(), &calls)).await
 }
 
-/// Deletes the failures of old messages that are handled now: the inbox may forget such a message
-/// before anybody looks whether it was handled.
+/// Deletes the failures of old messages that are handled now, since the inbox may soon forget that
+/// they were.
 async fn forget_failures(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<(), Failure> {
     let handled = batch.ran.iter().filter_map(LaneWork::message);
     let old = handled.filter(|message| message.age.id_is_old || message.age.is_apart);

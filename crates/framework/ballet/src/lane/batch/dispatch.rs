@@ -15,7 +15,6 @@ use crate::engine::saga_work::SagaWork;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::message::LaneMessage;
 
-/// Runs one of a message's handlers.
 pub(crate) async fn handle(
     transaction: &mut Transaction<'_>,
     handler: &Handler,

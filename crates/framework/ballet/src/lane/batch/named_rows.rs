@@ -16,8 +16,7 @@ use crate::engine::transaction::Transaction;
 use crate::lane::batch::works::Batch;
 use crate::lane::message::message::LaneWork;
 
-/// Locks the rows named by the steps that a batch triggers, and by those that it may compensate.
-/// Runs after the ledger is read and before any handler.
+/// Locks the rows named by the steps that a batch triggers or may compensate, before any handler.
 pub(crate) async fn lock_named(
     transaction: &mut Transaction<'_>,
     batch: &mut Batch,
@@ -44,7 +43,6 @@ pub(crate) async fn lock_named(
 
 type Triggers<'a> = Vec<(Arc<AnyStep>, Vec<Item<&'a AnyEvent>>)>;
 
-/// The steps that are triggered, each with its triggers.
 fn triggers(batch: &mut Batch) -> Result<Triggers<'_>, BatchFailure> {
     for (at, work) in batch.admitted.iter_mut().flatten().enumerate() {
         let Some(message) = work.message_mut() else { continue };
@@ -70,8 +68,7 @@ fn triggers(batch: &mut Batch) -> Result<Triggers<'_>, BatchFailure> {
     Ok(triggers)
 }
 
-/// The steps that may be compensated in these sagas, each with its outcomes. The outcomes stay in
-/// memory, so the compensations need not read them again.
+/// The outcomes stay in memory, so the compensations need not read them again.
 async fn outcomes(
     transaction: &mut Transaction<'_>,
     sagas: &[SagaId],

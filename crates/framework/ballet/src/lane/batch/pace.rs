@@ -1,6 +1,6 @@
-//! How many messages one transaction takes, so that it lasts about a tenth of a second.
+//! How many messages one transaction takes, to last about a tenth of a second.
 //!
-//! A transaction keeps the locks of its sagas until it commits, and others that want one of them wait.
+//! Until it commits, others wait for the locks of its sagas.
 
 use std::time::Duration;
 
@@ -12,12 +12,10 @@ pub(crate) const TURN: Duration = Duration::from_millis(100);
 pub(crate) struct Pace(Option<usize>);
 
 impl Pace {
-    /// The most messages of the next transaction.
     pub(crate) fn limit(&self, most: usize) -> usize {
         self.0.map_or(most, |pace| pace.min(most))
     }
 
-    /// Takes in how many messages were handled and how long it took.
     pub(crate) fn learn(&mut self, handled: usize, took: Duration, most: usize) {
         if took > TURN {
             let one = took.as_micros() / (handled as u128).max(1);

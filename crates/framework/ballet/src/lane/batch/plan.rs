@@ -1,9 +1,9 @@
 //! Which messages of a batch are handled at once, and in which order.
 //!
 //! Messages of one type that a bulk step takes make up a run, in which no saga occurs twice. What
-//! the service does for one saga keeps the order of delivery. Between sagas there is none, as with
-//! several lanes, so a message joins an earlier run of its type unless something of its own saga
-//! comes in between: types that alternate in a queue do not cut the runs short.
+//! the service does for one saga keeps the order of delivery. So a message joins an earlier run of
+//! its type unless something of its own saga comes in between, and types that alternate in a queue
+//! do not cut the runs short.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,7 +11,7 @@ use ballet_core::SagaId;
 
 use crate::lane::message::message::LaneWork;
 
-/// A piece of work among those of its batch, as far as it matters for the order.
+/// What matters for the order of a piece of work in its batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchSlot {
     saga: Option<SagaId>,
@@ -40,9 +40,9 @@ impl BatchSlot {
 
 /// Divides works into runs, each of which is handled at once, in their order.
 ///
-/// The messages that a bulk step takes at once stay together. A run with a handler that takes messages one by
-/// one is cut into parts, each twice as long as the one before it: the transaction may end after each
-/// of them, and the bulk step has few of them.
+/// The messages that a bulk step takes at once stay together. A run with a handler that takes
+/// messages one by one is cut into parts, each twice as long as the one before it, so that the
+/// transaction may end after each part, and the bulk step has few of them.
 pub(crate) fn plan<W>(works: Vec<W>, slot: impl Fn(&W) -> BatchSlot) -> VecDeque<Vec<W>> {
     let mut runs: Vec<(Vec<W>, bool)> = Vec::with_capacity(works.len());
     // Where the last of a saga, and the last run of a type, is.
@@ -97,7 +97,6 @@ mod tests {
     const TYPES: [&str; 3] = ["started", "closing", "cancelled"];
     const MIXED: usize = 2;
 
-    /// A work: its place, and what matters for the order.
     type Placed = (usize, BatchSlot);
 
     fn place((at, (saga, runs_with)): (usize, (Option<u128>, Option<usize>))) -> Placed {
@@ -111,7 +110,6 @@ mod tests {
         arrivals.into_iter().enumerate().map(place).collect()
     }
 
-    /// The places of the works of each run.
     fn planned(works: &[Placed]) -> Vec<Vec<usize>> {
         let runs = plan(works.to_vec(), |(_, slot)| *slot);
         runs.into_iter().map(|run| run.into_iter().map(|(at, _)| at).collect()).collect()

@@ -1,6 +1,4 @@
 //! Runs: how the messages of a type are handled at once.
-//!
-//! Messages of one type that a bulk step takes make up a run, in which no saga occurs twice.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -34,7 +32,8 @@ use crate::lane::message::message::{LaneMessage, LaneWork};
 use crate::lane::message::spans::OpenSpan;
 use crate::outgoing::spans::WorkKind;
 
-/// Handles a run; one that no bulk step takes has one item. A failure names the work by its place in the run.
+/// Handles a run, of one item if no bulk step takes it. A failure names the work by its place in
+/// the run.
 pub(crate) async fn handle(
     transaction: &mut Transaction<'_>,
     run: &mut [LaneWork],
@@ -75,7 +74,6 @@ fn messages(run: &mut [LaneWork]) -> impl Iterator<Item = &mut LaneMessage> {
     run.iter_mut().filter_map(LaneWork::message_mut)
 }
 
-/// Finds the message of a run that made it fail.
 fn blamed(run: &[LaneWork], handler: &Handler, failed: RunFailure) -> BatchFailure {
     let RunFailure { saga_id, failure } = failed;
     let poison = match run {
@@ -85,7 +83,6 @@ fn blamed(run: &[LaneWork], handler: &Handler, failed: RunFailure) -> BatchFailu
     BatchFailure { poison, handler: Some(handler.name()), ..failure.into() }
 }
 
-/// Runs one handler for a run.
 async fn run_handler(
     transaction: &mut Transaction<'_>,
     run: &mut [LaneWork],
@@ -157,8 +154,7 @@ async fn take_answer(
     taken.map(drop)
 }
 
-/// Ends the spans of a run's steps. If the run fails, only the message that made it fail has one:
-/// the others run again.
+/// If the run fails, only the message that made it fail has a span, since the others run again.
 fn end_steps(
     transaction: &mut Transaction<'_>,
     run: &mut [LaneWork],
@@ -189,7 +185,6 @@ fn end_steps(
     }
 }
 
-/// The trigger of a step that takes its messages together arrived for several sagas.
 async fn run_all(
     transaction: &mut Transaction<'_>,
     run: &mut [LaneWork],
@@ -235,7 +230,7 @@ async fn run_all(
             outcomes.extend(ran);
             break;
         }
-        // What the others have written is gone, too: they run again without those that refused.
+        // What the others have written is gone, too, so they run again without those that refused.
         for ((at, key), _) in ran {
             let Some(message) = run[at].message_mut() else { continue };
             let event = message.event(place);
@@ -247,7 +242,8 @@ async fn run_all(
     for ((at, key), outcome) in outcomes {
         transaction.tx().enter(&key);
         let place = StepKey { step: name, key: &key.event };
-        // An outcome `done` is only noted. A refusal may run a handler by itself: the owner's abort.
+        // An outcome `done` is only noted. A refusal may run a handler by itself, the owner's
+        // abort.
         let is_done = matches!(outcome, AnyOutcome::Done(_));
         let work = &mut SagaWork::new(transaction, saga, key.saga_id);
         let taken = arrivals::take_outcome(work, place, outcome);

@@ -4,23 +4,21 @@ use std::collections::VecDeque;
 
 use crate::lane::message::message::{LaneMessage, LaneWork};
 
-/// The works of one transaction. It owns each of them from its arrival to the commit, so none is lost if a handler
-/// panics or the server is replaced. On a failure all come back, in an order that keeps that of each saga.
+/// The works of one transaction, owned from their arrival to the commit, so none is lost if a
+/// handler panics or the server is replaced. On a failure all come back, in an order that keeps
+/// that of each saga.
 #[derive(Default)]
 pub(crate) struct Batch {
     /// Nothing is known of them yet.
     pub(super) arrived: Vec<LaneWork>,
     /// They are new, and their handlers are to run, or are running: run by run.
     pub(super) admitted: VecDeque<Vec<LaneWork>>,
-    /// Their handlers have run.
     pub(super) ran: Vec<LaneWork>,
     /// They were handled before, and have no effect.
     pub(super) repeated: Vec<LaneWork>,
 }
 
-/// The works of a transaction that was committed.
 pub(crate) struct Committed {
-    /// They are done.
     pub(crate) settled: Vec<LaneWork>,
     /// The turn was over before they ran. They are as they were.
     pub(crate) rest: Vec<LaneWork>,
@@ -42,7 +40,6 @@ impl Batch {
         places.filter_map(|(place, work)| Some((place, work.message()?)))
     }
 
-    /// All works, none of which has taken effect.
     pub(super) fn into_works(self) -> Vec<LaneWork> {
         let Self { arrived, admitted, ran, repeated } = self;
         let (mut works, admitted) = (ran, admitted.into_iter().flatten());
@@ -50,7 +47,6 @@ impl Batch {
         works
     }
 
-    /// The works after the commit.
     pub(super) fn committed(self) -> Committed {
         let Self { admitted, ran: mut settled, repeated, .. } = self;
         settled.extend(repeated);

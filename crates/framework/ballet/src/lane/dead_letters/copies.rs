@@ -1,5 +1,5 @@
-//! Publishes copies of messages. One that the broker does not take is kept in a table, so that its
-//! original holds up no other message.
+//! Publishes copies of messages. A table keeps one that the broker does not take, so that its
+//! original holds up no other.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,19 +11,20 @@ use ballet_store::outbox::unsent_copies::EncodedProperties;
 
 use crate::engine::engine::Engine;
 
-/// How long a confirm is waited for: as long as the broker holds up one copy, the original takes the place of
-/// another message. A copy that is kept may come twice, which its receiver notices.
+/// How long a confirm is waited for, while the original takes the place of another message. A kept
+/// copy may come twice, which its receiver notices.
 const CONFIRM: Duration = Duration::from_secs(30);
 /// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a queue has to refuse copies, with no longer pause between two refusals than the second, before one is left
-/// in the journal.
+/// A copy is left in the journal once its queue has refused copies for the first of these times,
+/// with pauses no longer than the second.
 const REFUSES: Duration = Duration::from_secs(20);
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(10 * 60);
 
-/// Returns when the copy is in the broker, or in the table. One that is in the journal besides is left there when its
-/// queue has refused for a while: whoever may publish an event could fill the database.
+/// Returns when the copy is in the broker, or in the table. A copy that is also in the journal
+/// stays there when its queue has refused for a while, since otherwise publishers could fill the
+/// database.
 pub(super) async fn send(
     engine: &Arc<Engine>,
     publisher: &PublisherHandle,
@@ -82,13 +83,13 @@ fn refuses_for_long(engine: &Engine) -> bool {
     now.duration_since(since) >= REFUSES
 }
 
-/// When the queue of the dead letters refused one first and last, if it has taken none since.
+/// When the queue of dead letters first and last refused a copy, if it has taken none since.
 fn refusals(engine: &Engine) -> MutexGuard<'_, Option<(Instant, Instant)>> {
     engine.refusals.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Publishes the copy. If the broker refuses its foreign headers, they are dropped: the next attempt
-/// need not be refused again. They stay if the copy is refused without them, too.
+/// If the broker refuses the copy's foreign headers, they are dropped, so that the next attempt is
+/// not refused. They stay if the copy is refused without them, too.
 pub(crate) async fn publish(
     publisher: &PublisherHandle,
     copy: &mut Publish,

@@ -25,17 +25,15 @@ use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::lane::dead_letters::copies;
 
-/// A message that goes on as a copy. It stays unacknowledged until the broker has confirmed the copy, so
-/// it cannot be lost.
+/// A message that goes on as a copy, unacknowledged until the broker has confirmed the copy.
 pub(crate) struct OriginalMessage {
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
-    /// The span that its log lines share.
     pub(crate) span: Span,
 }
 
 impl OriginalMessage {
-    /// A message that could not be read: its log lines describe it by its properties.
+    /// A message that could not be read. Its log lines describe it by its properties.
     pub(crate) fn unread(delivery: Delivery, receipt: Receipt) -> Self {
         let properties = &delivery.properties;
         let said = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
@@ -49,8 +47,7 @@ impl OriginalMessage {
     }
 }
 
-/// Publishes the message as a dead letter, and settles the original when the broker has
-/// confirmed it.
+/// The original is settled when the broker has confirmed the dead letter.
 pub(crate) fn set_aside(
     engine: &Arc<Engine>,
     original: OriginalMessage,
@@ -86,7 +83,7 @@ pub(crate) fn set_aside(
         if step.is_some() || was_handled {
             tracing::error!(reason, step, attempts, "a message is set aside: {detail}");
         } else {
-            // The detail may quote the message: that is for the dead letter, not for the log.
+            // The detail may quote the message, so it is for the dead letter and not for the log.
             tracing::error!(reason, routing_key, "a message that cannot be taken is set aside");
         }
     });
@@ -104,7 +101,6 @@ pub(crate) fn set_aside(
     publish_copy(engine, DEAD, original, headers, attempts, failed);
 }
 
-/// Publishes the message to a retry queue, from which it comes back after the delay.
 pub(crate) fn retry_later(
     engine: &Arc<Engine>,
     original: OriginalMessage,
@@ -140,11 +136,9 @@ pub(crate) fn retry_later(
     publish_copy(engine, queue, original, headers, attempts, failed);
 }
 
-/// Why a message waits in a retry queue, and how long. The two are counted apart: neither uses up the
-/// other.
+/// Why a message waits in a retry queue, and how long. The two reasons are counted apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RetryWait {
-    /// Its handler has failed.
     AfterFailure(Delay),
     /// It waits for another event, a lock or a server; or it compensates, and is tried without end.
     Other(Delay),
@@ -177,14 +171,13 @@ fn publish_copy(
         };
         tokio::select! {
             () = copied => {}
-            // Unacknowledged: the broker delivers it again.
+            // Unacknowledged, so that the broker delivers it again.
             () = stopped(&mut stopping) => {}
         }
     };
     tokio::spawn(copied.instrument(span));
 }
 
-/// The record of a message that could not be handled.
 enum FailureRecord {
     FailedMessage(FailedMessage),
     /// It failed before, and became a dead letter before a handler got it again.
@@ -211,7 +204,7 @@ async fn note(engine: &Engine, letter: &Publish, noted: &FailureRecord) {
     failures::record(&engine.database.upkeep, id, saga, &event_type, failed).await;
 }
 
-/// Whether the message was delivered often and never settled: reading it may be what ends the
+/// Whether the message was delivered often and never settled. Reading it may be what ends the
 /// process.
 pub(crate) fn is_crash_loop(delivery: &Delivery) -> bool {
     delivery.earlier_deliveries() >= DELIVERY_LIMIT
@@ -222,13 +215,13 @@ pub(crate) fn earlier_attempts(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, ATTEMPTS)
 }
 
-/// How often the message has waited in retry queues. A dead letter begins anew.
+/// How often the message has waited in retry queues. A dead letter starts again at zero.
 pub(crate) fn waits(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, RETRIES)
 }
 
-/// How often it has waited there because its handler had failed. The version before did not tell
-/// these apart: of its copies none counts.
+/// How often it has waited there because its handler had failed. Copies by the version before do
+/// not count.
 pub(crate) fn failed_waits(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, RETRIES_FAILED)
 }
@@ -239,8 +232,7 @@ pub(crate) fn other_waits(delivery: &Delivery) -> u32 {
 }
 
 /// The exchange and routing key that the message was first published with. Copies come back from a
-/// retry queue through `route`, to which nobody publishes, and from elsewhere through the default
-/// exchange.
+/// retry queue through `route`, and from elsewhere through the default exchange.
 fn origin(delivery: &Delivery) -> (&str, &str) {
     let header = |name| text_header(&delivery.properties, name);
     let of_a_copy = header(RETRY_EXCHANGE)
@@ -252,8 +244,8 @@ fn origin(delivery: &Delivery) -> (&str, &str) {
     }
 }
 
-/// The original with its whole body, and more headers. Properties that were derived are written in, and
-/// those that would act on the copy become headers. The body is not copied: it may be big.
+/// The original with its whole body, and more headers. Derived properties are written in, and those
+/// that would act on the copy become headers. The body is not copied, since it may be big.
 fn copy(
     engine: &Engine,
     exchange: &str,

@@ -1,7 +1,7 @@
 //! A hash of a message's content. The inbox keeps it with the id.
 
-/// The hash of type and body. Replicas of other releases compare it, so it never changes. It tells
-/// messages apart that were mistaken for one, not those that somebody made alike.
+/// The hash of type and body. It never changes, since replicas of other releases compare it. It
+/// tells messages apart that were mistaken for one, not those that somebody made alike.
 pub(crate) fn hash(event_type: &str, body: &[u8]) -> i64 {
     mix(mix(0, event_type.as_bytes()), body).cast_signed()
 }
@@ -19,7 +19,7 @@ fn mix(before: u64, bytes: &[u8]) -> u64 {
     fold(hash, u64::from_le_bytes(last))
 }
 
-/// The two halves of a product, folded into one: each bit of the word reaches all of the hash.
+/// Folds the halves of a product into one, so that each bit of the word reaches all of the hash.
 #[expect(clippy::cast_possible_truncation, reason = "both halves are wanted")]
 fn fold(hash: u64, word: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;

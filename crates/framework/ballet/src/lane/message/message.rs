@@ -24,49 +24,44 @@ use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::content;
 use crate::lane::message::spans::MessageTrace;
 
-/// A piece of work for a lane.
 pub(crate) enum LaneWork {
     Message(Box<LaneMessage>),
     Answer(Box<CallAnswer>),
 }
 
-/// How much of a message may be forgotten here.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MessageAge {
     /// Whether the ledger may have forgotten the saga.
     pub(crate) saga_is_old: bool,
     /// Whether the inbox may have forgotten the message.
     pub(crate) id_is_old: bool,
-    /// Whether a table lacked a partition. So what is remembered is looked up, at any age.
+    /// Whether a table lacked a partition, so that what is remembered is looked up at any age.
     pub(crate) is_doubtful: bool,
     /// Whether the inbox keeps the message among those without a time in their id.
     pub(crate) is_apart: bool,
 }
 
-/// A message that could be read.
 pub(crate) struct LaneMessage {
     pub(crate) envelope: Envelope,
     pub(crate) known: Arc<HandledEvent>,
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
     pub(crate) traced: MessageTrace,
-    /// How much of it may be forgotten.
     pub(crate) age: MessageAge,
     /// The hash of its type and of the event as JSON.
     pub(crate) content: i64,
-    /// Whether it was handled before.
     pub(crate) is_duplicate: bool,
     /// Whether what was handled before under its id was something else.
     pub(crate) reuses_id: bool,
     /// The event as JSON, where that is not the delivery's body as it came.
     body: Option<Vec<u8>>,
-    /// The event for each handler; taken when it runs, and decoded again if it has to run again.
+    /// The event for each handler; taken when it runs, and decoded again for another run.
     events: Vec<Option<AnyEvent>>,
 }
 
 impl LaneMessage {
-    /// Reads a delivery. An unreadable one leaves before any transaction. Whether an id is ahead is
-    /// judged by the latest time of any clock.
+    /// Reads a delivery. An unreadable one leaves before any transaction. Whether an id is ahead
+    /// goes by the latest clock.
     pub(crate) fn read(
         registry: &Registry,
         limits: &Limits,
@@ -120,12 +115,10 @@ impl LaneMessage {
         }
     }
 
-    /// The event as JSON.
     pub(crate) fn body(&self) -> &[u8] {
         self.body.as_deref().unwrap_or(&self.delivery.body)
     }
 
-    /// The event for the handler at this place.
     pub(crate) fn event(&mut self, at: usize) -> Result<AnyEvent, Failure> {
         if let Some(event) = self.events.get_mut(at).and_then(Option::take) {
             return Ok(event);
@@ -145,7 +138,6 @@ impl LaneMessage {
         Ok(())
     }
 
-    /// The event for the handler at this place, if it is prepared.
     pub(crate) fn prepared(&self, at: usize) -> Option<&AnyEvent> {
         self.events.get(at)?.as_ref()
     }
@@ -166,8 +158,8 @@ impl LaneMessage {
         ballet_core::id::time_of(self.envelope.message_id.0)
     }
 
-    /// The latest time at which it may have been made, if its id tells one. The id has the settled time
-    /// of the service that made it, and the timestamp the latest of its clocks.
+    /// The latest time at which it may have been made, if its id tells one. The id has its
+    /// service's settled time, and the timestamp the latest of its clocks.
     pub(crate) fn made_at_latest(&self) -> Option<Timestamp> {
         let made = self.made_at()?;
         let seconds = self.delivery.properties.timestamp().and_then(|at| i64::try_from(at).ok());
@@ -175,14 +167,12 @@ impl LaneMessage {
         Some(told.map_or(made, |told| told.max(made)))
     }
 
-    /// The saga that the message came with.
     pub(crate) fn saga_id(&self) -> Result<SagaId, Failure> {
         self.envelope.saga_id.ok_or_else(|| {
             Failure::permanent(format!("{} came without a saga", self.envelope.event_type))
         })
     }
 
-    /// The event as it came.
     pub(crate) fn encoded(&self) -> EncodedEvent {
         let body = Bytes::copy_from_slice(self.body());
         EncodedEvent { event_type: self.envelope.event_type, body }
@@ -229,7 +219,6 @@ impl LaneWork {
         }
     }
 
-    /// The message, as the inbox records it.
     pub(crate) fn in_inbox(&self) -> Option<NewMessage> {
         self.message().map(|message| NewMessage {
             id: message.envelope.message_id,
@@ -238,7 +227,6 @@ impl LaneWork {
         })
     }
 
-    /// The call that it answers.
     pub(crate) fn call(&self) -> Option<CallKey> {
         match self {
             Self::Message(_) => None,
@@ -253,7 +241,6 @@ impl LaneWork {
         }
     }
 
-    /// The span that the work's log lines share.
     pub(crate) fn span(&self) -> tracing::Span {
         match self {
             Self::Message(message) => message.span(),
@@ -261,7 +248,6 @@ impl LaneWork {
         }
     }
 
-    /// Whether it is a message by which something is undone.
     pub(crate) fn compensates(&self) -> bool {
         self.message().is_some_and(|message| message.known.compensates())
     }

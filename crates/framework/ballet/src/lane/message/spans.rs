@@ -10,7 +10,6 @@ use crate::declare::handler::spans;
 use crate::engine::effect::Effect;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// The place of a message in its trace.
 #[derive(Debug)]
 pub(crate) struct MessageTrace {
     /// The span from the message's arrival until it is settled.
@@ -19,11 +18,9 @@ pub(crate) struct MessageTrace {
     step: OpenSpan,
     /// How often a handler has failed with the message so far.
     failures: u32,
-    /// The `tracestate` and `baggage` that came beside the trace.
     carried: TraceExtras,
 }
 
-/// A span that has begun.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenSpan {
     pub(crate) context: TraceContext,
@@ -32,7 +29,6 @@ pub(crate) struct OpenSpan {
 }
 
 impl OpenSpan {
-    /// Begins a span that follows from the given one, or else a trace.
     pub(crate) fn after(
         given: Option<TraceContext>,
         id: uuid::Uuid,
@@ -43,7 +39,6 @@ impl OpenSpan {
         Self { context: spans::after(given, id, clock), parent, begun }
     }
 
-    /// Begins a part of it.
     fn child(self, clock: &Clock, begun: Timestamp) -> Self {
         let parent = Some(self.context.span_id);
         Self { context: spans::child(self.context, clock), parent, begun }
@@ -67,7 +62,6 @@ impl OpenSpan {
 }
 
 impl MessageTrace {
-    /// A message has arrived.
     pub(crate) fn arrived(
         envelope: &Envelope,
         failures: u32,
@@ -93,7 +87,6 @@ impl MessageTrace {
         self.received.context.trace_id
     }
 
-    /// The span of the handler that ran last, if it is wanted.
     pub(crate) fn step(
         &self,
         spans: &Spans,
@@ -110,12 +103,10 @@ impl MessageTrace {
         })
     }
 
-    /// The handler that ran last has failed.
     pub(crate) fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// Records that the message has left the service.
     pub(crate) fn left(
         &self,
         spans: &Spans,

@@ -4,7 +4,6 @@ use tokio::sync::watch;
 
 use crate::outgoing::spans::Spans;
 
-/// There is none.
 pub(crate) enum Otlp {}
 
 pub(super) fn exporter(_endpoint: &str) -> Result<(Spans, Otlp), String> {

@@ -18,22 +18,20 @@ use crate::engine::handlers::guard::panic_message;
 use crate::engine::stopping::stopped;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
-/// How many spans wait at the most: a few megabytes.
+/// The maximum number of spans that wait, which is a few megabytes.
 const QUEUE: usize = 8192;
-/// The most that one request takes along.
+/// The maximum number of spans in one request.
 const BATCH: usize = 512;
 /// How long spans gather.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long a collector may take, with the exporter's own retries.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Exports spans to a collector.
 pub(crate) struct Otlp {
     exporter: SpanExporter,
     queue: mpsc::Receiver<Span>,
 }
 
-/// Makes an exporter for the collector at this address, and the queue of the spans until then.
 pub(super) fn exporter(endpoint: &str) -> Result<(Spans, Otlp), String> {
     let exporter = SpanExporter::builder()
         .with_http()

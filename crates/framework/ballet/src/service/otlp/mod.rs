@@ -18,7 +18,6 @@ use crate::service::otlp::exporter::exporter;
 use crate::outgoing::spans::Spans;
 use crate::service::settings::error::SettingsError;
 
-/// Returns the receiver of spans and, if there is a collector's address, the exporter to it.
 pub(super) fn spans(endpoint: Option<&str>) -> Result<(Spans, Option<Otlp>), SettingsError> {
     let Some(endpoint) = endpoint.map(str::trim).filter(|endpoint| !endpoint.is_empty()) else {
         return Ok((Spans::off(), None));

@@ -11,7 +11,6 @@ impl SettingsError {
         Self(vec![problem.into()])
     }
 
-    /// Joins errors into one.
     pub(crate) fn all(errors: impl IntoIterator<Item = Self>) -> Self {
         Self(errors.into_iter().flat_map(|Self(problems)| problems).collect())
     }

@@ -31,7 +31,7 @@ const LEAST_BODY: u64 = 64 * 1024;
 /// RabbitMQ itself takes no more.
 const MOST_BODY: u64 = 512 * 1024 * 1024;
 
-/// The fewest characters of the gateway's secret.
+/// The minimum number of characters of the gateway's secret.
 const LEAST_SECRET: usize = 32;
 
 /// The settings that every service has. Put them into the service's own arguments with

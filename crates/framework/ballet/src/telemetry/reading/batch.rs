@@ -13,7 +13,6 @@ use crate::telemetry::series::{BODY_DOES_NOT_MATCH, BODY_TOO_BIG, UNKNOWN_TYPE};
 /// The largest body that is decoded, and how much of a body is kept aside.
 const MAX_BODY: usize = 64 * 1024;
 const KEPT_BODY: usize = 16 * 1024;
-/// How much of a reason is kept.
 const KEPT_DETAIL: usize = 500;
 
 /// A message of a batch. The batch may be cut after it.
@@ -26,19 +25,18 @@ pub(super) struct SeenMessage {
     pub(super) readings: usize,
 }
 
-/// Messages of one stream, in order.
 pub(super) struct ReadingBatch {
     pub(super) readings: AnyReadings,
     /// Every message, also those that could not be decoded.
     pub(super) seen: Vec<SeenMessage>,
     pub(super) bodies: Vec<Vec<u8>>,
     pub(super) aside: Vec<AsideMessage>,
-    /// The offsets that did not come: each from the first to the one before the second. Without a second, nobody knows
-    /// what the stream lost.
+    /// The offsets that did not come, each from the first to the one before the second. Without a
+    /// second, nobody knows what the stream lost.
     pub(super) missed: Vec<(i64, Option<i64>)>,
 }
 
-/// The offset of a delivery. The broker gives one to each.
+/// The broker gives one to each delivery.
 pub(super) fn offset_of(delivery: &Delivery) -> Option<i64> {
     integer_header(&delivery.properties, STREAM_OFFSET)
 }
@@ -56,7 +54,6 @@ impl ReadingBatch {
         Self { readings: (codec.none)(), seen, bodies, aside, missed: Vec::new() }
     }
 
-    /// Decodes a message, or sets it aside.
     pub(super) fn add(&mut self, codec: Codec, partition: u16, offset: i64, delivery: Delivery) {
         let seconds = delivery.properties.timestamp().and_then(|at| i64::try_from(at).ok());
         let published_at = seconds.and_then(|at| Timestamp::from_second(at).ok());
@@ -68,14 +65,13 @@ impl ReadingBatch {
         let decoded = self.decode(codec, place, &delivery);
         let readings = readings + usize::from(decoded.is_ok());
         match decoded {
-            // Kept until the batch is committed: the reader may fail with it.
+            // Kept until the batch is committed, since the reader may fail with it.
             Ok(()) => self.bodies.push(delivery.body),
             Err((reason, detail)) => self.aside.push(aside(offset, reason, &detail, delivery.body)),
         }
         self.seen.push(SeenMessage { offset, fingerprint, published_at, readings });
     }
 
-    /// Sets the message of one of its readings aside.
     pub(super) fn set_aside(&mut self, reading: usize, reason: &'static str, detail: &str) {
         let of_reading = self.seen.iter().find(|seen| seen.readings == reading + 1);
         let body = self.bodies.get(reading).cloned();
@@ -108,7 +104,6 @@ impl ReadingBatch {
     }
 }
 
-/// A message that is set aside.
 pub(super) fn aside(
     offset: i64,
     reason: &'static str,

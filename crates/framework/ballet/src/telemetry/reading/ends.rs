@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use crate::telemetry::reading::start::about_the_last;
 
-/// How many streams one connection looks at at a time: a look at an empty stream takes as long as its pause.
+/// How many streams one connection looks at at a time. An empty one takes as long as its pause.
 const LOOKS_AT_A_TIME: usize = 16;
 
 /// Looks for the ends of streams, over a connection that is kept while it works.
@@ -18,8 +18,8 @@ pub(super) struct StreamEnds {
 }
 
 impl StreamEnds {
-    /// Returns about the last message of each stream, in their order. A stream that is not there leaves the others to be
-    /// seen.
+    /// Returns about the last message of each stream, in their order. A missing stream does not
+    /// hide the others.
     pub(super) async fn look(
         &mut self,
         broker: &dyn Broker,

@@ -25,13 +25,11 @@ use crate::telemetry::series::READER_FAILED;
 /// The first message of what there is comes well within this time.
 const FIRST: Duration = Duration::from_secs(15);
 
-/// A follower, in one stream.
 pub(crate) struct StreamFollower {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) follower: Arc<dyn AnyFollower>,
     pub(crate) states: Arc<ReaderStates>,
-    /// How far it is, for its lag.
     pub(crate) followed: Arc<FollowProgress>,
     pub(crate) partition: u16,
     pub(crate) most: u16,
@@ -39,19 +37,16 @@ pub(crate) struct StreamFollower {
     pub(crate) is_followed: bool,
 }
 
-/// The position in a stream from which it is followed.
 struct StartPlace {
-    /// The name of its connections.
     connection: String,
     /// The time from which messages count, in seconds since 1970.
     begins_at: i64,
-    /// The messages published since then.
     since: MessagesSince,
 }
 
 impl StreamFollower {
-    /// Follows until the service stops. After a lost connection it reads back as far as a process that starts, so a
-    /// gap, and a stream that was made anew, need nothing more.
+    /// Follows until the service stops. After a lost connection it reads back as far as a process
+    /// that starts, so a gap, or a recreated stream, needs nothing more.
     pub(crate) async fn run(mut self) {
         let codec = self.follower.codec();
         let stream = codec.reads().routing_key(self.partition);
@@ -100,9 +95,9 @@ impl StreamFollower {
         lost.err().unwrap_or_else(|| BrokerError::Lost("it ended".to_owned()))
     }
 
-    /// Looks for the messages since this time, in a session of its own: if a second consumer of one session begins
-    /// while the first waits in an empty stream, the broker may deliver a message before it confirms the second
-    /// consumer, and the message is lost.
+    /// Looks for the messages since this time, in a session of its own. If a second consumer of a
+    /// session begins while the first waits in an empty stream, the broker may deliver a message
+    /// before it confirms the second consumer, and the message is lost.
     async fn since(
         &self,
         connection: &str,
@@ -143,8 +138,9 @@ impl StreamFollower {
         loop {
             let is_at_end = end.is_none_or(|end| receiver.next.is_some_and(|next| next > end));
             let is_silent = !self.is_followed && !is_at_end && nothing_comes(&mut receiver).await?;
-            // Of a broker that is only slow, a second look has no answer in time, or another one. It is waited for
-            // again: there may be no message that ends a wait for the next one.
+            // If the broker is only slow, a second look has no answer in time, or another one. Then
+            // it is waited for again, since there may be no message that ends a wait for the next
+            // one.
             if is_silent && self.since(&connection, queue, begins_at).await?.end != end {
                 continue;
             }
@@ -170,7 +166,7 @@ impl StreamFollower {
         }
     }
 
-    /// Takes the readings of a batch, and returns how many it could take. One with which it panics goes aside.
+    /// Returns how many readings of a batch it could take. One with which it panics goes aside.
     fn take(&self, batch: &mut ReadingBatch) -> usize {
         let all = batch.seen.last().map_or(0, |last| last.readings);
         if self.take_some(batch, 0..all).is_ok() {
@@ -192,8 +188,8 @@ impl StreamFollower {
     }
 }
 
-/// Whether none of the expected messages comes. The last message may have no time, or the time of another clock than
-/// the broker's. If it is too old by the broker's clock, the broker silently waits for the next message.
+/// Whether none of the expected messages comes. If the last message has no time, or one that is too
+/// old by the broker's clock, the broker silently waits for the next message.
 async fn nothing_comes(receiver: &mut Receiver) -> Result<bool, BrokerError> {
     if receiver.next.is_some() {
         return Ok(false);

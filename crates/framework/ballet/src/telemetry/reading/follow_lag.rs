@@ -19,7 +19,6 @@ use crate::telemetry::series;
 const EVERY: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(10);
 
-/// How far a stream is followed.
 #[derive(Debug, Default)]
 pub(crate) struct FollowProgress(Mutex<Option<FollowPlace>>);
 
@@ -69,7 +68,6 @@ impl FollowProgress {
     }
 }
 
-/// Shows how far a follower is behind.
 pub(crate) struct FollowLag {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: Arc<dyn Broker>,
@@ -79,8 +77,8 @@ pub(crate) struct FollowLag {
 }
 
 impl FollowLag {
-    /// Looks until the service stops. A lag that it cannot see stays as it was: a follower without the broker fails,
-    /// and readiness reports that.
+    /// Looks until the service stops. A lag that it cannot see stays as it was, since a follower
+    /// without the broker fails, and readiness reports that.
     pub(crate) async fn run(self) {
         let mut stopping = self.engine.stopping.clone();
         let mut every = interval(EVERY);

@@ -1,4 +1,4 @@
-//! Shares the streams of a reader among the replicas: each holds its fair share, by a lease in the database.
+//! Shares the streams of a reader fairly among the replicas, by leases in the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,6 @@ use crate::telemetry::series;
 /// How often it looks for streams that nobody reads, and for the ends of its own.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Keeps one reader reading.
 pub(crate) struct ReaderKeeper {
     pub(crate) engine: Arc<Engine>,
     pub(crate) broker: Arc<dyn Broker>,
@@ -38,7 +37,6 @@ pub(crate) struct ReaderKeeper {
     pub(crate) most: u16,
 }
 
-/// A stream that this process reads.
 struct KeptStream {
     release: watch::Sender<bool>,
 }
@@ -47,7 +45,7 @@ struct KeeperState {
     streams: Vec<String>,
     kept: BTreeMap<String, KeptStream>,
     tasks: JoinSet<(String, ReadingEnd)>,
-    /// Until when this process leaves the streams to others, as it cannot read.
+    /// Until when this process leaves the streams to others, since it cannot read.
     paused: Option<Instant>,
     failures: u32,
     /// The streams of other processes, each with the epoch and since when it is seen.
@@ -56,7 +54,6 @@ struct KeeperState {
 }
 
 impl ReaderKeeper {
-    /// Reads until the service stops.
     pub(crate) async fn run(self) {
         let reads = self.reader.reads();
         let streams = (0..reads.partition_count()).map(|n| reads.routing_key(n)).collect();
@@ -104,7 +101,7 @@ impl ReaderKeeper {
                 keeping.failures = keeping.paused.map_or(0, |_| keeping.failures + 1);
             }
             Err(error) => {
-                // Its lease runs out. Which one it was is not told, so all are taken anew.
+                // Its lease runs out. Nothing says which one it was, so all are taken again.
                 tracing::error!("a reader of telemetry failed: {error}");
                 keeping.kept.retain(|_, kept| !kept.release.is_closed());
             }
@@ -153,8 +150,8 @@ impl ReaderKeeper {
         Ok(())
     }
 
-    /// Leaves streams to the processes that read them: each reports its own standstill. A process that fails at once as
-    /// well keeps no stream.
+    /// Leaves streams to the processes that read them, each of which reports its own standstill. A
+    /// process that fails at once as well keeps no stream.
     fn leave_to(&self, keeping: &mut KeeperState, others: Vec<(String, i64)>) {
         let before = std::mem::take(&mut keeping.others);
         for (stream, epoch) in others {
@@ -184,8 +181,8 @@ impl ReaderKeeper {
         keeping.tasks.spawn(async move { (stream, reading.run(released).await) });
     }
 
-    /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. A process with an older
-    /// epoch writes nothing more. The transaction may take minutes, because it deletes everything that was ever read.
+    /// Deletes the reader's rows and sets all its places to the beginning, in one transaction. A
+    /// process with an older epoch writes nothing more. The transaction may take minutes.
     async fn reset(&self) -> Result<(), Failure> {
         let name = self.reader.name();
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
@@ -206,7 +203,6 @@ impl ReaderKeeper {
         Ok(())
     }
 
-    /// Notes where the streams that it holds end, for the lag.
     async fn look_at_ends(&self, keeping: &mut KeeperState) {
         if keeping.kept.is_empty() {
             return;
@@ -240,8 +236,8 @@ impl ReaderKeeper {
         failed
     }
 
-    /// Shows how far the reader is in each of its streams, also in those that other processes read: otherwise the
-    /// gauge of a stream that this process has left would stay. A stream of another release of the reader has no lag.
+    /// Shows how far the reader is in each of its streams. Those of other processes count, too,
+    /// since the gauge of a stream that this process has left would stay otherwise.
     async fn show_lags(&self, streams: &[String]) {
         let name = self.reader.name();
         let asked = self.engine.database.ask(async |db| places::lags(db, name, streams).await);

@@ -1,6 +1,6 @@
-//! Reads streams of telemetry. A keeper shares the streams among the replicas; each held stream has a task that
-//! receives batches, while another one writes the batch before. A follower has a task for each stream in each process,
-//! and one that shows how far they are behind.
+//! Reads streams of telemetry. A keeper shares the streams among the replicas. A held stream has a
+//! task that receives batches, and another that writes them. A follower has a task for each stream
+//! in each process, and one that shows how far they are behind.
 
 mod batch;
 mod ends;

@@ -1,4 +1,4 @@
-//! Receives messages of one stream in batches: what is there, one when little comes, many in a backlog.
+//! Receives messages of one stream in batches: one when little comes, many in a backlog.
 
 use std::sync::Arc;
 
@@ -9,13 +9,11 @@ use tokio::sync::mpsc;
 use crate::declare::telemetry::Codec;
 use crate::telemetry::reading::batch::{ReadingBatch, offset_of};
 
-/// Receives the messages of one stream.
 pub(super) struct Receiver {
     pub(super) session: Arc<dyn Session>,
     pub(super) deliveries: Deliveries,
     pub(super) codec: Codec,
     pub(super) partition: u16,
-    /// The most messages of a batch.
     pub(super) most: usize,
     /// The offset that comes next. `None`: any.
     pub(super) next: Option<i64>,
@@ -25,7 +23,7 @@ pub(super) struct Receiver {
     pub(super) is_continuous: bool,
     /// A message that was received already.
     pub(super) first: Option<Delivery>,
-    /// The offset from which on the stream has lost what was read. The first message that comes tells it.
+    /// The offset from which on the stream has lost what was read, as the first message shows.
     pub(super) lost: Option<i64>,
 }
 
@@ -60,7 +58,7 @@ impl Receiver {
             tag = delivery.tag;
             self.add(&mut batch, delivery);
         }
-        // It only asks for more: the place in the database says what was read.
+        // It only asks for more, since the place in the database says what was read.
         self.session.ack(tag, true).await?;
         Ok(batch)
     }
@@ -82,7 +80,7 @@ impl Receiver {
         match self.next {
             // The broker begins with the messages that were written together with the first one.
             Some(next) if offset < next => return,
-            // The broker keeps its state of publishers at the beginning of each segment, as an entry with an
+            // The broker keeps its state of publishers at the beginning of each segment, at an
             // offset of its own. A reader that the retention overtakes loses whole segments.
             Some(next) if offset > next + i64::from(self.is_continuous) => {
                 batch.missed.push((next, Some(offset)));

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::telemetry::reading::batch::{fingerprint_of, offset_of};
 
-/// How long the first message may take. The one before the place is there at once, unless it is gone.
+/// How long the first message may take. The one before the place, if it is there, comes at once.
 const FIRST: Duration = Duration::from_secs(2);
 /// A pause after which no more comes of what was written together.
 const QUIET: Duration = Duration::from_millis(700);
@@ -18,25 +18,22 @@ const SLOW: Duration = Duration::from_secs(15);
 /// More than the broker writes together.
 const TOGETHER: u16 = 10_000;
 
-/// A stream, opened at the reader's place.
 pub(super) struct OpenedStream {
     pub(super) deliveries: Deliveries,
     pub(super) found: ResumePoint,
 }
 
-/// The content of a stream at the reader's place.
 pub(super) enum ResumePoint {
-    /// Nothing to compare with: it reads what comes.
+    /// Nothing to compare with. It reads what comes.
     Begin,
-    /// The message before is there: it goes on behind this delivery.
+    /// The message before is there, and it goes on behind this delivery.
     Same { tag: u64 },
     /// The messages before are gone. This is the first that is left.
     Later(Box<Delivery>),
-    /// Its messages are others, or fewer: the stream was made anew, or has lost its newest ones.
+    /// Its messages are others, or fewer: the stream was made again, or has lost its newest ones.
     Other,
 }
 
-/// Opens a stream at the place.
 pub(super) async fn open(
     session: &dyn Session,
     broker: &dyn Broker,
@@ -89,7 +86,6 @@ fn judge(first: Delivery, next: i64, last_seen: i64) -> ResumePoint {
     }
 }
 
-/// The offset of the newest message. `None` if the stream has none.
 async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerError> {
     let session = broker.connect(&format!("{queue} end")).await?;
     let opened = session.consume_stream(queue, "end", TOGETHER, StreamStart::Last).await;
@@ -103,7 +99,6 @@ async fn newest(broker: &dyn Broker, queue: &str) -> Result<Option<i64>, BrokerE
     Ok(newest)
 }
 
-/// The messages of a stream that were published since a time.
 pub(super) struct MessagesSince {
     /// The place to begin at. The reader passes over older messages.
     pub(super) start: StreamStart,
@@ -122,8 +117,8 @@ impl MessagesSince {
         Ok(Self::behind_message(last.as_ref(), since))
     }
 
-    /// The same for a caller that treats silence as an empty stream: a broker that is only slow delivers nothing, but
-    /// still counts the messages.
+    /// Like `find`, for a caller that treats silence as an empty stream. A broker that is only slow
+    /// delivers nothing, but still counts the messages.
     pub(super) async fn find_surely(
         connection: &dyn Session,
         queue: &str,
@@ -142,14 +137,14 @@ impl MessagesSince {
         }
     }
 
-    /// The same behind the message with which the stream ends.
+    /// The start behind the message with which the stream ends.
     pub(super) fn behind_message(last: Option<&Delivery>, since: i64) -> Self {
         let published_at = last.and_then(|last| *last.properties.timestamp());
         Self::behind(last.and_then(offset_of), published_at, since)
     }
 
-    /// If nothing there is as young, reading begins at what is there: asked by the time, the broker passes over a
-    /// message that comes in that moment.
+    /// If no message is as young, reading begins at what is there. Asked by the time, the broker
+    /// would pass over a message that comes in that moment.
     fn behind(last: Option<i64>, published_at: Option<u64>, since: i64) -> Self {
         let Some(offset) = last else { return Self { start: StreamStart::Offset(0), end: None } };
         // A message without a time may be young.
@@ -162,9 +157,9 @@ impl MessagesSince {
     }
 }
 
-/// About where the stream ends: the first of the messages that were written together last. `None` if it has none. It
-/// looks on a channel of its own: several may look at a time on one connection, and the channel of one whose stream is
-/// not there ends alone.
+/// The first of the messages that were written together last. `None` if there is none. It looks on
+/// a channel of its own, so that several may look at a time on one connection, and a missing stream
+/// ends its own channel alone.
 pub(super) async fn about_the_last(
     connection: &dyn Session,
     queue: &str,

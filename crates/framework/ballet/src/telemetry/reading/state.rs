@@ -12,20 +12,18 @@ use crate::engine::stopping::stopped;
 /// After this long without success a reader stands still.
 const STANDS_STILL: Duration = Duration::from_secs(30);
 
-/// Returns the name of a reader of one stream.
 pub(crate) fn name_of(reader: &str, stream: &str) -> String {
     format!("{reader} of {stream}")
 }
 
-/// Returns once the process follows all streams that it has to.
 pub(crate) async fn all_are_followed(readers: Option<Arc<ReaderStates>>) {
     let Some(readers) = readers else { return };
     // The sender is here, so it does not close.
     drop(readers.behind.subscribe().wait_for(|behind| *behind == 0).await);
 }
 
-/// Begins this work once the process follows all streams that it has to: a step may ask for what it follows. It begins
-/// when the service stops, too: it ends itself.
+/// Begins this work once the process follows all its streams, since a step may ask for what it
+/// follows. It also begins when the service stops, and ends itself.
 pub(crate) async fn once_all_are_followed(
     readers: Option<Arc<ReaderStates>>,
     mut stopping: watch::Receiver<bool>,
@@ -49,7 +47,7 @@ pub(crate) struct ReaderStates {
 struct FailingReader {
     since: Instant,
     why: String,
-    /// Whether it could not write what it has received: then it has not gone on before it writes.
+    /// Whether it could not write what it has received. Then it has not gone on before it writes.
     to_write: bool,
 }
 
@@ -69,7 +67,6 @@ impl ReaderStates {
         self.note(what, why, false);
     }
 
-    /// A reader could not write what it has received.
     pub(crate) fn fails_to_write(&self, what: &str, why: &str) {
         self.note(what, why, true);
     }
@@ -82,7 +79,7 @@ impl ReaderStates {
         known.to_write |= to_write;
     }
 
-    /// A reader receives its stream again. Whether it can write what comes, its next batch shows.
+    /// A reader receives its stream again. Its next batch shows whether it can write.
     pub(crate) fn receives(&self, what: &str) {
         let mut failing = self.failing();
         if failing.get(what).is_some_and(|known| !known.to_write) {
@@ -99,7 +96,8 @@ impl ReaderStates {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The reader that has stood still for longest, and why; or what is not followed to its end yet.
+    /// The reader that has stood still for longest, and why; or what is not followed to its end
+    /// yet.
     pub(crate) fn stands_still(&self) -> Option<String> {
         self.fails_for_long().or_else(|| match *self.behind.borrow() {
             0 => None,

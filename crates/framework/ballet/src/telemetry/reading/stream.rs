@@ -21,7 +21,6 @@ use crate::telemetry::reading::write::{LeaseEnd, Writer, note};
 /// The broker's code for an object that does not exist.
 const NOT_FOUND: u16 = 404;
 
-/// A reader in one stream, with its place there, which this process holds.
 pub(super) struct StreamReader {
     pub(super) engine: Arc<Engine>,
     pub(super) broker: Arc<dyn Broker>,
@@ -32,7 +31,6 @@ pub(super) struct StreamReader {
     pub(super) most: u16,
 }
 
-/// Why a process reads a stream no more.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadingEnd {
     #[error("another process reads it")]
@@ -55,7 +53,8 @@ impl ReadingEnd {
 }
 
 impl StreamReader {
-    /// Reads until the lease, the broker or the database is lost, or until it shall give the stream back.
+    /// Reads until the lease, the broker or the database is lost, or the stream is to be given
+    /// back.
     pub(super) async fn run(
         mut self,
         mut release: tokio::sync::watch::Receiver<bool>,
@@ -81,8 +80,8 @@ impl StreamReader {
             let why = failure.to_string();
             note(&self.engine, self.reader.name(), stream, *epoch, &why).await;
         }
-        // Its lease is kept meanwhile, and lasts longer: otherwise others would count it as their share, and read
-        // nothing.
+        // Its lease is kept meanwhile, and lasts longer. Otherwise others would count it as their
+        // share, and read nothing.
         if left.is_missing() {
             tokio::select! {
                 () = sleep(LEASE / 2) => {}
@@ -90,7 +89,8 @@ impl StreamReader {
                 () = stopped(&mut stopping) => {}
             }
         }
-        // A commit that is on its way may not have come through yet: nobody waits for it. Its row is locked until then.
+        // A commit that is on its way may not have come through yet, and nobody waits for it. Its
+        // row is locked until then.
         let HeldStream { stream, epoch, .. } = &self.held;
         let released = self
             .engine
@@ -102,8 +102,8 @@ impl StreamReader {
         left
     }
 
-    /// Reads on from the place, or from the time up to which all was read if the place holds another message. The
-    /// place in the database stays until the first message comes.
+    /// Reads on from the place, or from the time up to which all was read if the place holds
+    /// another message. The place in the database stays until the first message comes.
     async fn read_on(&mut self) -> ReadingEnd {
         let left = self.connected(None).await;
         if !matches!(left, ReadingEnd::Other) {
@@ -116,7 +116,7 @@ impl StreamReader {
         self.connected(lost).await
     }
 
-    /// Reads in a session of its own. `lost` is the offset from which on it does not know the stream any more.
+    /// Reads in a session of its own. `lost` is the offset from which on the stream is unknown.
     async fn connected(&self, lost: Option<i64>) -> ReadingEnd {
         let queue = format!("{TELEMETRY}.{}", self.held.stream);
         let (service, name) = (self.engine.registry.service, self.reader.name());
@@ -183,13 +183,13 @@ impl StreamReader {
                 LeaseEnd::Fenced => ReadingEnd::Fenced,
                 LeaseEnd::DatabaseLost(failure) => ReadingEnd::Database(failure),
             },
-            // Also while a batch is written: it may take longer than a lease lasts.
+            // Also while a batch is written, which may take longer than a lease lasts.
             left = self.renewed() => left,
         }
     }
 
-    /// Renews the lease until it is lost. A renewal that fails is tried again for as long as the lease may last: the
-    /// row is locked while a batch commits.
+    /// Renews the lease until it is lost. A failed renewal is tried again while the lease may last,
+    /// since the row is locked while a batch commits.
     async fn renewed(&self) -> ReadingEnd {
         let mut renew = interval(LEASE / 4);
         let mut holds_since = Instant::now();
@@ -223,7 +223,6 @@ impl StreamReader {
     }
 }
 
-/// How long a process that could not read leaves the stream to others.
 pub(super) fn pause_after(left: &ReadingEnd, failures: u32) -> Option<Instant> {
     match left {
         left if left.is_missing() => None,

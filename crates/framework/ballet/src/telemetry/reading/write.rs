@@ -28,7 +28,6 @@ const TRIES: u32 = 5;
 /// How often a batch that is in conflict with another transaction is tried as a whole.
 const CONFLICTS: u32 = 3;
 
-/// Why nothing more may be written under this lease.
 #[derive(Debug)]
 pub(super) enum LeaseEnd {
     /// Another process has the lease.
@@ -37,7 +36,6 @@ pub(super) enum LeaseEnd {
     DatabaseLost(Failure),
 }
 
-/// Writes the batches of one stream under one lease.
 pub(super) struct Writer {
     pub(super) engine: Arc<Engine>,
     pub(super) reader: Arc<dyn AnyReader>,
@@ -46,7 +44,6 @@ pub(super) struct Writer {
     pub(super) epoch: i64,
 }
 
-/// A part of a batch, by its messages.
 struct Piece {
     messages: Range<usize>,
     /// The reading of the single message is not given to the reader, but set aside.
@@ -54,7 +51,6 @@ struct Piece {
 }
 
 impl Writer {
-    /// Writes the batches as they come.
     pub(super) async fn write_all(&self, mut received: mpsc::Receiver<ReadingBatch>) -> LeaseEnd {
         while let Some(batch) = received.recv().await {
             if let Err(ended) = self.write(&batch).await {
@@ -122,7 +118,6 @@ impl Writer {
         Ok(())
     }
 
-    /// The reader and its stream, as people read it.
     pub(super) fn name(&self) -> String {
         name_of(self.reader.name(), &self.stream)
     }
@@ -170,7 +165,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Logs and counts a committed part.
     fn report(&self, part: &PieceContent) {
         let name = self.reader.name();
         self.states.works(&self.name());
@@ -200,7 +194,6 @@ impl Writer {
     }
 }
 
-/// Notes why a stream is not read on, for people.
 pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64, why: &str) {
     let noted =
         engine.database.ask(async |db| places::failed(db, reader, stream, epoch, why).await);
@@ -209,7 +202,6 @@ pub(super) async fn note(engine: &Engine, reader: &str, stream: &str, epoch: i64
     }
 }
 
-/// Why a piece was not written.
 enum PieceFailure {
     Fenced,
     /// There was no connection, so the messages are not to blame.
@@ -223,11 +215,9 @@ impl From<Failure> for PieceFailure {
     }
 }
 
-/// The content of a piece of a batch.
 struct PieceContent {
     readings: Range<usize>,
     last: SeenMessage,
-    /// When the newest message was published.
     published_at: Option<Timestamp>,
     aside: Vec<AsideMessage>,
     missed: Vec<(i64, Option<i64>)>,
@@ -256,7 +246,6 @@ fn count_of((from, to): &(i64, Option<i64>)) -> i64 {
     to.map_or(1, |to| to - from)
 }
 
-/// The piece of one message whose reading goes aside.
 fn without_reading(batch: &ReadingBatch, messages: Range<usize>, why: &str) -> Piece {
     let seen = batch.seen.get(messages.start);
     let body = seen.and_then(|seen| batch.bodies.get(seen.readings.checked_sub(1)?));

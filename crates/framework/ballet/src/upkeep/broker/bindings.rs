@@ -1,8 +1,8 @@
 //! Compares the broker's bindings, and its queues, with the declared ones while the service runs.
 //!
-//! An event whose binding is missing is lost for this service without a sign: the publisher gets
-//! its confirm, and other services may well get the event. So the service asks the broker, says
-//! what is missing, and from when on events may have been missed.
+//! An event whose binding is missing is lost for this service without a sign, since the publisher
+//! gets its confirm. So the service asks the broker, and says what is missing and since when events
+//! may have been missed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,6 @@ use crate::upkeep::broker::declared_queues::QueueComparer;
 /// A missing binding is known within a minute, even if the broker is slow to answer once.
 const COMPARE_EVERY: Duration = Duration::from_secs(20);
 
-/// How the broker's bindings compare with the declared ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bindings {
     service: &'static str,
@@ -41,7 +40,8 @@ impl Bindings {
         self.missing.is_empty()
     }
 
-    /// The command that creates what is missing, and sends what was missed since all bindings were last seen.
+    /// The command that creates what is missing, and sends what was missed since all bindings were
+    /// last seen.
     fn repair(&self) -> String {
         let second = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
         let since = self.whole_at.and_then(|at| at.round(second).ok());
@@ -78,7 +78,6 @@ fn list(f: &mut fmt::Formatter<'_>, bindings: &[Binding]) -> fmt::Result {
     f.write_str(if bindings.len() == 1 { " is" } else { " are" })
 }
 
-/// Compares the broker's bindings and queues with the declared ones.
 pub(crate) struct BindingComparer {
     broker: Arc<dyn Broker>,
     queues: QueueComparer,
@@ -109,7 +108,6 @@ impl BindingComparer {
         Self { broker, queues, needed, compared, recording, state }
     }
 
-    /// Compares now and regularly, until the service stops.
     pub(crate) async fn run(mut self, clock: Clock, mut stopping: watch::Receiver<bool>) {
         loop {
             // A binding that goes missing while the broker answers was there before the question.
@@ -166,7 +164,6 @@ impl BindingComparer {
     }
 }
 
-/// Returns the bindings that the broker does not have.
 fn missing(wanted: &[(Binding, Gauge)], found: &[Binding]) -> Vec<Binding> {
     let mut missing = Vec::new();
     for (binding, gauge) in wanted {

@@ -1,5 +1,5 @@
-//! Compares the broker's queues with the declared ones: whether they are there and run, and which policies are
-//! in force. A policy of an operator can make a queue drop messages after their publisher has its confirm.
+//! Compares the broker's queues with the declared ones: whether they are there and run, and which
+//! policies are in force. An operator's policy can make a queue drop confirmed messages.
 
 use std::fmt;
 
@@ -10,7 +10,6 @@ use metrics::Gauge;
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// How the broker's queues compare with the declared ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeclaredQueues {
     differ: Vec<QueueDifference>,
@@ -25,7 +24,6 @@ impl DeclaredQueues {
         !self.lose() && !self.stand_still()
     }
 
-    /// The cause, if the queues do not serve.
     pub(crate) fn cause(&self) -> Cause {
         if self.stand_still() { Cause::Queue } else { Cause::Policy }
     }
@@ -62,7 +60,6 @@ impl fmt::Display for DeclaredQueues {
     }
 }
 
-/// The declared queues, compared again and again.
 pub(crate) struct QueueComparer {
     needed: Vec<ComparedQueue>,
     state: watch::Sender<DeclaredQueues>,

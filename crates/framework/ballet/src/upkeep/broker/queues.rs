@@ -15,17 +15,15 @@ use crate::engine::stopping::waited;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How far the service is behind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backlog {
     /// The messages in the service's queue, and those that this process has and has not settled.
     pub(crate) messages: u32,
-    /// The age of the newest message that this process has handled, or zero if none waits. The queue
-    /// is in order, so everything older is handled.
+    /// The age of the newest message that this process has handled, or zero if none waits.
+    /// Everything older is handled, since the queue is in order.
     pub(crate) seconds: f64,
 }
 
-/// Looks at the queues of a service.
 #[derive(Clone)]
 pub(crate) struct ServiceQueues {
     service: &'static str,
@@ -43,8 +41,8 @@ impl ServiceQueues {
         Self { service, consumer, last_work, clock, started }
     }
 
-    /// Returns how far the service is behind, if the broker tells. A process that has handled nothing
-    /// has waited since it started.
+    /// Returns how far the service is behind, if the broker tells. A process without a handled
+    /// message has waited since it started.
     pub(crate) fn backlog(&self) -> Option<Backlog> {
         let ready = self.length(self.service)?;
         let unsettled = u32::try_from(self.consumer.unsettled()).unwrap_or(u32::MAX);

@@ -1,5 +1,5 @@
-//! Looks after the copies that this service keeps: asks for one that was never filled, and tells how
-//! far they are behind.
+//! Looks after the copies that this service keeps: asks for one that was never filled, and reports
+//! how far they are behind.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -24,17 +24,14 @@ use crate::upkeep::failure_log;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Looks after copies.
 pub(crate) struct CopyKeeper {
     pub(crate) engine: Arc<Engine>,
     pub(crate) queues: ServiceQueues,
     pub(crate) copies: Vec<CopyPart>,
-    /// The state of the copies, for readiness.
     pub(crate) state: watch::Sender<String>,
 }
 
 impl CopyKeeper {
-    /// Looks after the copies until the service stops.
     pub(crate) async fn run(self) {
         let mut stopping = self.engine.stopping.clone();
         loop {
@@ -54,7 +51,7 @@ impl CopyKeeper {
         }
     }
 
-    /// Asks the owners of the copies that were never filled. Returns the first failure.
+    /// Returns the first failure.
     async fn ask_for_empty(&self) -> Result<(), Failure> {
         let mut failed = Ok(());
         let asked_with = |copy: &CopyPart| Some((copy.entity, copy.owner, copy.request?));
@@ -76,7 +73,6 @@ impl CopyKeeper {
         failed
     }
 
-    /// Tells how far the copies are behind.
     async fn tell(&self, backlog: Option<Backlog>) {
         let entities: Vec<&str> = self.copies.iter().map(|copy| copy.entity).collect();
         let fills = self.engine.database.ask(async |db| copy_fills::all(db, &entities).await);

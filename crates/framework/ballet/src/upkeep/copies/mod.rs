@@ -1,4 +1,4 @@
-//! Entities that are copied: the readers' copies, and the owner's publishing anew.
+//! Entities that are copied: the readers' copies, and what the owner publishes again.
 
 pub(crate) mod keeper;
 pub(crate) mod republish;

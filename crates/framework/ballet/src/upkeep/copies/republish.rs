@@ -1,10 +1,10 @@
-//! Publishes all entities that this service shares anew, when a reader asks: page by page, at a
+//! Publishes again all entities that this service shares, when a reader asks: page by page, at a
 //! rate, and from where the last page ended.
 //!
-//! A page and its place in the run commit together, so a process that dies leaves a run that another
-//! goes on with. Changes go on meanwhile: a reader keeps the newest version, however it comes. An entity
-//! that no event can hold is left out and named; the others are published. If there are no others, the
-//! run waits until that is mended.
+//! A page and its place in the run commit together, so another process goes on with the run of one
+//! that dies. Changes go on meanwhile, since a reader keeps the newest version. An entity that no
+//! event can hold is left out and named. If there are no others, the run waits until that is
+//! repaired.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,13 +34,13 @@ const EVERY: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(100);
 /// The pause after a page that could not be published.
 const AFTER_FAILURE: Duration = Duration::from_secs(10);
-/// The entities of one transaction.
+/// The maximum number of entities of one transaction.
 const PORTION: usize = 500;
-/// The bytes of their states, which are in memory several times: as rows, pages and events.
+/// The maximum size of their states in bytes, in memory as rows, pages and events.
 const PORTION_BYTES: usize = 8 * 1024 * 1024;
 
-/// Publishes the shared entities when they are asked for, until the service stops. All replicas
-/// together publish at most `rate` entities per second.
+/// Publishes the shared entities when they are asked for, all replicas together at most `rate`
+/// entities per second.
 pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32) {
     let mut stopping = engine.stopping.clone();
     let mut sources = HashMap::new();
@@ -60,7 +60,7 @@ pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32)
     }
 }
 
-/// Publishes a portion, if one is due. Returns the time until the next.
+/// Returns the time until the next portion.
 async fn publish_due(
     engine: &Arc<Engine>,
     shares: &[ShareEntry],
@@ -91,7 +91,7 @@ async fn publish_due(
     Ok(EVERY)
 }
 
-/// Publishes the next portion of a run. Returns false if another replica has the run.
+/// Returns false if another replica has the run.
 async fn publish_portion(
     engine: &Arc<Engine>,
     share: &ShareEntry,
@@ -121,7 +121,7 @@ async fn publish_portion(
     // A few big ones say nothing of the others, unless there are no others.
     let is_typical = run.pages == 0 && (is_last || read == PORTION);
     if let Some(why) = run.left_out.as_ref().filter(|_| is_typical && left_out.len() == stated) {
-        // That is the view's fault, and no entity's: a reader would think that there are none.
+        // That is the view's fault, and no entity's. A reader would think that there are none.
         return Err(Failure::permanent(why.clone()));
     }
     run.pages += i64::try_from(events.len()).unwrap_or(i64::MAX);
@@ -147,8 +147,8 @@ async fn publish_portion(
     Ok(true)
 }
 
-/// The run that goes on, or a new one. One that has published nothing yet serves also those who
-/// asked since it began.
+/// The run that goes on, or a new one. One without a published page serves also those who asked
+/// since it began.
 fn begin_run(taken: RepublicationRun, new_id: impl FnOnce() -> Uuid) -> RepublicationRun {
     let goes_on = taken.begun > taken.done && taken.run.is_some();
     match (goes_on, &taken.position) {
@@ -166,8 +166,8 @@ fn begin_run(taken: RepublicationRun, new_id: impl FnOnce() -> Uuid) -> Republic
     }
 }
 
-/// The id of a run that comes after the last one. Readers go by the order of the ids, and this replica's clock
-/// may be behind that of the one that drew the last.
+/// The id of a run that comes after the last one. Readers go by the order of the ids, and this
+/// replica's clock may be behind the one that drew the last.
 fn above(last: Option<Uuid>, drawn: Uuid) -> Uuid {
     match last {
         Some(last) if drawn <= last => Uuid::from_u128(last.as_u128().saturating_add(1)),

@@ -1,4 +1,4 @@
-//! Follows the database's clock, and tells how far this process's own is from it.
+//! Follows the database's clock, and reports how far this process's own is from it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,6 @@ use crate::engine::stopping::waited;
 
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Asks the database for the time once.
 pub(crate) async fn ask(pool: &PgPool, shared: &SharedClock) -> Result<(), sqlx::Error> {
     let (reading, asked, answered) = read(pool).await?;
     shared.observe(reading, asked, answered);
@@ -21,7 +20,6 @@ pub(crate) async fn ask(pool: &PgPool, shared: &SharedClock) -> Result<(), sqlx:
     Ok(())
 }
 
-/// Follows the database's clock until the service stops.
 pub(crate) async fn follow(
     pool: PgPool,
     shared: Arc<SharedClock>,

@@ -1,8 +1,8 @@
-//! Notices what keeps the service from working although its database answers: the disk is full, tables or
-//! rights are gone, somebody holds a table for long.
+//! Notices what keeps the service from working although its database answers: a full disk, missing
+//! tables or rights, a table that somebody holds for long.
 //!
-//! Messages show that late, if at all: each of them is tried again, or set aside, and none stands still.
-//! A service without messages would notice nothing.
+//! Messages show that late, if at all, since each of them is tried again, or set aside. A service
+//! without messages would notice nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,10 +24,9 @@ const EVERY: Duration = Duration::from_secs(5);
 const ROOM_EVERY: Duration = Duration::from_secs(30);
 /// How long somebody may hold a table. Messages that need it wait in retry queues meanwhile.
 const LOCKED: Duration = Duration::from_secs(30);
-/// The most hindrances that are named.
+/// The maximum number of hindrances that are named.
 const NAMED: usize = 3;
 
-/// Looks until the service stops, and says what it finds.
 pub(crate) async fn watch(
     database: Arc<Database>,
     hindered: watch::Sender<Option<(Cause, String)>>,
@@ -66,7 +65,6 @@ fn tell(hindered: &watch::Sender<Option<(Cause, String)>>, found: &[(Cause, Stri
     });
 }
 
-/// The findings of earlier looks.
 #[derive(Debug, Default)]
 struct EarlierLooks {
     /// The rights that there were when the service started.
@@ -113,7 +111,6 @@ impl EarlierLooks {
         Ok(missing(before, &now))
     }
 
-    /// Names the tables that somebody holds for too long.
     fn locked(&mut self, locks: Vec<TableLock>, moment: Instant) -> Vec<String> {
         let since = |lock: &TableLock| self.locks.get(lock).copied().unwrap_or(moment);
         self.locks = locks.into_iter().map(|lock| (lock.clone(), since(&lock))).collect();
@@ -127,8 +124,8 @@ impl EarlierLooks {
     }
 }
 
-/// Names the framework's tables that are gone, and the rights that are. The next release may drop a table of the
-/// service's own; a statement that needs one which is gone fails, and is named.
+/// Names the missing tables and rights of the framework. The next release may drop a table of the
+/// service's own, and a statement that needs it fails and is named.
 fn missing(before: &Rights, now: &Rights) -> Vec<String> {
     let framework = before.keys().filter(|name| name.starts_with("ballet."));
     let gone: Vec<&str> =

@@ -10,11 +10,11 @@ use crate::engine::database::Database;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
-/// A connection to the last server may have been opening during the switch for as long as this.
+/// How long a connection to the last server may have been opening during the switch.
 const OPENING: Duration = Duration::from_secs(15);
 
-/// Looks for another server again and again. When there is one, the pools connect to it, and drop
-/// their connections to the last one. Lanes that wait for the last one go on at once.
+/// Looks for another server again and again. When there is one, the pools connect to it, and lanes
+/// that wait for the last one go on at once.
 pub(crate) async fn follow(
     hosts: Hosts,
     database: Arc<Database>,

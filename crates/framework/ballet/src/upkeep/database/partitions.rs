@@ -63,17 +63,16 @@ pub(crate) async fn prepare(
     }
 }
 
-/// Keeps the partitions of a service.
 pub(crate) struct PartitionKeeper {
     pub(crate) pool: PgPool,
     pub(crate) limits: Limits,
     pub(crate) time: ProcessClocks,
-    /// The steps that tell whether a saga has ended.
     pub(crate) stages: Stages,
 }
 
-/// Creates partitions ahead and cleans up, until the service stops. It begins after some seconds: a service that
-/// starts has [made](prepare) its partitions, and has messages to handle first.
+/// Creates partitions ahead and cleans up, until the service stops. It begins after some seconds,
+/// since a service that starts has [made](prepare) its partitions, and has messages to handle
+/// first.
 pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<bool>) {
     let mut tidying = Backoff::REMOVAL;
     tokio::select! {
@@ -81,7 +80,7 @@ pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<
         () = stopped(&mut stopping) => return,
     }
     loop {
-        // Taken first: a look at the database may find that days have passed since.
+        // Taken first, since a look at the database may find that days have passed since.
         let begun = keeper.time.clock.now();
         let (made, tidied) = tokio::select! {
             done = async { (make_ahead(&keeper).await, tidy(&keeper).await) } => done,
@@ -107,8 +106,8 @@ pub(crate) async fn keep(keeper: PartitionKeeper, mut stopping: watch::Receiver<
     }
 }
 
-/// Returns when this much time has passed, since `begun` by the shared clock or from now on by the time that
-/// this process was running. A machine that was suspended for days is due at once.
+/// Returns when this much time has passed since `begun` by the shared clock, or from now on by the
+/// time that this process was running. A machine that was suspended for days is due at once.
 async fn passed(clock: &Clock, begun: Timestamp, pause: Duration) {
     let due = Instant::now() + pause;
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
@@ -139,7 +138,7 @@ async fn make_ahead(keeper: &PartitionKeeper) -> Result<(), sqlx::Error> {
 /// Returns what failed.
 async fn tidy(keeper: &PartitionKeeper) -> Result<Option<String>, sqlx::Error> {
     let PartitionKeeper { pool, limits, time, stages } = keeper;
-    // Freshly asked: what is removed does not come back.
+    // Freshly asked, since what is removed does not come back.
     clock::ask(pool, &time.shared).await?;
     if time.shared.doubt().is_some() {
         return Ok(None);
@@ -147,7 +146,7 @@ async fn tidy(keeper: &PartitionKeeper) -> Result<Option<String>, sqlx::Error> {
     let now = time.clock.now();
     let mut db = in_time(pool.acquire()).await?;
     // The lock belongs to the session, since no transaction lasts as long as this may take. However
-    // this ends, the connection is closed, and the lock is free.
+    // this ends, the closed connection frees the lock.
     db.close_on_drop();
     // A process that is frozen between two statements does not keep it for longer, either.
     in_time(sqlx::query("set idle_session_timeout = '20s'").execute(&mut *db)).await?;

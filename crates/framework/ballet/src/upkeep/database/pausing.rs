@@ -1,7 +1,7 @@
-//! Pauses consuming while the database is away, and until the process follows its streams.
+//! Pauses consuming while the database is unavailable, and until the process follows its streams.
 //!
 //! Other replicas may still reach the database, and the broker takes back messages that are
-//! unacknowledged for half an hour. Messages that are already in the lanes are handled later: their
+//! unacknowledged for half an hour. Messages that are already in the lanes are handled later. Their
 //! receipts do nothing, and the inbox drops the copies that the broker delivers again.
 
 use std::sync::Arc;
@@ -21,8 +21,7 @@ const AWAY: Duration = Duration::from_secs(10);
 /// By then the lanes have handled their messages. So they never hold much more than one prefetch.
 const BACK: Duration = Duration::from_secs(1);
 
-/// Pauses and resumes consuming, until the service stops. Until `followed` ends, consuming stays paused, as the start
-/// has left it.
+/// Until `followed` ends, consuming stays paused, as the start has left it.
 pub(crate) async fn run(
     database: Arc<Database>,
     consumer: Arc<ConsumerHandle>,
@@ -43,7 +42,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Pauses the consumer while the database is away.
+/// Pauses the consumer while the database is unavailable.
 async fn switch(mut away: watch::Receiver<bool>, consumer: &ConsumerHandle) {
     loop {
         if *away.borrow_and_update() {
@@ -57,8 +56,7 @@ async fn switch(mut away: watch::Receiver<bool>, consumer: &ConsumerHandle) {
     }
 }
 
-/// Checks the database regularly. Lanes and sweeper that wait for a frozen server, or behind a
-/// broken network, notice nothing.
+/// Lanes and sweeper that wait for a frozen server, or behind a broken network, notice nothing.
 async fn ask(database: &Database) {
     let mut refused = None;
     loop {
@@ -67,7 +65,8 @@ async fn ask(database: &Database) {
             refused = None;
         } else {
             database.is_away(&Failure::transient("it does not answer when it is asked"));
-            // Known only when a new connection was refused: the first look is over one that was open.
+            // Known only when a new connection was refused, since the first look is over one that
+            // was open.
             let refuses = database.probe.refusal().why().map(|(_, why)| why);
             if let Some(refuses) = refuses.as_ref().filter(|now| refused.as_ref() != Some(*now)) {
                 tracing::warn!("the database {refuses}");

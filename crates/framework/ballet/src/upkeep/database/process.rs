@@ -16,15 +16,13 @@ use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 
 const BEAT: Duration = Duration::from_secs(2);
-/// Without an answer for this long, the connection counts as lost. There is still time then to open
+/// Without an answer for this long, the connection counts as lost. There is still time to open
 /// another one before the lease runs out.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Says why the process is not ready, if it is not.
 pub(crate) type WhyUnready = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// Keeps lease and lock until the process stops, beginning with a session that holds both. Opens
-/// another session after every loss.
+/// Keeps lease and lock until the process stops, and opens another session after every loss.
 pub(crate) async fn keep(
     session: PgConnection,
     hosts: Hosts,
@@ -79,8 +77,8 @@ async fn close(session: Option<PgConnection>) {
 }
 
 /// Renews the lease, then takes the lock if this session does not hold it. The server may keep a
-/// session whose connection was lost, and its lock, for some time. Until then the lease alone shows
-/// that the process is alive.
+/// lost session and its lock for some time, in which the lease alone shows that the process is
+/// alive.
 async fn beat(
     session: &mut Option<PgConnection>,
     has_lock: &mut bool,

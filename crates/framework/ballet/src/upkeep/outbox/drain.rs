@@ -1,7 +1,7 @@
 //! Looks at one outbox table, and publishes what was left behind in it.
 //!
-//! Left behind are batches of dead processes, and those of this process that are not in its memory: a
-//! commit may have succeeded after the session was lost, or memory was full. They are read back in
+//! Left behind are batches of dead processes, and those of this process that are not in its memory,
+//! since a commit succeeded after the session was lost, or memory was full. They are read back in
 //! portions, whenever the publisher has room. A table is short, so a portion costs little more than
 //! what it brings.
 
@@ -21,7 +21,7 @@ use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::PublishSpans;
 use crate::upkeep::outbox::other_processes::OtherProcesses;
 
-/// The most batches that a look lists.
+/// The maximum number of batches that a look lists.
 const LIST: i64 = 50_000;
 /// The number of events that are read back at a time, unless one batch is larger.
 const PORTION_EVENTS: usize = 3_000;
@@ -29,17 +29,14 @@ const PORTION_BYTES: usize = 64 * 1024 * 1024;
 /// How long to wait for room in the publisher's memory before other tables are looked at.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(2);
 
-/// How the look at a table ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DrainResult {
-    /// All that was left behind is on its way. The table is `settled` if each of its batches was
-    /// marked already.
+    /// All that was left behind is on its way. A `settled` table had a mark for each batch already.
     Done { took: Duration, settled: bool },
     /// The publisher's memory is full.
     NoRoom,
 }
 
-/// Publishes the batches that were left behind in a table.
 pub(crate) async fn drain(
     engine: &Engine,
     table: i16,
@@ -72,7 +69,7 @@ pub(crate) async fn drain(
     }
 }
 
-/// Reads back the events that waited until somebody mended the broker, and may be tried again.
+/// Reads back the events that waited until somebody repaired the broker, and may be tried again.
 pub(crate) async fn read_back(engine: &Engine) -> Result<(), Failure> {
     let Some(publisher) = engine.relay.publisher() else { return Ok(()) };
     let held = &engine.relay.held;
@@ -95,7 +92,6 @@ pub(crate) async fn read_back(engine: &Engine) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Lists what is left behind in a table.
 async fn look(
     engine: &Engine,
     table: i16,
@@ -125,7 +121,6 @@ async fn look(
     }
 }
 
-/// Returns how many of the batches make a portion.
 fn portion(left: &[UnmarkedBatch]) -> usize {
     let (mut events, mut bytes) = (0, 0);
     let fits = |batch: &&UnmarkedBatch| {
@@ -136,7 +131,6 @@ fn portion(left: &[UnmarkedBatch]) -> usize {
     left.iter().take_while(fits).count().max(1)
 }
 
-/// Waits a while for room in the publisher's memory.
 async fn has_room(engine: &Engine) -> bool {
     let Some(publisher) = engine.relay.publisher() else { return false };
     let mut stopping = engine.stopping.clone();
@@ -148,7 +142,6 @@ async fn has_room(engine: &Engine) -> bool {
     }
 }
 
-/// Reads batches back, and hands them to the publisher.
 async fn publish(engine: &Engine, table: i16, portion: &[UnmarkedBatch]) -> Result<(), Failure> {
     let adopt = |left: &&UnmarkedBatch| {
         engine.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
@@ -163,7 +156,6 @@ async fn publish(engine: &Engine, table: i16, portion: &[UnmarkedBatch]) -> Resu
     Ok(())
 }
 
-/// Hands what was read back to the publisher.
 fn hand_over(engine: &Engine, table: i16, loaded: Vec<LoadedBatch>) {
     let relay = &engine.relay;
     let Some(publisher) = relay.publisher() else { return };

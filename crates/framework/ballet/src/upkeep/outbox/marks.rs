@@ -15,11 +15,10 @@ use crate::engine::stopping::stopped;
 
 /// The idle time after which marks are written without a batch.
 const IDLE: Duration = Duration::from_millis(100);
-/// The wait after marks could not be written.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Writes the marks that no batch's transaction includes: those of the table that batches write to once
-/// no batch has begun for a moment, and those of other tables soon.
+/// Writes the marks that no batch's transaction includes, those of the current table once no batch
+/// has begun for a moment, and those of other tables soon.
 pub(crate) async fn flush_marks(engine: Arc<Engine>) {
     let relay = &engine.relay;
     let mut stopping = engine.stopping.clone();
@@ -47,12 +46,11 @@ pub(crate) async fn flush_marks(engine: Arc<Engine>) {
     }
 }
 
-/// Writes all waiting marks.
 pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
     flush(engine, engine.relay.marked_tables()).await
 }
 
-/// Writes the marks of these tables, each on its own. Returns the first error.
+/// Writes each table's marks on their own. Returns the first error.
 async fn flush(engine: &Engine, tables: impl IntoIterator<Item = i16>) -> Result<(), Failure> {
     let mut result = Ok(());
     for table in tables {

@@ -1,5 +1,5 @@
-//! The upkeep of the outbox: events that were left behind are published, published ones are marked, and tables
-//! are emptied in turns.
+//! The upkeep of the outbox: publishes events that were left behind, marks published ones, and
+//! empties tables in turns.
 
 pub(crate) mod drain;
 pub(crate) mod marks;

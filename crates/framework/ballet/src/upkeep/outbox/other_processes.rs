@@ -1,5 +1,3 @@
-//! The other processes seen during one sweep.
-
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -35,7 +33,7 @@ impl OtherProcesses {
         self.0.iter().filter(|(_, gone)| !**gone).map(|(process, _)| *process).collect()
     }
 
-    /// Checks the processes that are not known yet. Returns true if there were any.
+    /// Returns true if there were any that are not known yet.
     pub(crate) async fn check_new(
         &mut self,
         db: &mut PgConnection,

@@ -1,8 +1,8 @@
 //! The sweeper: decides which outbox tables to look at, and takes over those of dead processes.
 //!
 //! A process knows what of its own tables is published, so it looks at one only when something is
-//! left behind, after its turn, and now and then until it is empty. It looks at the tables of the
-//! release before, which all replicas of that release write to, as long as they hold rows.
+//! left behind, after its turn, and now and then until it is empty. It also looks at the tables of
+//! the release before, which all its replicas write to, as long as they hold rows.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -31,7 +31,6 @@ const SHARE: u32 = 20;
 /// How long a table cannot be taken over until the log says so.
 const DENIED: Duration = Duration::from_secs(30);
 
-/// Sweeps every few seconds until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     let mut sweeper =
@@ -56,16 +55,15 @@ struct Sweeper {
     looks: HashMap<i16, LookSchedule>,
     /// The first batch of each table that was to be looked at.
     firsts: HashMap<i16, Option<(i64, i64)>>,
-    /// Since when another session holds the row of each table that was to be taken over. `None` if the log has said so.
+    /// Since when another session holds the row of each table to be taken over. `None` once the log
+    /// has said so.
     denied: HashMap<i16, Option<Instant>>,
 }
 
-/// When a table is looked at again.
 #[derive(Debug, Clone, Copy)]
 struct LookSchedule {
     next: Instant,
     pause: Duration,
-    /// The note that the last look knew.
     note: Option<u64>,
 }
 
@@ -84,7 +82,7 @@ impl Sweeper {
             let noted = left.get(table);
             (has_room || noted.is_none()) && self.is_due(*table, noted)
         });
-        // Nothing is to be done in them until somebody mends the broker.
+        // Nothing is to be done in them until somebody repairs the broker.
         let held = self.engine.relay.held.tables();
         for table in self.in_order(tables).await? {
             match drain(&self.engine, table, &mut others).await {
@@ -170,7 +168,7 @@ impl Sweeper {
         Ok(tables)
     }
 
-    /// A look reads a whole table, so a table is looked at again when something more was left behind, or
+    /// A look reads a whole table, so a table is looked at again only when more was left behind, or
     /// when what the last look found is published.
     fn is_due(&self, table: i16, noted: Option<&LeftoverEvents>) -> bool {
         let Some(look) = self.looks.get(&table) else { return true };
@@ -178,8 +176,8 @@ impl Sweeper {
             || (look.next <= Instant::now() && !self.engine.relay.is_under_way(table))
     }
 
-    /// Puts the next look off. A quiet table, in which there is nothing to do but which cannot be
-    /// emptied, is looked at more and more seldom: a commit that came late may still bring something.
+    /// A quiet table that cannot be emptied is looked at more and more seldom, since a commit that
+    /// came late may still bring something.
     fn schedule(
         &mut self,
         table: i16,
@@ -194,7 +192,6 @@ impl Sweeper {
         self.looks.insert(table, LookSchedule { next, pause, note });
     }
 
-    /// Sorts tables by the order in which they were written to.
     async fn in_order(&mut self, mut tables: Vec<i16>) -> Result<Vec<i16>, Failure> {
         if tables.len() < 2 {
             return Ok(tables);
@@ -212,8 +209,8 @@ impl Sweeper {
     }
 }
 
-/// Returns those of the tables that hold rows. There may be hundreds after an outage, so they are asked
-/// about together. If somebody holds one of them, each is asked about alone, and that one again later.
+/// Returns those of the tables that hold rows. There may be hundreds after an outage, so one
+/// statement asks about all. If somebody holds one of them, each is asked about alone.
 async fn with_rows(db: &mut PgConnection, tables: Vec<i16>) -> Vec<i16> {
     if let Ok(with_rows) = answered(outbox_tables::with_rows(db, &tables)).await {
         return with_rows;

@@ -15,13 +15,11 @@ use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::upkeep::failure_log;
 
-/// How often it asks whether a turn is over.
 const TICK: Duration = Duration::from_millis(500);
 const EMPTY_EVERY: Duration = Duration::from_secs(2);
-/// The empty tables that a process keeps for its next turns.
+/// The number of empty tables that a process keeps for its next turns.
 const SPARE: usize = 3;
 
-/// Works until the service stops.
 pub(crate) async fn keep(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     let mut keeper = TurnKeeper { engine, spare: Vec::new() };
@@ -72,8 +70,8 @@ impl TurnKeeper {
         Ok(())
     }
 
-    /// Empties the tables whose events are all published. A table that cannot be emptied now, since
-    /// somebody reads it, is tried again.
+    /// Empties the tables whose events are all published. A table that somebody reads is tried
+    /// again.
     async fn empty(&mut self) -> Result<(), Failure> {
         let engine = Arc::clone(&self.engine);
         let relay = &engine.relay;

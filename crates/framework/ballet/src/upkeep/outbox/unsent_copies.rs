@@ -25,7 +25,6 @@ const PORTION: i64 = 10;
 /// Two of them, one after the other, are shorter than a process has a copy to itself.
 const ATTEMPT: Duration = Duration::from_secs(25);
 
-/// Publishes unsent copies until the service stops.
 pub(crate) async fn run(pool: PgPool, relay: Arc<Relay>, mut stopping: watch::Receiver<bool>) {
     while waited(&mut stopping, jittered(EVERY)).await {
         let Some(publisher) = relay.publisher() else { continue };
@@ -58,7 +57,7 @@ async fn sweep(pool: &PgPool, publisher: &PublisherHandle) -> Result<(), Failure
     }
 }
 
-/// The outcomes of copies. Those that may have been published are in none: their lease has to end.
+/// The outcomes of copies. Those that may have been published wait for the end of their lease.
 #[derive(Default)]
 struct CopyOutcomes {
     sent: Vec<Uuid>,

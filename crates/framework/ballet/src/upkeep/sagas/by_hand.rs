@@ -1,6 +1,5 @@
-//! Goes on after a person has compensated a step by hand, after the answer to a call counted that set off a
-//! compensation which failed, or after as many compensations as one transaction makes: compensates the earlier steps
-//! of the saga.
+//! Compensates the earlier steps of a saga after a person has compensated a step by hand, after an
+//! answer whose compensations failed, or after as many compensations as one transaction makes.
 //!
 //! Otherwise the outcome of the step's own compensation does that, or the abort that comes again. Here there may be
 //! neither.
@@ -29,19 +28,17 @@ use crate::engine::stopping::waited;
 use crate::engine::transaction::Transaction;
 use crate::upkeep::failure_log;
 
-/// How many of these sagas go on at a time: a compensation that hangs does not hold up all others. Each takes a
-/// connection of upkeep.
+/// How many of these sagas go on at a time, so that a compensation that hangs holds up no others.
+/// Each takes a connection of upkeep.
 pub(crate) const AT_A_TIME: usize = 2;
 /// Nobody waits for it by the second.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// Whether a step of a saga can be compensated.
 pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
     let mut steps = sagas.iter().flat_map(|saga| &saga.steps);
     steps.any(|step| step.part().kind.can_be_compensated())
 }
 
-/// Goes on with one saga after the other until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.sagas.iter().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
@@ -91,7 +88,7 @@ async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, due: &DueSaga) -> Result<
     Ok(())
 }
 
-/// Shows why it cannot go on, as that of an abort that fails is shown.
+/// Shows why the saga cannot go on, as for an abort that fails.
 async fn put_off(
     engine: &Engine,
     saga: &SagaEntry,
@@ -110,8 +107,8 @@ async fn put_off(
     };
     let event = saga.abort.map_or("", |abort| abort.name());
     let note = MessageId(due.note_id);
-    // Together: what is put off and not listed would stand still in silence, and what is listed and not left would
-    // be listed for ever.
+    // Together, since a saga that is put off and not listed would stand still in silence, and one
+    // that is listed and has gone on would be listed for ever.
     let mut db = begin(&engine.database.upkeep).await?;
     if answered(compensations_by_hand::put_off(&mut db, due, pause)).await? {
         answered(failures::insert(&mut *db, note, Some(saga_id), event, &failed)).await?;

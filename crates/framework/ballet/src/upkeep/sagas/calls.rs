@@ -1,5 +1,5 @@
-//! Claims calls that are due, and records attempts that failed: many with one statement, and one
-//! statement at a time. So open calls take one connection, however many there are.
+//! Claims due calls, and records failed attempts, many with one statement, so open calls take one
+//! connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +22,10 @@ use crate::upkeep::failure_log;
 
 /// Time for failures, and for room, to gather before the next statement.
 const GATHER: Duration = Duration::from_millis(20);
-/// The pause after an error of the database.
 const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// How often to look for processes that are gone.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(2);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
-/// Claims and records until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     engine.calls.begin();
     let mut stopping = engine.stopping.clone();
@@ -151,8 +149,8 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
     }
 }
 
-/// Ends the leases of processes that are gone, and their claims. Both in one transaction: whose lease
-/// has ended is not looked at again.
+/// Ends the leases and the claims of processes that are gone in one transaction, since nobody looks
+/// again at a process whose lease has ended.
 async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
     let mut transaction = begin(&engine.database.upkeep).await?;
     let gone = process::end_leases(&mut transaction, engine.relay.process).await?;

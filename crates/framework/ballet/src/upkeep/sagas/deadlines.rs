@@ -2,8 +2,7 @@
 //!
 //! The event passes through outbox and queue, so it is handled after the messages that already
 //! wait, like any other request to abort. The transaction that writes the event to the outbox also
-//! deletes the row. So each deadline is published once, by the first replica to take it, even if it
-//! became due while no replica was running.
+//! deletes the row, so each deadline is published once, by the first replica to take it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +37,6 @@ const PORTION: usize = 500;
 /// When a deadline is tried again that could not be published.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Publishes deadlines that have passed, until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.with_deadline().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
@@ -144,8 +142,8 @@ async fn put_off(
         wait: Some(AGAIN),
     };
     let event = event.map_or("", |event| event.name());
-    // Together: what is put off and not listed would stand still in silence, and that of a saga which has ended
-    // meanwhile would be listed for ever.
+    // Together, since what is put off and not listed would stand still in silence, and a saga that
+    // has ended meanwhile would be listed for ever.
     let mut db = begin(&engine.database.upkeep).await?;
     if answered(deadlines::put_off(&mut db, *saga_id, saga, AGAIN)).await? {
         let note = deadlines::note(*saga_id, saga);

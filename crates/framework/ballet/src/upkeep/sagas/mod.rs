@@ -1,5 +1,5 @@
-//! The work on sagas that no message sets off: calls that are due, deadlines that have passed, compensations
-//! that a person has begun.
+//! The work on sagas that no message sets off: due calls, passed deadlines, compensations that a
+//! person has begun.
 
 pub(crate) mod by_hand;
 pub(crate) mod calls;

@@ -14,7 +14,7 @@ use crate::engine::stopping::waited;
 
 /// The tables are short in good times. In bad times a count may take a moment.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
-/// The first one: tasks that begin at the same moment take a connection each.
+/// The first count waits, since tasks that begin at the same moment take a connection each.
 const FIRST: Duration = Duration::from_secs(1);
 
 struct StuckCounts {
@@ -24,7 +24,7 @@ struct StuckCounts {
     unsent: i64,
 }
 
-/// Counts for the metrics, and says to readiness how the outbox is, until the service stops. The counts come from the
+/// Counts for the metrics, and for readiness, until the service stops. The counts come from the
 /// database, so every replica reports the same numbers.
 pub(crate) async fn keep_count(
     pool: PgPool,

@@ -58,7 +58,8 @@ fn a_refusal_beside_or_after_a_decision_that_waits_for_somebody_outside_is_found
     let asked = EventType::in_saga("orders.order_accepted.v1").also_from(&["clerk"]);
     let wrapped = EventType::in_saga("gifts.gift_wrapped.v1");
     let no_paper = EventType::in_saga("gifts.no_paper.v1");
-    // The clerk may accept whatever he knows, and whenever: the decision has to wait for the outcome itself.
+    // The clerk may accept whatever he knows, and whenever, so the decision has to wait for the
+    // outcome itself.
     let decided_on = |on: &[EventType]| {
         let mut parts = without_a_pivot(PLACED);
         parts[0].sagas[0].steps[1].on = [&[RESERVED, PAID], on].concat();

@@ -56,7 +56,8 @@ fn each_of_two_versions_is_sound_by_itself() {
 
 #[test]
 fn a_pivot_of_the_version_before_that_would_not_wait_is_found() {
-    // Nobody told the two apart at their beginning: the stock is reserved with the same event in both.
+    // Nobody told the two apart at their beginning, and the stock is reserved with the same event
+    // in both.
     let mut parts = in_two_versions();
     let (orders, inventory) = (0, 1);
     for part in [orders, inventory] {

@@ -19,14 +19,14 @@ pub struct CallRoom {
     pub undo: bool,
     /// Whether it is for calls that were asked before, or for those that were not.
     pub is_repeated: bool,
-    /// The most calls to claim.
+    /// The maximum number of calls to claim.
     pub count: usize,
     pub claim_for: Duration,
 }
 
-/// Claims calls that are due, except those that the process holds. One whose claim ran out belongs to a process
-/// that has died, or is frozen and goes on later: its request may be out for as long again. The time is no later than
-/// `settled`: a leap of the database's clock ends no claim of a process that is making the call.
+/// Claims calls that are due, except those that the process holds. A claim that ran out belongs to
+/// a process that has died, or is frozen and goes on later, so its request may be out for as long
+/// again. The time is no later than `settled`, so a leap of the database's clock ends no claim.
 pub async fn claim(
     db: &mut PgConnection,
     process: i64,
@@ -49,8 +49,8 @@ pub async fn claim(
         Option<String>,
         Option<String>,
     );
-    // Planned each time, for the rows that there are: a plan that is made while the table is short,
-    // and then kept, reads all of it.
+    // Planned each time, since a plan that is made while the table is short, and then kept, reads
+    // all of it.
     let rows: Vec<Columns> = sqlx::query_as(
         "with clock as (select ballet.now() as time), \
          room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
@@ -120,8 +120,8 @@ pub async fn end_all_claims(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query(end).execute(db).await.map(drop)
 }
 
-/// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead when it was written.
-/// One that is set back by itself makes no call due that a process makes.
+/// Makes open calls due whose time no pause and no claim can reach, because the database's clock
+/// was ahead when it was written. A clock that is set back makes no call due that is being made.
 pub async fn end_unreachable(
     pool: &PgPool,
     settled: Option<Timestamp>,

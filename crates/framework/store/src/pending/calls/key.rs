@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 /// The idempotency key, by which the other side recognises repeated requests.
 ///
-/// It follows from the service, the saga, the step with its key, and whether the call compensates. So a
-/// database that was restored from a backup asks under the keys under which it asked before. Anyone who
-/// knows a saga's id can compute it: a key means something only within our account at the other side.
+/// It follows from the service, the saga, the step with its key, and whether the call compensates,
+/// so a restored database asks under the same keys as before. Anyone who knows a saga's id can
+/// compute a key, so it means something only within our account at the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub Uuid);
 
-/// Tells a call from all others: its key is derived from this.
+/// Tells a call from all others, and is what its key is derived from.
 #[derive(Debug, Clone, Copy)]
 pub struct CallPurpose<'a> {
     pub service: &'a str,

@@ -51,10 +51,11 @@ pub struct FailingCalls {
     pub since: Timestamp,
 }
 
-/// Returns the steps of which every open call that was made has failed, and no call got its answer in the last seconds.
-/// While a provider that is back catches up, many calls still have the error of before.
+/// Returns the steps whose open calls have all failed, without an answer to any in the last
+/// seconds. While a recovered provider catches up, many calls still have the error of before.
 pub async fn failing(db: &mut PgConnection) -> Result<BTreeMap<String, FailingCalls>, sqlx::Error> {
-    // In an outage there is a call for each saga that began meanwhile: they are counted where they are.
+    // An outage leaves a call for each saga that began meanwhile, so they are counted where they
+    // are.
     let failing = "select step, min(left(last_error, 200)), min(created_at) from ballet.call \
                    where closed_at is null and attempts > 0 group by step \
                    having bool_and(last_error is not null) and step not in ( \
@@ -73,8 +74,8 @@ pub async fn sagas(db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error>
     Ok(sqlx::query_scalar(open).fetch_all(db).await?.into_iter().collect())
 }
 
-/// Returns the sagas that wait for a call whose answer may come at any moment: neither does the other side
-/// work on it, nor does it wait for a person.
+/// Returns the sagas that wait for a call whose answer may come at any moment, since neither the
+/// other side nor a person works on it.
 pub async fn sagas_answered_soon(db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
     let soon = format!(
         "select distinct saga_id from ballet.call \
@@ -129,8 +130,8 @@ pub async fn of_step(
     }))
 }
 
-/// Notes the outcome that a person states of an open call that nobody makes at this moment. The service takes it in at
-/// once: the call comes before the other due calls of its step, even if many of those have failed for long.
+/// Notes the outcome that a person states of an open call that nobody makes at this moment. The
+/// service takes it in at once, before the other due calls of its step.
 pub async fn give(
     db: &mut PgConnection,
     key: Uuid,
@@ -145,8 +146,8 @@ pub async fn give(
     sqlx::query(give).bind(key).bind(kind).bind(answer).execute(db).await.map(drop)
 }
 
-/// Has an open call made that nobody makes at this moment, and for which the other side has done nothing: as if it were
-/// new. The other side remembers its key from now on.
+/// Has an open call made as if it were new. Nobody makes it at this moment, and the other side has
+/// done nothing for it, and remembers its key from now on.
 pub async fn ask_anew(db: &mut PgConnection, key: Uuid) -> Result<(), sqlx::Error> {
     let anew = "update ballet.call set created_at = ballet.now(), asked_since = null, given = null, answer = null, \
                     attempts = 0, last_error = null, taken_at = null, owner = 0, next_at = ballet.now() \
@@ -160,16 +161,16 @@ pub async fn close(db: &mut PgConnection, key: Uuid) -> Result<(), sqlx::Error> 
     sqlx::query(close).bind(key).execute(db).await.map(drop)
 }
 
-/// The calls that one statement makes due.
+/// The maximum number of calls that one statement makes due.
 const HURRIED: i64 = 1_000;
-/// Calls that wait for their next attempt, of some sagas and some messages. The parameters 1 and 2 name
-/// these; without any, all count.
+/// Calls that wait for their next attempt, of the sagas of parameter 1 and the messages of
+/// parameter 2, or else all.
 const WAITING: &str = "closed_at is null and owner = 0 and next_at > (select ballet.now()) \
     and (cardinality($1::uuid[]) = 0 or saga_id = any($1)) \
     and (cardinality($2::uuid[]) = 0 or message_id = any($2) or call_key = any($2))";
 
-/// Makes the calls due that wait for their next attempt, some at a time, and returns how many. A call that is
-/// being made is left alone.
+/// Makes the calls due that wait for their next attempt, some at a time, but none that is being
+/// made. Returns how many.
 pub async fn hurry(
     db: &mut PgConnection,
     sagas: &[Uuid],

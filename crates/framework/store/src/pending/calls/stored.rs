@@ -66,7 +66,7 @@ impl StatedOutcome {
         }
     }
 
-    /// The same read back.
+    /// Reads the columns of [`stored`](Self::stored).
     pub(crate) fn read(kind: Option<&str>, answer: Option<String>) -> Option<Self> {
         match (kind?, answer) {
             ("answer", Some(answer)) => Some(Self::Answer(answer)),
@@ -92,11 +92,12 @@ impl WorksOn for NewCall {
 }
 
 /// Stores the calls that a transaction requests. Those with a time in `claimed_for` are claimed by
-/// the process for that long; the others are due. A key may have been used before for the same, if the
-/// ledger has forgotten it: the other side then gives the answer that it gave, for as long as it remembers the key.
+/// the process for that long; the others are due. A key may have been used before for the same, if
+/// the ledger has forgotten it. The other side then gives the same answer, while it remembers the
+/// key.
 ///
-/// In a database that was restored, a call of a saga that had begun by then may have been made before, at some time
-/// since the backup. Nobody knows whether it was, nor when: it counts as asked since the earliest time.
+/// In a restored database, a call of a saga that had begun by then may have been made since the
+/// backup. Nobody knows whether or when, so it counts as asked since the earliest time.
 pub async fn insert(
     db: &mut PgConnection,
     process: i64,
@@ -155,12 +156,13 @@ pub async fn insert(
     Ok(())
 }
 
-/// Joins the restore of the database to each `new` call that may have been made before it: its saga had begun by then.
+/// Joins the restore of the database to each `new` call that may have been made before it, because
+/// its saga had begun by then.
 ///
-/// Clocks differ by less than five minutes: those of who makes the ids of sagas, and of who says when the backup was
-/// made. Without a time in its id a saga is new if its first row is from after the hold, and after the hour for which
-/// what is told again may wait in a retry queue, and nothing of it had failed by then: a dead letter may be redriven
-/// much later. Where no time is known, the call may have been made at any time.
+/// The clocks that date sagas and the backup differ by less than five minutes. A saga without a
+/// time in its id is new if its first row is from after the hold and the hour for which a repeated
+/// message may wait in a retry queue. Nothing of it may have failed by then, since a dead letter
+/// may be redriven much later. Where no time is known, the call may have been made at any time.
 const RESTORED_SINCE: &str = "left join ballet.restored on coalesce( \
      new.begun_at < restored_at + interval '5 minutes', \
      exists (select from ballet.failure f where f.saga_id = new.saga_id \
@@ -191,8 +193,8 @@ pub async fn close(
     Ok(rows.into_iter().map(|(key,)| CallKey(key)).collect())
 }
 
-/// Opens calls again that this transaction has closed, and whose answers it does not handle after
-/// all. An outcome that a person has stated still counts.
+/// Opens calls again that this transaction has closed and does not handle after all. An outcome
+/// that a person has stated still counts.
 pub async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<(), sqlx::Error> {
     if keys.is_empty() {
         return Ok(());
@@ -249,9 +251,9 @@ pub async fn note_failures(
     Ok(())
 }
 
-/// Makes open calls due now, even if a process has claimed them. The failure of an attempt that runs meanwhile
-/// is not recorded, so it cannot put the next attempt off; until when it may be out, is kept. Returns
-/// true if one of them is open.
+/// Makes open calls due now, even claimed ones. The failure of an attempt that runs meanwhile is
+/// not recorded, so it cannot put the next attempt off, but the time until which it may be out is
+/// kept. Returns true if one of them is open.
 pub async fn hurry(db: &mut PgConnection, keys: &[CallKey]) -> Result<bool, sqlx::Error> {
     if keys.is_empty() {
         return Ok(false);
@@ -277,8 +279,8 @@ pub async fn hurry_step(
     Ok(hurry.execute(db).await?.rows_affected() > 0)
 }
 
-/// Whether the saga of a call is aborted, or this repetition of its step is, and no request of a process that
-/// has died, or is frozen, may still arrive.
+/// Whether the saga of a call, or this repetition of its step, is aborted, and no request of a dead
+/// or frozen process may still arrive.
 pub async fn is_taken_back(pool: &PgPool, saga: &str, call: &NewCall) -> Result<bool, sqlx::Error> {
     let table = table(call.saga_id.0);
     let statement = format!(

@@ -101,7 +101,7 @@ async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_as
     let over = "update ballet.restored set restored_at = restored_at - interval '49 hours', \
                 hold_until = ballet.now() - interval '48 hours'";
     db.execute(over).await.expect("over");
-    // A message that was told again may have waited in a retry queue when the hold ended.
+    // A repeated message may have waited in a retry queue when the hold ended.
     let waited = now - 48 * HOUR + SignedDuration::from_mins(30);
     let cases = [
         (vec![now], now),
@@ -119,7 +119,7 @@ async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_as
         assert_eq!(asked_since(&mut db, None, now).await, expected, "{heard:?}");
     }
 
-    // It was told again in the hold, failed, and a person has sent the dead letter back since.
+    // It was repeated in the hold, failed, and a person has sent the dead letter back since.
     let failed = "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, attempts, \
                   first_failed_at) values ($1, $1, 'paid', 'pay', 'bug', '', 1, $2)";
     let failed = sqlx::query(failed).bind(Uuid::from_u128(1)).bind(waited.to_sqlx());
