@@ -1,4 +1,4 @@
-//! RabbitMQ's management API, for tests and measurements.
+//! RabbitMQ's management API for tests and measurements.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -18,25 +18,25 @@ use crate::error::{Error, Result};
 use crate::url;
 use crate::wait::wait_until;
 
-/// The time that a broker under load may take for an answer.
+/// A broker under load may take this long to answer.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The pause before a call that the broker answered with 500 is repeated.
+/// The pause after an answer 500.
 const REPEAT_AFTER: Duration = Duration::from_millis(500);
-/// The most messages that one request takes: a request that takes a minute is given up, and the messages that it took
-/// by then are lost.
+/// A request of a minute is given up, and the messages that it took are lost, so each takes this
+/// many.
 const PORTION: u32 = 1_000;
 
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
 pub struct ManagementClient {
     api: Arc<ManagementApi>,
-    /// The address, without user and password.
+    /// Without user and password.
     base: Arc<Url>,
     vhost: String,
 }
 
-/// The counts of a queue. They are at most a second old on our test servers, and at most five on other
-/// servers and on RabbitMQ 4.0.0 to 4.0.5.
+/// The counts of a queue: at most a second old on our test servers, five seconds on others and on
+/// RabbitMQ 4.0.0 to 4.0.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub struct QueueDepth {
     /// Messages that wait for a consumer.
@@ -51,13 +51,14 @@ pub struct QueueDepth {
 }
 
 impl ManagementClient {
-    /// Makes a client of the API at an address with user and password, for the virtual host `/`.
+    /// Needs an address with user and password. The virtual host is `/`.
     pub(crate) fn new(base: Url) -> Self {
         let api = ManagementApi::new(base, PATIENCE);
         Self { base: Arc::new(api.address()), api: Arc::new(api), vhost: "/".to_owned() }
     }
 
-    /// Makes a client of the API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
+    /// Makes a client for an address with user and password, such as
+    /// `http://ops:secret@127.0.0.1:15672`.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl ManagementClient {
         serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
     }
 
-    /// Waits until `is` accepts the counts of a queue. It gives up when they do not change for `limit`.
+    /// Waits until `is` accepts a queue's counts. Gives up when they stay the same for `limit`.
     pub async fn until_depth(
         &self,
         queue: &str,
@@ -114,8 +115,8 @@ impl ManagementClient {
         Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
     }
 
-    /// Reads the queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
-    /// messages of each dead-letter queue.
+    /// Reads the queues, and at most `dead_letters` messages of each dead-letter queue, for
+    /// [`ballet_ops::audit`].
     pub async fn audited(&self, dead_letters: u32) -> Result<audit::BrokerSnapshot> {
         let held = self.held().await?;
         let found = self.list_queues().await?;
@@ -147,7 +148,7 @@ impl ManagementClient {
         Ok(found.as_array().cloned().unwrap_or_default())
     }
 
-    /// Reads the messages that are held for dead-lettering and do not move.
+    /// Reads the messages that stay held for dead-lettering.
     async fn held(&self) -> Result<BTreeMap<String, u64>> {
         let queues = self.list_queues().await?;
         audit::stay_held(&queues, || self.list_queues()).await
@@ -160,8 +161,8 @@ impl ManagementClient {
 
     /// Reads up to `count` messages and leaves them in the queue.
     ///
-    /// A quorum queue counts this as a delivery; a stream cannot be read this way. The fields are those
-    /// of the management API: `properties`, `payload`, `routing_key` and so on.
+    /// A quorum queue counts this as a delivery, and a stream cannot be read this way. The fields
+    /// are the management API's: `properties`, `payload`, `routing_key` and so on.
     pub async fn peek(&self, queue: &str, count: u32) -> Result<Vec<Value>> {
         self.messages(queue, count, "ack_requeue_true").await
     }
@@ -175,7 +176,7 @@ impl ManagementClient {
             let some = self.messages(queue, wanted, "ack_requeue_false").await?;
             let found = u32::try_from(some.len()).unwrap_or(wanted);
             taken.extend(some);
-            // That was the last portion, or the queue is empty.
+            // The last portion, or an empty queue.
             left = if found < wanted { 0 } else { left - wanted };
         }
         Ok(taken)
@@ -188,7 +189,7 @@ impl ManagementClient {
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
-    /// Publishes a message like the console's form, and returns whether it reached any queue.
+    /// Publishes a message like the console's form. Returns whether it reached a queue.
     pub async fn publish(
         &self,
         exchange: &str,
@@ -211,8 +212,7 @@ impl ManagementClient {
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
-    /// Closes the connections of a client name from the broker's side. It waits until there is one, and
-    /// returns how many it closed.
+    /// Closes the connections with a client name, once there are any, and returns their number.
     pub async fn close_connections(&self, client_name: &str) -> Result<usize> {
         let what = format!("a connection named {client_name} to close");
         wait_until(&what, Duration::from_secs(60), || self.close_present(client_name)).await
@@ -227,7 +227,7 @@ impl ManagementClient {
             };
             match self.call(Method::DELETE, &["connections", id], None).await {
                 Ok(_) => closed += 1,
-                // The list lags: the connection is gone already.
+                // The list lags.
                 Err(Error::Server { cause, .. }) if cause.starts_with("404") => {}
                 Err(error) => return Err(error),
             }
@@ -235,10 +235,10 @@ impl ManagementClient {
         Ok((closed > 0).then_some(closed))
     }
 
-    /// Makes any other call. The parts of the path are encoded here, so a vhost may be named `/`.
+    /// Makes any other call. Parts of the path are encoded here, so a vhost may be named `/`.
     ///
-    /// A broker under load sometimes answers 500 without a reason. A call that may be repeated without harm is repeated
-    /// then.
+    /// A broker under load sometimes answers 500 without a reason. A harmless call is then
+    /// repeated.
     pub async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
         let repeatable = method != Method::POST || path == ["definitions"];
         let mut attempts_left = if repeatable { 4 } else { 0 };
@@ -277,7 +277,7 @@ fn as_dead_letter(service: &str, message: &Value) -> audit::DeadLetterSnapshot {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let header = |name: &str| text(&properties["headers"][name]);
     let reason = match (header(DEAD_REASON), header(DEAD_DETAIL)) {
-        // The broker's own dead letter: a crash loop, or a consumer that rejected the message.
+        // The broker's own dead letter, from a crash loop or a rejecting consumer.
         (code, detail) if code.is_empty() && detail.is_empty() => {
             text(&properties["headers"]["x-first-death-reason"])
         }

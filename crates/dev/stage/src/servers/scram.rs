@@ -1,8 +1,8 @@
-//! Passwords in the form in which Postgres stores them.
+//! Passwords as Postgres stores them.
 //!
-//! Postgres hashes a password 4096 times, and so does every client that signs in. That protects
-//! passwords that people choose; ours are random. In a debug build it takes tens of milliseconds,
-//! and a test run signs in thousands of times. So we store passwords that are hashed once.
+//! Postgres and each client hash a password 4096 times, which protects passwords that people
+//! choose. Ours are random, and a test run logs in thousands of times, at tens of milliseconds in a
+//! debug build. So ours are hashed once.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,12 +14,12 @@ use crate::random;
 
 const ROUNDS: u32 = 1;
 
-/// Returns the verifier that `create role ... password` takes instead of the password itself.
+/// `create role ... password` takes this verifier instead of the password.
 pub(crate) fn verifier(password: &str) -> Result<String> {
     with_salt(password, &random::bytes::<16>()?, ROUNDS)
 }
 
-/// Returns a verifier as in RFC 5803; the password has to be ASCII.
+/// As in RFC 5803. The password has to be ASCII.
 fn with_salt(password: &str, salt: &[u8], rounds: u32) -> Result<String> {
     let mut round = keyed_hash(password.as_bytes(), &[salt, &1_u32.to_be_bytes()])?;
     let mut salted = round;
@@ -48,7 +48,6 @@ mod tests {
 
     #[test]
     fn hashes_as_postgres_does() {
-        // From `pg_authid`, after `alter role ... password 'pencil'`.
         let salt = STANDARD.decode("r6PO3y4UZIg7KNTHAc8hAA==").unwrap();
         let expected = "SCRAM-SHA-256$4096:r6PO3y4UZIg7KNTHAc8hAA==\
             $6MTobmDH1CAYsyF/dFsbccv9Bn/GRmrKx7fTz5UNPkc=\

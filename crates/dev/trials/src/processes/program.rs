@@ -7,7 +7,7 @@ use ballet::core::{Part, ServiceContract};
 use ballet::{Clock, Participant, Service, Settings};
 use clap::{Args, Parser};
 
-/// The variable that names the service that a process of a trial runs.
+/// Names the service that a process of a trial runs.
 pub(crate) const SERVICE: &str = "TRIAL_SERVICE";
 
 /// A service that the program can run.
@@ -58,7 +58,7 @@ impl ServiceProgram {
         Self { part, contract, run: Box::new(run) }
     }
 
-    /// Runs as the service's own program does, by this clock.
+    /// As the service's own program does, by this clock.
     pub(crate) fn run(&self, clock: Clock) -> ExitCode {
         (self.run)(clock)
     }

@@ -1,4 +1,4 @@
-//! Publishes as a foreign producer: outside the system, with a broker user of its own.
+//! Publishes as a foreign producer with its own broker user.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,15 +16,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A producer publishes until the broker has confirmed, whatever happens to the broker.
+/// A producer waits for the confirm, whatever happens to the broker.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The publishers of all foreign producers. They end with this value.
+/// They end with this value.
 #[derive(Debug, Default)]
 pub(crate) struct Producers(Mutex<HashMap<&'static str, PublisherHandle>>);
 
 impl Producers {
-    /// Publishes a message, and returns when the broker has confirmed it. The address contains the producer's user.
+    /// Returns when the broker has confirmed it. The address has the producer's user.
     pub(crate) async fn publish(
         &self,
         producer: &'static str,
@@ -44,7 +44,7 @@ impl Producers {
     }
 }
 
-/// Publishes messages in order over a connection of this name, and waits until the broker has confirmed them.
+/// In order, over a connection of this name. Waits for the confirms.
 pub(crate) async fn publish_all(
     broker: RabbitMq,
     name: &str,
@@ -61,7 +61,7 @@ fn start(broker: RabbitMq, name: &str) -> PublisherHandle {
     Publisher::start(Arc::new(broker), PublisherSettings::new(name, "trial"), Arc::new(drop))
 }
 
-/// An event of a saga, as a foreign producer publishes it under a new id. One that begins the saga has the saga's id.
+/// As a foreign producer publishes it under a new id, which is the saga's if the event begins one.
 /// Returns the id, too.
 pub(crate) fn produced<E: Event + Serialize>(
     producer: &str,

@@ -10,7 +10,6 @@ use crate::doctor::{broker, clock, queues, rights, topology};
 use crate::management::{ManagementFault, VhostManagement};
 use crate::standing::finding::{BROKER, Finding};
 
-/// Looks at the nodes and the topology. Also returns the queues, if they can be listed.
 pub(super) async fn standing(
     management: &VhostManagement,
     system: &System,
@@ -41,7 +40,6 @@ pub(super) async fn standing(
     (findings, queues)
 }
 
-/// Looks at what changes seldom: version, clock, and the users' rights.
 pub(super) async fn rest(
     management: &VhostManagement,
     system: &System,
@@ -73,7 +71,6 @@ pub(super) async fn rest(
     findings
 }
 
-/// A finding for a check that could not be made.
 fn open(cause: Cause, error: &ManagementFault) -> Finding {
     let advice = "give --management-url a user with the tag administrator";
     Finding::unknown(cause, BROKER, &error.to_string(), advice)

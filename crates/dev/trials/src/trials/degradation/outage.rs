@@ -1,4 +1,5 @@
-//! An outage: one service is killed while clients come, every operation is tried, and the service is started again.
+//! An outage: one service is killed while clients come, all operations are tried, and it is
+//! restarted.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,33 +14,30 @@ use crate::customers::operation::{ClientAnswer, Operation};
 use crate::trials::degradation::outages::Outages;
 use crate::trials::scene::{PATIENCE, Scene};
 
-/// The number of clients at a time.
 const AT_ONCE: usize = 4;
-/// The pause between two clients.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The number of clients who finish before the kill, and of those who begin in the outage.
+/// So many clients finish before the kill, and so many begin in the outage.
 const ENOUGH: usize = 12;
 
-/// The results while a service was stopped.
 #[derive(Debug)]
 pub(crate) struct Outage {
     stopped: &'static str,
     seen: Vec<(&'static str, ClientAnswer)>,
-    /// The fate of a saga that began meanwhile, if an operation begins one.
+    /// Of a saga that began meanwhile.
     meanwhile: Option<SagaFate>,
     clients: usize,
-    /// The time from the restart until every saga had ended and the system was quiescent.
+    /// From the restart to quiescence.
     caught_up: Duration,
 }
 
-/// The fate of a saga that begins while a service is stopped.
+/// Of a saga that begins while a service is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SagaFate {
-    /// The saga is completed without the service.
+    /// Without the service.
     Completed,
     /// The saga waits for the service.
     Waits,
-    /// The saga does not begin. The client asks again.
+    /// No saga begins, and the client asks again.
     Refused,
 }
 
@@ -53,7 +51,7 @@ impl SagaFate {
     }
 }
 
-/// Stops a service, tries every operation, starts it again, and returns when everything has caught up.
+/// Stops a service, tries every operation, restarts it, and waits for quiescence.
 pub(crate) async fn run(outages: &Outages<'_>, stopped: &'static str) -> Result<Outage> {
     let Outages { scene, .. } = outages;
     let over = AtomicBool::new(false);
@@ -81,7 +79,7 @@ pub(crate) async fn run(outages: &Outages<'_>, stopped: &'static str) -> Result<
     Ok(Outage { stopped, seen, meanwhile, clients, caught_up })
 }
 
-/// Waits until this many clients have begun, or, with `or_wait`, until all clients wait for an answer.
+/// With `or_wait`, until all clients wait for an answer.
 async fn wait_for_clients(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
     let come = wait_until("clients", PATIENCE, || async {
         let (begun, waiting) = (scene.load.begun(), scene.load.under_way.load(Ordering::Relaxed));
@@ -91,7 +89,7 @@ async fn wait_for_clients(scene: &Scene<'_>, count: usize, or_wait: bool) -> Res
     Ok(come.await?)
 }
 
-/// Tries every operation while a service is stopped, and checks that each result is as expected.
+/// Each result has to be as expected.
 async fn try_operations(
     outages: &Outages<'_>,
     stopped: &'static str,
@@ -115,19 +113,18 @@ async fn try_operations(
             followed = Some((SagaFate::expected(scene, operation, stopped), attempt.begun));
         }
     }
-    // This comes first, so that a saga that should wait has had the time to end wrongly.
+    // First, so that a saga that should wait had time to end wrongly.
     wait_for_clients(scene, begun + ENOUGH, true).await?;
     let meanwhile = followed.as_ref().map(|(meanwhile, _)| *meanwhile);
     if let Some((meanwhile, begun)) = followed {
         check_saga(scene, stopped, meanwhile, begun).await?;
     }
-    // In the order in which the system lists them.
+    // In the system's order.
     let at = |name: &str| operations.iter().position(|operation| operation.name == name);
     all.sort_by_key(|(name, _)| at(name));
     Ok((all, meanwhile))
 }
 
-/// Checks the fate of a saga that began while a service was stopped.
 async fn check_saga(
     scene: &Scene<'_>,
     stopped: &str,

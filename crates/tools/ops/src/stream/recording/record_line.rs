@@ -1,4 +1,4 @@
-//! A record's line, which is written and read without copies.
+//! A record's line, written and read without copies.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 use crate::stream::record::Record;
 use crate::stream::recording::value::{Headers, Text, is_shallow};
 
-/// The line of a record.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordLine<'a> {
@@ -26,7 +25,7 @@ pub(super) struct RecordLine<'a> {
     routing_key: Text<'a>,
     #[serde(borrow, default)]
     properties: RecordProperties<'a>,
-    /// The body, if it is JSON on one line. It may be `null`, which differs from an absent one.
+    /// If it is JSON on one line. `null` differs from an absent body.
     #[serde(
         borrow,
         default,
@@ -34,10 +33,10 @@ pub(super) struct RecordLine<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     body: Option<&'a RawValue>,
-    /// The body, if it is other text.
+    /// If it is other text.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     body_text: Option<Text<'a>>,
-    /// The body, if it is not text.
+    /// If it is not text.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     body_base64: Option<Text<'a>>,
 }
@@ -91,7 +90,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, 
     <&RawValue>::deserialize(from).map(Some)
 }
 
-/// Returns the text as JSON, if it is valid and gives the same bytes back.
+/// Returns valid JSON that gives the same bytes back.
 fn one_line(text: &str) -> Option<&RawValue> {
     if text.contains(['\n', '\r']) {
         return None;
@@ -101,14 +100,13 @@ fn one_line(text: &str) -> Option<&RawValue> {
     (json.get().len() == text.len()).then_some(json)
 }
 
-/// Returns the properties as JSON, without the headers.
 pub(crate) fn properties_as_json(properties: &BasicProperties) -> Value {
     let all = RecordProperties::of(properties);
     let shown = RecordProperties { headers: None, left_out_headers: Vec::new(), ..all };
     serde_json::to_value(shown).unwrap_or_default()
 }
 
-/// The properties of AMQP 0-9-1, by their names there.
+/// As AMQP 0-9-1 names them.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RecordProperties<'a> {
@@ -140,7 +138,7 @@ struct RecordProperties<'a> {
     cluster_id: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     headers: Option<Headers<'a>>,
-    /// Headers nested too deep for a line, which are only for people.
+    /// Headers nested too deep for a line.
     #[serde(borrow, skip_serializing_if = "Vec::is_empty")]
     left_out_headers: Vec<Text<'a>>,
 }
