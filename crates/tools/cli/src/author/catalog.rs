@@ -1,4 +1,4 @@
-//! `ballet catalog`: the events of a system, with who publishes and who consumes them.
+//! `ballet catalog`: a system's events, with publishers and consumers.
 
 use anyhow::Result;
 use ballet::core::Role;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     Ok(ExitStatus::All)
 }
 
-/// The event of this name, or all events whose middle part it is.
+/// Or all events with this middle part.
 fn find_events<'a>(events: &'a [ListedEvent], name: &str) -> Result<Vec<&'a ListedEvent>> {
     let whole: Vec<_> = events.iter().filter(|one| one.event.name() == name).collect();
     let found = if whole.is_empty() {
@@ -77,7 +77,7 @@ fn show(events: &[&ListedEvent]) {
     ui::say("show one with its fields: ballet catalog <event>");
 }
 
-/// The items separated by commas, or None if there are none.
+/// Separated by commas.
 fn joined(items: &[&str]) -> Option<String> {
     (!items.is_empty()).then(|| items.join(", "))
 }
@@ -125,7 +125,7 @@ fn show_one(listed: &ListedEvent) {
     ui::show(&table);
 }
 
-/// The meaning of an event's role for its correlation id.
+/// For the event's correlation id.
 const fn role(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain: of no saga",

@@ -1,4 +1,4 @@
-//! `ballet audit`: checks that all that must hold in a running system does.
+//! `ballet audit`: checks that everything holds in a running system.
 
 use std::ffi::OsString;
 
@@ -28,9 +28,9 @@ it passes its arguments on (`ballet audit --endpoints FILE`). With --contracts o
 BALLET_CONTRACTS it does not. Exit code 0: all holds; 1: something is wrong, or waits for a person; 3:
 a server did not answer.";
 
-/// The most dead letters of a service that are named with their reasons.
+/// Per service, named with their reasons.
 const DEAD_LETTERS: u32 = 20;
-/// A saga is quiescent after this many seconds without a change.
+/// In seconds, without a change.
 const QUIESCENT_AFTER: u32 = 10;
 
 #[derive(Debug, clap::Args)]
@@ -70,7 +70,6 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     })
 }
 
-/// Audits the system of the contracts.
 async fn report(
     management_url: Option<&String>,
     quiescent_after: SignedDuration,
@@ -78,18 +77,18 @@ async fn report(
 ) -> Result<Report> {
     let system = contracts()?.system();
     let databases = options.databases(&services()?)?;
-    // The broker first: a message that is no longer there has been handled before the databases are read.
+    // The broker first: a message that is gone was handled before the databases are read.
     let broker = broker(management_url, system.name, options).await?;
     Ok(audit_with(system, &databases, &broker, quiescent_after).await)
 }
 
-/// Returns what the broker holds now, or why it cannot be read.
+/// Or why it cannot be read.
 async fn broker(
     management_url: Option<&String>,
     system: &str,
     options: &GlobalOptions,
 ) -> Result<BrokerSnapshot> {
-    // The virtual host may have another name than the folder of the contracts.
+    // The virtual host may have another name than the contracts' folder.
     let vhost = match options.broker()?.connect("ballet audit").await {
         Ok(session) => {
             let vhost = session.peer().vhost.clone();

@@ -1,4 +1,4 @@
-//! `ballet console`: the operators' web page, with the observer that follows the journal for it.
+//! `ballet console`: the operators' web page, with its observer of the journal.
 
 use std::io::{IsTerminal, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -19,9 +19,9 @@ use crate::base::options::{GlobalOptions, management_address};
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
 
-/// The name of the console's database, in place of a service's name.
+/// In place of a service's name.
 const DATABASE: &str = "console";
-/// The fewest characters of a password.
+/// Of a password, in characters.
 const SHORTEST: usize = 8;
 
 pub(crate) const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! The dead-letter queues of the services, opened and read.
+//! Opens and reads the services' dead-letter queues.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, services_or_all, system};
 use crate::base::ui;
 
-/// The dead-letter queue of a service, and the service's declarations if it has a contract.
+/// With the declarations, if the service has a contract.
 #[derive(Debug)]
 pub(crate) struct ServiceQueue {
     pub(crate) dead_letters: DeadLetters,
@@ -24,7 +24,7 @@ impl ServiceQueue {
         self.dead_letters.service()
     }
 
-    /// Reads all dead letters, with a progress bar.
+    /// With a progress bar.
     pub(crate) async fn browse(&self, mut each: impl FnMut(DeadLetter)) -> Result<()> {
         let progress = ui::Progress::new(
             &format!("reading {}.dead", self.service()),
@@ -42,7 +42,7 @@ impl ServiceQueue {
         Ok(())
     }
 
-    /// Tells the user that dead letters are missing because another program holds them.
+    /// Another program holds some dead letters.
     pub(crate) fn warn_of_readers(&self) {
         if self.status.readers > 0 {
             ui::note(&format!(
@@ -54,7 +54,7 @@ impl ServiceQueue {
     }
 }
 
-/// Reads the dead letters of the named services, or of all, that match.
+/// Of the named services, or all.
 pub(crate) async fn read(
     options: &GlobalOptions,
     named: &[String],
@@ -75,8 +75,7 @@ pub(crate) async fn read(
     Ok(())
 }
 
-/// Opens the queues of the named services. Without names it opens the queues of all services of the system that have
-/// one.
+/// Without names, all of the system's services that have one.
 pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Vec<ServiceQueue>> {
     let broker = options.broker()?;
     let parts = &system()?.parts;

@@ -1,5 +1,5 @@
-//! Limits refused credentials by the address that they come from, so an attacker who guesses gets few tries. Each
-//! gateway counts for itself.
+//! Limits refused credentials by address, so that guessing gets few tries. Each gateway counts for
+//! itself.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,12 +12,11 @@ use crate::http::problem::Problem;
 
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The refused credentials of each network in a window of time.
+/// By network, in a window of time.
 #[derive(Debug, Default)]
 pub(crate) struct RefusedSignIns(WindowedCounts<IpAddr>);
 
 impl RefusedSignIns {
-    /// Refuses further credentials of an address that sent too many wrong ones.
     pub(crate) fn check(&self, limits: &Limits, address: IpAddr) -> Result<(), Problem> {
         let most = limits.refused_sign_ins;
         let Some(wait) = self.0.wait(&network(address), most) else { return Ok(()) };
@@ -29,7 +28,6 @@ impl RefusedSignIns {
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(wait))
     }
 
-    /// Counts refused credentials.
     pub(crate) fn note(&self, limits: &Limits, address: IpAddr) {
         self.0.take(network(address), limits.refused_sign_ins, WINDOW);
     }

@@ -6,7 +6,7 @@ use crate::config::error::ConfigError;
 use crate::config::file::Config;
 use crate::config::rules::{self, BrokenRule};
 
-/// Reads and checks a config file, with the values that it takes from the environment.
+/// With the values that it takes from the environment.
 ///
 /// # Errors
 ///
@@ -15,7 +15,7 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     checked(path, |config| rules::check(config).and_then(|()| rules::environment(config)))
 }
 
-/// Reads and checks a config file without the environment.
+/// Without the environment.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ fn against_rules(file: &str, text: &str, broken: BrokenRule) -> ConfigError {
     let header = lines.filter(|(_, line)| headers.iter().any(|header| line.trim() == header));
     let start = header.map(|(number, _)| number).nth(index);
     let field = Some(field).filter(|field| !field.is_empty());
-    // The field's own line, or the line where its table begins.
+    // The field's own line, or that of its table.
     let own = start.zip(field).and_then(|(start, field)| {
         let last = field.rsplit('.').next().unwrap_or(field);
         let inside = text.lines().enumerate().skip(start + 1);

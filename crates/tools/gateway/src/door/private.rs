@@ -1,4 +1,4 @@
-//! The private listener: alive, ready, metrics. It is for operators and never public.
+//! The private listener for operators: alive, ready, metrics.
 
 use std::future::pending;
 
@@ -17,7 +17,6 @@ use crate::config::file::{Config, IdempotencyKey, RouteConfig};
 use crate::gate::in_force::CurrentGate;
 use crate::store::database::Database;
 
-/// The maximum number of connections.
 const CONNECTIONS: usize = 256;
 
 #[derive(Debug, Clone)]
@@ -31,15 +30,15 @@ struct PrivateState {
 struct Readiness {
     ready: bool,
     keys: &'static str,
-    /// The state of the database. The gateway is ready without it: gateways share a database, and still serve
-    /// everything but `stands_still`.
+    /// The gateway is ready without the database, which gateways share: all but `stands_still`
+    /// works.
     database: &'static str,
-    /// The routes that refuse every request now.
+    /// They refuse every request now.
     stands_still: Vec<String>,
     stopping: bool,
 }
 
-/// Serves as long as the process lives.
+/// As long as the process lives.
 pub(crate) async fn run(
     listener: TcpListener,
     current: CurrentGate,
@@ -96,7 +95,7 @@ fn readiness(parts: &PrivateState) -> Readiness {
     }
 }
 
-/// Returns the routes that refuse requests without an `Idempotency-Key`.
+/// They refuse requests without an `Idempotency-Key`.
 fn keyed_only(config: &Config) -> Vec<String> {
     let keyed = config.routes.iter().filter(|route| route.idempotency == IdempotencyKey::Required);
     let named = |route: &RouteConfig| {

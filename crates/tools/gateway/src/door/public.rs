@@ -1,4 +1,4 @@
-//! The public listener: connections, their limits, and their end.
+//! The public listener: connections, their limits and end.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -26,19 +26,18 @@ use crate::gate::in_force::{CurrentGate, Gate};
 use crate::gate::serve::serve;
 use crate::http::problem::Problem;
 
-/// With fewer headers than this the gateway reads on, and its refusal has their number. With more hyper stops reading:
-/// memory for this many is reserved for each request.
+/// With fewer headers the gateway reads on, and its refusal has their number. With more hyper
+/// stops: memory for this many is reserved for each request.
 const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 
-/// The reason why there is no room for a connection.
 #[derive(Debug, Clone, Copy)]
 enum NoRoom {
     Gateway,
     Address,
 }
 
-/// Serves until it is asked to stop, and then until all connections have ended or the time to drain is over.
+/// Until a stop, and then until all connections have ended or the drain time is over.
 pub(crate) async fn run(
     listener: TcpListener,
     current: CurrentGate,
@@ -108,7 +107,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        // The client caused it: it was too slow, malformed, or gone. Hyper has answered it if it could.
+        // The client was too slow, malformed or gone. Hyper has answered if it could.
         tracing::debug!(%peer, "a connection ended: {error}");
     }
 }
@@ -121,8 +120,8 @@ fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
     builder
 }
 
-/// Takes a place among the connections of an address. For IPv6 that is a whole /64, the network of a home. Trusted
-/// proxies have no limit: the connections of all their clients come from them.
+/// For IPv6 an address is a whole /64, a home's network. Trusted proxies bring all clients'
+/// connections, and have no limit.
 fn place(
     current: &CurrentGate,
     addresses: &LiveCounts<IpAddr>,
@@ -136,7 +135,7 @@ fn place(
     counted.map(Some).ok_or(NoRoom::Address)
 }
 
-/// Tells a client that there is no room.
+/// There is no room.
 async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
     let (status, detail) = match full {
         NoRoom::Gateway => (
@@ -152,7 +151,7 @@ async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
     refuse(stream, peer, problem).await;
 }
 
-/// Refuses a client without hyper.
+/// Without hyper.
 async fn refuse(mut stream: TcpStream, peer: SocketAddr, problem: Problem) {
     let exchange = Exchange::without_request(peer.ip().to_canonical());
     let (head, body) = problem.answer(&exchange.id).into_parts();

@@ -1,4 +1,4 @@
-//! The pages of other origins that may use the gateway (the Fetch standard's CORS protocol).
+//! Pages of other origins (the Fetch standard's CORS protocol).
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -6,14 +6,14 @@ use hyper::{Method, Request, Response, StatusCode};
 use crate::config::file::Cors;
 use crate::http::body::{Answer, full};
 
-/// The headers that a page's script may send. `Authorization` and a JSON body make a preflight.
+/// A page's script may send these. `Authorization` and a JSON body make a preflight.
 const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, \
                        last-event-id, traceparent, tracestate, x-api-key, x-request-id";
-/// The headers that it may read beyond those that every script may.
+/// A script may read these beyond the usual ones.
 const EXPOSED: &str = "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, \
                        retry-after, x-request-id";
 
-/// Returns the origin of a request, if it is allowed.
+/// `None` if the origin is not allowed.
 pub(crate) fn origin(cors: Option<&Cors>, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
     let allowed = cors?.origins.iter().any(|known| known.0.as_bytes() == origin.as_bytes());
@@ -26,7 +26,7 @@ pub(crate) fn is_preflight<B>(request: &Request<B>) -> bool {
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Answers a preflight. A page of another origin gets no permission, and the browser stops it.
+/// The browser stops a page without permission.
 pub(crate) fn preflight(cors: &Cors, origin: Option<&HeaderValue>, methods: &str) -> Answer {
     let mut answer = Response::new(full(""));
     *answer.status_mut() = StatusCode::NO_CONTENT;
@@ -45,7 +45,7 @@ pub(crate) fn preflight(cors: &Cors, origin: Option<&HeaderValue>, methods: &str
     answer
 }
 
-/// Lets the page read the answer. Credentials are headers, never cookies, so none are allowed.
+/// Credentials are headers, never cookies, so none are allowed.
 pub(crate) fn write(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
     // A cache must not give one origin's answer to another.
     headers.append(header::VARY, HeaderValue::from_static("origin"));

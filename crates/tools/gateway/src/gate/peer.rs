@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use ballet_http::limits::network;
 use hyper::HeaderMap;
 
-/// Returns the client's address. Behind trusted proxies it is the last one in `X-Forwarded-For` that is not a proxy.
-/// Anybody may have written the entries before it.
+/// Behind trusted proxies the address is the last one in `X-Forwarded-For` that is not a proxy.
+/// Anybody may have written earlier ones.
 pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let peer = peer.to_canonical();
     if !trusted.contains(&peer) {
         return peer;
     }
     let lines = headers.get_all("x-forwarded-for").iter();
-    // A proxy may append to a line that a client filled with bytes that are not text.
+    // A proxy may append to a client's line that is not text.
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
     let text = lines.collect::<Vec<_>>().join(",");
     let mut client = peer;
@@ -27,7 +27,7 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
     client
 }
 
-/// Returns the name by which limits count a client that has not signed in.
+/// For limits, when the client has not signed in.
 pub(crate) fn client_name(address: IpAddr) -> String {
     format!("ip:{}", network(address))
 }

@@ -1,4 +1,4 @@
-//! The keys of the requests that this process has in progress.
+//! Keys that this process has in progress.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -6,21 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type Keys = HashMap<(String, String), Vec<u8>>;
 
-/// The keys, by client and text, with the fingerprints of their requests.
+/// By client and text, with the fingerprints.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeysInUse(Arc<Mutex<Keys>>);
 
-/// A key in use until it is dropped.
+/// In use until dropped.
 #[derive(Debug)]
 pub(crate) struct KeyGuard {
     all: KeysInUse,
     key: (String, String),
 }
 
-/// The reason why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyConflict {
-    /// The same request uses it.
     Same,
     ByAnother,
 }

@@ -22,11 +22,11 @@ pub(crate) struct Arguments {
     rotate: bool,
 }
 
-/// A private key in the format of its file.
+/// In the format of its file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
-    /// The key as PKCS #8, in base64.
+    /// PKCS #8, in base64.
     pub(crate) pkcs8: String,
 }
 
@@ -80,7 +80,7 @@ fn generate() -> Result<(SigningKey, Value), ring::error::Unspecified> {
     Ok((SigningKey { kid, pkcs8 }, jwk))
 }
 
-/// Replaces the file as a whole, since a gateway may read it at any time.
+/// As a whole, since a gateway may read the file at any time.
 fn write(path: &Path, mode: u32, value: &Value) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     let mut file =

@@ -1,4 +1,4 @@
-//! Starts the gateway, reads its config again on SIGHUP, and stops it on SIGTERM.
+//! Starts the gateway, reloads its config on SIGHUP, and stops on SIGTERM.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// Reads the file's config, with these addresses.
+    /// With these addresses.
     fn read(self, file: &Path) -> Result<Config, String> {
         let mut config = read(file).map_err(|error| error.to_string())?;
         let listen = &mut config.listen;
@@ -42,11 +42,9 @@ impl Addresses {
     }
 }
 
-/// Runs until a signal asks it to stop.
-///
 /// # Errors
 ///
-/// The reason why the gateway cannot start.
+/// Why the gateway cannot start.
 pub(crate) fn main(file: &Path, addresses: Addresses, log: &str) -> Result<(), String> {
     let config = addresses.read(file)?;
     let (_written_at_the_end, lost) = logging::init(log)?;
@@ -114,7 +112,7 @@ async fn run(
     served.await.map_err(|error| format!("the public listener failed: {error}"))
 }
 
-/// Reads the config again. A wrong config changes nothing.
+/// A wrong config changes nothing.
 async fn reload(current: &CurrentGate, file: &Path, addresses: Addresses) {
     let before = current.get();
     let made = async {

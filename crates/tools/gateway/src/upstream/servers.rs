@@ -1,4 +1,4 @@
-//! The servers of an upstream, used in turn. A server that cannot be reached, or does not believe the gateway, is
+//! An upstream's servers, used in turn. An unreachable one, or one that refuses the signature, is
 //! skipped for a moment.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ impl Servers {
         Self { all, turn: AtomicUsize::new(0) }
     }
 
-    /// Returns the next server. If all are unavailable, it is tried all the same.
+    /// If all are unavailable, one is tried anyway.
     pub(crate) fn next(&self) -> Option<&Authority> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let in_turn =

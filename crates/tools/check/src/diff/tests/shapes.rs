@@ -1,8 +1,7 @@
-//! Bodies: maps, whose fields no schema names, and contracts written by hand.
+//! Bodies: maps, whose fields no schema names, and handwritten contracts.
 
 use super::*;
 
-/// Orders write labels of one form, and inventory reads labels of another.
 fn labelled(writes: &Value, reads: &Value) -> [Value; 2] {
     let mut all = system();
     for (service, labels) in [("orders", writes), ("inventory", reads)] {
@@ -58,7 +57,7 @@ fn a_map_with_other_keys_cannot_be_compared() {
     assert_eq!(found, one("unclear", PLACED, "labels", "inventory"));
 }
 
-/// The report of `ballet check` on the bodies that inventory reads.
+/// About the bodies that inventory reads.
 fn said(services: &[Value; 2]) -> Vec<String> {
     let problems = contracts(services).problems().into_iter();
     let of_bodies = problems.filter(|one| one.rule == "a consumer reads what the publisher writes");

@@ -1,4 +1,4 @@
-//! `ballet rehearse`: replays a recording against a build of the services, in a world that ends with the command.
+//! `ballet rehearse`: replays a recording against a build, in a world that ends with the command.
 
 mod build;
 mod prepare;
@@ -89,7 +89,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
     let system = systems::system()?;
     let build = Build::find(&args.build, system, args.program)?;
     setting::check(&args.env, system)?;
-    // Report unreadable files before anything is brought up.
+    // Before anything is brought up.
     for file in [Some(&args.recording), args.expect.as_ref()].into_iter().flatten() {
         drop(Recording::open(file)?);
     }
@@ -148,7 +148,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
     }
 }
 
-/// Refuses a recording without any event to send, before servers are brought up.
+/// Before servers are brought up.
 fn check_events(file: &Path, selection: &StreamSelection, options: &GlobalOptions) -> Result<()> {
     let selected = EventSelector::new(selection, true, true, options)?;
     for record in Recording::open(file)? {
