@@ -22,8 +22,8 @@ use crate::wait::wait_until;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause after an answer 500.
 const REPEAT_AFTER: Duration = Duration::from_millis(500);
-/// A request of a minute is given up, and the messages that it took are lost, so each takes this
-/// many.
+/// The most messages that one request takes: a request that takes a minute is given up, and the messages that it took
+/// by then are lost.
 const PORTION: u32 = 1_000;
 
 /// RabbitMQ's management API for an administrator and one vhost.
@@ -35,8 +35,8 @@ pub struct ManagementClient {
     vhost: String,
 }
 
-/// The counts of a queue: at most a second old on our test servers, five seconds on others and on
-/// RabbitMQ 4.0.0 to 4.0.5.
+/// The counts of a queue. They are at most a second old on our test servers, and at most five on other
+/// servers and on RabbitMQ 4.0.0 to 4.0.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub struct QueueDepth {
     /// Messages that wait for a consumer.
@@ -57,8 +57,7 @@ impl ManagementClient {
         Self { base: Arc::new(api.address()), api: Arc::new(api), vhost: "/".to_owned() }
     }
 
-    /// Makes a client for an address with user and password, such as
-    /// `http://ops:secret@127.0.0.1:15672`.
+    /// Makes a client of the API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
     ///
     /// # Errors
     ///
@@ -115,8 +114,8 @@ impl ManagementClient {
         Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
     }
 
-    /// Reads the queues, and at most `dead_letters` messages of each dead-letter queue, for
-    /// [`ballet_ops::audit`].
+    /// Reads the queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
+    /// messages of each dead-letter queue.
     pub async fn audited(&self, dead_letters: u32) -> Result<audit::BrokerSnapshot> {
         let held = self.held().await?;
         let found = self.list_queues().await?;
@@ -161,8 +160,8 @@ impl ManagementClient {
 
     /// Reads up to `count` messages and leaves them in the queue.
     ///
-    /// A quorum queue counts this as a delivery, and a stream cannot be read this way. The fields
-    /// are the management API's: `properties`, `payload`, `routing_key` and so on.
+    /// A quorum queue counts this as a delivery; a stream cannot be read this way. The fields are those
+    /// of the management API: `properties`, `payload`, `routing_key` and so on.
     pub async fn peek(&self, queue: &str, count: u32) -> Result<Vec<Value>> {
         self.messages(queue, count, "ack_requeue_true").await
     }
@@ -212,7 +211,8 @@ impl ManagementClient {
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
-    /// Closes the connections with a client name, once there are any, and returns their number.
+    /// Closes the connections of a client name from the broker's side. It waits until there is one, and
+    /// returns how many it closed.
     pub async fn close_connections(&self, client_name: &str) -> Result<usize> {
         let what = format!("a connection named {client_name} to close");
         wait_until(&what, Duration::from_secs(60), || self.close_present(client_name)).await
@@ -237,8 +237,8 @@ impl ManagementClient {
 
     /// Makes any other call. Parts of the path are encoded here, so a vhost may be named `/`.
     ///
-    /// A broker under load sometimes answers 500 without a reason. A harmless call is then
-    /// repeated.
+    /// A broker under load sometimes answers 500 without a reason. A call that may be repeated without harm is repeated
+    /// then.
     pub async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
         let repeatable = method != Method::POST || path == ["definitions"];
         let mut attempts_left = if repeatable { 4 } else { 0 };

@@ -1,4 +1,4 @@
-//! Runs cargo: its metadata, its builds, and the paths of the built programs.
+//! Runs cargo: metadata, builds, and paths of programs.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// The directory of the workspace that cargo runs this program for, else of the one around the current directory. It
-/// may differ from the one in which this program was built.
+/// The workspace for which cargo runs this program, else that of the current directory. It may not
+/// be the one of the build.
 pub(crate) fn root() -> PathBuf {
     let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let current = std::env::current_dir().ok();
@@ -20,19 +20,19 @@ pub(crate) fn root() -> PathBuf {
     root.canonicalize().unwrap_or(root)
 }
 
-/// The nearest directory above `start` that holds this package.
+/// Above `start`, with this package.
 fn workspace(start: &Path) -> Option<PathBuf> {
     let holds_us = |directory: &&Path| directory.join("crates/dev/xtask/Cargo.toml").exists();
     start.ancestors().find(holds_us).map(Path::to_owned)
 }
 
-/// The cargo that runs this program.
+/// It runs this program.
 pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Removes the variables that `cargo run` and `cargo test` set about this package. Build scripts watch them, so a cargo
-/// with them would build all that depends on the scripts again.
+/// Without the variables that `cargo run` and `cargo test` set for this package. Build scripts
+/// watch them, so a cargo with them would rebuild everything after those.
 pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -42,7 +42,7 @@ pub(crate) fn clean(command: &mut Command) {
     }
 }
 
-/// The variables that `.cargo/config.toml` sets for the programs that cargo runs.
+/// From `.cargo/config.toml`, for programs that cargo runs.
 pub(crate) fn configured() -> Result<Vec<(String, String)>> {
     let file = root().join(".cargo/config.toml");
     let text = std::fs::read_to_string(&file)
@@ -57,14 +57,14 @@ pub(crate) fn configured() -> Result<Vec<(String, String)>> {
     Ok(env.filter_map(|(name, of)| Some((name.clone(), value(of)?))).collect())
 }
 
-/// The commit that is checked out. `None` outside a checkout.
+/// `None` outside a checkout.
 pub(crate) fn commit() -> Option<String> {
     let mut git = Command::new("git");
     let output = git.args(["rev-parse", "HEAD"]).current_dir(root()).output().ok()?;
     String::from_utf8(output.stdout).ok().filter(|_| output.status.success())
 }
 
-/// The output of `cargo metadata` for this machine's dependencies.
+/// For this machine's dependencies.
 pub(crate) fn metadata() -> Result<Value> {
     let host = host()?;
     let output = Command::new(program())
@@ -78,7 +78,7 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
 }
 
-/// Builds with these arguments, and returns the paths of the programs.
+/// Returns the programs' paths.
 pub(crate) fn build(args: &[String]) -> Result<HashMap<String, PathBuf>> {
     let Some(messages) = messages(args)? else {
         bail!("it does not compile; see cargo's output above");
@@ -90,8 +90,7 @@ pub(crate) fn build(args: &[String]) -> Result<HashMap<String, PathBuf>> {
     Ok(messages.iter().filter_map(program).collect())
 }
 
-/// Runs a build of cargo, with its progress on the terminal, and returns its messages. `None` if it failed; cargo has
-/// then printed why.
+/// With progress on the terminal. `None` if cargo failed and has printed why.
 pub(crate) fn messages(args: &[String]) -> Result<Option<Vec<Value>>> {
     let mut cargo = Command::new(program());
     cargo.args(args).arg("--message-format=json-render-diagnostics").current_dir(root());
@@ -102,7 +101,6 @@ pub(crate) fn messages(args: &[String]) -> Result<Option<Vec<Value>>> {
     Ok(output.status.success().then_some(messages))
 }
 
-/// The directory that cargo builds in.
 pub(crate) fn target() -> Result<PathBuf> {
     let metadata = metadata()?;
     metadata["target_directory"]

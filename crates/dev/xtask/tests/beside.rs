@@ -1,5 +1,5 @@
-//! All demos at the same time on one broker and one Postgres. Another test checks that they share no name in
-//! `compose.yaml`; here their names have a suffix, as the servers may be shared.
+//! All demos at once on one broker and Postgres. Another test checks that they share no name in
+//! `compose.yaml`; here names have a suffix, as the servers may be shared.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,9 +10,9 @@ use ballet_stage::{Method, Options, Servers, wait_until};
 use futures_util::future::join_all;
 use tokio::process::{Child, Command};
 
-/// The systems, each with its customers: enough of the first to outlast the start of the others.
+/// With customers: the first outlasts the start of the others.
 const SYSTEMS: [(&str, &str); 3] = [("shop", "60"), ("streaming", "13"), ("rides", "13")];
-/// The limit for a demo that hangs.
+/// For a demo that hangs.
 const PATIENCE: Duration = Duration::from_secs(1200);
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn all_systems_run_beside_each_other_on_one_broker_and_one_postgres() {
     servers.stop().await.expect("the servers end");
 }
 
-/// A demo with `--once` says what it waits for, and ends once that is there.
+/// With `--once` it ends once that is there.
 #[tokio::test]
 async fn a_demo_says_what_it_waits_for() {
     let log = std::env::temp_dir().join(format!("ballet-waits-{}", std::process::id()));
@@ -54,7 +54,7 @@ async fn a_demo_says_what_it_waits_for() {
     fs::remove_file(&log).expect("removed");
 }
 
-/// Waits until a line has all these words.
+/// With all these words.
 async fn until_said(log: &Path, words: &[&str]) {
     let said = wait_until("a line of the demo", PATIENCE, || async {
         let said = fs::read_to_string(log).expect("a log");
@@ -82,7 +82,7 @@ fn demo(servers: &Servers, system: &str, customers: &str) -> Child {
         .expect("a demo")
 }
 
-/// Waits until each of these systems has its virtual host. A demo removes its own at its end.
+/// By virtual host. A demo removes its own at its end.
 async fn until_there(servers: &Servers, systems: &[(&str, &str)]) {
     let there = wait_until("the virtual hosts of all", PATIENCE, || async {
         let hosts = servers.rabbitmq().management().call(Method::GET, &["vhosts"], None).await?;

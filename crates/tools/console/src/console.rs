@@ -36,31 +36,31 @@ use crate::server::timed_value::TimedValue;
 use crate::server::{live, routes};
 use crate::store::{accounts, prepare};
 
-/// The name of the account that the console makes when there is none.
+/// If there is no account.
 const FIRST: &str = "operator";
-/// The maximum number of connections from browsers.
+/// From browsers.
 const CONNECTIONS: usize = 256;
 
-/// The configuration of a console.
+/// A console's configuration.
 #[derive(Clone)]
 pub struct Options {
     /// The contracts of the system.
     pub contracts: &'static Contracts,
-    /// The broker as a user who may read the journal and the dead letters.
+    /// The broker, for a user who may read the journal and the dead letters.
     pub broker: Arc<dyn Broker>,
     /// The console's own database.
     pub database: PgConnectOptions,
-    /// The services with their databases. Without any, the pages show what the journal says.
+    /// The services with their databases. Without any, pages show the journal's view.
     pub databases: Vec<(String, PgConnectOptions)>,
     /// The address on which it listens.
     pub listen: SocketAddr,
-    /// The names by which browsers reach it, if they are others than addresses and `localhost`.
+    /// The names by which browsers reach it, besides addresses and `localhost`.
     pub hosts: Vec<String>,
-    /// Whether browsers reach it through HTTPS, so that the cookie is for HTTPS only.
+    /// Whether browsers use HTTPS, for an HTTPS-only cookie.
     pub is_behind_tls: bool,
     /// The time for which entries are kept.
     pub keep: SignedDuration,
-    /// The time after its cause at which a step is late, if no hindrance is known.
+    /// A step is late this long after its cause, without a known hindrance.
     pub patience: SignedDuration,
     /// The address of the broker's management API, with user and password.
     pub management: Option<String>,
@@ -73,7 +73,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the options of a console that listens on any free port of this machine and has only the broker and its
+    /// Returns the options of a console on a free port of this machine with only the broker and its
     /// own database. It keeps entries for 7 days, and a step is late after 5 minutes.
     #[must_use]
     pub fn new(
@@ -114,7 +114,7 @@ pub struct Account {
     pub password: String,
 }
 
-/// A console that has its database and listens, but does not run yet.
+/// A console that listens with its database, but does not run yet.
 #[derive(Debug)]
 pub struct Console {
     options: Options,
@@ -259,7 +259,7 @@ impl Console {
         let limits = ListenerLimits::new(CONNECTIONS);
         tasks.spawn(serve(listener, routes::router(site), limits, pending()));
         while let Some(ended) = tasks.join_next().await {
-            // A task with nothing to do ends well. If one fails, the pages would go on to show old data.
+            // A task without work ends well. After a failed one the pages would show old data.
             ended.map_err(ConsoleError::Failed)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, or else a line now and then.
+//! Progress on standard error: a bar on a terminal, else a line now and then.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -9,7 +9,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::ui::say;
 
-/// The time between two lines without a bar.
+/// Between lines without a bar.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// The progress of one task. Its bar goes away with it.
@@ -18,7 +18,7 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     what: String,
     whole: Option<u64>,
-    /// The time and the text of the last line.
+    /// Of the last line.
     said: Mutex<(Instant, String)>,
 }
 
@@ -36,7 +36,7 @@ impl Progress {
         Self::with(ProgressBar::no_length(), "{msg}  {human_pos}, {rate}", what, None)
     }
 
-    /// Begins progress over this number of parts, with a text of [`tell`](Self::tell).
+    /// Begins progress over this number of parts, with the text of [`tell`](Self::tell).
     #[must_use]
     pub fn told(whole: u64) -> Self {
         let looks = "{bar:20.green} {human_pos}/{human_len}  {msg}";
@@ -45,7 +45,7 @@ impl Progress {
 
     fn with(bar: ProgressBar, looks: &str, what: &str, whole: Option<u64>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            // A wrong template would only spoil the looks.
+            // A wrong template only spoils the looks.
             let style = ProgressStyle::with_template(looks).into_iter();
             style.for_each(|style| bar.set_style(style.with_key("rate", rate)));
             bar.with_message(what.to_owned())
@@ -94,7 +94,7 @@ impl Drop for Progress {
     }
 }
 
-/// Writes the rate with one decimal: the library's own has four.
+/// With one decimal, where the library has four.
 fn rate(state: &ProgressState, text: &mut dyn fmt::Write) {
     // A failure only spoils the looks.
     write!(text, "{:.1}/s", state.per_sec()).ok();

@@ -1,5 +1,5 @@
-//! Output for people: results on standard output, everything else on standard error. Colours only
-//! on a terminal.
+//! Output for people: results on standard output, the rest on standard error. Colours only on a
+//! terminal.
 
 use std::io::{Error, ErrorKind, Write, stderr, stdout};
 use std::sync::OnceLock;
@@ -10,15 +10,15 @@ use crate::text::{columns_of_errors, fold, harmless};
 
 static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
-/// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored: the reader may be
-/// gone.
+/// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored, as
+/// the reader may be gone.
 pub fn say(line: &str) {
     let line = harmless(line);
     let folded = columns_of_errors().map(|room| fold(&line, room));
     writeln!(stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
 }
 
-/// Prints a line of the result for a person. Parts of a message in it cannot steer the terminal.
+/// Prints a line of the result for a person. Message parts in it cannot steer the terminal.
 pub fn print(line: &str) {
     raw(&harmless(line));
 }
@@ -31,7 +31,7 @@ pub fn raw(line: &str) {
     }
 }
 
-/// Returns why the result is incomplete, if so. A reader that goes away early has all that it wanted.
+/// Returns why the result is incomplete. A reader that leaves early has what it wanted.
 #[must_use]
 pub fn not_whole() -> Option<&'static Error> {
     UNWRITTEN.get().filter(|error| error.kind() != ErrorKind::BrokenPipe)

@@ -1,10 +1,10 @@
-//! The times at which the requests of an open loop are due: a fixed rate, whatever happens to earlier requests.
+//! When an open loop's requests are due: at a fixed rate, whatever happens to earlier ones.
 
 use std::time::Duration;
 
 use crate::runs::figures::count;
 
-/// Requests at a fixed rate for some time, numbered from 0.
+/// For some time, numbered from 0.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule {
     every: Duration,
@@ -18,12 +18,12 @@ impl Schedule {
         Self { every, requests: before(time, every) }
     }
 
-    /// The time at which a request is due, from the beginning.
+    /// From the beginning.
     pub(crate) fn due(&self, number: usize) -> Duration {
         Duration::from_secs_f64(self.every.as_secs_f64() * count(number))
     }
 
-    /// The number of requests that are due once this time has passed.
+    /// Once this time has passed.
     pub(crate) fn due_by(&self, passed: Duration) -> usize {
         (before(passed, self.every) + 1).min(self.requests)
     }

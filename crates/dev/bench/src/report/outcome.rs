@@ -46,7 +46,7 @@ pub struct TargetVerdict {
 }
 
 impl TargetVerdict {
-    /// Judges the values of all rounds: their median has to be within the bound.
+    /// The median has to be within the bound.
     pub(crate) fn new(what: String, values: &[f64], bound: Bound) -> Self {
         let [value, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(values, at));
         let (bound, reached) = match bound {
@@ -119,7 +119,7 @@ const fn name(measure: Measure) -> &'static str {
     }
 }
 
-/// The ratios round by round, so that other work on the machine in a round is on both sides.
+/// By round, so that other work on the machine is on both sides.
 pub(crate) fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
     of.iter().zip(to).map(|(of, to)| of / to).collect()
 }
@@ -139,7 +139,7 @@ pub fn quantile(values: &[f64], at: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// The median, or an empty cell if no saga ended.
+/// An empty cell if no saga ended.
 fn milliseconds(values: &[f64]) -> String {
     let median = quantile(values, 0.5);
     match median {

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::report::outcome::{quantile, ratios};
 
-/// The minimum rate of a reader on a backlog, as a share of the bare loop's.
+/// On a backlog, as a share of the bare loop's rate.
 const LEAST: f64 = 0.9;
 const RATE: f64 = 0.99;
-/// The maximum number of seconds that a reader may need after the last confirm of a flood.
+/// For a reader, after a flood's last confirm.
 const BEHIND: f64 = 2.0;
 
 /// The rounds of a backlog, and the flood.
@@ -21,7 +21,7 @@ pub struct TelemetryFigures {
     pub reader: Vec<f64>,
     /// The same of the bare loop, see `reader`.
     pub bare: Vec<f64>,
-    /// The flood that two services read while it was sent.
+    /// The flood that two services read meanwhile.
     pub flood: FloodFigures,
 }
 
@@ -41,7 +41,7 @@ pub struct FloodFigures {
 }
 
 impl TelemetryFigures {
-    /// The rate of the reader as a share of the bare loop's: the median of the rounds.
+    /// The reader's rate as a share of the bare loop's, by the median of the rounds.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         quantile(&ratios(&self.reader, &self.bare), 0.5)

@@ -1,4 +1,4 @@
-//! `cargo xtask generate`: writes the files that are made from the services' declarations.
+//! `cargo xtask generate`: writes what is made from the services' declarations.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -24,7 +24,7 @@ const EXAMPLE: &str = "examples/loyalty/src/main.rs";
 const EXAMPLES_MANIFEST: &str = "examples/loyalty/Cargo.toml";
 const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
-/// A generated file: its path in the workspace, and its text.
+/// With its path in the workspace.
 struct GeneratedFile {
     path: String,
     text: String,
@@ -87,7 +87,6 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
     Ok(all)
 }
 
-/// The files of one system.
 fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
     let SystemDescription { system, contracts, documents } = name.describe();
     let all_services = joined_services::contracts(root, system, contracts.clone())?;
@@ -130,7 +129,7 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
     Ok(all)
 }
 
-/// The pages that the site alone has, by their paths: every event of a system.
+/// Only the site has these pages, by path: every event of a system.
 pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
     let page = |name: SystemName| {
         let SystemDescription { system, contracts, .. } = name.describe();
@@ -140,7 +139,7 @@ pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
     SystemName::ALL.into_iter().map(page).collect()
 }
 
-/// The example's test that checks the declarations of all services.
+/// It checks the declarations of all services.
 fn last_test(tests: &str) -> Result<String> {
     let (_, test) = tests
         .rsplit_once("\n#[test]\n")
@@ -148,7 +147,7 @@ fn last_test(tests: &str) -> Result<String> {
     Ok(format!("#[test]\n{test}"))
 }
 
-/// The example's manifest without the dependencies of its tests.
+/// Without the dependencies of its tests.
 fn manifest(text: &str) -> Result<String> {
     let dependencies = text.split_once("[dependencies]").and_then(|(_, rest)| {
         let (dependencies, _) = rest.split_once("\n\n")?;
@@ -159,7 +158,7 @@ fn manifest(text: &str) -> Result<String> {
     Ok(format!("```toml\n[dependencies]{dependencies}\n```\n"))
 }
 
-/// The part of the example that a reader sees first: the service with its step and its compensation.
+/// What a reader sees first: the service with its step and compensation.
 fn step(example: &str) -> Result<String> {
     const BEGIN: &str = "#[ballet::service(";
     let service = example.split_once(BEGIN).and_then(|(_, rest)| rest.split_once("\n}\n"));
@@ -167,7 +166,7 @@ fn step(example: &str) -> Result<String> {
     Ok(format!("{BEGIN}{service}\n}}"))
 }
 
-/// The part of the example that declares two versions of a saga.
+/// It declares two versions of a saga.
 fn participant(example: &str) -> Result<String> {
     let declared = example.split_once("pub fn participant(").and_then(|(_, rest)| {
         let (declared, _) = rest.split_once("\n}\n")?;
@@ -184,7 +183,7 @@ fn read(file: &Path) -> Result<Option<String>> {
     }
 }
 
-/// The text of a page with a generated part replaced, which stands between the comments `name:begin` and `name:end`.
+/// The part stands between the comments `name:begin` and `name:end`.
 fn with_part(page: &str, text: &str, name: &str, part: &str) -> Result<String> {
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->\n"));
     let around = text.split_once(&begin).and_then(|(before, rest)| {

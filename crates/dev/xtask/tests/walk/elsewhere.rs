@@ -1,9 +1,9 @@
-//! Commands that take long: other tests and CI run them.
+//! Slow commands: other tests and CI run them.
 
 use std::fs;
 use std::path::Path;
 
-/// A command, the file that runs it, and the text in that file that does so.
+/// With the file that runs it, and the text there.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (".ci/run", ".ci/run", "set -euo pipefail"),
     ("cargo ballet chaos", "crates/tools/cli/tests/new/second_team.rs", "\"chaos\""),
@@ -18,11 +18,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("cargo xtask test", ".ci/run", "\"$xtask\" test"),
 ];
 
-/// The commands that no test runs, each with the reason.
+/// With reasons.
 const BY_HAND: &[(&str, &str)] =
     &[("cargo xtask bench", "it measures for ten minutes, with all optimisations")];
 
-/// Whether the command is not for this test.
+/// Not by this test.
 pub(crate) fn runs(root: &Path, command: &str) -> bool {
     if BY_HAND.iter().any(|(known, _)| command.starts_with(known)) {
         return true;

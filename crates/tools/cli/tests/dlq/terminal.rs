@@ -17,10 +17,10 @@ const UNPUBLISHABLE: &str = "insert into ballet.outbox_dead (owner, batch, posit
     'orders.order_placed.v1', gen_random_uuid(), '{}', now() - interval '1 day', \
     'the broker refuses a body of 20 MB: its max_message_size is 16 MB. Raise it, or forget the event')";
 
-/// Runs a line of the shell in a terminal, in the place and with the variables of a command.
+/// In the place and with the variables of a command.
 fn in_terminal(line: &str, like: &Command) -> Command {
     let mut script = Command::new("script");
-    // A shell that stayed would have an exit code of its own.
+    // A shell that stayed would have its own exit code.
     let line = format!("stty rows 50 cols 200; exec {line}");
     script.args(["-qefc", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     for (name, value) in like.as_std().get_envs() {

@@ -1,4 +1,4 @@
-//! Creates what is missing at the broker and sends what no service got, as `ballet topology repair` does.
+//! Does what `ballet topology repair` does.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// The longest wait for a service to handle its queue.
+/// For a service to handle its queue.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Repairs what was lost in the last hours, or only looks. Returns what differed at the broker, in words, and the events.
+/// Of the last hours. Returns the broker's differences in words, and the events.
 pub(crate) async fn run(
     context: &ActionContext,
     hours: u16,
@@ -46,7 +46,7 @@ pub(crate) async fn run(
         parts: system.parts.clone(),
         since: (now - SignedDuration::from_hours(hours.into())).max(now - inbox),
     };
-    // A person waits for a look.
+    // A person waits for it.
     let patience = if is_look { Duration::ZERO } else { PATIENCE };
     let repair = Repair { witnesses, floor: now - inbox, patience };
     let progress = |done: u64| says.say(format!("{done} messages of the journal read"));
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     Ok((words, result))
 }
 
-/// Repairs what was lost in the last hours.
+/// Of the last hours.
 pub(crate) async fn repair(
     context: &ActionContext,
     hours: u16,

@@ -1,4 +1,4 @@
-//! Stops sagas, and retries at once whatever waits for its next attempt.
+//! Stops sagas, and retries what waits.
 
 use ballet_ops::redrive::{Note, PendingRetries, Stop};
 use ballet_ops::sagas::{self, StoppableSaga};
@@ -11,7 +11,7 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// Makes the owner of a saga abort it.
+/// By its owner.
 pub(crate) async fn stop(
     context: &ActionContext,
     saga: StoppableSaga,
@@ -31,24 +31,23 @@ pub(crate) async fn stop(
     }
 }
 
-/// The work of a service that waits for its next attempt: of one saga or of all.
+/// Of one saga or all.
 #[derive(Debug, Clone)]
 pub(crate) struct RetryScope {
     pub(crate) service: String,
     pub(crate) saga: Option<Uuid>,
 }
 
-/// The counts of waiting work, each with the reason if it is not known.
+/// Each with the reason if unknown.
 #[derive(Debug)]
 pub(crate) struct WaitCounts {
     pub(crate) messages: Result<u64, String>,
     pub(crate) calls: Result<u64, String>,
-    /// Events that could not be published.
+    /// Not published.
     pub(crate) events: Result<u64, String>,
 }
 
 impl RetryScope {
-    /// Returns the address of the form.
     pub(crate) fn address(&self) -> String {
         match self.saga {
             Some(saga) => format!("/sagas/{saga}/retry?service={}", self.service),
@@ -65,7 +64,7 @@ impl RetryScope {
         DeadEventFilter { sagas: self.saga.into_iter().collect(), ..DeadEventFilter::default() }
     }
 
-    /// Counts the work that would be retried, and changes nothing.
+    /// What would be retried.
     pub(crate) async fn count(&self, context: &ActionContext) -> WaitCounts {
         let waiting = self.waiting();
         let messages = waiting.count(&context.broker).await.map_err(|error| error.to_string());
@@ -77,7 +76,6 @@ impl RetryScope {
         WaitCounts { messages, calls, events }
     }
 
-    /// Retries messages and calls now.
     pub(crate) async fn inbox(
         &self,
         context: &ActionContext,
@@ -115,7 +113,7 @@ impl RetryScope {
         ended
     }
 
-    /// Publishes again the events that could not be published.
+    /// Those that could not be published.
     pub(crate) async fn outbox(&self, context: &ActionContext) -> ActionOutcome {
         let service = &*self.service;
         let unpublished = self.unpublished();

@@ -1,4 +1,4 @@
-//! Detects a journal that is not the one that was read before: the broker has lost its end, or it was made again.
+//! Detects another journal: the broker lost its end, or it was made again.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::error::ConsoleError;
 use crate::store::append::{self, ReadJournal};
 
-/// Whether the journal differs from the one that the database has read: at the place of the last entry it has another
-/// record, or none. Offsets alone would fit again once the new one has grown.
+/// At the place of the last entry the journal has another record, or none. Offsets alone would fit
+/// again later.
 pub(crate) async fn is_another(
     db: &mut PgConnection,
     broker: &Arc<dyn Broker>,
@@ -29,12 +29,12 @@ pub(crate) async fn is_another(
     Ok(!has(broker, next - 1 - read.shift(), None).await?)
 }
 
-/// Returns the place behind the last of these stretches, if the journal goes on with this offset in another one.
+/// If the journal continues with this offset in another stretch.
 fn end_of(stretches: &[(i64, i64)], offset: i64) -> i64 {
     stretches.last().map_or(0, |(begins, first)| begins + offset - first)
 }
 
-/// Whether the journal has this message at this offset, or may have had it. Offsets before the first are of no message.
+/// Or may have had it. Offsets before the first have no message.
 async fn has(
     broker: &Arc<dyn Broker>,
     offset: i64,
@@ -48,13 +48,13 @@ async fn has(
     })
 }
 
-/// Goes on in another journal, behind the last entry that both have. What only the database has stays.
+/// Behind the last common entry. What only the database has stays.
 pub(crate) async fn go_on(pool: &PgPool, broker: &Arc<dyn Broker>) -> Result<(), ConsoleError> {
     let ReadJournal { next, mut stretches } = in_time(append::read(pool)).await?;
     let (mut end, mut offset) = (next, 0);
-    // A stretch whose beginning is lost is lost as a whole.
+    // A stretch with a lost beginning is lost as a whole.
     while let Some((begins, first)) = stretches.pop() {
-        // The journals agree on what is before `shared`, and not on what is at `lost`. Old entries are dropped.
+        // The journals agree before `shared`, and not at `lost`. Old entries are dropped.
         let (mut shared, mut from, mut lost) = (begins, begins, end);
         while from < lost {
             let middle = from + (lost - from) / 2;

@@ -1,4 +1,4 @@
-//! Bodies as formatted text, with personal values masked.
+//! Formatted bodies, with masked personal values.
 
 use ballet_core::personal::PERSONAL;
 use ballet_ops::words::grouped;
@@ -9,10 +9,10 @@ use crate::access::role::{BodySight, Role};
 use crate::contract_index::ContractIndex;
 use crate::store::entry_row::EntryRow;
 
-/// The text in place of a personal value.
+/// In place of a personal value.
 pub(crate) const MASK: &str = "•••";
 
-/// Returns the text of a body, as far as this person may see it. `whole` is false if only its beginning is there.
+/// As far as this person may see it. `whole` is false for a beginning.
 pub(crate) fn text(
     contract_index: &ContractIndex,
     event: &str,
@@ -29,7 +29,7 @@ pub(crate) fn text(
             }
             Ok(serde_json::to_string_pretty(&value).unwrap_or_default())
         }
-        // Nothing in it is personal, or the person may see bodies that cannot be masked.
+        // Nothing is personal, or the person may see bodies that cannot be masked.
         (Some(schema), None) if !has_personal(schema) => Ok(lossy(body)),
         (Some(_), None) | (None, _) if sight.role == Role::Operator => Ok(lossy(body)),
         (Some(_), None) | (None, _) => {
@@ -38,13 +38,12 @@ pub(crate) fn text(
     }
 }
 
-/// Shows the body of an entry.
 pub(crate) fn of_row(contract_index: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
     let size = usize::try_from(row.size).unwrap_or_default();
     shown(contract_index, &row.event_type, (&row.body, size), sight)
 }
 
-/// Shows a body with its size.
+/// With its size.
 pub(crate) fn shown(
     contract_index: &ContractIndex,
     event: &str,
@@ -65,7 +64,7 @@ pub(crate) fn shown(
     }
 }
 
-/// Returns bytes as text. Characters that a page cannot carry are replaced by their symbols.
+/// Symbols replace characters that a page cannot carry.
 fn lossy(body: &[u8]) -> String {
     String::from_utf8_lossy(body).replace('\0', "\u{2400}")
 }
@@ -80,7 +79,7 @@ pub(crate) fn has_personal(schema: &Value) -> bool {
     }
 }
 
-/// Masks the values that one of these schemas declares personal.
+/// Declared personal by one of these schemas.
 fn mask(value: &mut Value, schemas: &[&Value], definitions: &Value) {
     let all = applied(schemas, definitions);
     if value.is_null() || all.is_empty() {
@@ -110,7 +109,7 @@ fn mask(value: &mut Value, schemas: &[&Value], definitions: &Value) {
     }
 }
 
-/// Returns these schemas, and all that they refer to or choose from, each once: schemas may contain themselves.
+/// Also what they refer to or choose from, each once, as schemas may contain themselves.
 fn applied<'a>(schemas: &[&'a Value], definitions: &'a Value) -> Vec<&'a Value> {
     let mut all: Vec<&Value> = Vec::new();
     let mut open = schemas.to_vec();
@@ -127,7 +126,7 @@ fn applied<'a>(schemas: &[&'a Value], definitions: &'a Value) -> Vec<&'a Value> 
     all
 }
 
-/// Returns the schemas of a field. A pattern may apply to any name.
+/// A pattern may apply to any name.
 fn of_field<'a>(schema: &'a Value, name: &str) -> Vec<&'a Value> {
     match schema["properties"].get(name) {
         Some(declared) => vec![declared],

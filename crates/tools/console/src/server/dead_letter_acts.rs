@@ -23,10 +23,10 @@ use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Deed;
 
-/// The answer for a dead letter that is gone.
+/// For a dead letter that is gone.
 const GONE: &str =
     "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
-/// The time for which the page of none says who acted last.
+/// The page of none says who acted within this time.
 const RECENTLY: SignedDuration = SignedDuration::from_hours(1);
 
 fn chosen(meant: &LetterSelection, seen_at: Timestamp) -> ChosenLetters {
@@ -41,7 +41,7 @@ fn chosen(meant: &LetterSelection, seen_at: Timestamp) -> ChosenLetters {
     ChosenLetters { service: meant.service.clone(), filter, seen_at }
 }
 
-/// Returns the plan for what is selected. If nothing is, also who acted on it last since it was seen.
+/// For an empty selection also who acted last.
 async fn planned(
     visit: &Visit,
     chosen: &ChosenLetters,
@@ -59,7 +59,7 @@ async fn planned(
     Ok((plan, last))
 }
 
-/// Shows what would be done, and changes nothing.
+/// Changes nothing.
 pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
     let now = visit.site.context.clock.now();
     let _turn = visit.site.dead.turn().await;
@@ -79,14 +79,13 @@ pub(super) struct LettersForm {
     rate: String,
     #[serde(default)]
     sure: String,
-    /// The time at which the person saw them.
+    /// When the person saw them.
     #[serde(default)]
     seen: String,
     #[serde(flatten)]
     meant: LetterSelection,
 }
 
-/// Sends dead letters back, or discards them.
 pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     let LettersForm { meant, why, .. } = &act;
     let seen_at = act.seen.parse().unwrap_or_else(|_| visit.site.context.clock.now() - RECENTLY);
@@ -139,7 +138,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     }
 }
 
-/// Returns a dead letter, or the page that says why it is gone.
+/// Or the page that says why it is gone.
 pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
     let letter = visit.site.dead.one(&visit.site.context, service, id).await.map_err(|error| {
         visit.message(StatusCode::SERVICE_UNAVAILABLE, "No answer", &error.to_string())
@@ -151,7 +150,7 @@ pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter
     Err(visit.not_found(&format!("{GONE}{last}")))
 }
 
-/// Returns the dead letter, if its body can be edited here.
+/// If its body can be edited here.
 async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
     visit.service(service)?;
     let letter = one(visit, service, id).await?;
@@ -164,7 +163,7 @@ async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Resp
     Ok(letter)
 }
 
-/// Returns the old body with personal values masked, as far as this person may see it.
+/// Masked, as far as this person may see it.
 fn old_text(site: &Site, letter: &Letter, person: &Person) -> String {
     let (name, sight) = (letter.event_name(), BodySight::masked(person.role));
     let shown = body::text(&site.context.contract_index, name, &letter.body, true, sight);
@@ -188,12 +187,11 @@ pub(super) struct EditForm {
     body: String,
     #[serde(default)]
     why: String,
-    /// The copies that the person saw: [`Letter::seen`].
+    /// The seen copies: [`Letter::seen`].
     #[serde(default)]
     seen: String,
 }
 
-/// Checks a new body, or accepts it.
 pub(super) async fn edit(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,
@@ -235,13 +233,13 @@ pub(super) async fn edit(
     visit.page("/dead-letters", "Another body", &pages::edit(&edit))
 }
 
-/// Returns the new body formatted, and the one to send. Otherwise its faults.
+/// Formatted, and as it is sent. Otherwise its faults.
 fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
     let one = |why: String| vec![why];
     let new: Value =
         serde_json::from_str(given).map_err(|error| one(format!("It is not JSON: {error}")))?;
     let body = new.to_string();
-    // A contract that allows any text allows a mask, too.
+    // A contract that allows any text allows a mask.
     if body.contains(&Value::from(body::MASK).to_string()) {
         return Err(one("It has a mask: type the value in its place.".to_owned()));
     }
@@ -255,7 +253,7 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
     Ok((serde_json::to_string_pretty(&new).unwrap_or_default(), body))
 }
 
-/// Shows the dead letter with personal values, once.
+/// With personal values, once.
 pub(super) async fn unmasked(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,

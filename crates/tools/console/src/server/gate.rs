@@ -1,4 +1,4 @@
-//! The checks of every request: its session, the origin of a form, and the headers of the answer.
+//! Checks of every request: session, a form's origin, and the answer's headers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -27,13 +27,13 @@ use crate::server::live::in_a_moment;
 use crate::server::site::Site;
 use crate::store::accounts;
 
-/// The name of the cookie.
+/// Of the cookie.
 pub(super) const NAME: &str = "ballet_console";
-/// The largest form: an edited body, with three bytes for each byte.
+/// An edited body, with three bytes for each byte.
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
-/// The limit for a login. It is longer than the wait for the database, so that the answer can report that.
+/// Longer than the wait for the database, so that the answer can report that.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The interval at which an open stream checks whether its session has ended.
+/// For an open stream, whether its session has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -44,13 +44,12 @@ pub(super) async fn lingering(request: Request) -> Request {
     LingeringBody::body_of(request).map(Body::new)
 }
 
-/// Ends requests that a stranger sends too slowly.
+/// A stranger may send too slowly.
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
     let late = |_| StatusCode::REQUEST_TIMEOUT.into_response();
     timeout(PATIENCE, next.run(request)).await.unwrap_or_else(late)
 }
 
-/// Adds the headers of every answer.
 pub(super) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -113,7 +112,6 @@ fn is_from_here(headers: &HeaderMap) -> bool {
     host.is_some() && origin.map(|(_, of)| of) == host
 }
 
-/// Returns the token of the session.
 pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs =
@@ -121,7 +119,7 @@ pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == NAME).map(|(_, value)| value)
 }
 
-/// Accepts only persons who have logged in or are named by a gateway.
+/// Or named by a gateway.
 pub(super) async fn logged_in(
     State(site): State<Arc<Site>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
@@ -152,11 +150,11 @@ pub(super) async fn logged_in(
     }
 }
 
-/// Waits until the session has ended, or the person's role has changed. A live page then connects again.
+/// Or the role has changed. A live page then reconnects.
 async fn session_end(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        // Without an answer of the database the stream has nothing to show either, so it may stay.
+        // Without the database the stream has nothing to show, so it may stay.
         if let Ok(now) = person(&site, from, &headers).await
             && now.is_none_or(|person| person.role != role)
         {
@@ -186,7 +184,6 @@ async fn person(
     Ok(found.map(|(name, role)| Person { name, role }))
 }
 
-/// Accepts only operators.
 pub(super) async fn operators(
     State(site): State<Arc<Site>>,
     Extension(person): Extension<Person>,

@@ -1,4 +1,4 @@
-//! The live page Now. Its data is read once a second for all who have it open.
+//! The live page Now, read once a second for all.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,17 +19,15 @@ use crate::server::site::Site;
 use crate::store::{counts, flow};
 
 const EVERY: Duration = Duration::from_secs(1);
-/// The time that a person waits for a page.
 const MOMENT: Duration = Duration::from_secs(8);
-/// Everybody who opens the page within this time gets the same.
+/// Whoever opens the page within this time gets the same.
 pub(crate) const FRESH: Duration = Duration::from_millis(900);
 
-/// Returns the data of the page Now.
 pub(super) async fn seen(site: &Site) -> Arc<Result<NowPage, sqlx::Error>> {
     site.now.or_find(in_a_moment(find(site))).await
 }
 
-/// Waits for the console's database as long as a person does.
+/// As long as a person does.
 pub(super) async fn in_a_moment<T>(
     read: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
@@ -53,13 +51,12 @@ async fn find(site: &Site) -> Result<NowPage, sqlx::Error> {
     Ok(NowPage { causes, types, rates, ended, progress, hindrances, standing, at })
 }
 
-/// Returns how the parts of the system stand.
 pub(super) fn standing(found: &SystemFindings) -> PartsStanding {
     let has_databases = !found.figures.is_empty();
     PartsStanding { unwell: found.unwell(), at: found.at, has_databases }
 }
 
-/// Reads the data as long as somebody has the page open.
+/// While somebody has the page open.
 pub(crate) async fn keep(site: Arc<Site>) {
     let mut silent = None;
     loop {
@@ -90,7 +87,7 @@ pub(crate) async fn keep(site: Arc<Site>) {
     }
 }
 
-/// Streams the parts that have changed.
+/// The changed parts.
 pub(super) async fn live(
     State(site): State<Arc<Site>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

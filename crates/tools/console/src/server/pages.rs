@@ -1,4 +1,4 @@
-//! The pages that only read: each handler reads the database and passes the data to its page.
+//! The read-only pages: each handler reads the database for its page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,14 +25,13 @@ use crate::store::saga_row::SagaRow;
 use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
 use crate::store::{counts, judgements, saga_entries};
 
-/// The maximum number of bytes of each body on the page of a saga.
+/// Of each body, on a saga's page.
 const BYTES: i32 = 16 * 1024;
-/// The limit for the services' databases on the page of a saga.
+/// Of the services' databases, on a saga's page.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The last page of a list. Beyond it a person has to search.
+/// Beyond this page a person has to search.
 const LAST_PAGE: u16 = 200;
 
-/// The answer at an address without a page.
 pub(super) async fn unknown(State(site): State<Arc<Site>>) -> Response {
     let text = "The console has no page at this address.";
     site.message(None, StatusCode::NOT_FOUND, "No such page", text)
@@ -50,7 +49,7 @@ pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answ
     let (away, asked) = (site.found.borrow().places(), asked.cleaned());
     let now = site.context.clock.now();
     let mut filter = filter(&asked, now);
-    // The journal has dead letters alone: what fails and is tried again, the look at the services has.
+    // The journal has only dead letters. The look at services has what is retried.
     let is_text = asked.q.chars().count() >= SHORTEST_PART;
     let errors = if is_text { site.found.borrow().failing(&asked.q) } else { BTreeMap::default() };
     filter.failing = errors.keys().copied().collect();
@@ -87,7 +86,7 @@ pub(super) async fn saga(visit: Visit, Path(id): Path<String>) -> Answer {
     saga_page(&visit, &id, BodySight::masked(visit.person.role)).await
 }
 
-/// Shows the page of a saga, with as much of its bodies as the person may see.
+/// With as much of its bodies as the person may see.
 pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answer {
     let missing = "The console knows no such saga: it has not begun, or it ended longer ago than the console keeps.";
     let missing = || visit.not_found(missing);
@@ -120,10 +119,10 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     visit.page("/sagas", &format!("Saga {id}"), &content)
 }
 
-/// The data on a saga in the console's database.
+/// In the console's database.
 struct StoredSaga {
     found: SagaRow,
-    /// All entries without their bodies, and those that are shown.
+    /// Without bodies; and the shown ones.
     all: Vec<EntryRow>,
     rows: Vec<EntryRow>,
     keys: Vec<(String, String)>,
@@ -143,7 +142,7 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
     Ok(Some(StoredSaga { found, all, rows, keys, actions }))
 }
 
-/// Returns the services' view of a saga, if their databases are known and answer soon.
+/// If their databases are known, and answer soon.
 async fn services_view(site: &Site, id: Uuid) -> Option<SagaDetails> {
     let databases = &site.context.databases;
     if databases.is_empty() {

@@ -133,7 +133,7 @@ async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answ
     }
 }
 
-/// Shows the saga with personal values, once.
+/// With personal values, once.
 pub(super) async fn unmasked(
     visit: Visit,
     Path(id): Path<Uuid>,

@@ -20,13 +20,13 @@ use crate::server::gate::{NAME, session};
 use crate::server::site::Site;
 use crate::store::accounts;
 
-/// The time after which a session ends: a working day.
+/// A working day.
 const LASTS: SignedDuration = SignedDuration::from_hours(12);
 /// The attempts of an address in a window, after which no more are made. No name is locked, or whoever knows it could
 /// keep its owner out.
 const MOST_ATTEMPTS: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(60);
-/// The header to which a proxy appends the address of its client.
+/// A proxy appends its client's address here.
 const FORWARDED: &str = "x-forwarded-for";
 
 #[derive(Debug, Deserialize)]
@@ -62,7 +62,7 @@ pub(super) async fn log_in(
     Form(given): Form<LoginForm>,
 ) -> Response {
     let network = network(address(from.ip(), &headers, site.is_behind_tls));
-    // Counted before it is made, so that concurrent ones are all counted.
+    // First, so that concurrent ones are all counted.
     let attempt = site.attempts.take(network, MOST_ATTEMPTS, WINDOW);
     if !attempt.allowed {
         let wrong = "That was tried too often. Wait a minute.";
@@ -92,7 +92,7 @@ pub(super) async fn log_in(
     }
 }
 
-/// Returns a person's address. Behind HTTPS it is the last entry that the proxy has appended.
+/// Behind HTTPS, the last entry of the proxy.
 fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
     let forwarded = headers.get_all(FORWARDED).into_iter().next_back();
     let forwarded = forwarded.filter(|_| is_behind_tls).and_then(|value| value.to_str().ok());
@@ -100,7 +100,7 @@ fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
     last.and_then(|last| last.trim().parse().ok()).unwrap_or(from)
 }
 
-/// Begins a session if the password is right, and returns its token.
+/// If the password is right. Returns the token.
 async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, ConsoleError> {
     if given.password.len() > password::LONGEST || given.name.contains('\0') {
         return Ok(None);
@@ -135,7 +135,7 @@ fn cookie(site: &Site, value: &str, seconds: i64) -> (HeaderName, String) {
     (SET_COOKIE, cookie)
 }
 
-/// Returns an address of the console. A login never leads elsewhere.
+/// A login never leads elsewhere.
 fn console_address(next: &str) -> &str {
     let is_own = next.starts_with('/')
         && !next.starts_with("//")

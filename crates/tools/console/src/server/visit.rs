@@ -1,4 +1,4 @@
-//! A handler's view of a request and its person, and its answers.
+//! A handler's view of a request, its person, and its answers.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use maud::Markup;
 use crate::pages::layout::{Person, page};
 use crate::server::site::Site;
 
-/// The page that was asked for, or one that says why not.
+/// Or a page that says why not.
 pub(super) type Answer = Result<Response, Response>;
 
-/// A request of a person who has logged in.
+/// The person has logged in.
 #[derive(Debug, FromRequestParts)]
 #[from_request(state(Arc<Site>))]
 pub(super) struct Visit {
@@ -27,30 +27,28 @@ pub(super) struct Visit {
 
 #[expect(clippy::result_large_err, reason = "each is made once for a request, and sent")]
 impl Visit {
-    /// Returns a page in its frame.
     pub(super) fn page(&self, at: &str, title: &str, content: &Markup) -> Answer {
         let frame = self.site.frame(Some(&self.person));
         Ok(Html(page(&frame, at, title, content).into_string()).into_response())
     }
 
-    /// Returns what was read from the console's database, or the page that says that it does not answer.
+    /// Or the page that says that the console's database does not answer.
     pub(super) fn read<T>(&self, read: Result<T, sqlx::Error>) -> Result<T, Response> {
         read.map_err(|error| self.site.away(Some(&self.person), &error))
     }
 
-    /// Returns the service with this name, or the page that says that there is none.
+    /// Or the page that says that there is none.
     pub(super) fn service(&self, name: &str) -> Result<&'static str, Response> {
         let missing = || self.not_found("No contract knows such a service.");
         self.site.context.part(name).map(|part| part.service).ok_or_else(missing)
     }
 
-    /// Returns the event with this name, or the page that says that there is none.
+    /// Or the page that says that there is none.
     pub(super) fn event(&self, name: &str) -> Result<&ListedEvent, Response> {
         let missing = || self.not_found("No contract declares such an event.");
         self.site.context.contract_index.events.get(name).ok_or_else(missing)
     }
 
-    /// Returns a page that says what is wrong.
     pub(super) fn message(&self, status: StatusCode, title: &str, text: &str) -> Response {
         self.site.message(Some(&self.person), status, title, text)
     }
@@ -59,7 +57,7 @@ impl Visit {
         self.message(StatusCode::NOT_FOUND, "Not here", what)
     }
 
-    /// Returns a page that says why nothing was done.
+    /// With the reason.
     pub(super) fn refused(&self, why: &str) -> Response {
         self.message(StatusCode::BAD_REQUEST, "Nothing was changed", why)
     }

@@ -1,10 +1,10 @@
-//! The present, by the clock of the database and by the journal. A process with a wrong clock would take new entries
-//! for old ones.
+//! The present, by the database's clock and the journal. A wrong clock would take new entries for
+//! old ones.
 
 use jiff::Timestamp;
 use sqlx::PgExecutor;
 
-/// Returns the time of the database, and the time of the newest entry, which is never in the future.
+/// Of the database and the newest entry, which is never in the future.
 pub(crate) async fn times(
     db: impl PgExecutor<'_>,
 ) -> Result<(Timestamp, Option<Timestamp>), sqlx::Error> {

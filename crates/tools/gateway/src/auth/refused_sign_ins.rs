@@ -1,5 +1,5 @@
-//! Limits refused credentials by address, so that guessing gets few tries. Each gateway counts for
-//! itself.
+//! Limits refused credentials by the address that they come from, so an attacker who guesses gets few tries. Each
+//! gateway counts for itself.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -109,8 +109,7 @@ pub(crate) struct Jwt {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Signing {
-    /// `env:NAME` or `file:PATH`, relative to the config file. `{upstream}` stands for an
-    /// upstream's name.
+    /// `env:NAME` or `file:PATH`, beside the config file if it is relative; `{upstream}` stands for an upstream's name.
     pub(crate) secret: Secret,
 }
 
@@ -185,8 +184,8 @@ pub(crate) struct RouteConfig {
     pub(crate) rate: Option<String>,
     #[serde(default)]
     pub(crate) idempotency: IdempotencyKey,
-    /// Whether the upstream recognises the `Idempotency-Key`, so that a request with an unknown
-    /// outcome may be sent again.
+    /// Whether the upstream recognises the `Idempotency-Key` itself, so that a request whose outcome is unknown may be
+    /// sent again.
     #[serde(default)]
     pub(crate) deduplicates: bool,
     pub(crate) body: Option<ByteSize>,

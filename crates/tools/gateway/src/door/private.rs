@@ -30,8 +30,8 @@ struct PrivateState {
 struct Readiness {
     ready: bool,
     keys: &'static str,
-    /// The gateway is ready without the database, which gateways share: all but `stands_still`
-    /// works.
+    /// The state of the database. The gateway is ready without it: gateways share a database, and still serve
+    /// everything but `stands_still`.
     database: &'static str,
     /// They refuse every request now.
     stands_still: Vec<String>,

@@ -26,8 +26,8 @@ use crate::gate::in_force::{CurrentGate, Gate};
 use crate::gate::serve::serve;
 use crate::http::problem::Problem;
 
-/// With fewer headers the gateway reads on, and its refusal has their number. With more hyper
-/// stops: memory for this many is reserved for each request.
+/// With fewer headers than this the gateway reads on, and its refusal has their number. With more hyper stops reading:
+/// memory for this many is reserved for each request.
 const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 
@@ -120,8 +120,8 @@ fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
     builder
 }
 
-/// For IPv6 an address is a whole /64, a home's network. Trusted proxies bring all clients'
-/// connections, and have no limit.
+/// Takes a place among the connections of an address. For IPv6 that is a whole /64, the network of a home. Trusted
+/// proxies have no limit: the connections of all their clients come from them.
 fn place(
     current: &CurrentGate,
     addresses: &LiveCounts<IpAddr>,

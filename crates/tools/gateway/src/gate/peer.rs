@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use ballet_http::limits::network;
 use hyper::HeaderMap;
 
-/// Behind trusted proxies the address is the last one in `X-Forwarded-For` that is not a proxy.
-/// Anybody may have written earlier ones.
+/// Returns the client's address. Behind trusted proxies it is the last one in `X-Forwarded-For` that is not a proxy.
+/// Anybody may have written the entries before it.
 pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let peer = peer.to_canonical();
     if !trusted.contains(&peer) {

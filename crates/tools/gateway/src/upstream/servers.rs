@@ -1,4 +1,4 @@
-//! An upstream's servers, used in turn. An unreachable one, or one that refuses the signature, is
+//! The servers of an upstream, used in turn. A server that cannot be reached, or does not believe the gateway, is
 //! skipped for a moment.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

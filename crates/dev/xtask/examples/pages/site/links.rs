@@ -1,20 +1,20 @@
-//! The links of a page, and their targets.
+//! A page's links and their targets.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
-/// The Markdown of the repository's pages.
+/// As the repository's pages use it.
 pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 
-/// A link or picture of a page.
+/// A link or picture.
 pub(crate) struct PageLink {
-    /// The line where it begins, from 1.
+    /// Where it begins, from 1.
     pub(crate) line: usize,
     pub(crate) url: String,
 }
 
-/// A file, or an anchor in it, of the repository.
+/// A file of the repository, or an anchor in it.
 pub(crate) struct LinkTarget {
-    /// The path below the root.
+    /// Below the root.
     pub(crate) file: String,
     pub(crate) anchor: Option<String>,
 }
@@ -31,7 +31,7 @@ pub(crate) fn of(text: &str) -> Vec<PageLink> {
 }
 
 impl PageLink {
-    /// The target of the link on the page `from`. `None` if it is outside the repository.
+    /// On the page `from`. `None` outside the repository.
     pub(crate) fn target(&self, from: &str) -> Option<LinkTarget> {
         target(&self.url, from)
     }

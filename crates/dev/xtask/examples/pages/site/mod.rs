@@ -1,5 +1,5 @@
-//! `cargo xtask site`: writes the pages of the repository as a site that needs no server and loads nothing from
-//! elsewhere. A broken link is an error, and so is a page that the contents omit.
+//! `cargo xtask site`: writes the repository's pages as a site without a server, which loads
+//! nothing from elsewhere. Errors are a broken link, and a page that the contents omit.
 
 mod links;
 mod page;
@@ -16,7 +16,7 @@ use crate::{files, root};
 use links::{LinkTarget, PageLink};
 use page::Contents;
 
-/// The table of contents: a heading for each kind of reader, with a list of links below it.
+/// A heading for each kind of reader, with a list of links.
 const CONTENTS: &str = "docs/README.md";
 const STYLE: &str = include_str!("style.css");
 
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The files that git tracks, below the root.
+/// That git tracks, below the root.
 fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -67,7 +67,7 @@ fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     Ok(listed.lines().filter(|file| root.join(file).exists()).map(str::to_owned).collect())
 }
 
-/// The pages for people. Templates are none: their links lead to files that are made from them.
+/// For people. Templates link to files made from them, so they are left out.
 fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
     let is_page = |file: &&String| file.ends_with(".md") && !file.contains("/templates/");
     files
@@ -81,8 +81,8 @@ fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Strin
         .collect()
 }
 
-/// The broken links, and the pages that no link leads to. A link leads to a file of the repository, not to a page
-/// that the site alone has.
+/// Broken links, and pages without a link. Links lead to the repository's files, not to pages of
+/// the site alone.
 fn find_mistakes(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let headings: BTreeMap<&str, BTreeSet<String>> = pages
@@ -130,7 +130,7 @@ fn resolve(
     }
 }
 
-/// Writes all pages, and the files that they link to. Source code becomes a page as well.
+/// All pages, and the files that they link to. Source code becomes a page as well.
 fn write(
     root: &Path,
     pages: &BTreeMap<String, String>,
@@ -159,7 +159,7 @@ fn write(
     put(out, "style.css", STYLE.as_bytes())
 }
 
-/// The files in a directory and below it.
+/// At any depth.
 fn below<'a>(directory: &str, files: &'a BTreeSet<String>) -> Vec<&'a str> {
     let start = format!("{directory}/");
     files.iter().filter(|file| file.starts_with(&start)).map(String::as_str).collect()

@@ -7,10 +7,9 @@ use pulldown_cmark::{CowStr, Event, HeadingLevel, Parser, Tag, TagEnd, html as m
 use super::links::{self, LinkTarget, OPTIONS};
 
 const PRODUCT: &str = "ballet";
-/// The first page.
 const README: &str = "README.md";
 
-/// The table of contents: its headings, each with the pages below it.
+/// Headings, each with its pages.
 pub(crate) struct Contents(Vec<(String, Vec<(String, String)>)>);
 
 impl Contents {
@@ -42,7 +41,7 @@ impl Contents {
         Self(parts)
     }
 
-    /// The table of contents with these pages at its end, each with its title.
+    /// With these pages at the end, each with its title.
     pub(crate) fn with<'a>(
         mut self,
         heading: &str,
@@ -53,7 +52,7 @@ impl Contents {
         self
     }
 
-    /// The table of contents as HTML, beside the page `from`.
+    /// Beside the page `from`.
     fn html(&self, from: &str) -> String {
         let mut html = format!("<a class=home href=\"{}\">{PRODUCT}</a>", relative(from, README));
         for (heading, pages) in &self.0 {
@@ -69,7 +68,7 @@ impl Contents {
     }
 }
 
-/// The path of a repository file on the site.
+/// On the site.
 pub(crate) fn address(file: &str) -> String {
     match file {
         README => "index.html".to_owned(),
@@ -78,18 +77,18 @@ pub(crate) fn address(file: &str) -> String {
     }
 }
 
-/// Whether a browser shows the file itself.
+/// By a browser.
 pub(crate) fn is_shown_as_it_is(file: &str) -> bool {
     file.ends_with(".svg") || file.ends_with(".png")
 }
 
-/// The address of a file, relative to another file's page.
+/// From another file's page.
 fn relative(from: &str, file: &str) -> String {
     let up = "../".repeat(address(from).matches('/').count());
     format!("{up}{}", address(file))
 }
 
-/// The anchors of a page's headings, made as code forges make them.
+/// As code forges make them.
 pub(crate) fn headings(text: &str) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let (mut all, mut words) = (Vec::new(), None::<String>);
@@ -118,7 +117,6 @@ fn anchor(words: &str) -> String {
     words.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The HTML page of a Markdown file.
 pub(crate) fn html(file: &str, text: &str, contents: &Contents) -> String {
     let mut anchors = headings(text).into_iter();
     let moved = |url: CowStr<'_>| match links::target(&url, file) {
@@ -149,19 +147,18 @@ pub(crate) fn html(file: &str, text: &str, contents: &Contents) -> String {
     framed(file, &title_of(file, text), &body, contents)
 }
 
-/// The text of the first heading, or the file's name.
+/// The first heading, or the file's name.
 pub(crate) fn title_of(file: &str, text: &str) -> String {
     let heading = text.lines().find_map(|line| line.strip_prefix("# "));
     heading.map_or_else(|| file.to_owned(), |words| words.replace('`', ""))
 }
 
-/// The HTML page of a source file.
 pub(crate) fn source(file: &str, text: &str, contents: &Contents) -> String {
     let body = format!("<h1>{0}</h1><pre><code>{1}</code></pre>", escaped(file), escaped(text));
     framed(file, file, &body, contents)
 }
 
-/// The HTML page of a directory. Files that no page links to have no page.
+/// Files without a link have no page.
 pub(crate) fn directory(
     directory: &str,
     below: &[&str],
