@@ -30,7 +30,7 @@ const PORTION: u32 = 1_000;
 #[derive(Debug, Clone)]
 pub struct ManagementClient {
     api: Arc<ManagementApi>,
-    /// Without user and password.
+    /// The address, without user and password.
     base: Arc<Url>,
     vhost: String,
 }

@@ -5,7 +5,7 @@ use reqwest::Url;
 
 use crate::error::{Error, Result};
 
-/// Of a server, from the environment.
+/// Parses a server's URL from the environment.
 pub(crate) fn parse(name: &'static str, text: &str, schemes: &[&str]) -> Result<Url> {
     let wrong = |value: &str| Error::Setting {
         name,
@@ -52,7 +52,7 @@ pub(crate) fn with_path(server: &Url, path: &str) -> Url {
     url
 }
 
-/// Without the password, for messages.
+/// Returns the URL without its password, for messages.
 pub(crate) fn masked(url: &Url) -> String {
     mask::masked(url.as_str())
 }

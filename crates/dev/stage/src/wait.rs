@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 
 const PROBE: Duration = Duration::from_secs(20);
-/// After a slow probe.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often the limit may begin.

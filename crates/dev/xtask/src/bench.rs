@@ -10,12 +10,10 @@ use serde_json::Value;
 
 use crate::cargo;
 
-/// And its package.
 const BENCH: &str = "bench";
 /// Measures orders through the gateway.
 const CHECKOUTS: &str = "checkouts";
 const GATEWAY: &str = "ballet-gateway";
-/// With the shop's packages.
 const SHOP: &str = "crates/systems/shop";
 const QUICK: &str = "10";
 

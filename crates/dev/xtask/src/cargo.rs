@@ -20,7 +20,7 @@ pub(crate) fn root() -> PathBuf {
     root.canonicalize().unwrap_or(root)
 }
 
-/// Above `start`, with this package.
+/// The nearest directory above `start` that holds this package.
 fn workspace(start: &Path) -> Option<PathBuf> {
     let holds_us = |directory: &&Path| directory.join("crates/dev/xtask/Cargo.toml").exists();
     start.ancestors().find(holds_us).map(Path::to_owned)
@@ -31,7 +31,7 @@ pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Without the variables that `cargo run` and `cargo test` set for this package. Build scripts
+/// Removes the variables that `cargo run` and `cargo test` set for this package. Build scripts
 /// watch them, so a cargo with them would rebuild everything after those.
 pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
@@ -42,7 +42,7 @@ pub(crate) fn clean(command: &mut Command) {
     }
 }
 
-/// From `.cargo/config.toml`, for programs that cargo runs.
+/// The variables that `.cargo/config.toml` sets for the programs that cargo runs.
 pub(crate) fn configured() -> Result<Vec<(String, String)>> {
     let file = root().join(".cargo/config.toml");
     let text = std::fs::read_to_string(&file)
@@ -64,7 +64,6 @@ pub(crate) fn commit() -> Option<String> {
     String::from_utf8(output.stdout).ok().filter(|_| output.status.success())
 }
 
-/// For this machine's dependencies.
 pub(crate) fn metadata() -> Result<Value> {
     let host = host()?;
     let output = Command::new(program())
@@ -90,7 +89,8 @@ pub(crate) fn build(args: &[String]) -> Result<HashMap<String, PathBuf>> {
     Ok(messages.iter().filter_map(program).collect())
 }
 
-/// With progress on the terminal. `None` if cargo failed and has printed why.
+/// Runs a build of cargo, with its progress on the terminal, and returns its messages. `None` if it failed; cargo has
+/// then printed why.
 pub(crate) fn messages(args: &[String]) -> Result<Option<Vec<Value>>> {
     let mut cargo = Command::new(program());
     cargo.args(args).arg("--message-format=json-render-diagnostics").current_dir(root());

@@ -17,17 +17,13 @@ struct CheckPart {
 }
 
 enum PartRunner {
-    /// By the command.
     Cargo,
-    /// By the command, with these flags for rustdoc before `cargo`.
+    /// By running the command with these flags for rustdoc, which stand before `cargo` in it.
     Docs(&'static str),
-    /// Of the pages.
     Pages(&'static str),
-    /// Of this program.
     Here(fn() -> Result<ExitCode>),
 }
 
-/// From cheap to dear.
 const PARTS: [CheckPart; 7] = [
     CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
     // Advisories change without us: `cargo deny check advisories` asks for them, over the network.

@@ -52,15 +52,14 @@ const LAYERS: [Layer; 21] = [
     ("service", "crates/systems/*/* examples/*", "core library framework openapi common events"),
 ];
 
-/// For any layer's tests, which bring up servers, kill processes, read the broker and look at whole
-/// systems.
+/// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look
+/// at whole systems.
 const FOR_TESTS: &str = "store stage testkit amqp ops check console trial gateway";
 
 #[derive(Debug)]
 struct Crate {
     layer: &'static Layer,
     system: Option<String>,
-    /// And those of only its tests.
     normal: Vec<String>,
     dev: Vec<String>,
 }

@@ -7,7 +7,6 @@ pub(crate) fn print(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
 
-/// For progress and errors.
 pub(crate) fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").ok();
 }

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use crate::cargo;
 
-/// For the generated files and the site.
+/// The program of the generated files and of the site.
 const PAGES: &str = "pages";
 
 /// A system, by its name. The program of its trials has the same.
@@ -62,7 +62,6 @@ fn program(file: &Path, command: &str) -> Command {
     program
 }
 
-/// With cargo's progress on the terminal.
 fn example(name: &str) -> Result<PathBuf> {
     let args = ["build", "--workspace", "--example", name];
     let mut built = cargo::build(&args.map(str::to_owned))?;

@@ -10,9 +10,9 @@ use ballet_stage::{Method, Options, Servers, wait_until};
 use futures_util::future::join_all;
 use tokio::process::{Child, Command};
 
-/// With customers: the first outlasts the start of the others.
+/// The systems, each with its customers: enough of the first to outlast the start of the others.
 const SYSTEMS: [(&str, &str); 3] = [("shop", "60"), ("streaming", "13"), ("rides", "13")];
-/// For a demo that hangs.
+/// The limit for a demo that hangs.
 const PATIENCE: Duration = Duration::from_secs(1200);
 
 #[tokio::test]
@@ -54,7 +54,6 @@ async fn a_demo_says_what_it_waits_for() {
     fs::remove_file(&log).expect("removed");
 }
 
-/// With all these words.
 async fn until_said(log: &Path, words: &[&str]) {
     let said = wait_until("a line of the demo", PATIENCE, || async {
         let said = fs::read_to_string(log).expect("a log");
@@ -82,7 +81,7 @@ fn demo(servers: &Servers, system: &str, customers: &str) -> Child {
         .expect("a demo")
 }
 
-/// By virtual host. A demo removes its own at its end.
+/// Waits until each of these systems has its virtual host. A demo removes its own at its end.
 async fn until_there(servers: &Servers, systems: &[(&str, &str)]) {
     let there = wait_until("the virtual hosts of all", PATIENCE, || async {
         let hosts = servers.rabbitmq().management().call(Method::GET, &["vhosts"], None).await?;

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 /// Chooses the kinds. Without it all are caused.
 const TURN: &str = "BALLET_TURN";
-/// As `chaos --sample` divides the kinds.
+/// The number of shares into which `chaos --sample` divides the kinds.
 const SHARES: usize = 5;
 /// Each run has a broker, a database server and a dozen processes.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -46,7 +46,6 @@ async fn chaos(arguments: &[&str]) -> Value {
     report
 }
 
-/// Of a test.
 #[derive(Debug, Default)]
 struct RunTotals {
     effects: u64,

@@ -1,6 +1,6 @@
 //! Tables, code and anchors in Markdown.
 
-/// On one line, with escaped bars.
+/// Escapes text for a table's cell: on one line, with escaped bars.
 pub(crate) fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }

@@ -8,7 +8,6 @@ use std::process::Command;
 use ballet_testkit::command::CommandOutput;
 use serde_json::Value;
 
-/// To be changed.
 struct ContractsCopy(PathBuf);
 
 impl Drop for ContractsCopy {

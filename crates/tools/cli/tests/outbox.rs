@@ -113,7 +113,6 @@ impl Tower {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    /// And is ready.
     async fn until_said(&self, path: &str, words: &str) {
         wait_until(words, SOON, || async {
             let (status, said) = self.get(path).await.map_err(|error| error.to_string())?;
@@ -123,7 +122,6 @@ impl Tower {
         .expect("said");
     }
 
-    /// After the first ones, and no others.
     async fn until_published(&self, after: usize, expected: &[String]) {
         wait_until("the events", SOON, || async {
             let published = self.published().split_off(after);

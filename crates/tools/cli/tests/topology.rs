@@ -63,7 +63,6 @@ impl TopologyWorld {
         ended(command).await
     }
 
-    /// With all of these names.
     async fn until_check(&self, definitions: &Value, code: i32, named: &[&str]) {
         wait_until(&format!("a check with {code}"), Duration::from_secs(60), || async {
             let found = self.topology(definitions, &["check"]).await;
@@ -75,7 +74,6 @@ impl TopologyWorld {
         .expect("a check");
     }
 
-    /// As an administrator.
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Value {
         let mut whole = vec![path[0], self.env.vhost()];
         whole.extend(&path[1..]);

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 const CHECKED_OUT: &str = "cart.checked_out.v1";
 
-/// On the shop's contracts, with this standard input.
 fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts/shop");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ballet"))
@@ -27,7 +26,6 @@ fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
     child.wait_with_output().expect("it ends").into()
 }
 
-/// As `examples/producer.py` writes it.
 fn checkout() -> Value {
     json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",

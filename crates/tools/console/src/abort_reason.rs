@@ -9,16 +9,14 @@ pub(crate) const DEADLINE: &str = "let the deadline pass";
 
 #[derive(Debug)]
 pub(crate) struct AbortReason<'a> {
-    /// That says it.
     pub(crate) row: &'a EntryRow,
-    /// If a step refused.
     pub(crate) step: Option<&'static str>,
-    /// By the entry's service, in words.
+    /// The act of the entry's service, in words.
     pub(crate) what: String,
 }
 
 impl<'a> AbortReason<'a> {
-    /// With the entries in the journal's order.
+    /// Returns the reason of an aborted saga, by its entries in the order of the journal.
     pub(crate) fn of(system: &System, rows: &'a [EntryRow]) -> Option<Self> {
         let published = || rows.iter().filter(|row| row.kind == EntryKind::Event);
         let sagas: Vec<&SagaPart> = system.parts.iter().flat_map(|part| &part.sagas).collect();

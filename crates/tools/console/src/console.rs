@@ -36,9 +36,7 @@ use crate::server::timed_value::TimedValue;
 use crate::server::{live, routes};
 use crate::store::{accounts, prepare};
 
-/// If there is no account.
 const FIRST: &str = "operator";
-/// From browsers.
 const CONNECTIONS: usize = 256;
 
 /// A console's configuration.

@@ -12,7 +12,6 @@ use crate::store::entry_row::{EntryKind, EntryRow};
 pub(crate) struct ContractIndex {
     pub(crate) contracts: &'static Contracts,
     pub(crate) graph: Graph,
-    /// By name.
     pub(crate) events: BTreeMap<&'static str, ListedEvent>,
     keys: HashMap<&'static str, Vec<Key>>,
 }

@@ -13,7 +13,7 @@ use crate::wrap::{cut, wrap};
 /// The column of the time, with the gap.
 const TIME: usize = 9;
 const GAP: usize = 2;
-/// Of a note below its event.
+/// The maximum number of lines of a note that stands below its event.
 const MOST_LINES: usize = 3;
 
 /// An event of a saga.
@@ -29,7 +29,6 @@ pub struct LaneEvent<'a> {
     pub body: &'a Value,
 }
 
-/// For its saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EventMeaning {
     Done,
@@ -102,7 +101,6 @@ fn pad(text: &str, room: usize) -> String {
     format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
 }
 
-/// Without its version.
 fn short(event: &LaneEvent<'_>) -> String {
     let name = event.event_type.rsplit_once(".v").map_or(event.event_type, |(name, _)| name);
     plain(name)

@@ -9,7 +9,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::ui::say;
 
-/// Between lines without a bar.
+/// The time between two lines without a bar.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// The progress of one task. Its bar goes away with it.
@@ -18,7 +18,6 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     what: String,
     whole: Option<u64>,
-    /// Of the last line.
     said: Mutex<(Instant, String)>,
 }
 
@@ -94,7 +93,7 @@ impl Drop for Progress {
     }
 }
 
-/// With one decimal, where the library has four.
+/// Writes the rate with one decimal: the library's own has four.
 fn rate(state: &ProgressState, text: &mut dyn fmt::Write) {
     // A failure only spoils the looks.
     write!(text, "{:.1}/s", state.per_sec()).ok();

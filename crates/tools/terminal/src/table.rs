@@ -8,13 +8,13 @@ use console::Style;
 use crate::text::{plain, width};
 use crate::wrap::{cut, wrap};
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: usize = 2;
-/// Before further lines of a folded row.
+/// The space before the further lines of a folded row.
 const INDENT: usize = 2;
 /// With less room for the last column the table is folded.
 const LEAST: usize = 24;
-/// Of a cell in the last column, unless the table is [`whole`](Table::whole).
+/// The maximum number of lines of a cell in the last column, unless the table is [`whole`](Table::whole).
 const MOST_LINES: usize = 4;
 /// A missing value.
 const NONE: &str = "–";
@@ -36,7 +36,6 @@ pub struct Table {
     most_lines: usize,
 }
 
-/// With their widths.
 type ColumnLine = Vec<(usize, usize)>;
 
 impl Cell {
@@ -220,7 +219,7 @@ impl Table {
     }
 }
 
-/// Without a limit, so a row is one line.
+/// Draws without a limit: a row is one line.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.draw(None))

@@ -59,7 +59,7 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
 }
 
-/// Or change the direction of writing.
+/// Whether a character may steer a terminal, or change the direction of writing.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
@@ -86,7 +86,6 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// At the beginning of a text.
 fn colour(text: &str) -> Option<usize> {
     const BEGIN: &str = "\u{1b}[";
     let codes = text.strip_prefix(BEGIN)?;

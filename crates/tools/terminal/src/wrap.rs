@@ -2,7 +2,6 @@
 
 use crate::text::{width, width_of};
 
-/// After a cut.
 const CUT: char = '…';
 
 /// Lines have at most `room` columns, and there are at most `most`. A longer word is broken.
@@ -56,7 +55,6 @@ pub(crate) fn cut(text: &str, room: usize) -> String {
     format!("{}{CUT}", head.trim_end())
 }
 
-/// At least one character.
 fn split(text: &str, room: usize) -> (&str, &str) {
     let mut taken = 0;
     for (at, c) in text.char_indices() {

@@ -161,7 +161,7 @@ async fn measure(args: &Args, stage: &BenchStage) -> Result<bool> {
     Ok(all_reached)
 }
 
-/// In turn, several times.
+/// Runs the cases of a group in turn, several times.
 async fn rows(
     args: &Args,
     stage: &BenchStage,
@@ -241,16 +241,15 @@ async fn watch(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     Ok(watched.is_reached())
 }
 
-/// And how busy the machine was.
 #[derive(Serialize)]
 struct MeasuredFigures<'a, F> {
     #[serde(flatten)]
     figures: &'a F,
-    /// Over a minute, before and after.
+    /// The load average over a minute, before and after.
     load: (f64, f64),
 }
 
-/// Also into a file.
+/// Prints the figures, and writes them into a file.
 fn show(
     args: &Args,
     name: &str,

@@ -15,12 +15,10 @@ use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 const PORTION: usize = 1_000;
-/// Of a confirm.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) const OPENED: &str = "a.opened.v1";
 
-/// With confirms.
 pub(super) struct JournalPublisher {
     publisher: PublisherHandle,
     clock: Clock,

@@ -44,7 +44,6 @@ create table outbox (
 ) with (autovacuum_enabled = false);";
 
 type PublishedMarks = Arc<Mutex<Vec<Uuid>>>;
-/// With permits to be unconfirmed.
 type OutgoingBatch = (Uuid, Vec<OutgoingMessage>, Option<OwnedSemaphorePermit>);
 type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
@@ -121,7 +120,7 @@ impl Lane {
         }
     }
 
-    /// Also writes the marks that are due.
+    /// Runs the transaction of one batch, which also writes the marks that are due.
     #[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
     async fn transaction(
         &self,
@@ -194,7 +193,6 @@ impl Lane {
     }
 }
 
-/// For the ledger and the outbox.
 #[derive(Default)]
 struct BatchRows {
     sagas: Vec<Uuid>,
@@ -239,7 +237,7 @@ fn lock(marks: &PublishedMarks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
     marks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// In order. Awaits a batch's confirms while it sends the next one.
+/// Publishes batches in order. It awaits the confirms of a batch while it sends the next one.
 async fn publish(
     publisher: &ConfirmedPublisher,
     mut batches: mpsc::UnboundedReceiver<OutgoingBatch>,

@@ -62,7 +62,6 @@ async fn book(
     Ok(business::apply(tx.db(), &Move::of(saga_id, step, order, sign)).await?)
 }
 
-/// That these orders touch.
 fn accounts<'a>(orders: impl Iterator<Item = &'a Order>) -> Rows {
     Rows::of("account", orders.map(|order| order.account.to_string()))
 }

@@ -18,7 +18,7 @@ use crate::contestants::system::system;
 use crate::saga4::business::{self, Move};
 use crate::saga4::contract::Order;
 
-/// In the ledger's row.
+/// The step of the ledger's row for an aborted saga.
 const TOMBSTONE: &str = "aborted";
 
 const TABLES: &str = "\
@@ -50,7 +50,6 @@ pub(crate) struct OutgoingMessage {
 
 #[derive(Debug, Default)]
 pub(crate) struct MessageEffect {
-    /// With their outcomes.
     pub(crate) ledger: Vec<(&'static str, Option<String>)>,
     pub(crate) change: Option<Move>,
     pub(crate) event: Option<OutgoingMessage>,
@@ -127,7 +126,6 @@ pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// For its advisory lock.
 #[expect(clippy::cast_possible_truncation, reason = "the random half of the id")]
 pub(crate) fn lock_key(saga_id: Uuid) -> i64 {
     saga_id.as_u128() as i64

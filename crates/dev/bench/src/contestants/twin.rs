@@ -61,7 +61,7 @@ pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> R
     anyhow::bail!("the broker closed the consumer")
 }
 
-/// Of one message.
+/// The transaction of one message.
 #[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
 async fn handle(
     pool: &PgPool,
@@ -128,7 +128,6 @@ async fn handle(
     Ok(effect.event)
 }
 
-/// In batches.
 async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> Result<()> {
     let mut ids = Vec::new();
     while published.recv_many(&mut ids, 100).await > 0 {
@@ -141,7 +140,7 @@ async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> 
     Ok(())
 }
 
-/// Of a crashed process.
+/// Publishes the events that a crashed process left in the outbox.
 async fn sweep(pool: &PgPool, publisher: &ConfirmedPublisher) -> Result<()> {
     loop {
         let left: Vec<(Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(

@@ -9,9 +9,9 @@ use crate::gateway::proxies::ProxyKind;
 use crate::report::groups::Bound;
 use crate::report::outcome::{TargetVerdict, quantile, ratios};
 
-/// Of a p99, as a multiple of nginx's.
+/// The maximum of a p99, as a multiple of nginx's.
 const MOST: f64 = 1.5;
-/// Of a peak, as a share of nginx's.
+/// The minimum of a peak, as a share of nginx's.
 const LEAST: f64 = 0.75;
 
 const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out: \
@@ -25,13 +25,13 @@ pub(crate) struct ProxyFigures {
     pub(crate) peaks: Vec<f64>,
     /// The proxy's processor time for a request of the closed loop, in microseconds.
     pub(crate) processor: Vec<f64>,
-    /// At half of the proxy's own peak.
+    /// The latencies at half of the proxy's own peak.
     pub(crate) own: Latencies,
     /// In megabytes.
     pub(crate) memory: f64,
 }
 
-/// In milliseconds at a fixed rate, round by round.
+/// Milliseconds at a fixed rate, round by round.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Latencies {
     pub(crate) p50: Vec<f64>,

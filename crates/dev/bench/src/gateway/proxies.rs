@@ -25,7 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum ProxyKind {
     /// A bare reverse proxy.
     Nginx,
-    /// With all its layers.
     Gateway,
 }
 
@@ -182,7 +181,7 @@ http {{
 
 const CONFIG: &str = "gateway.toml";
 
-/// With everything. The rate limit refuses nobody.
+/// A route with everything that a route can have. The rate limit is too high to refuse anybody.
 const ROUTES: &str = r#"
 [jwt]
 issuer = "https://login.shop.example"
@@ -210,7 +209,6 @@ rate = "things"
 "#;
 const SCOPES: &str = "things:read";
 
-/// And makes its clients.
 fn sign_in(
     gateway: &Path,
     dir: &Path,

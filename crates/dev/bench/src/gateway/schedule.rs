@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::runs::figures::count;
 
-/// For some time, numbered from 0.
+/// Requests at a fixed rate for some time, numbered from 0.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule {
     every: Duration,
@@ -18,7 +18,6 @@ impl Schedule {
         Self { every, requests: before(time, every) }
     }
 
-    /// From the beginning.
     pub(crate) fn due(&self, number: usize) -> Duration {
         Duration::from_secs_f64(self.every.as_secs_f64() * count(number))
     }

@@ -119,7 +119,7 @@ const fn name(measure: Measure) -> &'static str {
     }
 }
 
-/// By round, so that other work on the machine is on both sides.
+/// The ratios round by round, so that other work on the machine in a round is on both sides.
 pub(crate) fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
     of.iter().zip(to).map(|(of, to)| of / to).collect()
 }

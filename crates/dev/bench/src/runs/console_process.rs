@@ -21,7 +21,6 @@ pub(crate) struct ConsoleProcess {
     child: Child,
     pub(crate) database: Database,
     url: String,
-    /// Of the account that it has made.
     name: String,
     password: String,
 }
@@ -50,13 +49,12 @@ impl ConsoleProcess {
         Ok(Self { child, database, url, name, password })
     }
 
-    /// In megabytes, at the peak.
+    /// Its peak memory, in megabytes.
     pub(crate) fn memory(&self) -> Result<f64> {
         let id = self.child.id().and_then(|id| usage::memory(i32::try_from(id).ok()?));
         id.map(|(_, most)| most).context("the console has ended")
     }
 
-    /// With its cookie.
     pub(crate) async fn client(&self) -> Result<(Client, String)> {
         let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build()?;
         let form = format!("name={}&password={}", self.name, self.password);

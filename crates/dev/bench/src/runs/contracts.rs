@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use crate::contestants::handlers;
 use crate::saga4::contract::SERVICES;
 
-/// In a folder below `out`, which is returned.
 pub(super) fn write(out: &Path) -> Result<PathBuf> {
     let folder = out.join("saga4");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

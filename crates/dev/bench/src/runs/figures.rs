@@ -44,7 +44,6 @@ impl Cpu {
     }
 }
 
-/// Of these sagas.
 pub(crate) fn messages(ended: &[(Instant, SagaEnd, Duration)]) -> f64 {
     let of = |end| match end {
         SagaEnd::Closed => MESSAGES.closed,

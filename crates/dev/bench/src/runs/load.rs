@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::contestants::handwritten::new_id;
 use crate::saga4::contract::{ACCOUNTS, DRIVER, Order};
 
-/// Without a pace.
+/// The number of sagas under way at a time, without a pace.
 const IN_FLIGHT: usize = 1_000;
 /// A saga must end within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,7 +45,6 @@ pub(crate) enum SagaEnd {
     Dead,
 }
 
-/// By how they should end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StartedSagas {
     pub(crate) all: u64,
@@ -70,7 +69,7 @@ pub(crate) struct SagaLoad {
     pub(crate) started: StartedSagas,
     /// Each saga's end, result, and duration.
     pub(crate) ended: Vec<(Instant, SagaEnd, Duration)>,
-    /// Of sagas that had already ended, or should have ended otherwise.
+    /// Wrong ends: of sagas that had already ended, or that should have ended otherwise.
     pub(crate) wrong: Vec<String>,
     seen: HashSet<Uuid>,
 }
@@ -111,7 +110,6 @@ impl SagaLoad {
         })
     }
 
-    /// For this long.
     pub(crate) async fn go(&mut self, time: Duration) -> Result<()> {
         let until = Instant::now() + time;
         self.next = self.next.max(Instant::now());
@@ -183,7 +181,6 @@ impl SagaLoad {
         Ok(())
     }
 
-    /// With all that have arrived.
     fn record_ends(
         &mut self,
         mut end: Option<lapin::Result<lapin::message::Delivery>>,

@@ -10,10 +10,9 @@ use crate::runs::load::{SagaLoad, StartedSagas};
 use crate::runs::stage::admin;
 use crate::saga4::contract::SERVICES;
 
-/// For compensations, after the last abort was seen.
+/// The time that compensations may take after the last abort was seen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// By step, in a service's database.
 fn expected(service: &str, started: &StartedSagas) -> Vec<(&'static str, u64)> {
     let closed = started.all - started.refused;
     match service {
@@ -23,7 +22,7 @@ fn expected(service: &str, started: &StartedSagas) -> Vec<(&'static str, u64)> {
     }
 }
 
-/// Of rows in the databases.
+/// Waits until the databases hold the right rows.
 ///
 /// # Errors
 ///

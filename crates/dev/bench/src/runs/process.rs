@@ -12,7 +12,6 @@ use tokio::process::Command;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// With all child processes.
 #[derive(Debug)]
 pub(crate) struct MeasuredProcess {
     child: Child,
@@ -66,7 +65,6 @@ impl MeasuredProcess {
         Ok(all.filter_map(usage::memory).map(|(_, most)| most).sum())
     }
 
-    /// Of its output.
     pub(crate) fn last_lines(&self) -> String {
         last_lines(&self.log, 5)
     }

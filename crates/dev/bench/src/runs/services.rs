@@ -11,7 +11,7 @@ use crate::runs::process::MeasuredProcess;
 use crate::runs::stage::BenchStage;
 use crate::saga4::contract::SERVICES;
 
-/// For all services to consume.
+/// The time in which all services have to start to consume.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct ContestantServices {
@@ -23,7 +23,7 @@ impl ContestantServices {
         self.processes.iter().filter_map(MeasuredProcess::id).collect()
     }
 
-    /// Of the largest process, in megabytes.
+    /// The peak memory of the largest process, in megabytes.
     pub(crate) fn memory_peak(&self) -> f64 {
         let all = self.pids().into_iter().filter_map(usage::memory);
         all.map(|(_, most)| most).fold(0.0, f64::max)

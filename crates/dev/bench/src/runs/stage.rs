@@ -17,7 +17,6 @@ use crate::saga4::contract::SERVICES;
 pub struct BenchStage {
     pub(crate) servers: Servers,
     pub(crate) children: Children,
-    /// Of the services.
     pub(crate) program: PathBuf,
     pub(crate) logs: PathBuf,
 }
@@ -45,14 +44,12 @@ impl BenchStage {
         Ok(self.servers.stop().await?)
     }
 
-    /// With the topology and empty databases.
     pub(crate) async fn env(&self, contestant: Contestant) -> Result<TestEnv> {
         let definitions = topology::definitions(&system(), |_| String::new());
         Ok(TestEnv::new(&self.servers, contestant.name(), &definitions, &SERVICES).await?)
     }
 }
 
-/// In this program's directory.
 pub(crate) fn beside(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program")?;
     let program = own.with_file_name(name);
@@ -62,7 +59,7 @@ pub(crate) fn beside(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// To a service's database.
+/// Connects to a service's database as the administrator.
 pub(crate) async fn admin(env: &TestEnv, service: &str) -> Result<PgConnection> {
     let url = env.admin_database_url(service);
     PgConnection::connect(url)

@@ -16,7 +16,7 @@ use crate::telemetry::beats::{Beat, write};
 const BATCH: usize = 1_000;
 const PREFETCH: u16 = 2_000;
 
-/// From its beginning, until dropped.
+/// Reads one stream from its beginning, until it is dropped.
 pub(super) async fn read(amqp: &str, database: &str, partition: u16) -> Result<()> {
     let channel = channel(amqp, "bare loop").await?;
     let mut db = PgConnection::connect(database).await?;

@@ -27,7 +27,6 @@ impl Telemetry for Beat {
     }
 }
 
-/// For each beat.
 struct BeatRows;
 
 impl TelemetryReader for BeatRows {
@@ -45,7 +44,6 @@ impl TelemetryReader for BeatRows {
     }
 }
 
-/// Of each device.
 struct NewestBeats;
 
 impl TelemetryReader for NewestBeats {
@@ -73,7 +71,6 @@ impl TelemetryReader for NewestBeats {
     }
 }
 
-/// For the reader and the bare loop alike.
 pub(super) async fn write(db: &mut PgConnection, beats: &[&Beat]) -> Result<(), sqlx::Error> {
     let devices: Vec<&str> = beats.iter().map(|beat| &*beat.device).collect();
     let numbers: Vec<i64> = beats.iter().map(|beat| beat.number).collect();

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::report::outcome::{quantile, ratios};
 
-/// On a backlog, as a share of the bare loop's rate.
+/// The minimum rate of a reader on a backlog, as a share of the bare loop's.
 const LEAST: f64 = 0.9;
 const RATE: f64 = 0.99;
-/// For a reader, after a flood's last confirm.
+/// The maximum number of seconds that a reader may need after the last confirm of a flood.
 const BEHIND: f64 = 2.0;
 
 /// The rounds of a backlog, and the flood.

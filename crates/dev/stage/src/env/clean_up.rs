@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Result, machine};
 
-/// In a thread of its own, because the caller's runtime may be busy.
+/// Runs in a thread of its own, because the caller's runtime may be busy.
 pub(crate) fn clean_up(remove: impl Future<Output = Result<()>> + Send + 'static) {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

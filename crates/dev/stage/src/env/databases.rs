@@ -86,7 +86,7 @@ async fn create_in(
     Ok(databases)
 }
 
-/// Also with open sessions. A missing database is no error.
+/// Works with open sessions. A missing database is no error.
 pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());

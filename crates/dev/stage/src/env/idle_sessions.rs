@@ -12,7 +12,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Idle sessions. Beginning one costs the server more than most work in it.
 #[derive(Debug, Default)]
 pub struct IdleSessions {
-    /// With the database's URL.
     sessions: Mutex<Vec<(String, PgConnection)>>,
 }
 

@@ -12,7 +12,7 @@ const TICKS: f64 = 100.0;
 struct ProcessTimes {
     parent: i32,
     ticks: u64,
-    /// Of children that have ended and were waited for.
+    /// The ticks of children that have ended and were waited for.
     ended: u64,
 }
 

@@ -112,7 +112,7 @@ async fn postgres_version(program: &Path) -> Option<ServerVersion> {
     version::parse_postgres_banner(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// On the PATH or in the tree of `erl`.
+/// Finds Erlang's name server, on the PATH or in the tree of `erl`.
 pub(crate) fn epmd() -> Option<PathBuf> {
     let path: Vec<_> = env::split_paths(&env::var_os("PATH")?).collect();
     if let Some(dir) = path.iter().find(|dir| dir.join("epmd").is_file()) {

@@ -115,7 +115,7 @@ async fn plan(package: &SoftwarePackage) -> Option<(&'static str, Command)> {
     Some((package.brew, command))
 }
 
-/// If root needs no password.
+/// Begins a command that runs as root without a password, if we may.
 async fn as_root() -> Option<Command> {
     if rustix::process::geteuid().is_root() {
         return Some(Command::new("env"));

@@ -36,7 +36,7 @@ pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
     }
 }
 
-/// Not prepared, as the statement is not repeated. `what` is for the error.
+/// Does not prepare the statement, which is not repeated. `what` is for the error.
 pub(crate) async fn run(
     session: &mut PgConnection,
     url: &Url,

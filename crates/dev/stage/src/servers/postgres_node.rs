@@ -27,7 +27,7 @@ const FIRST: &str = "postgres";
 /// The user's own server and tools must not reach ours.
 const FORGET: &str = "PG POSTGRES";
 
-/// For every private server, whatever the machine's defaults.
+/// These hold for every private server, whatever the machine's defaults.
 const SETTINGS: &[&str] = &[
     "listen_addresses=127.0.0.1",
     // Our paths are too long for sockets.

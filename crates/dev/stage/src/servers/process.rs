@@ -97,7 +97,6 @@ impl ServerProcess {
         self.pid.as_raw_nonzero().get()
     }
 
-    /// In words.
     pub(crate) fn exited(&self) -> Option<&str> {
         self.exit.get().map(String::as_str)
     }
@@ -155,7 +154,7 @@ fn is_running(pid: Pid) -> bool {
     state(pid) != Some('Z')
 }
 
-/// As a letter, from `/proc`.
+/// Reads the state of a process as a letter, from `/proc`.
 fn state(pid: Pid) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()
@@ -173,7 +172,7 @@ fn descendants(root: i32) -> Vec<Pid> {
     found.into_iter().skip(1).filter_map(Pid::from_raw).collect()
 }
 
-/// From `/proc`, or from `ps` if there is none.
+/// Reads every process with its parent: from `/proc`, or from `ps` if there is none.
 fn parents() -> Vec<(i32, i32)> {
     if let Ok(entries) = fs::read_dir("/proc") {
         let of = |pid: i32| {

@@ -27,7 +27,7 @@ pub struct RabbitMq {
     version: ServerVersion,
     metrics: String,
     backend: Backend,
-    /// If it runs on this machine.
+    /// The node, if it runs on this machine.
     node: Option<RabbitMqNode>,
 }
 

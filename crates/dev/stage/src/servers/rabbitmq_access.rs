@@ -15,7 +15,6 @@ use crate::servers::version::{self, ServerVersion};
 use crate::url;
 
 pub(crate) const OPS: &str = "ops";
-/// For a busy machine.
 const LOG_IN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
@@ -32,7 +31,7 @@ impl RabbitMqAccess {
         Ok(Self { amqp, management })
     }
 
-    /// Over both protocols. Returns the version.
+    /// Logs in over both protocols, and returns the version.
     pub(crate) async fn check(&self) -> Result<ServerVersion> {
         log_in(&self.amqp).await?.close().await;
         let overview = self.management.call(Method::GET, &["overview"], None).await?;

@@ -20,7 +20,6 @@ pub(crate) const NAME: &str = "RabbitMQ";
 #[derive(Debug)]
 pub(crate) struct RabbitMqNode {
     home: NodeHome,
-    /// Also for further nodes.
     pub(crate) script: PathBuf,
     fast: bool,
     tls: bool,
@@ -110,7 +109,7 @@ fn launch(
     }
 }
 
-/// Before the node: a name server that Erlang starts would outlive it.
+/// Starts before the node: a name server that Erlang starts would outlive it.
 fn start_epmd(home: &NodeHome) -> Result<ServerProcess> {
     let program = find::epmd().ok_or_else(|| Error::NoServer {
         server: NAME,

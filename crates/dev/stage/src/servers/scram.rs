@@ -19,7 +19,7 @@ pub(crate) fn verifier(password: &str) -> Result<String> {
     with_salt(password, &random::bytes::<16>()?, ROUNDS)
 }
 
-/// As in RFC 5803. The password has to be ASCII.
+/// Returns a verifier as in RFC 5803; the password has to be ASCII.
 fn with_salt(password: &str, salt: &[u8], rounds: u32) -> Result<String> {
     let mut round = keyed_hash(password.as_bytes(), &[salt, &1_u32.to_be_bytes()])?;
     let mut salted = round;

@@ -47,7 +47,6 @@ impl ServerSet {
         &self.ports
     }
 
-    /// For both servers.
     pub(crate) fn password(&self) -> &str {
         &self.password
     }

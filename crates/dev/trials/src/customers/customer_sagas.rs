@@ -13,14 +13,13 @@ pub(crate) struct CustomerSaga {
     pub(crate) end: End,
 }
 
-/// By id. Clones share them.
+/// All sagas that customers have begun, by id. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CustomerSagas(Arc<Mutex<KnownSagas>>);
 
 #[derive(Debug, Default)]
 struct KnownSagas {
     all: HashMap<Uuid, CustomerSaga>,
-    /// At the last count.
     open: HashSet<Uuid>,
 }
 

@@ -18,11 +18,11 @@ use crate::scene::record::Recorder;
 use crate::scene::site::Site;
 use crate::system::subject::Subject;
 
-/// By default.
+/// The usual limit on open sagas.
 pub(crate) const MOST_OPEN: usize = 400;
 
 pub(crate) struct CustomerMix {
-    /// By number, in turn.
+    /// The numbers of the cases, in turn.
     pub(crate) cases: Vec<usize>,
     pub(crate) rate: u32,
     pub(crate) clock: Clock,
@@ -43,7 +43,7 @@ pub(crate) struct Load {
     cases: Vec<usize>,
     next: AtomicUsize,
     every: Duration,
-    /// Also counts those being begun.
+    /// This also counts those being begun.
     pub(crate) most_open: usize,
     pub(crate) sagas: CustomerSagas,
     /// The number of requests without an answer in time.

@@ -18,15 +18,14 @@ const CONFIG_FILE: &str = "gateway.toml";
 const KEYS: &str = "keys";
 const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
 const DOCUMENTS: &str = "documents = \"";
-/// Also in `TRIAL_SERVICE` and in its database's name.
+/// The gateway's name in `TRIAL_SERVICE`, in its database's name and in reports.
 pub(crate) const GATEWAY: &str = "gateway";
 const SECRETS: &str = "secrets";
 const SIGNING: &str = "secret = \"env:GATEWAY_SECRET_{upstream}\"";
 /// The database is on this machine, which may be busy.
 const DATABASE_TIMEOUT: &str = "10s";
-/// For the start on a busy machine.
+/// The time that the gateway has to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Of a client's token.
 const VALID: &str = "7d";
 
 /// The gateway of a system.
@@ -70,11 +69,11 @@ pub fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
 #[derive(Debug)]
 pub struct Gateway {
     program: ConfiguredProgram,
-    /// For the config file, the keys and the log.
+    /// The directory of the config file, the keys and the log.
     dir: PathBuf,
     /// The address for clients: `http://127.0.0.1:<port>`.
     pub url: String,
-    /// For operators.
+    /// The address for operators.
     private: String,
     child: Mutex<Child>,
     _database: Database,
@@ -124,8 +123,6 @@ impl Gateway {
         http.context("cannot set up HTTP")
     }
 
-    /// By `ballet-gateway token`.
-    ///
     /// # Errors
     ///
     /// If the gateway makes no such token.

@@ -58,7 +58,7 @@ impl ServiceProgram {
         Self { part, contract, run: Box::new(run) }
     }
 
-    /// As the service's own program does, by this clock.
+    /// Runs as the service's own program does, by this clock.
     pub(crate) fn run(&self, clock: Clock) -> ExitCode {
         (self.run)(clock)
     }

@@ -20,14 +20,14 @@ pub(crate) fn file(log: &Path) -> PathBuf {
     log.with_extension("clock")
 }
 
-/// By some seconds, for the process with this log.
+/// Shifts the clock of the process with this log by some seconds.
 pub(crate) fn shift(log: &Path, seconds: i64) -> Result<()> {
     let (path, new) = (file(log), log.with_extension("clock-new"));
     let written = fs::write(&new, seconds.to_string()).and_then(|()| fs::rename(&new, &path));
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// In seconds, for the process with this log.
+/// The error that the process with this log has confirmed, in seconds.
 pub(crate) fn known(log: &Path) -> Option<i64> {
     read(&file(log).with_extension(KNOWN))
 }

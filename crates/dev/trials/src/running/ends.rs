@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_stage::ServiceProcess;
 use rustix::process::Signal;
 
-/// Of processes that were not killed.
+/// The ends of processes that were not killed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProcessEnds {
     pub(crate) stops: usize,
@@ -36,7 +36,7 @@ impl ProcessEnds {
         self.unexpected_exits.push(line);
     }
 
-    /// If it has ended. `late` means that it was then killed.
+    /// Notes the end of a process after a stop, if it has ended. `late` means that it was killed then.
     pub(super) fn note_stop(
         &mut self,
         process: &str,

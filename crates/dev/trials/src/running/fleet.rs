@@ -21,7 +21,7 @@ use crate::running::clock;
 use crate::running::ends::ProcessEnds;
 use crate::running::signals::hears_sigterm;
 
-/// Of the directory for a process's fault points.
+/// The extension of the directory for a process's fault points.
 const POINTS: &str = "points";
 const LOOK: Duration = Duration::from_millis(20);
 /// Per service.
@@ -29,7 +29,7 @@ const MOST: usize = 4;
 const DAY: usize = 24 * 60 * 60;
 /// Younger processes may not handle signals yet, where that cannot be looked up.
 const YOUNG: Duration = Duration::from_secs(1);
-/// Until a process notices a new clock setting.
+/// The time that a process has to notice a new setting of its clock.
 const CLOCK_IS_SET: Duration = Duration::from_secs(60);
 /// A stop's time beyond the drain time. Without servers the service's own limits end it some four
 /// seconds later, on a machine with a dozen processes for each processor still later.
@@ -184,7 +184,7 @@ impl Fleet {
         }
     }
 
-    /// By SIGKILL. It is restarted soon. Returns the service's name.
+    /// Kills a process with SIGKILL; it is restarted soon. Returns the service's name.
     pub(crate) async fn kill(&self, dice: &mut Dice) -> Option<&'static str> {
         let mut replicas = self.replicas.lock().await;
         let at = dice.below(replicas.len());
@@ -199,7 +199,7 @@ impl Fleet {
         Some(replica.service.launch.name)
     }
 
-    /// For up to a minute. Returns the service's name.
+    /// Freezes a process for up to a minute. Returns the service's name.
     pub(crate) async fn pause(&self, dice: &mut Dice) -> Option<&'static str> {
         let longest = if dice.one_in(4) { 60_000 } else { 15_000 };
         let time = dice.millis(500, longest);
@@ -265,7 +265,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// By SIGTERM. [`Fleet::keep`] restarts it unless `for_good`. Returns the service's name.
+    /// Stops a process with SIGTERM. [`Fleet::keep`] restarts it unless `for_good`. Returns the service's name.
     pub(crate) async fn stop(&self, dice: &mut Dice, for_good: bool) -> Option<&'static str> {
         let (at, name, pid) = {
             let mut replicas = self.replicas.lock().await;
@@ -328,7 +328,7 @@ impl Fleet {
         (!urls.is_empty()).then(|| urls[choice % urls.len()].to_owned())
     }
 
-    /// With the reasons.
+    /// The services that are not ready, each with the reason.
     pub(crate) async fn not_ready(&self, http: &Client) -> Vec<String> {
         let urls: Vec<(&str, String)> = {
             let replicas = self.replicas.lock().await;

@@ -21,7 +21,7 @@ use crate::running::run_dir::run_dir;
 
 #[derive(Debug, Default)]
 pub(crate) struct RunPlan {
-    /// For the directory of its logs.
+    /// The kind of run, for the directory of its logs.
     pub(crate) kind: &'static str,
     pub(crate) replicas: usize,
     pub(crate) nodes: usize,
@@ -41,7 +41,7 @@ pub(crate) struct RunPlan {
 }
 
 impl RunPlan {
-    /// With one process of each service.
+    /// A plan with one process of each service, and these variables.
     pub(crate) fn new(kind: &'static str, env: Vec<(&'static str, String)>) -> Self {
         Self { kind, replicas: 1, nodes: 1, env, ..Self::default() }
     }
@@ -49,7 +49,7 @@ impl RunPlan {
 
 #[derive(Debug)]
 pub(crate) struct ServiceProxies {
-    /// For each node, in the order in which the service tries them.
+    /// A proxy for each node; the service tries them in this order.
     pub(crate) broker: Vec<Proxy>,
     pub(crate) database: Proxy,
 }
@@ -155,7 +155,7 @@ impl LongRun {
         self.system.parts.iter().map(|part| part.service).collect()
     }
 
-    /// With all nodes, without the proxies.
+    /// The broker's address for a user, with all nodes and without the proxies.
     pub(crate) fn broker_url(&self, amqp_url: &str) -> Result<String> {
         let nodes: Result<Vec<_>, _> =
             self.stage.servers.nodes().map(|node| node.at_this_node(amqp_url)).collect();
@@ -174,7 +174,7 @@ impl LongRun {
         Ok(ready.await?)
     }
 
-    /// Without the proxies, for the audit.
+    /// The addresses of everything without the proxies, for the audit.
     pub(crate) async fn endpoints(&self) -> Result<Endpoints> {
         let mut services = BTreeMap::new();
         for name in self.services() {

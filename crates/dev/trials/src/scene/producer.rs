@@ -44,7 +44,7 @@ impl Producers {
     }
 }
 
-/// In order, over a connection of this name. Waits for the confirms.
+/// Publishes messages in order over a connection of this name, and waits until the broker has confirmed them.
 pub(crate) async fn publish_all(
     broker: RabbitMq,
     name: &str,
@@ -61,7 +61,7 @@ fn start(broker: RabbitMq, name: &str) -> PublisherHandle {
     Publisher::start(Arc::new(broker), PublisherSettings::new(name, "trial"), Arc::new(drop))
 }
 
-/// As a foreign producer publishes it under a new id, which is the saga's if the event begins one.
+/// An event of a saga, as a foreign producer publishes it under a new id. One that begins the saga has the saga's id.
 /// Returns the id, too.
 pub(crate) fn produced<E: Event + Serialize>(
     producer: &str,

@@ -22,7 +22,6 @@ const PREFETCH: u16 = 500;
 const REMEMBERED: usize = 2_000;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// By its id.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordedMessage {
     pub(crate) event_type: String,
@@ -41,7 +40,7 @@ pub(crate) struct RunRecord {
     latest: VecDeque<Delivery>,
     /// The time of the last new event.
     last_new: Option<Instant>,
-    /// Between two new events while there was work.
+    /// The longest time between two new events while there was work.
     pub(crate) longest_stall: Stall,
 }
 

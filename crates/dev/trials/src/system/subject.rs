@@ -28,7 +28,6 @@ use crate::system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) system: System,
-    /// In the plural.
     pub(crate) sagas: &'static str,
     /// The first is the usual one.
     pub(crate) cases: Vec<Case<()>>,
@@ -101,7 +100,7 @@ impl Subject {
         })
     }
 
-    /// Also cases that take days.
+    /// Includes the cases that take days.
     pub(crate) fn mix_with_those_of_days(&self) -> Vec<usize> {
         let mut all = self.mix();
         for (number, case) in self.cases.iter().enumerate().skip(self.usual) {
@@ -142,7 +141,7 @@ impl Subject {
         self.business(at, framework, quiescent_after).await
     }
 
-    /// By the databases' clock.
+    /// Audits the framework's tables, by the databases' clock.
     pub(crate) async fn framework(
         &self,
         at: &Endpoints,
@@ -153,7 +152,7 @@ impl Subject {
         ballet_ops::audit::audit(&self.system, &databases, broker, quiescent_after).await
     }
 
-    /// By this machine's clock.
+    /// Audits also the business rows, by this machine's clock.
     pub(crate) async fn business(
         &self,
         at: &Endpoints,

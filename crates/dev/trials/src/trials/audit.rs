@@ -57,7 +57,6 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// Of the running demo.
 fn running_demo(system: &str) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let target = target(&program).context("this program is not in a target directory")?;

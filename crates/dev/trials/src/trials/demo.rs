@@ -26,10 +26,9 @@ use crate::trials::report::show_effects;
 use crate::trials::scene::Scene;
 
 const RATE: u32 = 5;
-/// For the summary.
 const AT_ONCE: usize = 8;
-/// Also counts those being begun. Each may have a connection, and the gateway takes 256 from one
-/// address, including the user's.
+/// The limit includes sagas being begun. Each may have a connection, and the gateway takes 256 from
+/// one address, including the user's.
 const MOST_OPEN: usize = 100;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -10,7 +10,7 @@ use ballet_stage::{write_exports, write_private};
 
 use crate::processes::gateway::Gateway;
 
-/// In the directory of a run, and beside the runs of the system.
+/// The file's name in the directory of a run, and beside the directories of the system's runs.
 const ENV: &str = "env";
 /// Variables that not every demo sets, perhaps left from another system's demo.
 const FIRST: &str = "unset BALLET_CONTRACTS BALLET_DATABASE_URL\n";

@@ -238,7 +238,6 @@ async fn find_lost_messages(
     Ok(())
 }
 
-/// By type.
 fn consumers(system: &System) -> HashMap<&'static str, usize> {
     let mut consumers = HashMap::new();
     for event in system.parts.iter().flat_map(|part| part.consumes()) {
@@ -247,7 +246,7 @@ fn consumers(system: &System) -> HashMap<&'static str, usize> {
     consumers
 }
 
-/// Those missing from a consumer's inbox.
+/// The messages of these that are missing from the inbox of a service that consumes their type.
 pub(crate) async fn not_handled(
     run: &LongRun,
     messages: &[(Uuid, String)],

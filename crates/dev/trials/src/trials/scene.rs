@@ -13,7 +13,7 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 
-/// For anything that hangs. No result depends on speed: any service may be dead, and on a busy
+/// The limit for what hangs. No result depends on speed: any service may be dead, and on a busy
 /// machine each is slow to start.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 

@@ -24,7 +24,6 @@ const EXAMPLE: &str = "examples/loyalty/src/main.rs";
 const EXAMPLES_MANIFEST: &str = "examples/loyalty/Cargo.toml";
 const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
-/// With its path in the workspace.
 struct GeneratedFile {
     path: String,
     text: String,
@@ -147,7 +146,6 @@ fn last_test(tests: &str) -> Result<String> {
     Ok(format!("#[test]\n{test}"))
 }
 
-/// Without the dependencies of its tests.
 fn manifest(text: &str) -> Result<String> {
     let dependencies = text.split_once("[dependencies]").and_then(|(_, rest)| {
         let (dependencies, _) = rest.split_once("\n\n")?;

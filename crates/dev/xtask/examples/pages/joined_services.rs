@@ -7,7 +7,6 @@ use anyhow::Result;
 use ballet::core::{ServiceContract, System};
 use ballet_check::Contracts;
 
-/// Also of the services that joined.
 pub(crate) fn contracts(
     root: &Path,
     system: System,

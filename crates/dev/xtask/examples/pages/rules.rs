@@ -14,7 +14,7 @@ const PAGE: &str = "docs/guarantees.md";
 /// Other pages that cite tests.
 const CITING: [&str; 3] = ["README.md", "docs/rides/trust.md", "docs/shop/trust.md"];
 
-/// Also of other pages that cite tests.
+/// Compares the page of rules, and others that cite tests, with the tests.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ fn mismatches(page: &str, tests: &Tests) -> Vec<String> {
     silent.chain(unknown).collect()
 }
 
-/// In a page's tables.
+/// The tests and numbers that the tables of a page cite and that do not exist.
 fn missing_citations<'a>(text: &'a str, tests: &'a Tests) -> impl Iterator<Item = String> + 'a {
     let known: BTreeSet<u32> = tests.keys().flat_map(|name| numbers_of_a_test(name)).collect();
     text.lines().filter(|line| line.starts_with('|')).flat_map(move |line| {
@@ -85,7 +85,7 @@ fn cited_numbers(cell: &str) -> impl Iterator<Item = u32> {
     words.filter_map(|word| word.strip_prefix('T')?.parse().ok())
 }
 
-/// In backticks. A test's name has four words or more.
+/// The names of tests in backticks. A test's name has four words or more.
 fn cited_names(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2).filter(|word| {
         let name = word.rsplit("::").next().unwrap_or(word);

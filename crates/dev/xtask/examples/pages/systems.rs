@@ -13,7 +13,6 @@ pub(crate) enum SystemName {
 pub(crate) struct SystemDescription {
     pub(crate) system: System,
     pub(crate) contracts: Vec<ServiceContract>,
-    /// Of its services' HTTP routes.
     pub(crate) documents: Vec<(&'static str, Document)>,
 }
 
@@ -48,12 +47,10 @@ impl SystemName {
         }
     }
 
-    /// In the workspace.
     pub(crate) fn gateway(self) -> String {
         format!("crates/tools/gateway/{}.toml", self.as_str())
     }
 
-    /// In the workspace.
     pub(crate) fn definitions(self) -> String {
         match self {
             Self::Shop => "broker/definitions.json".to_owned(),

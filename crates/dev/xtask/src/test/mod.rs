@@ -21,13 +21,13 @@ use crate::test::running::RunSetting;
 use crate::test::servers::TestServers;
 use crate::test::side_by_side::{IdleMeter, ProgramSlots};
 
-/// Of one program, at the same time.
+/// The number of tests of one program that run at the same time.
 const THREADS: &str = "RUST_TEST_THREADS";
 /// Chooses the share. Without it such a test takes all its cases.
 const TURN: &str = "BALLET_TURN";
 /// More than the longest test on a slow machine.
 const SILENCE: Duration = Duration::from_secs(25 * 60);
-/// With all cases.
+/// The same with all cases.
 const LONG_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// Without `long`, those that starve others are left out.
@@ -63,7 +63,7 @@ pub(crate) fn run(long: bool) -> Result<ExitCode> {
     Ok(if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// From a commit, so that shares take turns over a few commits.
+/// A number that follows from a commit, so that the shares take turns over a few commits.
 fn turn(commit: &str) -> Option<u32> {
     u32::from_str_radix(commit.get(..8)?, 16).ok()
 }

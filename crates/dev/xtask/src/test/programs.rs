@@ -43,10 +43,8 @@ pub(crate) struct BuiltPrograms {
     pub(crate) servers: PathBuf,
 }
 
-/// And prints how they ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestProgram {
-    /// With its target.
     pub(crate) name: String,
     pub(crate) file: PathBuf,
     pub(crate) args: Vec<String>,
@@ -55,13 +53,13 @@ pub(crate) struct TestProgram {
 }
 
 impl TestProgram {
-    /// Without `--long`.
+    /// Whether a run without `--long` includes it.
     pub(crate) fn is_usual(&self) -> bool {
         !LONG.contains(&&*self.name)
     }
 
-    /// With these tests only. `None` for a program that takes no names: cargo, or one that ended
-    /// before it listed its failures.
+    /// The program with these tests only. `None` for a program that takes no names: cargo, or one
+    /// that ended before it listed its failures.
     pub(crate) fn only(&self, tests: &[String]) -> Option<Self> {
         if tests.is_empty() || !self.args.is_empty() {
             return None;
@@ -72,7 +70,7 @@ impl TestProgram {
     }
 }
 
-/// With cargo's progress. `None` if cargo failed and has printed why.
+/// Builds all tests of the workspace, with cargo's progress. `None` if cargo failed; it has then printed why.
 pub(crate) fn build() -> Result<Option<BuiltPrograms>> {
     let args = ["test", "--workspace", "--no-run"].map(str::to_owned);
     let Some(messages) = cargo::messages(&args)? else { return Ok(None) };
@@ -97,7 +95,6 @@ pub(crate) fn build() -> Result<Option<BuiltPrograms>> {
     Ok(Some(BuiltPrograms { tests: programs, servers }))
 }
 
-/// If one of cargo's messages announces it.
 fn program(message: &Value) -> Option<TestProgram> {
     let file = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
     let dir = Path::new(message["manifest_path"].as_str()?).parent()?;

@@ -13,9 +13,7 @@ use crate::say::print;
 use crate::test::counts::tests;
 use crate::test::programs::TestProgram;
 
-/// For all programs.
 pub(crate) struct RunSetting {
-    /// For their output.
     pub(crate) output: PathBuf,
     pub(crate) env: Vec<(String, String)>,
     /// A program that is silent for longer hangs: it is ended, and has failed.
@@ -25,7 +23,7 @@ pub(crate) struct RunSetting {
 pub(crate) struct RunningProgram {
     pub(crate) program: TestProgram,
     child: Child,
-    /// Of its output, and the length at the last look.
+    /// The file with its output, and its length at the last look.
     file: PathBuf,
     said: u64,
     spoke: Instant,
@@ -118,7 +116,6 @@ impl ProgramEnd {
     }
 }
 
-/// At any depth.
 fn descendants(pid: u32) -> Vec<String> {
     let listed = Command::new("ps").args(["-e", "-o", "pid=", "-o", "ppid="]).output();
     let listed = listed.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned());

@@ -9,10 +9,9 @@ use anyhow::{Context, Result, ensure};
 /// The program prints this last.
 const LAST: &str = "DIR";
 
-/// Or those that the environment names.
+/// Running servers, or those that the environment names.
 pub(crate) struct TestServers {
     program: Child,
-    /// For test programs.
     pub(crate) env: Vec<(String, String)>,
 }
 
@@ -36,7 +35,6 @@ impl TestServers {
         anyhow::bail!("there are no servers: their program ended with {status}")
     }
 
-    /// Those that were started.
     pub(crate) fn stop(mut self) -> Result<()> {
         drop(self.program.stdin.take());
         let status = self.program.wait().context("cannot wait for the servers")?;

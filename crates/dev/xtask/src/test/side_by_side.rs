@@ -13,9 +13,9 @@ use crate::test::counts::{failed_tests, left_out, tests};
 use crate::test::programs::TestProgram;
 use crate::test::running::{ProgramEnd, RunSetting, RunningProgram};
 
-/// At the programs.
+/// The interval between two looks at the programs.
 const LOOK: Duration = Duration::from_millis(100);
-/// At the idle share.
+/// The interval between two looks at the idle share.
 const LOOK_AT_IDLE: Duration = Duration::from_secs(3);
 /// Above it one more program starts.
 const IDLE: f64 = 0.25;
@@ -23,7 +23,6 @@ const IDLE: f64 = 0.25;
 /// failures have another cause.
 const AGAIN: usize = 8;
 
-/// On programs at a time.
 pub(crate) struct ProgramSlots {
     pub(crate) least: usize,
     /// While the machine is idle.
@@ -38,7 +37,6 @@ struct Results {
     failed: usize,
     ignored: usize,
     left_out: Vec<String>,
-    /// With their failed tests.
     broken: Vec<(TestProgram, Vec<String>)>,
 }
 
@@ -147,10 +145,10 @@ fn again(results: &mut Results, setting: &RunSetting) -> Result<Vec<String>> {
     Ok(broken)
 }
 
-/// From `/proc/stat`.
+/// Measures the share of idle processor time, from `/proc/stat`.
 #[derive(Debug, Default)]
 pub(crate) struct IdleMeter {
-    /// At the last call: idle ones, and all.
+    /// The ticks at the last call: idle ones, and all.
     seen: Option<(u64, u64)>,
 }
 
@@ -165,8 +163,8 @@ impl IdleMeter {
     }
 }
 
-/// From the first line: user, nice, system, idle, then waits for disks and interrupts. Returns idle
-/// and total ticks.
+/// Reads user, nice, system, idle, then waits for disks and interrupts in the first line. Returns
+/// idle and total ticks.
 fn ticks(stat: &str) -> Option<(u64, u64)> {
     let numbers = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().take(8);
     let numbers = numbers.map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;

@@ -10,11 +10,10 @@ use ballet_stage::{cargo_variables, wait_until};
 use tokio::process::{Child, Command};
 
 pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
-/// To build everything on a busy machine.
+/// The time for a build of everything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(1800);
 /// The last line before a user can try it.
 const READY: &str = "customers go on to come";
-/// In a demo's output.
 const LOGS: &str = "the services' logs are in ";
 
 /// Runs a page's commands: `cargo` does not build or show progress, and every HTTP status is noted.
@@ -39,7 +38,7 @@ pkill() {
 }
 "#;
 
-/// That shell's `cargo`, which does not build our programs; all else goes to the next cargo. Exit
+/// The shell's `cargo`, which does not build our programs; all else goes to the next cargo. Exit
 /// code 3 is a server without an answer in time, as on a busy machine: the command is repeated.
 const CARGO: &str = r#"#!/bin/sh
 case "$1 $2" in
@@ -62,7 +61,7 @@ pub(crate) struct RunningDemo {
     process: Child,
     place: PathBuf,
     root: PathBuf,
-    /// For a shell to source.
+    /// The file for a shell to source.
     env: PathBuf,
     /// The same for every demo of the system.
     shown: String,
@@ -124,7 +123,7 @@ impl RunningDemo {
         answers.lines().map(str::to_owned).collect()
     }
 
-    /// As Ctrl-C does.
+    /// Ends it as Ctrl-C does.
     pub(crate) async fn stop(mut self) {
         let pid = self.process.id().expect("it runs").to_string();
         let interrupted = Command::new("kill").args(["-INT", &pid]).status().await;
@@ -138,7 +137,6 @@ impl RunningDemo {
     }
 }
 
-/// By a program.
 pub(crate) async fn is_known(root: &Path, program: &Path, arguments: &str) -> bool {
     // Placeholders become an id.
     let filled = ["<id>", "<saga>", "ID"].iter().fold(arguments.to_owned(), |text, name| {
@@ -168,7 +166,7 @@ async fn write_programs(root: &Path, place: &Path) {
     }
 }
 
-/// As the workspace's tests do. After those nothing is left to build.
+/// Builds the command as the tests of the workspace do. After those nothing is left to build.
 pub(crate) async fn build_ballet(root: &Path) -> PathBuf {
     // By name, as from a shell: rustup's proxy then tells the compiler its toolchain.
     let mut cargo = Command::new("cargo");
@@ -192,7 +190,7 @@ fn shell(root: &Path, place: &Path, script: &str) -> Command {
     shell
 }
 
-/// As from a shell.
+/// Removes cargo's variables, as from a shell.
 fn without_cargo(command: &mut Command) {
     for name in cargo_variables() {
         command.env_remove(name);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// With the file that runs it, and the text there.
+/// A command, the file that runs it, and the text in that file that does so.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (".ci/run", ".ci/run", "set -euo pipefail"),
     ("cargo ballet chaos", "crates/tools/cli/tests/new/second_team.rs", "\"chaos\""),
@@ -18,11 +18,9 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("cargo xtask test", ".ci/run", "\"$xtask\" test"),
 ];
 
-/// With reasons.
 const BY_HAND: &[(&str, &str)] =
     &[("cargo xtask bench", "it measures for ten minutes, with all optimisations")];
 
-/// Not by this test.
 pub(crate) fn runs(root: &Path, command: &str) -> bool {
     if BY_HAND.iter().any(|(known, _)| command.starts_with(known)) {
         return true;

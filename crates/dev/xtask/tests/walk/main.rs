@@ -65,7 +65,7 @@ async fn every_command_of_the_first_pages_works_as_it_stands() {
     demo.stop().await;
 }
 
-/// From the page about producers, with its body, and a wait for the order.
+/// The example in the page about producers that sends an order by the shell, with the page's body, and a wait for it.
 fn order_from_a_shell(root: &Path) -> String {
     let page = fs::read_to_string(root.join("docs/producers.md")).expect("a page");
     let block = |language: &str| {
@@ -121,7 +121,7 @@ async fn a_rider_and_a_driver_are_played_with_curl_alone() {
     assert!(answers.iter().any(is_cancelled), "{answers:#?}");
 }
 
-/// On the system's demo. Returns all statuses, and those of refusals.
+/// Runs the scripts of a system's page on its demo. Returns all statuses, and those of refusals.
 async fn walk(system: &str) -> (Vec<String>, Vec<String>) {
     let root = root();
     let page = fs::read_to_string(root.join(format!("docs/{system}/try-it.md"))).expect("a page");
@@ -142,13 +142,12 @@ fn root() -> PathBuf {
     root.canonicalize().expect("the workspace")
 }
 
-/// After this text.
+/// The number after this text in an answer.
 fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = answer.split_once(name)?;
     rest.split([',', '}']).next()
 }
 
-/// If it refuses.
 fn refusal(answer: &str) -> Option<String> {
     let (_, rest) = answer.strip_prefix(r#"{"type":""#)?.split_once(r#""status":"#)?;
     Some(rest.chars().take(3).collect())

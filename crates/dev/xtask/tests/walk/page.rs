@@ -1,9 +1,8 @@
 //! A page's commands, in shell blocks and sentences.
 
-/// In sentences.
 const PROGRAMS: [&str; 6] = ["cargo ", ".ci/", "pkill ", "psql ", "python3 ", "curl "];
 
-/// In order. A script block is one command.
+/// The commands of a page, in order. A script block is one command.
 pub(crate) fn commands(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut lines = text.lines();
@@ -27,13 +26,12 @@ pub(crate) fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// Without its comment.
 fn in_console(line: &str) -> Option<String> {
     let command = line.trim_start().strip_prefix("$ ")?;
     Some(command.split(" #").next().unwrap_or(command).trim().to_owned())
 }
 
-/// Between backticks. Mere options belong to the command before.
+/// The commands between backticks. Mere options belong to the command before them.
 fn in_sentences(prose: &str, found: &mut Vec<String>) {
     let mut last: Option<String> = None;
     for code in prose.split('`').skip(1).step_by(2) {

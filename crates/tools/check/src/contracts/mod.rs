@@ -16,7 +16,6 @@ use schemars::Schema;
 
 use crate::contracts::schema::SchemaShape;
 
-/// In a workspace.
 const FOLDERS: [&str; 2] = ["contracts", "docs/contracts"];
 
 /// The contracts of a system's services.
@@ -239,7 +238,6 @@ pub fn folders(place: &Path) -> Vec<PathBuf> {
     found.next().unwrap_or_default()
 }
 
-/// With JSON files.
 fn systems(contracts: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(contracts).into_iter().flatten().flatten();
     let is_system = |folder: &PathBuf| files(folder).is_ok_and(|files| !files.is_empty());
@@ -248,7 +246,6 @@ fn systems(contracts: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// By name.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
     let mut files = entries.collect::<io::Result<Vec<PathBuf>>>()?;
@@ -257,7 +254,6 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// For a file that is not a contract.
 fn write_again(file: &Path) -> String {
     let service = file.file_stem().unwrap_or_default().to_string_lossy();
     format!(
@@ -285,7 +281,6 @@ fn parsed(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
     Ok((contract, part))
 }
 
-/// For tests.
 #[cfg(test)]
 pub(crate) fn of_services(services: &[serde_json::Value]) -> Contracts {
     let read = |service: &serde_json::Value| ServiceContract::read(service.to_string().as_bytes());

@@ -12,21 +12,19 @@ pub(crate) struct SchemaShape {
     pub(crate) meaning: String,
     /// The required ones first, as declared.
     pub(crate) fields: Vec<SchemaField>,
-    /// With their meanings.
     pub(crate) values: Vec<(String, String)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SchemaField {
     pub(crate) name: String,
-    /// In Markdown.
     pub(crate) kind: String,
     pub(crate) required: bool,
     pub(crate) meaning: String,
 }
 
 impl SchemaField {
-    /// Without Markdown: `[Money](#money)` becomes `Money`.
+    /// Returns the type in words, without Markdown: `[Money](#money)` becomes `Money`.
     pub(crate) fn plain_kind(&self) -> String {
         let kind = self.kind.replace('`', "");
         match kind.split_once("](#") {
@@ -53,7 +51,7 @@ impl SchemaShape {
         Self { meaning: text(&schema["description"]), fields, values }
     }
 
-    /// As lines of plain text.
+    /// Returns the fields of a schema with its own definitions, each as a line of plain text.
     pub(crate) fn fields_of(schema: &Schema) -> Vec<String> {
         let definitions = schema.as_value()["$defs"].as_object().into_iter().flatten();
         let definitions: BTreeMap<String, Value> =

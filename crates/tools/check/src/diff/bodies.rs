@@ -187,7 +187,7 @@ fn change(
     }
 }
 
-/// And the last part of this one: `v1`.
+/// Returns the name of the next major version, and the last part of this one: `v1`.
 pub(super) fn next_major(name: &str) -> (String, &str) {
     let (stem, version) = name.rsplit_once('.').unwrap_or((name, ""));
     let major: u32 = version.get(1..).and_then(|major| major.parse().ok()).unwrap_or_default();

@@ -267,7 +267,7 @@ impl ChangeList<'_> {
     }
 }
 
-/// Without the keywords that only describe it.
+/// Returns a schema without the keywords that only describe it.
 fn without_notes(schema: &Value) -> Value {
     match schema {
         Value::Object(object) => {

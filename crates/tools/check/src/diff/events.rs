@@ -85,7 +85,6 @@ fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<C
     }
 }
 
-/// As contracts spell it.
 pub(super) const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain",

@@ -89,7 +89,6 @@ impl Diff {
     }
 }
 
-/// Of the same kind.
 fn together(mut changes: Vec<ContractChange>) -> Vec<ContractChange> {
     changes.sort();
     let mut joined: Vec<ContractChange> = Vec::new();

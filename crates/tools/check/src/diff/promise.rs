@@ -47,7 +47,7 @@ impl Promises {
         self.services().any(|promise| what.is_written_by(&promise.part))
     }
 
-    /// As declared by the service that it is named after, or else by another.
+    /// Returns the event as declared by the service that it is named after, or else by any other.
     pub(super) fn declared(&self, event: EventType) -> Option<EventType> {
         let mut named: Vec<&Promise> = self.services().collect();
         named.sort_by_key(|promise| promise.part.service != event.service());
@@ -107,7 +107,7 @@ impl Promise {
         self.schema(what).filter(|_| what.is_written_by(&self.part))
     }
 
-    /// Also the step's outcome, which a compensation reads from the ledger.
+    /// Returns the schema of a body that it reads. A step's compensation reads the step's outcome from the ledger.
     pub(super) fn reads(&self, what: BodyType<'_>) -> Option<&Value> {
         let of_ledger = || {
             let mut steps = self.part.sagas.iter().flat_map(|saga| &saga.steps);

@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// Of users.
 const RIGHTS: [&str; 2] = ["permissions", "topic_permissions"];
 
 /// Returns a user's password on a developer's machine. It is not secret: such a broker listens on

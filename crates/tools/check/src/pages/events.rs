@@ -13,7 +13,7 @@ use crate::contracts::roles::{EventConsumer, consumers, publishers};
 use crate::contracts::schema::{SchemaField, SchemaShape};
 use crate::markdown::{anchor, code, codes};
 
-/// By service, the first word of their names.
+/// Returns links to the events of each service, which is the first word of their names.
 fn contents(events: &[EventType]) -> String {
     let mut text = String::new();
     let owner = |event: &EventType| event.name().split_once('.').map_or("", |(owner, _)| owner);
@@ -189,7 +189,6 @@ fn key(key: &Key) -> String {
     format!("{} (`{}`{made})", code(key.name()), key.field())
 }
 
-/// With their headings.
 #[derive(Default)]
 struct PrintedLists(Vec<(String, String)>);
 

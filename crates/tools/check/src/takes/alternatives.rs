@@ -11,7 +11,6 @@ const MOST: usize = 512;
 
 #[derive(Debug, Clone)]
 pub(super) struct WriterAlternative {
-    /// Without alternatives and references.
     pub(super) schema: Map<String, Value>,
     /// `None` if the schema does not name it.
     pub(super) json_type: Option<String>,

@@ -113,7 +113,6 @@ impl SchemaComparison {
         meant.unwrap_or_else(|| vec![here])
     }
 
-    /// Beside references and alternatives.
     fn compare_keywords(
         &mut self,
         reads: SchemaPart<'_>,
@@ -330,7 +329,6 @@ fn unclear(keyword: &str, path: &str) -> Mismatch {
     Mismatch::new(MismatchKind::Unclear, path, text)
 }
 
-/// Not accepted at all.
 fn rejected(one: &WriterAlternative, path: &str) -> Mismatch {
     let name = name(path);
     match (&one.value, &one.json_type) {

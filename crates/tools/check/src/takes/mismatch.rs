@@ -7,7 +7,7 @@ pub(crate) struct Mismatch {
     pub(crate) kind: MismatchKind,
     /// `lines.quantity`, or empty for the whole body.
     pub(crate) path: String,
-    /// About the writer: "`note` may be missing".
+    /// A clause about the writer: "`note` may be missing".
     pub(crate) text: String,
 }
 

@@ -17,7 +17,7 @@ struct RangeLimit {
     open: bool,
 }
 
-/// For the formats of whole numbers that schemars writes.
+/// Returns the limits of whole numbers for the formats that schemars writes.
 pub(crate) fn of_format(format: &str) -> Option<(i128, i128)> {
     Some(match format {
         "int8" => (i8::MIN.into(), i8::MAX.into()),
@@ -80,13 +80,13 @@ impl SchemaRange {
         }
     }
 
-    /// If the other range goes below it.
+    /// Returns the lower limit of this range if the other range goes below it.
     pub(super) fn passed_below(&self, other: &Self) -> Option<String> {
         let least = self.least.as_ref()?;
         (!reaches(other.least.as_ref(), least, Ordering::Less)).then(|| least.words())
     }
 
-    /// If the other range goes above it.
+    /// Returns the upper limit of this range if the other range goes above it.
     pub(super) fn passed_above(&self, other: &Self) -> Option<String> {
         let most = self.most.as_ref()?;
         (!reaches(other.most.as_ref(), most, Ordering::Greater)).then(|| most.words())

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     Ok(ExitStatus::All)
 }
 
-/// Or all events with this middle part.
+/// The event of this name, or all events whose middle part it is.
 fn find_events<'a>(events: &'a [ListedEvent], name: &str) -> Result<Vec<&'a ListedEvent>> {
     let whole: Vec<_> = events.iter().filter(|one| one.event.name() == name).collect();
     let found = if whole.is_empty() {
@@ -125,7 +125,7 @@ fn show_one(listed: &ListedEvent) {
     ui::show(&table);
 }
 
-/// For the event's correlation id.
+/// The meaning of an event's role for its correlation id.
 const fn role(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain: of no saga",

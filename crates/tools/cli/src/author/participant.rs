@@ -78,7 +78,6 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     Ok(ExitStatus::Failed)
 }
 
-/// Or all that fit.
 fn chosen_scenarios(suite: &ProgramSuite, only: &[String]) -> Result<Vec<Scenario>> {
     let fitting = suite.scenarios();
     let left_out = suite.left_out();

@@ -30,7 +30,6 @@ pub(crate) fn run(trial: &str, args: &Args) -> Result<ExitStatus> {
     become_trial(trial, &args.args)
 }
 
-/// Around the current directory.
 pub(crate) fn are_here() -> Result<bool> {
     let here = std::env::current_dir().context("there is no current directory")?;
     Ok(here.ancestors().any(has_alias))

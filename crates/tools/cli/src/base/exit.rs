@@ -59,7 +59,7 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     CommandError::Usage(message.into()).into()
 }
 
-/// For what was named on the command line, with its causes.
+/// The error of what was named on the command line, with its causes.
 pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
     usage(format!("{:#}", error.into()))
 }
@@ -67,7 +67,6 @@ pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
 pub(crate) const GIVE_DATABASES: &str =
     "set DATABASE_URL or give --database-url, with {service} in place of the service's name";
 
-/// For a command that needs them.
 pub(crate) fn without_databases(what: &str) -> anyhow::Error {
     usage(format!("{what}: {GIVE_DATABASES}"))
 }

@@ -22,11 +22,10 @@ use crate::base::exit::{CommandError, usage, without_databases};
 use crate::base::systems::{services, system};
 use crate::base::ui::Output;
 
-/// For the connection to a healthy database.
+/// The longest time that a healthy database takes to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Unlike a service, a command asks once.
 const BROKER_PATIENCE: Duration = Duration::from_secs(15);
-/// In a database's URL.
 const SERVICE: &str = "{service}";
 
 /// The given one, else the services'.
@@ -38,7 +37,7 @@ pub(crate) fn management_url(given: Option<&String>) -> Option<String> {
         .or_else(|| named("RABBITMQ_MANAGEMENT_URL"))
 }
 
-/// Else that of a broker on this machine with the development users.
+/// The same, else that of a broker on this machine with the development users.
 pub(crate) fn management_address(given: Option<&String>) -> String {
     let development = || format!("http://{OPS}:{}@127.0.0.1:15672", development_password(OPS));
     management_url(given).unwrap_or_else(development)
@@ -111,7 +110,7 @@ impl GlobalOptions {
         self.broker_as(REDRIVE)
     }
 
-    /// Without a URL, on this machine with this development user.
+    /// The broker; without a URL, the one on this machine with this development user.
     pub(crate) fn broker_as(&self, user: &str) -> Result<Arc<dyn Broker>> {
         let given =
             given_or_set(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
@@ -127,7 +126,6 @@ impl GlobalOptions {
         Ok(Arc::new(RabbitMq::new(url)?.tls(tls).patience(BROKER_PATIENCE)))
     }
 
-    /// If both are given.
     pub(crate) fn servers(&self) -> Result<(String, String)> {
         let broker =
             given_or_set(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
@@ -141,7 +139,7 @@ impl GlobalOptions {
         Ok((broker, databases))
     }
 
-    /// For the doctor. Without a URL the databases are left out.
+    /// The servers of the system, for those who judge what is wrong. Without a URL the databases are left out.
     pub(crate) fn system_servers(&self, management_url: Option<&String>) -> Result<SystemServers> {
         Ok(SystemServers {
             system: system()?,
@@ -157,7 +155,6 @@ impl GlobalOptions {
         !matches!(given_or_set(self.database_url.as_ref(), file, "DATABASE_URL"), Ok(None))
     }
 
-    /// If its URL is given.
     pub(crate) fn database(&self, service: &str) -> Result<Option<PgConnectOptions>> {
         let file = self.database_url_file.as_deref();
         let Some(url) = given_or_set(self.database_url.as_ref(), file, "DATABASE_URL")? else {
@@ -195,7 +192,6 @@ impl GlobalOptions {
         self.connect(service).await?.ok_or_else(|| without_databases(what))
     }
 
-    /// If its URL is given.
     pub(crate) async fn connect(&self, service: &str) -> Result<Option<PgConnection>> {
         let Some(options) = self.database(service)? else { return Ok(None) };
         let context = || format!("the database of {service}");
@@ -228,7 +224,7 @@ fn development(user: &str) -> Result<String> {
     Ok(format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}"))
 }
 
-/// Else the one that a service would take.
+/// The URL given to this command, else the one that a service would take.
 fn given_or_set(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
     let of_services = || std::env::var(name).ok();
     let in_file = || std::env::var_os(format!("{name}_FILE")).map(PathBuf::from);

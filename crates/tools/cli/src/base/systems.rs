@@ -18,7 +18,7 @@ pub(crate) fn name(folder: Option<&Path>) {
     }
 }
 
-/// Of the named folder or the current directory's, read on first use.
+/// The contracts of the named folder, or of the one that belongs to the current directory. They are read on first use.
 pub(crate) fn contracts() -> Result<&'static Contracts> {
     if let Some(contracts) = CONTRACTS.get() {
         return Ok(contracts);
@@ -34,7 +34,7 @@ pub(crate) fn require_resolved(contracts: &Contracts) -> Result<&Contracts> {
     first.map_or(Ok(contracts), |problem| Err(usage(problem.detail)))
 }
 
-/// Or the current directory's.
+/// The named folder of contracts, or the one that belongs to the current directory.
 pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf> {
     if let Some(folder) = named {
         return Ok(folder.to_owned());
@@ -61,12 +61,12 @@ pub(crate) fn system() -> Result<&'static System> {
     Ok(contracts()?.system())
 }
 
-/// If its contracts were read, as streams need none.
+/// The system, if its contracts have been read: a stream is shown and replayed without them.
 pub(crate) fn loaded_system() -> Option<&'static System> {
     CONTRACTS.get().map(Contracts::system)
 }
 
-/// Or all of them.
+/// The services that an option names, or all of them.
 pub(crate) fn services_or_all(named: &[String]) -> Result<Vec<String>> {
     if named.is_empty() { services() } else { Ok(named.to_vec()) }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Output {
     Jsonl,
 }
 
-/// For hints that name another command.
+/// The name under which the command was called here, for hints that name another command.
 pub(crate) fn ballet() -> &'static str {
     // The package that cargo runs has this program, as in a project of `ballet new`.
     let has_program = |package: OsString| Path::new(&package).join("src/bin/ballet.rs").exists();
@@ -47,7 +47,8 @@ pub(crate) fn print_json(output: Output, rows: impl IntoIterator<Item = Value>) 
     }
 }
 
-/// As JSON or a table. `none` is said without rows. Returns whether there is a table.
+/// Shows rows: as JSON if that is asked for, or as a table. `none` is said if there are none. Returns whether there is
+/// a table.
 pub(crate) fn list<T, const N: usize>(
     output: Output,
     rows: &[T],
@@ -69,7 +70,7 @@ pub(crate) fn list<T, const N: usize>(
     true
 }
 
-/// On one line, or a dash.
+/// The text on one line, or a dash if there is none.
 pub(crate) fn cell(text: Option<&str>) -> String {
     plain(text.unwrap_or("–"))
 }

@@ -30,7 +30,7 @@ a server did not answer.";
 
 /// Per service, named with their reasons.
 const DEAD_LETTERS: u32 = 20;
-/// In seconds, without a change.
+/// A saga is quiescent after this many seconds without a change.
 const QUIESCENT_AFTER: u32 = 10;
 
 #[derive(Debug, clap::Args)]
@@ -82,7 +82,7 @@ async fn report(
     Ok(audit_with(system, &databases, &broker, quiescent_after).await)
 }
 
-/// Or why it cannot be read.
+/// Returns what the broker holds now, or why it cannot be read.
 async fn broker(
     management_url: Option<&String>,
     system: &str,

@@ -19,9 +19,9 @@ use crate::base::options::{GlobalOptions, management_address};
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
 
-/// In place of a service's name.
+/// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
-/// Of a password, in characters.
+/// The minimum length of a password, in characters.
 const SHORTEST: usize = 8;
 
 pub(crate) const EXAMPLES: &str = "\

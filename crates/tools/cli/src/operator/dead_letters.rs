@@ -11,7 +11,6 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, services_or_all, system};
 use crate::base::ui;
 
-/// With the declarations, if the service has a contract.
 #[derive(Debug)]
 pub(crate) struct ServiceQueue {
     pub(crate) dead_letters: DeadLetters,
@@ -24,7 +23,7 @@ impl ServiceQueue {
         self.dead_letters.service()
     }
 
-    /// With a progress bar.
+    /// Reads all dead letters, with a progress bar.
     pub(crate) async fn browse(&self, mut each: impl FnMut(DeadLetter)) -> Result<()> {
         let progress = ui::Progress::new(
             &format!("reading {}.dead", self.service()),
@@ -54,7 +53,7 @@ impl ServiceQueue {
     }
 }
 
-/// Of the named services, or all.
+/// Reads the dead letters of the named services, or of all, that match.
 pub(crate) async fn read(
     options: &GlobalOptions,
     named: &[String],
@@ -75,7 +74,8 @@ pub(crate) async fn read(
     Ok(())
 }
 
-/// Without names, all of the system's services that have one.
+/// Opens the queues of the named services. Without names it opens the queues of all services of the system that have
+/// one.
 pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Vec<ServiceQueue>> {
     let broker = options.broker()?;
     let parts = &system()?.parts;

@@ -222,7 +222,6 @@ fn place(rewind: &RewindArgs, options: &GlobalOptions) -> Result<RewindTo> {
     }
 }
 
-/// For one stream.
 fn outcome(rewind: &RewindArgs, to: RewindTo, one: &ReaderPlace) -> String {
     let (reader, stream) = (&rewind.reader, &one.stream);
     let verb = if rewind.dry_run { "would go on" } else { "goes on" };

@@ -20,7 +20,7 @@ type CompanyAct = (&'static str, String, String);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Companies {
     done: Arc<Mutex<BTreeMap<CallKey, CompanyAct>>>,
-    /// To requests to capture.
+    /// Whether the bank does not answer requests to capture.
     holds_captures: Arc<AtomicBool>,
     /// Parcels are on their way for as long as a test takes.
     holds_deliveries: Arc<AtomicBool>,

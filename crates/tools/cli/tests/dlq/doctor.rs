@@ -14,7 +14,6 @@ use crate::lost_journal::{
 use crate::publish::contracts;
 use crate::world::{CounterWorld, SOON, TICKED, ballet, counter};
 
-/// With its own broker.
 pub(crate) struct ExaminedSystem {
     pub(crate) world: CounterWorld,
     management: String,
@@ -64,7 +63,6 @@ impl ExaminedSystem {
         db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
     }
 
-    /// With access to all servers.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.world.env, &self.world.place);
         command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
@@ -74,7 +72,7 @@ impl ExaminedSystem {
         command
     }
 
-    /// With the exit code. A problem is a check and its finding.
+    /// The exit code, and the problems: the check and what it found.
     async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
         let ended = ended(self.command(&["doctor", "--quiet", "-o", "json"])).await;
         let rows: Vec<Value> = ended.json();
@@ -85,12 +83,10 @@ impl ExaminedSystem {
         (ended.code, rows.iter().map(|row| (text(row, "cause"), text(row, "found"))).collect())
     }
 
-    /// Before all others.
     pub(crate) async fn has(&self, check: &str, found: &str) {
         self.find(check, found, false).await;
     }
 
-    /// Also behind other findings.
     pub(crate) async fn has_also(&self, check: &str, found: &str) {
         self.find(check, found, true).await;
     }
@@ -107,7 +103,6 @@ impl ExaminedSystem {
         .expect("it is found");
     }
 
-    /// About the topology.
     pub(crate) async fn apply(&self) {
         let apply = ["topology", "apply", "--vhost", self.world.env.vhost()];
         ended(self.command(&apply)).await.succeeds();

@@ -25,7 +25,6 @@ impl ShopWorld {
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
-    /// With the rights to repair.
     pub(crate) async fn topology(&self, verb: &str) -> CommandOutput {
         self.topology_with(&[verb]).await
     }
@@ -52,7 +51,6 @@ impl ShopWorld {
         }
     }
 
-    /// To shipping.
     async fn missed(&self) -> Vec<Value> {
         self.missed_by("shipping").await
     }
@@ -197,7 +195,6 @@ async fn t180_what_was_handled_or_refused_under_any_id_is_not_missed() {
 }
 
 impl ShopWorld {
-    /// On the journal.
     async fn doctor_on_journal(&self) -> Vec<Value> {
         let mut command = self.command(&["doctor", "--quiet", "-o", "json"]);
         command.env("RABBITMQ_MANAGEMENT_URL", self.env.management_url());
@@ -206,7 +203,7 @@ impl ShopWorld {
         found
     }
 
-    /// As a broker does without its disks. It is made again empty.
+    /// Loses the journal, as a broker without its disks does. It is made anew without what it had.
     pub(crate) async fn lose_the_journal(&self) {
         let path = ["queues", self.env.vhost(), "journal"];
         self.env.management().call(Method::DELETE, &path, None).await.expect("lost");
@@ -358,7 +355,6 @@ async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note
     world.close().await;
 }
 
-/// To the counter.
 fn from_journal(world: &CounterWorld, service: &str, since: &str) -> Command {
     let mut command = ballet(&world.env, &world.place);
     command

@@ -18,7 +18,6 @@ const TROUBLE: &str = "create function trouble() returns trigger language plpgsq
         $$ begin raise exception 'the warehouse is flooded'; end $$; \
      create trigger trouble before insert on reservation for each row execute function trouble()";
 
-/// As late as in production, no longer at once.
 async fn retries_take_their_time(shop: &ShopWorld) {
     let path = ["policies", shop.env.vhost(), "quick-retries"];
     shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");

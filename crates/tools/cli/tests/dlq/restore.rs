@@ -115,7 +115,7 @@ pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order:
     until_yields(shop.env.admin_database_url(service), &asked, "1", SOON).await;
 }
 
-/// With held money and a booked parcel, cancelled while `away` does not run.
+/// An order with held money and a booked parcel that is cancelled while `away` does not run.
 pub(crate) async fn cancelled_without(
     shop: &mut ShopWorld,
     companies: &Companies,
@@ -184,7 +184,6 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     shop.close().await;
 }
 
-/// Of this many sagas.
 async fn retries_are(database: &str, wanted: i64) {
     let count = "select count(distinct saga_id) from ballet.failure f where next_at is not null \
                  and not exists (select from ballet.inbox i where i.message_id = f.message_id)";

@@ -104,14 +104,12 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     assert!(is_given_back, "{did:?}");
 }
 
-/// As if its hour had passed.
 async fn end_hold(database: &str) {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let end = sqlx::query("update ballet.restored set hold_until = now()").execute(&mut db).await;
     assert_eq!(end.expect("ended").rows_affected(), 1);
 }
 
-/// Until one has these words.
 async fn said_until(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> Vec<String> {
     let mut said = Vec::new();
     while !said.iter().any(|line: &String| line.contains(words)) {

@@ -27,10 +27,9 @@ use crate::world::{SOON, ballet, place};
 pub(crate) struct ShopWorld {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
-    /// As last started.
     databases: BTreeMap<String, String>,
     carrier: shipping::sandbox::Sandbox,
-    /// If they are companies of their own.
+    /// The bank and the carrier, if they are companies of their own.
     pub(crate) companies: Option<Companies>,
     pub(crate) http: Client,
     pub(crate) place: PathBuf,
@@ -41,7 +40,7 @@ impl ShopWorld {
         Self::open_with(name, None).await
     }
 
-    /// In none of the shop's databases.
+    /// Opens a shop with a bank and a carrier that are in none of its databases.
     pub(crate) async fn open_beside(companies: Companies, name: &str) -> Self {
         Self::open_with(name, Some(companies)).await
     }
@@ -124,7 +123,6 @@ impl ShopWorld {
         self.post("inventory", "/stock/mug/receive", &note).await;
     }
 
-    /// For an administrator.
     pub(crate) async fn database(&self, service: &str) -> PgConnection {
         let url = self.env.admin_database_url(service);
         PgConnection::connect(url).await.expect("a database")
@@ -135,7 +133,7 @@ impl ShopWorld {
         context.new_id(context.now()).to_string()
     }
 
-    /// Of half an hour ago.
+    /// An id of half an hour ago.
     pub(crate) fn old_id() -> String {
         let clock = Clock::system();
         clock.new_id(clock.now() - SignedDuration::from_mins(30)).to_string()

@@ -42,7 +42,6 @@ async fn solved(shop: &ShopWorld, saga: &str, more: &[&str]) -> CommandOutput {
     ended(command(shop, saga, more)).await
 }
 
-/// At this point.
 async fn dies(shop: &ShopWorld, mut command: Command, point: FaultPoint, label: &str) {
     let place = shop.place.join(format!("{}-{label}", point.name()));
     std::fs::create_dir_all(&place).expect("a directory");

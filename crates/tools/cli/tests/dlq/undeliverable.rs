@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::publish::contracts;
 use crate::world::{CounterWorld, TICKED, ballet, publish_all};
 
-/// For hundreds of connections to a busy broker.
+/// The limit for hundreds of connections to a busy broker.
 const LONG: Duration = Duration::from_secs(300);
 
 /// Misspelt.
 const MISSPELT: &str = "clock.tikked.v1";
 
-/// Without a number it has the header: a stream takes it, but the broker cannot write it as the
-/// property `type`. All good ones have one size.
+/// An event without a number has the header: a stream takes it, but the broker cannot write it as
+/// the property `type`. All good ones have one size.
 fn message(world: &CounterWorld, event: &Result<u64, AMQPValue>) -> Publish {
     let (key, properties, body) = match event {
         Ok(number) => {

@@ -26,7 +26,7 @@ ballet_testkit::events! {
     Tocked = plain "clock.tocked.v1" { number: i64 }
 }
 
-/// Without a key, so that a double count shows.
+/// The number has no key, so that a number counted twice is seen.
 const TABLES: &[Migration] = &[Migration {
     name: "0001_counted",
     sql: "create table counted (number bigint not null, word text not null); \
@@ -142,7 +142,6 @@ impl CounterWorld {
         management.call(Method::DELETE, &path, None).await.expect("purged");
     }
 
-    /// Without dead letters, counts and troubles.
     pub(crate) async fn emptied(&self) {
         self.purge("counter.dead").await;
         let all = sqlx::raw_sql("delete from counted; delete from trouble");
@@ -155,7 +154,7 @@ impl CounterWorld {
         until_yields(self.env.database_url("counter"), waits, "1", SOON).await;
     }
 
-    /// As if due so long ago that its message is lost.
+    /// Sets the retry back as if it had been due so long ago that its message is lost.
     pub(crate) async fn retry_is_overdue(&self) {
         let overdue = "update ballet.failure set next_at = next_at - interval '11 minutes'";
         sqlx::query(overdue).execute(&mut self.database().await).await.expect("overdue");
@@ -181,12 +180,12 @@ impl CounterWorld {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// From now on, or no more.
+    /// Makes the events of one word fail from now on, or no more.
     pub(crate) async fn trouble(&self, word: &str, is: bool) {
         self.trouble_of(word, is.then_some("the counter is full")).await;
     }
 
-    /// From now on, or no more.
+    /// Makes the events of one word fail with this kind from now on, or no more.
     pub(crate) async fn trouble_of(&self, word: &str, kind: Option<&str>) {
         let statement = match kind {
             Some(_) => "insert into trouble values ($1, $2)",
@@ -220,7 +219,6 @@ impl CounterWorld {
         self.dead(1).await;
     }
 
-    /// In order.
     pub(crate) async fn are_redriven(&self, expected: &[u64]) {
         wait_until(&format!("dead letters redriven {expected:?}"), SOON, || async {
             let listed = self.list(&[]).await;
@@ -233,7 +231,6 @@ impl CounterWorld {
         .expect("redriven");
     }
 
-    /// And removes the cause.
     pub(crate) async fn dead_ticks(&self, count: u64) -> Vec<String> {
         self.trouble("tick", true).await;
         let mut ids = Vec::new();
@@ -255,7 +252,6 @@ impl CounterWorld {
         counted.expect("so many messages");
     }
 
-    /// With its count, in order.
     pub(crate) async fn counted(&self) -> Vec<(i64, i64)> {
         let statement = "select number, count(*) from counted group by number order by number";
         sqlx::query_as(statement).fetch_all(&self.counts).await.expect("rows")
@@ -283,7 +279,7 @@ impl CounterWorld {
         assert_eq!(self.counted().await, expected);
     }
 
-    /// With only its user's rights to redrive.
+    /// The command with the rights to redrive and no others, as its user has it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.env, &self.place);
         command.arg("dlq").args(arguments);
@@ -337,7 +333,6 @@ pub(crate) fn place(name: &str) -> PathBuf {
     place
 }
 
-/// Without this test's environment.
 pub(crate) fn ballet(env: &TestEnv, place: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command

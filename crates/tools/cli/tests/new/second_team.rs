@@ -12,7 +12,7 @@ use tokio::process::Child;
 
 use crate::test_directory::{BALLET, PATIENCE, TestDirectory, edit, said_by};
 
-/// By name, as from a shell: rustup's program then tells the compiler its toolchain.
+/// Run by its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
 const CARGO: &str = "cargo";
 /// A colleague has cloned another's system.
 const CLONE: &str = "colleague/harbour";
@@ -164,7 +164,6 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert!(ended.success(), "{ended}:\n{log}");
 }
 
-/// By the system's own trial program.
 async fn is_tried(place: &TestDirectory, target: &Path) {
     let only = ["--only", "kill,stop,close,copies,reorder", "--replicas", "1"];
     let chaos = [&["chaos", "--minutes", "0.4", "--json"], &only[..]].concat();
@@ -195,7 +194,6 @@ async fn clone(place: &TestDirectory) {
     git(&["clone", "--quiet", "author/harbour", CLONE], "").await;
 }
 
-/// As an operator does.
 async fn observe(place: &TestDirectory, env: &[(String, String)], target: &Path) {
     let ballet = |arguments: &'static [&'static str]| {
         let mut command = place.command(BALLET, arguments, CLONE);

@@ -9,10 +9,9 @@ use ballet_testkit::command::{CommandOutput, ended_within};
 use tokio::process::Command;
 
 pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
-/// To build everything on a busy machine.
+/// The longest time for a build of everything on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1800);
 
-/// Outside of this workspace.
 pub(crate) struct TestDirectory(PathBuf);
 
 impl Drop for TestDirectory {
@@ -48,7 +47,6 @@ impl TestDirectory {
         command
     }
 
-    /// From this directory.
     pub(crate) fn path_to_checkout(&self) -> String {
         let here = self.0.canonicalize().expect("a directory");
         let up = "../".repeat(here.components().count() - 1);
@@ -59,13 +57,12 @@ impl TestDirectory {
         )
     }
 
-    /// With its service's contract.
     pub(crate) async fn begin(&self) {
         self.ballet(&["new", "harbour"], "").await.ends_with(0);
         self.write_contract("harbour", "desk");
     }
 
-    /// As the unbuilt program would.
+    /// Writes the contract of a project's first service, as its program would: it need not be built.
     pub(crate) fn write_contract(&self, project: &str, service: &str) {
         let contracts = self.at(project).join("contracts/harbour");
         fs::create_dir_all(&contracts).expect("a directory");

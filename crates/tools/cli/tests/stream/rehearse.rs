@@ -19,13 +19,12 @@ use crate::release::{BROKEN, release, script, service};
 use crate::world::{SOON, StreamWorld, event};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
-/// For a rehearsal with its own servers on a busy machine.
 const LONG: Duration = Duration::from_secs(550);
-/// Before the orders. There are no lamps.
+/// The stock before the orders come. There are no lamps.
 const SHELVES: &str = "insert into stock (sku, on_hand, received, created_at) \
     values ('mug', 100, 100, now()), ('teapot', 100, 100, now())";
 
-/// As orders has copied them, with lamps.
+/// The products of the shop, as orders has copied them. There are lamps in the catalogue.
 const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
     select 'product', sku, 1, jsonb_build_object('sku', sku, 'version', 1, 'title', sku, \
         'description', '', 'price', jsonb_build_object('amount_minor', 1250, 'currency', 'EUR'), \
@@ -33,7 +32,7 @@ const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
         'changed_at', '2026-01-01T00:00:00Z') \
     from unnest(array['mug', 'teapot', 'lamp']) as sku on conflict do nothing";
 
-/// Of today.
+/// A recording of a shop of today.
 struct ShopRecording {
     world: StreamWorld,
     file: String,
@@ -82,7 +81,6 @@ impl ShopRecording {
         Self { world, file, teapots, release }
     }
 
-    /// Until it ends with this code.
     async fn rehearse(&self, options: &[&str], code: i32) -> CommandOutput {
         let ended = ended_within(LONG, &mut self.command(options).await).await.ends_with(code);
         remove_logs(&ended.err);
@@ -140,7 +138,6 @@ fn remove_logs(said: &str) {
     }
 }
 
-/// Not a test.
 #[tokio::test]
 async fn shelves() {
     let of_a_rehearsal = std::env::var_os("BALLET_TEST_PREPARE").is_some();
@@ -158,7 +155,6 @@ async fn prepare(database_url: &str, rows: &'static str) {
     session.close().await.expect("closed");
 }
 
-/// Of an outside producer.
 async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card: &str) {
     let body = json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",

@@ -51,7 +51,6 @@ struct Args {
     nocapture: bool,
 }
 
-/// Not a test.
 #[test]
 fn program() -> ExitCode {
     let Ok(name) = std::env::var(SERVICE) else { return ExitCode::SUCCESS };

@@ -37,12 +37,11 @@ impl Projection for Hear {
     }
 }
 
-/// Into this world, as its operator.
 pub(crate) fn replay(into: &StreamWorld, arguments: &[&str]) -> Command {
     into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
 }
 
-/// To the same broker.
+/// The same, to the same broker under another name.
 fn by_another_name(into: &StreamWorld, arguments: &[&str]) -> Command {
     let url = into.env.ops_amqp_url().replace("127.0.0.1", "localhost");
     assert_ne!(url, into.env.ops_amqp_url());
@@ -62,7 +61,6 @@ async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     .expect("heard")
 }
 
-/// Without their offsets.
 pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
     let mut all = world.tap(&["--from", "first", "--until", "now"]).await;
     for record in &mut all {

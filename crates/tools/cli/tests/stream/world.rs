@@ -126,7 +126,6 @@ impl StreamWorld {
         self.publish(numbers.map(tick).collect()).await;
     }
 
-    /// With the rights of the user `tap`.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_at(self.env.amqp_url("tap"), arguments)
     }
@@ -156,14 +155,12 @@ impl StreamWorld {
         file
     }
 
-    /// As JSON.
     pub(crate) async fn tap(&self, arguments: &[&str]) -> Vec<Value> {
         let all = [&["tap", "-o", "jsonl"], arguments].concat();
         self.ballet(&all).await.ends_with(0).lines()
     }
 }
 
-/// In the order of the lines.
 pub(crate) fn numbers(lines: &[Value]) -> Vec<u64> {
     lines.iter().map(|line| line["body"]["number"].as_u64().expect("a number")).collect()
 }

@@ -12,7 +12,6 @@ pub(crate) fn new() -> Result<String, ConsoleError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// As the database has it.
 pub(crate) fn hash(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }

@@ -23,11 +23,9 @@ pub(crate) struct ActionContext {
     pub(crate) pool: PgPool,
     pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
-    /// With user and password.
     pub(crate) management: Option<String>,
     pub(crate) databases: Vec<(String, PgConnectOptions)>,
     pub(crate) clock: Clock,
-    /// For discarded dead letters.
     pub(crate) archive: PathBuf,
     pub(crate) running: Arc<RunningActions>,
 }
@@ -60,7 +58,6 @@ impl ActionContext {
         UnroutedEvents::new(Arc::clone(&self.broker), self.contract_index.system().parts.clone())
     }
 
-    /// Or the events that no binding took.
     pub(crate) fn letters(&self, service: &str) -> DeadLetters {
         match service {
             UNROUTED => self.unrouted().letters(),

@@ -24,7 +24,6 @@ pub(crate) struct SendOptions {
     pub(crate) beyond_memory: bool,
 }
 
-/// Of a service, or the events that no binding took.
 #[derive(Debug, Clone)]
 pub(crate) struct ChosenLetters {
     pub(crate) service: String,
@@ -93,7 +92,7 @@ impl ChosenLetters {
         ended
     }
 
-    /// After writing them to a file.
+    /// Writes the dead letters of the plan to a file, and removes them.
     pub(crate) async fn discard(
         &self,
         context: &ActionContext,
@@ -179,7 +178,6 @@ impl ChosenLetters {
         ended
     }
 
-    /// Unless all was done.
     async fn conclude(&self, context: &ActionContext, note: &Note, ended: &mut ActionOutcome) {
         if ended.standing != ActionState::Done {
             let message = self.filter.ids.first().map(String::as_str);

@@ -16,10 +16,10 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// For a service to handle its queue.
+/// The longest wait for a service to handle its queue.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Of the last hours. Returns the broker's differences in words, and the events.
+/// Repairs what was lost in the last hours, or only looks. Returns what differed at the broker, in words, and the events.
 pub(crate) async fn run(
     context: &ActionContext,
     hours: u16,
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     Ok((words, result))
 }
 
-/// Of the last hours.
+/// Repairs what was lost in the last hours.
 pub(crate) async fn repair(
     context: &ActionContext,
     hours: u16,

@@ -12,9 +12,8 @@ use uuid::Uuid;
 
 use crate::store::actions::{self, ActionState, NewAction};
 
-/// In the trail.
+/// The interval at which the trail gets the progress of an action.
 const EVERY: Duration = Duration::from_secs(1);
-/// To record an outcome.
 const TRIES: u32 = 30;
 
 /// They can be stopped.
@@ -76,8 +75,8 @@ impl ProgressText {
     }
 }
 
-/// In its own task, so that the action outlasts the request. One that cannot be recorded is not
-/// done.
+/// Runs the action in its own task, so that it outlasts the request. One that cannot be recorded is
+/// not done.
 pub(crate) async fn begin<W, F>(
     pool: &PgPool,
     running: &Arc<RunningActions>,

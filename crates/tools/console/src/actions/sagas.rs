@@ -11,7 +11,6 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// By its owner.
 pub(crate) async fn stop(
     context: &ActionContext,
     saga: StoppableSaga,
@@ -31,7 +30,6 @@ pub(crate) async fn stop(
     }
 }
 
-/// Of one saga or all.
 #[derive(Debug, Clone)]
 pub(crate) struct RetryScope {
     pub(crate) service: String,
@@ -43,7 +41,6 @@ pub(crate) struct RetryScope {
 pub(crate) struct WaitCounts {
     pub(crate) messages: Result<u64, String>,
     pub(crate) calls: Result<u64, String>,
-    /// Not published.
     pub(crate) events: Result<u64, String>,
 }
 
@@ -113,7 +110,6 @@ impl RetryScope {
         ended
     }
 
-    /// Those that could not be published.
     pub(crate) async fn outbox(&self, context: &ActionContext) -> ActionOutcome {
         let service = &*self.service;
         let unpublished = self.unpublished();

@@ -17,7 +17,6 @@ use crate::actions::action_context::ActionContext;
 /// The service may be trying the step.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// As typed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct StepReport {
@@ -113,7 +112,6 @@ impl StepReport {
     }
 }
 
-/// Unless it is blank.
 fn given(field: &str) -> Option<&str> {
     Some(field.trim()).filter(|text| !text.is_empty())
 }

@@ -35,7 +35,6 @@ pub(crate) struct Observer {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) keep: SignedDuration,
-    /// In words.
     pub(crate) trouble: watch::Sender<Option<String>>,
     /// More to read than one batch.
     pub(crate) is_behind: Arc<AtomicBool>,
@@ -62,7 +61,7 @@ impl Observer {
         }
     }
 
-    /// Until a failure, or another console writes.
+    /// Follows until something fails, or another console writes.
     async fn read(&self, another_since: &mut Option<Instant>) -> Result<(), ConsoleError> {
         let mut db = in_time(self.pool.acquire()).await?;
         if is_another(&mut db, &self.broker).await? {
@@ -110,7 +109,6 @@ impl Observer {
         }
     }
 
-    /// With the place behind them.
     async fn batch(
         &self,
         reader: &mut JournalReader,

@@ -29,12 +29,12 @@ pub(crate) async fn is_another(
     Ok(!has(broker, next - 1 - read.shift(), None).await?)
 }
 
-/// If the journal continues with this offset in another stretch.
+/// Returns the place behind the last of these stretches, if the journal goes on with this offset in another one.
 fn end_of(stretches: &[(i64, i64)], offset: i64) -> i64 {
     stretches.last().map_or(0, |(begins, first)| begins + offset - first)
 }
 
-/// Or may have had it. Offsets before the first have no message.
+/// Whether the journal has this message at this offset, or may have had it. Offsets before the first are of no message.
 async fn has(
     broker: &Arc<dyn Broker>,
     offset: i64,
@@ -48,7 +48,7 @@ async fn has(
     })
 }
 
-/// Behind the last common entry. What only the database has stays.
+/// Goes on in another journal, behind the last entry that both have. What only the database has stays.
 pub(crate) async fn go_on(pool: &PgPool, broker: &Arc<dyn Broker>) -> Result<(), ConsoleError> {
     let ReadJournal { next, mut stretches } = in_time(append::read(pool)).await?;
     let (mut end, mut offset) = (next, 0);

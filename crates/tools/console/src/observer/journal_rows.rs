@@ -19,14 +19,14 @@ use crate::store::append::{EntryBatch, SagaKey};
 use crate::store::entry_row::{EntryKind, EntryRow};
 use crate::store::flow::minute;
 
-/// Of a body.
+/// The most stored bytes of a body.
 const MOST_KEPT: usize = 256 * 1024;
 /// The maximum lengths in characters: of a name or id, of an error, of a key.
 const NAME: usize = 255;
 const TEXT: usize = 4_000;
 const KEY: usize = 200;
 
-/// Without those from before `floor`. Future times become now.
+/// Adds a record to the batch. Records from before `floor` are left out, and times in the future become now.
 pub(super) fn add(
     batch: &mut EntryBatch,
     contract_index: &ContractIndex,
@@ -101,7 +101,6 @@ pub(super) fn add(
     batch.rows.push(row);
 }
 
-/// With the service that it is about.
 fn kind(record: &Record) -> (EntryKind, &str) {
     if !record.is_dead_letter() {
         let named = record.event_type().split('.').next().unwrap_or_default();
@@ -118,7 +117,6 @@ fn kind(record: &Record) -> (EntryKind, &str) {
     }
 }
 
-/// And not sent back since.
 fn is_edited(record: &Record) -> bool {
     let at = |prefix: &str| {
         let at = text_header(&record.properties, &format!("{prefix}-at"));
@@ -141,12 +139,11 @@ fn saga(record: &Record, role: Option<Role>) -> Option<Uuid> {
     }
 }
 
-/// As searches use it.
 fn canonical(text: &str) -> String {
     Uuid::try_parse(text).map_or_else(|_| text.to_owned(), |id| id.to_string())
 }
 
-/// In a form that Postgres accepts.
+/// Returns at most this many characters of a text, in a form that Postgres accepts.
 fn clean(text: &str, most: usize) -> String {
     if text.len() <= most && !text.contains('\0') {
         return text.to_owned();

@@ -28,9 +28,9 @@ const PAGE: i64 = 2_000;
 const ROUND: Duration = Duration::from_millis(500);
 /// While the observer catches up, since most judgements would change again.
 const ROUNDS_BEHIND: u32 = 4;
-/// For something new, and after a failure.
+/// The wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Of an error in the index.
+/// The maximum number of characters of an error in the index.
 const DETAIL: usize = 2_000;
 
 /// Why sagas are not judged, and since when.
@@ -130,7 +130,7 @@ fn judged_by<'a>(
     })
 }
 
-/// As stuck, unless it had ended: somebody has to find what makes its entries.
+/// Such a saga is stuck, unless it had ended: somebody has to find what makes its entries.
 fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     let detail =
         format!("it has more than {} entries: too many to judge it", grouped(judgements::MOST));
@@ -150,7 +150,7 @@ fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     }
 }
 
-/// In place of what it would wait for.
+/// Returns why a saga was aborted, in place of what it would wait for.
 fn of_aborted(reason: AbortReason<'_>) -> OpenWait {
     let AbortReason { row, step, what } = reason;
     let by = row.who.as_ref().zip(row.why.as_ref());

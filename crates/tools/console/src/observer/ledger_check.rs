@@ -17,9 +17,9 @@ use crate::observer::system_findings::SystemFindings;
 use crate::store::late;
 
 const EVERY: Duration = Duration::from_secs(5);
-/// Of the services' databases.
+/// The limit for the services' databases.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// In one question.
+/// The maximum number of sagas in one question.
 const MOST: u16 = 500;
 
 pub(crate) async fn ask(

@@ -14,10 +14,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-/// After each look: at the standing, and at the rest.
+/// The wait after a look at how the system stands, and after one at the rest.
 const EVERY: Duration = Duration::from_secs(5);
 const REST_EVERY: Duration = Duration::from_secs(30);
-/// Of the services' databases.
+/// The limit for the services' databases.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Default)]
@@ -29,9 +29,9 @@ pub(crate) struct SystemFindings {
     pub(crate) rest: Vec<Finding>,
     /// They block sagas.
     pub(crate) hindrances: Vec<Hindrance>,
-    /// Or why there are none. Empty without databases.
+    /// The figures of each service, or why there are none. Empty without databases.
     pub(crate) figures: BTreeMap<String, Result<ServiceFigures, String>>,
-    /// With several versions. Empty if there are none, or the databases were too slow.
+    /// The sagas with several versions. Empty if there are none, or if the databases were too slow.
     pub(crate) versions: Vec<SagaVersion>,
 }
 
@@ -69,13 +69,12 @@ impl SystemFindings {
         found.filter_map(|one| Some((one.saga_id?.0, one.detail.clone()))).collect()
     }
 
-    /// As far as the databases answer.
+    /// Returns the sagas that wait for the answer to a call, as far as the databases answer.
     pub(crate) fn calling(&self) -> BTreeSet<Uuid> {
         let known = self.figures.values().filter_map(|figures| figures.as_ref().ok());
         known.flat_map(|figures| figures.calling.iter().copied()).collect()
     }
 
-    /// If the broker tells.
     pub(crate) fn depth(&self, queue: &str) -> Option<u64> {
         let listed = self.standing.queues.as_deref()?;
         listed.iter().find(|one| one["name"] == queue)?["messages"].as_u64()

@@ -9,10 +9,9 @@ use crate::access::role::{BodySight, Role};
 use crate::contract_index::ContractIndex;
 use crate::store::entry_row::EntryRow;
 
-/// In place of a personal value.
 pub(crate) const MASK: &str = "•••";
 
-/// As far as this person may see it. `whole` is false for a beginning.
+/// Returns the text of a body, as far as this person may see it. `whole` is false if only its beginning is there.
 pub(crate) fn text(
     contract_index: &ContractIndex,
     event: &str,
@@ -43,7 +42,6 @@ pub(crate) fn of_row(contract_index: &ContractIndex, row: &EntryRow, sight: Body
     shown(contract_index, &row.event_type, (&row.body, size), sight)
 }
 
-/// With its size.
 pub(crate) fn shown(
     contract_index: &ContractIndex,
     event: &str,
@@ -109,7 +107,7 @@ fn mask(value: &mut Value, schemas: &[&Value], definitions: &Value) {
     }
 }
 
-/// Also what they refer to or choose from, each once, as schemas may contain themselves.
+/// Returns these schemas, and all that they refer to or choose from, each once: schemas may contain themselves.
 fn applied<'a>(schemas: &[&'a Value], definitions: &'a Value) -> Vec<&'a Value> {
     let mut all: Vec<&Value> = Vec::new();
     let mut open = schemas.to_vec();

@@ -79,14 +79,12 @@ pub(crate) fn act(
     }
 }
 
-/// As typed, or as checked again.
+/// A new body, as typed or as it is checked again.
 #[derive(Debug)]
 pub(crate) struct BodyEdit<'a> {
     pub(crate) letter: &'a Letter,
-    /// As far as this person may see it.
     pub(crate) old: &'a str,
     pub(crate) new: &'a str,
-    /// By the contract.
     pub(crate) faults: &'a [String],
     /// It may be accepted.
     pub(crate) is_checked: bool,

@@ -16,7 +16,6 @@ use crate::pages::saga::unmask;
 use crate::pages::words::{ago, encoded, event, exact};
 use crate::store::actions::RecordedAction;
 
-/// By service.
 pub(crate) fn groups(all: &[ServiceLetters], person: &Person, now: Timestamp) -> Markup {
     let sum: u64 = all.iter().map(|one| one.count).sum();
     html! {

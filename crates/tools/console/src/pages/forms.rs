@@ -15,7 +15,6 @@ pub(crate) fn check(name: &str, says: &str, is_on: bool) -> Markup {
     html! { label.check { input type="checkbox" name=(name) value="yes" checked[is_on]; " " (says) } }
 }
 
-/// Of these values, or any.
 pub(crate) fn choice<'a>(
     name: &str,
     any: &str,

@@ -21,11 +21,10 @@ pub(crate) struct HistoryLine<'a> {
     pub(crate) act: &'a str,
     pub(crate) what: String,
     pub(crate) why: &'a str,
-    /// If it was done here.
     pub(crate) action: Option<&'a RecordedAction>,
 }
 
-/// As the console names it.
+/// Returns an act of the journal, or of a service's database, as the console names it.
 fn deed(act: &str) -> &str {
     match act {
         "redriven" => "sends back",
@@ -37,7 +36,7 @@ fn deed(act: &str) -> &str {
     }
 }
 
-/// By time.
+/// Returns the lines in the order of time.
 pub(crate) fn history<'a>(
     rows: &'a [EntryRow],
     actions: &'a [RecordedAction],
@@ -86,7 +85,6 @@ pub(crate) fn history<'a>(
     lines
 }
 
-/// Of persons.
 fn of_services(live: &SagaDetails) -> Vec<HistoryLine<'_>> {
     let done =
         |at, by, act, what, why| HistoryLine { at, row: None, by, act, what, why, action: None };

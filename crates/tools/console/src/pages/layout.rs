@@ -22,7 +22,6 @@ impl Person {
 pub(crate) struct PageFrame<'a> {
     pub(crate) system: &'static str,
     pub(crate) person: Option<&'a Person>,
-    /// In words.
     pub(crate) trouble: Option<String>,
     pub(crate) unjudged: Option<JudgingFault>,
 }
@@ -84,7 +83,6 @@ pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Marku
     }
 }
 
-/// And where to go on.
 pub(crate) fn message(frame: &PageFrame<'_>, title: &str, text: &str) -> Markup {
     let content = html! {
         h1 { (title) }

@@ -6,7 +6,6 @@ use ballet_ops::redrive::{DeadLetter, DeadLetterGroup, DeadLetterGroups, GroupKe
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Of a body.
 const MOST_SHOWN: usize = 256 * 1024;
 
 #[derive(Debug)]
@@ -15,7 +14,6 @@ pub(crate) struct Letter {
     pub(crate) group: GroupKey,
     /// The [`DeadLetter::mark`] of each copy.
     pub(crate) seen: Vec<String>,
-    /// Or its beginning.
     pub(crate) body: Vec<u8>,
     pub(crate) size: usize,
 }
@@ -42,7 +40,6 @@ impl Letter {
         format!("/dead-letters/{}/{}", self.dead.service, self.dead.id)
     }
 
-    /// As text.
     pub(crate) fn headers(&self) -> Vec<(String, String)> {
         let table = self.dead.properties.headers().as_ref().map(FieldTable::inner);
         let text = |value| headers::text(value).map_or_else(|| format!("{value:?}"), str::to_owned);
@@ -55,15 +52,14 @@ impl Letter {
 #[derive(Debug, Clone)]
 pub(crate) struct LetterGroup {
     pub(crate) key: GroupKey,
-    /// With the times of the deaths.
+    /// Their number, and the times of their deaths.
     pub(crate) died: DeadLetterGroup,
-    /// Of one of them.
+    /// The maximum number of redrives of one of them.
     pub(crate) redrives: u64,
-    /// Of the first letters.
+    /// The ids and times of the first letters of the group.
     pub(crate) letters: Vec<(MessageId, Option<Timestamp>)>,
 }
 
-/// As they were read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServiceLetters {
     pub(crate) service: String,

@@ -7,7 +7,6 @@ use maud::{Markup, html};
 use crate::pages::letter::Letter;
 use crate::pages::words::address;
 
-/// As the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct LetterSelection {
     #[serde(default)]
@@ -42,7 +41,7 @@ impl LetterSelection {
         [("service", service), ("reason", reason), ("cause", cause), ("group", group), ("id", id)]
     }
 
-    /// With the dry run.
+    /// Returns the address of the page with the dry run.
     pub(crate) fn address(&self) -> String {
         address("/dead-letters/act", &self.fields())
     }

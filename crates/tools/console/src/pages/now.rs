@@ -18,7 +18,6 @@ use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 pub(crate) struct NowPage {
     pub(crate) causes: Vec<CauseGroup>,
     pub(crate) types: Vec<SeenType>,
-    /// Of the last minute, by type.
     pub(crate) rates: Vec<(String, i64)>,
     /// Sagas completed and aborted in the last hour.
     pub(crate) ended: (i64, i64),
@@ -77,7 +76,6 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     }
 }
 
-/// In one sentence.
 pub(crate) const fn means(state: SagaState) -> &'static str {
     match state {
         SagaState::Stuck => "a person has to act: a dead letter, or a step that is late.",
@@ -209,7 +207,6 @@ fn marks(contract_index: &ContractIndex, now: &NowPage, service: &str, step: &st
     }
 }
 
-/// In no contract.
 fn undeclared(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     let foreign: Vec<&SeenType> =
         now.types.iter().filter(|seen| !contract_index.events.contains_key(&*seen.name)).collect();

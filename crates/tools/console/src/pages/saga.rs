@@ -114,7 +114,7 @@ pub(crate) fn unmask(address: &str) -> Markup {
     }
 }
 
-/// By the services now, or else the journal.
+/// Shows what the saga waits for: by the services' present view, or else by the journal.
 fn waits(seen: &SagaPage<'_>) -> Markup {
     let from_journal: Vec<&SagaWait> = seen.judged.waits.iter().collect();
     let live: Option<Vec<&SagaWait>> = seen.live.map(|live| live.waits.iter().collect());

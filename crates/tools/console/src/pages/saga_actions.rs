@@ -26,7 +26,6 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
     }
 }
 
-/// With the consequences.
 pub(crate) fn stop(id: Uuid, can: &[StoppableSaga]) -> Markup {
     html! {
         (saga_crumb(id))

@@ -15,7 +15,6 @@ pub(crate) const PER_PAGE: i64 = 50;
 
 const LONGEST: usize = 500;
 
-/// As the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct SagasQuery {
     #[serde(default)]
@@ -30,7 +29,6 @@ pub(crate) struct SagasQuery {
     pub(crate) step: String,
     #[serde(default)]
     pub(crate) reason: String,
-    /// Without one message's particulars.
     #[serde(default)]
     pub(crate) cause: String,
     /// Such as `10m`, `2h`, `3d`.
@@ -50,7 +48,7 @@ const AGES: [(&str, &str); 6] = [
 ];
 
 impl SagasQuery {
-    /// Without what a database or a page cannot carry.
+    /// Returns the query without characters and lengths that a database or a page cannot carry.
     pub(crate) fn cleaned(self) -> Self {
         let clean = |text: String| -> String {
             text.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect()
@@ -61,7 +59,6 @@ impl SagasQuery {
         Self { q, state, saga, service, step, reason, cause, age, page }
     }
 
-    /// If the listed sagas have one cause.
     fn remedy(&self) -> Option<Markup> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let state = SagaState::parse(&self.state)?;
@@ -73,7 +70,6 @@ impl SagasQuery {
         )
     }
 
-    /// Of the same list.
     fn address(&self, page: u16) -> String {
         let page = if page > 0 { page.to_string() } else { String::new() };
         let fields = [

@@ -19,7 +19,6 @@ pub(crate) struct ServicesPage<'a> {
     pub(crate) found: &'a SystemFindings,
     pub(crate) standing: &'a PartsStanding,
     pub(crate) services: &'a [&'static str],
-    /// By name.
     pub(crate) open: &'a [(String, i64)],
     /// Per service, the longest waits.
     pub(crate) oldest: &'a BTreeMap<String, Timestamp>,
@@ -93,7 +92,6 @@ fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Ma
     }
 }
 
-/// With their releases.
 fn processes(ServiceFigures { replicas, unready, .. }: &ServiceFigures) -> Markup {
     html! {
         (replicas.iter().map(|of| of.count).sum::<u64>())
@@ -141,7 +139,6 @@ fn copies(ServiceFigures { copies, readers, .. }: &ServiceFigures) -> Markup {
     }
 }
 
-/// Of no service. Those that are well are folded.
 fn list(findings: &[&Finding], person: &Person) -> Markup {
     let (well, others): (Vec<&Finding>, Vec<&Finding>) =
         findings.iter().partition(|one| one.state == FindingState::Well);
@@ -169,7 +166,6 @@ fn waits(waiting: &WaitingCount, now: Timestamp) -> Markup {
     }
 }
 
-/// If something waits.
 fn retry_link(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) -> Markup {
     let ServiceFigures { inbox, outbox, .. } = figures;
     let waits = inbox.retries.count + inbox.calls.count + outbox.unpublishable.count;
@@ -180,7 +176,7 @@ fn retry_link(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) 
     }
 }
 
-/// Before a version can be removed.
+/// Shows what has to end before a version can be removed.
 fn drain(page: &ServicesPage<'_>) -> Markup {
     html! {
         section {

@@ -57,7 +57,6 @@ pub(crate) fn silent_since(at: Timestamp, now: Timestamp) -> Markup {
     ": it is not known how anything stands. What is below is as it was then." } }
 }
 
-/// With its advice.
 fn short(one: &Finding, now: Timestamp) -> Markup {
     html! {
         p dir="auto" {
@@ -69,7 +68,7 @@ fn short(one: &Finding, now: Timestamp) -> Markup {
     }
 }
 
-/// To a page that does what the advice has a command for.
+/// Links to the page that does what the advice has a command for.
 pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
     let service = &*finding.subject;
     let letters = |of| LetterSelection::all(of).address();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::actions::steps::{StepReport, is_checked};
 use crate::pages::forms::{check, saga_crumb, why};
 
-/// With their services. A step of several versions appears once.
+/// Names of steps, each with its service. A step of several versions of a saga appears once.
 type StepNames = BTreeSet<(&'static str, &'static str)>;
 
 struct StepForm<'a> {
@@ -23,7 +23,7 @@ struct StepForm<'a> {
     steps: StepNames,
     /// Its field's name, label, and what was typed.
     text: (&'a str, &'a str, &'a str),
-    /// In place of the text: its field's name, label, and what was typed.
+    /// What may be said in place of the text: the field's name, its label, and what was typed.
     flag: (&'a str, &'a str, &'a str),
     /// The question for the reason, and the button's value and label.
     question: &'a str,
@@ -64,7 +64,7 @@ impl StepForm<'_> {
         }
     }
 
-    /// With the button that does it.
+    /// Shows what would be done, and the button that does it.
     fn preview(&self, would: &Markup) -> Markup {
         let report = self.report;
         let ((text, _, typed), (flag, _, is_on), (value, button)) =

@@ -9,7 +9,6 @@ use crate::pages::forms::choice;
 use crate::pages::words::{address, event, exact, saga};
 use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// As the address has them.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct TailQuery {
     #[serde(default, rename = "type")]

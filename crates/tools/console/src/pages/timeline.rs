@@ -14,7 +14,6 @@ use crate::store::entry_row::{EntryKind, EntryRow};
 /// The style sheet's colours, which further lanes share.
 pub(crate) const LANES: usize = 8;
 
-/// In the order of appearance.
 fn lanes<'a>(lines: &[HistoryLine<'a>]) -> Vec<&'a str> {
     let mut lanes: Vec<&str> = Vec::new();
     for row in lines.iter().filter_map(|line| line.row) {

@@ -16,12 +16,11 @@ pub(crate) const fn sign(state: SagaState) -> &'static str {
     }
 }
 
-/// With its sign.
 pub(crate) fn state(state: SagaState) -> Markup {
     html! { span.state.(state.as_str()) { span aria-hidden="true" { (sign(state)) } " " (state) } }
 }
 
-/// With the exact time at hand.
+/// Shows how long ago something was, with the exact time at hand.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) " ago" } }
 }
@@ -31,12 +30,12 @@ pub(crate) fn since(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) } }
 }
 
-/// To the millisecond, by the services' clocks.
+/// Returns a time to the millisecond, by the services' clocks.
 pub(crate) fn exact(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// In the largest unit that is precise enough.
+/// Returns a duration in the largest unit that is precise enough.
 pub(crate) fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
     match seconds {
@@ -55,7 +54,7 @@ pub(crate) fn saga(id: Uuid) -> Markup {
     html! { a.id href={ "/sagas/" (id) } title=(id) { span.first { (first) } (last) } }
 }
 
-/// With the part that people read first.
+/// Shows an event's name, with the part that people read first.
 pub(crate) fn event(name: &str) -> Markup {
     let mut parts = name.splitn(3, '.');
     let whole = (parts.next(), parts.next(), parts.next());
@@ -67,7 +66,6 @@ pub(crate) fn event(name: &str) -> Markup {
     }
 }
 
-/// For a part of an address.
 pub(crate) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let one = |byte: u8| {
@@ -76,7 +74,7 @@ pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
-/// Without empty fields.
+/// Returns an address with those of the fields that are not empty.
 pub(crate) fn address(path: &str, fields: &[(&str, &str)]) -> String {
     let given = fields.iter().filter(|(_, value)| !value.is_empty());
     let given: Vec<String> =

@@ -21,7 +21,7 @@ use crate::store::actions::{self, ActionState, Deed, NewAction};
 
 /// In characters.
 const LONGEST: usize = 400;
-/// For an open page.
+/// The interval at which an open page gets the progress of an action.
 const EVERY: Duration = Duration::from_millis(500);
 
 fn reason(given: &str) -> Option<String> {
@@ -29,7 +29,7 @@ fn reason(given: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Or returns the page that says why not.
+/// Records a deed and starts it. Otherwise returns the page that says why not.
 pub(super) async fn begin_deed<W, F>(
     visit: &Visit,
     why: &str,
@@ -51,7 +51,7 @@ where
     Ok(new.id)
 }
 
-/// And leads to the page with its progress.
+/// Records and starts a deed, and leads to the page with its progress.
 pub(super) async fn begin_and_show<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
     W: FnOnce(ActionContext, Note, Stop, Arc<ProgressText>) -> F,
@@ -61,7 +61,6 @@ where
     Ok(Redirect::to(&format!("/actions/{id}")).into_response())
 }
 
-/// In one of its services.
 pub(super) fn deed_on_saga(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
     let (what, service) = (format!("{what} {id}"), Some(service.to_owned()));
     Deed { act, what, service, saga: Some(id), message: None }
@@ -73,7 +72,7 @@ pub(super) struct ReasonForm {
     pub(super) why: String,
 }
 
-/// Or returns the page that says why not.
+/// Records that a person has seen personal values. Otherwise returns the page that says why not.
 pub(super) async fn record_unmasking(
     visit: &Visit,
     why: &str,
@@ -97,7 +96,6 @@ pub(super) async fn one(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     visit.page("/actions", &action.act, &content)
 }
 
-/// Until the action has ended.
 pub(super) async fn live(
     visit: Visit,
     Path(id): Path<Uuid>,

@@ -23,7 +23,6 @@ use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Deed;
 
-/// For a dead letter that is gone.
 const GONE: &str =
     "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
 /// The page of none says who acted within this time.
@@ -41,7 +40,7 @@ fn chosen(meant: &LetterSelection, seen_at: Timestamp) -> ChosenLetters {
     ChosenLetters { service: meant.service.clone(), filter, seen_at }
 }
 
-/// For an empty selection also who acted last.
+/// Returns the plan for what is selected. If nothing is, also who acted on it last since it was seen.
 async fn planned(
     visit: &Visit,
     chosen: &ChosenLetters,
@@ -138,7 +137,7 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     }
 }
 
-/// Or the page that says why it is gone.
+/// Returns a dead letter, or the page that says why it is gone.
 pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
     let letter = visit.site.dead.one(&visit.site.context, service, id).await.map_err(|error| {
         visit.message(StatusCode::SERVICE_UNAVAILABLE, "No answer", &error.to_string())
@@ -150,7 +149,6 @@ pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter
     Err(visit.not_found(&format!("{GONE}{last}")))
 }
 
-/// If its body can be edited here.
 async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
     visit.service(service)?;
     let letter = one(visit, service, id).await?;
@@ -253,7 +251,7 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
     Ok((serde_json::to_string_pretty(&new).unwrap_or_default(), body))
 }
 
-/// With personal values, once.
+/// Shows the dead letter with personal values, once.
 pub(super) async fn unmasked(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,

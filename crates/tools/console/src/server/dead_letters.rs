@@ -20,10 +20,10 @@ const FRESH: Duration = Duration::from_secs(3);
 /// Per group.
 const LISTED: usize = 20;
 
-/// By id and time, and the most redrives in the group.
+/// The ids and times of the listed letters of a group, and the maximum number of redrives of one of all.
 type ListedLetters = (u64, Vec<(MessageId, Option<Timestamp>)>);
 
-/// With the events that no binding took.
+/// Reads the dead letters of all services, and the events that no binding took.
 #[derive(Debug)]
 pub(crate) struct DeadLetterReader(TimedValue<Vec<ServiceLetters>>);
 
@@ -32,7 +32,7 @@ impl DeadLetterReader {
         Self(TimedValue::new(FRESH))
     }
 
-    /// At most some seconds old.
+    /// Returns the dead letters of all services, at most some seconds old.
     pub(crate) async fn all(&self, context: &ActionContext) -> Arc<Vec<ServiceLetters>> {
         let services = context.contract_index.services().into_iter().chain([UNROUTED]);
         self.0.or_find(join_all(services.map(|service| read(context, service)))).await

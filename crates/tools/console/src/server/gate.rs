@@ -27,13 +27,13 @@ use crate::server::live::in_a_moment;
 use crate::server::site::Site;
 use crate::store::accounts;
 
-/// Of the cookie.
+/// The name of the cookie.
 pub(super) const NAME: &str = "ballet_console";
 /// An edited body, with three bytes for each byte.
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
 /// Longer than the wait for the database, so that the answer can report that.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// For an open stream, whether its session has ended.
+/// The interval at which an open stream checks whether its session has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -119,7 +119,7 @@ pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == NAME).map(|(_, value)| value)
 }
 
-/// Or named by a gateway.
+/// Accepts only persons who have logged in or are named by a gateway.
 pub(super) async fn logged_in(
     State(site): State<Arc<Site>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
@@ -150,7 +150,7 @@ pub(super) async fn logged_in(
     }
 }
 
-/// Or the role has changed. A live page then reconnects.
+/// Waits until the session has ended, or the person's role has changed. A live page then connects again.
 async fn session_end(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;

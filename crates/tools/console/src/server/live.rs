@@ -27,7 +27,6 @@ pub(super) async fn seen(site: &Site) -> Arc<Result<NowPage, sqlx::Error>> {
     site.now.or_find(in_a_moment(find(site))).await
 }
 
-/// As long as a person does.
 pub(super) async fn in_a_moment<T>(
     read: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {

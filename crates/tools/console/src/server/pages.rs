@@ -25,9 +25,9 @@ use crate::store::saga_row::SagaRow;
 use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
 use crate::store::{counts, judgements, saga_entries};
 
-/// Of each body, on a saga's page.
+/// The maximum number of bytes of each body on the page of a saga.
 const BYTES: i32 = 16 * 1024;
-/// Of the services' databases, on a saga's page.
+/// The limit for the services' databases on the page of a saga.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Beyond this page a person has to search.
 const LAST_PAGE: u16 = 200;
@@ -86,7 +86,7 @@ pub(super) async fn saga(visit: Visit, Path(id): Path<String>) -> Answer {
     saga_page(&visit, &id, BodySight::masked(visit.person.role)).await
 }
 
-/// With as much of its bodies as the person may see.
+/// Shows the page of a saga, with as much of its bodies as the person may see.
 pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answer {
     let missing = "The console knows no such saga: it has not begun, or it ended longer ago than the console keeps.";
     let missing = || visit.not_found(missing);
@@ -119,10 +119,9 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     visit.page("/sagas", &format!("Saga {id}"), &content)
 }
 
-/// In the console's database.
 struct StoredSaga {
     found: SagaRow,
-    /// Without bodies; and the shown ones.
+    /// All entries without their bodies, and those that are shown.
     all: Vec<EntryRow>,
     rows: Vec<EntryRow>,
     keys: Vec<(String, String)>,
@@ -142,7 +141,6 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
     Ok(Some(StoredSaga { found, all, rows, keys, actions }))
 }
 
-/// If their databases are known, and answer soon.
 async fn services_view(site: &Site, id: Uuid) -> Option<SagaDetails> {
     let databases = &site.context.databases;
     if databases.is_empty() {

@@ -2,5 +2,4 @@
 
 use std::collections::BTreeMap;
 
-/// By the ids of their elements.
 pub(crate) type Parts = BTreeMap<String, String>;

@@ -13,10 +13,8 @@ use crate::server::acts::begin_and_show;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Deed;
 
-/// By default.
 const PROPOSED: u16 = 2;
 
-/// With the reason.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct RepairForm {
     hours: Option<u16>,

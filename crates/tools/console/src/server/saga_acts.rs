@@ -133,7 +133,7 @@ async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answ
     }
 }
 
-/// With personal values, once.
+/// Shows the saga with personal values, once.
 pub(super) async fn unmasked(
     visit: Visit,
     Path(id): Path<Uuid>,

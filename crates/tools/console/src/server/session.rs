@@ -92,7 +92,7 @@ pub(super) async fn log_in(
     }
 }
 
-/// Behind HTTPS, the last entry of the proxy.
+/// Returns a person's address. Behind HTTPS it is the last entry that the proxy has appended.
 fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
     let forwarded = headers.get_all(FORWARDED).into_iter().next_back();
     let forwarded = forwarded.filter(|_| is_behind_tls).and_then(|value| value.to_str().ok());
@@ -100,7 +100,7 @@ fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
     last.and_then(|last| last.trim().parse().ok()).unwrap_or(from)
 }
 
-/// If the password is right. Returns the token.
+/// Begins a session if the password is right, and returns its token.
 async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, ConsoleError> {
     if given.password.len() > password::LONGEST || given.name.contains('\0') {
         return Ok(None);

@@ -38,7 +38,7 @@ pub(crate) struct Site {
     /// Failed, or under way.
     pub(crate) attempts: WindowedCounts<IpAddr>,
     pub(crate) hashing: Semaphore,
-    /// Besides addresses and `localhost`.
+    /// The names by which browsers may reach it, besides addresses and `localhost`.
     pub(crate) hosts: Vec<String>,
     /// Whether the cookie is for HTTPS only.
     pub(crate) is_behind_tls: bool,

@@ -12,7 +12,7 @@ use maud::Markup;
 use crate::pages::layout::{Person, page};
 use crate::server::site::Site;
 
-/// Or a page that says why not.
+/// The page that was asked for, or one that says why not.
 pub(super) type Answer = Result<Response, Response>;
 
 /// The person has logged in.
@@ -32,18 +32,16 @@ impl Visit {
         Ok(Html(page(&frame, at, title, content).into_string()).into_response())
     }
 
-    /// Or the page that says that the console's database does not answer.
+    /// Returns what was read from the console's database, or the page that says that it does not answer.
     pub(super) fn read<T>(&self, read: Result<T, sqlx::Error>) -> Result<T, Response> {
         read.map_err(|error| self.site.away(Some(&self.person), &error))
     }
 
-    /// Or the page that says that there is none.
     pub(super) fn service(&self, name: &str) -> Result<&'static str, Response> {
         let missing = || self.not_found("No contract knows such a service.");
         self.site.context.part(name).map(|part| part.service).ok_or_else(missing)
     }
 
-    /// Or the page that says that there is none.
     pub(super) fn event(&self, name: &str) -> Result<&ListedEvent, Response> {
         let missing = || self.not_found("No contract declares such an event.");
         self.site.context.contract_index.events.get(name).ok_or_else(missing)
@@ -57,7 +55,6 @@ impl Visit {
         self.message(StatusCode::NOT_FOUND, "Not here", what)
     }
 
-    /// With the reason.
     pub(super) fn refused(&self, why: &str) -> Response {
         self.message(StatusCode::BAD_REQUEST, "Nothing was changed", why)
     }

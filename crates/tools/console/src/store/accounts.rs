@@ -47,7 +47,6 @@ pub(crate) async fn first(
     Ok(made.rows_affected() == 1)
 }
 
-/// By name.
 pub(crate) async fn all(pool: &PgPool) -> Result<Vec<(String, Role)>, sqlx::Error> {
     let all = "select name, role from console.account order by name";
     let all: Vec<(String, String)> = sqlx::query_as(all).fetch_all(pool).await?;
@@ -56,7 +55,7 @@ pub(crate) async fn all(pool: &PgPool) -> Result<Vec<(String, Role)>, sqlx::Erro
     Ok(all.into_iter().map(account).collect())
 }
 
-/// With its sessions. Returns false if there is none.
+/// Removes an account with its sessions. Returns false if there is none.
 pub(crate) async fn remove(pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
     let remove = sqlx::query("delete from console.account where name = $1").bind(name);
     Ok(remove.execute(pool).await?.rows_affected() == 1)
@@ -74,7 +73,7 @@ pub(crate) async fn password(
     Ok(found.map(|(salt, hash)| PasswordHash { salt, hash }))
 }
 
-/// And removes expired ones.
+/// Begins a session, and removes expired ones.
 pub(crate) async fn begin(
     pool: &PgPool,
     account: &str,

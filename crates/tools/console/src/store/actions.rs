@@ -7,7 +7,6 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Row as _};
 use uuid::Uuid;
 
-/// On a page.
 const MOST: i64 = 200;
 /// Without a sign of progress for this long, an action has ended with its console.
 const BEAT: &str = "30 seconds";
@@ -34,11 +33,9 @@ impl ActionState {
     }
 }
 
-/// With its target.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Deed {
     pub(crate) act: &'static str,
-    /// In words.
     pub(crate) what: String,
     pub(crate) service: Option<String>,
     pub(crate) saga: Option<Uuid>,
@@ -86,7 +83,7 @@ pub(crate) async fn begin(pool: &PgPool, new: &NewAction<'_>) -> Result<(), sqlx
     .map(drop)
 }
 
-/// Or the end.
+/// Records the progress of an action, or its end.
 pub(crate) async fn goes_on(
     pool: &PgPool,
     id: Uuid,
@@ -157,7 +154,7 @@ pub(crate) async fn one(pool: &PgPool, id: Uuid) -> Result<Option<RecordedAction
     Ok(read(pool, "where id = $1", Some(id)).await?.pop())
 }
 
-/// Also those on groups with messages of it: the journal has who did what.
+/// Returns the actions on a saga, with those on groups that took messages of it along: the journal has who did what.
 pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<RecordedAction>, sqlx::Error> {
     let of_group = "where saga = $1 or (saga is null and (service, by, why) in ( \
         select service, who, why from console.entry where saga = $1 and who is not null))";

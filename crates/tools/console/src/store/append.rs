@@ -15,7 +15,6 @@ use crate::store::days::{day, make};
 use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, Flow};
 
-/// In a saga.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SagaKey {
     pub(crate) value: String,
@@ -30,13 +29,11 @@ pub(crate) struct EntryBatch {
     /// Declared sagas only.
     pub(crate) changed: BTreeSet<Uuid>,
     pub(crate) keys: BTreeSet<SagaKey>,
-    /// By minute.
     pub(crate) flow: Flow,
-    /// In the journal.
     pub(crate) gaps: Vec<String>,
 }
 
-/// In the journal.
+/// Returns the next place of the journal to read.
 pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
@@ -50,7 +47,7 @@ pub(crate) struct ReadJournal {
 }
 
 impl ReadJournal {
-    /// Between places and offsets, in the last stretch.
+    /// Returns the difference between places and offsets in the last stretch.
     pub(crate) fn shift(&self) -> i64 {
         self.stretches.last().map_or(0, |(begins, offset)| begins - offset)
     }
@@ -63,7 +60,6 @@ pub(crate) async fn read(db: impl PgExecutor<'_>) -> Result<ReadJournal, sqlx::E
     Ok(ReadJournal { next, stretches: begins.into_iter().zip(offsets).collect() })
 }
 
-/// With the id of its message.
 pub(crate) async fn last_entry(
     db: impl PgExecutor<'_>,
     places: Range<i64>,
@@ -86,8 +82,8 @@ pub(crate) async fn go_on_with(
     sqlx::query(go_on).bind(next).bind(begins).bind(offsets).bind(why).execute(pool).await.map(drop)
 }
 
-/// From `from` up to `to`. Returns false if another console has added entries from there, or begun
-/// again.
+/// Adds a batch read from `from` up to `to`. Returns false if another console has added entries
+/// from there, or begun again.
 pub(crate) async fn append(
     pool: &PgPool,
     days: &mut BTreeSet<Date>,
@@ -159,8 +155,8 @@ async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sql
     copy.send(db, into).await
 }
 
-/// Not by COPY, whose own last packet waits 40 ms after little data (Nagle's algorithm, which the
-/// client does not switch off).
+/// Does not use COPY, whose own last packet waits 40 ms after little data (Nagle's algorithm, which
+/// the client does not switch off).
 async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
     sqlx::query("insert into console.changed (saga) select unnest($1::uuid[])")
         .bind(sagas.iter().copied().collect::<Vec<_>>())

@@ -21,7 +21,6 @@ impl CopyRows {
         Self { bytes: SIGNATURE.to_vec() }
     }
 
-    /// With this many columns.
     pub(crate) fn row(&mut self, columns: i16) {
         self.bytes.extend(columns.to_be_bytes());
     }

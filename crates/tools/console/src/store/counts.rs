@@ -15,9 +15,7 @@ pub(crate) struct CauseGroup {
     pub(crate) state: SagaState,
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
-    /// As a code, after a failure.
     pub(crate) reason: Option<String>,
-    /// Without one message's particulars.
     pub(crate) cause: Option<String>,
     pub(crate) count: i64,
     /// The first one's.
@@ -27,7 +25,7 @@ pub(crate) struct CauseGroup {
     pub(crate) detail: Option<String>,
 }
 
-/// By place. Those that need a person come first.
+/// Returns the open sagas by place and cause. Those that need a person come first.
 pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<CauseGroup>, sqlx::Error> {
     type At = jiff_sqlx::Timestamp;
     type Columns = (
@@ -70,7 +68,6 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<CauseGr
     Ok(causes.into_iter().map(cause).collect())
 }
 
-/// In the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct SeenType {
     pub(crate) name: String,
@@ -78,7 +75,6 @@ pub(crate) struct SeenType {
     pub(crate) last: Timestamp,
 }
 
-/// With their counts.
 pub(crate) async fn types(pool: &PgPool) -> Result<Vec<SeenType>, sqlx::Error> {
     let all = "select type, sum(count)::bigint, max(last_at) from console.flow \
                group by type order by type limit 5000";
@@ -95,7 +91,6 @@ pub(crate) async fn ended(pool: &PgPool, before: Timestamp) -> Result<(i64, i64)
     sqlx::query_as(last).bind(before.to_sqlx()).fetch_one(pool).await
 }
 
-/// By name.
 pub(crate) async fn open(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let open = "select name, count(*) from console.saga, unnest(names) as name \
                 where ended is null group by name order by name";
@@ -111,7 +106,6 @@ pub(crate) async fn oldest(pool: &PgPool) -> Result<BTreeMap<String, Timestamp>,
     Ok(oldest.into_iter().map(|(service, since)| (service, since.to_jiff())).collect())
 }
 
-/// With the gaps.
 #[derive(Debug, Clone)]
 pub(crate) struct JournalProgress {
     pub(crate) entry_at: Option<Timestamp>,

@@ -6,7 +6,6 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// Without the body.
 pub(crate) const COLUMNS: &str = "place, at, kind, saga, type, service, message_id, cause, handler, \
     reason, detail, attempts, who, why, size";
 
@@ -49,7 +48,7 @@ pub(crate) struct EntryRow {
     pub(crate) kind: EntryKind,
     pub(crate) saga: Option<Uuid>,
     pub(crate) event_type: String,
-    /// Or the service that could not handle it.
+    /// The publisher, or the service that could not handle it.
     pub(crate) service: String,
     pub(crate) message_id: String,
     pub(crate) cause: Option<String>,
@@ -57,12 +56,10 @@ pub(crate) struct EntryRow {
     pub(crate) reason: Option<String>,
     pub(crate) detail: Option<String>,
     pub(crate) attempts: i32,
-    /// With the reason, if a person did it.
     pub(crate) who: Option<String>,
     pub(crate) why: Option<String>,
-    /// Or its beginning.
     pub(crate) body: Vec<u8>,
-    /// Of the whole body, in bytes.
+    /// The size of the whole body in bytes.
     pub(crate) size: i32,
 }
 

@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool};
 
-/// By minute and event type.
 pub(crate) type Flow = BTreeMap<(Timestamp, String), (i64, Timestamp)>;
 
 /// The page Now shows the last minute.
@@ -54,7 +53,7 @@ pub(crate) async fn rates(
     .await
 }
 
-/// Into the row of all earlier ones.
+/// Adds old minutes to the row of all earlier ones.
 pub(crate) async fn fold_old(db: &mut PgConnection, now: Timestamp) -> Result<(), sqlx::Error> {
     let before = now.checked_sub(MINUTES_KEPT).unwrap_or(now);
     sqlx::query(

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::store::entry_row::{COLUMNS, EntryRow};
 
-/// Without what changes with time.
+/// The state of a saga, except for what changes with time.
 #[derive(Debug)]
 pub(crate) struct Judgement<'a> {
     pub(crate) saga: Uuid,
@@ -20,11 +20,11 @@ pub(crate) struct Judgement<'a> {
     pub(crate) ended: Option<&'static str>,
     /// Too many entries to judge. An ended saga stays ended.
     pub(crate) is_too_long: bool,
-    /// Or why it was aborted.
+    /// The wait of an open saga, or why it was aborted.
     pub(crate) waits: OpenWait,
 }
 
-/// For which service and step, and since when.
+/// The wait of a saga: for which service and step, and since when.
 #[derive(Debug, Default)]
 pub(crate) struct OpenWait {
     pub(crate) service: Option<String>,
@@ -46,11 +46,9 @@ const TOGETHER: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct ChangedSagas {
-    /// Of the changes.
     pub(crate) taken: i64,
-    /// Without the bodies.
     pub(crate) sagas: BTreeMap<Uuid, Vec<EntryRow>>,
-    /// For each saga with too many.
+    /// The last entry of each saga with too many.
     pub(crate) too_long: BTreeMap<Uuid, EntryRow>,
 }
 

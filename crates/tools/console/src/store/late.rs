@@ -24,10 +24,10 @@ pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>
     Ok(next.into_iter().collect())
 }
 
-/// With the place of its last entry, and its end.
+/// A saga, the place of its last entry, and its end.
 pub(crate) type EndedSaga = (Uuid, i64, &'static str);
 
-/// Unless they have changed.
+/// Records that these sagas have ended, except those that have changed meanwhile.
 pub(crate) async fn keep(pool: &PgPool, ended: &[EndedSaga]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update console.saga s set ended = e.ended, service = null, step = null, what = null, \
@@ -43,7 +43,7 @@ pub(crate) async fn keep(pool: &PgPool, ended: &[EndedSaga]) -> Result<(), sqlx:
     .map(drop)
 }
 
-/// By the journal, with the place of the last entry.
+/// Returns those of these sagas that have ended by the journal, each with the place of its last entry.
 pub(crate) async fn ended_among(
     pool: &PgPool,
     sagas: BTreeSet<Uuid>,
@@ -56,7 +56,7 @@ pub(crate) async fn ended_among(
     Ok(ended.into_iter().collect())
 }
 
-/// Unless it has changed.
+/// Records that a saga still waits, unless it has changed meanwhile.
 pub(crate) async fn reopen(
     pool: &PgPool,
     (saga, place): (Uuid, i64),

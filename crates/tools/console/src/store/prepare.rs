@@ -7,9 +7,9 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
 
 const SCHEMA: &str = include_str!("schema.sql");
-/// Of the tables derived from the journal, which are built again for another version.
+/// The version of the tables that are derived from the journal. Tables of another version are built again.
 const VERSION: i32 = 9;
-/// To create the tables ("blt" and the console's number).
+/// The key of the lock for creating the tables ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
 /// Nobody waits longer for a page.
 const STATEMENT_LIMIT: &str = "10s";

@@ -9,7 +9,8 @@ use crate::store::judgements::MOST;
 /// Shown with bodies at each end. A saga of hours has more.
 pub(crate) const EDGE: usize = 1_000;
 
-/// Without bodies, in the journal's order. If too many to judge, any of them.
+/// Returns its entries without their bodies, in the order of the journal. If it has too many to judge, returns any of
+/// them.
 pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<EntryRow>, sqlx::Error> {
     // Before the sorting, so that no more entries are read.
     let entries = format!(
@@ -20,7 +21,8 @@ pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<EntryRow>, 
     sqlx::query_as(AssertSqlSafe(entries)).bind(saga).bind(most).fetch_all(pool).await
 }
 
-/// In the journal's order, with at most `bytes` of each body. `all` comes from [`entries`].
+/// Returns them in the journal's order, with at most `bytes` of each body. `all` comes from
+/// [`entries`].
 pub(crate) async fn edges(
     pool: &PgPool,
     saga: Uuid,
@@ -45,7 +47,7 @@ pub(crate) async fn edges(
     sqlx::query_as(AssertSqlSafe(edges)).bind(places).bind(bytes).fetch_all(pool).await
 }
 
-/// For a saga with very many entries, which are read once.
+/// Returns the places of the first and the last entries of a saga with very many: all of them are read, but only once.
 async fn places_at_edges(pool: &PgPool, saga: Uuid) -> Result<Vec<i64>, sqlx::Error> {
     let places = "with own as materialized (select place from console.entry where saga = $1) \
                   (select place from own order by place limit $2) union \

@@ -6,8 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// Of a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places with
-/// hindrances.
+/// The state of a row of `console.saga`, by the rule of [`SagaState::open`]. `$1` are the places with hindrances.
 pub(crate) const STATE: &str = "case when ended is not null then ended \
     when is_dead then 'stuck' \
     when service = any($1) or service || '/' || step = any($1) then 'blocked' when due < now() then 'stuck' else 'waiting' end";

@@ -11,15 +11,14 @@ const LOOKED_AT: i64 = 100_000;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TailFilter {
-    /// In part.
     pub(crate) event_type: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) kind: Option<&'static str>,
     pub(crate) saga: Option<Uuid>,
 }
 
-/// Behind this place, or of all, at most `limit`, in the journal's order, with the last searched
-/// place.
+/// Returns the entries behind this place, or of all, at most `limit`, in the journal's order, with
+/// the last searched place.
 pub(crate) async fn entries(
     pool: &PgPool,
     following: &TailFilter,

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use sqlx::PgExecutor;
 
-/// Of the database and the newest entry, which is never in the future.
+/// Returns the time of the database, and the time of the newest entry, which is never in the future.
 pub(crate) async fn times(
     db: impl PgExecutor<'_>,
 ) -> Result<(Timestamp, Option<Timestamp>), sqlx::Error> {

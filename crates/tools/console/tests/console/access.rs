@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::test_console::{Browser, RunningConsole, SOON, TestConsole};
 
-/// For all who want in. The guesses lock this address out, and the last part breaks a table.
+/// One console for all who want in. The guesses lock this address out, and the last part breaks a table.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_logged_in_sees_the_pages_until_the_session_ends_and_nobody_else_does() {
     let world = TestConsole::new("console_access").await;

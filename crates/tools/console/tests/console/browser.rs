@@ -15,7 +15,7 @@ use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 use crate::web_browser::WebBrowser;
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
-/// Of a phone, a desktop and a large screen.
+/// The widths of a phone, a desktop and a large screen.
 const WIDTHS: [u16; 3] = [390, 1280, 1920];
 const HOSTILE: &str =
     "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
@@ -28,7 +28,7 @@ struct BrowserPerson {
 }
 
 impl BrowserPerson {
-    /// Without a login.
+    /// Opens the console as a person who has not logged in.
     fn at(browser: WebBrowser, console: &RunningConsole) -> Self {
         Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
     }
@@ -57,7 +57,7 @@ impl BrowserPerson {
         clicked.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Without loading it again.
+    /// Waits until the page shows this, without loading it again.
     async fn sees(&self, says: &str) {
         let what = format!("the page to say {says:?}");
         let last = wait_until(&what, SOON, || async {
@@ -82,7 +82,8 @@ impl BrowserPerson {
         found.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// At all widths, light and dark: accessible, without refusals by its policy. Leaves a picture.
+    /// Checks this page at all widths, light and dark: it is accessible, its policy refused nothing, and a picture is
+    /// left.
     async fn looks(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/console");
         std::fs::create_dir_all(&folder).expect("a folder");

@@ -6,11 +6,10 @@ use reqwest::StatusCode;
 
 use crate::test_console::{PLACED, RESERVED, SOON, TestConsole};
 
-/// Of dead letters, and of what hangs on the first page.
+/// The rows of the page of dead letters, and of what hangs on the first page.
 const ROW: &str = "<li class=\"row stuck\">";
 const CAUSE: &str = "<li class=\"stuck\"><a href=\"/sagas?state=stuck&amp;service";
 
-/// In the row that says this.
 fn link(page: &str, row: &str, says: &str) -> String {
     let of = page.split(row).skip(1).find(|of| of.contains(says));
     let of = of.unwrap_or_else(|| panic!("no row says {says:?}: {page}"));

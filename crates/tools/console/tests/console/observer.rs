@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep};
 
 use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, SOON, TestConsole, options};
 
-/// For the child process.
 const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
 const DATABASE: &str = "BALLET_CONSOLE_TEST_DATABASE";
 
@@ -273,7 +272,7 @@ async fn a_journal_that_was_made_anew_is_followed_and_what_it_has_lost_stays() {
     world.close().await;
 }
 
-/// As if the database's machine lost power amid a statement, and another took its address.
+/// As if the database's machine lost power during a statement, and another one took its address.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_is_never_answered_is_given_up_and_the_journal_followed_on() {
     const WAITS: &str = "select (count(*) > 0)::integer::bigint from pg_locks where not granted \

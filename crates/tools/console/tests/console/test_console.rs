@@ -118,7 +118,6 @@ impl TestConsole {
         self.clock.new_id(self.clock.now())
     }
 
-    /// With the id of its cause.
     pub(crate) fn event(&self, name: &str, saga: Uuid, cause: Option<Uuid>, body: &str) -> Publish {
         let properties = self.properties(name, saga, cause);
         Publish {
@@ -146,7 +145,6 @@ impl TestConsole {
             .with_headers(headers)
     }
 
-    /// As the service would publish it.
     pub(crate) fn dead(
         &self,
         service: &str,
@@ -181,7 +179,7 @@ impl TestConsole {
         }
     }
 
-    /// Before the entry, each a message of its own.
+    /// Puts this many copies of a saga's first entry before it, each a message of its own.
     pub(crate) async fn repeat(&self, saga: Uuid, times: i32) {
         let mut db = PgConnection::connect(self.database.url()).await.expect("a session");
         let copies = "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
@@ -197,7 +195,6 @@ impl TestConsole {
     }
 }
 
-/// On a free port.
 pub(crate) fn options(amqp: &str, database: &str) -> Options {
     let broker = Arc::new(RabbitMq::new(amqp).expect("a URL"));
     Options::new(contracts(), broker, database.parse().expect("a URL"))
@@ -229,12 +226,10 @@ impl RunningConsole {
         browser
     }
 
-    /// Not logged in.
     pub(crate) fn stranger(&self) -> Browser {
         self.stranger_at([127, 0, 0, 1])
     }
 
-    /// From this address.
     pub(crate) fn stranger_at(&self, address: [u8; 4]) -> Browser {
         let client = Client::builder().redirect(redirect::Policy::none());
         let client = client.local_address(IpAddr::from(address)).build().expect("a client");
@@ -257,7 +252,6 @@ impl Browser {
         }
     }
 
-    /// As a page of the console does.
     pub(crate) fn form(&self, path: &str, body: &str) -> RequestBuilder {
         self.request(Method::POST, path)
             .header("origin", &self.at)
@@ -270,7 +264,7 @@ impl Browser {
         self.fill_in(&page, to, fields).await
     }
 
-    /// Of a page loaded before. Sends hidden fields, too.
+    /// Fills in the form of a page that was loaded before. Hidden fields are sent along.
     pub(crate) async fn fill_in(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let seen = page.split("name=\"seen\" value=\"").nth(1);
         let seen = seen.and_then(|rest| rest.split('"').next()).unwrap_or_default();

@@ -10,7 +10,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 const LONGEST_START: Duration = Duration::from_secs(60);
-/// Of an element, in the protocol's answers.
+/// The key of an element in the answers of the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// It ends with this value.
@@ -88,7 +88,7 @@ impl WebBrowser {
         self.ask(Method::POST, &format!("/element/{element}/click"), json!({})).await.map(drop)
     }
 
-    /// In place of its text.
+    /// Types into an element, in place of its text.
     ///
     /// # Errors
     ///
@@ -106,7 +106,6 @@ impl WebBrowser {
         self.ask(Method::POST, "/execute/sync", body).await
     }
 
-    /// As a person sees it.
     pub(crate) async fn text(&self) -> Result<String, String> {
         let text = self.run("return document.body.innerText").await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
@@ -139,7 +138,6 @@ impl WebBrowser {
         Ok(picture["data"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// As a screen reader gets it.
     pub(crate) async fn for_screen_readers(&self) -> Result<Value, String> {
         Ok(self.tool("Accessibility.getFullAXTree", json!({})).await?["nodes"].clone())
     }

@@ -26,7 +26,7 @@ struct JwkSet {
     keys: Vec<serde_json::Value>,
 }
 
-/// By their ids. Keys of other kinds or for other uses are skipped.
+/// Returns the usable keys of a set by their ids. Keys of other kinds or for other uses are skipped.
 ///
 /// # Errors
 ///

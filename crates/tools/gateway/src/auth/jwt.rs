@@ -55,7 +55,7 @@ impl From<Error> for TokenError {
     }
 }
 
-/// Beside issuer and audience. A time that is not a number makes the token malformed.
+/// The claims beside issuer and audience. A time that is not a number makes the token malformed.
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
@@ -71,7 +71,7 @@ enum Scopes {
     List(Vec<String>),
 }
 
-/// With a valid signature and our audience. The times decide whether they are valid now.
+/// The claims of a token with a valid signature and our audience. Its times decide whether it is valid now.
 #[derive(Debug, Clone)]
 pub(crate) struct VerifiedClaims {
     identity: Arc<Identity>,
@@ -91,8 +91,7 @@ pub(crate) fn key_id(token: &str) -> Result<String, TokenError> {
     header.kid.ok_or(TokenError::UnknownKey)
 }
 
-/// With the key of its `kid`, but without its times: [`VerifiedClaims::now`] checks those at each
-/// use.
+/// Checks a token with the key of its `kid`, but not its times: [`VerifiedClaims::now`] does that at each use.
 pub(crate) fn check(
     token: &str,
     key: &PublicKey,

@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use crate::auth::jwk::{self, PublicKey};
 use crate::auth::key_source::KeySource;
 
-/// Between two reads for unknown keys. A new key may have signed a token, so the set is read again,
-/// but invented keys must not load the source.
+/// The minimum time between two reads for unknown keys. A new key may have signed a token, so the
+/// set is read again, but invented keys must not load the source.
 const FOR_UNKNOWN: Duration = Duration::from_secs(2);
 
 /// A read may be late by the time of two.
@@ -22,7 +22,7 @@ type Keys = HashMap<String, Arc<PublicKey>>;
 #[derive(Debug)]
 pub(crate) struct KeySet {
     source: KeySource,
-    /// Of the last successful read.
+    /// The keys of the last read that succeeded, and its time.
     last: RwLock<Option<(Keys, Instant)>>,
     last_try: Mutex<Option<Instant>>,
 }
@@ -112,7 +112,7 @@ impl KeySet {
         self.known(kid)
     }
 
-    /// Until the last owner drops the set.
+    /// Reads the set regularly until its last owner drops it.
     pub(crate) async fn keep(set: Weak<Self>, every: Duration) {
         loop {
             tokio::time::sleep(every).await;

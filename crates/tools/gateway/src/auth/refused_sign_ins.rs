@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// By network, in a window of time.
+/// The refused credentials of each network in a window of time.
 #[derive(Debug, Default)]
 pub(crate) struct RefusedSignIns(WindowedCounts<IpAddr>);
 

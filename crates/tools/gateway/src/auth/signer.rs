@@ -13,14 +13,14 @@ use crate::http::wall_clock::unix_seconds;
 /// In characters.
 const LEAST: usize = 32;
 
-/// For one upstream. Without secrets it signs nothing.
+/// The gateway's signature for one upstream. Without secrets it signs nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer(Option<Secrets>);
 
 impl Signer {
     /// # Errors
     ///
-    /// If the upstream's secret is missing or too short.
+    /// If the upstream's secret is missing, or is too short.
     pub(crate) fn new(
         signing: Option<&Signing>,
         place: &Path,

@@ -42,9 +42,9 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
-    /// For clients.
+    /// The address for clients.
     pub(crate) public: SocketAddr,
-    /// For operators: health, readiness, metrics.
+    /// The address for operators: health, readiness, metrics.
     pub(crate) private: SocketAddr,
     /// Their `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpAddr>,
@@ -56,7 +56,7 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// The maximum number of connections of one address. Trusted proxies have no limit.
     pub(crate) address_connections: usize,
-    /// At the same time.
+    /// The maximum number of requests of one client at the same time.
     pub(crate) client_requests: usize,
     pub(crate) body: ByteSize,
     pub(crate) headers: usize,
@@ -69,15 +69,15 @@ pub(crate) struct Limits {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Timeouts {
-    /// For a client's headers, and its next request.
+    /// The limit for a client's headers, and for its next request.
     pub(crate) headers: Span,
-    /// For a client's whole body.
+    /// The limit for a client's whole body.
     pub(crate) body: Span,
-    /// For the head of an upstream's answer, retries included.
+    /// The limit for the head of an upstream's answer, retries included.
     pub(crate) upstream: Span,
-    /// For the next piece of an upstream's answer, and for a client to take it.
+    /// The limit for the next piece of an upstream's answer, and for a client to take it.
     pub(crate) idle: Span,
-    /// For the requests in progress at a stop.
+    /// The limit for the requests in progress at a stop.
     pub(crate) drain: Span,
 }
 
@@ -101,7 +101,7 @@ pub(crate) struct Jwt {
     pub(crate) keys: String,
     #[serde(default = "five_minutes")]
     pub(crate) refresh: Span,
-    /// Between clocks.
+    /// The tolerated difference between clocks.
     #[serde(default = "thirty_seconds")]
     pub(crate) leeway: Span,
 }
@@ -113,7 +113,7 @@ pub(crate) struct Signing {
     pub(crate) secret: Secret,
 }
 
-/// For a program. Only the hash is here.
+/// A key of a client that is a program. Only its hash is here.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApiKey {
@@ -147,7 +147,7 @@ pub(crate) struct Upstream {
     pub(crate) servers: Vec<Server>,
     #[serde(default = "one_second")]
     pub(crate) connect: Span,
-    /// Of a GET or HEAD.
+    /// The number of retries of a GET or HEAD.
     #[serde(default = "one")]
     pub(crate) retries: u32,
     #[serde(default)]
@@ -175,7 +175,7 @@ pub(crate) struct RouteConfig {
     pub(crate) upstream: String,
     /// Replaces the prefix on the way to the upstream.
     pub(crate) to: Option<Prefix>,
-    /// For everybody. Otherwise `scopes` is required.
+    /// Whether it is for everybody. Otherwise `scopes` is required.
     #[serde(default)]
     pub(crate) public: bool,
     /// A client needs all. An empty list admits any client that signs in.

@@ -6,7 +6,7 @@ use crate::config::error::ConfigError;
 use crate::config::file::Config;
 use crate::config::rules::{self, BrokenRule};
 
-/// With the values that it takes from the environment.
+/// Reads and checks a config file, with the values that it takes from the environment.
 ///
 /// # Errors
 ///
@@ -15,7 +15,7 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     checked(path, |config| rules::check(config).and_then(|()| rules::environment(config)))
 }
 
-/// Without the environment.
+/// Reads and checks a config file without the environment.
 ///
 /// # Errors
 ///

@@ -21,7 +21,7 @@ impl Secret {
         Self(self.0.replace(UPSTREAM, upstream))
     }
 
-    /// From the environment if the file says so.
+    /// Returns the text, from the environment if the file says so.
     pub(crate) fn reveal(&self) -> Result<String, String> {
         let Some(name) = self.0.strip_prefix("env:") else { return Ok(self.0.clone()) };
         std::env::var(name)

@@ -26,7 +26,7 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor).filter(|value| *value > 0)
 }
 
-/// In the largest unit that divides the value.
+/// Writes the value in the largest unit that divides it.
 fn show(value: u64, units: &[(&str, u64)]) -> String {
     let fits = units.iter().find(|(_, factor)| value.is_multiple_of(*factor));
     fits.map_or_else(|| value.to_string(), |(name, factor)| format!("{}{name}", value / factor))

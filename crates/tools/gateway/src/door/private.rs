@@ -38,7 +38,7 @@ struct Readiness {
     stopping: bool,
 }
 
-/// As long as the process lives.
+/// Serves as long as the process lives.
 pub(crate) async fn run(
     listener: TcpListener,
     current: CurrentGate,

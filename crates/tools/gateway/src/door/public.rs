@@ -37,7 +37,7 @@ enum NoRoom {
     Address,
 }
 
-/// Until a stop, and then until all connections have ended or the drain time is over.
+/// Serves until a stop, and then until all connections have ended or the drain time is over.
 pub(crate) async fn run(
     listener: TcpListener,
     current: CurrentGate,
@@ -151,7 +151,7 @@ async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
     refuse(stream, peer, problem).await;
 }
 
-/// Without hyper.
+/// Refuses a client without hyper.
 async fn refuse(mut stream: TcpStream, peer: SocketAddr, problem: Problem) {
     let exchange = Exchange::without_request(peer.ip().to_canonical());
     let (head, body) = problem.answer(&exchange.id).into_parts();

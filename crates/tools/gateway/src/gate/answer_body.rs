@@ -68,7 +68,7 @@ impl SignedInClient {
 
 struct AnswerBody {
     inner: Body,
-    /// As if the service had ended it.
+    /// Ends the body as if the service had ended it.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _under_way: Arc<RequestGuard>,
 }

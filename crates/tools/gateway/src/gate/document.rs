@@ -53,7 +53,7 @@ impl ServedText {
         Self { whole, packed, kind, policy }
     }
 
-    /// Or 304 if the client has the text.
+    /// Returns the form that this client takes, or 304 if it has the text.
     pub(crate) fn answer(&self, request: &HeaderMap) -> Answer {
         let packed = self.packed.as_ref().filter(|_| takes_gzip(request));
         let form = packed.unwrap_or(&self.whole);
@@ -82,7 +82,7 @@ impl ServedText {
     }
 }
 
-/// Over all lines of the header.
+/// Returns the elements of a list in a header, over all its lines.
 fn elements(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)

@@ -124,7 +124,6 @@ fn is_packed(headers: &HeaderMap) -> bool {
     codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-/// With the query.
 fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, UpstreamFailure> {
     let path = asked.path();
     let rest = match (&route.to, asked.path_and_query()) {

@@ -19,7 +19,6 @@ use crate::openapi::assemble;
 use crate::store::database::Database;
 use crate::upstream::service::UpstreamService;
 
-/// For the life of the process.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessState {
     pub(crate) database: Option<Arc<Database>>,

@@ -27,7 +27,7 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
     client
 }
 
-/// For limits, when the client has not signed in.
+/// Returns the name by which limits count a client that has not signed in.
 pub(crate) fn client_name(address: IpAddr) -> String {
     format!("ip:{}", network(address))
 }

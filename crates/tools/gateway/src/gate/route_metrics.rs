@@ -8,7 +8,6 @@ use metrics::{Counter, Histogram};
 
 #[derive(Debug, Default)]
 pub(crate) struct RouteMetrics {
-    /// By method and status.
     requests: Mutex<Vec<(&'static str, u16, Counter)>>,
     seconds: OnceLock<Histogram>,
 }

@@ -18,7 +18,7 @@ use crate::openapi::components::object;
 use crate::openapi::reference;
 use crate::upstream::service::UpstreamService;
 
-/// For people.
+/// The path of the document's page for people.
 const REFERENCE: &str = "/";
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(crate) struct Page {
     pub(crate) parts: Vec<PagePart>,
 }
 
-/// For everybody: JSON for programs, or a page for people.
+/// The document of the whole system, open to everybody: JSON for programs, or a page for people.
 #[derive(Debug)]
 pub(crate) struct SystemDocument {
     path: &'static str,
@@ -218,7 +218,6 @@ impl RouteTable {
         self.documents.iter().find(|document| document.path == path)
     }
 
-    /// With the longest prefix of this path.
     fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Route> + use<'a> {
         let longest = self.routes.iter().find(|route| begins_with(path, &route.prefix));
         let longest = longest.map(|route| route.prefix.as_str());

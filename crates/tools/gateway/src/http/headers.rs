@@ -32,7 +32,7 @@ const INTERNAL: [&str; 8] = [
     "x-envoy-",
 ];
 
-/// And these. A service never sees a client's credentials.
+/// Full names of further such headers. A service never sees a client's credentials.
 const INTERNAL_IN: [&str; 15] = [
     "authorization",
     // A service copies it into each later event of the saga.

@@ -44,7 +44,7 @@ pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Without matrix parameters: `..;a=b` is `..` to some servers.
+/// Returns a segment without its matrix parameters: `..;a=b` is `..` to some servers.
 fn name(segment: &str) -> &str {
     segment.split(';').next().unwrap_or_default()
 }
@@ -64,7 +64,7 @@ pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     Some(rest)
 }
 
-/// Or continues the prefix after a slash.
+/// Whether a path is this prefix, or continues it after a slash.
 pub(crate) fn begins_with(path: &str, prefix: &str) -> bool {
     behind(path, prefix).is_some()
 }

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::http::body::{Answer, full};
 use crate::http::headers::{REQUEST_ID, set};
 
-/// With the reason for the client.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
@@ -18,7 +17,7 @@ pub(crate) struct Problem {
     headers: Vec<(HeaderName, String)>,
     /// What is wrong in the request.
     errors: Vec<Value>,
-    /// Unless the status says it.
+    /// The type of the problem, if its status does not say it.
     kind: Option<String>,
 }
 
@@ -57,7 +56,6 @@ impl Problem {
         self
     }
 
-    /// As a service names them.
     #[must_use]
     pub(crate) fn errors(mut self, errors: Vec<Value>) -> Self {
         self.errors = errors;

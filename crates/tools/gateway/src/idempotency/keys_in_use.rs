@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type Keys = HashMap<(String, String), Vec<u8>>;
 
-/// By client and text, with the fingerprints.
+/// The keys, by client and text, with the fingerprints of their requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeysInUse(Arc<Mutex<Keys>>);
 
-/// In use until dropped.
 #[derive(Debug)]
 pub(crate) struct KeyGuard {
     all: KeysInUse,

@@ -26,7 +26,8 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const LARGEST: usize = 256 * 1024;
 /// A request may be sent this long after its beginning, and the lease is longer by this.
 const PROMPT: Duration = Duration::from_secs(15);
-/// Before the first later try to free a key. Pauses double, so the last try is after half a minute.
+/// The pause before the first later try to free a key. Pauses double, so the last try is after half
+/// a minute.
 const FREE_AFTER: Duration = Duration::from_millis(500);
 const FREE_TRIES: u32 = 6;
 
@@ -35,7 +36,7 @@ pub(crate) struct KeyedRequest {
     pub(crate) client: String,
     pub(crate) key: String,
     pub(crate) fingerprint: Vec<u8>,
-    /// For the answer's head, and again for the stored part of its body.
+    /// The limit for the head of the answer, and again for the stored part of its body.
     pub(crate) timeout: Duration,
     /// Whether the service recognises the key.
     pub(crate) deduplicates: bool,
@@ -43,7 +44,8 @@ pub(crate) struct KeyedRequest {
     pub(crate) request_id: String,
 }
 
-/// Or repeats the stored answer. `send` gets the time after which it must not send.
+/// Makes the request, or repeats the stored answer. `send` gets the time after which it must not
+/// send.
 pub(crate) async fn once(
     database: &Arc<Database>,
     underway: &KeysInUse,
@@ -201,7 +203,7 @@ async fn end(database: &Arc<Database>, key: &RequestKey, may_have_acted: bool) {
     }
 }
 
-/// For a key under which nothing was sent. It may never have been stored, or be stored later, so
+/// Frees a key under which nothing was sent. It may never have been stored, or be stored later, so
 /// there are few tries.
 fn free_later(database: &Arc<Database>, key: &RequestKey) {
     let (database, key) = (Arc::clone(database), key.clone());

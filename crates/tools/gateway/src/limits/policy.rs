@@ -14,10 +14,9 @@ use crate::http::problem::Problem;
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// By client and the rate's name, in its window.
 pub(crate) type RateCounts = WindowedCounts<(String, Arc<str>)>;
 
-/// With the header that describes it.
+/// A rate, and the header that describes it to clients.
 #[derive(Debug)]
 pub(crate) struct Policy {
     rate: Rate,

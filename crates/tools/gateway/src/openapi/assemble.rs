@@ -87,7 +87,6 @@ pub(crate) fn document(
     Ok(text)
 }
 
-/// By path and method.
 #[derive(Debug, Default)]
 struct Paths {
     paths: BTreeMap<String, BTreeMap<String, Value>>,
@@ -146,7 +145,6 @@ impl Paths {
     }
 }
 
-/// In the services' words.
 fn tags(
     config: &Config,
     documents: &Documents,

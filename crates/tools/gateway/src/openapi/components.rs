@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 const PLACE: &str = "#/components/";
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
-/// With descriptions and patterns.
 const HEADERS: [(&str, &str, &str); 3] = [
     (REQUEST_ID, "Finds the request in the logs.", "^[A-Za-z0-9._-]{8,64}$"),
     (
@@ -23,7 +22,7 @@ const HEADERS: [(&str, &str, &str); 3] = [
     ),
 ];
 pub(crate) const REQUEST_ID: &str = "X-Request-Id";
-/// With the next one, in answers for which a rate was judged.
+/// This and the next are the headers of answers for which a rate was judged.
 pub(crate) const LIMIT: &str = "RateLimit";
 pub(crate) const POLICY: &str = "RateLimit-Policy";
 
@@ -31,7 +30,7 @@ pub(crate) const POLICY: &str = "RateLimit-Policy";
 #[derive(Debug)]
 pub(crate) struct Components(BTreeMap<String, Value>);
 
-/// Those with another name in the system's document.
+/// The components of a service's document that have another name in the system's.
 #[derive(Debug, Default)]
 pub(crate) struct ComponentNames(BTreeMap<String, String>);
 
@@ -96,7 +95,6 @@ impl Components {
         reference
     }
 
-    /// By section.
     pub(crate) fn used_by(&self, paths: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
         let mut used: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
         let mut open: Vec<String> = references(paths).into_iter().collect();
@@ -112,7 +110,6 @@ impl Components {
 }
 
 impl ComponentNames {
-    /// With the system's names.
     pub(crate) fn rewrite(&self, value: &Value) -> Value {
         match value {
             Value::Object(object) => {
@@ -160,7 +157,7 @@ fn is_plain_problem(schema: &Value) -> bool {
         && schema.get("additionalProperties").is_none_or(|more| *more != false)
 }
 
-/// Of the gateway or a service.
+/// Returns the schema of an error, of the gateway or of a service.
 fn problem() -> Value {
     let mut schema = problem::schema();
     schema["properties"]["request_id"] = json!({ "type": "string", "description":

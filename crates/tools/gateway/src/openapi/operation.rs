@@ -9,7 +9,6 @@ use crate::idempotency::key;
 use crate::openapi::components::ComponentNames;
 use crate::openapi::refusals::{self, Demands, field_mut};
 
-/// With the item of its path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServiceOperation<'a> {
     pub(crate) document: &'a Value,
@@ -19,7 +18,7 @@ pub(crate) struct ServiceOperation<'a> {
 
 pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// If the route leads there.
+/// Returns the path at the gateway of a service's path, if the route leads there.
 pub(crate) fn path_by(route: &RouteConfig, path: &str) -> Option<String> {
     let prefix = route.prefix.0.as_str();
     let inner = route.to.as_ref().map_or(prefix, |to| to.0.as_str());
@@ -39,7 +38,7 @@ pub(crate) fn is_by(config: &Config, route: &RouteConfig, method: &str, path: &s
         && takes(&method.to_uppercase())
 }
 
-/// With the gateway's demands and answers.
+/// Returns a service's operation with the demands and answers of the gateway.
 pub(crate) fn exposed(
     config: &Config,
     route: &RouteConfig,
@@ -92,7 +91,7 @@ pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     place.and_then(|place| document.pointer(place)).unwrap_or(value)
 }
 
-/// With those of its path and the gateway.
+/// Returns the operation's parameters, with those of its path and the gateway's own.
 fn parameters(
     item: &Value,
     own: Vec<Value>,

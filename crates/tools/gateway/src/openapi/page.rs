@@ -146,7 +146,6 @@ fn any_text(name: &str) -> Value {
         "description": format!("The part `{name}` of the path."), "schema": { "type": "string" } })
 }
 
-/// For a type's name.
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

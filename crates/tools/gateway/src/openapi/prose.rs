@@ -8,7 +8,7 @@ pub(crate) fn prose(text: &str) -> Markup {
     formatted(events(text))
 }
 
-/// Without the element around it.
+/// Formats a single paragraph without the element around it.
 pub(crate) fn inline(text: &str) -> Markup {
     let is_around = |event: &Event<'_>| {
         matches!(event, Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph))

@@ -18,7 +18,7 @@ pub(crate) struct Demands {
     pub(crate) idempotency: IdempotencyKey,
 }
 
-/// To the service's answers, and headers to all.
+/// Adds the gateway's own answers to those of the service, and its headers to all answers.
 pub(crate) fn add(config: &Config, demands: Demands, responses: &mut Map<String, Value>) {
     refusals(config, demands, responses);
     headers(demands.rate, responses);

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::config::file::{Config, OpenApi};
 
-/// By the upstreams' names.
 pub(crate) type Documents = BTreeMap<String, Value>;
 
 /// A relative folder is beside the config file.

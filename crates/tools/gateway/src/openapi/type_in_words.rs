@@ -18,7 +18,7 @@ const BOUNDS: [(&str, &str); 9] = [
     ("default", "if it is missing: "),
 ];
 
-/// With links to named ones.
+/// Returns a type in one line, with links to named ones.
 pub(crate) fn type_of(schema: &Value) -> Markup {
     if let Some(name) = schema["$ref"].as_str().and_then(|place| place.strip_prefix(SCHEMAS)) {
         return html! { a href={ "#schema-" (name) } { (name) } };

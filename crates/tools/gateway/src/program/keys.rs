@@ -22,7 +22,6 @@ pub(crate) struct Arguments {
     rotate: bool,
 }
 
-/// In the format of its file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
@@ -80,7 +79,7 @@ fn generate() -> Result<(SigningKey, Value), ring::error::Unspecified> {
     Ok((SigningKey { kid, pkcs8 }, jwk))
 }
 
-/// As a whole, since a gateway may read the file at any time.
+/// Replaces the file as a whole, since a gateway may read it at any time.
 fn write(path: &Path, mode: u32, value: &Value) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     let mut file =

@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    /// Until its other end is dropped.
+    /// Reads nothing until its other end is dropped.
     struct HangingReader(Receiver<()>);
 
     impl Write for HangingReader {

@@ -32,7 +32,6 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// With these addresses.
     fn read(self, file: &Path) -> Result<Config, String> {
         let mut config = read(file).map_err(|error| error.to_string())?;
         let listen = &mut config.listen;

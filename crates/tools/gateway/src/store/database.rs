@@ -23,9 +23,9 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
 ];
 /// While the database is unavailable.
 const PAUSE: Duration = Duration::from_secs(1);
-/// For the test of a connection that returns to the pool.
+/// The limit for the test of a connection that returns to the pool.
 const TEST: Duration = Duration::from_secs(2);
-/// To create the tables, each with the usual limit.
+/// The maximum number of statements that create the tables, each with the limit of any other.
 const MIGRATION_STATEMENTS: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
@@ -41,10 +41,9 @@ pub(crate) struct DatabaseAway(String);
 pub(crate) struct Database {
     pool: PgPool,
     patience: Duration,
-    /// With the URL, and its last content.
     file: Option<(PathBuf, Mutex<String>)>,
     prepared: AtomicBool,
-    /// Until a statement succeeds.
+    /// The reason of the last failure, until a statement succeeds.
     failure: Mutex<Option<String>>,
 }
 
@@ -108,7 +107,7 @@ impl Database {
             || self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Within the time that a request can wait.
+    /// Runs statements within the time that a request can wait.
     pub(crate) async fn ask<T>(
         &self,
         statement: impl AsyncFnOnce(&PgPool) -> Result<T, sqlx::Error>,

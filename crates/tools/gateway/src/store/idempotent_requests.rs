@@ -39,7 +39,7 @@ pub(crate) enum KeyState {
 /// headers, body.
 type KeyRow = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
 
-/// By both the database's clock and the gateway's.
+/// A key expires when the database's clock and the gateway's own say so.
 const BEGIN: &str = "
     with mine as (
         insert into gateway.idempotent_request as r

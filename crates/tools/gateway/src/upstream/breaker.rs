@@ -16,11 +16,11 @@ enum State {
     HalfOpen {
         next: Instant,
     },
-    /// By another config. Earlier requests end without effect.
+    /// Another config is in force. Requests from before it end without effect.
     Removed,
 }
 
-/// Until the next trial, without a verdict.
+/// The time after a trial at which the next one begins, if there is no verdict yet.
 const BETWEEN_TRIALS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Breaker {
     state: Mutex<State>,
 }
 
-/// For one request. Dropped without a verdict, it says nothing about the service.
+/// The permission to send one request. If it is dropped without a verdict, it says nothing about the service.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     breaker: &'a Breaker,
@@ -47,7 +47,7 @@ impl Breaker {
         breaker
     }
 
-    /// Or the time to wait.
+    /// Returns the permission to send a request, or the time to wait for it.
     pub(crate) fn admit(&self) -> Result<Permit<'_>, Duration> {
         let mut state = self.lock();
         let at = match *state {

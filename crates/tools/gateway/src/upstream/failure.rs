@@ -10,7 +10,7 @@ use crate::http::problem::Problem;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum UpstreamFailure {
-    /// For as long as the breaker stays open.
+    /// The breaker stays open for this long.
     LeftAlone(Duration),
     Unreachable(String),
     /// The key's lease is over.
@@ -29,7 +29,7 @@ impl UpstreamFailure {
         )
     }
 
-    /// For metrics and the log.
+    /// Returns a word for metrics and the log.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::LeftAlone(_) => "left_alone",

@@ -19,7 +19,7 @@ pub(crate) struct OutgoingRequest {
     /// Only clients that sign in get this far. The service does not see their credentials, so its
     /// 401 is not about them.
     pub(crate) signed_in: bool,
-    /// For the answer's head, all attempts together.
+    /// The limit for the head of the answer, all attempts together.
     pub(crate) timeout: Duration,
     /// The request must not be sent later.
     pub(crate) sent_by: Option<Instant>,

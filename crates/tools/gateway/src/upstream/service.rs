@@ -30,7 +30,6 @@ use crate::upstream::servers::Servers;
 /// Shorter than most services keep idle connections.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// In the metrics.
 const GOOD: &str = "ok";
 
 /// A refused signature in the log.

@@ -50,7 +50,6 @@ fn a_good_file_is_in_order() {
     assert_eq!(out, "shop.toml: in order (1 route, 1 page, 1 upstream)\n");
 }
 
-/// With its sentence.
 #[test]
 fn a_wrong_file_is_refused_with_file_line_and_field() {
     for (from, to, sentence) in [

@@ -106,7 +106,7 @@ impl DeadLetter {
         }
     }
 
-    /// For a message that is not dead: the service has never received it.
+    /// Makes one of a message that is not dead: the service has never received it.
     pub(crate) fn missed(service: &str, id: MessageId, delivery: Delivery) -> Self {
         let (exchange, key) = (delivery.exchange.clone(), delivery.routing_key.clone());
         // It has not died, and anybody may write headers about a death.
@@ -117,7 +117,7 @@ impl DeadLetter {
         Self { id, event_type, exchange, routing_key, reason, is_unsendable: false, ..read }
     }
 
-    /// For an event that no binding took. `fate` says where it would go, or why it cannot be sent.
+    /// Makes one of an event that no binding took. `fate` says what becomes of it if it is sent, or why it cannot be.
     pub(crate) fn unrouted(
         service: &str,
         delivery: Delivery,
@@ -130,7 +130,7 @@ impl DeadLetter {
         Self { reason: "unrouted".to_owned(), detail: Some(detail), is_unsendable, ..event }
     }
 
-    /// For a message in a retry queue, which waits for the service that its routing key names.
+    /// Makes one of a message in a retry queue. It waits for another attempt of the service that its routing key names.
     pub(crate) fn waiting(_: &str, delivery: Delivery) -> Self {
         let id = message_id(&delivery);
         let service = delivery.routing_key.clone();

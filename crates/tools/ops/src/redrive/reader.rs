@@ -42,7 +42,7 @@ pub(crate) struct LetterReading {
 }
 
 impl LetterReading {
-    /// For dead letters that another task reads.
+    /// Makes one of dead letters that another task reads.
     pub(crate) fn of(
         dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
         task: JoinHandle<()>,

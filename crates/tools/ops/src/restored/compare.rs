@@ -96,7 +96,7 @@ pub async fn compare(
 
 #[derive(Default)]
 struct PublishedEvents {
-    /// By saga, the types of published events that leave rows in the service's ledger.
+    /// The types of the events that the service published for each saga, of those that leave rows in its ledger.
     events: BTreeMap<Uuid, BTreeSet<&'static str>>,
     aborted: BTreeSet<Uuid>,
 }

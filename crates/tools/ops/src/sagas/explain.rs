@@ -25,13 +25,13 @@ use crate::sagas::service_state::ServiceState;
 pub(crate) struct Explainer<'a> {
     system: &'a System,
     states: &'a BTreeMap<&'a str, ServiceState>,
-    /// By saga, with the service.
+    /// By saga: the service and the failure.
     failures: HashMap<Uuid, Vec<(&'a str, &'a StuckEntry)>>,
     calls: HashMap<Uuid, Vec<(&'a str, &'a OpenCall)>>,
     unpublished: HashMap<Uuid, Vec<(&'a str, &'a UnpublishedEvent)>>,
     /// By saga: the service, the type and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
-    /// By saga, with the service.
+    /// By saga: the service, and the intervention that discarded an event.
     discarded: HashMap<Uuid, Vec<(&'a str, &'a Intervention)>>,
     /// By saga: the owner and the first deadline.
     deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
@@ -93,7 +93,7 @@ impl<'a> Explainer<'a> {
         known.chain(unpublishable.keys()).chain(deadlines.keys()).copied().collect()
     }
 
-    /// By the latest of the services' clocks.
+    /// Returns when the services were read, by the latest of their clocks.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.states.values().map(|state| state.at).max()
     }

@@ -16,7 +16,7 @@ use crate::sagas::solve_error::SolveError;
 pub(crate) enum UndoKind {
     /// In a transaction of the service.
     Here,
-    /// By an open call to the outside.
+    /// By a call to the outside, which is open.
     Calls,
 }
 

@@ -107,7 +107,7 @@ impl Record {
         incoming_of(&self.exchange, &self.routing_key, &self.properties, &self.body)
     }
 
-    /// For a delivery that nobody acknowledges.
+    /// Makes a delivery of it that nobody acknowledges.
     pub(crate) fn into_delivery(self) -> Delivery {
         let Self { exchange, routing_key, properties, body, .. } = self;
         Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body }
@@ -171,7 +171,7 @@ impl Record {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// To the millisecond, if anything has it.
+    /// Returns the time at which it was made, to the millisecond if anything has it.
     fn made_at(&self) -> Option<Timestamp> {
         if self.is_dead_letter()
             && let Some(at) = text_header(&self.properties, DEAD_AT)

@@ -65,7 +65,7 @@ impl ServiceFleet<'_> {
         self.each(|one| one.service.ended()).await
     }
 
-    /// With these additional variables from now on.
+    /// Starts the ended processes again, with these additional variables from now on.
     pub(crate) async fn start(self, env: &[(&str, String)]) -> Result<()> {
         for replica in
             self.fleet.replicas.lock().await.iter_mut().filter(|one| one.is_of(self.name))

@@ -7,7 +7,6 @@ use crate::trials::chaos::faults::kind::FaultKind;
 
 /// The kinds of faults are divided into so many samples.
 const SHARES: usize = 5;
-/// In each sample.
 const ALWAYS: [FaultKind; 3] = [FaultKind::Kill, FaultKind::Stop, FaultKind::Scale];
 /// The smallest cluster that can lose a node.
 const CLUSTER: usize = 3;

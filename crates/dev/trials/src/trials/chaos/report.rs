@@ -15,22 +15,19 @@ pub(crate) struct ChaosReport {
     pub(crate) seed: u64,
     pub(crate) held: bool,
     pub(crate) seconds: u64,
-    /// For the services.
     pub(crate) days: i64,
-    /// With rows in them, by service.
+    /// Partitions that were dropped with rows in them meanwhile, in each service.
     pub(crate) partitions_dropped: BTreeMap<&'static str, i64>,
     pub(crate) checks: usize,
     pub(crate) faults: BTreeMap<&'static str, usize>,
-    /// With the reason.
     pub(crate) failed_faults: Vec<String>,
     /// Although they were chosen or tried.
     pub(crate) not_caused: Vec<String>,
     /// Other kinds, with the reason.
     pub(crate) left_out: Vec<String>,
     pub(crate) sagas: usize,
-    /// Without an answer in time. Their sagas must end like all others.
+    /// Requests without an answer in time. Their sagas must end like all others.
     pub(crate) unanswered: usize,
-    /// By different ids.
     pub(crate) messages: usize,
     /// Our copies under new ids.
     pub(crate) copies_with_new_ids: usize,
@@ -42,7 +39,7 @@ pub(crate) struct ChaosReport {
     pub(crate) longest_stall_ms: u128,
     /// The faults during the longest stall.
     pub(crate) longest_stall_during: Vec<String>,
-    /// From the last fault to quiescence.
+    /// The longest time from the last fault to quiescence.
     pub(crate) longest_recovery_ms: u128,
     pub(crate) stops: usize,
     pub(crate) longest_stop_ms: u128,

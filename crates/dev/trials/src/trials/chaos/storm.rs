@@ -27,11 +27,10 @@ use crate::trials::oracle::{self, KnownFacts, OracleVerdict};
 use crate::trials::scene::Scene;
 
 const SAY_EVERY: Duration = Duration::from_secs(5);
-/// For a storm's last fault and customers. A server may need five minutes to start.
+/// The time that the last fault and the last customers of a storm may take. A server may need five minutes to start.
 const LAST: Duration = Duration::from_secs(10 * 60);
 /// A storm after the end of the run, for kinds still to be caused.
 const ANOTHER: Duration = Duration::from_secs(10);
-/// For the report.
 const MOST_FAILURES: usize = 50;
 
 #[derive(Debug, Default)]
@@ -39,7 +38,7 @@ struct FaultLog {
     tries: FaultTries,
     failed: Vec<String>,
     now: String,
-    /// Without kills; each ends when its cause is gone.
+    /// All faults but kills, each with the time until its cause was gone.
     spans: Vec<(FaultKind, Instant, Instant)>,
 }
 
@@ -47,13 +46,13 @@ struct Storm<'a> {
     scene: Scene<'a>,
     args: &'a Args,
     baseline: Baseline,
-    /// In place of faults.
+    /// The days that pass in place of faults.
     days: Option<PassingDays<'a>>,
     done: Mutex<FaultLog>,
     begun: Instant,
 }
 
-/// Until the run's limits are reached.
+/// Runs storms until the run's limits are reached, and returns the report.
 pub(crate) async fn run(
     subject: &Arc<Subject>,
     args: &Args,

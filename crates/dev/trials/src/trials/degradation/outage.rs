@@ -23,17 +23,16 @@ const ENOUGH: usize = 12;
 pub(crate) struct Outage {
     stopped: &'static str,
     seen: Vec<(&'static str, ClientAnswer)>,
-    /// Of a saga that began meanwhile.
+    /// The fate of a saga that began meanwhile, if an operation begins one.
     meanwhile: Option<SagaFate>,
     clients: usize,
-    /// From the restart to quiescence.
+    /// The time from the restart until every saga had ended and the system was quiescent.
     caught_up: Duration,
 }
 
-/// Of a saga that begins while a service is stopped.
+/// The fate of a saga that begins while a service is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SagaFate {
-    /// Without the service.
     Completed,
     /// The saga waits for the service.
     Waits,
@@ -79,7 +78,7 @@ pub(crate) async fn run(outages: &Outages<'_>, stopped: &'static str) -> Result<
     Ok(Outage { stopped, seen, meanwhile, clients, caught_up })
 }
 
-/// With `or_wait`, until all clients wait for an answer.
+/// Waits until this many clients have begun, or, with `or_wait`, until all clients wait for an answer.
 async fn wait_for_clients(scene: &Scene<'_>, count: usize, or_wait: bool) -> Result<()> {
     let come = wait_until("clients", PATIENCE, || async {
         let (begun, waiting) = (scene.load.begun(), scene.load.under_way.load(Ordering::Relaxed));

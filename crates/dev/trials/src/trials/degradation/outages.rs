@@ -44,7 +44,6 @@ impl<'a> Outages<'a> {
         Ok(Self { scene, operations })
     }
 
-    /// Or the gateway.
     pub(crate) async fn kill(&self, name: &str) {
         match &self.scene.load.site.gateway {
             Some(gateway) if name == GATEWAY => gateway.kill().await,
@@ -52,7 +51,7 @@ impl<'a> Outages<'a> {
         }
     }
 
-    /// At the same address, with these variables from now on. Waits until it is ready.
+    /// Starts a service again at the same address, with these variables from now on, and waits until it is ready.
     pub(crate) async fn start(&self, name: &str, env: &[(&str, String)]) -> Result<()> {
         let (run, stage) = (self.scene.run, &self.scene.run.stage);
         match &self.scene.load.site.gateway {

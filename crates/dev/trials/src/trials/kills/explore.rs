@@ -21,7 +21,7 @@ const ROUNDS: usize = 8;
 const QUIET: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// For each point in each service.
+/// Finds the first path that leads to each point, in each service.
 pub(crate) async fn explore(
     scene: &Scene<'_>,
     processes: &[TargetProcess<'_>],
@@ -50,7 +50,7 @@ pub(crate) async fn explore(
     Ok(leading)
 }
 
-/// In sentences.
+/// The points that no path has reached so far, in sentences.
 fn missing(scene: &Scene<'_>, leading: &LeadingPaths) -> Vec<String> {
     let of = |part: &Part| plan(scene.subject, &aims::of(part), part.service, leading).1;
     scene.run.system.parts.iter().flat_map(of).collect()

@@ -23,13 +23,13 @@ use crate::trials::scene::Scene;
 
 /// Runs of an aim's leading path before all others. A race may have led there by chance.
 const ATTEMPTS: usize = 4;
-/// Of the other paths.
+/// The number of runs of the other paths.
 const ROUNDS: usize = 2;
-/// For what a process does by itself once a table's turn is over.
+/// The limit for actions of a process when a table's turn is over.
 const BY_ITSELF: Duration = Duration::from_secs(60);
 /// After so many cases of a service their sagas are judged.
 const TOGETHER: usize = 8;
-/// For what happens beside and after a saga: acks, marks.
+/// The limit for what happens beside a saga, and after it: acks, marks.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
 type PathsUnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>>>>;
@@ -53,7 +53,7 @@ pub(crate) async fn run_all(
     Ok(())
 }
 
-/// Until the process is dead, which is then restarted.
+/// Runs a case's path until the process is dead, and starts the process again.
 async fn run<'a>(
     case: &KillCase,
     process: &'a TargetProcess<'_>,

@@ -42,8 +42,8 @@ impl SystemPath {
         all
     }
 
-    /// Also while processes die. Returns the saga. A request without an answer may have begun one,
-    /// which is judged with all others.
+    /// Runs the path, also while processes die. Returns the saga. A request without an answer may
+    /// have begun one, which is judged with all others.
     pub(crate) async fn go(self, scene: &Scene<'_>) -> Result<Option<Uuid>> {
         match self {
             Self::Refill => refill(scene).await.map(|()| None),

@@ -17,10 +17,10 @@ pub(crate) struct KillCase {
     pub(crate) by_itself: bool,
 }
 
-/// For each point of each service.
+/// The first path that leads to each point of each service.
 pub(crate) type LeadingPaths = HashMap<(&'static str, String), SystemPath>;
 
-/// Also returns errors in the list of unreachable points.
+/// The cases of one service, and the errors in the list of unreachable points.
 pub(crate) fn plan(
     subject: &Subject,
     aims: &[Aim],

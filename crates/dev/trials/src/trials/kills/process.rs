@@ -14,7 +14,7 @@ use crate::running::fleet::service_fleet::ServiceFleet;
 use crate::running::long_run::LongRun;
 
 const LOOK: Duration = Duration::from_millis(20);
-/// For what a process does at its start.
+/// The limit for what a process does at its start.
 const AT_ITS_START: Duration = Duration::from_secs(300);
 /// Another process may have taken the port.
 const STARTS: usize = 10;

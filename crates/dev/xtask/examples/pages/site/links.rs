@@ -2,7 +2,6 @@
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
-/// As the repository's pages use it.
 pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 
 /// A link or picture.
@@ -14,7 +13,7 @@ pub(crate) struct PageLink {
 
 /// A file of the repository, or an anchor in it.
 pub(crate) struct LinkTarget {
-    /// Below the root.
+    /// The path below the root.
     pub(crate) file: String,
     pub(crate) anchor: Option<String>,
 }
@@ -31,7 +30,7 @@ pub(crate) fn of(text: &str) -> Vec<PageLink> {
 }
 
 impl PageLink {
-    /// On the page `from`. `None` outside the repository.
+    /// The target of the link on the page `from`. `None` if it is outside the repository.
     pub(crate) fn target(&self, from: &str) -> Option<LinkTarget> {
         target(&self.url, from)
     }

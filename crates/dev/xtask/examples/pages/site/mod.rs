@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// That git tracks, below the root.
+/// The files that git tracks, below the root.
 fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -67,7 +67,7 @@ fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     Ok(listed.lines().filter(|file| root.join(file).exists()).map(str::to_owned).collect())
 }
 
-/// For people. Templates link to files made from them, so they are left out.
+/// The pages for people. Templates link to files made from them, so they are left out.
 fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
     let is_page = |file: &&String| file.ends_with(".md") && !file.contains("/templates/");
     files
@@ -159,7 +159,7 @@ fn write(
     put(out, "style.css", STYLE.as_bytes())
 }
 
-/// At any depth.
+/// The files in a directory and below it.
 fn below<'a>(directory: &str, files: &'a BTreeSet<String>) -> Vec<&'a str> {
     let start = format!("{directory}/");
     files.iter().filter(|file| file.starts_with(&start)).map(String::as_str).collect()

@@ -41,7 +41,6 @@ impl Contents {
         Self(parts)
     }
 
-    /// With these pages at the end, each with its title.
     pub(crate) fn with<'a>(
         mut self,
         heading: &str,
@@ -52,7 +51,7 @@ impl Contents {
         self
     }
 
-    /// Beside the page `from`.
+    /// The table of contents as HTML, beside the page `from`.
     fn html(&self, from: &str) -> String {
         let mut html = format!("<a class=home href=\"{}\">{PRODUCT}</a>", relative(from, README));
         for (heading, pages) in &self.0 {
@@ -68,7 +67,7 @@ impl Contents {
     }
 }
 
-/// On the site.
+/// The path of a repository file on the site.
 pub(crate) fn address(file: &str) -> String {
     match file {
         README => "index.html".to_owned(),
@@ -77,18 +76,17 @@ pub(crate) fn address(file: &str) -> String {
     }
 }
 
-/// By a browser.
+/// Whether a browser shows the file itself.
 pub(crate) fn is_shown_as_it_is(file: &str) -> bool {
     file.ends_with(".svg") || file.ends_with(".png")
 }
 
-/// From another file's page.
+/// The address of a file, relative to another file's page.
 fn relative(from: &str, file: &str) -> String {
     let up = "../".repeat(address(from).matches('/').count());
     format!("{up}{}", address(file))
 }
 
-/// As code forges make them.
 pub(crate) fn headings(text: &str) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let (mut all, mut words) = (Vec::new(), None::<String>);

@@ -186,7 +186,6 @@ fn only_the_gateway_can_be_opened_to_others() {
     }
 }
 
-/// With the condition.
 fn waits_for(compose: &Yaml, name: &str) -> Vec<(String, String)> {
     let waits = field(&compose["services"][name], "depends_on").as_hash().cloned();
     let text = |yaml: &Yaml| yaml.as_str().expect("a text").to_owned();

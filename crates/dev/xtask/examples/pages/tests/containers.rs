@@ -15,10 +15,9 @@ use crate::tests::files::{
 
 /// Placeholders stand for names that the user chooses.
 const TEMPLATE: &str = "crates/tools/cli/templates/gateway";
-/// Of a project's first service.
 const MANIFEST: &str = "crates/tools/cli/templates/project/manifest.toml";
 const SERVICE: &str = "my_service";
-/// Besides those that its config names.
+/// The variables that the gateway reads besides those that its config names.
 const OF_GATEWAY: [&str; 3] = ["GATEWAY_PUBLIC", "GATEWAY_PRIVATE", "LOG"];
 
 fn template() -> Yaml {
@@ -29,14 +28,13 @@ fn template() -> Yaml {
     documents.pop().expect("one document")
 }
 
-/// Of every service.
 fn settings() -> BTreeSet<String> {
     let command = Settings::augment_args(Command::new("service"));
     let variables = command.get_arguments().filter_map(|argument| argument.get_env());
     variables.map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
-/// With those of a merged mapping.
+/// The variables of a container, including those of a mapping that is merged into it.
 fn variables(container: &Yaml) -> BTreeSet<String> {
     let own = &container["environment"];
     let mut all = names(own);
@@ -46,12 +44,11 @@ fn variables(container: &Yaml) -> BTreeSet<String> {
     all
 }
 
-/// After the last colon.
 fn port(address: &Yaml) -> &str {
     address.as_str().and_then(|text| text.rsplit(':').next()).expect("an address with a port")
 }
 
-/// By a container's health check.
+/// The port that a container's health check asks.
 fn checked(container: &Yaml) -> &str {
     let test = field(field(container, "healthcheck"), "test");
     assert_eq!((test[0].as_str(), test[1].as_str()), (Some("CMD"), Some("ready")));

@@ -29,7 +29,7 @@ pub(super) fn compose() -> Yaml {
     documents.pop().expect("one document")
 }
 
-/// Or of a merged mapping.
+/// A field of the mapping, or of a mapping that is merged into it.
 pub(super) fn field<'a>(of: &'a Yaml, name: &str) -> &'a Yaml {
     let own = &of[name];
     if own.is_badvalue() && !of["<<"].is_badvalue() { field(&of["<<"], name) } else { own }
@@ -67,7 +67,8 @@ pub(super) fn programs() -> BTreeSet<String> {
     programs.filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
 }
 
-/// Besides the common ones. Paths on the host mean nothing in the container, so they are left out.
+/// The variables besides the common ones. Paths on the host mean nothing in the container, so they
+/// are left out.
 pub(super) fn own_settings(service: &str) -> Vec<String> {
     let command = Command::new("");
     let command = match service {

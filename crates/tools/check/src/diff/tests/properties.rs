@@ -9,7 +9,7 @@ use super::*;
 use crate::takes::{Doubt, mismatches};
 use crate::validate::Validator;
 
-/// As derived types can have.
+/// A schema of any shape that derived types can have.
 fn any_schema() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
         Just(json!(true)),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-/// If the compensation emits no event, before or after.
+/// The breaking changes if the compensation emits no event, before or after.
 fn broken_silently(
     change: impl FnOnce(&mut [Value; 2]),
 ) -> Vec<(&'static str, String, String, String)> {

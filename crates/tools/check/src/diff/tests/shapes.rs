@@ -57,7 +57,7 @@ fn a_map_with_other_keys_cannot_be_compared() {
     assert_eq!(found, one("unclear", PLACED, "labels", "inventory"));
 }
 
-/// About the bodies that inventory reads.
+/// The report of `ballet check` on the bodies that inventory reads.
 fn said(services: &[Value; 2]) -> Vec<String> {
     let problems = contracts(services).problems().into_iter();
     let of_bodies = problems.filter(|one| one.rule == "a consumer reads what the publisher writes");

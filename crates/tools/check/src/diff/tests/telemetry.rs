@@ -79,7 +79,7 @@ fn another_number_of_streams_breaks_who_reads_them() {
 
 const NEXT_BEAT: &str = "orders.beat.v2";
 
-/// Beside the first, with these readers.
+/// Publishes the next version beside the first, with these readers.
 fn next_beat(all: &mut [Value; 2], readers: &Value) {
     all[0]["publishes_telemetry"] = json!([BEAT, NEXT_BEAT]);
     all[1]["reads_telemetry"] = readers.clone();

@@ -11,11 +11,10 @@ use crate::pages::lanes::route::{
 };
 use crate::pages::lanes::text::{escaped, lines};
 
-/// Around the lanes.
 const MARGIN: usize = 8;
 /// Characters of a note below each lane.
 const NOTE: usize = 19;
-/// In lanes, to leave room for the notes.
+/// The minimum width in lanes, which leaves room for the notes.
 const LEAST: usize = 3;
 
 /// Distinguishable on light and dark ground.
@@ -51,7 +50,7 @@ impl Picture {
     }
 }
 
-/// With its own style, or with marks for a page that has one.
+/// Draws the picture with its own style, or with marks for a page that has a style.
 pub(super) fn svg(
     plan: &LanePlan,
     routed: &RoutedPlan,

@@ -3,7 +3,7 @@
 use crate::pages::lanes::route::{BOX, LINE, PAD};
 use crate::pages::lanes::text::escaped;
 
-/// Below the text of a step.
+/// The lines that marks take below the text of a step.
 pub(super) const LINES: usize = 2;
 const MOST: usize = 3;
 const GAP: usize = 2;
@@ -59,7 +59,7 @@ impl Marks {
     }
 }
 
-/// At most four characters, of which the last of four is narrow.
+/// Shortens a number to at most four characters; the last of four is narrow.
 fn short(count: u64) -> String {
     match count {
         0..1_000 => count.to_string(),

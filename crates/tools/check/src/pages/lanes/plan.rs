@@ -34,7 +34,7 @@ pub(super) struct LaneBox {
     pub(super) lines: Vec<(LineStyle, String)>,
     /// It waits for their events.
     pub(super) causes: Vec<usize>,
-    /// In the service of the lane.
+    /// The step, in the service of the lane.
     pub(super) step: Option<&'static str>,
 }
 
@@ -49,7 +49,7 @@ impl LaneBox {
     }
 }
 
-/// In lanes and rows, without pixels.
+/// The boxes of a picture in lanes and rows, without pixels.
 #[derive(Debug)]
 pub(super) struct LanePlan {
     pub(super) lanes: Vec<&'static str>,
@@ -95,7 +95,7 @@ pub(super) fn plan(graph: &Graph, saga: &str, below: usize) -> LanePlan {
 }
 
 impl LanePlan {
-    /// In its row or the next free one.
+    /// Adds a box to its lane, in its row or the next free one.
     fn add(&mut self, mut one: LaneBox) -> usize {
         while self.boxes.iter().any(|other| (other.lane, other.row) == (one.lane, one.row)) {
             one.row += 1;

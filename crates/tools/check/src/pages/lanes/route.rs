@@ -20,7 +20,7 @@ pub(super) struct RoutedPlan {
     pub(super) lines: Vec<RoutedLine>,
 }
 
-/// From the box that publishes an event to one that it triggers.
+/// The corners of a line from the box that publishes an event to one that it triggers.
 #[derive(Debug)]
 pub(super) struct RoutedLine {
     /// Gives the colour.
@@ -28,7 +28,7 @@ pub(super) struct RoutedLine {
     pub(super) corners: Vec<(usize, usize)>,
 }
 
-/// In the gap above a row or the gutter left of a lane, one for each publisher.
+/// The tracks in the gap above a row, or in the gutter on the left of a lane: one for each publisher.
 type Tracks = BTreeMap<usize, BTreeSet<usize>>;
 
 pub(super) fn route(plan: &LanePlan) -> RoutedPlan {

@@ -87,7 +87,7 @@ fn show(diff: &Diff, options: &GlobalOptions) {
     }
 }
 
-/// And what to do instead.
+/// The problem, and what to do instead.
 fn advice_on(change: &ContractChange) -> String {
     match change.advice.as_str() {
         "" => change.what.clone(),

@@ -62,7 +62,7 @@ fn folder(named: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
-/// As the program prints it.
+/// Writes the contract that a program prints.
 fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
     program.arg("--print-contract").stdin(Stdio::null()).stderr(Stdio::inherit());
     let output = program.output();

@@ -11,11 +11,11 @@ use crate::base::exit::usage;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Dependency {
-    /// From the registry.
+    /// A version from the registry.
     Version(String),
-    /// At a revision if one is named.
+    /// A git repository, at a revision if one is named.
     Git { url: String, revision: Option<String> },
-    /// With the path that the project's manifest has.
+    /// A checkout, with its path as the project's manifest has it.
     Path { written: PathBuf, checkout: PathBuf },
 }
 
@@ -52,7 +52,7 @@ impl Dependency {
         Ok(Self::Path { written, checkout })
     }
 
-    /// From a project's manifest.
+    /// Reads it from the manifest of a project.
     pub(super) fn of_project(root: &Path) -> Result<Self> {
         let manifest = workspace::manifest(root)?;
         let line = manifest.lines().find_map(|line| line.strip_prefix("ballet = "));
@@ -86,7 +86,6 @@ impl Dependency {
         }
     }
 
-    /// For the manifest.
     pub(super) fn lines(&self, crates: &[&str]) -> String {
         let from = |name: &str| match self {
             Self::Version(version) => format!("{version:?}"),
@@ -125,7 +124,7 @@ impl Dependency {
         }
     }
 
-    /// For others who build the system.
+    /// The consequence for others who build the system.
     pub(super) fn meaning(&self) -> String {
         match self {
             Self::Path { .. } => format!(
@@ -155,7 +154,6 @@ impl fmt::Display for Dependency {
     }
 }
 
-/// In a checkout.
 pub(super) fn folder(name: &str) -> String {
     let (ring, folder) = match name {
         "ballet" => ("framework", name),
@@ -185,7 +183,7 @@ fn is_of_cargo(folder: &Path) -> bool {
     names.windows(2).any(|pair| pair == ["git", "checkouts"] || pair == ["registry", "src"])
 }
 
-/// From a directory that need not exist to one that does.
+/// The relative path from a directory, which need not exist, to one that does.
 fn relative(from: &Path, to: &Path) -> Result<PathBuf> {
     let from = whole(from)?;
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
@@ -193,7 +191,7 @@ fn relative(from: &Path, to: &Path) -> Result<PathBuf> {
     Ok(up.chain(to.components().skip(shared)).collect())
 }
 
-/// Without links and dots, resolved as far as it exists.
+/// The directory without links and dots, resolved as far as it exists.
 pub(super) fn whole(directory: &Path) -> Result<PathBuf> {
     let exists = directory.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     let (above, whole) = exists.context("no directory above exists")?;

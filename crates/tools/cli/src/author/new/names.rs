@@ -33,7 +33,7 @@ const TAKEN: &[&str] = &[
     "uuid",
 ];
 
-/// Outside of a new project.
+/// The producer outside of a new project.
 const PRODUCER: &str = "clerk";
 
 /// No crate can have these names.

@@ -100,7 +100,6 @@ struct Project {
 }
 
 impl Project {
-    /// In the current directory.
     fn here() -> Result<Self> {
         let contracts = contracts()?;
         let (system, root) = (contracts.system(), workspace::root(contracts.folder())?);
@@ -117,7 +116,7 @@ impl Project {
         }
     }
 
-    /// With the project's names and these words.
+    /// The files of these templates, in which the project's names and these words stand.
     fn files(
         &self,
         templates: &[Template],

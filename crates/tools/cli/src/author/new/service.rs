@@ -15,7 +15,6 @@ use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
-/// Below the service's directory.
 const TEMPLATES: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
     (
@@ -28,9 +27,7 @@ const TEMPLATES: [(&str, &str); 6] = [
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
-/// In the template of the code.
 const STEP: &str = "undo = take_back";
-/// In the template of the contract.
 const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
 
 #[derive(Debug, clap::Args)]
@@ -137,7 +134,7 @@ fn is_type(word: &str) -> bool {
         && word.contains(|c: char| c.is_ascii_lowercase())
 }
 
-/// With the service's name in front if the name is taken.
+/// The type of this name, with the service's name in front if the name is taken.
 fn own_type(name: &str, service: &str, taken: &mut Vec<String>) -> String {
     let mut own = camel(name);
     while taken.contains(&own) {
@@ -184,7 +181,6 @@ fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<Even
     })
 }
 
-/// In all services.
 fn steps<'a>(system: &'a System, saga: &SagaPart) -> impl Iterator<Item = &'a StepPart> {
     let (name, parts) = (saga.saga, system.parts.iter().flat_map(|part| &part.sagas));
     parts.filter(move |part| part.saga == name).flat_map(|part| &part.steps)
@@ -201,7 +197,6 @@ fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
     last.into_iter().fold(since, Versions::until)
 }
 
-/// In these versions of the saga.
 fn step_in(versions: Versions) -> String {
     let mut words = STEP.to_owned();
     if versions.first() > FIRST {
@@ -213,7 +208,6 @@ fn step_in(versions: Versions) -> String {
     words
 }
 
-/// As a contract has them.
 fn lines_of(versions: Versions) -> String {
     let line = |name: &str, version: u32| format!(",\n          \"{name}\": {version}");
     let since = Some(versions.first()).filter(|first| *first > FIRST);
@@ -221,7 +215,6 @@ fn lines_of(versions: Versions) -> String {
     since + &versions.last().map(|last| line("until", last)).unwrap_or_default()
 }
 
-/// As comments.
 fn fields(contracts: &Contracts, event: EventType) -> String {
     let lines: String =
         contracts.fields(event).into_iter().map(|field| format!("//   {field}\n")).collect();
@@ -245,7 +238,6 @@ fn words_of(event: EventType) -> String {
     words
 }
 
-/// As a contract has them.
 fn role(event: EventType) -> String {
     let role = serde_json::to_string(&event.role()).unwrap_or_default();
     match event.foreign_producers() {

@@ -13,7 +13,6 @@ use crate::base::ui;
 const CONTAINERS: &str = "containers.yaml";
 const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
 
-/// Of the contracts.
 pub(super) fn root(contracts: &Path) -> Result<&Path> {
     let root = contracts.ancestors().find(|directory| directory.join("Cargo.toml").exists());
     root.ok_or_else(|| {
@@ -25,14 +24,12 @@ pub(super) fn root(contracts: &Path) -> Result<&Path> {
     })
 }
 
-/// Beside its system's services.
 pub(super) fn place(root: &Path, system: &str, name: &str) -> String {
     let beside = format!("crates/systems/{system}");
     let folder = if root.join(&beside).is_dir() { beside } else { "services".to_owned() };
     format!("{folder}/{name}")
 }
 
-/// If the workspace has any.
 pub(super) fn lints(root: &Path) -> Result<String> {
     let has_lints = manifest(root)?.contains("[workspace.lints");
     Ok(if has_lints { "\n[lints]\nworkspace = true\n".to_owned() } else { String::new() })
@@ -43,7 +40,7 @@ pub(super) fn manifest(root: &Path) -> Result<String> {
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// Unless a pattern covers the crate.
+/// Adds the crate to the members of the workspace, unless a pattern covers it.
 pub(super) fn join(root: &Path, place: &str) -> Result<()> {
     let (file, text) = (root.join("Cargo.toml"), manifest(root)?);
     let pattern = place.rsplit_once('/').map(|(folder, _)| format!("\"{folder}/*\""));
@@ -60,7 +57,6 @@ pub(super) fn join(root: &Path, place: &str) -> Result<()> {
     Ok(())
 }
 
-/// If there are any.
 pub(super) fn enter_trials(root: &Path, place: &str, name: &str) -> Result<()> {
     let dependency = format!("{name} = {{ path = \"../{place}\" }}\n");
     let program = format!("            ServiceProgram::of({name}::service),\n");
@@ -68,7 +64,6 @@ pub(super) fn enter_trials(root: &Path, place: &str, name: &str) -> Result<()> {
     insert(root, "trials/src/main.rs", "adds its service here.\n", &program)
 }
 
-/// If there are any.
 pub(super) fn enter_containers(root: &Path, system: &str, name: &str) -> Result<()> {
     let container = CONTAINER.replace("my_service", name).replace("my_system", system);
     let secret = format!("      GATEWAY_SECRET_{name}: {name}-development-secret-of-the-gateway\n");
@@ -77,7 +72,7 @@ pub(super) fn enter_containers(root: &Path, system: &str, name: &str) -> Result<
     insert(root, CONTAINERS, "adds its secret here.\n", &secret)
 }
 
-/// Behind a marker, if the file exists.
+/// Adds a line behind a marker, if there is such a file.
 pub(super) fn insert(root: &Path, path: &str, marker: &str, line: &str) -> Result<()> {
     let file = root.join(path);
     if !file.exists() {

@@ -13,7 +13,6 @@ use crate::base::cargo::cargo;
 use crate::base::exit::usage;
 use crate::base::ui;
 
-/// With its path below the workspace.
 #[derive(Debug)]
 pub(super) struct NewFile {
     pub(super) path: String,

@@ -78,7 +78,6 @@ impl<'a> FileMessage<'a> {
         self.properties.headers.as_ref()
     }
 
-    /// As a service would get it.
     pub(crate) fn incoming(&self) -> Incoming<'_> {
         let MessageProperties { headers, .. } = &self.properties;
         let mut attributes = Attributes::default();

@@ -69,12 +69,10 @@ pub(crate) fn run(arguments: &ValidateArgs, options: &GlobalOptions) -> Result<E
     })
 }
 
-/// In the file.
 struct TextVerdict {
     event: Option<&'static str>,
-    /// As every service derives it. A bare body has none yet.
+    /// The id that every service gives the message. A bare body has none yet.
     message_id: Option<String>,
-    /// With details.
     faults: Vec<(&'static str, String)>,
 }
 

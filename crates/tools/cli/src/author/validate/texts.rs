@@ -2,7 +2,6 @@
 
 use serde_json::value::RawValue;
 
-/// With its place in the file.
 pub(crate) struct MessageText<'a> {
     /// Such as `line 3: `. Empty for a single message.
     pub(crate) place: String,

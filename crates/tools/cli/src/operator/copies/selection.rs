@@ -17,7 +17,6 @@ pub(crate) struct CopySelection {
     entity: Vec<String>,
 }
 
-/// With the database of the service that keeps it.
 pub(super) struct ServiceCopy {
     pub(super) service: String,
     pub(super) copy: CopyState,
@@ -44,7 +43,6 @@ pub(super) async fn connect(service: &str, options: &GlobalOptions) -> Result<Pg
     options.connect_needed(service, "copies are in the services' databases").await
 }
 
-/// Of a copy.
 pub(super) async fn reader_and_owner(
     kept: &ServiceCopy,
     options: &GlobalOptions,

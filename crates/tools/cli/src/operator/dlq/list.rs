@@ -29,7 +29,6 @@ pub(crate) struct GroupsArgs {
     selection: DeadLetterSelection,
 }
 
-/// Without their bodies.
 #[derive(Default)]
 struct LatestDeadLetters {
     limit: usize,

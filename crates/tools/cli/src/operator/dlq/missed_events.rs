@@ -49,7 +49,7 @@ pub(crate) struct FromJournal {
 }
 
 impl FromJournal {
-    /// If this source is asked for, with the beginning of the searched time.
+    /// The service, and the time from which on it is searched, if this source is asked for.
     pub(crate) fn asked(&self, options: &GlobalOptions) -> Result<Option<(Part, Timestamp)>> {
         let (Some(service), Some(since)) = (&self.from_journal, self.since) else {
             return Ok(None);
@@ -156,7 +156,7 @@ pub(crate) fn part(service: &str) -> Result<Part> {
     }
 }
 
-/// If the inbox still knows what was handled since then.
+/// The time that an option names, if the inbox still remembers what was handled since then.
 pub(crate) fn time_in_memory(
     option: &str,
     since: TimeOrAge,

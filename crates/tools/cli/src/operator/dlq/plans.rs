@@ -17,7 +17,7 @@ pub(crate) struct ServicePlan {
     pub(crate) plan: DeadLetterPlan,
 }
 
-/// At most for `limit` of the selected dead letters.
+/// Reads the queues and plans for the selected dead letters, at most for `limit` of them.
 pub(crate) async fn plans(
     selection: &DeadLetterSelection,
     limit: Option<u64>,
@@ -42,7 +42,6 @@ pub(crate) async fn plans(
     Ok(planned)
 }
 
-/// As a table, in groups.
 pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     if options.output != Output::Table {
         return;

@@ -35,11 +35,9 @@ pub(crate) struct Args {
     sending: SendArgs,
 }
 
-/// Over all services.
 #[derive(Debug, Default)]
 struct Totals {
     sent: u64,
-    /// Without the forged ones.
     left: u64,
     /// These are never sent.
     forged: u64,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 
-/// In place of a table without rows.
+/// What is said instead of a table without rows.
 pub(crate) const NONE: &str = "no dead letters match";
 
 /// Indented if it is JSON.

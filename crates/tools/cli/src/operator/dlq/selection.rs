@@ -107,7 +107,6 @@ impl DeadLetterSelection {
         Ok(())
     }
 
-    /// Besides the service.
     fn is_given(&self) -> bool {
         let texts =
             [&self.reason, &self.step, &self.event_type, &self.detail, &self.group, &self.saga];
@@ -129,8 +128,8 @@ impl DeadLetterSelection {
         )))
     }
 
-    /// For a selection without a match. Services in other languages may have reasons of their own,
-    /// which match.
+    /// Refuses a reason that no service gives; for a selection that matches nothing. A service that is written without
+    /// ballet may give reasons of its own, which then match.
     pub(crate) fn require_known_reason(&self) -> Result<()> {
         let Some(reason) = &self.reason else { return Ok(()) };
         let known = Reason::ALL.map(Reason::code);

@@ -91,7 +91,6 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
     ui::print(&body(dead_letter));
 }
 
-/// By whom, when and why it was done.
 fn by(Note { by, why, at }: &Note, options: &GlobalOptions) -> String {
     let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
     format!("by {by} {} ago{why}", ui::ago(Some(*at), options.clock.now()))

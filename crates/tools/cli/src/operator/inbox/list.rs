@@ -69,7 +69,7 @@ async fn read(
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// With the kind of what it identifies.
+/// The id, and the kind of thing that it identifies.
 fn id_and_kind(what: &StuckKind) -> (String, &str) {
     match what {
         StuckKind::Message { message_id, event_type } => (message_id.to_string(), event_type),

@@ -106,7 +106,6 @@ async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     }
 }
 
-/// Or only counts them.
 async fn say_calls(
     waiting: &PendingRetries,
     options: &GlobalOptions,

@@ -246,7 +246,6 @@ async fn change(
     Ok(done)
 }
 
-/// Before they are deleted.
 fn keep(kept: &mut ArchiveFile, service: &str, gone: &[DeadEvent]) -> Result<()> {
     for event in gone {
         kept.add(&as_json(service, event))?;

@@ -218,12 +218,10 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
     Ok(put_off.into_keys().collect())
 }
 
-/// Of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OpenWork {
-    /// That it was sent.
     messages: u64,
-    /// Of calls to the outside that wait for an answer.
+    /// The sagas with calls to the outside that are still to be answered.
     calls: u64,
 }
 

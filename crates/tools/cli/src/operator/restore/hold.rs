@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 /// decisions.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// In the database of this backup. Returns the number of deadlines.
+/// Puts off aborts and deadlines from now on, in the database of this backup. Returns the number of deadlines.
 pub(super) async fn hold(db: &mut PgConnection, backup: Timestamp) -> Result<u64> {
     hold_aborts(db, backup, GRACE).await?;
     Ok(put_off_all(db, GRACE).await?)

@@ -14,7 +14,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 use crate::operator::sagas::solved::{Args, part};
 
-/// As the person reports it. None if it is not about a call.
+/// The outcome of the call that the person reports. None if it is not about a call.
 pub(super) fn outcome(args: &Args) -> Result<Option<CallOutcome>> {
     if args.nothing_done {
         return Ok(Some(CallOutcome::NothingDone));

@@ -15,7 +15,6 @@ pub(super) async fn hindered(options: &GlobalOptions) -> Result<Vec<Hindrance>> 
     Ok(hindrances(servers.system, &standing.findings))
 }
 
-/// With these waits, and the hindrance if blocked.
 pub(super) fn open_state<'h>(
     waits: &[SagaWait],
     deadline: Option<Timestamp>,

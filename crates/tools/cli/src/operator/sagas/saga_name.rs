@@ -19,7 +19,6 @@ use crate::operator::sagas::waits::warn_of;
 use crate::tester::stream::feed::{EventFeed, StopReason};
 use crate::tester::stream::selection::JournalRange;
 
-/// Beside the services' databases.
 const INDEX: &str = "console";
 /// Named by an error.
 const MOST: usize = 10;
@@ -140,8 +139,8 @@ impl SagaName {
 }
 
 impl SagaName {
-    /// If a console follows the journal and its index has any. The ledgers and the journal may have
-    /// sagas too old for the index.
+    /// Uses a console that follows the journal and has sagas in its index. Otherwise the ledgers
+    /// and the journal may have sagas too old for the index.
     async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
         let database = options.database(INDEX).ok().flatten()?;
         let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {
@@ -237,7 +236,6 @@ async fn of_journal(
     Ok(sagas)
 }
 
-/// Outside of sagas.
 fn plain() -> Result<BTreeSet<&'static str>> {
     let parts = contracts()?.system().parts.iter();
     let types = parts.flat_map(|part| [part.emits(), part.consumes()].concat());

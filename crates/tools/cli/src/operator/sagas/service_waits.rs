@@ -22,7 +22,8 @@ pub(super) struct ServiceWaits {
     pub(super) more_unpublished: usize,
 }
 
-/// If its database is known. Of unpublished events, which have bodies, at most `limit` are read.
+/// Reads the waits if the database is known, with at most `limit` of the unpublished events, which
+/// have bodies.
 pub(super) async fn read_waits(
     service: &str,
     options: &GlobalOptions,
@@ -42,7 +43,6 @@ pub(super) async fn read_waits(
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// Those that belong to sagas.
 fn in_sagas(
     service: &str,
     stuck: Vec<StuckEntry>,

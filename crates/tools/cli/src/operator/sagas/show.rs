@@ -73,7 +73,7 @@ async fn look(saga: Uuid, options: &GlobalOptions) -> Result<(Graph, SagaDetails
     Ok((Graph::new(system.clone()), shown))
 }
 
-/// If only that its first event was discarded.
+/// Whether a service has recorded something of the saga, if only that its first event was discarded.
 const fn is_known_to(shown: &SagaDetails) -> bool {
     has_begun(shown) || !shown.interventions.is_empty()
 }

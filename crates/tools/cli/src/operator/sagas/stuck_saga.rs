@@ -23,7 +23,6 @@ pub(super) struct StuckSaga {
 }
 
 impl StuckSaga {
-    /// By the rule of all sagas.
     pub(super) fn state(&self, hindrances: &[Hindrance], now: Timestamp) -> SagaState {
         let Self { service, step, next_at, .. } = self;
         let is_hindered = hindrances.iter().any(|one| one.hinders(service, step.as_deref()));

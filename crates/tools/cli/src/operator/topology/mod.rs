@@ -23,7 +23,6 @@ use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::send_args::SendArgs;
 
-/// For a policy.
 const IN_FORCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(250);
 /// It has loaded `broker/definitions.json`.

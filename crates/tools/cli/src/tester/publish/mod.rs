@@ -69,7 +69,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     })
 }
 
-/// Or returns all its problems.
+/// Reads a message and completes it, or returns all its problems.
 fn complete(
     text: &MessageText<'_>,
     args: &Args,
@@ -86,7 +86,6 @@ fn complete(
     outgoing(read.incoming(), read.headers(), defaults, validator, clock)
 }
 
-/// By message.
 fn refuse(
     read: &[(&MessageText<'_>, Result<OutgoingMessage, Vec<String>>)],
     options: &GlobalOptions,

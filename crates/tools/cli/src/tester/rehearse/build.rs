@@ -10,7 +10,6 @@ use ballet::core::System;
 
 use crate::base::exit::usage;
 
-/// As an option names it.
 #[derive(Debug, Clone)]
 pub(crate) struct ProgramArg {
     service: String,

@@ -148,7 +148,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
     }
 }
 
-/// Before servers are brought up.
+/// Refuses a recording without any event to send, before servers are brought up.
 fn check_events(file: &Path, selection: &StreamSelection, options: &GlobalOptions) -> Result<()> {
     let selected = EventSelector::new(selection, true, true, options)?;
     for record in Recording::open(file)? {

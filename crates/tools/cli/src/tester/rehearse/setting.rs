@@ -7,7 +7,6 @@ use ballet::core::System;
 
 use crate::base::exit::usage;
 
-/// For all services, or for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceSetting {
     service: Option<String>,

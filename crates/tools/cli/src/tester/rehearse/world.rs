@@ -13,7 +13,7 @@ use crate::tester::rehearse::build::Build;
 use crate::tester::rehearse::prepare;
 use crate::tester::rehearse::setting::{self, ServiceSetting};
 
-/// For another shell, beside the logs.
+/// The file with variables for another shell, beside the logs.
 const ENV: &str = "env";
 
 /// A broker, its management API, and a database server.
@@ -49,7 +49,6 @@ pub(crate) async fn start(
     Ok(stage.ready_or_consuming().await?)
 }
 
-/// From before the recording.
 pub(crate) async fn prepare(stage: &mut Stage, command: &str) -> Result<()> {
     let (variables, children) = (variables(stage), stage.children.clone());
     tokio::select! {
@@ -58,7 +57,6 @@ pub(crate) async fn prepare(stage: &mut Stage, command: &str) -> Result<()> {
     }
 }
 
-/// From another shell.
 pub(crate) fn show(stage: &Stage) -> Result<()> {
     let file = stage.logs.join(ENV);
     write_exports(&file, "", &variables(stage))?;
@@ -83,7 +81,7 @@ pub(crate) async fn tear_down(stage: Stage, keep_logs: bool) -> Result<()> {
     Ok(ended?)
 }
 
-/// For a shell and its programs.
+/// The addresses of all servers and services, for a shell and for programs in it.
 fn variables(stage: &Stage) -> Vec<(String, String)> {
     let mut all = stage.variables();
     all.push(("AMQP_URL".to_owned(), stage.env.ops_amqp_url().to_owned()));

@@ -9,9 +9,8 @@ use serde_json::json;
 use crate::base::systems::loaded_system;
 use crate::base::ui::{self, Output};
 
-/// Without -o jsonl.
+/// The maximum number of differences that are listed, except by -o jsonl.
 const MOST: usize = 100;
-/// In the summary.
 const KINDS: usize = 10;
 
 pub(crate) struct DifferenceReport {
@@ -19,9 +18,8 @@ pub(crate) struct DifferenceReport {
     count: usize,
     /// Whose differences were shown last.
     shown: String,
-    /// Of the last difference.
+    /// The saga of the last difference.
     last: String,
-    /// By their paths.
     of_last: Vec<Vec<String>>,
     kinds: HashMap<String, KindCounts>,
     /// They only follow from others.
@@ -152,14 +150,14 @@ impl DifferenceReport {
     }
 }
 
-/// With a star for each index in a list.
+/// The JSON pointer with a star for each index in a list.
 fn without_places(pointer: &str) -> String {
     let is_place = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let parts = pointer.split('/').map(|part| if is_place(part) { "*" } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// By the contracts, with its service.
+/// The step that publishes the event, and its service, as the contracts have it.
 fn step(difference: &Difference) -> Option<String> {
     let (event, causes) = difference.path.split_last()?;
     let publishes = |step: &StepPart| {

@@ -23,13 +23,12 @@ pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
 pub(crate) struct EventSelector {
     filter: RecordFilter,
     outside: Option<OutsideEvents>,
-    /// If that matters.
     repeatable: Option<Repeatable>,
     /// Leaves the other sagas out.
     only_repeatable: bool,
     /// They get new values.
     pub(crate) made: MadeKeys,
-    /// As they are typed.
+    /// The options of the selection, as they are typed.
     pub(crate) words: String,
 }
 
@@ -70,13 +69,12 @@ impl EventSelector {
         self.is_wanted(record) && !is_left_out()
     }
 
-    /// With its saga.
     pub(crate) fn hindrance(&self, record: &Record) -> Option<(Uuid, Hindrance)> {
         let saga = record.saga_id()?;
         Some((saga, self.repeatable.as_ref()?.hindrance(saga)?))
     }
 
-    /// If its saga can be repeated.
+    /// Whether the record would be sent, provided that its saga can be repeated.
     pub(crate) fn is_wanted(&self, record: &Record) -> bool {
         is_event(record)
             && self.filter.matches(record)

@@ -51,12 +51,10 @@ pub(crate) struct ComparingArgs {
 }
 
 impl ExpectArgs {
-    /// Else the replayed recording's.
     pub(crate) fn with(expect: Option<PathBuf>, comparing: ComparingArgs) -> Self {
         Self { expect_same: expect.is_none(), expect, comparing }
     }
 
-    /// With the expected answers.
     pub(crate) fn recording<'a>(&'a self, replayed: &'a Path) -> Option<&'a Path> {
         self.expect.as_deref().or(self.expect_same.then_some(replayed))
     }
@@ -76,7 +74,6 @@ pub(crate) struct Expectation {
     gathering: JoinHandle<Result<Comparison>>,
     sent: oneshot::Sender<()>,
     output: Output,
-    /// Of the sagas.
     recorded: BTreeSet<String>,
 }
 
@@ -119,7 +116,7 @@ impl Expectation {
         Ok(Self { gathering, sent, output, recorded: seen })
     }
 
-    /// After a replay that was not sent whole.
+    /// Removes what was gathered, after a replay that was not sent whole.
     pub(crate) async fn give_up(self) {
         self.gathering.abort();
         // The task ends with the abort, or has ended with an error.
@@ -146,7 +143,7 @@ impl Expectation {
     }
 }
 
-/// Until all events are sent and no answers come for `settle`.
+/// Gathers the answers until all events are sent and no more answers come for `settle`.
 async fn gather(
     mut reader: JournalReader,
     mut comparison: Comparison,

@@ -21,7 +21,7 @@ const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub(crate) enum StopReason {
     /// The end, the limit, or the maximum silence.
     AsAsked,
-    /// By the user.
+    /// The user has stopped the command.
     Interrupted,
 }
 
@@ -151,8 +151,8 @@ fn check_begin(range: &JournalRange, last: Option<u64>) -> Result<()> {
     }
 }
 
-/// With Ctrl-C or SIGTERM. It listens from the call on, not from the first poll: a caller that
-/// reads or writes first would miss the signal.
+/// Completes with Ctrl-C or SIGTERM. It listens from the call on, not from the first poll: a caller
+/// that reads or writes first would miss the signal.
 pub(crate) fn interruption() -> impl Future<Output = ()> + Send {
     let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     async move {

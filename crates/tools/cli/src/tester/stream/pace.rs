@@ -50,7 +50,7 @@ pub(crate) enum StepAnswer {
 
 pub(crate) struct Metronome {
     pace: ReplayPace,
-    /// At the beginning. A later recorded time is of a wrong clock, and not waited for.
+    /// When the replay began. A later recorded time is of a wrong clock, and not waited for.
     now: Timestamp,
     /// The first recorded time, and when its event was due.
     began: Option<(Timestamp, Instant)>,
@@ -75,7 +75,6 @@ impl Metronome {
         began.checked_add(after).filter(|due| *due > Instant::now())
     }
 
-    /// If the pace is `Step`.
     pub(crate) async fn ask(&mut self, record: &Record) -> Result<StepAnswer> {
         if self.pace != ReplayPace::Step {
             return Ok(StepAnswer::Send);

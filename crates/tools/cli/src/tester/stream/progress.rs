@@ -13,14 +13,12 @@ use crate::base::exit::usage;
 /// Another replay goes on from here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReplayProgress {
-    /// With the virtual host.
+    /// The broker's address and virtual host.
     pub(crate) to: String,
     /// They decide what is sent.
     pub(crate) selection: String,
-    /// By the contracts.
     #[serde(default)]
     pub(crate) keys: String,
-    /// Of the selected events.
     pub(crate) sent: u64,
     /// The rest gets matching new ids.
     pub(crate) later: i64,
@@ -46,7 +44,6 @@ impl ProgressFile {
         }
     }
 
-    /// If it belongs to the same replay.
     pub(crate) fn resumed(&self, to: &str, selection: &str, keys: &str) -> Result<ReplayProgress> {
         let Some(before) = self.read()? else {
             return Err(usage(format!(

@@ -110,7 +110,7 @@ async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<St
     }
 }
 
-/// If it is a recording of this journal. Returns the next place, too.
+/// Opens the file, if it is a recording of this journal. Also returns the place to go on from.
 async fn open_to_append(
     args: &RecordArgs,
     broker: &Arc<dyn Broker>,
@@ -138,7 +138,7 @@ async fn open_to_append(
     Ok((writer, Start::Offset(offset + 1)))
 }
 
-/// For a file that exists, or does not.
+/// Adds advice to the error about a file that exists, or does not.
 fn with_file_advice(error: RecordingError) -> anyhow::Error {
     let RecordingError::File { path, error: why } = &error else { return error.into() };
     let path = path.display();
@@ -153,7 +153,7 @@ fn with_file_advice(error: RecordingError) -> anyhow::Error {
     }
 }
 
-/// With the virtual host.
+/// The broker's address and virtual host.
 async fn peer(broker: &dyn Broker) -> Result<Peer> {
     let session = broker.connect("ballet record").await;
     let session = session.map_err(|error| of_journal(error.into()))?;

@@ -12,14 +12,14 @@ use crate::base::ui;
 /// In UTC: `10:03:04.123`.
 const TIME: &str = "%H:%M:%S%.3f";
 const DAY: &str = "%Y-%m-%d";
-/// For an unknown system. A column grows with its content.
+/// The width of usual types and services, for an unknown system. A column grows with its content.
 const TYPE: usize = 28;
 const SERVICE: usize = 10;
 /// With less room beside the other columns the body gets its own line.
 const LEAST: usize = 20;
 const INDENT: &str = "  ";
 
-/// Below each other in columns.
+/// Writes events below each other in columns.
 pub(crate) struct EventPrinter {
     columns: Option<usize>,
     event_type: usize,
@@ -28,7 +28,6 @@ pub(crate) struct EventPrinter {
 }
 
 impl EventPrinter {
-    /// For the system's names.
     pub(crate) fn of(system: Option<&System>) -> Self {
         let parts = || system.iter().flat_map(|system| &system.parts);
         let types = parts().flat_map(|part| [part.emits(), part.consumes()].concat());
@@ -37,7 +36,7 @@ impl EventPrinter {
         Self { columns: columns(), event_type, service, day: String::new() }
     }
 
-    /// Below a line with the day if it has changed.
+    /// The event's line, below one with the day if the day has changed.
     pub(crate) fn line(&mut self, record: &Record) -> String {
         let mut text = String::new();
         let time = match record.time {
@@ -95,7 +94,7 @@ fn body(said: &str, before: usize, mark: usize, columns: Option<usize>) -> (Stri
     }
 }
 
-/// With the reason of its death, or a tool's act.
+/// The mark of a dead letter, and the reason of its death or what a tool did with it.
 fn death_mark(record: &Record) -> Option<(&'static str, String)> {
     if !record.is_dead_letter() {
         return None;

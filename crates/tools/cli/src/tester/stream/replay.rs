@@ -72,7 +72,7 @@ pub(crate) struct ReplayArgs {
 }
 
 impl ReplayArgs {
-    /// Of outside events with new ids, into a world that ends with it.
+    /// A replay of the events from outside, with new ids, into a world that ends with it.
     pub(crate) fn rehearsal(
         file: PathBuf,
         selection: StreamSelection,
@@ -221,8 +221,8 @@ async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     }
 }
 
-/// In milliseconds. No new id is ahead of the clock, whatever the pace: a resumed replay may be
-/// faster.
+/// The shift of the new ids, in milliseconds. No new id is ahead of the clock, whatever the pace: a resumed replay may
+/// be faster.
 fn later(survey: &Survey, now: jiff::Timestamp) -> i64 {
     survey.last.map_or(0, |last| now.as_millisecond() - last.as_millisecond())
 }

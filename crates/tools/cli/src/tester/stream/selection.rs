@@ -65,7 +65,7 @@ impl StreamSelection {
         }
     }
 
-    /// As they are typed.
+    /// The options as they are typed.
     pub(crate) fn words(&self) -> Vec<String> {
         let Self { types, saga, service, header, value } = self;
         let mut words: Vec<String> = types.iter().map(ToString::to_string).collect();
@@ -120,7 +120,6 @@ fn place(text: &str) -> Result<Start, String> {
 }
 
 impl JournalRange {
-    /// If an option says it.
     pub(crate) fn start(&self, options: &GlobalOptions) -> Result<Option<Start>> {
         match (self.from, self.since) {
             (Some(start), _) => Ok(Some(start)),

@@ -10,7 +10,7 @@ use crate::base::ui;
 /// Named sagas with something in common.
 const NAMED: usize = 3;
 
-/// To what a replay can repeat, and says so.
+/// Limits the comparison to the parts that a replay can repeat, and says so.
 pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatable: &Repeatable) {
     let mut open = BTreeSet::new();
     let mut without: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
@@ -43,7 +43,6 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
     }
 }
 
-/// By the reason.
 #[derive(Debug, Default)]
 pub(crate) struct UnrepeatableSagas(BTreeMap<Hindrance, BTreeSet<Uuid>>);
 

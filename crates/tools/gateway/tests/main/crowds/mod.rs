@@ -66,7 +66,7 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     .unwrap();
 }
 
-/// For clients that sign in. Returns the connections to its service.
+/// Starts a gateway with a route for clients that sign in, and returns its service's connections.
 async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>) {
     let (address, connections) = raw::connections().await;
     let key = SigningKey::ed25519("one");
@@ -79,7 +79,7 @@ async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStrea
     (Gateway::start_with_keys(&[&key], &config).await, key, connections)
 }
 
-/// With the service's end.
+/// Opens a stream of events, with the service's end of it.
 async fn watch(
     gateway: &Gateway,
     path: &str,

@@ -13,13 +13,11 @@ use crate::support::service::{TestService, text};
 use crate::support::tokens::{SigningKey, claims, jwt};
 
 impl KeyedShop {
-    /// From its own task.
     fn posting(&self, key: &str) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
         let request = Client::new().post(self.gateway.at("/a")).header("x-api-key", &self.key);
         tokio::spawn(request.header("idempotency-key", key).body("x").send())
     }
 
-    /// And starts another.
     async fn killed_under(
         &mut self,
         first: tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>,
@@ -30,7 +28,6 @@ impl KeyedShop {
         self.gateway = self.another().await;
     }
 
-    /// With the same config and database.
     pub(crate) async fn another(&self) -> Gateway {
         let gateway = Gateway::run(&self.folder.path().join("gateway.toml")).await;
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;

@@ -76,12 +76,11 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// On free ports.
     pub(crate) async fn start(config: &str) -> Self {
         Self::start_with_keys(&[], config).await
     }
 
-    /// With these keys in `jwks.json`, on free ports.
+    /// Starts a gateway with this config and these keys in `jwks.json`, on free ports.
     pub(crate) async fn start_with_keys(keys: &[&SigningKey], config: &str) -> Self {
         let folder = Folder::new();
         folder.write("jwks.json", &set(keys));
@@ -89,7 +88,6 @@ impl Gateway {
         Self { folder: Some(folder), ..gateway }
     }
 
-    /// On free ports.
     pub(crate) async fn start_in(folder: &Folder, config: &str) -> Self {
         Self::run(&folder.write("gateway.toml", &format!("{LISTEN}{config}"))).await
     }

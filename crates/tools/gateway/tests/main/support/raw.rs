@@ -15,7 +15,7 @@ pub(crate) async fn exchange(host: &str, bytes: &[u8]) -> String {
     read_to_end(&mut stream).await
 }
 
-/// Until the peer closes or breaks the connection.
+/// Reads until the peer closes or breaks the connection.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let reading = async {

@@ -61,7 +61,6 @@ impl TestService {
         self.got.lock().unwrap().clone()
     }
 
-    /// For a config.
     pub(crate) fn upstream(&self, name: &str) -> String {
         format!("[[upstream]]\nname = \"{name}\"\nservers = [\"{}\"]\n", self.address)
     }
@@ -95,6 +94,5 @@ pub(crate) fn json(status: u16, text: &str) -> Response {
     response.body(Body::from(text.to_owned())).unwrap()
 }
 
-/// To the upstream `a`.
 pub(crate) const ROUTE: &str = "[[route]]\nprefix = \"/a\"\nmethods = [\"GET\", \"POST\", \"PUT\"]\n\
                          upstream = \"a\"\npublic = true\n";

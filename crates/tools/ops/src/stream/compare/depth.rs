@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::stream::compare::joins::Joins;
 use crate::stream::record::Record;
 
-/// Also ends circles of causes.
+/// The limit of a chain of causes. It also ends circles.
 pub(super) const LONGEST: usize = 64;
 
 pub(super) struct Depths<'a> {

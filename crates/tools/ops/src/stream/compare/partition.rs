@@ -51,13 +51,12 @@ pub struct ComparisonCounts {
 
 #[derive(Debug, Default)]
 struct PartitionSide {
-    /// By the id in the stream. A number takes less memory per message than an id.
+    /// The number of each saga, by its id in the stream. A number takes less memory per message than an id.
     sagas: HashMap<Uuid, u32>,
-    /// By number.
     recorded: Vec<Uuid>,
     parts: HashMap<u64, (PathBuf, BufWriter<File>)>,
     begin: PathBuf,
-    /// For events with a cause and no saga.
+    /// The sagas of messages, for events that have a cause but no saga.
     of_message: HashMap<Uuid, u32>,
     line: Vec<u8>,
 }

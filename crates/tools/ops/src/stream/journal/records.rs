@@ -16,7 +16,7 @@ use crate::stream::journal::error::JournalError;
 
 /// The name of our connections.
 pub const CONNECTION: &str = "ballet journal";
-/// Also the broker's error for its own faults.
+/// The broker's error for a message that it cannot deliver, and for its own faults.
 const INTERNAL_ERROR: u16 = 541;
 /// The number of connections for one message. RabbitMQ 3.10 sends a chunk of the stream at once, in
 /// packets of at least 1,414 bytes, and drops a whole packet with an undeliverable message. A
@@ -70,7 +70,7 @@ pub(super) enum Attempt {
 pub(super) struct JournalRecords {
     broker: Arc<dyn Broker>,
     reader: Option<JournalConnection>,
-    /// For the next connection.
+    /// The start of the next connection.
     start: StreamStart,
     pace: RequestMode,
     ahead: Ahead,
@@ -308,7 +308,7 @@ pub(super) async fn takes_readers(broker: &dyn Broker) -> Result<bool, BrokerErr
     }
 }
 
-/// For a stream that does not start in time.
+/// The error for a stream that does not start in time.
 pub(super) fn starts_anew() -> BrokerError {
     BrokerError::Lost("the broker is just starting the journal, and lets nobody read".to_owned())
 }

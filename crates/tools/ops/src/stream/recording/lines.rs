@@ -33,7 +33,7 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NextLine {
-    /// In the buffer, without its end.
+    /// A line is in the buffer, without its end.
     Line,
     /// A last line that was cut off has this many bytes.
     End { left: usize },

@@ -25,7 +25,7 @@ pub(super) struct RecordLine<'a> {
     routing_key: Text<'a>,
     #[serde(borrow, default)]
     properties: RecordProperties<'a>,
-    /// If it is JSON on one line. `null` differs from an absent body.
+    /// The body, if it is JSON on one line. It may be `null`, which differs from an absent one.
     #[serde(
         borrow,
         default,
@@ -33,10 +33,10 @@ pub(super) struct RecordLine<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     body: Option<&'a RawValue>,
-    /// If it is other text.
+    /// The body, if it is other text.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     body_text: Option<Text<'a>>,
-    /// If it is not text.
+    /// The body, if it is not text.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     body_base64: Option<Text<'a>>,
 }
@@ -106,7 +106,7 @@ pub(crate) fn properties_as_json(properties: &BasicProperties) -> Value {
     serde_json::to_value(shown).unwrap_or_default()
 }
 
-/// As AMQP 0-9-1 names them.
+/// The properties of AMQP 0-9-1, by their names there.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RecordProperties<'a> {

@@ -107,7 +107,7 @@ impl<'a> From<&'a str> for Text<'a> {
 pub(super) struct Headers<'a>(pub(super) Cow<'a, FieldTable>);
 
 impl Headers<'_> {
-    /// Without the offset, which the broker adds on delivery.
+    /// Returns the published headers. The broker adds the offset on delivery.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &AMQPValue)> {
         let all = self.0.inner().iter().map(|(name, value)| (name.as_str(), value));
         all.filter(|(name, _)| *name != STREAM_OFFSET)

@@ -15,7 +15,7 @@ const TIME_BITS: u32 = 48;
 #[derive(Debug)]
 pub struct NewIds {
     survey: Survey,
-    /// By this many milliseconds version 7 ids are later. Their other digits and order stay.
+    /// The number of milliseconds that a version 7 id is moved ahead. Its other digits stay, and so does the order.
     later: i64,
     run: Uuid,
 }

@@ -31,7 +31,7 @@ pub struct SagaScope {
 #[derive(Debug)]
 pub struct Repeatable {
     system: System,
-    /// By type, the index in [`RecordedSaga::types`].
+    /// The types of sagas, by their indexes in [`RecordedSaga::types`].
     places: HashMap<&'static str, usize>,
     /// The events published after requests, with what a replay lacks.
     requested: HashMap<&'static str, Lack>,

@@ -68,7 +68,7 @@ impl<'a> PassingDays<'a> {
         Ok(())
     }
 
-    /// Until all sagas have ended and calls are answered. Some take longer than the run.
+    /// Lets days pass until every saga has ended and every call has its answer. Some take longer than the run.
     pub(crate) async fn pass_until_all_have_ended(&self, load: &Load) -> Result<()> {
         for _ in 0..MOST_AFTER {
             let (open, calls) = (load.open().0, self.open_calls().await?);
@@ -82,7 +82,7 @@ impl<'a> PassingDays<'a> {
         Ok(())
     }
 
-    /// With rows in them, by service.
+    /// The number of partitions that each service has dropped with rows in them.
     pub(crate) async fn partitions_dropped(&self) -> Result<BTreeMap<&'static str, i64>> {
         let mut dropped = BTreeMap::new();
         for service in self.run.services() {

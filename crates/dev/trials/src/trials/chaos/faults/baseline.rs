@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::running::long_run::LongRun;
 use crate::system::trial::Sandbox;
 
-/// Of the broker's definitions, those that faults change.
+/// The sections of the broker's definitions that faults change.
 const SECTIONS: [&str; 6] =
     ["permissions", "topic_permissions", "policies", "exchanges", "queues", "bindings"];
 
@@ -30,7 +30,7 @@ pub(super) struct DatabaseRole {
     pub(super) url: String,
     pub(super) name: String,
     connections: i32,
-    /// Of the providers that the service plays.
+    /// The tables of the providers that the service plays.
     tables: Vec<&'static str>,
 }
 
@@ -125,7 +125,6 @@ impl DatabaseRole {
     }
 }
 
-/// In a stable order.
 async fn definitions(management: &ManagementClient) -> Result<Value> {
     let mut all = management.call(Method::GET, &["definitions"], None).await?;
     let mut found = Map::new();

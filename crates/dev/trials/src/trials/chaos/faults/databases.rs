@@ -15,7 +15,6 @@ use crate::trials::scene::Scene;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// As `pg_dump` does.
 pub(crate) async fn dump(run: &LongRun, dice: &mut Dice) -> Result<String> {
     let service = random_service(run, dice)?;
     let time = dice.millis(2_000, 30_000);

@@ -18,7 +18,7 @@ use crate::trials::scene::Scene;
 /// How many messages are sent again or reordered at once.
 const SOME: usize = 40;
 
-/// In any order, a third of them under new ids. There may be none yet.
+/// Publishes earlier events again in any order, a third of them under new ids. There may be none yet.
 pub(crate) async fn copies(scene: &Scene<'_>, dice: &mut Dice) -> Result<Option<String>> {
     let Scene { subject, run, recorder, .. } = scene;
     let beginnings = subject.beginnings();
@@ -53,7 +53,8 @@ pub(crate) async fn copies(scene: &Scene<'_>, dice: &mut Dice) -> Result<Option<
     Ok((count > 0).then(|| format!("{count} events")))
 }
 
-/// As an operator could. The queue may be empty.
+/// Takes messages out of a service's queue and puts them back in another order, as an operator could. The queue may be
+/// empty.
 pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let service = random_service(run, dice)?;
     let session = broker(run)?.connect("chaos").await?;

@@ -11,7 +11,7 @@ use crate::running::long_run::LongRun;
 use crate::trials::chaos::faults::baseline::Baseline;
 use crate::trials::chaos::faults::random_service::random_service;
 
-/// Until a node that was cut off is back.
+/// The time that a node has to come back after it was cut off.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) async fn all(servers: &Servers) -> Result<String> {
