@@ -122,7 +122,6 @@ async fn one_saga<E: Event>(
     ended
 }
 
-/// Begins a saga as its owner's HTTP handler would, and returns its id.
 async fn begun<E: Event>(owner: &Handle, first: E) -> Result<SagaId, Failure> {
     let saga = owner.new_id();
     let mut unit = owner.saga_unit(saga).await?;

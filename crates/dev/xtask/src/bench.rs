@@ -46,7 +46,6 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     Ok(ExitCode::from(if measured == 0 { code } else { measured }))
 }
 
-/// Packages of the shop with programs.
 fn programs_of_shop(metadata: &Value) -> impl Iterator<Item = &str> {
     let folder = cargo::root().join(SHOP);
     let packages = metadata["packages"].as_array().into_iter().flatten();

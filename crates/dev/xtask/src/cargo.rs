@@ -26,7 +26,6 @@ fn workspace(start: &Path) -> Option<PathBuf> {
     start.ancestors().find(holds_us).map(Path::to_owned)
 }
 
-/// It runs this program.
 pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
@@ -77,7 +76,6 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
 }
 
-/// Returns the programs' paths.
 pub(crate) fn build(args: &[String]) -> Result<HashMap<String, PathBuf>> {
     let Some(messages) = messages(args)? else {
         bail!("it does not compile; see cargo's output above");

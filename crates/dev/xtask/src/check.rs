@@ -11,7 +11,6 @@ use crate::{cargo, licences, systems};
 
 struct CheckPart {
     name: &'static str,
-    /// Runs this part alone.
     command: &'static str,
     how: PartRunner,
 }
@@ -92,7 +91,6 @@ pub(crate) fn run() -> Result<ExitCode> {
 }
 
 impl CheckPart {
-    /// Returns whether it passed.
     fn run(&self) -> Result<bool> {
         if let PartRunner::Pages(command) = self.how {
             return systems::run_pages(command, &["--check"]);

@@ -45,7 +45,6 @@ pub(crate) fn become_pages(command: &str, args: &[OsString]) -> Result<ExitCode>
     become_program(PAGES, command, args)
 }
 
-/// Returns whether it succeeded.
 pub(crate) fn run_pages(command: &str, args: &[&str]) -> Result<bool> {
     let mut program = program(&example(PAGES)?, command);
     Ok(program.args(args).status().context("cannot run the program")?.success())

@@ -38,7 +38,6 @@ pub fn body(
     })
 }
 
-/// Shared by name.
 fn body_from_outcome(contracts: &Contracts, kind: EventType, outcome: &str) -> String {
     let outcome: Value = serde_json::from_str(outcome).unwrap_or_default();
     let schemas = contracts.contracts().iter().filter_map(|one| one.schemas().ok()).flatten();

@@ -40,7 +40,6 @@ fn diff(arguments: &[&Path]) -> CommandOutput {
     said_by(command.args(["contract", "diff"]).args(arguments))
 }
 
-/// The program is a script.
 fn write(folder: &Path, script: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);

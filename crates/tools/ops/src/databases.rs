@@ -43,12 +43,10 @@ impl DatabaseServer<'_> {
 #[derive(Default)]
 pub(crate) struct ServiceDatabases<'a> {
     pub(crate) open: Vec<ServiceDatabase<'a>>,
-    /// The reasons, by service.
     pub(crate) away: BTreeMap<&'a str, String>,
 }
 
 impl<'a> ServiceDatabases<'a> {
-    /// Connects to all databases at once.
     pub(crate) async fn open(databases: &'a [(String, PgConnectOptions)]) -> Self {
         let connects = databases.iter().map(|(service, options)| async move {
             (&**service, options, connect_in_time(options).await)

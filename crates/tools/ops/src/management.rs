@@ -181,7 +181,6 @@ impl VhostManagement {
         Ok(self.answer(method, path, body).await?.0)
     }
 
-    /// Calls the API. Returns the answer, and the time at which the broker gave it.
     async fn answer(
         &self,
         method: Method,
@@ -230,7 +229,6 @@ impl VhostManagement {
     }
 }
 
-/// How these objects of a virtual host differ from what a system declares.
 pub(crate) fn differences(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<Difference> {
     let here = contract::system(vhost, system.parts.clone());
     compare(&topology::definitions(&here, |_| String::new()), found)

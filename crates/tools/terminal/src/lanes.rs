@@ -13,7 +13,6 @@ use crate::wrap::{cut, wrap};
 /// The column of the time, with the gap.
 const TIME: usize = 9;
 const GAP: usize = 2;
-/// The maximum number of lines of a note that stands below its event.
 const MOST_LINES: usize = 3;
 
 /// An event of a saga.

@@ -26,7 +26,7 @@ pub(crate) fn columns_of_errors() -> Option<usize> {
     Some(Term::stderr().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns)))
 }
 
-/// Terminals break inside of words. A word longer than a line stays whole: it may be an id to copy.
+/// Terminals break within words. A word longer than a line stays whole: it may be an id to copy.
 pub(crate) fn fold(text: &str, room: usize) -> String {
     text.split('\n').map(|line| folded_line(line, room)).collect::<Vec<_>>().join("\n")
 }

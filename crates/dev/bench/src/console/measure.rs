@@ -68,7 +68,6 @@ pub async fn measure(
     measured
 }
 
-/// Measures how fast a reader and a console follow the same entries, and the console's peak memory.
 async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<(FollowRates, f64)> {
     let publisher = JournalPublisher::new(env)?;
     let sagas: Vec<_> = (0..events / EACH).map(|_| publisher.id()).collect();
@@ -137,7 +136,6 @@ async fn caught_up(stage: &BenchStage, env: &TestEnv) -> Result<ConsoleProcess> 
     }
 }
 
-/// Measures how soon sagas that hang are on the first page, by their causes.
 async fn measure_causes(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Result<HungFigures> {
     let console = caught_up(stage, env).await?;
     let client = console.client().await?;

@@ -272,7 +272,6 @@ async fn publish(
     }
 }
 
-/// When no batch does.
 async fn flush(pool: &PgPool, marks: &PublishedMarks) -> Result<()> {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -226,7 +226,6 @@ pub(crate) async fn database(url: &str, outbox: &'static str, connections: u32) 
     Ok(pool)
 }
 
-/// Read from the database.
 pub(crate) fn known_type(name: &str) -> Result<&'static str> {
     let known = system().known_types().into_iter().map(|event| event.name());
     known

@@ -61,7 +61,6 @@ pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> R
     anyhow::bail!("the broker closed the consumer")
 }
 
-/// The transaction of one message.
 #[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
 async fn handle(
     pool: &PgPool,
@@ -140,7 +139,6 @@ async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> 
     Ok(())
 }
 
-/// Publishes the events that a crashed process left in the outbox.
 async fn sweep(pool: &PgPool, publisher: &ConfirmedPublisher) -> Result<()> {
     loop {
         let left: Vec<(Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(

@@ -137,7 +137,6 @@ fn nginx() -> Option<PathBuf> {
     ["nginx", "/usr/sbin/nginx"].iter().find(|path| works(path)).map(PathBuf::from)
 }
 
-/// Free at the moment.
 fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
     let listeners: Vec<_> =
         (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
@@ -240,7 +239,6 @@ fn sign_in(
     Ok(clients.into())
 }
 
-/// Returns its output.
 fn command(gateway: &Path, args: &[&str]) -> Result<String> {
     let output = Command::new(gateway).args(args).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot run {}", gateway.display()))?;

@@ -10,7 +10,6 @@ use crate::runs::load::{SagaLoad, StartedSagas};
 use crate::runs::stage::admin;
 use crate::saga4::contract::SERVICES;
 
-/// The time that compensations may take after the last abort was seen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn expected(service: &str, started: &StartedSagas) -> Vec<(&'static str, u64)> {

@@ -37,7 +37,6 @@ impl MeasuredProcess {
         Ok(Self { child: child.await?, log: log.to_owned() })
     }
 
-    /// While it runs.
     pub(crate) fn id(&self) -> Option<i32> {
         self.child.id().and_then(|id| i32::try_from(id).ok())
     }

@@ -11,7 +11,6 @@ use crate::runs::process::MeasuredProcess;
 use crate::runs::stage::BenchStage;
 use crate::saga4::contract::SERVICES;
 
-/// The time in which all services have to start to consume.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct ContestantServices {

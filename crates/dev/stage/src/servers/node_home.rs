@@ -95,7 +95,6 @@ impl NodeHome {
         self.set.dir().join("erlang")
     }
 
-    /// Writes the settings that our brokers share, and the node's own.
     pub(crate) fn prepare(&self, options: &Options, version: Option<ServerVersion>) -> Result<()> {
         let dir = self.dir();
         for new in [&dir, &self.home()] {

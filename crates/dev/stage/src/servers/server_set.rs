@@ -60,7 +60,6 @@ impl ServerSet {
         self.dir.join("containers.compose")
     }
 
-    /// When the servers stop.
     pub(crate) fn keep(&self) {
         fs::write(self.dir.join("keep"), "").ok();
     }

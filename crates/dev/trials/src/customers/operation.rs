@@ -13,7 +13,6 @@ use crate::processes::gateway::GATEWAY;
 
 /// An operation of a client, which is tried while each service is unavailable.
 pub struct Operation {
-    /// The name in the report.
     pub(crate) name: &'static str,
     needs: Option<&'static str>,
     shows: Vec<(&'static str, &'static str)>,

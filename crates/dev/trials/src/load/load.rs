@@ -80,7 +80,6 @@ impl Load {
         })
     }
 
-    /// Open sagas, and all.
     pub(crate) fn open(&self) -> (usize, usize) {
         let record = self.site.recorder().record();
         self.sagas.open(|id| record.journal.ended(id).is_some())

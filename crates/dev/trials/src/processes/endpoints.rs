@@ -9,7 +9,6 @@ use ballet_ops::audit::BrokerSnapshot;
 use ballet_stage::{ManagementClient, TestEnv, write_private};
 use serde::{Deserialize, Serialize};
 
-/// The file in the directory of a run.
 pub(crate) const FILE: &str = "endpoints.json";
 /// Per service, named with their reasons.
 const DEAD_LETTERS: u32 = 20;

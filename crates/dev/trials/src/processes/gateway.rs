@@ -24,7 +24,6 @@ const SECRETS: &str = "secrets";
 const SIGNING: &str = "secret = \"env:GATEWAY_SECRET_{upstream}\"";
 /// The database is on this machine, which may be busy.
 const DATABASE_TIMEOUT: &str = "10s";
-/// The time that the gateway has to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 const VALID: &str = "7d";
 
@@ -69,7 +68,6 @@ pub fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
 #[derive(Debug)]
 pub struct Gateway {
     program: ConfiguredProgram,
-    /// The directory of the config file, the keys and the log.
     dir: PathBuf,
     /// The address for clients: `http://127.0.0.1:<port>`.
     pub url: String,
@@ -130,7 +128,6 @@ impl Gateway {
         Ok(self.tokens(&[subject], scopes).await?.concat())
     }
 
-    /// All made at once.
     pub(crate) async fn tokens(&self, subjects: &[&str], scopes: &str) -> Result<Vec<String>> {
         let [file, keys] = self.token_files();
         let args = ["token", &file, "--keys", &keys, "--valid", VALID, "--scopes", scopes];
@@ -168,7 +165,6 @@ impl Gateway {
         Ok(Some(format!("the gateway ended ({status}) and was started again as process {pid}")))
     }
 
-    /// A shell script that makes a token of `--subject` and `--scopes`.
     pub(crate) fn token_script(&self) -> String {
         let env = self.program.env.iter().map(|(name, value)| format!("{name}='{value}' "));
         let (env, program) = (env.collect::<String>(), self.program.path.display());

@@ -41,7 +41,6 @@ pub(crate) struct RunPlan {
 }
 
 impl RunPlan {
-    /// A plan with one process of each service, and these variables.
     pub(crate) fn new(kind: &'static str, env: Vec<(&'static str, String)>) -> Self {
         Self { kind, replicas: 1, nodes: 1, env, ..Self::default() }
     }

@@ -40,7 +40,6 @@ pub(crate) struct RunRecord {
     latest: VecDeque<Delivery>,
     /// The time of the last new event.
     last_new: Option<Instant>,
-    /// The longest time between two new events while there was work.
     pub(crate) longest_stall: Stall,
 }
 

@@ -206,7 +206,6 @@ async fn compare(
     Ok(())
 }
 
-/// Every message has to be in the inbox of each consumer.
 async fn find_lost_messages(
     scene: &Scene<'_>,
     known: &KnownFacts,
@@ -246,7 +245,6 @@ fn consumers(system: &System) -> HashMap<&'static str, usize> {
     consumers
 }
 
-/// The messages of these that are missing from the inbox of a service that consumes their type.
 pub(crate) async fn not_handled(
     run: &LongRun,
     messages: &[(Uuid, String)],

@@ -14,8 +14,6 @@ const PAGE: &str = "docs/guarantees.md";
 /// Other pages that cite tests.
 const CITING: [&str; 3] = ["README.md", "docs/rides/trust.md", "docs/shop/trust.md"];
 
-/// Compares the page of rules, and others that cite tests, with the tests.
-///
 /// # Errors
 ///
 /// If they do not match, with all mismatches.
@@ -52,7 +50,6 @@ fn mismatches(page: &str, tests: &Tests) -> Vec<String> {
     silent.chain(unknown).collect()
 }
 
-/// The tests and numbers that the tables of a page cite and that do not exist.
 fn missing_citations<'a>(text: &'a str, tests: &'a Tests) -> impl Iterator<Item = String> + 'a {
     let known: BTreeSet<u32> = tests.keys().flat_map(|name| numbers_of_a_test(name)).collect();
     text.lines().filter(|line| line.starts_with('|')).flat_map(move |line| {

@@ -22,7 +22,6 @@ pub(crate) fn tests(output: &str, how: &str) -> usize {
     }
 }
 
-/// The failed tests, from the list at the end of a program's output.
 pub(crate) fn failed_tests(output: &str) -> Vec<String> {
     let Some((_, list)) = output.rsplit_once("\nfailures:\n") else { return Vec::new() };
     let names = list.lines().map_while(|line| line.strip_prefix("    "));

@@ -21,7 +21,6 @@ use crate::test::running::RunSetting;
 use crate::test::servers::TestServers;
 use crate::test::side_by_side::{IdleMeter, ProgramSlots};
 
-/// The number of tests of one program that run at the same time.
 const THREADS: &str = "RUST_TEST_THREADS";
 /// Chooses the share. Without it such a test takes all its cases.
 const TURN: &str = "BALLET_TURN";

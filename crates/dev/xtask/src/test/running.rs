@@ -23,7 +23,6 @@ pub(crate) struct RunSetting {
 pub(crate) struct RunningProgram {
     pub(crate) program: TestProgram,
     child: Child,
-    /// The file with its output, and its length at the last look.
     file: PathBuf,
     said: u64,
     spoke: Instant,

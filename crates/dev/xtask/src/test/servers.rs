@@ -16,7 +16,6 @@ pub(crate) struct TestServers {
 }
 
 impl TestServers {
-    /// Waits until the servers are ready.
     pub(crate) fn start(program: &Path) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("--for-tests").stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -10,7 +10,6 @@ use ballet_stage::{cargo_variables, wait_until};
 use tokio::process::{Child, Command};
 
 pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
-/// The time for a build of everything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(1800);
 /// The last line before a user can try it.
 const READY: &str = "customers go on to come";

@@ -121,7 +121,6 @@ async fn a_rider_and_a_driver_are_played_with_curl_alone() {
     assert!(answers.iter().any(is_cancelled), "{answers:#?}");
 }
 
-/// Runs the scripts of a system's page on its demo. Returns all statuses, and those of refusals.
 async fn walk(system: &str) -> (Vec<String>, Vec<String>) {
     let root = root();
     let page = fs::read_to_string(root.join(format!("docs/{system}/try-it.md"))).expect("a page");
@@ -142,7 +141,6 @@ fn root() -> PathBuf {
     root.canonicalize().expect("the workspace")
 }
 
-/// The number after this text in an answer.
 fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = answer.split_once(name)?;
     rest.split([',', '}']).next()

@@ -36,7 +36,6 @@ impl<'a> BodyType<'a> {
     }
 }
 
-/// Returns what a consumer needs and a publisher does not write.
 pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
     let all: Vec<(&Part, Vec<(BodyType<'static>, Value)>)> =
         system.parts.iter().zip(contracts.iter().map(schemas)).collect();

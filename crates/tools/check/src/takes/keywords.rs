@@ -53,7 +53,6 @@ pub(super) fn is_known(keyword: &str) -> bool {
     COMPARED.contains(&keyword) || NOTES.contains(&keyword) || keyword.starts_with("x-")
 }
 
-/// Returns the number of places in a list that have their own schema.
 pub(super) fn places(schema: &Map<String, Value>) -> usize {
     schema.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len)
 }

@@ -60,7 +60,6 @@ impl SchemaRange {
         Self { least: limit.clone(), most: limit }
     }
 
-    /// Where this range has none.
     pub(super) fn or(self, other: &Self) -> Self {
         let Self { least, most } = self;
         Self {

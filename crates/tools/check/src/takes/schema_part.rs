@@ -23,7 +23,6 @@ impl<'a> SchemaPart<'a> {
         Some(self.at(self.whole.pointer(path)?))
     }
 
-    /// Such as `anyOf`.
     pub(super) fn list(self, keyword: &str) -> Option<Vec<Self>> {
         Some(self.part.get(keyword)?.as_array()?.iter().map(|part| self.at(part)).collect())
     }

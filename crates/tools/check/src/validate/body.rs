@@ -17,7 +17,6 @@ struct BodySchema<'a> {
     depth: usize,
 }
 
-/// Each with its place.
 pub(crate) fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let top = BodySchema { whole: schema, part: schema, depth: 0 };

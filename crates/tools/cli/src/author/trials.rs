@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use crate::base::cargo::cargo;
 use crate::base::exit::{ExitStatus, usage};
 
-/// Runs the program.
 const ALIAS: &str = "trials";
 
 #[derive(Debug, clap::Args)]

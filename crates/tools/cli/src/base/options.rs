@@ -22,7 +22,6 @@ use crate::base::exit::{CommandError, usage, without_databases};
 use crate::base::systems::{services, system};
 use crate::base::ui::Output;
 
-/// The longest time that a healthy database takes to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Unlike a service, a command asks once.
 const BROKER_PATIENCE: Duration = Duration::from_secs(15);
@@ -224,7 +223,6 @@ fn development(user: &str) -> Result<String> {
     Ok(format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}"))
 }
 
-/// The URL given to this command, else the one that a service would take.
 fn given_or_set(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
     let of_services = || std::env::var(name).ok();
     let in_file = || std::env::var_os(format!("{name}_FILE")).map(PathBuf::from);

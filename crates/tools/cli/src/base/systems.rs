@@ -66,7 +66,6 @@ pub(crate) fn loaded_system() -> Option<&'static System> {
     CONTRACTS.get().map(Contracts::system)
 }
 
-/// The services that an option names, or all of them.
 pub(crate) fn services_or_all(named: &[String]) -> Result<Vec<String>> {
     if named.is_empty() { services() } else { Ok(named.to_vec()) }
 }

@@ -89,7 +89,6 @@ pub(crate) fn show(table: &Table) {
     print(&table.draw(columns()));
 }
 
-/// Such as `30min`.
 pub(crate) fn age(text: &str) -> Result<SignedDuration, String> {
     let span = text.parse::<Span>();
     let span = span.map_err(|_| "expected a number with its unit, such as 30s, 10m or 2h")?;

@@ -82,7 +82,6 @@ async fn report(
     Ok(audit_with(system, &databases, &broker, quiescent_after).await)
 }
 
-/// Returns what the broker holds now, or why it cannot be read.
 async fn broker(
     management_url: Option<&String>,
     system: &str,

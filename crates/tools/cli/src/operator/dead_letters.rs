@@ -53,7 +53,6 @@ impl ServiceQueue {
     }
 }
 
-/// Reads the dead letters of the named services, or of all, that match.
 pub(crate) async fn read(
     options: &GlobalOptions,
     named: &[String],

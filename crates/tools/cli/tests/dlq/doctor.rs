@@ -40,7 +40,6 @@ impl ExaminedSystem {
         self.world.env.management().call(method, path, Some(body)).await.expect("an answer");
     }
 
-    /// Except for this one to configure.
     async fn give_rights(&self, configure: &str) {
         let vhost = self.world.env.vhost();
         let system = contract::system(vhost, vec![counter().part()]);

@@ -93,7 +93,6 @@ enum Places {
     All,
     /// The service does not depend on it, cannot answer, or has its own tests.
     NotReadiness,
-    /// No saga waits.
     NoSagas,
 }
 

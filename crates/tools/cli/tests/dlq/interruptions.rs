@@ -11,7 +11,6 @@ use crate::world::{CounterWorld, SOON};
 
 const SIGKILL: i32 = 9;
 
-/// The command kills itself there.
 async fn killed_at(world: &CounterWorld, point: FaultPoint, arguments: &[&str]) {
     let faults = world.place.join("faults");
     std::fs::create_dir_all(&faults).expect("a directory");

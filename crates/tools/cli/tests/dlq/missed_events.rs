@@ -203,7 +203,7 @@ impl ShopWorld {
         found
     }
 
-    /// Loses the journal, as a broker without its disks does. It is made anew without what it had.
+    /// Loses the journal, as a broker without its disks does. It is made again, empty.
     pub(crate) async fn lose_the_journal(&self) {
         let path = ["queues", self.env.vhost(), "journal"];
         self.env.management().call(Method::DELETE, &path, None).await.expect("lost");

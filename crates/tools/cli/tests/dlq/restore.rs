@@ -11,7 +11,6 @@ use crate::companies::Companies;
 use crate::shop::{ShopWorld, checkout};
 use crate::world::SOON;
 
-/// The service does not run.
 pub(crate) struct Backup {
     server: Url,
     name: String,

@@ -212,7 +212,6 @@ impl CounterWorld {
         id
     }
 
-    /// It is to die.
     pub(crate) async fn poison(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id, "type": TICKED });
         self.publish(TICKED, &properties, body).await;

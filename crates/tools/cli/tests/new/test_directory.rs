@@ -9,7 +9,6 @@ use ballet_testkit::command::{CommandOutput, ended_within};
 use tokio::process::Command;
 
 pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
-/// The longest time for a build of everything on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1800);
 
 pub(crate) struct TestDirectory(PathBuf);

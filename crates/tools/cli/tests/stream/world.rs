@@ -148,7 +148,6 @@ impl StreamWorld {
         ended(self.command(arguments)).await
     }
 
-    /// Returns the file.
     pub(crate) async fn record(&self, name: &str) -> String {
         let file = self.file(name);
         self.ballet(&["record", &file, "--from", "first", "--until", "now"]).await.ends_with(0);

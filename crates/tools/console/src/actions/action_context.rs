@@ -96,7 +96,6 @@ impl ActionContext {
         RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress }
     }
 
-    /// Who acts, when and why.
     pub(crate) fn note(&self, by: &str, why: &str) -> Note {
         Note { by: by.to_owned(), why: Some(why.to_owned()), at: self.clock.now() }
     }

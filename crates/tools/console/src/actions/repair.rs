@@ -56,7 +56,6 @@ pub(crate) async fn run(
     Ok((words, result))
 }
 
-/// Repairs what was lost in the last hours.
 pub(crate) async fn repair(
     context: &ActionContext,
     hours: u16,

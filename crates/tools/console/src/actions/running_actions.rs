@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::store::actions::{self, ActionState, NewAction};
 
-/// The interval at which the trail gets the progress of an action.
 const EVERY: Duration = Duration::from_secs(1);
 const TRIES: u32 = 30;
 

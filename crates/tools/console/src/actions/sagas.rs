@@ -61,7 +61,6 @@ impl RetryScope {
         DeadEventFilter { sagas: self.saga.into_iter().collect(), ..DeadEventFilter::default() }
     }
 
-    /// What would be retried.
     pub(crate) async fn count(&self, context: &ActionContext) -> WaitCounts {
         let waiting = self.waiting();
         let messages = waiting.count(&context.broker).await.map_err(|error| error.to_string());

@@ -19,7 +19,7 @@ use crate::store::append::{EntryBatch, SagaKey};
 use crate::store::entry_row::{EntryKind, EntryRow};
 use crate::store::flow::minute;
 
-/// The most stored bytes of a body.
+/// The maximum number of stored bytes of a body.
 const MOST_KEPT: usize = 256 * 1024;
 /// The maximum lengths in characters: of a name or id, of an error, of a key.
 const NAME: usize = 255;

@@ -22,7 +22,6 @@ use crate::contract_index::ContractIndex;
 use crate::store::entry_row::EntryRow;
 use crate::store::judgements::{self, ChangedSagas, Judgement, OpenWait};
 
-/// Judged together.
 const PAGE: i64 = 2_000;
 /// Several changes of a moving saga are judged as one.
 const ROUND: Duration = Duration::from_millis(500);
@@ -30,7 +29,6 @@ const ROUND: Duration = Duration::from_millis(500);
 const ROUNDS_BEHIND: u32 = 4;
 /// The wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The maximum number of characters of an error in the index.
 const DETAIL: usize = 2_000;
 
 /// Why sagas are not judged, and since when.
@@ -150,7 +148,6 @@ fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     }
 }
 
-/// Returns why a saga was aborted, in place of what it would wait for.
 fn of_aborted(reason: AbortReason<'_>) -> OpenWait {
     let AbortReason { row, step, what } = reason;
     let by = row.who.as_ref().zip(row.why.as_ref());

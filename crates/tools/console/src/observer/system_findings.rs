@@ -22,10 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Default)]
 pub(crate) struct SystemFindings {
-    /// The last look.
     pub(crate) at: Option<Timestamp>,
     pub(crate) standing: Standing,
-    /// They take longer.
     pub(crate) rest: Vec<Finding>,
     /// They block sagas.
     pub(crate) hindrances: Vec<Hindrance>,
@@ -36,14 +34,12 @@ pub(crate) struct SystemFindings {
 }
 
 impl SystemFindings {
-    /// The worst first.
     pub(crate) fn all(&self) -> Vec<&Finding> {
         let mut all: Vec<&Finding> = self.standing.findings.iter().chain(&self.rest).collect();
         all.sort_by_key(|one| one.rank());
         all
     }
 
-    /// The worst first.
     pub(crate) fn unwell(&self) -> Vec<Finding> {
         let is_unwell = |one: &&Finding| {
             one.state.needs_somebody()
@@ -69,7 +65,6 @@ impl SystemFindings {
         found.filter_map(|one| Some((one.saga_id?.0, one.detail.clone()))).collect()
     }
 
-    /// Returns the sagas that wait for the answer to a call, as far as the databases answer.
     pub(crate) fn calling(&self) -> BTreeSet<Uuid> {
         let known = self.figures.values().filter_map(|figures| figures.as_ref().ok());
         known.flat_map(|figures| figures.calling.iter().copied()).collect()

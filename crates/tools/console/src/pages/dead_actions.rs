@@ -79,7 +79,6 @@ pub(crate) fn act(
     }
 }
 
-/// A new body, as typed or as it is checked again.
 #[derive(Debug)]
 pub(crate) struct BodyEdit<'a> {
     pub(crate) letter: &'a Letter,

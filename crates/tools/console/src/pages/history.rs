@@ -24,7 +24,6 @@ pub(crate) struct HistoryLine<'a> {
     pub(crate) action: Option<&'a RecordedAction>,
 }
 
-/// Returns an act of the journal, or of a service's database, as the console names it.
 fn deed(act: &str) -> &str {
     match act {
         "redriven" => "sends back",

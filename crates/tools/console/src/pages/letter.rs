@@ -56,7 +56,6 @@ pub(crate) struct LetterGroup {
     pub(crate) died: DeadLetterGroup,
     /// The maximum number of redrives of one of them.
     pub(crate) redrives: u64,
-    /// The ids and times of the first letters of the group.
     pub(crate) letters: Vec<(MessageId, Option<Timestamp>)>,
 }
 

@@ -114,7 +114,6 @@ pub(crate) fn unmask(address: &str) -> Markup {
     }
 }
 
-/// Shows what the saga waits for: by the services' present view, or else by the journal.
 fn waits(seen: &SagaPage<'_>) -> Markup {
     let from_journal: Vec<&SagaWait> = seen.judged.waits.iter().collect();
     let live: Option<Vec<&SagaWait>> = seen.live.map(|live| live.waits.iter().collect());
@@ -164,7 +163,6 @@ fn advice(wait: &SagaWait, seen: &SagaPage<'_>) -> Markup {
     }
 }
 
-/// The saga waits for it.
 fn letter(wait: &SagaWait, seen: &SagaPage<'_>) -> String {
     let is_it = |row: &&EntryRow| {
         row.is_dead()

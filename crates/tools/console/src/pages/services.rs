@@ -176,7 +176,6 @@ fn retry_link(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) 
     }
 }
 
-/// Shows what has to end before a version can be removed.
 fn drain(page: &ServicesPage<'_>) -> Markup {
     html! {
         section {

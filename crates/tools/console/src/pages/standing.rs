@@ -18,11 +18,8 @@ const STALE: SignedDuration = SignedDuration::from_secs(10);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PartsStanding {
-    /// The worst first.
     pub(crate) unwell: Vec<Finding>,
-    /// The last look.
     pub(crate) at: Option<Timestamp>,
-    /// Whether they are known.
     pub(crate) has_databases: bool,
 }
 
@@ -68,7 +65,6 @@ fn short(one: &Finding, now: Timestamp) -> Markup {
     }
 }
 
-/// Links to the page that does what the advice has a command for.
 pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
     let service = &*finding.subject;
     let letters = |of| LetterSelection::all(of).address();

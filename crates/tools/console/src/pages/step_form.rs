@@ -64,7 +64,6 @@ impl StepForm<'_> {
         }
     }
 
-    /// Shows what would be done, and the button that does it.
     fn preview(&self, would: &Markup) -> Markup {
         let report = self.report;
         let ((text, _, typed), (flag, _, is_on), (value, button)) =

@@ -24,7 +24,6 @@ fn lanes<'a>(lines: &[HistoryLine<'a>]) -> Vec<&'a str> {
     lanes
 }
 
-/// The journal does not have it.
 fn deed(HistoryLine { by, act, what, why, action, .. }: &HistoryLine<'_>) -> Markup {
     html! {
         p dir="auto" {

@@ -20,7 +20,6 @@ pub(crate) fn state(state: SagaState) -> Markup {
     html! { span.state.(state.as_str()) { span aria-hidden="true" { (sign(state)) } " " (state) } }
 }
 
-/// Shows how long ago something was, with the exact time at hand.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) " ago" } }
 }
@@ -35,7 +34,6 @@ pub(crate) fn exact(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// Returns a duration in the largest unit that is precise enough.
 pub(crate) fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
     match seconds {
@@ -54,7 +52,6 @@ pub(crate) fn saga(id: Uuid) -> Markup {
     html! { a.id href={ "/sagas/" (id) } title=(id) { span.first { (first) } (last) } }
 }
 
-/// Shows an event's name, with the part that people read first.
 pub(crate) fn event(name: &str) -> Markup {
     let mut parts = name.splitn(3, '.');
     let whole = (parts.next(), parts.next(), parts.next());

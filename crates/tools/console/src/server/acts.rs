@@ -21,7 +21,6 @@ use crate::store::actions::{self, ActionState, Deed, NewAction};
 
 /// In characters.
 const LONGEST: usize = 400;
-/// The interval at which an open page gets the progress of an action.
 const EVERY: Duration = Duration::from_millis(500);
 
 fn reason(given: &str) -> Option<String> {
@@ -51,7 +50,6 @@ where
     Ok(new.id)
 }
 
-/// Records and starts a deed, and leads to the page with its progress.
 pub(super) async fn begin_and_show<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
     W: FnOnce(ActionContext, Note, Stop, Arc<ProgressText>) -> F,

@@ -185,7 +185,6 @@ pub(super) struct EditForm {
     body: String,
     #[serde(default)]
     why: String,
-    /// The seen copies: [`Letter::seen`].
     #[serde(default)]
     seen: String,
 }

@@ -23,7 +23,6 @@ const LISTED: usize = 20;
 /// The ids and times of the listed letters of a group, and the maximum number of redrives of one of all.
 type ListedLetters = (u64, Vec<(MessageId, Option<Timestamp>)>);
 
-/// Reads the dead letters of all services, and the events that no binding took.
 #[derive(Debug)]
 pub(crate) struct DeadLetterReader(TimedValue<Vec<ServiceLetters>>);
 
@@ -32,7 +31,6 @@ impl DeadLetterReader {
         Self(TimedValue::new(FRESH))
     }
 
-    /// Returns the dead letters of all services, at most some seconds old.
     pub(crate) async fn all(&self, context: &ActionContext) -> Arc<Vec<ServiceLetters>> {
         let services = context.contract_index.services().into_iter().chain([UNROUTED]);
         self.0.or_find(join_all(services.map(|service| read(context, service)))).await

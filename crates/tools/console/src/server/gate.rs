@@ -27,13 +27,11 @@ use crate::server::live::in_a_moment;
 use crate::server::site::Site;
 use crate::store::accounts;
 
-/// The name of the cookie.
 pub(super) const NAME: &str = "ballet_console";
 /// An edited body, with three bytes for each byte.
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
 /// Longer than the wait for the database, so that the answer can report that.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The interval at which an open stream checks whether its session has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

@@ -86,7 +86,6 @@ pub(crate) async fn keep(site: Arc<Site>) {
     }
 }
 
-/// The changed parts.
 pub(super) async fn live(
     State(site): State<Arc<Site>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

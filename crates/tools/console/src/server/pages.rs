@@ -25,9 +25,7 @@ use crate::store::saga_row::SagaRow;
 use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
 use crate::store::{counts, judgements, saga_entries};
 
-/// The maximum number of bytes of each body on the page of a saga.
 const BYTES: i32 = 16 * 1024;
-/// The limit for the services' databases on the page of a saga.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Beyond this page a person has to search.
 const LAST_PAGE: u16 = 200;

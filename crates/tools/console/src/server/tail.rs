@@ -15,7 +15,7 @@ use crate::store::append::next;
 use crate::store::entry_row::{EntryKind, EntryRow};
 use crate::store::tail::{TailFilter, entries};
 
-/// The number of entries on a new page, and the most that are sent at once: nobody reads more.
+/// The number of entries on a new page, or sent at once: nobody reads more.
 const MOST: i64 = 100;
 const EVERY: Duration = Duration::from_millis(500);
 

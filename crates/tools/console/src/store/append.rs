@@ -22,7 +22,6 @@ pub(crate) struct SagaKey {
     pub(crate) saga: Uuid,
 }
 
-/// Read together.
 #[derive(Debug, Default)]
 pub(crate) struct EntryBatch {
     pub(crate) rows: Vec<EntryRow>,
@@ -38,7 +37,6 @@ pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
 
-/// What was read of the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadJournal {
     pub(crate) next: i64,
@@ -47,7 +45,6 @@ pub(crate) struct ReadJournal {
 }
 
 impl ReadJournal {
-    /// Returns the difference between places and offsets in the last stretch.
     pub(crate) fn shift(&self) -> i64 {
         self.stretches.last().map_or(0, |(begins, offset)| begins - offset)
     }

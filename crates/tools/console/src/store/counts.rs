@@ -9,7 +9,6 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::store::saga_row::STATE;
 
-/// Open sagas waiting in the same place for the same reason.
 #[derive(Debug, Clone)]
 pub(crate) struct CauseGroup {
     pub(crate) state: SagaState,
@@ -18,7 +17,6 @@ pub(crate) struct CauseGroup {
     pub(crate) reason: Option<String>,
     pub(crate) cause: Option<String>,
     pub(crate) count: i64,
-    /// The first one's.
     pub(crate) since: Option<Timestamp>,
     /// One saga's wait, and one's error.
     pub(crate) what: Option<String>,

@@ -20,18 +20,15 @@ pub(crate) struct Judgement<'a> {
     pub(crate) ended: Option<&'static str>,
     /// Too many entries to judge. An ended saga stays ended.
     pub(crate) is_too_long: bool,
-    /// The wait of an open saga, or why it was aborted.
     pub(crate) waits: OpenWait,
 }
 
-/// The wait of a saga: for which service and step, and since when.
 #[derive(Debug, Default)]
 pub(crate) struct OpenWait {
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     pub(crate) what: Option<String>,
     pub(crate) since: Option<Timestamp>,
-    /// Late from then on.
     pub(crate) due: Option<Timestamp>,
     pub(crate) is_dead: bool,
     pub(crate) reason: Option<String>,
@@ -41,7 +38,6 @@ pub(crate) struct OpenWait {
 
 /// A saga with more entries would keep all others from being judged.
 pub(crate) const MOST: usize = 10_000;
-/// Entries read together.
 const TOGETHER: usize = 100_000;
 
 #[derive(Debug, Default)]

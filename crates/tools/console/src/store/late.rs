@@ -24,7 +24,6 @@ pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>
     Ok(next.into_iter().collect())
 }
 
-/// A saga, the place of its last entry, and its end.
 pub(crate) type EndedSaga = (Uuid, i64, &'static str);
 
 /// Records that these sagas have ended, except those that have changed meanwhile.
@@ -43,7 +42,6 @@ pub(crate) async fn keep(pool: &PgPool, ended: &[EndedSaga]) -> Result<(), sqlx:
     .map(drop)
 }
 
-/// Returns those of these sagas that have ended by the journal, each with the place of its last entry.
 pub(crate) async fn ended_among(
     pool: &PgPool,
     sagas: BTreeSet<Uuid>,

@@ -28,7 +28,6 @@ struct BrowserPerson {
 }
 
 impl BrowserPerson {
-    /// Opens the console as a person who has not logged in.
     fn at(browser: WebBrowser, console: &RunningConsole) -> Self {
         Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
     }

@@ -10,7 +10,6 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 const LONGEST_START: Duration = Duration::from_secs(60);
-/// The key of an element in the answers of the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// It ends with this value.

@@ -22,7 +22,6 @@ type Keys = HashMap<String, Arc<PublicKey>>;
 #[derive(Debug)]
 pub(crate) struct KeySet {
     source: KeySource,
-    /// The keys of the last read that succeeded, and its time.
     last: RwLock<Option<(Keys, Instant)>>,
     last_try: Mutex<Option<Instant>>,
 }
@@ -31,7 +30,6 @@ pub(crate) struct KeySet {
 pub(crate) enum KeyLookup {
     Key(Arc<PublicKey>),
     Unknown,
-    /// No key set has been read yet.
     NoSet,
 }
 

@@ -79,7 +79,6 @@ impl SignIn {
         self.jwt.as_ref().is_some_and(|(jwt, set)| set.is_old(jwt.refresh.0))
     }
 
-    /// Returns the client of a token that was verified before and is still valid.
     pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Arc<Identity>> {
         let (jwt, set) = self.jwt.as_ref()?;
         let (Ok(Some(value)), Ok(None)) =

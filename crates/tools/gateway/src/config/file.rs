@@ -131,7 +131,6 @@ pub(crate) struct WideScope {
     pub(crate) includes: Vec<Scope>,
 }
 
-/// The requests that a client may make in a window of time.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rate {

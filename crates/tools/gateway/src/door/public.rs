@@ -135,7 +135,6 @@ fn place(
     counted.map(Some).ok_or(NoRoom::Address)
 }
 
-/// There is no room.
 async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
     let (status, detail) = match full {
         NoRoom::Gateway => (

@@ -82,7 +82,6 @@ impl ServedText {
     }
 }
 
-/// Returns the elements of a list in a header, over all its lines.
 fn elements(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)

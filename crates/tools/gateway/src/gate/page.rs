@@ -84,7 +84,6 @@ struct ServiceProblem {
     errors: Vec<Value>,
 }
 
-/// `problem+json` only.
 async fn said(answer: Response<Incoming>) -> ServiceProblem {
     let kind = single(answer.headers(), header::CONTENT_TYPE).ok().flatten();
     if !kind.is_some_and(|kind| kind.starts_with("application/problem+json")) {

@@ -27,7 +27,6 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
     client
 }
 
-/// Returns the name by which limits count a client that has not signed in.
 pub(crate) fn client_name(address: IpAddr) -> String {
     format!("ip:{}", network(address))
 }

@@ -157,7 +157,6 @@ fn is_plain_problem(schema: &Value) -> bool {
         && schema.get("additionalProperties").is_none_or(|more| *more != false)
 }
 
-/// Returns the schema of an error, of the gateway or of a service.
 fn problem() -> Value {
     let mut schema = problem::schema();
     schema["properties"]["request_id"] = json!({ "type": "string", "description":

@@ -18,7 +18,6 @@ pub(crate) struct ServiceOperation<'a> {
 
 pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// Returns the path at the gateway of a service's path, if the route leads there.
 pub(crate) fn path_by(route: &RouteConfig, path: &str) -> Option<String> {
     let prefix = route.prefix.0.as_str();
     let inner = route.to.as_ref().map_or(prefix, |to| to.0.as_str());
@@ -38,7 +37,6 @@ pub(crate) fn is_by(config: &Config, route: &RouteConfig, method: &str, path: &s
         && takes(&method.to_uppercase())
 }
 
-/// Returns a service's operation with the demands and answers of the gateway.
 pub(crate) fn exposed(
     config: &Config,
     route: &RouteConfig,
@@ -91,7 +89,6 @@ pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     place.and_then(|place| document.pointer(place)).unwrap_or(value)
 }
 
-/// Returns the operation's parameters, with those of its path and the gateway's own.
 fn parameters(
     item: &Value,
     own: Vec<Value>,

@@ -140,7 +140,6 @@ fn parameter_of<'a>(of: ServiceOperation<'a>, name: &str) -> Option<&'a Value> {
     all.map(|one| resolved(of.document, one)).find(|one| one["in"] == "path" && one["name"] == name)
 }
 
-/// No document describes it.
 fn any_text(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true,
         "description": format!("The part `{name}` of the path."), "schema": { "type": "string" } })

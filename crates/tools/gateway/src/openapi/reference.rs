@@ -144,7 +144,6 @@ fn described(operation: &Value) -> Markup {
     }
 }
 
-/// Each in a line.
 fn contents_of(answer: &Value) -> Markup {
     html! {
         @for (at, (kind, media)) in object(&answer["content"]).enumerate() {
@@ -177,7 +176,6 @@ fn table(title: &str, rows: impl Iterator<Item = Markup>) -> Markup {
     html! { h3 { (title) } table { @for row in rows { (row) } } }
 }
 
-/// `about` has a description.
 fn row(name: &str, place: &str, kind: &Markup, about: &Value) -> Markup {
     html! {
         tr {

@@ -23,7 +23,6 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
 ];
 /// While the database is unavailable.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The limit for the test of a connection that returns to the pool.
 const TEST: Duration = Duration::from_secs(2);
 /// The maximum number of statements that create the tables, each with the limit of any other.
 const MIGRATION_STATEMENTS: u32 = 12;

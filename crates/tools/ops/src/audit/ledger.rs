@@ -40,7 +40,6 @@ pub(crate) fn aborts(part: &Part, row: &RecordedRow, saga: &SagaPart) -> bool {
         && is_tombstone_of(saga.saga, sagas, &row.key)
 }
 
-/// Returns the abort of a step, or of its whole saga.
 fn tombstone<'r>(
     part: &Part,
     rows: &'r [RecordedRow],
@@ -236,7 +235,6 @@ pub(crate) fn not_acted_on<'a>(
     left
 }
 
-/// Returns the rows whose events the service has published, according to its ledger.
 pub(crate) fn published<'a>(part: &Part, rows: &'a [RecordedRow]) -> Vec<&'a RecordedRow> {
     let is_published = |row: &&RecordedRow| match row.entry {
         // The outcome of a call that came after the abort is not published.

@@ -73,7 +73,6 @@ async fn compare_all(
     }
 }
 
-/// Returns the events that were recorded more often than they were published.
 pub(crate) fn never_published(
     system: &System,
     saga: Uuid,

@@ -43,7 +43,6 @@ pub struct Consumer<'a> {
 pub(super) struct ConsumerSearch<'a> {
     inbox: &'a mut PgConnection,
     consumed: KnownEvents,
-    /// The missed events known so far.
     pub(super) missed: MissedEvents,
     /// Read, and not yet looked up in the inbox.
     asked: Vec<MissedEvent>,
@@ -138,7 +137,6 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    /// Ends the search once the journal is read.
     pub(super) async fn end(
         mut self,
         witnesses: &Witnesses,

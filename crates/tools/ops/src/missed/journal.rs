@@ -28,7 +28,6 @@ const SILENT: &str = "it was written, but did not come back; the clocks of this 
 pub(super) enum JournalEntry {
     Event(MessageId, Box<Record>),
     Dead(Box<DeadLetter>),
-    /// The dead letter was sent to this service again under its id.
     Redriven(String, MessageId),
     /// A discarded dead letter stays in its queue until a file has it.
     Discarded(Box<DeadLetter>),

@@ -133,7 +133,6 @@ impl MessageSource for MissedSource {
 }
 
 impl MissedSource {
-    /// Sends what is wanted from the journal, then what only the databases have.
     async fn forward(
         self,
         sender: &mpsc::Sender<Result<DeadLetter, RedriveError>>,

@@ -52,7 +52,6 @@ impl Witnesses {
         marked
     }
 
-    /// Returns the beginning of the journal, if it is after the searched time.
     pub(super) async fn journal_begins(&self) -> Result<Option<Timestamp>, RedriveError> {
         let begins = crate::stream::begins(&self.broker).await?;
         Ok(begins.filter(|begins| *begins > self.since))

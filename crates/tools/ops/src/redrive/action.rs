@@ -9,7 +9,6 @@ use crate::redrive::summary::Summary;
 /// Returns the messages that replace a dead letter. `None` leaves it in the queue.
 type Replace<'a> = Box<dyn FnMut(&DeadLetter) -> Option<Vec<Publish>> + Send + 'a>;
 
-/// What a pass does with dead letters, and its results so far.
 pub(crate) struct PassAction<'a> {
     pub(crate) replace: Replace<'a>,
     /// Called with each removed dead letter. Returns whether its id will not come again.

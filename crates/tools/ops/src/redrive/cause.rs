@@ -36,7 +36,7 @@ fn quoted(text: &str, quote: char) -> Option<&str> {
     for (at, c) in text.char_indices().skip(1) {
         if c == quote && !escaped {
             let left = &text[at + c.len_utf8()..];
-            // An apostrophe inside of a word ends nothing.
+            // An apostrophe within a word ends nothing.
             if quote == '"' || !left.starts_with(char::is_alphanumeric) {
                 return Some(left);
             }

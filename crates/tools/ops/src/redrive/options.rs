@@ -47,7 +47,6 @@ impl RedriveOptions<'_> {
 
 #[cfg(test)]
 impl RedriveOptions<'static> {
-    /// Options for tests.
     pub(crate) fn plain() -> Self {
         let at = jiff::Timestamp::UNIX_EPOCH;
         Self {

@@ -106,7 +106,6 @@ impl DeadLetters {
         Self { broker, name, service, letter, is_of_retries: false }
     }
 
-    /// A handle on the queue of events that no binding took.
     pub(crate) fn of_unrouted(broker: Arc<dyn Broker>, letter: AsLetter) -> Self {
         let name = UNROUTED.to_owned();
         let service = name.clone();

@@ -184,7 +184,6 @@ fn is_empty(found: &FoundObject) -> bool {
     found.messages == 0 && found.consumers > 0
 }
 
-/// Returns how many dead letters of this size fit into memory.
 fn next_window(window_bytes: usize, size: usize) -> u16 {
     let count = window_bytes / (size + 1024);
     u16::try_from(count).unwrap_or(WIDEST_WINDOW).clamp(1, WIDEST_WINDOW)

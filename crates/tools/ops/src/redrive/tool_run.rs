@@ -37,7 +37,6 @@ impl ToolRun {
         Self { id: options.run_id, note: options.note.clone(), floor }
     }
 
-    /// Makes the message for the service's own queue, and its record for the journal.
     pub(crate) fn redriven(&self, dead_letter: &DeadLetter, part: Option<&Part>) -> Vec<Publish> {
         let mut headers = original_headers(dead_letter);
         let redrives = u32::try_from(dead_letter.redrives).unwrap_or(u32::MAX).saturating_add(1);
@@ -82,7 +81,6 @@ impl ToolRun {
         vec![record, message]
     }
 
-    /// Makes the dead letter with another body, and a record of the old one.
     pub(crate) fn edited(&self, dead_letter: &DeadLetter, body: &Bytes) -> Vec<Publish> {
         let mut headers = with_reason(dead_letter);
         insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());

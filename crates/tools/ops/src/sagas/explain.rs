@@ -93,7 +93,6 @@ impl<'a> Explainer<'a> {
         known.chain(unpublishable.keys()).chain(deadlines.keys()).copied().collect()
     }
 
-    /// Returns when the services were read, by the latest of their clocks.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.states.values().map(|state| state.at).max()
     }
@@ -198,7 +197,6 @@ impl<'a> Explainer<'a> {
         })
     }
 
-    /// Returns the version of each saga with this id, if that saga has several.
     pub(crate) fn versions(&self, rows: &RowsByService<'_>) -> Vec<(&'static str, u32)> {
         let of_system = self.versions.get_or_init(|| {
             let graph = Graph::new(self.system.clone());

@@ -118,7 +118,6 @@ async fn look<'a>(
     (shown, rows)
 }
 
-/// Returns the events that a service published for the saga, and the outside event that began it.
 fn saga_events(part: &Part, recorded: &[RowWithBody]) -> Vec<SagaEvent> {
     let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
     let by_ordinal: BTreeMap<i32, &RowWithBody> =

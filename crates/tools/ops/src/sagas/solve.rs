@@ -192,7 +192,6 @@ async fn how_compensated(
     })
 }
 
-/// Returns the failed message that asked for the compensation, with the reason.
 async fn failed_message(
     db: &mut PgConnection,
     saga: Uuid,

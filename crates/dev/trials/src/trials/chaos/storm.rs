@@ -147,8 +147,6 @@ impl Storm<'_> {
         }
     }
 
-    /// The kinds that can be caused, and the others with the reason.
-    ///
     /// # Errors
     ///
     /// If the user has named one of the others.
@@ -265,7 +263,6 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// One at a time.
     async fn wreck(
         &self,
         faults: &mut Faults<'_>,

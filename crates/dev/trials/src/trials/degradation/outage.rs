@@ -23,18 +23,15 @@ const ENOUGH: usize = 12;
 pub(crate) struct Outage {
     stopped: &'static str,
     seen: Vec<(&'static str, ClientAnswer)>,
-    /// The fate of a saga that began meanwhile, if an operation begins one.
     meanwhile: Option<SagaFate>,
     clients: usize,
     /// The time from the restart until every saga had ended and the system was quiescent.
     caught_up: Duration,
 }
 
-/// The fate of a saga that begins while a service is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SagaFate {
     Completed,
-    /// The saga waits for the service.
     Waits,
     /// No saga begins, and the client asks again.
     Refused,
@@ -50,7 +47,6 @@ impl SagaFate {
     }
 }
 
-/// Stops a service, tries every operation, restarts it, and waits for quiescence.
 pub(crate) async fn run(outages: &Outages<'_>, stopped: &'static str) -> Result<Outage> {
     let Outages { scene, .. } = outages;
     let over = AtomicBool::new(false);

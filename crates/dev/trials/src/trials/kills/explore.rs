@@ -21,7 +21,6 @@ const ROUNDS: usize = 8;
 const QUIET: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Finds the first path that leads to each point, in each service.
 pub(crate) async fn explore(
     scene: &Scene<'_>,
     processes: &[TargetProcess<'_>],

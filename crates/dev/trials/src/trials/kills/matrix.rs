@@ -106,7 +106,6 @@ async fn run<'a>(
     bail!("{name}: neither {} nor another path leads to it again", case.path)
 }
 
-/// While paths are under way.
 async fn beside<T>(
     under_way: &mut PathsUnderWay<'_>,
     sagas: &mut Vec<Uuid>,

@@ -17,7 +17,6 @@ pub(crate) struct KillCase {
     pub(crate) by_itself: bool,
 }
 
-/// The first path that leads to each point of each service.
 pub(crate) type LeadingPaths = HashMap<(&'static str, String), SystemPath>;
 
 /// The cases of one service, and the errors in the list of unreachable points.

@@ -45,7 +45,6 @@ impl<'a> TargetProcess<'a> {
         fs::remove_file(self.points.join("aim")).is_ok()
     }
 
-    /// Each with its operation.
     pub(crate) fn seen(&self) -> Vec<String> {
         let seen = fs::read_to_string(self.points.join("seen")).unwrap_or_default();
         seen.lines().map(str::to_owned).collect()

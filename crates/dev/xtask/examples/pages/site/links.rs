@@ -4,9 +4,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 
 pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 
-/// A link or picture.
 pub(crate) struct PageLink {
-    /// Where it begins, from 1.
     pub(crate) line: usize,
     pub(crate) url: String,
 }

@@ -159,7 +159,6 @@ fn write(
     put(out, "style.css", STYLE.as_bytes())
 }
 
-/// The files in a directory and below it.
 fn below<'a>(directory: &str, files: &'a BTreeSet<String>) -> Vec<&'a str> {
     let start = format!("{directory}/");
     files.iter().filter(|file| file.starts_with(&start)).map(String::as_str).collect()

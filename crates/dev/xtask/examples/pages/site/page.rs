@@ -76,7 +76,6 @@ pub(crate) fn address(file: &str) -> String {
     }
 }
 
-/// Whether a browser shows the file itself.
 pub(crate) fn is_shown_as_it_is(file: &str) -> bool {
     file.ends_with(".svg") || file.ends_with(".png")
 }

@@ -32,9 +32,7 @@ pub(super) struct LaneBox {
     pub(super) row: usize,
     pub(super) frame: BoxFrame,
     pub(super) lines: Vec<(LineStyle, String)>,
-    /// It waits for their events.
     pub(super) causes: Vec<usize>,
-    /// The step, in the service of the lane.
     pub(super) step: Option<&'static str>,
 }
 

@@ -23,7 +23,6 @@ pub(super) struct RoutedPlan {
 /// The corners of a line from the box that publishes an event to one that it triggers.
 #[derive(Debug)]
 pub(super) struct RoutedLine {
-    /// Gives the colour.
     pub(super) lane: usize,
     pub(super) corners: Vec<(usize, usize)>,
 }

@@ -116,7 +116,6 @@ impl Project {
         }
     }
 
-    /// The files of these templates, in which the project's names and these words stand.
     fn files(
         &self,
         templates: &[Template],

@@ -160,7 +160,6 @@ fn saga<'a>(system: &'a System, named: Option<&str>) -> Result<&'a SagaPart> {
     }
 }
 
-/// The step waits for it.
 fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<EventType> {
     let Some(name) = named else {
         let begins =

@@ -49,7 +49,7 @@ pub(crate) struct FromJournal {
 }
 
 impl FromJournal {
-    /// The service, and the time from which on it is searched, if this source is asked for.
+    /// Returns the service and the beginning of the searched time, if this source is asked for.
     pub(crate) fn asked(&self, options: &GlobalOptions) -> Result<Option<(Part, Timestamp)>> {
         let (Some(service), Some(since)) = (&self.from_journal, self.since) else {
             return Ok(None);

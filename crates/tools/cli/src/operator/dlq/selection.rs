@@ -13,7 +13,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::exit::usage;
 use crate::base::ui::{self, age};
 
-/// Named by a refusal.
 const MOST_SHOWN: usize = 5;
 
 /// Selects the dead letters that match all given options.

@@ -60,7 +60,7 @@ impl FromStr for SagaName {
 
 pub(super) struct NamedSagas {
     pub(super) sagas: BTreeSet<Uuid>,
-    /// A source that could name more was unreadable, which the user was told.
+    /// A source that could name more was unreadable, which was reported.
     pub(super) is_partial: bool,
 }
 
@@ -172,7 +172,6 @@ impl std::fmt::Display for SagaName {
     }
 }
 
-/// They hold this key.
 fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     let all = contracts()?.keys();
     let fields: Vec<_> = all.iter().filter(|(_, key)| key.name() == name).copied().collect();
@@ -187,7 +186,7 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     }))
 }
 
-/// Returns whether the journal was unreadable, which the user was told.
+/// Returns whether the journal was unreadable, which was reported.
 async fn add_of_journal(
     sagas: &mut BTreeSet<Uuid>,
     filter: RecordFilter,

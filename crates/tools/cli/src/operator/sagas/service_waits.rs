@@ -11,7 +11,6 @@ use sqlx::{Connection, Executor};
 use crate::base::options::GlobalOptions;
 use crate::operator::sagas::stuck_saga::{StuckSaga, UNPUBLISHABLE};
 
-/// Per service.
 const MOST: u32 = 100_000;
 
 #[derive(Debug, Default)]

@@ -69,7 +69,6 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     })
 }
 
-/// Reads a message and completes it, or returns all its problems.
 fn complete(
     text: &MessageText<'_>,
     args: &Args,

@@ -35,7 +35,6 @@ impl FromStr for ProgramArg {
 pub(crate) struct Build(BTreeMap<&'static str, PathBuf>);
 
 impl Build {
-    /// The programs have their services' names.
     pub(crate) fn find(
         directory: &Path,
         system: &System,

@@ -29,7 +29,6 @@ pub(crate) async fn open(system: &System, given: Option<GivenServers>, id: Uuid)
     Ok(Stage::of(system).named("rehearsal").on(servers, folder).await?)
 }
 
-/// Waits until all are ready.
 pub(crate) async fn start(
     stage: &mut Stage,
     build: Build,
@@ -81,7 +80,6 @@ pub(crate) async fn tear_down(stage: Stage, keep_logs: bool) -> Result<()> {
     Ok(ended?)
 }
 
-/// The addresses of all servers and services, for a shell and for programs in it.
 fn variables(stage: &Stage) -> Vec<(String, String)> {
     let mut all = stage.variables();
     all.push(("AMQP_URL".to_owned(), stage.env.ops_amqp_url().to_owned()));

@@ -16,13 +16,10 @@ const KINDS: usize = 10;
 pub(crate) struct DifferenceReport {
     output: Output,
     count: usize,
-    /// Whose differences were shown last.
     shown: String,
-    /// The saga of the last difference.
     last: String,
     of_last: Vec<Vec<String>>,
     kinds: HashMap<String, KindCounts>,
-    /// They only follow from others.
     following: u64,
 }
 
@@ -157,7 +154,6 @@ fn without_places(pointer: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// The step that publishes the event, and its service, as the contracts have it.
 fn step(difference: &Difference) -> Option<String> {
     let (event, causes) = difference.path.split_last()?;
     let publishes = |step: &StepPart| {

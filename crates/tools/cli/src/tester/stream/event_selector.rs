@@ -74,7 +74,6 @@ impl EventSelector {
         Some((saga, self.repeatable.as_ref()?.hindrance(saga)?))
     }
 
-    /// Whether the record would be sent, provided that its saga can be repeated.
     pub(crate) fn is_wanted(&self, record: &Record) -> bool {
         is_event(record)
             && self.filter.matches(record)

@@ -116,14 +116,12 @@ impl Expectation {
         Ok(Self { gathering, sent, output, recorded: seen })
     }
 
-    /// Removes what was gathered, after a replay that was not sent whole.
     pub(crate) async fn give_up(self) {
         self.gathering.abort();
         // The task ends with the abort, or has ended with an error.
         self.gathering.await.ok();
     }
 
-    /// Waits for the last answers.
     pub(crate) async fn compare(self) -> Result<ExitStatus> {
         ui::say("waiting until the services have answered");
         self.sent.send(()).ok();

@@ -109,7 +109,6 @@ impl EventFeed {
         }
     }
 
-    /// Wanted or not.
     pub(crate) fn events_read(&self) -> u64 {
         self.seen
     }

@@ -110,7 +110,6 @@ async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<St
     }
 }
 
-/// Opens the file, if it is a recording of this journal. Also returns the place to go on from.
 async fn open_to_append(
     args: &RecordArgs,
     broker: &Arc<dyn Broker>,

@@ -94,7 +94,6 @@ fn body(said: &str, before: usize, mark: usize, columns: Option<usize>) -> (Stri
     }
 }
 
-/// The mark of a dead letter, and the reason of its death or what a tool did with it.
 fn death_mark(record: &Record) -> Option<(&'static str, String)> {
     if !record.is_dead_letter() {
         return None;

@@ -10,7 +10,6 @@ use crate::base::ui;
 /// Named sagas with something in common.
 const NAMED: usize = 3;
 
-/// Limits the comparison to the parts that a replay can repeat, and says so.
 pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatable: &Repeatable) {
     let mut open = BTreeSet::new();
     let mut without: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
@@ -75,7 +74,6 @@ impl UnrepeatableSagas {
     }
 }
 
-/// The ids are the first ones.
 fn count_and_ids(sagas: &BTreeSet<Uuid>) -> (String, String) {
     let s = if sagas.len() == 1 { "" } else { "s" };
     let count = format!("{} saga{s}", ui::grouped(sagas.len()));

@@ -66,7 +66,6 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     .unwrap();
 }
 
-/// Starts a gateway with a route for clients that sign in, and returns its service's connections.
 async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>) {
     let (address, connections) = raw::connections().await;
     let key = SigningKey::ed25519("one");
@@ -79,7 +78,6 @@ async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStrea
     (Gateway::start_with_keys(&[&key], &config).await, key, connections)
 }
 
-/// Opens a stream of events, with the service's end of it.
 async fn watch(
     gateway: &Gateway,
     path: &str,

@@ -184,7 +184,6 @@ impl Gateway {
         .unwrap();
     }
 
-    /// Returns whether it ended well.
     pub(crate) async fn ended(&mut self) -> bool {
         tokio::time::timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().success()
     }

@@ -169,7 +169,6 @@ fn deadline<'a>(
     of_part.min_by_key(|(_, at)| *at)
 }
 
-/// Derives the services' states for this saga from dead letters and deadlines.
 fn states<'a>(
     system: &'a System,
     saga: Uuid,

@@ -41,7 +41,6 @@ impl ServiceRows {
         self.rows.push(RecordedRow { ordinal, ..row });
     }
 
-    /// Returns the key of the last repetition that stands.
     fn standing_key(&self, step: &StepPart) -> Option<String> {
         self.steps.get(step.name)?.standing.last().cloned()
     }
@@ -54,7 +53,6 @@ impl ServiceRows {
     }
 }
 
-/// Returns the rows after these events, in the order of publication.
 pub(super) fn rows<'a>(
     system: &'a System,
     published: &(impl Iterator<Item = (&'a str, Timestamp)> + Clone),
@@ -171,7 +169,6 @@ fn add_abort(part: &Part, saga: &SagaPart, own: &mut ServiceRows, name: &str, at
     saga.steps.iter().for_each(|step| add_silent_compensations(own, step, at));
 }
 
-/// Adds silent compensations.
 fn add_silent_compensations(own: &mut ServiceRows, step: &StepPart, at: Timestamp) {
     if step.compensated.is_some() || !step.kind.can_be_compensated() {
         return;

@@ -13,7 +13,6 @@ const LENGTH: usize = 36;
 pub(super) struct GivenValues(HashSet<String>);
 
 impl GivenValues {
-    /// Adds the ids and times in the body of an outside event.
     pub(super) fn add(&mut self, body: &Value) {
         match body {
             Value::String(text) => drop(self.0.insert(text.clone())),

@@ -28,7 +28,6 @@ impl Joins {
         self.0.entry(event.to_owned()).or_default().push(triggers);
     }
 
-    /// Returns the triggers of the join that published the event after this cause.
     pub(super) fn of_event(&self, event: &str, cause: &str) -> Option<&[String]> {
         let mut all = self.0.get(event)?.iter();
         all.find(|triggers| triggers.iter().any(|trigger| trigger == cause)).map(Vec::as_slice)

@@ -224,7 +224,6 @@ impl PartitionSide {
         self.of_message.get(&cause).copied()
     }
 
-    /// Closes a part's file and returns its path, if it has records.
     fn close(&mut self, part: u64) -> io::Result<Option<PathBuf>> {
         self.of_message = HashMap::new();
         let Some((path, mut file)) = self.parts.remove(&part) else { return Ok(None) };

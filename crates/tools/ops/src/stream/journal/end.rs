@@ -12,7 +12,6 @@ use crate::stream::journal::error::{JournalError, refused};
 use crate::stream::journal::records::{CONNECTION, is_undeliverable, starts_anew, takes_readers};
 use crate::stream::record::Record;
 
-/// The time limit for the first message of a non-empty stream.
 pub(super) const FIRST_LIMIT: Duration = Duration::from_secs(30);
 /// After this time a stream that counts no messages is empty. The count is up to five seconds old.
 const EMPTY_LIMIT: Duration = Duration::from_secs(6);

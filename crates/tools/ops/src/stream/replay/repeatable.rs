@@ -43,7 +43,7 @@ pub struct Repeatable {
 enum Lack {
     /// The service takes part without knowing of the saga.
     Steps(&'static str),
-    /// The service hears of the saga, and may answer.
+    /// The service receives the saga's events, and may answer.
     Answers(&'static str),
 }
 

@@ -44,7 +44,6 @@ pub enum SendError {
     },
 }
 
-/// A connection, and the number of its first message in flight.
 struct SenderLink {
     session: Arc<dyn Session>,
     confirms: Confirms,
