@@ -216,8 +216,8 @@ impl Contracts {
         self.contracts.iter().flat_map(references::problems).collect()
     }
 
-    /// Returns every broken rule of the declarations, and every field that a consumer needs and no
-    /// publisher writes.
+    /// Returns every broken rule of the declarations, and every field that a consumer needs and a
+    /// publisher does not write.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = rules::of_system(&self.system);

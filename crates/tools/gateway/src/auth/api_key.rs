@@ -1,7 +1,7 @@
 //! API keys: programs sign in with a secret of 256 random bits.
 //!
-//! A key is stored as its SHA-256. Slow hashes protect guessable secrets. This one is not, and a
-//! fast hash costs a request nothing.
+//! A key is stored as its SHA-256. Slow hashes protect guessable secrets. This one cannot be
+//! guessed, and a fast hash costs a request nothing.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

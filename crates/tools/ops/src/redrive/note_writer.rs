@@ -37,7 +37,8 @@ impl NoteWriter {
     ///
     /// # Errors
     ///
-    /// If notes are missing. The acts have taken effect, and the journal has a note of each.
+    /// If notes are missing, with the reason. The acts have taken effect, and the journal has a
+    /// note of each.
     pub async fn close(self) -> Result<(), String> {
         drop(self.touched);
         self.written.await.unwrap_or_else(|error| Err(error.to_string()))
