@@ -1,11 +1,10 @@
 //! A running system: servers, environments on them, and services as processes.
 //!
-//! [`Stage::of`] brings a whole system up from its services' declarations. Its parts also work
-//! alone: [`Servers`] finds or brings up RabbitMQ and Postgres; a [`TestEnv`] is a vhost with its
-//! topology, users and databases; [`ManagementClient`] is the broker's management API; an
-//! [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
-//! program; a [`Proxy`] is a connection that can fail; [`wait_until`] waits for a condition; a
-//! [`Selector`] finds an alarm's metrics; [`show_one_saga`] runs one saga.
+//! [`Stage::of`] brings a whole system up from its services' declarations. Its parts also work alone: [`Servers`] finds
+//! or brings up RabbitMQ and Postgres; a [`TestEnv`] is a vhost with its topology, users and databases;
+//! [`ManagementClient`] is the broker's management API; an [`OwnProcess`] is a service that can be killed, a
+//! [`ServiceProcess`] one that runs from its program; a [`Proxy`] is a connection that can fail; [`wait_until`] waits
+//! for a condition; a [`Selector`] finds an alarm's metrics; [`show_one_saga`] runs one saga.
 
 mod env;
 mod error;

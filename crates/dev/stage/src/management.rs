@@ -57,7 +57,7 @@ impl ManagementClient {
         Self { base: Arc::new(api.address()), api: Arc::new(api), vhost: "/".to_owned() }
     }
 
-    /// Makes a client of the API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
+    /// Makes a client for an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
     ///
     /// # Errors
     ///

@@ -24,13 +24,12 @@ type AnyError = Box<dyn Error + Send + Sync>;
 /// Counted from the saga's last change.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs these services in this process, begins a saga with this event, prints the ended saga as
-/// lanes like `ballet sagas show`, and removes everything.
+/// Runs these services in this process, begins a saga with this event, prints the ended saga as lanes like `ballet
+/// sagas show`, and removes everything.
 ///
-/// The servers are those of [`Servers::acquire`], with a virtual host and databases for this run.
-/// The event's service owns the saga, and [originates](ballet::OwnerSteps::originates) the event.
-/// Errors go to standard error: a broken rule of the declarations, a failed server or service, or
-/// what the saga waits for.
+/// The servers are those of [`Servers::acquire`], with a virtual host and databases for this run. The event's service
+/// owns the saga, and [originates](ballet::OwnerSteps::originates) the event. Errors go to standard error: a broken
+/// rule of the declarations, a failed server or service, or what the saga waits for.
 ///
 /// ```no_run
 /// # use ballet::{Event, Service};
@@ -80,8 +79,7 @@ async fn lanes_of_one_saga<E: Event>(services: Vec<Service>, first: E) -> Result
     Ok(lanes::draw(&graph, &events.iter().map(lane_event).collect::<Vec<_>>(), columns()))
 }
 
-/// Runs the services until the saga has ended, and returns their records. `owner` is the index of
-/// its owner.
+/// Runs the services until the saga has ended, and returns their records. `owner` is the index of its owner.
 async fn one_saga<E: Event>(
     env: &TestEnv,
     system: &System,

@@ -19,9 +19,8 @@ const SERVING: &str = "serving at ";
 
 /// This test program, started again as a service.
 ///
-/// A test that the caller names becomes the service: it calls [`OwnProcess::serve`] if the
-/// environment has its variables, and returns otherwise. The process ends with this value and with
-/// the test program.
+/// A test that the caller names becomes the service: it calls [`OwnProcess::serve`] if the environment has its
+/// variables, and returns otherwise. The process ends with this value and with the test program.
 ///
 /// ```no_run
 /// use ballet::{Service, Settings};
@@ -56,8 +55,7 @@ pub struct OwnProcess {
 }
 
 impl OwnProcess {
-    /// Starts this program's test `test`, named with its modules (`killed::service`), in its own
-    /// process.
+    /// Starts this program's test `test`, named with its modules (`killed::service`), in its own process.
     pub fn start(test: &str, prepare: impl FnOnce(&mut Command)) -> Result<Self> {
         let program = std::env::current_exe().map_err(machine("look up this program"))?;
         let mut command = Command::new(program);

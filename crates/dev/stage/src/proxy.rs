@@ -32,9 +32,8 @@ pub enum Link {
     Open,
     /// Everything arrives this much later.
     Slow(Duration),
-    /// Nothing is forwarded, as after the other machine's loss of power: the server's connections
-    /// close. The client's connections, old and new, hang forever, even once the proxy is open
-    /// again.
+    /// Nothing is forwarded, as after the other machine's loss of power: the server's connections close. The client's
+    /// connections, old and new, hang forever, even once the proxy is open again.
     Silent,
     /// Both sides' bytes are held until the proxy is open again.
     Held,

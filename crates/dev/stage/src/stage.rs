@@ -46,8 +46,8 @@ pub struct StageSetting {
 }
 
 impl StageSetting {
-    /// Gives virtual host, users and databases unique names with this one in them. By default they
-    /// have plain names on our own servers.
+    /// Gives virtual host, users and databases unique names with this one in them. By default they have plain names on
+    /// our own servers.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..self }

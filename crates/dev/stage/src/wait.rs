@@ -14,13 +14,12 @@ const RENEWALS: u32 = 5;
 
 /// Polls `probe` until it yields a value. Tests wait in no other way.
 ///
-/// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in
-/// tests, and becomes part of the error at the end. A probe of more than twenty seconds is dropped
-/// and repeated. A pause is twice as long as the last probe, up to a second, so that probes do not
-/// keep the machine busy.
+/// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in tests, and becomes part
+/// of the error at the end. A probe of more than twenty seconds is dropped and repeated. A pause is twice as long as
+/// the last probe, up to a second, so that probes do not keep the machine busy.
 ///
-/// `limit` begins again when the text of the `Err` changes, so a slow machine that makes progress
-/// fails no test. A wait takes at most five times the limit.
+/// `limit` begins again when the text of the `Err` changes, so a slow machine that makes progress fails no test. A wait
+/// takes at most five times the limit.
 ///
 /// ```
 /// # async fn example() -> Result<(), ballet_stage::Error> {

@@ -1,8 +1,8 @@
 //! Tries systems by what each says about itself.
 //!
-//! A system implements [`Trial`]: its services, its customers, the expected ends of their sagas,
-//! and invariants between its databases. Its program calls [`main`], which has `demo`, `audit`,
-//! `chaos`, `degradation` and `kills`, and is one of the services as a process of a trial.
+//! A system implements [`Trial`]: its services, its customers, the expected ends of their sagas, and invariants between
+//! its databases. Its program calls [`main`], which has `demo`, `audit`, `chaos`, `degradation` and `kills`, and is one
+//! of the services as a process of a trial.
 //!
 //! | what a system says | read |
 //! |---|---|

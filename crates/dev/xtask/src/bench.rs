@@ -1,5 +1,4 @@
-//! `cargo xtask bench`: builds the benchmark with all optimisations, and runs it, then measures the
-//! whole shop.
+//! `cargo xtask bench`: builds the benchmark with all optimisations, and runs it, then measures the whole shop.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// The workspace for which cargo runs this program, else that of the current directory. It may not
-/// be the one of the build.
+/// The workspace for which cargo runs this program, else that of the current directory. It may not be the one of the
+/// build.
 pub(crate) fn root() -> PathBuf {
     let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let current = std::env::current_dir().ok();
@@ -30,8 +30,8 @@ pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Removes the variables that `cargo run` and `cargo test` set for this package. Build scripts
-/// watch them, so a cargo with them would rebuild everything after those.
+/// Removes the variables that `cargo run` and `cargo test` set for this package. Build scripts watch them, so a cargo
+/// with them would rebuild everything after those.
 pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -51,8 +51,8 @@ const PARTS: [CheckPart; 7] = [
         command: "cargo clippy -p ballet --no-default-features --locked -- -D warnings",
         how: PartRunner::Cargo,
     },
-    // Private items' links are checked as well. Rustdoc also finds public links to private items,
-    // so one pass is enough.
+    // Private items' links are checked as well. Rustdoc also finds public links to private items, so one pass is
+    // enough.
     CheckPart {
         name: "docs",
         command: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked \
@@ -111,8 +111,8 @@ impl CheckPart {
     }
 }
 
-/// Rustdoc needs every dependency checked. The lint part has done that, and cargo reuses its
-/// results for the same program and arguments, which saves a third of this part's time.
+/// Rustdoc needs every dependency checked. The lint part has done that, and cargo reuses its results for the same
+/// program and arguments, which saves a third of this part's time.
 fn as_clippy(command: &mut Command) {
     let asked = Command::new("rustc").args(["--print", "sysroot"]).output();
     let Some(root) = asked.ok().and_then(|said| String::from_utf8(said.stdout).ok()) else {

@@ -1,5 +1,5 @@
-//! Dependencies point one way: services -> framework and their system's events -> core; operators'
-//! tools -> framework -> broker -> core.
+//! Dependencies point one way: services -> framework and their system's events -> core; operators' tools -> framework
+//! -> broker -> core.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::cargo;
 
-/// Its name, the place of its crates, and the layers that it may depend on. A crate is in the first
-/// layer that matches. `*` is any name: a system's, if a folder follows.
+/// Its name, the place of its crates, and the layers that it may depend on. A crate is in the first layer that matches.
+/// `*` is any name: a system's, if a folder follows.
 type Layer = (&'static str, &'static str, &'static str);
 
 /// Layers below programs. The benchmark collects spans with the testkit.
@@ -34,8 +34,7 @@ const LAYERS: [Layer; 21] = [
     ("terminal", "crates/tools/terminal", "core"),
     ("stage", "crates/dev/stage", "amqp store framework ops check terminal"),
     ("testkit", "crates/dev/testkit", "core amqp store framework openapi ops check stage"),
-    // It reads any system's contracts, and contains none. `ballet participant try` is the testkit's
-    // suite.
+    // It reads any system's contracts, and contains none. `ballet participant try` is the testkit's suite.
     (
         "command",
         "crates/tools/cli",

@@ -1,5 +1,5 @@
-//! Programs that know systems: their trials, and the pages. Each is an example of its package,
-//! built with all tests' features, so the tests' builds serve here.
+//! Programs that know systems: their trials, and the pages. Each is an example of its package, built with all tests'
+//! features, so the tests' builds serve here.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;

@@ -1,5 +1,5 @@
-//! All demos at once on one broker and Postgres. Another test checks that they share no name in
-//! `compose.yaml`; here names have a suffix, as the servers may be shared.
+//! All demos at once on one broker and Postgres. Another test checks that they share no name in `compose.yaml`; here
+//! names have a suffix, as the servers may be shared.
 
 use std::fs::{self, File};
 use std::path::Path;

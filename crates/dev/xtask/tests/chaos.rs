@@ -1,6 +1,6 @@
-//! Short chaos: the same command as the long form, on private servers, with a new seed. A failure
-//! prints the seed and keeps the logs. A run of all tests causes a fifth of the kinds, chosen by
-//! the commit; in each, replicas come, go and are restarted.
+//! Short chaos: the same command as the long form, on private servers, with a new seed. A failure prints the seed and
+//! keeps the logs. A run of all tests causes a fifth of the kinds, chosen by the commit; in each, replicas come, go and
+//! are restarted.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;

@@ -1,5 +1,5 @@
-//! Kills a process at every fault point, for every step, compensation, call and event of the shop's
-//! services, by the user's command. A run of all tests takes a share, chosen by the commit.
+//! Kills a process at every fault point, for every step, compensation, call and event of the shop's services, by the
+//! user's command. A run of all tests takes a share, chosen by the commit.
 
 use std::process::Stdio;
 

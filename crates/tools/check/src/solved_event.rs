@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use crate::contracts::Contracts;
 use crate::validate::Validator;
 
-/// Returns the given body, or one of the fields that the step's outcome shares, which fits the
-/// contracts.
+/// Returns the given body, or one of the fields that the step's outcome shares, which fits the contracts.
 ///
 /// # Errors
 ///

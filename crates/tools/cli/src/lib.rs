@@ -1,6 +1,5 @@
-//! `ballet`: the command for a system of choreographed sagas. Operators repair dead letters,
-//! unpublished events, stuck sagas, copies, and the broker's topology. Authors begin systems and
-//! check them.
+//! `ballet`: the command for a system of choreographed sagas. Operators repair dead letters, unpublished events, stuck
+//! sagas, copies, and the broker's topology. Authors begin systems and check them.
 
 mod author;
 mod base;

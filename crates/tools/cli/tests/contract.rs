@@ -1,5 +1,5 @@
-//! `ballet contract`: written from programs, and compared as in a pipeline. `ballet participant`:
-//! scenarios left out for a program.
+//! `ballet contract`: written from programs, and compared as in a pipeline. `ballet participant`: scenarios left out
+//! for a program.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -71,8 +71,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the options of a console on a free port of this machine with only the broker and its
-    /// own database. It keeps entries for 7 days, and a step is late after 5 minutes.
+    /// Returns the options of a console on a free port of this machine with only the broker and its own database. It
+    /// keeps entries for 7 days, and a step is late after 5 minutes.
     #[must_use]
     pub fn new(
         contracts: &'static Contracts,

@@ -1,5 +1,5 @@
-//! A system's operators' console. An observer follows the journal into its own database, and pages
-//! show what hangs, where and why. It is no part of any saga, and services do not need it.
+//! A system's operators' console. An observer follows the journal into its own database, and pages show what hangs,
+//! where and why. It is no part of any saga, and services do not need it.
 
 #![warn(missing_docs)]
 

@@ -1,5 +1,4 @@
-//! The HTTP front door of a system, set up by one config file. It is mostly the program
-//! `ballet-gateway`.
+//! The HTTP front door of a system, set up by one config file. It is mostly the program `ballet-gateway`.
 
 #![warn(missing_docs)]
 
@@ -19,15 +18,14 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Runs the program `ballet-gateway`. The first argument is its name, and wrong arguments end the
-/// process.
+/// Runs the program `ballet-gateway`. The first argument is its name, and wrong arguments end the process.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     program::command::main(arguments)
 }
 
-/// Returns the OpenAPI document of the system with this config file. `documents` are the services',
-/// by their upstreams' names.
+/// Returns the OpenAPI document of the system with this config file. `documents` are the services', by their upstreams'
+/// names.
 ///
 /// # Errors
 ///

@@ -1,5 +1,4 @@
-//! The databases of several services. One unavailable server does not keep the others from being
-//! read.
+//! The databases of several services. One unavailable server does not keep the others from being read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,8 +12,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-/// After this time without a result a second connection checks that the server still answers:
-/// reading a long ledger may take longer.
+/// After this time without a result a second connection checks that the server still answers: reading a long ledger may
+/// take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct ServiceDatabase<'a> {
@@ -29,8 +28,7 @@ pub(crate) struct DatabaseServer<'a> {
 }
 
 impl DatabaseServer<'_> {
-    /// Waits for a read while the server answers. Without a result, the database is left out from
-    /// now on.
+    /// Waits for a read while the server answers. Without a result, the database is left out from now on.
     pub(crate) async fn read<T>(
         &mut self,
         read: impl Future<Output = Result<T, sqlx::Error>>,
@@ -129,8 +127,8 @@ pub(crate) async fn read_in_time<T>(
     }
 }
 
-/// Connects to a service's database for a system's own audit. A statement waits at most half a
-/// minute for a lock, since the server of a locked table still answers.
+/// Connects to a service's database for a system's own audit. A statement waits at most half a minute for a lock, since
+/// the server of a locked table still answers.
 ///
 /// # Errors
 ///
@@ -146,8 +144,8 @@ pub async fn connect(
     })?
 }
 
-/// Waits for a read of these services' databases while their servers answer, for a system's own
-/// audit. A table can be long.
+/// Waits for a read of these services' databases while their servers answer, for a system's own audit. A table can be
+/// long.
 ///
 /// # Errors
 ///

@@ -1,6 +1,5 @@
-//! Sends everything that has not reached its services: the events that no binding took, and what
-//! each service has missed, from the journal and the ledgers. The cause, such as a missing binding,
-//! is repaired before.
+//! Sends everything that has not reached its services: the events that no binding took, and what each service has
+//! missed, from the journal and the ledgers. The cause, such as a missing binding, is repaired before.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -37,8 +37,8 @@ enum EventMeaning {
     Compensated,
 }
 
-/// Draws a saga's events: a lane for each publisher, and the time since the first event. No line is
-/// wider than `columns`.
+/// Draws a saga's events: a lane for each publisher, and the time since the first event. No line is wider than
+/// `columns`.
 #[must_use]
 pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
     let mut lanes: Vec<&str> = Vec::new();

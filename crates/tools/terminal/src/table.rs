@@ -1,5 +1,4 @@
-//! Tables that fit the terminal. Too wide a table is folded: a row takes several lines, and columns
-//! still line up.
+//! Tables that fit the terminal. Too wide a table is folded: a row takes several lines, and columns still line up.
 
 use std::fmt;
 
@@ -93,8 +92,7 @@ impl Table {
         Self { most_lines: usize::MAX, ..self }
     }
 
-    /// Aligns these columns to the right, but not the first: its left edge shows where a folded row
-    /// begins.
+    /// Aligns these columns to the right, but not the first: its left edge shows where a folded row begins.
     #[must_use]
     pub fn right(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
         self.right.extend(columns);

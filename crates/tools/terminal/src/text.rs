@@ -52,8 +52,8 @@ fn folded_line(line: &str, room: usize) -> String {
     folded
 }
 
-/// Returns text on one line. It may come from a message, so control characters, and those that
-/// change the writing direction, become spaces.
+/// Returns text on one line. It may come from a message, so control characters, and those that change the writing
+/// direction, become spaces.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
@@ -66,8 +66,8 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Parts may come from a message. Ends of lines, tabs and colours stay, and other characters that
-/// could steer the terminal become spaces.
+/// Parts may come from a message. Ends of lines, tabs and colours stay, and other characters that could steer the
+/// terminal become spaces.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
     if !text.contains(is_harmful) {

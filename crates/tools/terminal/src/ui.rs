@@ -1,5 +1,4 @@
-//! Output for people: results on standard output, the rest on standard error. Colours only on a
-//! terminal.
+//! Output for people: results on standard output, the rest on standard error. Colours only on a terminal.
 
 use std::io::{Error, ErrorKind, Write, stderr, stdout};
 use std::sync::OnceLock;
@@ -10,8 +9,8 @@ use crate::text::{columns_of_errors, fold, harmless};
 
 static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
-/// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored, as
-/// the reader may be gone.
+/// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored, as the reader may be
+/// gone.
 pub fn say(line: &str) {
     let line = harmless(line);
     let folded = columns_of_errors().map(|room| fold(&line, room));

@@ -20,7 +20,7 @@ use crate::runs::stage::BenchStage;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Per saga.
+/// The number of events in a saga.
 const EACH: usize = 6;
 const CAUSES: [&str; 5] = [
     "no account",

@@ -1,9 +1,9 @@
-//! The contestants `ceiling` and `ceiling-bulk`: the fastest code with the same guarantees that we
-//! can write by hand. One lane handles batches of up to 250 messages, with as few statements as
-//! possible. `ceiling-bulk` also does the business in bulk.
+//! The contestants `ceiling` and `ceiling-bulk`: the fastest code with the same guarantees that we can write by hand.
+//! One lane handles batches of up to 250 messages, with as few statements as possible. `ceiling-bulk` also does the
+//! business in bulk.
 //!
-//! The outbox is append-only. A later batch adds a row, the mark, for a published batch. Published
-//! rows stay, because deleting them would cost more.
+//! The outbox is append-only. A later batch adds a row, the mark, for a published batch. Published rows stay, because
+//! deleting them would cost more.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +28,8 @@ const PREFETCH: u16 = 500;
 /// After a batch of this size, the next one fills until its confirm.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// The lane waits at this number of unconfirmed events. With a backlog it is faster than the
-/// broker, and memory would grow.
+/// The lane waits at this number of unconfirmed events. With a backlog it is faster than the broker, and memory would
+/// grow.
 const UNCONFIRMED: usize = 6000;
 
 const OUTBOX: &str = "\

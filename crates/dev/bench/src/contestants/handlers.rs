@@ -1,5 +1,5 @@
-//! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same
-//! steps in bulk. Both compensate in bulk, the ordinary step given one message at a time.
+//! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same steps in bulk. Both
+//! compensate in bulk, the ordinary step given one message at a time.
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{

@@ -1,7 +1,7 @@
 //! What the hand-written contestants share: the saga's rules, the database and the broker.
 //!
-//! They keep ballet's guarantees: an inbox, a ledger with outcomes and a tombstone, a lock per
-//! saga, an outbox in the same transaction, confirms, and compensations from the stored outcome.
+//! They keep ballet's guarantees: an inbox, a ledger with outcomes and a tombstone, a lock per saga, an outbox in the
+//! same transaction, confirms, and compensations from the stored outcome.
 
 use anyhow::{Context, Result};
 use ballet::core::topology::EVENTS;

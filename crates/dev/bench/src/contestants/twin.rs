@@ -1,5 +1,5 @@
-//! The contestant `twin`: a careful team's hand-written code. Each message has its own transaction,
-//! awaited confirm and ack. Eight messages run at once, on a database connection each.
+//! The contestant `twin`: a careful team's hand-written code. Each message has its own transaction, awaited confirm and
+//! ack. Eight messages run at once, on a database connection each.
 
 use std::time::Duration;
 
@@ -139,6 +139,7 @@ async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> 
     Ok(())
 }
 
+/// Publishes the events that a crashed process left in the outbox.
 async fn sweep(pool: &PgPool, publisher: &ConfirmedPublisher) -> Result<()> {
     loop {
         let left: Vec<(Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(

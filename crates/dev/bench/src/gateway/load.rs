@@ -38,7 +38,7 @@ pub(crate) struct ClientCredentials {
 #[derive(Debug, Clone)]
 pub(crate) struct LoadTarget {
     pub(crate) address: SocketAddr,
-    /// They share the connections.
+    /// The clients, which share the connections.
     pub(crate) clients: Arc<[ClientCredentials]>,
 }
 

@@ -12,8 +12,8 @@ use crate::gateway::proxies::{Proxies, RunningProxy};
 use crate::report::outcome::quantile;
 use crate::runs::stage::BenchStage;
 
-/// Measures the proxies in this many rounds. In each a proxy has a turn of this length at its peak,
-/// and one at half of it. `say` gets each task.
+/// Measures the proxies in this many rounds. In each a proxy has a turn of this length at its peak, and one at half of
+/// it. `say` gets each task.
 ///
 /// # Errors
 ///

@@ -22,7 +22,7 @@ impl Schedule {
         Duration::from_secs_f64(self.every.as_secs_f64() * count(number))
     }
 
-    /// Once this time has passed.
+    /// The number of requests that are due once this time has passed.
     pub(crate) fn due_by(&self, passed: Duration) -> usize {
         (before(passed, self.every) + 1).min(self.requests)
     }

@@ -30,8 +30,7 @@ const CANCELLED: &str = "a.cancelled.v1";
 /// The load that a contestant gets.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadPlan {
-    /// Sagas per second, started at random times without waiting. By default `IN_FLIGHT` are under
-    /// way.
+    /// Sagas per second, started at random times without waiting. By default `IN_FLIGHT` are under way.
     pub pace: Option<f64>,
     /// The share of sagas that `c` refuses.
     pub refused: f64,
@@ -41,7 +40,7 @@ pub struct LoadPlan {
 pub(crate) enum SagaEnd {
     Closed,
     Cancelled,
-    /// One of its messages died.
+    /// One of its messages became a dead letter.
     Dead,
 }
 

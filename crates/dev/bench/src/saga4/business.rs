@@ -68,8 +68,8 @@ pub async fn apply(db: &mut PgConnection, change: &Move) -> Result<(), sqlx::Err
     Ok(())
 }
 
-/// Makes many changes with two statements, the second with one net change per row. Callers that run
-/// side by side must lock the rows beforehand, in the same order.
+/// Makes many changes with two statements, the second with one net change per row. Callers that run side by side must
+/// lock the rows beforehand, in the same order.
 ///
 /// # Errors
 ///

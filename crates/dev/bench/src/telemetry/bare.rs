@@ -1,6 +1,5 @@
-//! The bare loop: what somebody would write with lapin and sqlx to read streams into a table, with
-//! the position in the same transaction. It sets nothing aside, shares no work, skips lost messages
-//! silently, and ends with the connection.
+//! The bare loop: what somebody would write with lapin and sqlx to read streams into a table, with the position in the
+//! same transaction. It sets nothing aside, shares no work, skips lost messages silently, and ends with the connection.
 
 use anyhow::{Context, Result};
 use ballet::Telemetry;

@@ -1,5 +1,4 @@
-//! Fills streams for the reader and the bare loop in turn, and sends a flood that two services
-//! read.
+//! Fills streams for the reader and the bare loop in turn, and sends a flood that two services read.
 
 use std::time::{Duration, Instant};
 

@@ -18,8 +18,7 @@ static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
 });
 static IDLE: IdleSessions = IdleSessions::new();
 
-/// Work that ends when nobody waits any more: what it made later would outlive the caller's
-/// clean-up.
+/// Work that ends when nobody waits any more: what it made later would outlive the caller's clean-up.
 struct Ending(AbortHandle);
 
 impl Drop for Ending {

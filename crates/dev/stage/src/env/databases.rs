@@ -25,8 +25,8 @@ pub(crate) enum DatabaseContent {
     Prepared,
 }
 
-/// Takes half of the processor time of writing all pages to the log. Older servers have no other
-/// strategy, and no keyword.
+/// Takes half of the processor time of writing all pages to the log. Older servers have no other strategy, and no
+/// keyword.
 const BY_FILES: &str = " strategy file_copy";
 const HAS_STRATEGIES: u32 = 150_000;
 

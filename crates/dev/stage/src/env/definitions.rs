@@ -21,8 +21,8 @@ pub(crate) struct EnvDefinitions {
 
 /// Adds a suffix to the names of vhost and users, and gives the users new passwords.
 ///
-/// Names of exchanges and queues stay, so patterns do. The document's `ops` is left out: the
-/// environment has its own administrator.
+/// Names of exchanges and queues stay, so patterns do. The document's `ops` is left out: the environment has its own
+/// administrator.
 pub(crate) fn rewrite(original: &Value, suffix: &str) -> Result<EnvDefinitions> {
     let mut document = original.clone();
     let [vhost] = &names(original, "vhosts")[..] else {

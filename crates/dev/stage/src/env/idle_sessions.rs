@@ -22,8 +22,7 @@ impl IdleSessions {
         Self { sessions: Mutex::new(Vec::new()) }
     }
 
-    /// Returns a session with this database that still answers. A test or a stopping server may
-    /// have ended others.
+    /// Returns a session with this database that still answers. A test or a stopping server may have ended others.
     pub async fn take(&self, url: &str) -> Option<PgConnection> {
         while let Some(mut session) = self.next(url) {
             if matches!(timeout(PATIENCE, session.ping()).await, Ok(Ok(()))) {

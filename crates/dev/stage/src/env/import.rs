@@ -32,8 +32,8 @@ async fn load(management: &ManagementClient, definitions: &EnvDefinitions) -> Re
     all_may_enter(management, definitions).await
 }
 
-/// Two lists of names cost the broker less than looking up each. RabbitMQ 4.3 leaves internal
-/// exchanges out of the definitions that it shows.
+/// Two lists of names cost the broker less than looking up each. RabbitMQ 4.3 leaves internal exchanges out of the
+/// definitions that it shows.
 async fn all_are_there(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     let vhost = definitions.vhost.as_str();
     let exchanges = management.call(Method::GET, &["exchanges", vhost], None).await?;

@@ -16,8 +16,7 @@ const LOCK: &str = "do $$ declare tables text; begin
         end if;
     end $$";
 
-/// An open transaction with the locks of `pg_dump`, and perhaps its snapshot, until this is
-/// released or dropped.
+/// An open transaction with the locks of `pg_dump`, and perhaps its snapshot, until this is released or dropped.
 #[derive(Debug)]
 pub struct TableReader {
     session: PgConnection,

@@ -19,8 +19,8 @@ use crate::{random, url};
 const MAKING: &str = "select pg_advisory_lock(hashtext('ballet prepared database'))";
 const MADE: &str = "select pg_advisory_unlock(hashtext('ballet prepared database'))";
 
-/// Makes the template if necessary, and returns its name. A role of the same name owns the tables,
-/// also in copies. The template stays on the server.
+/// Makes the template if necessary, and returns its name. A role of the same name owns the tables, also in copies. The
+/// template stays on the server.
 pub(crate) async fn template(session: &mut PgConnection, admin: &Url) -> Result<String> {
     let name = name();
     if exists(session, admin, &name).await? {
@@ -35,8 +35,8 @@ pub(crate) async fn template(session: &mut PgConnection, admin: &Url) -> Result<
     made.map(|()| name)
 }
 
-/// Grants the rights of the tables' owner to the copy's owner. Changing the tables' owner would
-/// take a session in the copy, and half of the processor time of a service's start.
+/// Grants the rights of the tables' owner to the copy's owner. Changing the tables' owner would take a session in the
+/// copy, and half of the processor time of a service's start.
 pub(crate) fn hand_over(copy: &str, template: &str) -> String {
     format!("grant {template} to {copy}")
 }

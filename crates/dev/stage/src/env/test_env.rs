@@ -54,8 +54,8 @@ impl TestEnv {
         Self::of_test(servers, name, definitions, services, DatabaseContent::Nothing).await
     }
 
-    /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's
-    /// first start. Copies take a tenth of the time.
+    /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's first start. Copies
+    /// take a tenth of the time.
     ///
     /// The first such environment leaves the copies' template on the server.
     pub async fn prepared(
@@ -199,8 +199,7 @@ impl TestEnv {
         TableReader::new(&self.database(service).admin_url, true).await
     }
 
-    /// Lets a reader lock all tables of a service's database, without a snapshot that keeps dead
-    /// rows.
+    /// Lets a reader lock all tables of a service's database, without a snapshot that keeps dead rows.
     ///
     /// # Panics
     /// If the environment was created without that service.
@@ -306,8 +305,7 @@ fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<U
     Ok(url)
 }
 
-/// Returns a policy that limits the retry queues' times, in place of the declared one and with its
-/// limits.
+/// Returns a policy that limits the retry queues' times, in place of the declared one and with its limits.
 fn quick_retries(rewritten: &EnvDefinitions) -> Value {
     let policies = rewritten.document["policies"].as_array();
     let declared = policies.and_then(|all| all.iter().find(|policy| policy["name"] == "retries"));

@@ -11,8 +11,8 @@ use tokio::process::{Child as Process, ChildStderr, ChildStdout, Command};
 
 use crate::error::{Result, machine};
 
-/// Waits for a line of input before it becomes the program. The watchdog learns of the process
-/// group first, so a kill in between leaves no process.
+/// Waits for a line of input before it becomes the program. The watchdog learns of the process group first, so a kill
+/// in between leaves no process.
 pub(crate) const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
 
 /// A shell in its own group, whose input closes when we end. The script waits for that.

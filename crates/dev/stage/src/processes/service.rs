@@ -13,8 +13,7 @@ use tokio::process::Command;
 use crate::error::{Error, Result, machine};
 use crate::processes::children::{Child, Children};
 
-/// A service on a busy machine may take this long to create its tables and connect, as a server may
-/// to start.
+/// A service on a busy machine may take this long to create its tables and connect, as a server may to start.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// An isolated process inherits these, for programs, folders and languages.
 const KEPT: &[&str] = &[

@@ -50,8 +50,8 @@ impl fmt::Display for MissingPrograms {
 
 /// The inner error says why no local script can be used.
 ///
-/// The command on the PATH often switches to another user and reads the system's settings.
-/// RabbitMQ's own script has `rabbitmq-env` beside it.
+/// The command on the PATH often switches to another user and reads the system's settings. RabbitMQ's own script has
+/// `rabbitmq-env` beside it.
 pub(crate) fn rabbitmq() -> Result<Result<PathBuf, MissingPrograms>> {
     if let Some(dir) = env::var_os(RABBITMQ_BIN) {
         let script = Path::new(&dir).join("rabbitmq-server");

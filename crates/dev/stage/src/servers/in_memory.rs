@@ -1,7 +1,7 @@
 //! Puts the data of test servers in memory, if there is enough.
 //!
-//! A test makes and removes some ten databases and as many queues. On a disk that is thousands of
-//! files, and a fifth of the processor time or more.
+//! A test makes and removes some ten databases and as many queues. On a disk that is thousands of files, and a fifth of
+//! the processor time or more.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, chown, symlink};
@@ -13,12 +13,11 @@ use crate::servers::process::SystemUser;
 
 /// On Linux everybody may write there.
 const MEMORY: &str = "/dev/shm";
-/// The bytes that must be free there and on the machine. The workspace's tests use a tenth of that
-/// at a time.
+/// The bytes that must be free there and on the machine. The workspace's tests use a tenth of that at a time.
 const ENOUGH: u64 = 8 << 30;
 
-/// Links `data` to a directory in memory of the server's user, if the machine has enough memory.
-/// The watchdog removes the directory.
+/// Links `data` to a directory in memory of the server's user, if the machine has enough memory. The watchdog removes
+/// the directory.
 pub(crate) fn link(data: &Path, user: Option<SystemUser>) -> Result<()> {
     let room = rustix::fs::statvfs(MEMORY).map_or(0, |found| found.f_bavail * found.f_frsize);
     if room < ENOUGH || available() < ENOUGH || data.exists() {

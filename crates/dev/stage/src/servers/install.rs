@@ -55,8 +55,7 @@ impl SoftwarePackage {
     }
 }
 
-/// One installation at a time over all processes, and no search meanwhile. Dropping the file
-/// unlocks.
+/// One installation at a time over all processes, and no search meanwhile. Dropping the file unlocks.
 pub(crate) async fn lock(exclusive: bool) -> Result<File> {
     let path = base_dir().join("install.lock");
     let locked = tokio::task::spawn_blocking(move || {

@@ -16,8 +16,8 @@ pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
 
 /// Makes the node listen on this machine only.
 const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
-/// By default an idle scheduler first spins, which takes processor time from tests. Measurements
-/// keep the default, as users do.
+/// By default an idle scheduler first spins, which takes processor time from tests. Measurements keep the default, as
+/// users do.
 const NO_SPINNING: &str = "+sbwt none +sbwtdcpu none +sbwtdio none ";
 
 /// Tests wait for the management API's numbers and lists, by default five seconds old.
@@ -35,15 +35,14 @@ fn statistics(version: Option<ServerVersion>) -> String {
     )
 }
 
-/// In version 3 a queue whose numbers are read before its first entry is written, half a second on
-/// a busy machine, crashes permanently (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
+/// In version 3 a queue whose numbers are read before its first entry is written, half a second on a busy machine,
+/// crashes permanently (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
 fn is_3(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| version.major == 3)
 }
 
-/// In 4.0.0 to 4.0.5 a queue crashes when its numbers are read before it is set up
-/// (rabbitmq-server#12950), and many such crashes keep the broker from making any queue
-/// (rabbitmq-server#16652). There the broker's interval stays.
+/// In 4.0.0 to 4.0.5 a queue crashes when its numbers are read before it is set up (rabbitmq-server#12950), and many
+/// such crashes keep the broker from making any queue (rabbitmq-server#16652). There the broker's interval stays.
 fn may_tick_early(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| (version.major, version.minor) != (4, 0) || version.patch > 5)
 }

@@ -46,8 +46,8 @@ impl Options {
         Self { fast: false, nodes: 1, small_disks: false, tls: None, progress }
     }
 
-    /// For tests: Postgres survives `kill -9` but no power cut, and rarely looks for tables to
-    /// vacuum. The broker updates statistics more often, and does not spin.
+    /// For tests: Postgres survives `kill -9` but no power cut, and rarely looks for tables to vacuum. The broker
+    /// updates statistics more often, and does not spin.
     #[must_use]
     pub fn fast() -> Self {
         Self { fast: true, ..Self::durable() }

@@ -16,8 +16,7 @@ const METRICS: &str = "RABBITMQ_METRICS_URL";
 
 /// A RabbitMQ and a Postgres.
 ///
-/// Our own servers are gone after [`Servers::stop`], or shortly after the value is dropped or this
-/// process killed.
+/// Our own servers are gone after [`Servers::stop`], or shortly after the value is dropped or this process killed.
 #[derive(Debug)]
 pub struct Servers {
     rabbitmq: RabbitMq,
@@ -28,9 +27,8 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Uses the servers named by `AMQP_URL` (with `RABBITMQ_MANAGEMENT_URL`) and `DATABASE_URL`.
-    /// Brings up the others from local programs (in `BALLET_RABBITMQ_BIN` and
-    /// `BALLET_POSTGRES_BIN`), with Docker, or by installing them.
+    /// Uses the servers named by `AMQP_URL` (with `RABBITMQ_MANAGEMENT_URL`) and `DATABASE_URL`. Brings up the others
+    /// from local programs (in `BALLET_RABBITMQ_BIN` and `BALLET_POSTGRES_BIN`), with Docker, or by installing them.
     pub async fn acquire(options: Options) -> Result<Self> {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         let amqp = named("AMQP_URL");
@@ -45,8 +43,8 @@ impl Servers {
         Self::with(&options, None, None).await
     }
 
-    /// Brings up a Postgres for the caller alone, and shares the broker, which is slowest to start,
-    /// with this process's tests.
+    /// Brings up a Postgres for the caller alone, and shares the broker, which is slowest to start, with this process's
+    /// tests.
     pub async fn own_postgres(options: Options) -> Result<Self> {
         let broker = &Self::shared().await.map_err(Error::Shared)?.rabbitmq;
         let (amqp, management) = (broker.amqp_url().to_owned(), broker.management_url().to_owned());
@@ -60,8 +58,7 @@ impl Servers {
         Self::with(&options, None, Some(postgres)).await
     }
 
-    /// Uses these servers as administrator. The management API's default is port 15672 of the
-    /// broker's host.
+    /// Uses these servers as administrator. The management API's default is port 15672 of the broker's host.
     ///
     /// # Errors
     ///

@@ -31,8 +31,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Returns the server shared by this process's tests without a broker: `DATABASE_URL`, or our
-    /// own, which ends with the process.
+    /// Returns the server shared by this process's tests without a broker: `DATABASE_URL`, or our own, which ends with
+    /// the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Postgres>> = OnceCell::const_new();
         let acquire = || async {
@@ -92,8 +92,7 @@ impl Postgres {
         self.start().await
     }
 
-    /// Starts a standby with a copy of the data. From then on a commit waits for the standby's
-    /// disk.
+    /// Starts a standby with a copy of the data. From then on a commit waits for the standby's disk.
     ///
     /// # Errors
     ///
@@ -110,8 +109,8 @@ impl Postgres {
         Ok(standby)
     }
 
-    /// Starts a standby with a copy of the data, some moments behind. Once promoted, it is like
-    /// this server restored from a base backup and the log up to then.
+    /// Starts a standby with a copy of the data, some moments behind. Once promoted, it is like this server restored
+    /// from a base backup and the log up to then.
     ///
     /// # Errors
     ///

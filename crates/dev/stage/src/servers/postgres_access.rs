@@ -22,8 +22,8 @@ pub(crate) async fn check(url: &Url) -> Result<ServerVersion> {
     Ok(version::parse_postgres_number(number.parse().unwrap_or_default()))
 }
 
-/// Among hundreds of simultaneous sessions the server has closed one at its beginning without an
-/// error or a log line. Such a session is opened again.
+/// Among hundreds of simultaneous sessions the server has closed one at its beginning without an error or a log line.
+/// Such a session is opened again.
 pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
     let mut left = AGAIN;
     loop {

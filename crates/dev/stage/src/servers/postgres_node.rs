@@ -33,8 +33,7 @@ const SETTINGS: &[&str] = &[
     // Our paths are too long for sockets.
     "unix_socket_directories=",
     "max_connections=1500",
-    // `drop database` waits for opening sessions, and a client killed meanwhile would keep its
-    // session for a minute.
+    // `drop database` waits for opening sessions, and a client killed meanwhile would keep its session for a minute.
     "authentication_timeout=15s",
     // JIT costs far more than it gains on short statements.
     "jit=off",
@@ -45,13 +44,12 @@ const SETTINGS: &[&str] = &[
     // This memory goes with the data directory, even after `kill -9`.
     "dynamic_shared_memory_type=mmap",
 ];
-/// With these only a crash of the machine loses data. `synchronous_commit=off` keeps a commit in
-/// the process for a while, so it is not among them.
+/// With these only a crash of the machine loses data. `synchronous_commit=off` keeps a commit in the process for a
+/// while, so it is not among them.
 const FAST: &[&str] = &[
     "fsync=off",
     "full_page_writes=off",
-    // By default a worker begins once a minute in each database: here are a hundred, each living
-    // for seconds.
+    // By default a worker begins once a minute in each database: here are a hundred, each living for seconds.
     "autovacuum_naptime=5min",
 ];
 

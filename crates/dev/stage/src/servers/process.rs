@@ -19,8 +19,7 @@ use crate::wait::wait_until;
 
 const LONGEST_SIGNAL: Duration = Duration::from_secs(10);
 
-/// It leads its own process group, since Ctrl-C is for the owner. The watchdog kills it, not a
-/// drop.
+/// It leads its own process group, since Ctrl-C is for the owner. The watchdog kills it, not a drop.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     pid: Pid,

@@ -29,9 +29,8 @@ async fn has_both(python: &Path) -> bool {
     looks.await.is_ok_and(|status| status.success())
 }
 
-/// Reports the running test as left out because this program is missing. The line goes directly to
-/// standard error, since the runner hides what passed tests print. `cargo xtask test` does not
-/// count the test as passed.
+/// Reports the running test as left out because this program is missing. The line goes directly to standard error,
+/// since the runner hides what passed tests print. `cargo xtask test` does not count the test as passed.
 pub fn left_out(missing: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");

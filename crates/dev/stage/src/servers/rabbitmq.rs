@@ -94,9 +94,8 @@ impl RabbitMq {
 
     /// Kills the process with `kill -9`, and waits until it is gone.
     ///
-    /// Declarations are written to disk first. RabbitMQ 3.10.8 writes its lists of queues and
-    /// bindings seconds later, so a new queue may come back without its bindings, or not at all.
-    /// Outside of tests queues are older.
+    /// Declarations are written to disk first. RabbitMQ 3.10.8 writes its lists of queues and bindings seconds later,
+    /// so a new queue may come back without its bindings, or not at all. Outside of tests queues are older.
     pub async fn kill(&self) -> Result<()> {
         if let Some(node) = &self.node {
             let sync = "lists:foreach(fun dets:sync/1, dets:all()), mnesia:sync_log().";
@@ -141,8 +140,8 @@ impl RabbitMq {
         self.backend.small_disk("fill the disk of")?.fill().await
     }
 
-    /// Makes room again, and restarts the server as an operator would, since a node whose log could
-    /// not be written does not recover.
+    /// Makes room again, and restarts the server as an operator would, since a node whose log could not be written does
+    /// not recover.
     pub async fn free_disk(&self) -> Result<()> {
         if self.backend.small_disk("free the disk of")?.free()? {
             self.backend.kill().await?;
@@ -244,8 +243,8 @@ impl RabbitMq {
             Ok::<_, Error>((count == options.nodes).then_some(()))
         })
         .await?;
-        // A vhost created while a node boots is never started there. An import then ends after 45 s
-        // without an error and without its administrator's permission.
+        // A vhost created while a node boots is never started there. An import then ends after 45 s without an error
+        // and without its administrator's permission.
         let all = std::iter::once(self).chain(&others);
         let booted = all.map(|node| node.control(&["await_startup"]));
         futures_util::future::try_join_all(booted).await?;

@@ -1,8 +1,7 @@
 //! Passwords as Postgres stores them.
 //!
-//! Postgres and each client hash a password 4096 times, which protects passwords that people
-//! choose. Ours are random, and a test run logs in thousands of times, at tens of milliseconds in a
-//! debug build. So ours are hashed once.
+//! Postgres and each client hash a password 4096 times, which protects passwords that people choose. Ours are random,
+//! and a test run logs in thousands of times, at tens of milliseconds in a debug build. So ours are hashed once.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

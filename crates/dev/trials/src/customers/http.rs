@@ -8,8 +8,8 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Sends a request until the service, which may have been killed, answers. If it began a saga
-/// before the kill, the saga's id is unknown.
+/// Sends a request until the service, which may have been killed, answers. If it began a saga before the kill, the
+/// saga's id is unknown.
 ///
 /// # Errors
 ///

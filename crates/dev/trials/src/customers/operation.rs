@@ -89,8 +89,8 @@ impl Operation {
         self
     }
 
-    /// Declares that the operation changes something each time, so it is done once while a service
-    /// is unavailable. Others are repeated until the result is as expected.
+    /// Declares that the operation changes something each time, so it is done once while a service is unavailable.
+    /// Others are repeated until the result is as expected.
     #[must_use]
     pub fn once(self) -> Self {
         Self { once: true, ..self }

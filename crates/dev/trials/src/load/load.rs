@@ -103,8 +103,7 @@ impl Load {
         Ok(())
     }
 
-    /// A request without an answer may have begun a saga, which must end like any other, with an
-    /// unknown expected end.
+    /// A request without an answer may have begun a saga, which must end like any other, with an unknown expected end.
     pub(crate) async fn play(&self) -> Result<()> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.play_case(self.cases[number % self.cases.len()], number).await.map(drop)

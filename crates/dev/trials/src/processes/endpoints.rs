@@ -10,7 +10,7 @@ use ballet_stage::{ManagementClient, TestEnv, write_private};
 use serde::{Deserialize, Serialize};
 
 pub(crate) const FILE: &str = "endpoints.json";
-/// Per service, named with their reasons.
+/// The number of dead letters of a service that are named with their reasons.
 const DEAD_LETTERS: u32 = 20;
 
 /// The addresses of a system.
@@ -39,8 +39,7 @@ impl Endpoints {
         }
     }
 
-    /// Writes them for the audit, and returns the file. It holds passwords, so only this user may
-    /// read it.
+    /// Writes them for the audit, and returns the file. It holds passwords, so only this user may read it.
     ///
     /// # Errors
     ///

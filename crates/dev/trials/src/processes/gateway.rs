@@ -30,8 +30,8 @@ const VALID: &str = "7d";
 /// The gateway of a system.
 #[derive(Debug, Clone)]
 pub struct GatewaySetup {
-    /// Its config file, with a service at `http://NAME:8080` and the database at
-    /// `env:GATEWAY_DATABASE_URL`. A run replaces these addresses.
+    /// Its config file, with a service at `http://NAME:8080` and the database at `env:GATEWAY_DATABASE_URL`. A run
+    /// replaces these addresses.
     pub config: PathBuf,
     /// The main function of the gateway's program.
     pub main: fn() -> ExitCode,
@@ -46,8 +46,8 @@ pub struct ConfiguredProgram {
     pub env: Vec<(&'static str, String)>,
 }
 
-/// The setting of a service in a run with this directory: the secret by which the gateway signs
-/// requests. It is drawn for the first process, and the gateway reads it from a file.
+/// The setting of a service in a run with this directory: the secret by which the gateway signs requests. It is drawn
+/// for the first process, and the gateway reads it from a file.
 ///
 /// # Errors
 ///
@@ -78,8 +78,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Makes keys, writes the config with these services' URLs, and starts the gateway on free
-    /// ports and the stage's servers.
+    /// Makes keys, writes the config with these services' URLs, and starts the gateway on free ports and the stage's
+    /// servers.
     ///
     /// # Errors
     ///

@@ -24,15 +24,14 @@ use crate::running::signals::hears_sigterm;
 /// The extension of the directory for a process's fault points.
 const POINTS: &str = "points";
 const LOOK: Duration = Duration::from_millis(20);
-/// Per service.
 const MOST: usize = 4;
 const DAY: usize = 24 * 60 * 60;
 /// Younger processes may not handle signals yet, where that cannot be looked up.
 const YOUNG: Duration = Duration::from_secs(1);
 /// The time that a process has to notice a new setting of its clock.
 const CLOCK_IS_SET: Duration = Duration::from_secs(60);
-/// A stop's time beyond the drain time. Without servers the service's own limits end it some four
-/// seconds later, on a machine with a dozen processes for each processor still later.
+/// A stop's time beyond the drain time. Without servers the service's own limits end it some four seconds later, on a
+/// machine with a dozen processes for each processor still later.
 const SLACK: Duration = Duration::from_secs(20);
 /// A process that ends sooner has not started.
 const SOON: Duration = Duration::from_secs(10);
@@ -140,8 +139,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// Restarts every process that ends. Returns only with an error, which names processes that do
-    /// not start, once the others are restarted.
+    /// Restarts every process that ends. Returns only with an error, which names processes that do not start, once the
+    /// others are restarted.
     pub(crate) async fn keep(&self) -> Result<Infallible> {
         loop {
             let mut lost = Vec::new();

@@ -82,8 +82,8 @@ impl<'a> SiteClient<'a> {
         }
     }
 
-    /// Sends a request, again under the same key while the service is unavailable or overloaded,
-    /// and returns the answer.
+    /// Sends a request, again under the same key while the service is unavailable or overloaded, and returns the
+    /// answer.
     ///
     /// # Errors
     ///
@@ -197,8 +197,7 @@ impl fmt::Display for NoAnswer {
 
 impl std::error::Error for NoAnswer {}
 
-/// Turns the error of a service that was unavailable for minutes into `None`, for a caller that
-/// goes on without it.
+/// Turns the error of a service that was unavailable for minutes into `None`, for a caller that goes on without it.
 ///
 /// # Errors
 ///

@@ -67,7 +67,7 @@ impl RunRecord {
         self.last_new = Some(Instant::now());
     }
 
-    /// Since the last new event.
+    /// The time since the last new event, if there was one.
     pub(crate) fn quiet_for(&self) -> Option<Duration> {
         self.last_new.map(|at| at.elapsed())
     }

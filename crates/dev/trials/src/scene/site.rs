@@ -60,8 +60,7 @@ impl Site {
         })
     }
 
-    /// The URL of one of a service's processes: for the same number the same one, unless processes
-    /// come or go.
+    /// The URL of one of a service's processes: for the same number the same one, unless processes come or go.
     ///
     /// # Errors
     ///
@@ -109,8 +108,7 @@ impl Site {
         Ok(ids.into_iter().zip(tokens.into_iter().map(Some)).collect())
     }
 
-    /// Adds a saga begun outside [`Trial::play`](crate::Trial::play), to be checked like the
-    /// customers' sagas.
+    /// Adds a saga begun outside [`Trial::play`](crate::Trial::play), to be checked like the customers' sagas.
     pub fn began(&self, what: &'static str, begun: BegunSaga) {
         self.sagas.add(what, begun);
     }
@@ -125,8 +123,8 @@ impl Site {
         self.clock.new_id(self.clock.now())
     }
 
-    /// Publishes a saga's event as a foreign producer, and waits for the broker's confirm without
-    /// limit. An event that begins the saga has its id.
+    /// Publishes a saga's event as a foreign producer, and waits for the broker's confirm without limit. An event that
+    /// begins the saga has its id.
     ///
     /// # Errors
     ///

@@ -111,8 +111,7 @@ impl Subject {
         all
     }
 
-    /// Whether every saga needs this service: one of its steps comes before the good end, over any
-    /// number of events.
+    /// Whether every saga needs this service: one of its steps comes before the good end, over any number of events.
     pub(crate) fn completes_by(&self, service: &str) -> bool {
         let parts = || self.system.parts.iter();
         let steps = parts().flat_map(|part| part.sagas.iter().map(move |saga| (part, &saga.steps)));

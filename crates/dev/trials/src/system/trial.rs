@@ -42,9 +42,8 @@ pub trait Trial: Debug + Send + Sync + 'static {
     /// The cases of customers. The first one is the usual one.
     fn cases(&self) -> Vec<Case<Self::Case>>;
 
-    /// Plays one customer: publishes events, or calls services. Returns the saga that it began,
-    /// with the expected end. An error is a request without an answer, which may have begun a saga.
-    /// `number` counts the customers.
+    /// Plays one customer: publishes events, or calls services. Returns the saga that it began, with the expected end.
+    /// An error is a request without an answer, which may have begun a saga. `number` counts the customers.
     fn play(
         &self,
         case: &Self::Case,
@@ -62,8 +61,8 @@ pub trait Trial: Debug + Send + Sync + 'static {
         ready(Ok(()))
     }
 
-    /// Shows more than the demo's table, such as a map, until it is dropped. While `calm` is true
-    /// it must begin no sagas, so that everything can be checked.
+    /// Shows more than the demo's table, such as a map, until it is dropped. While `calm` is true it must begin no
+    /// sagas, so that everything can be checked.
     fn show(
         &self,
         _site: &Arc<Site>,
@@ -75,8 +74,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
     /// Observes a published event, for the audit. The same event may come again.
     fn saw(&self, _event_type: &str, _id: MessageId, _body: &[u8]) {}
 
-    /// Checks the invariants in and between the services' rows. An error is a service or a database
-    /// without an answer.
+    /// Checks the invariants in and between the services' rows. An error is a service or a database without an answer.
     fn audit(&self, _audit: Audit<'_>) -> impl Future<Output = Result<Report>> {
         ready(Ok(Report::default()))
     }
@@ -96,9 +94,8 @@ pub trait Trial: Debug + Send + Sync + 'static {
         None
     }
 
-    /// The operations of a client, for the trial that kills each service in turn. The system is
-    /// ready, and customers come. This makes what operations need, such as a client of their own;
-    /// they share the site.
+    /// The operations of a client, for the trial that kills each service in turn. The system is ready, and customers
+    /// come. This makes what operations need, such as a client of their own; they share the site.
     fn operations(&self, _site: &Arc<Site>) -> impl Future<Output = Result<Vec<Operation>>> {
         ready(Ok(Vec::new()))
     }
@@ -108,8 +105,8 @@ pub trait Trial: Debug + Send + Sync + 'static {
         None
     }
 
-    /// Why no customer leads a service to this fault point, in the notation of `kills`. Cases and
-    /// activities have to reach all other points.
+    /// Why no customer leads a service to this fault point, in the notation of `kills`. Cases and activities have to
+    /// reach all other points.
     fn unreachable(&self, _service: &str, _point: &str) -> Option<&'static str> {
         None
     }
@@ -147,13 +144,11 @@ pub struct OverdueDeadline {
     pub without: &'static str,
     /// The reason of the abort.
     pub reason: &'static str,
-    /// The case of a customer who begins such a saga while `without` is unavailable, and does not
-    /// wait.
+    /// The case of a customer who begins such a saga while `without` is unavailable, and does not wait.
     pub case: &'static str,
 }
 
-/// An outside provider that a service plays itself. It fails without this table of the service's
-/// database.
+/// An outside provider that a service plays itself. It fails without this table of the service's database.
 #[derive(Debug, Clone, Copy)]
 pub struct Sandbox {
     /// The service.

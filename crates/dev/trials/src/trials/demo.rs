@@ -27,8 +27,8 @@ use crate::trials::scene::Scene;
 
 const RATE: u32 = 5;
 const AT_ONCE: usize = 8;
-/// The limit includes sagas being begun. Each may have a connection, and the gateway takes 256 from
-/// one address, including the user's.
+/// The limit includes sagas being begun. Each may have a connection, and the gateway takes 256 from one address,
+/// including the user's.
 const MOST_OPEN: usize = 100;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -155,8 +155,7 @@ async fn print_addresses(scene: &Scene<'_>) -> Result<DemoShell> {
         let name = producer.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         all.push((format!("{name}_URL"), run.stage.env.amqp_url(producer).to_owned()));
     }
-    // The command finds the contracts of a single system, and `ballet audit` runs this program only
-    // if none are named.
+    // The command finds the contracts of a single system, and `ballet audit` runs this program only if none are named.
     let systems = std::env::current_dir().map(|here| folders(&here)).unwrap_or_default();
     let contracts = systems.iter().find(|folder| folder.ends_with(subject.system.name));
     let contracts = contracts.filter(|_| systems.len() > 1);

@@ -25,9 +25,8 @@ pub(crate) struct DemoShell {
 }
 
 impl DemoShell {
-    /// Besides these variables the file has the demo's process in `DEMO`, the gateway's address in
-    /// `GATEWAY`, and a program that makes tokens in `TOKEN`. With `contracts` the command reads
-    /// those.
+    /// Besides these variables the file has the demo's process in `DEMO`, the gateway's address in `GATEWAY`, and a
+    /// program that makes tokens in `TOKEN`. With `contracts` the command reads those.
     pub(crate) fn write(
         dir: &Path,
         gateway: Option<&Gateway>,

@@ -7,8 +7,8 @@ use ballet_terminal::ui;
 use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 
-/// Plays a trial in a new environment, and takes it down, also after an error or a signal to end.
-/// Returns `None` after a signal. `keeps_logs` decides by the result.
+/// Plays a trial in a new environment, and takes it down, also after an error or a signal to end. Returns `None` after
+/// a signal. `keeps_logs` decides by the result.
 pub(crate) async fn play_in_environment<T>(
     system: &System,
     plan: RunPlan,

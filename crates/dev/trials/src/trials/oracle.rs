@@ -36,13 +36,11 @@ pub(crate) struct OracleVerdict {
     /// Each message once for every service that must handle it.
     #[serde(rename = "effects_expected")]
     pub(crate) expected: usize,
-    /// Messages not handled, confirmed messages that reached no queue, and recorded events never
-    /// published.
+    /// Messages not handled, confirmed messages that reached no queue, and recorded events never published.
     pub(crate) lost: Vec<String>,
     /// Events in a saga twice.
     pub(crate) doubled: Vec<String>,
-    /// Violations from the audit, sagas with unexpected ends, and cases in which no customer got
-    /// through.
+    /// Violations from the audit, sagas with unexpected ends, and cases in which no customer got through.
     pub(crate) broken: Vec<String>,
     /// What is open, stuck, or not ready.
     pub(crate) unfinished: Vec<String>,
@@ -67,8 +65,8 @@ pub(crate) struct KnownFacts {
     pub(crate) ahead: SignedDuration,
 }
 
-/// Waits for quiescence, and returns the verdict. Patience ends after a time without news: a busy
-/// machine is slow, but loses no messages.
+/// Waits for quiescence, and returns the verdict. Patience ends after a time without news: a busy machine is slow, but
+/// loses no messages.
 pub(crate) async fn check_when_quiescent(
     scene: &Scene<'_>,
     known: &KnownFacts,
@@ -119,8 +117,8 @@ pub(crate) async fn ensure_all_holds(scene: &Scene<'_>) -> Result<OracleVerdict>
     bail!("{} does not catch up:\n{}", scene.subject.system.name, wrong.join("\n"))
 }
 
-/// The `last` look lists everything that is wrong. Earlier looks end at the first kind of problem,
-/// as a session with each database for each kind costs the server more than reading most rows.
+/// The `last` look lists everything that is wrong. Earlier looks end at the first kind of problem, as a session with
+/// each database for each kind costs the server more than reading most rows.
 async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<OracleVerdict> {
     let Scene { subject, run, recorder, load } = scene;
     let goes_on = |verdict: &OracleVerdict| last || verdict.holds();
@@ -171,8 +169,8 @@ async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<Orac
     Ok(verdict)
 }
 
-/// Checks that all recorded events were published, and that every saga has ended, also that of a
-/// customer without an answer.
+/// Checks that all recorded events were published, and that every saga has ended, also that of a customer without an
+/// answer.
 async fn compare(
     scene: &Scene<'_>,
     endpoints: &Endpoints,

@@ -13,8 +13,8 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 
-/// The limit for what hangs. No result depends on speed: any service may be dead, and on a busy
-/// machine each is slow to start.
+/// The limit for what hangs. No result depends on speed: any service may be dead, and on a busy machine each is slow to
+/// start.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Scene<'a> {

@@ -1,5 +1,4 @@
-//! Services that joined a system: their contracts lie beside ours, their code elsewhere. Generated
-//! files include them.
+//! Services that joined a system: their contracts lie beside ours, their code elsewhere. Generated files include them.
 
 use std::path::Path;
 

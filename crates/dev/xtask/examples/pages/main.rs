@@ -1,5 +1,5 @@
-//! Files and pages from the systems' declarations. `cargo xtask generate` and `cargo xtask site`
-//! run this program, as xtask knows no system.
+//! Files and pages from the systems' declarations. `cargo xtask generate` and `cargo xtask site` run this program, as
+//! xtask knows no system.
 
 mod files;
 mod joined_services;

@@ -1,5 +1,5 @@
-//! Compares the page of rules with the tests. Errors are a rule without a test, a rule that cites a
-//! missing one, and a numbered test without a rule.
+//! Compares the page of rules with the tests. Errors are a rule without a test, a rule that cites a missing one, and a
+//! numbered test without a rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

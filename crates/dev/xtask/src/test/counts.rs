@@ -6,8 +6,8 @@ pub(crate) fn left_out(output: &str) -> impl Iterator<Item = &str> {
     output.lines().filter_map(|line| Some(line.split_once("left out: ")?.1))
 }
 
-/// Counts tests from the closing lines: `test result: ok. 3 passed; 0 failed`. A test that was left
-/// out has passed for the runner, and counts as ignored.
+/// Counts tests from the closing lines: `test result: ok. 3 passed; 0 failed`. A test that was left out has passed for
+/// the runner, and counts as ignored.
 pub(crate) fn tests(output: &str, how: &str) -> usize {
     let closing = output.lines().filter_map(|line| line.strip_prefix("test result: "));
     let counts = closing.flat_map(|line| line.split(['.', ';'])).filter_map(|part| {

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: starts the servers, runs the tests, and ends both.
 //!
-//! Test programs run side by side, tests with very many cases take a share, and programs that
-//! starve others are left out. `--long` runs everything.
+//! Test programs run side by side, tests with very many cases take a share, and programs that starve others are left
+//! out. `--long` runs everything.
 
 mod counts;
 mod programs;

@@ -58,8 +58,8 @@ impl TestProgram {
         !LONG.contains(&&*self.name)
     }
 
-    /// The program with these tests only. `None` for a program that takes no names: cargo, or one
-    /// that ended before it listed its failures.
+    /// The program with these tests only. `None` for a program that takes no names: cargo, or one that ended before it
+    /// listed its failures.
     pub(crate) fn only(&self, tests: &[String]) -> Option<Self> {
         if tests.is_empty() || !self.args.is_empty() {
             return None;

@@ -1,7 +1,7 @@
 //! Runs several test programs at the same time.
 //!
-//! Most tests wait: for a broker's start, a lease's end, a lost connection. So more programs run
-//! than there are processors, and one more while processors are idle.
+//! Most tests wait: for a broker's start, a lease's end, a lost connection. So more programs run than there are
+//! processors, and one more while processors are idle.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -19,15 +19,15 @@ const LOOK: Duration = Duration::from_millis(100);
 const LOOK_AT_IDLE: Duration = Duration::from_secs(3);
 /// Above it one more program starts.
 const IDLE: f64 = 0.25;
-/// Failed tests that run again, alone: one that was too slow on a busy machine then passes. More
-/// failures have another cause.
+/// Failed tests that run again, alone: one that was too slow on a busy machine then passes. More failures have another
+/// cause.
 const AGAIN: usize = 8;
 
 pub(crate) struct ProgramSlots {
     pub(crate) least: usize,
-    /// While the machine is idle.
+    /// The limit while the machine is idle.
     pub(crate) most: usize,
-    /// Since the last call.
+    /// The share of the machine that was idle since the last call.
     pub(crate) idle: Box<dyn FnMut() -> f64>,
 }
 
@@ -53,8 +53,8 @@ impl Results {
     }
 }
 
-/// Prints each output at its end. A few failed tests run again, alone. Whole outputs stay in the
-/// directory. Returns whether all passed.
+/// Prints each output at its end. A few failed tests run again, alone. Whole outputs stay in the directory. Returns
+/// whether all passed.
 pub(crate) fn run(
     programs: Vec<TestProgram>,
     ProgramSlots { least, most, mut idle }: ProgramSlots,
@@ -163,8 +163,7 @@ impl IdleMeter {
     }
 }
 
-/// Reads user, nice, system, idle, then waits for disks and interrupts in the first line. Returns
-/// idle and total ticks.
+/// Reads user, nice, system, idle, then waits for disks and interrupts in the first line. Returns idle and total ticks.
 fn ticks(stat: &str) -> Option<(u64, u64)> {
     let numbers = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().take(8);
     let numbers = numbers.map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;

@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 const READY: &str = "customers go on to come";
 const LOGS: &str = "the services' logs are in ";
 
-/// Runs a page's commands: `cargo` does not build or show progress, and every HTTP status is noted.
-/// `pkill` has to name this demo, as others may run, and waits until what was killed is back.
+/// Runs a page's commands: `cargo` does not build or show progress, and every HTTP status is noted. `pkill` has to name
+/// this demo, as others may run, and waits until what was killed is back.
 const SHELL: &str = r#"
 set -o pipefail
 trap 'echo "failed with $?: $BASH_COMMAND" >> "$WALK/failed"' ERR
@@ -37,8 +37,8 @@ pkill() {
 }
 "#;
 
-/// The shell's `cargo`, which does not build our programs; all else goes to the next cargo. Exit
-/// code 3 is a server without an answer in time, as on a busy machine: the command is repeated.
+/// The shell's `cargo`, which does not build our programs; all else goes to the next cargo. Exit code 3 is a server
+/// without an answer in time, as on a busy machine: the command is repeated.
 const CARGO: &str = r#"#!/bin/sh
 case "$1 $2" in
 "xtask demo") shift; exec 'XTASK' "$@" ;;

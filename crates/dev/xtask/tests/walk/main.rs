@@ -1,5 +1,4 @@
-//! A newcomer's walk: every command of README and the page after it, on the demo that they start
-//! first.
+//! A newcomer's walk: every command of README and the page after it, on the demo that they start first.
 
 mod demo;
 mod elsewhere;
@@ -17,13 +16,13 @@ const PAGES: [&str; 2] = ["README.md", "docs/shop/try-it.md"];
 const HELLO: &str = "cargo run -p hello";
 /// All other commands work on this demo.
 const DEMO: &str = "cargo xtask demo";
-/// A run of all tests walks through streaming with every fourth commit, and otherwise lists the
-/// walk as left out. Without `BALLET_TURN` it is always taken.
+/// A run of all tests walks through streaming with every fourth commit, and otherwise lists the walk as left out.
+/// Without `BALLET_TURN` it is always taken.
 const SHARES: usize = 4;
 /// Each demo has a broker, a database server and many processes.
 static ALONE: Mutex<()> = Mutex::const_new(());
-/// On the page: Bob may not see Alice's order (404), nobody may without a token (401), and somebody
-/// else changed a price (412).
+/// On the page: Bob may not see Alice's order (404), nobody may without a token (401), and somebody else changed a
+/// price (412).
 const REFUSED: [&str; 3] = ["404", "401", "412"];
 
 #[tokio::test]
@@ -101,8 +100,7 @@ async fn a_client_made_of_the_document_plays_a_viewer_and_the_page_works_as_it_s
 #[ignore = "its town takes the machine from the tests beside it: `cargo test -p xtask --test walk -- --ignored`"]
 async fn a_rider_and_a_driver_are_played_with_curl_alone() {
     let (answers, refused) = walk("rides").await;
-    // Before these, the page tried refused requests again: the offer, or the car's position, was
-    // not there yet.
+    // Before these, the page tried refused requests again: the offer, or the car's position, was not there yet.
     let first = refused.iter().position(|status| status == "401");
     let (by_gateway, by_dispatch) = refused[first.expect("a refusal")..].split_at(2);
     assert_eq!(by_gateway, ["401", "403"], "{answers:#?}");

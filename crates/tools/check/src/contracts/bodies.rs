@@ -1,5 +1,5 @@
-//! Compares the bodies that consumers read and publishers write, by their contracts. A consumer's
-//! schema needs only the fields that it reads.
+//! Compares the bodies that consumers read and publishers write, by their contracts. A consumer's schema needs only the
+//! fields that it reads.
 
 use ballet_core::{EventType, Part, Problem, ServiceContract, System, TelemetryType};
 use schemars::Schema;

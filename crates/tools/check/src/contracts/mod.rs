@@ -1,5 +1,5 @@
-//! A system's contracts: a folder with a file for each service. The folder has the name of the
-//! system and its virtual host.
+//! A system's contracts: a folder with a file for each service. The folder has the name of the system and its virtual
+//! host.
 
 pub(crate) mod bodies;
 mod references;
@@ -155,8 +155,8 @@ impl Contracts {
         schema.map(|(_, schema)| SchemaShape::fields_of(schema)).unwrap_or_default()
     }
 
-    /// Returns each event with its JSON schema, by service, as the service that it is named after
-    /// declares it, or else another one.
+    /// Returns each event with its JSON schema, by service, as the service that it is named after declares it, or else
+    /// another one.
     #[must_use]
     pub fn schemas(&self) -> Vec<(EventType, Schema)> {
         let schemas = |contract: &ServiceContract| contract.schemas().unwrap_or_default();
@@ -216,8 +216,8 @@ impl Contracts {
         self.contracts.iter().flat_map(references::problems).collect()
     }
 
-    /// Returns every broken rule of the declarations, and every field that a consumer needs and a
-    /// publisher does not write.
+    /// Returns every broken rule of the declarations, and every field that a consumer needs and a publisher does not
+    /// write.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = rules::of_system(&self.system);
@@ -228,8 +228,7 @@ impl Contracts {
     }
 }
 
-/// Returns the systems' folders in `contracts` or `docs/contracts`, in `place` or the nearest
-/// directory above with one.
+/// Returns the systems' folders in `contracts` or `docs/contracts`, in `place` or the nearest directory above with one.
 #[must_use]
 pub fn folders(place: &Path) -> Vec<PathBuf> {
     let beside = |directory: &Path| FOLDERS.map(|folder| directory.join(folder));

@@ -1,5 +1,4 @@
-//! Dangling references in schemas. Each allows anything: it contradicts no reader, and every body
-//! fits.
+//! Dangling references in schemas. Each allows anything: it contradicts no reader, and every body fits.
 
 use std::collections::BTreeSet;
 

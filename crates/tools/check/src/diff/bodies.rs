@@ -111,8 +111,7 @@ impl BodyMismatches {
         }
     }
 
-    /// The fields that the old reader names have the publisher's values, which are compared
-    /// elsewhere.
+    /// The fields that the old reader names have the publisher's values, which are compared elsewhere.
     fn copy(
         &mut self,
         (reader, name): (&str, &'static str),

@@ -22,7 +22,7 @@ pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<Contra
     found
 }
 
-/// While a service reads it.
+/// An event, or telemetry, is gone while a service reads it.
 pub(super) fn not_published(
     old: &Promises,
     new: &Promises,

@@ -1,8 +1,8 @@
 //! The changes between two versions of a system's contracts, and the services that they break.
 //!
-//! One rule decides: while a release rolls out, and while older messages wait, every old service
-//! may meet every new one. So a publisher's bodies must fit its readers in all four pairs of old
-//! and new. An earlier mismatch is not a change.
+//! One rule decides: while a release rolls out, and while older messages wait, every old service may meet every new
+//! one. So a publisher's bodies must fit its readers in all four pairs of old and new. An earlier mismatch is not a
+//! change.
 
 mod bodies;
 mod change;
@@ -63,8 +63,8 @@ impl Diff {
         Self::listed(old, new, breaking)
     }
 
-    /// Compares two versions of one service's contract. Unknown services may read all that it
-    /// wrote, and write all that it read.
+    /// Compares two versions of one service's contract. Unknown services may read all that it wrote, and write all that
+    /// it read.
     #[must_use]
     pub fn of_services(old: &Contracts, new: &Contracts) -> Self {
         Self::listed(old, new, Self::breaking(old, new, true))

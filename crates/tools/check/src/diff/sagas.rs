@@ -44,9 +44,9 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Cont
     found
 }
 
-/// Returns the versions of which open sagas have to end: the one under which sagas begin, and the
-/// older ones in the new contracts. An older version that is gone was removed on purpose, and none
-/// has begun under a later one. Without the owner's contract all may be open.
+/// Returns the versions of which open sagas have to end: the one under which sagas begin, and the older ones in the new
+/// contracts. An older version that is gone was removed on purpose, and none has begun under a later one. Without the
+/// owner's contract all may be open.
 fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
     let (begun, kept) = (old.begun_version(saga), new.versions(saga));
     let is_kept = |version: &u32| *version == begun || (*version < begun && kept.contains(version));

@@ -9,15 +9,13 @@ use sha2::{Digest, Sha256};
 
 const RIGHTS: [&str; 2] = ["permissions", "topic_permissions"];
 
-/// Returns a user's password on a developer's machine. It is not secret: such a broker listens on
-/// loopback only.
+/// Returns a user's password on a developer's machine. It is not secret: such a broker listens on loopback only.
 #[must_use]
 pub fn development_password(user: &str) -> String {
     format!("{user}-development")
 }
 
-/// Returns the definitions of a system in RabbitMQ's import format. `made_by` is the generating
-/// command.
+/// Returns the definitions of a system in RabbitMQ's import format. `made_by` is the generating command.
 #[must_use]
 pub fn text(system: &System, made_by: &str) -> String {
     let mut document = topology::definitions(system, |user| {
@@ -34,8 +32,8 @@ pub fn text(system: &System, made_by: &str) -> String {
     one_per_line(&document)
 }
 
-/// Returns the permissions of a system's users in RabbitMQ's import format, for users that exist
-/// and keep their passwords. `made_by` is the command that prints this.
+/// Returns the permissions of a system's users in RabbitMQ's import format, for users that exist and keep their
+/// passwords. `made_by` is the command that prints this.
 #[must_use]
 pub fn rights(system: &System, made_by: &str) -> String {
     let mut document = topology::definitions(system, |_| String::new());

@@ -21,7 +21,7 @@ pub(super) fn alternatives(side: SchemaPart<'_>) -> Vec<WriterAlternative> {
     schemas(side, 0).into_iter().flat_map(split_types).collect()
 }
 
-/// Each without `anyOf` and the like.
+/// Returns the alternatives, each without `anyOf` and the like.
 fn schemas(side: SchemaPart<'_>, depth: usize) -> Vec<Map<String, Value>> {
     let own = match side.part {
         Value::Bool(false) => return Vec::new(),
@@ -105,7 +105,7 @@ fn merge(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<Str
     Some(both)
 }
 
-/// One for each type, or each value.
+/// Returns one alternative for each type, or each value.
 fn split_types(schema: Map<String, Value>) -> Vec<WriterAlternative> {
     let allowed = types(&schema);
     if let Some(values) = values(&schema) {

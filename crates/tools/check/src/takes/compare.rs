@@ -243,8 +243,8 @@ impl SchemaComparison {
         };
         let given = fields(&one.schema, "properties");
         let given_by_pattern = fields(&one.schema, "patternProperties");
-        // A writer writes the fields of its schema, and others only if their type is named. A
-        // schema that allows any others does not count in its favour.
+        // A writer writes the fields of its schema, and others only if their type is named. A schema that allows any
+        // others does not count in its favour.
         let others = one.schema.get("additionalProperties").filter(|others| {
             others.is_object() || self.doubt == Doubt::Against && **others == Value::Bool(true)
         });

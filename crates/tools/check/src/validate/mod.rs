@@ -1,5 +1,5 @@
-//! Predicts by contracts whether a system's services accept a message. The envelope is read by the
-//! service's code, and the body compared with the event's schemas.
+//! Predicts by contracts whether a system's services accept a message. The envelope is read by the service's code, and
+//! the body compared with the event's schemas.
 
 mod body;
 

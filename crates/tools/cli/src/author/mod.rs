@@ -1,5 +1,4 @@
-//! Subcommands for authors of services, which work on contracts and code. `trials` calls the
-//! project's own program.
+//! Subcommands for authors of services, which work on contracts and code. `trials` calls the project's own program.
 
 pub(crate) mod catalog;
 pub(crate) mod check;

@@ -1,5 +1,4 @@
-//! Output for people: results on standard output, the rest on standard error. Colours only on a
-//! terminal.
+//! Output for people: results on standard output, the rest on standard error. Colours only on a terminal.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -97,7 +96,7 @@ pub(crate) fn age(text: &str) -> Result<SignedDuration, String> {
     if age.is_negative() { Err("an age is not negative".to_owned()) } else { Ok(age) }
 }
 
-/// Roughly.
+/// A rough duration from a time until now.
 pub(crate) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
     let Some(at) = at else { return "?".to_owned() };
     let seconds = now.duration_since(at).as_secs().max(0);

@@ -28,7 +28,7 @@ it passes its arguments on (`ballet audit --endpoints FILE`). With --contracts o
 BALLET_CONTRACTS it does not. Exit code 0: all holds; 1: something is wrong, or waits for a person; 3:
 a server did not answer.";
 
-/// Per service, named with their reasons.
+/// The most dead letters of a service that are named with their reasons.
 const DEAD_LETTERS: u32 = 20;
 /// A saga is quiescent after this many seconds without a change.
 const QUIESCENT_AFTER: u32 = 10;

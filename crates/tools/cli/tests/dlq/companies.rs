@@ -49,7 +49,7 @@ impl Companies {
         self.holds_deliveries.store(hold, Ordering::SeqCst);
     }
 
-    /// Each as often as it was done.
+    /// The acts for an order, each as often as it was done.
     pub(crate) fn did(&self, order: &str) -> Vec<&'static str> {
         let done = self.done();
         let of_order = done.values().filter(|(_, of, _)| of == order);

@@ -1,5 +1,5 @@
-//! `ballet doctor` on a healthy system that is then broken, one thing after the other. The broken
-//! thing comes before what follows from it.
+//! `ballet doctor` on a healthy system that is then broken, one thing after the other. The broken thing comes before
+//! what follows from it.
 
 use ballet::core::{contract, topology};
 use ballet_stage::{Method, Options, Servers, wait_until};

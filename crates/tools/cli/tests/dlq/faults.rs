@@ -1,5 +1,5 @@
-//! Each fault has one cause, and the console's first page, its page of services, `ballet doctor`,
-//! `ballet sagas stuck` and `/readyz` name it alike.
+//! Each fault has one cause, and the console's first page, its page of services, `ballet doctor`, `ballet sagas stuck`
+//! and `/readyz` name it alike.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -271,8 +271,7 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
 
 /// The databases confirm a complete journal.
 async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost(shop: &ShopWorld) {
-    // A broker that was unavailable publishes late, so the journal's order is not that of the
-    // times.
+    // A broker that was unavailable publishes late, so the journal's order is not that of the times.
     let clock = Clock::system();
     let of_later = clock.new_id(clock.now() + SignedDuration::from_hours(1)).to_string();
     let misspelt = json!({ "message_id": of_later });

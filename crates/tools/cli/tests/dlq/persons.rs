@@ -1,5 +1,4 @@
-//! Persons' acts: edits, redrives, discards and retries are in `tap` and `dlq show`, discards also
-//! in `sagas show`.
+//! Persons' acts: edits, redrives, discards and retries are in `tap` and `dlq show`, discards also in `sagas show`.
 
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::ended;

@@ -1,5 +1,4 @@
-//! F11: a poison event in any service becomes a dead letter, and its redrive after a fix completes
-//! the saga.
+//! F11: a poison event in any service becomes a dead letter, and its redrive after a fix completes the saga.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,5 +1,4 @@
-//! `ballet sagas solved` and `stop`: an operator compensates a step, reports how a call ended, and
-//! stops a saga.
+//! `ballet sagas solved` and `stop`: an operator compensates a step, reports how a call ended, and stops a saga.
 
 use ballet::core::fault::FaultPoint;
 use ballet_stage::wait_until;

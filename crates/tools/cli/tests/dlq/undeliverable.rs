@@ -15,8 +15,8 @@ const LONG: Duration = Duration::from_secs(300);
 /// Misspelt.
 const MISSPELT: &str = "clock.tikked.v1";
 
-/// An event without a number has the header: a stream takes it, but the broker cannot write it as
-/// the property `type`. All good ones have one size.
+/// An event without a number has the header: a stream takes it, but the broker cannot write it as the property `type`.
+/// All good ones have one size.
 fn message(world: &CounterWorld, event: &Result<u64, AMQPValue>) -> Publish {
     let (key, properties, body) = match event {
         Ok(number) => {
@@ -47,9 +47,9 @@ async fn from_journal(world: &CounterWorld, more: &[&str]) -> CommandOutput {
     ended_within(LONG, &mut command).await.ends_with(3)
 }
 
-/// Nothing else is published. The broker drops a packet with an undeliverable message: the good
-/// ones before it come if some connection begins where a packet ends just before it. Among
-/// different sizes there may be no such place, and a good one counts as unreadable, too.
+/// Nothing else is published. The broker drops a packet with an undeliverable message: the good ones before it come if
+/// some connection begins where a packet ends just before it. Among different sizes there may be no such place, and a
+/// good one counts as unreadable, too.
 #[tokio::test]
 async fn t175_good_events_among_undeliverable_ones_are_all_found_and_sent_and_the_others_counted() {
     let world = CounterWorld::new("undeliverable").await;

@@ -54,7 +54,7 @@ impl Projection for CountTocks {
     }
 }
 
-/// It may pass.
+/// The detail of a failure that may pass.
 pub(crate) const FOR_A_WHILE: &str = "away for a while";
 
 /// Fails while the table `trouble` says so.

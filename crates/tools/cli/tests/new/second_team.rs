@@ -1,5 +1,5 @@
-//! A second workspace with services of its own, built and tested as `ballet new` writes it. The
-//! command works on it while it runs.
+//! A second workspace with services of its own, built and tested as `ballet new` writes it. The command works on it
+//! while it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,9 +17,8 @@ const CARGO: &str = "cargo";
 /// A colleague has cloned another's system.
 const CLONE: &str = "colleague/harbour";
 
-/// Uses this workspace's target directory. A further package gives dependencies the features and
-/// the profile that they have here, so that none is built again. If nothing has debug information,
-/// cargo strips all, and builds all again.
+/// Uses this workspace's target directory. A further package gives dependencies the features and the profile that they
+/// have here, so that none is built again. If nothing has debug information, cargo strips all, and builds all again.
 async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
@@ -125,8 +124,8 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let formatted = [&["fmt", "--check"], &packages[..]].concat();
     let mut formatted = place.command(CARGO, &formatted, CLONE);
     said_by(&mut formatted).await.ends_with(0);
-    // Without unit tests half as many programs are linked. With the feature of the trials, which
-    // run next, the framework is built once.
+    // Without unit tests half as many programs are linked. With the feature of the trials, which run next, the
+    // framework is built once.
     let only = ["front_desk", "pantry"].map(|name| ["--test", name]).concat();
     let whole = ["test", "--workspace", "--offline", "--features", "trials/faults"];
     let only = [&whole[..], &only[..]].concat();

@@ -48,7 +48,7 @@ fn by_another_name(into: &StreamWorld, arguments: &[&str]) -> Command {
     into.command_at(&url, &[&["replay"], arguments].concat())
 }
 
-/// Once there are this many.
+/// The numbers that the bell has heard, once there are this many.
 async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     wait_until("all to be heard", SOON, || async {
         let connected = PgConnection::connect(world.env.database_url("bell")).await;

@@ -1,8 +1,8 @@
-//! A header in which a gateway names the person, trusted from configured addresses.
+//! A header in which a gateway names the person. It is trusted only from configured addresses.
 
 use std::net::IpAddr;
 
-/// Names the person. The gateway has to remove it from its clients' requests.
+/// A header in which a gateway names the person. The gateway has to remove it from its clients' requests.
 #[derive(Debug, Clone)]
 pub struct TrustedHeader {
     /// The name of the header.
@@ -12,6 +12,7 @@ pub struct TrustedHeader {
 }
 
 impl TrustedHeader {
+    /// Whether this address may name the person.
     pub(crate) fn believes(&self, address: IpAddr) -> bool {
         match &self.from[..] {
             [] => address.to_canonical().is_loopback(),

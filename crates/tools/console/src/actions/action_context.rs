@@ -65,8 +65,8 @@ impl ActionContext {
         }
     }
 
-    /// Says who acted last on the dead letters of a service, or on one, since this time, here or
-    /// with the command. `own` does not count. Empty if nobody did.
+    /// Says who acted last on the dead letters of a service, or on one, since this time, here or with the command.
+    /// `own` does not count. Empty if nobody did.
     pub(crate) async fn last_act(
         &self,
         service: &str,

@@ -28,7 +28,7 @@ pub(crate) struct SendOptions {
 pub(crate) struct ChosenLetters {
     pub(crate) service: String,
     pub(crate) filter: DeadLetterFilter,
-    /// When the person saw them.
+    /// The time at which the person saw them.
     pub(crate) seen_at: Timestamp,
 }
 

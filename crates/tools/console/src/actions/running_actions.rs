@@ -15,7 +15,7 @@ use crate::store::actions::{self, ActionState, NewAction};
 const EVERY: Duration = Duration::from_secs(1);
 const TRIES: u32 = 30;
 
-/// They can be stopped.
+/// The actions that can be stopped.
 #[derive(Debug, Default)]
 pub(crate) struct RunningActions(Mutex<HashMap<Uuid, watch::Sender<bool>>>);
 
@@ -42,7 +42,7 @@ impl RunningActions {
 #[derive(Debug)]
 pub(crate) struct ActionOutcome {
     pub(crate) standing: ActionState,
-    /// One sentence a line.
+    /// The outcome in words, one sentence a line.
     pub(crate) outcome: String,
 }
 
@@ -74,8 +74,7 @@ impl ProgressText {
     }
 }
 
-/// Runs the action in its own task, so that it outlasts the request. One that cannot be recorded is
-/// not done.
+/// Runs the action in its own task, so that it outlasts the request. One that cannot be recorded is not done.
 pub(crate) async fn begin<W, F>(
     pool: &PgPool,
     running: &Arc<RunningActions>,

@@ -36,7 +36,7 @@ pub(crate) struct RetryScope {
     pub(crate) saga: Option<Uuid>,
 }
 
-/// Each with the reason if unknown.
+/// The counts of waiting work, each with the reason if it is not known.
 #[derive(Debug)]
 pub(crate) struct WaitCounts {
     pub(crate) messages: Result<u64, String>,

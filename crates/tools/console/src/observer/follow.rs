@@ -177,8 +177,7 @@ impl Observer {
                 // The answer to our own commit may have been lost.
                 Ok(false) => return Ok(in_time(append::next(&self.pool)).await? == to),
                 Err(error) => {
-                    // The database would refuse it again. Our data is not wrong, but the reason has
-                    // to be seen.
+                    // The database would refuse it again. Our data is not wrong, but the reason has to be seen.
                     tracing::warn!("the console's database: {error}");
                     self.trouble.send_replace(Some(format!("the console's database: {error}")));
                     days.clear();

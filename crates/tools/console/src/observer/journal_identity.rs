@@ -11,8 +11,7 @@ use uuid::Uuid;
 use crate::error::ConsoleError;
 use crate::store::append::{self, ReadJournal};
 
-/// At the place of the last entry the journal has another record, or none. Offsets alone would fit
-/// again later.
+/// At the place of the last entry the journal has another record, or none. Offsets alone would fit again later.
 pub(crate) async fn is_another(
     db: &mut PgConnection,
     broker: &Arc<dyn Broker>,

@@ -1,5 +1,5 @@
-//! Turns a journal's record into a row. It comes from outside: texts are cut, bytes that Postgres
-//! refuses are replaced, and bodies are limited.
+//! Turns a journal's record into a row. It comes from outside: texts are cut, bytes that Postgres refuses are replaced,
+//! and bodies are limited.
 
 use std::borrow::Cow;
 

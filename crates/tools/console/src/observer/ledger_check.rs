@@ -1,5 +1,5 @@
-//! Asks ledgers about late sagas: a service may compensate without an event, so such a saga may be
-//! over, and one over by the journal may wait for a call.
+//! Asks ledgers about late sagas: a service may compensate without an event, so such a saga may be over, and one over
+//! by the journal may wait for a call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

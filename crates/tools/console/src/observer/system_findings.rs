@@ -25,7 +25,7 @@ pub(crate) struct SystemFindings {
     pub(crate) at: Option<Timestamp>,
     pub(crate) standing: Standing,
     pub(crate) rest: Vec<Finding>,
-    /// They block sagas.
+    /// The places where sagas are kept from going on.
     pub(crate) hindrances: Vec<Hindrance>,
     /// The figures of each service, or why there are none. Empty without databases.
     pub(crate) figures: BTreeMap<String, Result<ServiceFigures, String>>,

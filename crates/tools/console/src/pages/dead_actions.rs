@@ -85,7 +85,7 @@ pub(crate) struct BodyEdit<'a> {
     pub(crate) old: &'a str,
     pub(crate) new: &'a str,
     pub(crate) faults: &'a [String],
-    /// It may be accepted.
+    /// Whether it was checked, and may be accepted.
     pub(crate) is_checked: bool,
 }
 

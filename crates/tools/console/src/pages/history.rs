@@ -1,5 +1,5 @@
-//! A saga's history: the journal's entries and persons' other acts. What the journal, the trail and
-//! a service's database have is one line.
+//! A saga's history: the journal's entries and persons' other acts. What the journal, the trail and a service's
+//! database have is one line.
 
 use std::collections::BTreeSet;
 

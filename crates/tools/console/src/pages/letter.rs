@@ -48,7 +48,7 @@ impl Letter {
     }
 }
 
-/// They died in the same way.
+/// The dead letters that died in the same way.
 #[derive(Debug, Clone)]
 pub(crate) struct LetterGroup {
     pub(crate) key: GroupKey,

@@ -1,5 +1,5 @@
-//! The page Now: open sagas and their causes, and the choreography with the sagas at each step. An
-//! open page gets only the changed parts.
+//! The page Now: open sagas and their causes, and the choreography with the sagas at each step. An open page gets only
+//! the changed parts.
 
 use ballet_check::lanes::{Mark, Marks, marked};
 use ballet_ops::sagas::{Hindrance, SagaState};

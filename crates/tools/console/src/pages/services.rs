@@ -20,7 +20,7 @@ pub(crate) struct ServicesPage<'a> {
     pub(crate) standing: &'a PartsStanding,
     pub(crate) services: &'a [&'static str],
     pub(crate) open: &'a [(String, i64)],
-    /// Per service, the longest waits.
+    /// Since when a saga waits for each service, of those that have waited longest.
     pub(crate) oldest: &'a BTreeMap<String, Timestamp>,
     pub(crate) person: &'a Person,
     pub(crate) now: Timestamp,

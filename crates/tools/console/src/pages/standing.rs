@@ -10,7 +10,7 @@ use crate::actions::sagas::RetryScope;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::since;
 
-/// Shown for one part.
+/// The maximum number of findings of one part that are shown.
 const MOST: usize = 5;
 
 /// Looks come every few seconds, so an older one says nothing about now.

@@ -78,7 +78,7 @@ pub(super) struct LettersForm {
     rate: String,
     #[serde(default)]
     sure: String,
-    /// When the person saw them.
+    /// The time at which the person saw them.
     #[serde(default)]
     seen: String,
     #[serde(flatten)]

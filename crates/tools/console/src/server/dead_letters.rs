@@ -17,7 +17,7 @@ use crate::server::timed_value::TimedValue;
 
 /// A read is shown this long.
 const FRESH: Duration = Duration::from_secs(3);
-/// Per group.
+/// The most listed dead letters of a group.
 const LISTED: usize = 20;
 
 /// The ids and times of the listed letters of a group, and the maximum number of redrives of one of all.

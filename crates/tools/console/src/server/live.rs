@@ -55,7 +55,7 @@ pub(super) fn standing(found: &SystemFindings) -> PartsStanding {
     PartsStanding { unwell: found.unwell(), at: found.at, has_databases }
 }
 
-/// While somebody has the page open.
+/// Reads the data as long as somebody has the page open.
 pub(crate) async fn keep(site: Arc<Site>) {
     let mut silent = None;
     loop {

@@ -35,7 +35,7 @@ pub(crate) struct Site {
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
-    /// Failed, or under way.
+    /// The attempts at a password that failed, or are under way.
     pub(crate) attempts: WindowedCounts<IpAddr>,
     pub(crate) hashing: Semaphore,
     /// The names by which browsers may reach it, besides addresses and `localhost`.

@@ -1,5 +1,5 @@
-//! The trail of persons' actions: who, when, what, why, and the outcome. An action is written
-//! before it is done, and outlasts what is derived from the journal.
+//! The trail of persons' actions: who, when, what, why, and the outcome. An action is written before it is done, and
+//! outlasts what is derived from the journal.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -61,7 +61,7 @@ pub(crate) struct RecordedAction {
     pub(crate) saga: Option<Uuid>,
     pub(crate) why: String,
     pub(crate) standing: ActionState,
-    /// One sentence a line.
+    /// The outcome in words, one sentence a line.
     pub(crate) outcome: String,
 }
 
@@ -115,8 +115,8 @@ async fn read(
     sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_all(pool).await
 }
 
-/// The last act on a service's dead letters, or one of them, since this time: here, or by the
-/// command, as the journal's end has it. `own` is the person and reason of one that does not count.
+/// The last act on a service's dead letters, or one of them, since this time: here, or by the command, as the journal's
+/// end has it. `own` is the person and reason of one that does not count.
 pub(crate) async fn last_on_letters(
     pool: &PgPool,
     service: &str,

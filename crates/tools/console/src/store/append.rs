@@ -1,5 +1,4 @@
-//! Adds entries in the journal's order, with the place behind the last one, so each is added once
-//! even after a crash.
+//! Adds entries in the journal's order, with the place behind the last one, so each is added once even after a crash.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -79,8 +78,8 @@ pub(crate) async fn go_on_with(
     sqlx::query(go_on).bind(next).bind(begins).bind(offsets).bind(why).execute(pool).await.map(drop)
 }
 
-/// Adds a batch read from `from` up to `to`. Returns false if another console has added entries
-/// from there, or begun again.
+/// Adds a batch read from `from` up to `to`. Returns false if another console has added entries from there, or begun
+/// again.
 pub(crate) async fn append(
     pool: &PgPool,
     days: &mut BTreeSet<Date>,
@@ -152,8 +151,8 @@ async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sql
     copy.send(db, into).await
 }
 
-/// Does not use COPY, whose own last packet waits 40 ms after little data (Nagle's algorithm, which
-/// the client does not switch off).
+/// Does not use COPY, whose own last packet waits 40 ms after little data (Nagle's algorithm, which the client does not
+/// switch off).
 async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
     sqlx::query("insert into console.changed (saga) select unnest($1::uuid[])")
         .bind(sagas.iter().copied().collect::<Vec<_>>())

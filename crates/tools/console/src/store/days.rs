@@ -32,8 +32,8 @@ pub(crate) async fn make(db: &mut PgConnection, day: Date) -> Result<(), sqlx::E
     db.execute(AssertSqlSafe(statement)).await.map(drop)
 }
 
-/// Drops days that were over for longer than `keep` at the newest entry, and ended sagas without
-/// other remains. Open ones stay, for operators.
+/// Drops days that were over for longer than `keep` at the newest entry, and ended sagas without other remains. Open
+/// ones stay, for operators.
 pub(crate) async fn drop_old(
     db: &mut PgConnection,
     keep: SignedDuration,

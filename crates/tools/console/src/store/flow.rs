@@ -32,7 +32,7 @@ pub(crate) async fn add(db: &mut PgConnection, flow: &Flow) -> Result<(), sqlx::
     .map(drop)
 }
 
-/// Roughly the last 60 seconds, by type.
+/// Returns the events of roughly the last 60 seconds, by type.
 pub(crate) async fn rates(
     pool: &PgPool,
     now: Timestamp,

@@ -7,8 +7,8 @@ use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// Sagas that are late or will be soon, with the last entry's place: first those never asked about,
-/// then those asked about longest ago. Sagas with a dead letter need a person anyway.
+/// Sagas that are late or will be soon, with the last entry's place: first those never asked about, then those asked
+/// about longest ago. Sagas with a dead letter need a person anyway.
 pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>, sqlx::Error> {
     let next: Vec<(Uuid, i64)> = sqlx::query_as(
         "update console.saga set asked_at = now() where id in ( \

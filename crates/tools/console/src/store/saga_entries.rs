@@ -21,8 +21,7 @@ pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<EntryRow>, 
     sqlx::query_as(AssertSqlSafe(entries)).bind(saga).bind(most).fetch_all(pool).await
 }
 
-/// Returns them in the journal's order, with at most `bytes` of each body. `all` comes from
-/// [`entries`].
+/// Returns them in the journal's order, with at most `bytes` of each body. `all` comes from [`entries`].
 pub(crate) async fn edges(
     pool: &PgPool,
     saga: Uuid,

@@ -42,8 +42,8 @@ pub(crate) struct SagaList {
     pub(crate) has_others: bool,
 }
 
-/// Stuck, blocked and waiting sagas, each the oldest first, then ended ones, the last first. `away`
-/// are the places with hindrances.
+/// Stuck, blocked and waiting sagas, each the oldest first, then ended ones, the last first. `away` are the places with
+/// hindrances.
 pub(crate) async fn search(
     pool: &PgPool,
     away: &[String],
@@ -128,7 +128,7 @@ async fn count_open(
     query.push(") as s").build_query_scalar().fetch_one(pool).await
 }
 
-/// All filters except the state's.
+/// Pushes the query of the sagas that pass all filters except the state's.
 fn push_all(
     query: &mut QueryBuilder<Postgres>,
     away: &[String],

@@ -17,8 +17,8 @@ pub(crate) struct TailFilter {
     pub(crate) saga: Option<Uuid>,
 }
 
-/// Returns the entries behind this place, or of all, at most `limit`, in the journal's order, with
-/// the last searched place.
+/// Returns the entries behind this place, or of all, at most `limit`, in the journal's order, with the last searched
+/// place.
 pub(crate) async fn entries(
     pool: &PgPool,
     following: &TailFilter,

@@ -1,5 +1,4 @@
-//! An operator's day in headless Chromium. It leaves pictures of each page at three widths in
-//! target/console.
+//! An operator's day in headless Chromium. It leaves pictures of each page at three widths in target/console.
 
 use std::path::Path;
 use std::sync::Mutex;

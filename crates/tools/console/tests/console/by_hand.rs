@@ -1,5 +1,5 @@
-//! A saga that only a person can end: the page previews, and then records who did it, behind a
-//! gateway the named person.
+//! A saga that only a person can end: the page previews, and then records who did it, behind a gateway the named
+//! person.
 
 use ballet_console::{Console, Role, TrustedHeader};
 use ballet_stage::{Database, Servers};

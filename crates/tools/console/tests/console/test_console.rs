@@ -92,8 +92,7 @@ impl TestConsole {
         }
     }
 
-    /// Takes messages from the service's queue until this one, and publishes an event because of
-    /// it.
+    /// Takes messages from the service's queue until this one, and publishes an event because of it.
     pub(crate) async fn handles(&self, service: &str, id: &str, name: &str) {
         let mut queue = self.session.consume(service, "test service", 1).await.expect("its queue");
         loop {

@@ -1,5 +1,5 @@
-//! Chromium with its driver, by the WebDriver protocol, JSON over HTTP: the crates for it bring a
-//! licence that we do not accept, or a second HTTP client.
+//! Chromium with its driver, by the WebDriver protocol, JSON over HTTP: the crates for it bring a licence that we do
+//! not accept, or a second HTTP client.
 
 use std::fmt::Display;
 use std::process::Stdio;

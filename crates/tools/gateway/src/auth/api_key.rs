@@ -1,7 +1,7 @@
 //! API keys: programs sign in with a secret of 256 random bits.
 //!
-//! A key is stored as its SHA-256. Slow hashes protect guessable secrets. This one cannot be
-//! guessed, and a fast hash costs a request nothing.
+//! A key is stored as its SHA-256. Slow hashes protect guessable secrets. This one cannot be guessed, and a fast hash
+//! costs a request nothing.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -26,8 +26,8 @@ pub(crate) fn generate(id: &str) -> Result<(String, String), ring::error::Unspec
 pub(crate) fn sign_in(known: &[ApiKey], given: &str) -> Option<Identity> {
     let (id, _) = given.split_once('.')?;
     let given = hash(given);
-    // A client has two keys during a replacement. The time of the comparison reveals only the hash,
-    // and no key follows from that.
+    // A client has two keys during a replacement. The time of the comparison reveals only the hash, and no key follows
+    // from that.
     let of_client = known.iter().filter(|key| key.id == id);
     let key = of_client.into_iter().find(|key| key.hash.eq_ignore_ascii_case(&given))?;
     Some(Identity {

@@ -1,5 +1,4 @@
-//! Signed tokens (RFC 7515, RFC 7519). jsonwebtoken checks them, and this refuses what it leaves
-//! open.
+//! Signed tokens (RFC 7515, RFC 7519). jsonwebtoken checks them, and this refuses what it leaves open.
 
 use std::sync::Arc;
 

@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use crate::auth::jwk::{self, PublicKey};
 use crate::auth::key_source::KeySource;
 
-/// The minimum time between two reads for unknown keys. A new key may have signed a token, so the
-/// set is read again, but invented keys must not load the source.
+/// The minimum time between two reads for unknown keys. A new key may have signed a token, so the set is read again,
+/// but invented keys must not load the source.
 const FOR_UNKNOWN: Duration = Duration::from_secs(2);
 
 /// A read may be late by the time of two.

@@ -1,5 +1,5 @@
-//! Tokens' signatures, verified by ring, which TLS needs anyway. jsonwebtoken has two back ends of
-//! its own, and a process needs one.
+//! Tokens' signatures, verified by ring, which TLS needs anyway. jsonwebtoken has two back ends of its own, and a
+//! process needs one.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, new_error};

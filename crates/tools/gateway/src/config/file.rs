@@ -39,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) pages: Vec<PageConfig>,
 }
 
+/// The addresses on which the gateway listens.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
@@ -46,7 +47,7 @@ pub(crate) struct Listen {
     pub(crate) public: SocketAddr,
     /// The address for operators: health, readiness, metrics.
     pub(crate) private: SocketAddr,
-    /// Their `X-Forwarded-For` is trusted.
+    /// Proxies in front of the gateway. Their `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: Vec<IpAddr>,
 }
 
@@ -109,7 +110,7 @@ pub(crate) struct Jwt {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Signing {
-    /// `env:NAME` or `file:PATH`, beside the config file if it is relative; `{upstream}` stands for an upstream's name.
+    /// `env:NAME` or `file:PATH`, relative to the config file. `{upstream}` stands for an upstream's name.
     pub(crate) secret: Secret,
 }
 

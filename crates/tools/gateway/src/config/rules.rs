@@ -1,5 +1,4 @@
-//! A config file's rules beyond its form: references by name, and choices that nobody should make
-//! by accident.
+//! A config file's rules beyond its form: references by name, and choices that nobody should make by accident.
 
 use std::collections::BTreeSet;
 

@@ -33,7 +33,7 @@ struct Readiness {
     /// The state of the database. The gateway is ready without it: gateways share a database, and still serve
     /// everything but `stands_still`.
     database: &'static str,
-    /// They refuse every request now.
+    /// The routes that refuse every request now.
     stands_still: Vec<String>,
     stopping: bool,
 }

@@ -22,7 +22,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, API_KEY];
 
-/// Only event streams keep these.
 #[derive(Debug)]
 pub(crate) struct Credentials<'a> {
     values: [Option<HeaderValue>; 2],
@@ -73,8 +72,8 @@ struct AnswerBody {
     _under_way: Arc<RequestGuard>,
 }
 
-/// Under way until the body ends. An event stream ends with the credentials, and when the gateway
-/// stops: the client then connects to another gateway.
+/// Under way until the body ends. An event stream ends with the credentials, and when the gateway stops: the client
+/// then connects to another gateway.
 pub(crate) fn until_its_end(
     answer: Answer,
     current: &CurrentGate,

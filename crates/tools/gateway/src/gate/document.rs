@@ -1,5 +1,4 @@
-//! A text that stays until the next config. It is sent whole or packed, and not to a client that
-//! has it.
+//! A text that stays until the next config. It is sent whole or packed, and not to a client that has it.
 
 use std::io::Write;
 

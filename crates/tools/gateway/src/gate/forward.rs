@@ -101,8 +101,8 @@ pub(crate) async fn forward(
         let detail = "the gateway has no memory for Idempotency-Key";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
-    // If the client goes away the task goes on, as the answer is for a later request with the key.
-    // Until then it is one of the client's requests.
+    // If the client goes away the task goes on, as the answer is for a later request with the key. Until then it is one
+    // of the client's requests.
     let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
     let (service, underway) = (Arc::clone(service), gate.lasting.underway.clone());
     let running = tokio::spawn(async move {

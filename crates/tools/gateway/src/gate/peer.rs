@@ -13,7 +13,7 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
         return peer;
     }
     let lines = headers.get_all("x-forwarded-for").iter();
-    // A proxy may append to a client's line that is not text.
+    // A proxy may append to a line that a client filled with bytes that are not text.
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
     let text = lines.collect::<Vec<_>>().join(",");
     let mut client = peer;
@@ -27,6 +27,7 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
     client
 }
 
+/// Returns the name by which limits count a client that has not signed in.
 pub(crate) fn client_name(address: IpAddr) -> String {
     format!("ip:{}", network(address))
 }

@@ -183,8 +183,7 @@ impl RouteTable {
         Ok(table)
     }
 
-    /// The longest prefix also decides on methods: a request never falls through to a shorter one
-    /// with other scopes.
+    /// The longest prefix also decides on methods: a request never falls through to a shorter one with other scopes.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RouteTarget<'_>, Problem> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         if let Some(document) = self.document_at(path).filter(|_| is_read) {

@@ -2,8 +2,8 @@
 
 /// Returns why a path may not be passed on.
 ///
-/// Services may read some paths differently, which would lead around the routes: dot segments,
-/// empty segments, backslashes, encoded slashes, and what needs no encoding (RFC 3986, 2.3).
+/// Services may read some paths differently, which would lead around the routes: dot segments, empty segments,
+/// backslashes, encoded slashes, and what needs no encoding (RFC 3986, 2.3).
 pub(crate) fn fault(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
         return Some("the path does not begin with a slash");
@@ -49,8 +49,8 @@ fn name(segment: &str) -> &str {
     segment.split(';').next().unwrap_or_default()
 }
 
-/// The rest of a path, empty or beginning with a slash, or `None`. Some services ignore case, so
-/// another case must not lead around a longer prefix.
+/// The rest of a path, empty or beginning with a slash, or `None`. Some services ignore case, so another case must not
+/// lead around a longer prefix.
 pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let mut rest = path;
     for segment in prefix.split('/').skip(1).filter(|segment| !segment.is_empty()) {

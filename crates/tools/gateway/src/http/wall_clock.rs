@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Since 1970.
+/// Returns the seconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "a token's times are times of day")]
 pub(crate) fn unix_seconds() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -33,8 +33,8 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(key.to_owned()))
 }
 
-/// The service keeps all clients' keys together. A client's name with the separator is replaced by
-/// its digest, so that no two pairs give the same text.
+/// The service keeps all clients' keys together. A client's name with the separator is replaced by its digest, so that
+/// no two pairs give the same text.
 pub(crate) fn at_service(client: &str, key: &str) -> String {
     let (kind, name) = client.split_once(':').unwrap_or(("", client));
     if !name.contains([':', '%']) {

@@ -1,9 +1,9 @@
 //! Makes a request once, and repeats its answer.
 //!
-//! A request with an unknown outcome (the gateway died, the service broke off or answered 5xx) is
-//! made again only if the service recognises the key. Otherwise the key answers 409, and the client
-//! finds out what happened, and chooses another key if it was nothing. A service that recognises
-//! keys is asked again at once, even while another gateway may wait for its answer.
+//! A request with an unknown outcome (the gateway died, the service broke off or answered 5xx) is made again only if
+//! the service recognises the key. Otherwise the key answers 409, and the client finds out what happened, and chooses
+//! another key if it was nothing. A service that recognises keys is asked again at once, even while another gateway may
+//! wait for its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,7 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const LARGEST: usize = 256 * 1024;
 /// A request may be sent this long after its beginning, and the lease is longer by this.
 const PROMPT: Duration = Duration::from_secs(15);
-/// The pause before the first later try to free a key. Pauses double, so the last try is after half
-/// a minute.
+/// The pause before the first later try to free a key. Pauses double, so the last try is after half a minute.
 const FREE_AFTER: Duration = Duration::from_millis(500);
 const FREE_TRIES: u32 = 6;
 
@@ -44,8 +43,7 @@ pub(crate) struct KeyedRequest {
     pub(crate) request_id: String,
 }
 
-/// Makes the request, or repeats the stored answer. `send` gets the time after which it must not
-/// send.
+/// Makes the request, or repeats the stored answer. `send` gets the time after which it must not send.
 pub(crate) async fn once(
     database: &Arc<Database>,
     underway: &KeysInUse,
@@ -203,8 +201,7 @@ async fn end(database: &Arc<Database>, key: &RequestKey, may_have_acted: bool) {
     }
 }
 
-/// Frees a key under which nothing was sent. It may never have been stored, or be stored later, so
-/// there are few tries.
+/// Frees a key under which nothing was sent. It may never have been stored, or be stored later, so there are few tries.
 fn free_later(database: &Arc<Database>, key: &RequestKey) {
     let (database, key) = (Arc::clone(database), key.clone());
     tokio::spawn(async move {

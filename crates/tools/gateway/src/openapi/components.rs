@@ -44,8 +44,7 @@ impl Components {
         Self(headers.into_iter().chain([("schemas/Problem".to_owned(), problem())]).collect())
     }
 
-    /// Equal components are shared. One that differs from its namesake gets the upstream's name in
-    /// front.
+    /// Equal components are shared. One that differs from its namesake gets the upstream's name in front.
     pub(crate) fn take(&mut self, upstream: &str, document: &Value) -> ComponentNames {
         let mut own = BTreeMap::new();
         for (section, entries) in object(&document["components"]) {

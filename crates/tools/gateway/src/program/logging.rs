@@ -1,5 +1,4 @@
-//! The log: text on a terminal, JSON lines otherwise. A thread writes it, so that no request waits
-//! for its reader.
+//! The log: text on a terminal, JSON lines otherwise. A thread writes it, so that no request waits for its reader.
 
 use std::io::{BufWriter, IsTerminal, Write, stderr};
 

@@ -21,7 +21,6 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
         include_str!("../../migrations/0002_rates_are_counted_in_each_gateway.sql"),
     ),
 ];
-/// While the database is unavailable.
 const PAUSE: Duration = Duration::from_secs(1);
 const TEST: Duration = Duration::from_secs(2);
 /// The maximum number of statements that create the tables, each with the limit of any other.
@@ -75,9 +74,8 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections.max(1))
             .acquire_timeout(patience)
-            // A request may have given up on this connection's statement, and its server may be
-            // gone without notice. sqlx's own test has no limit, and keeps the connection's place
-            // in the pool.
+            // A request may have given up on this connection's statement, and its server may be gone without notice.
+            // sqlx's own test has no limit, and keeps the connection's place in the pool.
             .after_release(|db, _| {
                 Box::pin(async move { Ok(matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))) })
             })
@@ -136,8 +134,8 @@ impl Database {
         *last = said;
     }
 
-    /// Creates the tables once the database is reachable. Then it checks the connection regularly,
-    /// and removes old rows.
+    /// Creates the tables once the database is reachable. Then it checks the connection regularly, and removes old
+    /// rows.
     pub(crate) async fn keep(self: Arc<Self>) {
         self.read_again();
         while let Err(away) = self.migrate().await {
@@ -160,8 +158,8 @@ impl Database {
         }
     }
 
-    /// A failure says nothing of the database. This ends after a while, since meanwhile nothing
-    /// checks the database or reads the URL's file.
+    /// A failure says nothing of the database. This ends after a while, since meanwhile nothing checks the database or
+    /// reads the URL's file.
     async fn clean(&self) {
         let (began, mut portion) = (Instant::now(), PORTION);
         while began.elapsed() < CLEAN_EVERY {

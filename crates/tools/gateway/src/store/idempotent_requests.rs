@@ -35,8 +35,7 @@ pub(crate) enum KeyState {
     Answered(StoredAnswer),
 }
 
-/// Whether it is this attempt's, whether the request is the same, the lease's seconds left, status,
-/// headers, body.
+/// Whether it is this attempt's, whether the request is the same, the lease's seconds left, status, headers, body.
 type KeyRow = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
 
 /// A key expires when the database's clock and the gateway's own say so.
@@ -63,8 +62,7 @@ const BEGIN: &str = "
     from gateway.idempotent_request
     where client = $1 and key = $2 and not exists (select from mine)";
 
-/// `again` takes over a request without an answer from another attempt, as its service recognises
-/// the key.
+/// `again` takes over a request without an answer from another attempt, as its service recognises the key.
 pub(crate) async fn begin(
     connection: &mut PgConnection,
     key: &RequestKey,

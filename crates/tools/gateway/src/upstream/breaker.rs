@@ -11,8 +11,8 @@ enum State {
     Open {
         until: Instant,
     },
-    /// A trial may wait for its client's body or for an answer, so from `next` on another request
-    /// tries. The first verdict decides.
+    /// A trial may wait for its client's body or for an answer, so from `next` on another request tries. The first
+    /// verdict decides.
     HalfOpen {
         next: Instant,
     },

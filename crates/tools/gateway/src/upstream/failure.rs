@@ -41,8 +41,7 @@ impl UpstreamFailure {
         }
     }
 
-    /// Logs the cause, and returns a sentence for the client. What takes effect only once may be
-    /// repeated at once.
+    /// Logs the cause, and returns a sentence for the client. What takes effect only once may be repeated at once.
     pub(crate) fn report(&self, upstream: &str, request_id: &str, is_repeatable: bool) -> Problem {
         match self {
             Self::Unreachable(cause) | Self::Broken(cause) => {

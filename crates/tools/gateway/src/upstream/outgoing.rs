@@ -16,8 +16,8 @@ pub(crate) struct OutgoingRequest {
     pub(crate) headers: HeaderMap,
     /// Whole: its hash is signed, and a service never waits for a client.
     pub(crate) body: Bytes,
-    /// Only clients that sign in get this far. The service does not see their credentials, so its
-    /// 401 is not about them.
+    /// Only clients that sign in get this far. The service does not see their credentials, so its 401 is not about
+    /// them.
     pub(crate) signed_in: bool,
     /// The limit for the head of the answer, all attempts together.
     pub(crate) timeout: Duration,

@@ -185,8 +185,7 @@ impl UpstreamService {
     }
 }
 
-/// Whether a 401 is for a caller that is not the gateway. Any other 401 on a public route is about
-/// the client.
+/// Whether a 401 is for a caller that is not the gateway. Any other 401 on a public route is about the client.
 fn is_for_a_gateway(headers: &HeaderMap) -> bool {
     headers.get(header::WWW_AUTHENTICATE).is_some_and(|asked| asked == CHALLENGE)
 }
@@ -283,8 +282,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(300);
 
-    /// Its queue has no room until a connection is accepted. The client's system tries again after
-    /// a second.
+    /// Its queue has no room until a connection is accepted. The client's system tries again after a second.
     async fn full() -> (UpstreamService, TcpListener, TcpStream) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

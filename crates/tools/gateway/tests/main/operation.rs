@@ -27,7 +27,7 @@ optional = true
 timeout = \"300ms\"
 ";
 
-/// One part may be slow.
+/// Returns the page with a part that may be slow.
 fn patient() -> String {
     PAGE.replace("300ms", "1m")
 }

@@ -18,12 +18,11 @@ use crate::audit::snapshot::BrokerSnapshot;
 use crate::audit::window::next_window;
 use crate::databases::{ServiceDatabase, ServiceDatabases};
 
-/// Audits the framework's tables of all services. A saga is quiescent when no service has recorded
-/// anything of it for `quiescent_after`, which must exceed the age of the broker's figures: up to
-/// five seconds by default.
+/// Audits the framework's tables of all services. A saga is quiescent when no service has recorded anything of it for
+/// `quiescent_after`, which must exceed the age of the broker's figures: up to five seconds by default.
 ///
-/// `databases` has each service's database URL. A database that cannot be read is
-/// [unavailable](Report::away): its service is not judged.
+/// `databases` has each service's database URL. A database that cannot be read is [unavailable](Report::away): its
+/// service is not judged.
 pub async fn audit(
     system: &System,
     databases: &[(String, String)],
@@ -68,8 +67,7 @@ async fn judge_all(
     quiescent_after: SignedDuration,
     report: &mut Report,
 ) {
-    // Calls and outboxes first: a saga whose call is closed or event published later is not
-    // quiescent yet.
+    // Calls and outboxes first: a saga whose call is closed or event published later is not quiescent yet.
     let (mut pending, mut now) = (BTreeMap::new(), None);
     for ServiceDatabase { service, server, db } in sources.each() {
         let part = system.parts.iter().find(|part| part.service == *service);
@@ -121,8 +119,7 @@ async fn own_findings(
     Ok(ServiceFindings { at, pending, report })
 }
 
-/// Returns the messages that a service has not handled, according to its inbox, which remembers
-/// seven days by default.
+/// Returns the messages that a service has not handled, according to its inbox, which remembers seven days by default.
 ///
 /// # Errors
 ///

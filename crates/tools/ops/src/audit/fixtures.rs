@@ -51,8 +51,8 @@ pub(super) fn system() -> System {
     System { name: "shop", parts }
 }
 
-/// A row is written `done place orders.placed.v1`, perhaps without an event, and a tombstone
-/// `aborted -`. The key, or the tombstone's saga, comes last.
+/// A row is written `done place orders.placed.v1`, perhaps without an event, and a tombstone `aborted -`. The key, or
+/// the tombstone's saga, comes last.
 pub(super) fn rows(lines: &[&str]) -> Vec<RecordedRow> {
     let row = |(line, ordinal): (&&str, i32)| {
         let mut words = line.split(' ');

@@ -1,8 +1,7 @@
 //! Messages that the broker holds because it cannot dead-letter them.
 //!
-//! A quorum queue with at-least-once dead-lettering keeps an expired or too often delivered message
-//! until its next queue has it, usually for moments. Only the count `messages_dlx` shows such a
-//! message.
+//! A quorum queue with at-least-once dead-lettering keeps an expired or too often delivered message until its next
+//! queue has it, usually for moments. Only the count `messages_dlx` shows such a message.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,8 +15,8 @@ use crate::words::counted;
 const HELD_FOR: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Returns the number of messages that each queue holds for dead-lettering. `queues` are as the
-/// management API lists them.
+/// Returns the number of messages that each queue holds for dead-lettering. `queues` are as the management API lists
+/// them.
 #[must_use]
 pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {
     let held = |queue: &Value| {
@@ -27,8 +26,7 @@ pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {
     queues.iter().filter_map(held).collect()
 }
 
-/// Returns the messages that stay held. `queues` are as in [`held_in`], and `later` reads them
-/// again.
+/// Returns the messages that stay held. `queues` are as in [`held_in`], and `later` reads them again.
 ///
 /// # Errors
 ///

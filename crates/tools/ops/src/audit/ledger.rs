@@ -156,8 +156,7 @@ fn undone_too_early(part: &Part, all: &StepEntries<'_>) -> Vec<String> {
     wrong
 }
 
-/// Returns work begun and not finished for a saga. `has_call` says whether a step and key have an
-/// open call.
+/// Returns work begun and not finished for a saga. `has_call` says whether a step and key have an open call.
 pub(crate) fn unfinished<'a>(
     part: &'a Part,
     rows: &[RecordedRow],
@@ -204,8 +203,8 @@ pub(crate) fn unfinished<'a>(
     left
 }
 
-/// Returns the saga's events on which a service should have acted and has not. For an old saga
-/// without rows, the service may have forgotten.
+/// Returns the saga's events on which a service should have acted and has not. For an old saga without rows, the
+/// service may have forgotten.
 pub(crate) fn not_acted_on<'a>(
     system: &'a System,
     rows: &RowsByService<'_>,
@@ -241,8 +240,8 @@ pub(crate) fn published<'a>(part: &Part, rows: &'a [RecordedRow]) -> Vec<&'a Rec
         Entry::Done | Entry::Refused => tombstone(part, rows, (&row.step, &row.key))
             .is_none_or(|abort| abort.ordinal > row.ordinal),
         Entry::Compensated => true,
-        // The owner publishes its abort; elsewhere the row says that the abort arrived. A step that
-        // refuses with the abort itself has its own row for that event.
+        // The owner publishes its abort; elsewhere the row says that the abort arrived. A step that refuses with the
+        // abort itself has its own row for that event.
         Entry::Aborted => {
             let refuses = |other: &RecordedRow| {
                 other.entry == Entry::Refused && other.event_type == row.event_type
@@ -267,8 +266,7 @@ pub(crate) struct UndecidedSaga<'a> {
     pub(crate) since: Timestamp,
 }
 
-/// Whether a removed step did the work of this kind, by publishing another version of the declared
-/// step's event.
+/// Whether a removed step did the work of this kind, by publishing another version of the declared step's event.
 fn did_work_of(part: &Part, saga: &SagaPart, kind: StepKind, row: &RecordedRow) -> bool {
     let is_of_kind = |event: &str| {
         let mut steps = saga.steps.iter().filter(|step| step.kind == kind);
@@ -283,8 +281,8 @@ fn unversioned(event: &str) -> &str {
     event.rsplit_once(".v").map_or(event, |(name, _)| name)
 }
 
-/// Returns the sagas that this service has begun and should have decided. A saga without a decision
-/// ends when nothing is left to do.
+/// Returns the sagas that this service has begun and should have decided. A saga without a decision ends when nothing
+/// is left to do.
 pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<UndecidedSaga<'a>> {
     let is = |step: &StepPart, entry: Entry| {
         rows.iter().any(|row| row.step == step.name && row.entry == entry)
@@ -330,8 +328,8 @@ pub(crate) fn has_acted(
     let has = |step: &StepPart, entry: &dyn Fn(&RecordedRow) -> bool| {
         rows.iter().any(|row| row.step == step.name && entry(row))
     };
-    // Several versions may have an origin on the same event, of which one begins the saga, and a
-    // release may have removed that one.
+    // Several versions may have an origin on the same event, of which one begins the saga, and a release may have
+    // removed that one.
     let has_begun = || {
         let mut origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
         origins.any(|step| has(step, &|_| true)) || rows.iter().any(|row| is_removed(part, row))

@@ -1,5 +1,5 @@
-//! Compares the ledgers with a record of all published events, which only a trial has. This finds a
-//! lost event on which no service acts.
+//! Compares the ledgers with a record of all published events, which only a trial has. This finds a lost event on which
+//! no service acts.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -22,8 +22,8 @@ pub struct LedgerComparison {
     pub never_ending: Vec<(Uuid, String)>,
 }
 
-/// Compares the ledgers of a quiescent system with the published events. `published` counts the
-/// events of a saga and a type, without copies. Forgotten ledger rows are not compared.
+/// Compares the ledgers of a quiescent system with the published events. `published` counts the events of a saga and a
+/// type, without copies. Forgotten ledger rows are not compared.
 ///
 /// # Errors
 ///

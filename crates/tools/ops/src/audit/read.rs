@@ -43,8 +43,8 @@ pub(crate) async fn pending(db: &mut PgConnection) -> Result<PendingWork, sqlx::
     Ok(pending)
 }
 
-/// Describes recent ledger rows whose message is not in the inbox. Their effect did not commit with
-/// the inbox row, so the message could be handled again.
+/// Describes recent ledger rows whose message is not in the inbox. Their effect did not commit with the inbox row, so
+/// the message could be handled again.
 pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     let oldest = bound((now(db).await? - SURELY_IN_INBOX).as_second());
     let rows = without_message(db, oldest, MOST).await?;
@@ -56,8 +56,7 @@ pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, 
     Ok(rows.into_iter().map(describe).collect())
 }
 
-/// Reads the compensations done and the call outcomes reported by people, as the saga and a
-/// sentence with the person.
+/// Reads the compensations done and the call outcomes reported by people, as the saga and a sentence with the person.
 pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     let said = |(saga, step, by, why): (Uuid, String, String, Option<String>)| {
         let why = why.unwrap_or_default();
@@ -72,8 +71,7 @@ pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>
     Ok(calls.into_iter().map(said).chain(solved.into_iter().map(compensated)).collect())
 }
 
-/// Returns who discarded this event and why: as the service's dead letter, or as unpublishable at
-/// its publisher.
+/// Returns who discarded this event and why: as the service's dead letter, or as unpublishable at its publisher.
 pub(crate) fn discarded<'a>(
     mut all: impl Iterator<Item = (&'a str, &'a Intervention)>,
     service: &str,

@@ -26,12 +26,12 @@ pub struct Report {
     pub unseen: Vec<String>,
     /// The servers that did not answer, with the reason.
     pub away: Vec<String>,
-    /// The open or stuck sagas; true if a person has to act. A system's own audit skips their rows,
-    /// which are not final.
+    /// The open or stuck sagas; true if a person has to act. A system's own audit skips their rows, which are not
+    /// final.
     #[serde(skip)]
     pub unsettled: BTreeMap<Uuid, bool>,
-    /// The compensations done and call outcomes reported by a person, by saga and service, with a
-    /// sentence that names the person. The service's own rows do not show them.
+    /// The compensations done and call outcomes reported by a person, by saga and service, with a sentence that names
+    /// the person. The service's own rows do not show them.
     #[serde(skip)]
     pub by_hand: BTreeMap<(Uuid, String), String>,
 }

@@ -10,8 +10,7 @@ use crate::databases::{ServiceDatabase, ServiceDatabases};
 
 const SAGAS: i64 = 5_000;
 
-/// Reads the rows of the sagas after this one. Also returns the last saga of the window, or `None`
-/// if no saga remains.
+/// Reads the rows of the sagas after this one. Also returns the last saga of the window, or `None` if no saga remains.
 pub(crate) async fn next_window<'a>(
     sources: &mut ServiceDatabases<'a>,
     after: Option<Uuid>,

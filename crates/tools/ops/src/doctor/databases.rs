@@ -122,8 +122,7 @@ async fn inside(
     Ok(())
 }
 
-/// A commit must be on disk when the service gets its answer. A database, a user or the server may
-/// have the setting.
+/// A commit must be on disk when the service gets its answer. A database, a user or the server may have the setting.
 async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding, sqlx::Error> {
     let weak: Vec<(String,)> = sqlx::query_as(
         "select distinct name || ' is ' || setting from ( \

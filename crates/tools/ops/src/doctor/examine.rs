@@ -24,8 +24,8 @@ pub struct Standing {
     vhost: String,
 }
 
-/// Checks the broker, the databases, the services and their providers. Changes nothing, and ends
-/// within a minute even if a server hangs.
+/// Checks the broker, the databases, the services and their providers. Changes nothing, and ends within a minute even
+/// if a server hangs.
 pub async fn standing(servers: &SystemServers) -> Standing {
     let of_broker = async {
         let (connected, vhost) = broker::connection(&servers.broker).await;

@@ -36,8 +36,8 @@ pub(super) async fn check(
     }
 }
 
-/// A crash loses the end of a stream, so this looks for what services published last before the
-/// broker started, before the journal was made, and before now.
+/// A crash loses the end of a stream, so this looks for what services published last before the broker started, before
+/// the journal was made, and before now.
 async fn lost(
     SystemServers { broker, databases, clock, .. }: &SystemServers,
     management: &VhostManagement,

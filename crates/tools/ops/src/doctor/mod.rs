@@ -1,5 +1,4 @@
-//! Judges what is wrong with a running system, for the command's `doctor` and `sagas stuck` and the
-//! console.
+//! Judges what is wrong with a running system, for the command's `doctor` and `sagas stuck` and the console.
 
 mod abandoned_queues;
 mod broker;

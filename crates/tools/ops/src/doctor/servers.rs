@@ -14,8 +14,7 @@ pub struct SystemServers {
     pub system: &'static System,
     /// The broker.
     pub broker: Arc<dyn Broker>,
-    /// The URL of the broker's management API, with user and password. Without it only the
-    /// connection is checked.
+    /// The URL of the broker's management API, with user and password. Without it only the connection is checked.
     pub management: Option<String>,
     /// The services with their databases.
     pub databases: Vec<(String, PgConnectOptions)>,

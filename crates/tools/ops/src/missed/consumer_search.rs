@@ -35,8 +35,8 @@ pub struct Consumer<'a> {
     pub part: &'a Part,
     /// A connection to its database.
     pub inbox: &'a mut PgConnection,
-    /// Whether the database was restored. Messages that waited for a retry may have been handled
-    /// since the backup, and are not tried again.
+    /// Whether the database was restored. Messages that waited for a retry may have been handled since the backup, and
+    /// are not tried again.
     pub is_restored: bool,
 }
 
@@ -85,8 +85,7 @@ impl<'a> ConsumerSearch<'a> {
             JournalEntry::Dead(letter) if letter.service == service => {
                 self.dead.insert(letter.id);
                 self.discarded.remove(&letter.id);
-                // The note stays with the message, so a message that dies again has the edited body
-                // as well.
+                // The note stays with the message, so a message that dies again has the edited body as well.
                 if letter.noted(EDITED).is_some() {
                     self.missed.edited.insert(letter.id, letter.identity());
                 }
@@ -106,8 +105,7 @@ impl<'a> ConsumerSearch<'a> {
     }
 
     async fn published(&mut self, id: MessageId, record: &Record) -> Result<(), sqlx::Error> {
-        // The service refused an event whose type is not its routing key. It would accept that
-        // event if sent again.
+        // The service refused an event whose type is not its routing key. It would accept that event if sent again.
         if Envelope::type_of(&record.incoming(), &self.consumed).is_none() {
             return Ok(());
         }
@@ -160,8 +158,8 @@ impl<'a> ConsumerSearch<'a> {
         Ok(self.missed)
     }
 
-    /// Forgets dead letters that are still in their queue or were discarded. The sagas wait for
-    /// those that somebody purged.
+    /// Forgets dead letters that are still in their queue or were discarded. The sagas wait for those that somebody
+    /// purged.
     async fn forget_dead(&mut self, witnesses: &Witnesses) -> Result<(), RedriveError> {
         let service = self.service().to_owned();
         let Self { missed, dead, discarded, .. } = self;
@@ -190,8 +188,8 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    /// Forgets what the database says was discarded, since the journal may have lost the notes. The
-    /// database does not know later redrives.
+    /// Forgets what the database says was discarded, since the journal may have lost the notes. The database does not
+    /// know later redrives.
     async fn forget_discarded(&mut self) -> Result<(), sqlx::Error> {
         let Self { missed, redriven, inbox, .. } = self;
         let ids: Vec<Uuid> = missed.events.keys().map(|id| id.0).collect();
@@ -205,8 +203,8 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    /// Waits until the queue is empty and the inbox stops growing. Returns the number of waiting
-    /// messages, if the user may know it.
+    /// Waits until the queue is empty and the inbox stops growing. Returns the number of waiting messages, if the user
+    /// may know it.
     async fn wait_for_the_service(
         &mut self,
         witnesses: &Witnesses,
@@ -258,8 +256,7 @@ fn discard(letter: &DeadLetter) -> Option<Intervention> {
     Some(Intervention { at, act, message_id, saga_id, event_type, by, why })
 }
 
-/// Returns the events without a ledger copy: those published outside of steps, and those of
-/// producers.
+/// Returns the events without a ledger copy: those published outside of steps, and those of producers.
 fn kept_by_nobody(consumer: &Part, parts: &[Part]) -> BTreeSet<&'static str> {
     let kept: BTreeSet<&str> = parts.iter().flat_map(in_ledger).collect();
     let consumed = consumer.consumes().into_iter().map(|event| event.name());

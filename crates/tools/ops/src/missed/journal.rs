@@ -49,8 +49,8 @@ impl<'a> JournalEntries<'a> {
         run: &'a ToolRun,
         unreadable: BTreeSet<u64>,
     ) -> Result<Self, RedriveError> {
-        // A stream asked for a time after its last message begins at the next one. With a slow
-        // broker clock that would be after our own note.
+        // A stream asked for a time after its last message begins at the next one. With a slow broker clock that would
+        // be after our own note.
         let start = Start::Time(witnesses.since - SKEW);
         let broker = Arc::clone(&witnesses.broker);
         let reader = JournalReader::open_past(broker, start, unreadable.clone()).await?;

@@ -18,8 +18,7 @@ use crate::redrive::error::RedriveError;
 
 /// A crash loses the newest events, so only these are looked for.
 const NEWEST: i64 = 20;
-/// An event may be published long after its commit, so it counts as lost only once the journal is
-/// read to its end.
+/// An event may be published long after its commit, so it counts as lost only once the journal is read to its end.
 pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
 /// Published events that the journal lacks.
@@ -33,8 +32,7 @@ pub(crate) struct JournalLoss {
     pub(crate) is_certain: bool,
 }
 
-/// Looks in the journal for the last events that services published before the broker, or the
-/// journal, started.
+/// Looks in the journal for the last events that services published before the broker, or the journal, started.
 ///
 /// # Errors
 ///

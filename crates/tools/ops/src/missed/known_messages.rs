@@ -1,5 +1,4 @@
-//! The messages that a service knows: handled, waiting for a retry, or dead letters that the broker
-//! has not taken yet.
+//! The messages that a service knows: handled, waiting for a retry, or dead letters that the broker has not taken yet.
 
 use std::collections::HashSet;
 
@@ -13,13 +12,11 @@ use uuid::Uuid;
 
 use crate::redrive::dead_letter::DeadLetter;
 
-/// The maximum number of minutes that a message is late from a retry queue. A later one is lost,
-/// for instance purged.
+/// The maximum number of minutes that a message is late from a retry queue. A later one is lost, for instance purged.
 const LATE: i32 = 10;
 pub(super) const LOOK_UP: usize = 1_000;
 
-/// Returns those of these messages that the service has handled or will retry. Dead letters are
-/// found elsewhere.
+/// Returns those of these messages that the service has handled or will retry. Dead letters are found elsewhere.
 pub(super) async fn known(
     db: &mut PgConnection,
     ids: &[MessageId],
@@ -36,8 +33,8 @@ pub(super) async fn known(
     Ok(known)
 }
 
-/// Returns the messages whose dead letters or delayed copies wait in the database for the broker.
-/// The journal lacks them until then.
+/// Returns the messages whose dead letters or delayed copies wait in the database for the broker. The journal lacks
+/// them until then.
 pub(super) async fn unsent(
     db: &mut PgConnection,
     service: &str,

@@ -1,5 +1,5 @@
-//! The events that the services' databases have as published: a second witness and a source of what
-//! the journal has lost.
+//! The events that the services' databases have as published: a second witness and a source of what the journal has
+//! lost.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -24,8 +24,8 @@ use crate::redrive::error::RedriveError;
 /// Beyond this many ids, some stand for all.
 const MOST_TOLD: usize = 1_000_000;
 
-/// Reads the databases' published events of this time, all or each one's newest, and asks the
-/// consumers whether they know them. Returns the ids, and why databases cannot be read.
+/// Reads the databases' published events of this time, all or each one's newest, and asks the consumers whether they
+/// know them. Returns the ids, and why databases cannot be read.
 pub(super) async fn told<'d>(
     databases: &'d [(String, PgConnectOptions)],
     period: (Timestamp, Timestamp),
@@ -63,8 +63,7 @@ pub(super) async fn told<'d>(
     (told, away)
 }
 
-/// Sends the wanted events of the databases as they were published. Returns early if the reader is
-/// gone.
+/// Sends the wanted events of the databases as they were published. Returns early if the reader is gone.
 pub(super) async fn forward(
     witnesses: &Witnesses,
     service: &str,

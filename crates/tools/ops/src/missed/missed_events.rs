@@ -26,14 +26,11 @@ pub struct MissedEvent {
 /// The gaps in what is known of the events that were published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalGaps {
-    /// The beginning of the journal, if that is after the given time. Only the databases may have
-    /// older events.
+    /// The beginning of the journal, if that is after the given time. Only the databases may have older events.
     pub begins: Option<Timestamp>,
-    /// The offsets of messages that the broker can deliver to no reader. Services may have missed
-    /// them.
+    /// The offsets of messages that the broker can deliver to no reader. Services may have missed them.
     pub unreadable: BTreeSet<u64>,
-    /// The number of published events in the databases that the journal lacks: a lower bound if
-    /// there are very many.
+    /// The number of published events in the databases that the journal lacks: a lower bound if there are very many.
     pub lost: u64,
     /// The services whose databases cannot be read, and why.
     pub away: BTreeMap<String, String>,
@@ -58,11 +55,10 @@ pub struct MissedEvents {
     pub(super) run: ToolRun,
     /// The number of events in the journal that the service consumes.
     pub searched: u64,
-    /// The number of events that the service would refuse, because its inbox has forgotten their
-    /// age.
+    /// The number of events that the service would refuse, because its inbox has forgotten their age.
     pub too_old: u64,
-    /// The number of messages left in the service's queue at the end; some may be listed as missed.
-    /// `None` if the user may not know.
+    /// The number of messages left in the service's queue at the end; some may be listed as missed. `None` if the user
+    /// may not know.
     pub waiting: Option<u64>,
     /// The consumed types that no ledger has. If the journal has gaps, it may lack some of these.
     pub kept_by_nobody: BTreeSet<&'static str>,
@@ -118,8 +114,8 @@ impl MissedEvents {
         counts
     }
 
-    /// Returns how many events for which `counts` is true the service has neither handled nor,
-    /// unless its database was restored, failed to handle.
+    /// Returns how many events for which `counts` is true the service has neither handled nor, unless its database was
+    /// restored, failed to handle.
     ///
     /// # Errors
     ///

@@ -15,8 +15,8 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::tool_run::ToolRun;
 
-/// Searches the journal and the services' databases, in one reading, for events that these services
-/// have missed. The results are in their order. Inboxes no longer have ids from before `floor`.
+/// Searches the journal and the services' databases, in one reading, for events that these services have missed. The
+/// results are in their order. Inboxes no longer have ids from before `floor`.
 ///
 /// The search waits until each service has emptied its queue, but not longer than `patience`.
 ///

@@ -105,8 +105,7 @@ impl MessageSource for MissedSource {
     }
 
     fn longest_pass(&self) -> Option<Duration> {
-        // A new pass begins at the start again, so a limit could end each pass before the first
-        // missed event.
+        // A new pass begins at the start again, so a limit could end each pass before the first missed event.
         None
     }
 

@@ -12,8 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use crate::redrive::error::RedriveError;
 use crate::redrive::tool_run::ToolRun;
 
-/// The witnesses of what a system has published since a point in time: the journal and the
-/// databases.
+/// The witnesses of what a system has published since a point in time: the journal and the databases.
 #[derive(Debug, Clone)]
 pub struct Witnesses {
     /// The broker as a user who may read the journal and send to services.
@@ -27,8 +26,7 @@ pub struct Witnesses {
 }
 
 impl Witnesses {
-    /// Writes a note for each service, with who searched when and why. The first one ends the
-    /// reading.
+    /// Writes a note for each service, with who searched when and why. The first one ends the reading.
     pub(super) async fn mark(&self, run: &ToolRun, services: &[&str]) -> Result<(), RedriveError> {
         let session = self.broker.connect(CONNECTION).await?;
         let marked = async {

@@ -24,8 +24,7 @@ pub enum MessageOutcome {
     Unknown(String),
 }
 
-/// Publishes all messages, also after one that the broker does not take. `progress` gets the number
-/// of results so far.
+/// Publishes all messages, also after one that the broker does not take. `progress` gets the number of results so far.
 ///
 /// # Errors
 ///

@@ -16,8 +16,7 @@ use crate::redrive::json;
 pub struct ArchiveFile(BufWriter<File>);
 
 impl ArchiveFile {
-    /// Opens a file that only its owner can read, since a body may be confidential. Lines are added
-    /// at the end.
+    /// Opens a file that only its owner can read, since a body may be confidential. Lines are added at the end.
     ///
     /// # Errors
     ///

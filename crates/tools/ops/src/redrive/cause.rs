@@ -7,8 +7,8 @@ const LONGEST: usize = 300;
 /// A hexadecimal word of this length with a digit is an id.
 const SHORTEST_ID: usize = 8;
 
-/// Returns the beginning of the detail, without numbers, ids and quoted texts. Names in backticks
-/// stay: they distinguish causes.
+/// Returns the beginning of the detail, without numbers, ids and quoted texts. Names in backticks stay: they
+/// distinguish causes.
 #[must_use]
 pub fn cause_of(detail: &str) -> String {
     let mut cause = String::with_capacity(detail.len());

@@ -16,14 +16,12 @@ use uuid::Uuid;
 
 use crate::redrive::note::Note;
 
-/// A dead letter's id, time of death in nanoseconds, redrives, and the run of a tool that sent or
-/// edited it last.
+/// A dead letter's id, time of death in nanoseconds, redrives, and the run of a tool that sent or edited it last.
 pub(crate) type LetterIdentity = (u128, i128, u64, Option<Uuid>);
 
 const FORGED_LETTER: &str = "forged_letter";
 
-/// A message that a service could not handle, with the reason. Every part stays unchanged, since
-/// any may be the cause.
+/// A message that a service could not handle, with the reason. Every part stays unchanged, since any may be the cause.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     /// The service that could not handle it.
@@ -69,8 +67,8 @@ impl DeadLetter {
         let published_as = routing_key.as_deref().unwrap_or_default();
         let published = Incoming { routing_key: published_as, ..incoming(&delivery) };
         let (id, saga) = (id_of(&published), saga_of(&published));
-        // Before RabbitMQ 4 the header `BCC`, which the broker removes, leads a letter to other
-        // queues, past the rights on routing keys.
+        // Before RabbitMQ 4 the header `BCC`, which the broker removes, leads a letter to other queues, past the rights
+        // on routing keys.
         let forger = (delivery.exchange == DEAD && delivery.routing_key != service)
             .then(|| delivery.routing_key.clone());
         let Delivery { tag, properties, body, .. } = delivery;
@@ -161,8 +159,8 @@ impl DeadLetter {
         self.run_id.as_ref() == Some(run_id)
     }
 
-    /// Returns why it cannot be sent to its service: it is forged (another service put it here, or
-    /// its publisher may not publish its type), or no service consumes it.
+    /// Returns why it cannot be sent to its service: it is forged (another service put it here, or its publisher may
+    /// not publish its type), or no service consumes it.
     #[must_use]
     pub fn why_unsendable(&self) -> Option<String> {
         let detail = self.detail.as_deref().unwrap_or("its type is forged");
@@ -182,8 +180,7 @@ impl DeadLetter {
         text_header(&self.properties, name)
     }
 
-    /// Returns the note of its last redrive or edit, from its headers, which any publisher can
-    /// write.
+    /// Returns the note of its last redrive or edit, from its headers, which any publisher can write.
     #[must_use]
     pub fn noted(&self, prefix: &str) -> Option<Note> {
         let header = |name: &str| self.header(&format!("{prefix}-{name}"));
@@ -197,8 +194,7 @@ impl DeadLetter {
         std::str::from_utf8(&self.body).ok()
     }
 
-    /// Returns the body as text, unpacked if need be. Text that claims to be packed is returned
-    /// unchanged.
+    /// Returns the body as text, unpacked if need be. Text that claims to be packed is returned unchanged.
     ///
     /// # Errors
     ///
@@ -239,8 +235,7 @@ impl DeadLetter {
         (self.id.0.as_u128(), at, self.redrives, self.run_id)
     }
 
-    /// Returns its identity as text, for
-    /// [`DeadLetterFilter::seen`](crate::redrive::DeadLetterFilter::seen).
+    /// Returns its identity as text, for [`DeadLetterFilter::seen`](crate::redrive::DeadLetterFilter::seen).
     #[must_use]
     pub fn mark(&self) -> String {
         let (id, at, redrives, run) = self.identity();

@@ -22,9 +22,8 @@ use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
 
 impl DeadLetters {
-    /// Plans for the dead letters now in the queue that match the filter, up to its limit. `part`
-    /// are the service's declarations, if known. The service's inbox has forgotten ids from before
-    /// `floor`.
+    /// Plans for the dead letters now in the queue that match the filter, up to its limit. `part` are the service's
+    /// declarations, if known. The service's inbox has forgotten ids from before `floor`.
     ///
     /// # Errors
     ///
@@ -104,8 +103,7 @@ impl DeadLetters {
         }
     }
 
-    /// Replaces the bodies of the plan's dead letters. They stay dead letters, and the journal
-    /// keeps the old body.
+    /// Replaces the bodies of the plan's dead letters. They stay dead letters, and the journal keeps the old body.
     ///
     /// # Errors
     ///

@@ -23,8 +23,8 @@ pub struct DeadLetterFilter {
     pub group: Option<String>,
     /// Message ids, or their last digits. One of them has to match.
     pub ids: Vec<String>,
-    /// The [marks](DeadLetter::mark) of dead letters that were seen. Those that died, came back or
-    /// were edited later are excluded.
+    /// The [marks](DeadLetter::mark) of dead letters that were seen. Those that died, came back or were edited later
+    /// are excluded.
     pub seen: Option<Vec<String>>,
     /// The saga; its last digits are enough.
     pub saga: Option<String>,

@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::redrive::cause::cause_of;
 use crate::redrive::dead_letter::{DeadLetter, is_forged};
 
-/// Foreign producers choose the types, and their texts are in the causes, so the number of groups
-/// is limited. Further ones share a group.
+/// Foreign producers choose the types, and their texts are in the causes, so the number of groups is limited. Further
+/// ones share a group.
 const MOST_GROUPS: usize = 1_000;
 const FURTHER: &str = "further causes";
 
@@ -50,8 +50,8 @@ impl GroupKey {
         is_forged(&self.reason)
     }
 
-    /// Returns the id by which a [filter](crate::redrive::DeadLetterFilter::group) selects the
-    /// group. `None` for the group that further ones share.
+    /// Returns the id by which a [filter](crate::redrive::DeadLetterFilter::group) selects the group. `None` for the
+    /// group that further ones share.
     #[must_use]
     pub fn id(&self) -> Option<String> {
         let Self { service, reason, step, event_type, cause, is_edited } = self;

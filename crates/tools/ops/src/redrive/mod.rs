@@ -1,9 +1,8 @@
 //! Dead letters: read them, send them back, edit them, discard them.
 //!
-//! A message is dead if it is in the `<service>.dead` queue, where the broker's own tools can
-//! handle it as well. A dead letter is removed only when the broker has confirmed its replacement,
-//! so an interruption loses nothing. It may leave a message twice, with one message id, of which
-//! the inbox accepts one.
+//! A message is dead if it is in the `<service>.dead` queue, where the broker's own tools can handle it as well. A dead
+//! letter is removed only when the broker has confirmed its replacement, so an interruption loses nothing. It may leave
+//! a message twice, with one message id, of which the inbox accepts one.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,5 +1,5 @@
-//! Writes notes of discarded messages to the database of their service, so that an audit knows why
-//! a saga misses one. The broker confirms a note in the journal before the message is removed.
+//! Writes notes of discarded messages to the database of their service, so that an audit knows why a saga misses one.
+//! The broker confirms a note in the journal before the message is removed.
 
 use ballet_store::operators::interventions::{Act, TouchedMessage, insert};
 use sqlx::{Connection, PgConnection};
@@ -37,8 +37,7 @@ impl NoteWriter {
     ///
     /// # Errors
     ///
-    /// If notes are missing, with the reason. The acts have taken effect, and the journal has a
-    /// note of each.
+    /// If notes are missing, with the reason. The acts have taken effect, and the journal has a note of each.
     pub async fn close(self) -> Result<(), String> {
         drop(self.touched);
         self.written.await.unwrap_or_else(|error| Err(error.to_string()))

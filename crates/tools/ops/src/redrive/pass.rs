@@ -1,8 +1,7 @@
 //! One pass through a dead-letter queue, which replaces dead letters by other messages.
 //!
-//! A dead letter is removed only when the broker has confirmed its whole replacement. After an
-//! interruption the dead letter, its replacement or both are there, with one message id, of which
-//! the inbox accepts one.
+//! A dead letter is removed only when the broker has confirmed its whole replacement. After an interruption the dead
+//! letter, its replacement or both are there, with one message id, of which the inbox accepts one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Reads a dead-letter queue or another source in one or several passes.
 //!
-//! RabbitMQ may lose a connection's last acknowledgements: a channel with more than 32 commands
-//! under way to a quorum queue keeps further ones in its own memory, which ends with the channel
-//! (`settle` in `rabbit_fifo_client`). Such a dead letter is back in the queue although its
-//! replacement was sent. So a run counts the queue at its end, and removes those again.
+//! RabbitMQ may lose a connection's last acknowledgements: a channel with more than 32 commands under way to a quorum
+//! queue keeps further ones in its own memory, which ends with the channel (`settle` in `rabbit_fifo_client`). Such a
+//! dead letter is back in the queue although its replacement was sent. So a run counts the queue at its end, and
+//! removes those again.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(crate) async fn run(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SourceContents {
     WhatIsLeft,
-    /// Perhaps messages that the pass removed.
+    /// Messages that the pass removed may be among them.
     More,
 }
 

@@ -49,9 +49,8 @@ impl PendingRetries {
         Ok(count)
     }
 
-    /// Moves the messages from the retry queues to the service's queue. They keep their ids and
-    /// attempts, so the next wait is unchanged. A message sent twice after an interruption is
-    /// handled once. The journal has a note of each.
+    /// Moves the messages from the retry queues to the service's queue. They keep their ids and attempts, so the next
+    /// wait is unchanged. A message sent twice after an interruption is handled once. The journal has a note of each.
     ///
     /// # Errors
     ///
@@ -80,8 +79,8 @@ impl PendingRetries {
         Ok(hurry.summary)
     }
 
-    /// Makes waiting calls to the outside due, some at a time, and returns their number. Their keys
-    /// stay. A running call is left alone.
+    /// Makes waiting calls to the outside due, some at a time, and returns their number. Their keys stay. A running
+    /// call is left alone.
     ///
     /// # Errors
     ///

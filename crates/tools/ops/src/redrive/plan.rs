@@ -10,8 +10,8 @@ use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::declarations::needs_the_inbox;
 use crate::redrive::groups::DeadLetterGroups;
 
-/// The dead letters of an operation: those in the queue when the plan was made. Later arrivals,
-/// returns and edits are not part of it.
+/// The dead letters of an operation: those in the queue when the plan was made. Later arrivals, returns and edits are
+/// not part of it.
 #[derive(Debug, Clone)]
 pub struct DeadLetterPlan {
     groups: DeadLetterGroups,
@@ -83,8 +83,7 @@ impl DeadLetterPlan {
         self.groups.dead_letters()
     }
 
-    /// Returns the number of dead letters that [cannot be sent](DeadLetter::why_unsendable), only
-    /// discarded.
+    /// Returns the number of dead letters that [cannot be sent](DeadLetter::why_unsendable), only discarded.
     #[must_use]
     pub fn unsendable(&self) -> u64 {
         self.unsendable
@@ -96,15 +95,14 @@ impl DeadLetterPlan {
         self.dead_letters() - self.unsendable
     }
 
-    /// Returns the number of dead letters that the inbox has forgotten and that are outside of
-    /// sagas. The service may handle these a second time.
+    /// Returns the number of dead letters that the inbox has forgotten and that are outside of sagas. The service may
+    /// handle these a second time.
     #[must_use]
     pub fn beyond_memory(&self) -> u64 {
         self.beyond_memory
     }
 
-    /// Returns the number of dead letters that get a new message id, because the service refuses
-    /// their age.
+    /// Returns the number of dead letters that get a new message id, because the service refuses their age.
     #[must_use]
     pub fn renamed(&self) -> u64 {
         self.renamed

@@ -18,8 +18,7 @@ const CONNECTION: &str = "ballet dead letters";
 const COUNT_TAG: &str = "ballet count";
 /// The broker may take this long to count the messages of a queue.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Released dead letters return within this time. It passes in full only if another consumer takes
-/// some.
+/// Released dead letters return within this time. It passes in full only if another consumer takes some.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 const RETURN_POLL: Duration = Duration::from_millis(50);
 /// A pass holds unwanted messages of a retry queue, even expired ones.
@@ -34,8 +33,8 @@ pub struct QueueStatus {
     pub readers: u32,
 }
 
-/// The dead letters of one service; or the events that no service takes, or a retry queue, which
-/// has messages of all services.
+/// The dead letters of one service; or the events that no service takes, or a retry queue, which has messages of all
+/// services.
 #[derive(Clone)]
 pub struct DeadLetters {
     broker: Arc<dyn Broker>,
@@ -119,8 +118,8 @@ impl DeadLetters {
         Self { broker, service, name, letter, is_of_retries: true }
     }
 
-    /// Waits until released dead letters are back. Until the broker notices that their connection
-    /// is gone, the next reader misses them.
+    /// Waits until released dead letters are back. Until the broker notices that their connection is gone, the next
+    /// reader misses them.
     async fn wait_for_return(&self, released: u64) -> Result<(), RedriveError> {
         if released == 0 {
             return Ok(());
@@ -144,8 +143,7 @@ impl DeadLetters {
         &self.service
     }
 
-    /// Passes every dead letter to `each`, in order, and leaves it there. Meanwhile other readers
-    /// do not see them.
+    /// Passes every dead letter to `each`, in order, and leaves it there. Meanwhile other readers do not see them.
     ///
     /// # Errors
     ///
@@ -206,8 +204,7 @@ impl DeadLetters {
         self.count_on(session).await
     }
 
-    /// Once the broker reports our consumer, its count is right, and messages of ended connections
-    /// are back.
+    /// Once the broker reports our consumer, its count is right, and messages of ended connections are back.
     async fn count_on(&self, session: &dyn Session) -> Result<QueueStatus, RedriveError> {
         let queue = self.name.clone();
         let mut deliveries = session.consume(&queue, COUNT_TAG, 1).await?;

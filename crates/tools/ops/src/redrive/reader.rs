@@ -1,11 +1,11 @@
 //! Reads a dead-letter queue from end to end, and changes nothing.
 //!
-//! A message that is read stays unacknowledged, and returns to the queue when its connection ends.
-//! A queue read to its end keeps its order.
+//! A message that is read stays unacknowledged, and returns to the queue when its connection ends. A queue read to its
+//! end keeps its order.
 //!
-//! Each window of dead letters has its own channel, because RabbitMQ walks through a channel's
-//! earlier unacknowledged messages at each acknowledgement: with 100,000 of them that takes
-//! milliseconds. A window of big dead letters has few, so many windows share a connection.
+//! Each window of dead letters has its own channel, because RabbitMQ walks through a channel's earlier unacknowledged
+//! messages at each acknowledgement: with 100,000 of them that takes milliseconds. A window of big dead letters has
+//! few, so many windows share a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +27,7 @@ const FIRST_WINDOW: u16 = 100;
 const WIDEST_WINDOW: u16 = 4_000;
 /// The maximum number of bytes under way to us.
 const WINDOW_BYTES: usize = 16 * 1024 * 1024;
-/// The maximum number of windows on a connection. RabbitMQ admits 2,047 channels, and its operator
-/// perhaps fewer.
+/// The maximum number of windows on a connection. RabbitMQ admits 2,047 channels, and its operator perhaps fewer.
 const MOST_CHANNELS: usize = 100;
 /// After this silence the queue may be at its end.
 const QUIET: Duration = Duration::from_millis(100);
@@ -50,8 +49,8 @@ impl LetterReading {
         Self { dead_letters, task, held: oneshot::channel().0 }
     }
 
-    /// Returns the next one, or `None` at the end. Only [`close`](Self::close) says whether the
-    /// queue was read to its end.
+    /// Returns the next one, or `None` at the end. Only [`close`](Self::close) says whether the queue was read to its
+    /// end.
     pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, RedriveError>> {
         self.dead_letters.recv().await
     }
@@ -141,8 +140,8 @@ impl QueueReader {
                 }
             }
             session.cancel(TAG).await?;
-            // The broker sent these before it confirmed the cancel. A big one may take long, and
-            // acknowledgements make room for more.
+            // The broker sent these before it confirmed the cancel. A big one may take long, and acknowledgements make
+            // room for more.
             while let Some(delivery) = deliveries.next().await {
                 if !self.send(&session, delivery?).await {
                     return Ok(());
@@ -178,8 +177,8 @@ async fn is_read(session: &dyn Session, queue: &str) -> Result<bool, BrokerError
     Ok(found.seen()?.is_none_or(|found| is_empty(&found)))
 }
 
-/// RabbitMQ reports a quorum queue as empty if counting takes more than 250 ms. Then our consumer
-/// is not counted, either.
+/// RabbitMQ reports a quorum queue as empty if counting takes more than 250 ms. Then our consumer is not counted,
+/// either.
 fn is_empty(found: &FoundObject) -> bool {
     found.messages == 0 && found.consumers > 0
 }

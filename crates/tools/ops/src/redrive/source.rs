@@ -21,8 +21,7 @@ pub(crate) trait MessageSource: Sync {
     fn check(&self, session: &dyn Session)
     -> impl Future<Output = Result<(), RedriveError>> + Send;
 
-    /// Returns the maximum time of a pass that holds messages. The next pass reads from the
-    /// beginning.
+    /// Returns the maximum time of a pass that holds messages. The next pass reads from the beginning.
     fn longest_pass(&self) -> Option<Duration> {
         Some(LONGEST_PASS)
     }
@@ -35,8 +34,7 @@ pub(crate) trait MessageSource: Sync {
         left: u64,
     ) -> impl Future<Output = Result<(), RedriveError>> + Send;
 
-    /// Whether it holds more than the messages that were left: new ones, or some whose removal was
-    /// lost.
+    /// Whether it holds more than the messages that were left: new ones, or some whose removal was lost.
     fn holds_more_than(&self, left: u64)
     -> impl Future<Output = Result<bool, RedriveError>> + Send;
 }

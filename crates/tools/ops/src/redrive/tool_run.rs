@@ -156,8 +156,8 @@ fn record(
     }
 }
 
-/// Returns the original properties, without those that act on the copy, and with an id. A service
-/// derives a missing id from the body, which an edit changes.
+/// Returns the original properties, without those that act on the copy, and with an id. A service derives a missing id
+/// from the body, which an edit changes.
 fn named(
     dead_letter: &DeadLetter,
     kept: fn(&BasicProperties) -> BasicProperties,
@@ -169,8 +169,7 @@ fn named(
     }
 }
 
-/// Returns the original headers. Counts begin again, and unreadable headers are left out: the
-/// service judges the rest.
+/// Returns the original headers. Counts begin again, and unreadable headers are left out: the service judges the rest.
 fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     let mut kept = FieldTable::default();
     for (name, value) in
@@ -183,8 +182,7 @@ fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     kept
 }
 
-/// Returns all headers except the one that returns a dead letter to its producer. Our headers tell
-/// of the death.
+/// Returns all headers except the one that returns a dead letter to its producer. Our headers tell of the death.
 fn with_reason(dead_letter: &DeadLetter) -> FieldTable {
     let original = dead_letter.properties.headers().clone().unwrap_or_default();
     let mut headers = headers::kept(Some(&original), Deaths::Brokers);

@@ -51,22 +51,22 @@ impl UnroutedEvents {
         Self { queue: DeadLetters::of_unrouted(broker, letter), consumers }
     }
 
-    /// Returns the events as dead letters, whose detail says which services would get the event, or
-    /// why none. They can be counted, read and discarded; [`redrive`](Self::redrive) sends them.
+    /// Returns the events as dead letters, whose detail says which services would get the event, or why none. They can
+    /// be counted, read and discarded; [`redrive`](Self::redrive) sends them.
     #[must_use]
     pub fn letters(&self) -> DeadLetters {
         self.queue.clone()
     }
 
-    /// Returns the services that get the event: its consumers, unless it is forged. A retry whose
-    /// queue was gone goes only to its own service.
+    /// Returns the services that get the event: its consumers, unless it is forged. A retry whose queue was gone goes
+    /// only to its own service.
     #[must_use]
     pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
         self.consumers.of(event).map(|consumer| consumer.part.service).collect()
     }
 
-    /// Sends the matching events to all services that consume them. Events without a consumer stay.
-    /// This may be interrupted, since a service drops what it gets twice.
+    /// Sends the matching events to all services that consume them. Events without a consumer stay. This may be
+    /// interrupted, since a service drops what it gets twice.
     ///
     /// # Errors
     ///
@@ -91,9 +91,9 @@ impl UnroutedEvents {
 }
 
 impl EventConsumers {
-    /// Returns where the event would go, or why it is not sent. It is forged if its type is not its
-    /// routing key: the broker checks only the routing key against the publisher's rights, and
-    /// services do not compare the two in a message sent again.
+    /// Returns where the event would go, or why it is not sent. It is forged if its type is not its routing key: the
+    /// broker checks only the routing key against the publisher's rights, and services do not compare the two in a
+    /// message sent again.
     fn fate(&self, event: &DeadLetter) -> Result<String, String> {
         let (key, event_type) = (key_of(event), type_of(event));
         let is_consumed = || self.0.iter().any(|consumer| consumer.events.get(key).is_some());
@@ -138,14 +138,13 @@ fn came_back(event: &DeadLetter) -> bool {
     RETRIES.iter().any(|(retry, _)| *retry == key_of(event))
 }
 
-/// Whether this service put it into a retry queue. The broker lets nobody else write there under
-/// its name.
+/// Whether this service put it into a retry queue. The broker lets nobody else write there under its name.
 fn is_retry_of(service: &str, event: &DeadLetter) -> bool {
     event.exchange.as_deref() == Some(ROUTE) && key_of(event) == service
 }
 
-/// Makes the event for this service. A retry takes its first exchange and routing key from headers
-/// that are not sent on, since they name the producer to which it would be returned.
+/// Makes the event for this service. A retry takes its first exchange and routing key from headers that are not sent
+/// on, since they name the producer to which it would be returned.
 fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
     let mut sent = event.for_service(service);
     let first = event.header(RETRY_EXCHANGE).zip(event.header(RETRY_ROUTING_KEY));

@@ -51,8 +51,8 @@ pub struct RestoreComparison {
     pub unreadable: Vec<u64>,
 }
 
-/// Reads the events of the service that declares `part`, in the journal from a point in time up to
-/// an offset, and looks them up in the service's database.
+/// Reads the events of the service that declares `part`, in the journal from a point in time up to an offset, and looks
+/// them up in the service's database.
 ///
 /// # Errors
 ///
@@ -173,8 +173,7 @@ fn is_abort(row: &RecordedRow) -> bool {
     row.step.is_empty() && row.entry == Entry::Aborted
 }
 
-/// Returns the outcomes at another company that neither the journal nor the database shows as
-/// compensated.
+/// Returns the outcomes at another company that neither the journal nor the database shows as compensated.
 fn held_outside(
     part: &Part,
     before: &BTreeSet<&'static str>,
@@ -194,8 +193,8 @@ fn held_outside(
     held.map(|step| step.done.name()).collect()
 }
 
-/// Compares one saga. An aborted saga whose abort is in the database has nothing left to do,
-/// whichever steps came before, except for effects still held outside.
+/// Compares one saga. An aborted saga whose abort is in the database has nothing left to do, whichever steps came
+/// before, except for effects still held outside.
 fn difference(
     saga: Uuid,
     before: &BTreeSet<&'static str>,

@@ -1,14 +1,14 @@
 //! The aborts that a restored service holds back until it has received the missed events.
 //!
-//! An abort in its queue would come first. The steps before it would then not run again, and their
-//! effects at another company would stay, unknown to the service.
+//! An abort in its queue would come first. The steps before it would then not run again, and their effects at another
+//! company would stay, unknown to the service.
 
 use std::collections::BTreeSet;
 
 use ballet_core::{Part, StepKind};
 
-/// Returns the events that the service holds back meanwhile: aborts and, in a saga's owner, the
-/// events on which it aborts.
+/// Returns the events that the service holds back meanwhile: aborts and, in a saga's owner, the events on which it
+/// aborts.
 #[must_use]
 pub fn held_back(part: &Part) -> BTreeSet<&'static str> {
     let aborts = part.sagas.iter().flat_map(|saga| {
@@ -22,8 +22,8 @@ pub fn held_back(part: &Part) -> BTreeSet<&'static str> {
     aborts.filter(|name| heard.contains(name)).collect()
 }
 
-/// Returns the events that the owner of their saga holds back until it knows the saga, without
-/// those that begin it. In other services a waiting step has its own reasons.
+/// Returns the events that the owner of their saga holds back until it knows the saga, without those that begin it. In
+/// other services a waiting step has its own reasons.
 #[must_use]
 pub fn after_the_beginning(part: &Part) -> BTreeSet<&'static str> {
     let owned = part.sagas.iter().filter(|saga| saga.owner == part.service);

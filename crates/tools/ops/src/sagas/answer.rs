@@ -1,9 +1,8 @@
-//! Records a person's word on a step's call to the outside, when only a person can find out its
-//! outcome: the other side may have forgotten the key, or no longer answers.
+//! Records a person's word on a step's call to the outside, when only a person can find out its outcome: the other side
+//! may have forgotten the key, or no longer answers.
 //!
-//! One transaction, under the service's lock for the saga, writes the outcome and the note about
-//! the person. The step's own handler then handles the answer, so the outcome is published or, in
-//! an aborted saga, compensated.
+//! One transaction, under the service's lock for the saga, writes the outcome and the note about the person. The step's
+//! own handler then handles the answer, so the outcome is published or, in an aborted saga, compensated.
 
 use std::fmt;
 use std::time::Duration;
@@ -87,8 +86,8 @@ impl fmt::Display for CallFollowUp {
     }
 }
 
-/// Records the outcome of a call, once a running attempt has ended, for which it waits up to
-/// `patience`. With `dry_run` it only returns what would be done.
+/// Records the outcome of a call, once a running attempt has ended, for which it waits up to `patience`. With `dry_run`
+/// it only returns what would be done.
 ///
 /// # Errors
 ///

@@ -85,8 +85,7 @@ impl<'a> Explainer<'a> {
         explainer
     }
 
-    /// Returns the sagas with failed messages, unpublished events, open calls or deadlines, also
-    /// those in no ledger.
+    /// Returns the sagas with failed messages, unpublished events, open calls or deadlines, also those in no ledger.
     pub(crate) fn known(&self) -> BTreeSet<Uuid> {
         let Self { failures, calls, unpublished, unpublishable, deadlines, .. } = self;
         let known = failures.keys().chain(calls.keys()).chain(unpublished.keys());
@@ -170,8 +169,7 @@ impl<'a> Explainer<'a> {
         waits
     }
 
-    /// Whether a step of the version under which the owner began the saga may still publish the
-    /// event.
+    /// Whether a step of the version under which the owner began the saga may still publish the event.
     fn may_come(&self, event: &EventType, owner: &Part, rows: &RowsByService<'_>) -> bool {
         let of = |service: &str| rows.get(service).map_or(&[][..], Vec::as_slice).iter();
         let began =
@@ -209,8 +207,7 @@ impl<'a> Explainer<'a> {
         of_system.iter().filter_map(version).collect()
     }
 
-    /// Describes the events without consumers that the publishers of the expected events published
-    /// instead.
+    /// Describes the events without consumers that the publishers of the expected events published instead.
     fn published_instead(
         &self,
         expected: &[&EventType],
@@ -335,8 +332,7 @@ fn with_failure(failure: &StuckEntry, wait: SagaWait) -> SagaWait {
     SagaWait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
 }
 
-/// Returns the last of these versions under which the saga may run, by the steps that ran in its
-/// owner.
+/// Returns the last of these versions under which the saga may run, by the steps that ran in its owner.
 pub(crate) fn version_of(
     system: &System,
     name: &str,

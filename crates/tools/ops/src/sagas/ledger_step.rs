@@ -145,8 +145,7 @@ impl<'a> LedgerStep<'a> {
         Ok((UndoKind::Here, done))
     }
 
-    /// Checks that the step waits for a call's answer. Returns whether its outcome is to be
-    /// compensated.
+    /// Checks that the step waits for a call's answer. Returns whether its outcome is to be compensated.
     pub(crate) fn calling(&self) -> Result<bool, SolveError> {
         let why = match state(self.rows, self.at()) {
             Some(Entry::Calling) => {

@@ -24,8 +24,8 @@ const PAGE: u16 = 500;
 /// The criteria for the sagas that are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SagaQuery {
-    /// Only sagas with this text or number as a value in an event that a service published for
-    /// them, such as an order's id or an email address.
+    /// Only sagas with this text or number as a value in an event that a service published for them, such as an order's
+    /// id or an email address.
     pub value: Option<String>,
     /// Only these sagas.
     pub sagas: Option<BTreeSet<Uuid>>,

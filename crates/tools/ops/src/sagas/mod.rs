@@ -1,5 +1,4 @@
-//! Past events of sagas and why they wait, from all ledgers. An unavailable database is named, and
-//! the rest is read.
+//! Past events of sagas and why they wait, from all ledgers. An unavailable database is named, and the rest is read.
 
 mod answer;
 mod explain;

@@ -37,8 +37,8 @@ pub struct OpenSagas {
     pub away: Vec<String>,
 }
 
-/// Finds the open sagas that began more than `older_than` ago. A saga is open while a service has
-/// something to do for it, and not once it is decided, completed or compensated everywhere.
+/// Finds the open sagas that began more than `older_than` ago. A saga is open while a service has something to do for
+/// it, and not once it is decided, completed or compensated everywhere.
 ///
 /// `databases` has each service's database.
 pub async fn open(

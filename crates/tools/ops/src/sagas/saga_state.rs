@@ -1,5 +1,4 @@
-//! A saga's states, why it waits, and the rule for the three open states. docs/console.md defines
-//! them.
+//! A saga's states, why it waits, and the rule for the three open states. docs/console.md defines them.
 
 use std::fmt;
 
@@ -15,8 +14,7 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 pub struct SagaWait {
     /// The service.
     pub service: String,
-    /// The missing work, as a predicate of the service, such as `has not acted on
-    /// orders.order_placed.v1`.
+    /// The missing work, as a predicate of the service, such as `has not acted on orders.order_placed.v1`.
     pub what: String,
     /// The event on which it has not acted.
     pub event_type: Option<String>,
@@ -56,8 +54,8 @@ impl SagaState {
     pub const ALL: [Self; 5] =
         [Self::Stuck, Self::Blocked, Self::Waiting, Self::Completed, Self::Aborted];
 
-    /// Returns the state of an open saga. One that needs a person is stuck whatever else hinders
-    /// it, and a known cause explains lateness.
+    /// Returns the state of an open saga. One that needs a person is stuck whatever else hinders it, and a known cause
+    /// explains lateness.
     #[must_use]
     pub const fn open(needs_person: bool, is_hindered: bool, is_late: bool) -> Self {
         match (needs_person, is_hindered, is_late) {
@@ -108,8 +106,7 @@ pub struct PressingWait<'w> {
 }
 
 impl<'w> PressingWait<'w> {
-    /// Chooses the most pressing wait. Before its deadline a saga is not late, since its owner
-    /// aborts it then.
+    /// Chooses the most pressing wait. Before its deadline a saga is not late, since its owner aborts it then.
     #[must_use]
     pub fn of(
         waits: &'w [SagaWait],

@@ -24,8 +24,8 @@ use crate::sagas::service_state::states;
 pub struct SagaEvent {
     /// The time at which the publisher recorded it.
     pub at: Timestamp,
-    /// The publisher. That of the event which begins a saga is not recorded, so the service named
-    /// by the event stands for it.
+    /// The publisher. That of the event which begins a saga is not recorded, so the service named by the event stands
+    /// for it.
     pub service: String,
     /// Its type.
     pub event_type: String,

@@ -1,10 +1,8 @@
-//! Marks a compensation as solved by hand: a person has done outside of the system what the service
-//! cannot.
+//! Marks a compensation as solved by hand: a person has done outside of the system what the service cannot.
 //!
-//! One transaction, under the service's lock for the saga, writes the ledger's row, the event, the
-//! end of the open call, and the note about the person. So the service or the person compensates,
-//! never both. The failed message is left alone: it comes again, finds nothing to compensate, and
-//! its other handlers run.
+//! One transaction, under the service's lock for the saga, writes the ledger's row, the event, the end of the open
+//! call, and the note about the person. So the service or the person compensates, never both. The failed message is
+//! left alone: it comes again, finds nothing to compensate, and its other handlers run.
 
 use std::fmt;
 use std::time::Duration;
@@ -28,8 +26,7 @@ use crate::redrive::Note;
 use crate::sagas::ledger_step::{LedgerStep, UndoKind, declared};
 use crate::sagas::solve_error::{SolveError, in_use};
 
-/// Makes the body of the compensation's event from the body of the step's outcome. `None` for no
-/// event.
+/// Makes the body of the compensation's event from the body of the step's outcome. `None` for no event.
 pub type MakeEvent<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
 
 /// A compensation that a person has done by hand.
@@ -44,8 +41,7 @@ pub struct ManualCompensation<'a> {
     pub key: Option<&'a str>,
     /// Makes the event of the compensation, for a step that publishes one.
     pub event: MakeEvent<'a>,
-    /// Whether the other side of its call has confirmed that it will not carry out the accepted
-    /// request.
+    /// Whether the other side of its call has confirmed that it will not carry out the accepted request.
     pub is_called_off: bool,
     /// Who, when and why.
     pub note: Note,
@@ -91,8 +87,8 @@ pub enum FailedMessageState {
 /// The time between two checks for the end of a running attempt.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Marks a compensation as solved, once a running attempt has ended, for which it waits up to
-/// `patience`. With `dry_run` it only returns what would be done.
+/// Marks a compensation as solved, once a running attempt has ended, for which it waits up to `patience`. With
+/// `dry_run` it only returns what would be done.
 ///
 /// # Errors
 ///

@@ -4,8 +4,7 @@ use ballet_store::database::connection::is_lock_timeout;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Why a compensation cannot be marked as solved by hand, or a call's outcome cannot be recorded.
-/// Nothing was changed.
+/// Why a compensation cannot be marked as solved by hand, or a call's outcome cannot be recorded. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SolveError {
     /// The service has no such step, or none of the wanted kind.

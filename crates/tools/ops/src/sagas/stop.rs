@@ -1,7 +1,7 @@
 //! Stops an undecided saga: its deadline passes now, so its owner aborts it.
 //!
-//! Only the owner may publish the event that aborts. Like a passing deadline, the owner sends
-//! itself an event, and judges it under the saga's lock, after the messages before it.
+//! Only the owner may publish the event that aborts. Like a passing deadline, the owner sends itself an event, and
+//! judges it under the saga's lock, after the messages before it.
 
 use ballet_core::System;
 use ballet_core::fault::{self, FaultPoint};
@@ -60,8 +60,8 @@ pub fn stoppable(system: &System) -> Vec<StoppableSaga> {
     owned.map(|saga| StoppableSaga { saga: saga.saga, owner: saga.owner }).collect()
 }
 
-/// Stops a saga, and records who did it and why. `db` is the owner's database. A decision that the
-/// owner commits before it handles the stop holds.
+/// Stops a saga, and records who did it and why. `db` is the owner's database. A decision that the owner commits before
+/// it handles the stop holds.
 ///
 /// # Errors
 ///

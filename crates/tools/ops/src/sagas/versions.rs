@@ -1,5 +1,5 @@
-//! The versions of each saga, and how many sagas are left under each. Versions without sagas can be
-//! removed from the code.
+//! The versions of each saga, and how many sagas are left under each. Versions without sagas can be removed from the
+//! code.
 
 use std::collections::BTreeMap;
 
@@ -57,8 +57,8 @@ pub fn has_versions(system: &System) -> bool {
     graph.sagas().into_iter().any(|saga| graph.versions(saga).len() > 1)
 }
 
-/// Returns the versions of sagas with several, and the unreadable databases. While a database is
-/// unavailable, no version counts as over.
+/// Returns the versions of sagas with several, and the unreadable databases. While a database is unavailable, no
+/// version counts as over.
 pub async fn versions(
     system: &System,
     databases: &[(String, PgConnectOptions)],

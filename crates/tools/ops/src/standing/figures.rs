@@ -26,8 +26,7 @@ pub struct ServiceFigures {
     pub inbox: InboxWaits,
     /// The sagas that wait for the answer to a call.
     pub calling: BTreeSet<Uuid>,
-    /// Its copies, each with the number of changes it is behind, or `None` if the owner's database
-    /// does not tell.
+    /// Its copies, each with the number of changes it is behind, or `None` if the owner's database does not tell.
     pub copies: Vec<(CopyState, Option<i64>)>,
     /// Its readers of telemetry.
     pub readers: Vec<ReaderPlace>,

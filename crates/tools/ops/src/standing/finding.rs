@@ -1,5 +1,5 @@
-//! The findings on a running system: a cause, a subject, since when, and what to do. All pages and
-//! commands that say what is wrong show these.
+//! The findings on a running system: a cause, a subject, since when, and what to do. All pages and commands that say
+//! what is wrong show these.
 
 use ballet_core::Cause;
 use jiff::Timestamp;

@@ -1,5 +1,4 @@
-//! A system's state at this moment: the findings on it, its services' figures, and which sagas
-//! cannot go on.
+//! A system's state at this moment: the findings on it, its services' figures, and which sagas cannot go on.
 
 pub mod figures;
 pub mod finding;

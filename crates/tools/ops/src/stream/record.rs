@@ -42,24 +42,23 @@ impl From<Delivery> for Record {
 }
 
 impl Record {
-    /// Returns its type: the routing key of a message published to `events`, else the property,
-    /// else the routing key. A dead letter keeps its original's type.
+    /// Returns its type: the routing key of a message published to `events`, else the property, else the routing key. A
+    /// dead letter keeps its original's type.
     #[must_use]
     pub fn event_type(&self) -> &str {
         let named = self.guarded().or_else(|| text(self.properties.kind()));
         named.unwrap_or(&self.routing_key)
     }
 
-    /// Whether its property `type` differs from its type. Services refuse such a message, so it is
-    /// no event of the named saga.
+    /// Whether its property `type` differs from its type. Services refuse such a message, so it is no event of the
+    /// named saga.
     #[must_use]
     pub fn is_forged(&self) -> bool {
         let claimed = text(self.properties.kind()).filter(|claimed| !is_blank(claimed));
         claimed.zip(self.guarded()).is_some_and(|(claimed, key)| claimed != key)
     }
 
-    /// Returns the routing key if the broker checked it against the publisher's permissions, as it
-    /// checks no property.
+    /// Returns the routing key if the broker checked it against the publisher's permissions, as it checks no property.
     fn guarded(&self) -> Option<&str> {
         let header = |name| text_header(&self.properties, name);
         match &*self.exchange {
@@ -84,8 +83,7 @@ impl Record {
         text(self.properties.message_id())
     }
 
-    /// Returns the id under which services know it: its message id, or one derived if that is no
-    /// UUID.
+    /// Returns the id under which services know it: its message id, or one derived if that is no UUID.
     #[must_use]
     pub fn known_as(&self) -> Uuid {
         if let Some(Ok(id)) = self.message_id().map(Uuid::try_parse) {

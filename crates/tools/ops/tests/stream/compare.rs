@@ -41,8 +41,8 @@ fn record(own: Uuid, saga: Uuid, cause: Option<Uuid>, name: &str, body: &Value) 
     }
 }
 
-/// One run of a saga: an order, a line for each quantity, a parcel for each line. Only outside data
-/// is the same in each run.
+/// One run of a saga: an order, a line for each quantity, a parcel for each line. Only outside data is the same in each
+/// run.
 fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
     let (saga, base) = (id(0, number), number * 1_000);
     let at = format!("2026-11-22T09:00:{run:02}Z");

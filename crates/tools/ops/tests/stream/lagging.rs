@@ -1,5 +1,4 @@
-//! A reader of the journal whose broker comes and goes, with lagging replicas and streams that
-//! start again.
+//! A reader of the journal whose broker comes and goes, with lagging replicas and streams that start again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! `chaos`: the system on private servers, under faults and load, or while days pass. After each
-//! storm it checks that nothing is lost, doubled or broken.
+//! `chaos`: the system on private servers, under faults and load, or while days pass. After each storm it checks that
+//! nothing is lost, doubled or broken.
 
 pub(crate) mod args;
 mod days;

@@ -32,8 +32,8 @@ impl FaultTries {
         self.caused(kind) == 0 && self.tried.get(&kind).is_some_and(|tried| *tried < SEVERAL)
     }
 
-    /// Whether some of these kinds may not work: few attempts without success, or `chosen` and not
-    /// tried. Kills are tried all the time.
+    /// Whether some of these kinds may not work: few attempts without success, or `chosen` and not tried. Kills are
+    /// tried all the time.
     pub(crate) fn are_open(&self, kinds: &[FaultKind], chosen: bool) -> bool {
         let untried = |kind: &FaultKind| chosen && !self.tried.contains_key(kind);
         let mut kinds = kinds.iter().filter(|kind| **kind != FaultKind::Kill);

@@ -1,5 +1,4 @@
-//! An outage: one service is killed while clients come, all operations are tried, and it is
-//! restarted.
+//! An outage: one service is killed while clients come, all operations are tried, and it is restarted.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,7 +83,7 @@ async fn wait_for_clients(scene: &Scene<'_>, count: usize, or_wait: bool) -> Res
     Ok(come.await?)
 }
 
-/// Each result has to be as expected.
+/// Tries every operation while a service is stopped, and checks that each result is as expected.
 async fn try_operations(
     outages: &Outages<'_>,
     stopped: &'static str,

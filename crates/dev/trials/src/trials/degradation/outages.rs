@@ -67,13 +67,13 @@ impl<'a> Outages<'a> {
         }
     }
 
-    /// While this service is stopped.
+    /// The answer that a client has to see from an operation while this service is stopped.
     pub(crate) fn expected(&self, operation: &Operation, stopped: &str) -> ClientAnswer {
         operation.expected(stopped, self.scene.load.site.gateway.is_some())
     }
 
-    /// Returns the last answer. The gateway's connections to a dead service have to break first,
-    /// and for a restarted one its circuit breaker has to close.
+    /// Returns the last answer. The gateway's connections to a dead service have to break first, and for a restarted
+    /// one its circuit breaker has to close.
     pub(crate) async fn try_until_expected(
         &self,
         operation: &Operation,

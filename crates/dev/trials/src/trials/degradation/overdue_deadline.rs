@@ -9,8 +9,8 @@ use crate::trials::degradation::outages::Outages;
 /// Long enough to begin the saga, short enough for a run.
 const DEADLINE_SECONDS: u32 = 5;
 
-/// Begins a saga without a service, waits for its end, and restarts the service. Afterwards the
-/// owner has a short deadline, so this comes last.
+/// Begins a saga without a service, waits for its end, and restarts the service. Afterwards the owner has a short
+/// deadline, so this comes last.
 pub(crate) async fn run(outages: &Outages<'_>, overdue: OverdueDeadline) -> Result<String> {
     let OverdueDeadline { owner, variable, without, reason, case: _ } = overdue;
     let Outages { scene, operations } = outages;

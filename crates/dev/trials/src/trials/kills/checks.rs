@@ -17,11 +17,9 @@ pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
 /// Dead letters taken at once.
 const SOME: u32 = 10;
 
-/// Waits for quiescence, and checks that nothing is lost, doubled or broken. Returns the number of
-/// rows.
+/// Waits for quiescence, and checks that nothing is lost, doubled or broken. Returns the number of rows.
 pub(crate) async fn check_everything(scene: &Scene<'_>) -> Result<usize> {
-    // A strange message's dead letter comes twice if the process dies between publishing it and the
-    // ack.
+    // A strange message's dead letter comes twice if the process dies between publishing it and the ack.
     tokio::select! {
         failed = take_all_dead_letters(scene) => { failed?; bail!("it never returns by itself") }
         checked = oracle::ensure_all_holds(scene) => Ok(checked?.rows),

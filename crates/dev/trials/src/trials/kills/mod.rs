@@ -1,8 +1,8 @@
-//! `kills`: kills a process (SIGKILL) at every fault point, for every step, compensation, call and
-//! event of every service. After each kill every saga ends as expected.
+//! `kills`: kills a process (SIGKILL) at every fault point, for every step, compensation, call and event of every
+//! service. After each kill every saga ends as expected.
 //!
-//! The aims come from the services' declarations, and the customer that leads to one from what
-//! services noted. Only unreachable aims are listed.
+//! The aims come from the services' declarations, and the customer that leads to one from what services noted. Only
+//! unreachable aims are listed.
 
 mod aims;
 mod checks;
@@ -69,8 +69,8 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     Ok(killed.await?.map_or(ExitCode::from(130), |()| ExitCode::SUCCESS))
 }
 
-/// One service's copies are emptied while sagas of the others continue, whose steps have to be
-/// retried for longer than filling takes. With the usual delays they would become dead letters.
+/// One service's copies are emptied while sagas of the others continue, whose steps have to be retried for longer than
+/// filling takes. With the usual delays they would become dead letters.
 async fn retry_for_longer(run: &LongRun) -> Result<()> {
     let env = &run.stage.env;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,

@@ -20,8 +20,7 @@ use crate::trials::scene::{PATIENCE, Scene};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SystemPath {
-    /// Services have lost their copies, and ask for them, as they do at their first start. So this
-    /// path comes first.
+    /// Services have lost their copies, and ask for them, as they do at their first start. So this path comes first.
     Refill,
     Meanwhile,
     /// A customer of this case, with a number for the variant.
@@ -42,8 +41,8 @@ impl SystemPath {
         all
     }
 
-    /// Runs the path, also while processes die. Returns the saga. A request without an answer may
-    /// have begun one, which is judged with all others.
+    /// Runs the path, also while processes die. Returns the saga. A request without an answer may have begun one, which
+    /// is judged with all others.
     pub(crate) async fn go(self, scene: &Scene<'_>) -> Result<Option<Uuid>> {
         match self {
             Self::Refill => refill(scene).await.map(|()| None),
@@ -78,8 +77,7 @@ impl fmt::Display for SystemPath {
     }
 }
 
-/// Empties all copies, and waits until the services have asked for the entities and have them
-/// again.
+/// Empties all copies, and waits until the services have asked for the entities and have them again.
 async fn refill(scene: &Scene<'_>) -> Result<()> {
     let readers = scene.run.system.parts.iter().filter(|part| !part.copies.is_empty());
     let mut sessions = Vec::new();
@@ -107,8 +105,8 @@ async fn refill(scene: &Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Lets a deadline pass while the saga cannot be decided. A faster saga, or one of another process,
-/// ends as its customer expects.
+/// Lets a deadline pass while the saga cannot be decided. A faster saga, or one of another process, ends as its
+/// customer expects.
 async fn passes(scene: &Scene<'_>, overdue: OverdueDeadline) -> Result<Option<Uuid>> {
     let OverdueDeadline { owner, without, reason, case, .. } = overdue;
     let cases = scene.subject.cases.iter();

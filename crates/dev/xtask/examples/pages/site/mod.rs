@@ -1,5 +1,5 @@
-//! `cargo xtask site`: writes the repository's pages as a site without a server, which loads
-//! nothing from elsewhere. Errors are a broken link, and a page that the contents omit.
+//! `cargo xtask site`: writes the repository's pages as a site without a server, which loads nothing from elsewhere.
+//! Errors are a broken link, and a page that the contents omit.
 
 mod links;
 mod page;
@@ -81,8 +81,7 @@ fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Strin
         .collect()
 }
 
-/// Broken links, and pages without a link. Links lead to the repository's files, not to pages of
-/// the site alone.
+/// Broken links, and pages without a link. Links lead to the repository's files, not to pages of the site alone.
 fn find_mistakes(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let headings: BTreeMap<&str, BTreeSet<String>> = pages

@@ -1,5 +1,4 @@
-//! `compose.yaml` and the Dockerfile: every name exists, and each service has what its system
-//! declares.
+//! `compose.yaml` and the Dockerfile: every name exists, and each service has what its system declares.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +12,7 @@ use crate::tests::files::{
 };
 
 const DOCKERFILE: &str = "crates/dev/xtask/Dockerfile";
-/// Once, however many systems there are.
+/// The containers that exist once, however many systems there are.
 const OTHERS: [&str; 3] = ["rabbitmq", "postgres", "ballet"];
 /// Per system, besides its services. Only the gateway keeps running.
 const OF_EACH: [&str; 5] = ["definitions", "databases", "image", "keys", GATEWAY];

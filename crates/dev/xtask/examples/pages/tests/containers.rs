@@ -1,5 +1,5 @@
-//! What this workspace's containers, and those of `ballet new gateway`, get exists in their
-//! programs: settings, ports, health checks and files.
+//! What this workspace's containers, and those of `ballet new gateway`, get exists in their programs: settings, ports,
+//! health checks and files.
 
 use std::collections::BTreeSet;
 

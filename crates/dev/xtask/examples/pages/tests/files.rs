@@ -67,8 +67,7 @@ pub(super) fn programs() -> BTreeSet<String> {
     programs.filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
 }
 
-/// The variables besides the common ones. Paths on the host mean nothing in the container, so they
-/// are left out.
+/// The variables besides the common ones. Paths on the host mean nothing in the container, so they are left out.
 pub(super) fn own_settings(service: &str) -> Vec<String> {
     let command = Command::new("");
     let command = match service {

@@ -177,8 +177,8 @@ proptest! {
         prop_assert_eq!(found.breaking, Vec::new());
     }
 
-    /// The comparison of schemas agrees with single bodies: without a breaking change the reader
-    /// accepts each body that the writer may write.
+    /// The comparison of schemas agrees with single bodies: without a breaking change the reader accepts each body that
+    /// the writer may write.
     #[test]
     fn a_body_that_a_writer_may_write_fits_a_reader_that_takes_all(
         writes in any_schema(), other in any_schema(), way in 0_usize..3, dice: [u64; 8],

@@ -20,8 +20,8 @@ pub(super) enum Dependency {
 }
 
 impl Dependency {
-    /// Reads `--ballet` for a system in this directory, which need not exist. The default is this
-    /// command's checkout, or its version if installed.
+    /// Reads `--ballet` for a system in this directory, which need not exist. The default is this command's checkout,
+    /// or its version if installed.
     pub(super) fn of(named: Option<&str>, root: &Path) -> Result<Self> {
         let Some(named) = named else {
             return match own_checkout() {
@@ -164,8 +164,7 @@ pub(super) fn folder(name: &str) -> String {
     format!("crates/{ring}/{folder}")
 }
 
-/// The checkout for which cargo runs this command, or where it was built, unless cargo itself
-/// fetched it.
+/// The checkout for which cargo runs this command, or where it was built, unless cargo itself fetched it.
 fn own_checkout() -> Option<PathBuf> {
     let of_cargo = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let built = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

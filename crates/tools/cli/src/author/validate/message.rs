@@ -1,5 +1,4 @@
-//! A message in a file: its properties, at the top or in `properties`, and its body, or RabbitMQ's
-//! management API form.
+//! A message in a file: its properties, at the top or in `properties`, and its body, or RabbitMQ's management API form.
 
 use std::borrow::Cow;
 

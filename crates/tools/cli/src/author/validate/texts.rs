@@ -18,8 +18,7 @@ pub(crate) fn texts(file: &[u8]) -> Vec<MessageText<'_>> {
     }
     let lines = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).enumerate();
     let lines: Vec<(usize, &[u8])> = lines.filter(|(_, line)| !line.is_empty()).collect();
-    // If the first line is a whole message, each line has one. Otherwise one message spans several
-    // lines.
+    // If the first line is a whole message, each line has one. Otherwise one message spans several lines.
     let is_whole = |(_, line): &(usize, &[u8])| serde_json::from_slice::<&RawValue>(line).is_ok();
     if lines.len() > 1 && lines.first().is_some_and(is_whole) {
         let place = |line: usize| format!("line {}: ", line + 1);

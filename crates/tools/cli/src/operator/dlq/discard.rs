@@ -55,8 +55,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
     });
-    // Once for all services: another command writing in between would keep the later ones from
-    // being finished.
+    // Once for all services: another command writing in between would keep the later ones from being finished.
     let mut archive = ArchiveFile::open(&file)
         .with_context(|| format!("cannot write {}: nothing was discarded", file.display()))?;
     let stop = stop_on_ctrl_c();

@@ -93,8 +93,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-/// What the services' contracts have against the new body. Nothing without a contract that knows
-/// the event: then only the redrive shows whether the body is accepted.
+/// What the services' contracts have against the new body. Nothing without a contract that knows the event: then only
+/// the redrive shows whether the body is accepted.
 fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
     let Ok(contracts) = contracts() else { return Vec::new() };
     let validator = Validator::new(contracts);

@@ -39,7 +39,7 @@ pub(crate) struct Args {
 struct Totals {
     sent: u64,
     left: u64,
-    /// These are never sent.
+    /// The number of forged messages, which are never sent.
     forged: u64,
     stopped: bool,
     /// The command has said how.

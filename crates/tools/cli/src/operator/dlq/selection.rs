@@ -87,8 +87,8 @@ impl DeadLetterSelection {
         self.id.iter().any(|end| is_end(end, &id))
     }
 
-    /// Nobody shall send or discard another message than meant, so the end of an id that several
-    /// messages share is refused.
+    /// Nobody shall send or discard another message than meant, so the end of an id that several messages share is
+    /// refused.
     pub(crate) fn require_whole_ids(&self, ids: impl Iterator<Item = MessageId>) -> Result<()> {
         let ids: BTreeSet<String> = ids.map(|id| id.to_string()).collect();
         for end in &self.id {

@@ -133,9 +133,9 @@ impl<'a> HandlingWatch<'a> {
         Ok(())
     }
 
-    /// Returns the rest if the service does not start within `longest`, makes no progress for too
-    /// long, or the user stops. While this waits for all but the aborts, it renews their hold. None
-    /// means that the hold ended while the service ran.
+    /// Returns the rest if the service does not start within `longest`, makes no progress for too long, or the user
+    /// stops. While this waits for all but the aborts, it renews their hold. None means that the hold ended while the
+    /// service ran.
     async fn wait(
         &self,
         db: &mut PgConnection,
@@ -193,8 +193,8 @@ impl<'a> HandlingWatch<'a> {
     }
 }
 
-/// An owner puts off messages of unknown sagas together with aborts. What they build on is missing,
-/// or the owner would refuse them.
+/// An owner puts off messages of unknown sagas together with aborts. What they build on is missing, or the owner would
+/// refuse them.
 async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<HashSet<MessageId>> {
     let after_the_beginning = restored::after_the_beginning(part);
     if after_the_beginning.is_empty() {

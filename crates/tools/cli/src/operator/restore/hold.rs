@@ -6,8 +6,7 @@ use ballet_store::operators::restored_database::hold_aborts;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
-/// Meanwhile no abort is handled and no deadline passes, so the service first gets its own
-/// decisions.
+/// Meanwhile no abort is handled and no deadline passes, so the service first gets its own decisions.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Puts off aborts and deadlines from now on, in the database of this backup. Returns the number of deadlines.

@@ -8,8 +8,7 @@ use crate::operator::dead_letters::ServiceQueue;
 use crate::operator::sagas::service_waits::ServiceWaits;
 use crate::operator::sagas::stuck_saga::StuckSaga;
 
-/// Adds those that the service's own list lacks: those that reached no handler, and all if its
-/// database is unknown.
+/// Adds those that the service's own list lacks: those that reached no handler, and all if its database is unknown.
 pub(super) async fn add_dead_letters(
     queue: &ServiceQueue,
     noted: &ServiceWaits,

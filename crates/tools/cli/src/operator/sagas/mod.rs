@@ -1,5 +1,4 @@
-//! `ballet sagas`: shows what sagas did and wait for, lists them, and marks what a person has
-//! solved.
+//! `ballet sagas`: shows what sagas did and wait for, lists them, and marks what a person has solved.
 
 mod answer;
 mod dead_letters;

@@ -20,7 +20,7 @@ use crate::tester::stream::feed::{EventFeed, StopReason};
 use crate::tester::stream::selection::JournalRange;
 
 const INDEX: &str = "console";
-/// Named by an error.
+/// The maximum number of ids that an error names.
 const MOST: usize = 10;
 
 /// An id's digits that are shown where room is short name a saga.
@@ -139,8 +139,8 @@ impl SagaName {
 }
 
 impl SagaName {
-    /// Uses a console that follows the journal and has sagas in its index. Otherwise the ledgers
-    /// and the journal may have sagas too old for the index.
+    /// Uses a console that follows the journal and has sagas in its index. Otherwise the ledgers and the journal may
+    /// have sagas too old for the index.
     async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
         let database = options.database(INDEX).ok().flatten()?;
         let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {

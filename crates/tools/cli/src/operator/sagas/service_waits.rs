@@ -21,8 +21,7 @@ pub(super) struct ServiceWaits {
     pub(super) more_unpublished: usize,
 }
 
-/// Reads the waits if the database is known, with at most `limit` of the unpublished events, which
-/// have bodies.
+/// Reads the waits if the database is known, with at most `limit` of the unpublished events, which have bodies.
 pub(super) async fn read_waits(
     service: &str,
     options: &GlobalOptions,

@@ -95,8 +95,7 @@ impl DifferenceReport {
         }
     }
 
-    /// Whether an earlier event of its path differs. A saga's differences come in the order of
-    /// their paths.
+    /// Whether an earlier event of its path differs. A saga's differences come in the order of their paths.
     fn follows(&mut self, difference: &Difference) -> bool {
         if self.last != difference.saga {
             self.last.clone_from(&difference.saga);

@@ -26,7 +26,7 @@ pub(crate) struct EventSelector {
     repeatable: Option<Repeatable>,
     /// Leaves the other sagas out.
     only_repeatable: bool,
-    /// They get new values.
+    /// The keys that get new values.
     pub(crate) made: MadeKeys,
     /// The options of the selection, as they are typed.
     pub(crate) words: String,

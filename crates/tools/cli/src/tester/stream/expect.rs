@@ -69,7 +69,6 @@ impl SentSagas {
     }
 }
 
-/// While the events are sent.
 pub(crate) struct Expectation {
     gathering: JoinHandle<Result<Comparison>>,
     sent: oneshot::Sender<()>,

@@ -150,8 +150,8 @@ fn check_begin(range: &JournalRange, last: Option<u64>) -> Result<()> {
     }
 }
 
-/// Completes with Ctrl-C or SIGTERM. It listens from the call on, not from the first poll: a caller
-/// that reads or writes first would miss the signal.
+/// Completes with Ctrl-C or SIGTERM. It listens from the call on, not from the first poll: a caller that reads or
+/// writes first would miss the signal.
 pub(crate) fn interruption() -> impl Future<Output = ()> + Send {
     let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     async move {

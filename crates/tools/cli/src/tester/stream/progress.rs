@@ -83,7 +83,6 @@ impl ProgressFile {
         )))
     }
 
-    /// Whole or not at all.
     pub(crate) fn write(&self, progress: &ReplayProgress) -> Result<()> {
         let mut new = self.0.as_os_str().to_owned();
         new.push(".new");

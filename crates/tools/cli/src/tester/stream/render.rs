@@ -52,8 +52,7 @@ impl EventPrinter {
         };
         let event_type = plain(record.event_type());
         let service = plain(record.service().unwrap_or("–"));
-        // As services know it, so that the first event shows the same as later ones. A note may
-        // have none.
+        // As services know it, so that the first event shows the same as later ones. A note may have none.
         let names_one = record.exchange == EVENTS || record.saga().is_some();
         let saga = record.saga_id().filter(|_| names_one).map(|id| id.to_string());
         let saga = saga.or_else(|| record.saga().map(str::to_owned));

@@ -234,8 +234,8 @@ enum RecordingOrigin {
     Unknown,
 }
 
-/// A system has many addresses (nodes, aliases, tunnels), so it is known by its journal, with the
-/// recording's last message at the same offset.
+/// A system has many addresses (nodes, aliases, tunnels), so it is known by its journal, with the recording's last
+/// message at the same offset.
 async fn origin(
     broker: &Arc<dyn Broker>,
     here: &Peer,

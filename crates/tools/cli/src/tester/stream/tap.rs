@@ -164,7 +164,7 @@ impl Screen {
         }
     }
 
-    /// However long that takes.
+    /// Writes the pending text, however long that takes.
     async fn write(&mut self) -> Result<WriteOutcome> {
         if self.text.is_empty() {
             return Ok(WriteOutcome::Whole);

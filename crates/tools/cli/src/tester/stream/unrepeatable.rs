@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::base::ui;
 
-/// Named sagas with something in common.
+/// The maximum number of sagas with something in common that are named.
 const NAMED: usize = 3;
 
 pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatable: &Repeatable) {

@@ -294,8 +294,8 @@ async fn what_stands_still_without_the_database_is_named_before_a_client_finds_o
     let gateway = Gateway::start(&config).await;
     let well = "\"database\":\"ok\",\"stands_still\":[]";
     gateway.private_says("/readyz", 200, well).await;
-    // No request comes meanwhile. All gateways may share the database, and serve everything else,
-    // so a load balancer keeps them.
+    // No request comes meanwhile. All gateways may share the database, and serve everything else, so a load balancer
+    // keeps them.
     link.set(Link::Silent);
     gateway.private_says("/readyz", 200, "\"stands_still\":[\"POST /orders\"]").await;
     gateway.private_says("/metrics", 200, "gateway_database_away 1").await;

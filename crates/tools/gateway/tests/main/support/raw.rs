@@ -57,8 +57,7 @@ pub(crate) async fn connections() -> (String, mpsc::UnboundedReceiver<TcpStream>
     (address, receiver)
 }
 
-/// Nobody listens there until the socket does, or is dropped. Without a socket another test would
-/// get the port.
+/// Nobody listens there until the socket does, or is dropped. Without a socket another test would get the port.
 pub(crate) fn reserved() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

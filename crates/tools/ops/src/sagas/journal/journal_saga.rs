@@ -1,5 +1,4 @@
-//! Judges a saga by the journal: its state and what it waits for. The rules are those of the
-//! ledgers.
+//! Judges a saga by the journal: its state and what it waits for. The rules are those of the ledgers.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -110,8 +109,8 @@ impl<'a> JournalSaga<'a> {
     }
 }
 
-/// Whether no service acted on the event that would have begun the saga, and a person discarded it
-/// for all that wait for it.
+/// Whether no service acted on the event that would have begun the saga, and a person discarded it for all that wait
+/// for it.
 fn is_thrown_away(graph: &Graph, entries: &[JournalEntry], waits: &[SagaWait]) -> bool {
     let known = graph.system().known_types();
     let begins = |name: &str| {
@@ -177,8 +176,7 @@ fn states<'a>(
     deadline: Option<(&str, Timestamp)>,
 ) -> BTreeMap<&'a str, ServiceState> {
     let last = entries.iter().map(|entry| entry.at).max().unwrap_or_default();
-    // A service that has acted on an event has handled its dead letter. The journal may have lost
-    // the entry.
+    // A service that has acted on an event has handled its dead letter. The journal may have lost the entry.
     let is_open = |entry: &&JournalEntry| {
         let is_it = |event: &EventType| event.name() == entry.event_type;
         let own = rows.get(&*entry.service).map_or(&[][..], Vec::as_slice);

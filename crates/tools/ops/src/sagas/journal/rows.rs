@@ -1,5 +1,5 @@
-//! Derives ledger rows from a saga's events. Work without an event, such as an arrival at a join or
-//! a silent compensation, counts as done as soon as possible.
+//! Derives ledger rows from a saga's events. Work without an event, such as an arrival at a join or a silent
+//! compensation, counts as done as soon as possible.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -145,8 +145,8 @@ fn add_step_rows(
     is_of_a_step
 }
 
-/// Returns the steps that published this outcome. Among several possible origins these are the
-/// steps whose event has come, or else those that wait for none.
+/// Returns the steps that published this outcome. Among several possible origins these are the steps whose event has
+/// come, or else those that wait for none.
 fn done_by(
     saga: &SagaPart,
     name: &str,

@@ -29,8 +29,7 @@ impl GivenValues {
     }
 }
 
-/// The names of one side's ids, after the events that made them. An id has the same name
-/// everywhere.
+/// The names of one side's ids, after the events that made them. An id has the same name everywhere.
 #[derive(Debug, Default)]
 pub(super) struct IdNames<'a>(HashMap<Uuid, (Option<&'a str>, String)>);
 

@@ -1,5 +1,5 @@
-//! Compares two recordings of any length: their sagas are spread over files, of which each
-//! processor compares one at a time.
+//! Compares two recordings of any length: their sagas are spread over files, of which each processor compares one at a
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{DirBuilder, File};
@@ -62,9 +62,9 @@ struct PartitionSide {
 }
 
 impl Comparison {
-    /// Creates a comparison in its own folder, which is removed at the end. Only its owner can read
-    /// it, because bodies may be confidential. `expected` are the recording's sagas, `actual` those
-    /// sent. Fields with `ignored` names are left out.
+    /// Creates a comparison in its own folder, which is removed at the end. Only its owner can read it, because bodies
+    /// may be confidential. `expected` are the recording's sagas, `actual` those sent. Fields with `ignored` names are
+    /// left out.
     ///
     /// # Errors
     ///

@@ -123,8 +123,8 @@ impl SagaSide {
             nodes.push((depths.of(record), path(record, &by_id, joins), *record, body));
         }
         given.remove(&new);
-        // A cause comes before its effect, so an id belongs to the event that made it. Otherwise
-        // the order in the stream is chance.
+        // A cause comes before its effect, so an id belongs to the event that made it. Otherwise the order in the
+        // stream is chance.
         nodes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
         for (_, path, record, _) in &nodes {
             if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
@@ -142,8 +142,7 @@ impl SagaSide {
     }
 }
 
-/// Whether a record is this service's answer, or follows from one. Answers to answers come later in
-/// the stream.
+/// Whether a record is this service's answer, or follows from one. Answers to answers come later in the stream.
 fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) -> bool {
     let Some(cause) = record.cause() else { return false };
     let is_answer = record.service() == Some(of) || left_out.contains(cause);
@@ -153,8 +152,8 @@ fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) 
     is_answer
 }
 
-/// Returns the types of the events that led to this one, and its own. An event of a join follows
-/// all its triggers in a fixed order, because the last one is chance.
+/// Returns the types of the events that led to this one, and its own. An event of a join follows all its triggers in a
+/// fixed order, because the last one is chance.
 fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> EventPath {
     let mut path = vec![record.event_type().to_owned()];
     let mut at = record;

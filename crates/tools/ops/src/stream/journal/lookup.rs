@@ -1,5 +1,5 @@
-//! One message of the journal at a known offset. It distinguishes the journal from another of the
-//! same name, whose offsets fit again once it has grown.
+//! One message of the journal at a known offset. It distinguishes the journal from another of the same name, whose
+//! offsets fit again once it has grown.
 
 use std::sync::Arc;
 
@@ -25,8 +25,7 @@ pub enum LookupResult {
     Gone,
 }
 
-/// Compares the journal with one that had a message, `last` if known, at this offset. `None` if no
-/// difference shows.
+/// Compares the journal with one that had a message, `last` if known, at this offset. `None` if no difference shows.
 ///
 /// # Errors
 ///

@@ -1,5 +1,4 @@
-//! The journal's range: its beginning, and whether messages are lost that its policy promises to
-//! keep.
+//! The journal's range: its beginning, and whether messages are lost that its policy promises to keep.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,8 +20,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Clocks differ, and the broker forgets whole segments.
 const ROUGHLY: SignedDuration = SignedDuration::from_mins(10);
 
-/// Returns the time from which the journal is complete. `None` if it has its first message, or no
-/// message has a time.
+/// Returns the time from which the journal is complete. `None` if it has its first message, or no message has a time.
 ///
 /// # Errors
 ///
@@ -53,8 +51,8 @@ pub async fn begins(broker: &Arc<dyn Broker>) -> Result<Option<Timestamp>, Journ
     first
 }
 
-/// Returns the time from which the journal is complete, if its policy promises an earlier one: too
-/// much was published, or the policy was changed. `None` if it is complete.
+/// Returns the time from which the journal is complete, if its policy promises an earlier one: too much was published,
+/// or the policy was changed. `None` if it is complete.
 ///
 /// # Errors
 ///

@@ -50,8 +50,7 @@ pub enum Notice {
     NothingSince,
 }
 
-/// Reads the journal with few messages in memory: the broker waits for a slow reader at no cost to
-/// the stream.
+/// Reads the journal with few messages in memory: the broker waits for a slow reader at no cost to the stream.
 pub struct JournalReader {
     broker: Arc<dyn Broker>,
     vhost: String,
@@ -59,8 +58,8 @@ pub struct JournalReader {
     records: JournalRecords,
     /// Set until the first record shows whether the journal still has this time.
     since: Option<Timestamp>,
-    /// When it is certain that the journal has nothing since the requested time. The broker then
-    /// waits for the next message silently.
+    /// When it is certain that the journal has nothing since the requested time. The broker then waits for the next
+    /// message silently.
     nothing_at: Option<Instant>,
     /// The next offset, without a gap.
     expected: Option<u64>,
@@ -164,8 +163,8 @@ impl JournalReader {
         Ok(item)
     }
 
-    /// Like [`next`](Self::next), up to the offset `end`, if given. Returns `None` behind it, or if
-    /// the journal has nothing since the requested time.
+    /// Like [`next`](Self::next), up to the offset `end`, if given. Returns `None` behind it, or if the journal has
+    /// nothing since the requested time.
     ///
     /// # Errors
     ///
@@ -233,8 +232,8 @@ impl JournalReader {
         }
     }
 
-    /// Returns the next message. A notice replaces an unreadable one, or says that the journal has
-    /// none since the requested time.
+    /// Returns the next message. A notice replaces an unreadable one, or says that the journal has none since the
+    /// requested time.
     async fn delivery(&mut self) -> Result<Result<Delivery, Notice>, JournalError> {
         loop {
             let next = match self.nothing_at {
@@ -258,8 +257,8 @@ impl JournalReader {
         }
     }
 
-    /// Returns how often the broker delivered a message or refused to. This grows while
-    /// [`next`](Self::next) looks for a way past an unreadable message.
+    /// Returns how often the broker delivered a message or refused to. This grows while [`next`](Self::next) looks for
+    /// a way past an unreadable message.
     #[must_use]
     pub fn answers(&self) -> u64 {
         self.answers
@@ -270,8 +269,8 @@ impl JournalReader {
         self.records.disconnect().await;
     }
 
-    /// Whether this is the journal read before. A new journal would deliver nothing until it is as
-    /// long, and then seem to continue.
+    /// Whether this is the journal read before. A new journal would deliver nothing until it is as long, and then seem
+    /// to continue.
     async fn is_same(&mut self) -> Result<bool, JournalError> {
         let before = self.expected.and_then(|expected| expected.checked_sub(1));
         let offset = self.last.as_ref().map_or(before, |last| last.offset);

@@ -1,7 +1,7 @@
 //! Reads the journal past undeliverable messages.
 //!
-//! A stream accepts headers that the broker cannot write to a consumer, such as a number named
-//! `x-basic-type`. The broker closes each connection that reaches such a message.
+//! A stream accepts headers that the broker cannot write to a consumer, such as a number named `x-basic-type`. The
+//! broker closes each connection that reaches such a message.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,19 +18,18 @@ use crate::stream::journal::error::JournalError;
 pub const CONNECTION: &str = "ballet journal";
 /// The broker's error for a message that it cannot deliver, and for its own faults.
 const INTERNAL_ERROR: u16 = 541;
-/// The number of connections for one message. RabbitMQ 3.10 sends a chunk of the stream at once, in
-/// packets of at least 1,414 bytes, and drops a whole packet with an undeliverable message. A
-/// connection that begins earlier has other packets: among as many as a packet has messages (8 of
-/// the smallest), one ends a packet just before that message. A busy broker may end packets
-/// elsewhere, so there are three rounds, and one more connection once others are known to read.
-/// Among messages of different sizes no packet may end there: then the good message before is
-/// skipped as well, and its offset is reported.
+/// The number of connections for one message. RabbitMQ 3.10 sends a chunk of the stream at once, in packets of at least
+/// 1,414 bytes, and drops a whole packet with an undeliverable message. A connection that begins earlier has other
+/// packets: among as many as a packet has messages (8 of the smallest), one ends a packet just before that message. A
+/// busy broker may end packets elsewhere, so there are three rounds, and one more connection once others are known to
+/// read. Among messages of different sizes no packet may end there: then the good message before is skipped as well,
+/// and its offset is reported.
 const ATTEMPTS: u64 = 24;
 /// The maximum number of consecutive undeliverable messages. More are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
 
-/// The broker sends this many as soon as a reader comes, and holds the unread ones in memory: so
-/// many of the largest are still acceptable.
+/// The broker sends this many as soon as a reader comes, and holds the unread ones in memory: so many of the largest
+/// are still acceptable.
 const MOST_AHEAD: u16 = 128;
 /// How many messages are read singly after the broker closed a connection.
 const SLOW: u64 = 100;
@@ -51,8 +50,8 @@ struct JournalConnection {
     read: u64,
     /// Its acknowledgement requests more.
     to_ack: Option<u64>,
-    /// Acknowledges in a separate task, because the caller may drop its future, and a repeated
-    /// acknowledgement closes the channel.
+    /// Acknowledges in a separate task, because the caller may drop its future, and a repeated acknowledgement closes
+    /// the channel.
     acking: Option<JoinHandle<Result<(), BrokerError>>>,
 }
 
@@ -65,8 +64,8 @@ pub(super) enum Attempt {
     Again,
 }
 
-/// The messages of the journal. After the error of a lost connection the next
-/// [`attempt`](Self::attempt) reconnects, and continues after the last message.
+/// The messages of the journal. After the error of a lost connection the next [`attempt`](Self::attempt) reconnects,
+/// and continues after the last message.
 pub(super) struct JournalRecords {
     broker: Arc<dyn Broker>,
     reader: Option<JournalConnection>,
@@ -85,8 +84,7 @@ pub(super) struct JournalRecords {
 }
 
 impl JournalRecords {
-    /// A reader from `start`, without a connection yet. The `unreadable` offsets are known to be
-    /// undeliverable.
+    /// A reader from `start`, without a connection yet. The `unreadable` offsets are known to be undeliverable.
     pub(super) fn new(
         broker: Arc<dyn Broker>,
         start: StreamStart,
@@ -115,13 +113,12 @@ impl JournalRecords {
         }
     }
 
-    /// Attempts to read the next message. A time limit belongs to each attempt, since an
-    /// undeliverable message takes many. Dropping the future loses no message.
+    /// Attempts to read the next message. A time limit belongs to each attempt, since an undeliverable message takes
+    /// many. Dropping the future loses no message.
     ///
     /// # Errors
     ///
-    /// If the connection is lost, the broker refuses, or a thousand consecutive messages are
-    /// undeliverable.
+    /// If the connection is lost, the broker refuses, or a thousand consecutive messages are undeliverable.
     pub(super) async fn attempt(&mut self) -> Result<Attempt, JournalError> {
         match self.read().await {
             Ok(delivery) if self.is_new(&delivery) => {
@@ -207,8 +204,8 @@ impl JournalRecords {
         Ok(delivery)
     }
 
-    /// Decides where to begin again after a closed connection. Returns the offset of a message now
-    /// known to be undeliverable.
+    /// Decides where to begin again after a closed connection. Returns the offset of a message now known to be
+    /// undeliverable.
     async fn go_on(&mut self, error: BrokerError) -> Result<Option<u64>, JournalError> {
         let got_some = self.reader.as_ref().is_some_and(|reader| reader.read > 0);
         self.disconnect().await;
@@ -292,9 +289,8 @@ async fn open(
     })
 }
 
-/// Whether the broker lets anybody read. While a stream's writer restarts, with its node or leader
-/// or because RabbitMQ 3.10 lost a file of another, deleted stream, the broker closes connections
-/// as at an undeliverable message.
+/// Whether the broker lets anybody read. While a stream's writer restarts, with its node or leader or because RabbitMQ
+/// 3.10 lost a file of another, deleted stream, the broker closes connections as at an undeliverable message.
 pub(super) async fn takes_readers(broker: &dyn Broker) -> Result<bool, BrokerError> {
     let session = broker.connect(CONNECTION).await?;
     // Nothing is delivered since a time in the future.

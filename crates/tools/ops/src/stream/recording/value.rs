@@ -1,5 +1,5 @@
-//! AMQP's header values as JSON. Text, `true`, `null`, numbers of the common widths, lists and
-//! tables are plain. Any other type is a table with one name: `$` and the type.
+//! AMQP's header values as JSON. Text, `true`, `null`, numbers of the common widths, lists and tables are plain. Any
+//! other type is a table with one name: `$` and the type.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

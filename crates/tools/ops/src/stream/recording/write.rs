@@ -24,8 +24,7 @@ const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
 /// Where no whole block is: a cut, or damaged content.
 const NO_BLOCK: [ErrorKind; 3] =
     [ErrorKind::UnexpectedEof, ErrorKind::InvalidInput, ErrorKind::InvalidData];
-/// The maximum number of bytes cut off a damaged packed file. Before a loss of power a machine has
-/// not written more.
+/// The maximum number of bytes cut off a damaged packed file. Before a loss of power a machine has not written more.
 const TAIL: u64 = 64 * 1024 * 1024;
 
 /// Writes records to a file.
@@ -41,8 +40,8 @@ pub struct RecordingWriter {
 }
 
 impl RecordingWriter {
-    /// Creates a file, which must not exist. It is packed on request or if its name ends with
-    /// `.gz`. Only its owner can read it, because bodies may be confidential.
+    /// Creates a file, which must not exist. It is packed on request or if its name ends with `.gz`. Only its owner can
+    /// read it, because bodies may be confidential.
     ///
     /// # Errors
     ///
@@ -71,8 +70,7 @@ impl RecordingWriter {
         }
     }
 
-    /// Continues a file, whose incomplete end is cut off. Also returns the header and the last
-    /// record.
+    /// Continues a file, whose incomplete end is cut off. Also returns the header and the last record.
     ///
     /// # Errors
     ///

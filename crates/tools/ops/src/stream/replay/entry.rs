@@ -28,16 +28,14 @@ impl OutsideEvents {
         Self { by_themselves }
     }
 
-    /// Whether the record came from outside: without a cause, and published by no service by
-    /// itself.
+    /// Whether the record came from outside: without a cause, and published by no service by itself.
     #[must_use]
     pub fn is_from_outside(&self, record: &Record) -> bool {
         record.cause().is_none() && !self.by_themselves.contains(record.event_type())
     }
 }
 
-/// Whether the record is an event. Dead letters and notes about them are never sent, since services
-/// make their own.
+/// Whether the record is an event. Dead letters and notes about them are never sent, since services make their own.
 #[must_use]
 pub fn is_event(record: &Record) -> bool {
     record.exchange == EVENTS

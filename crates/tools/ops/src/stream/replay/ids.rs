@@ -42,8 +42,8 @@ impl NewIds {
         Uuid::from_u128((u128::from(millis.min(most)) << (128 - TIME_BITS)) | rest)
     }
 
-    /// Replaces the record's ids: in its properties, and in its headers and body those of the
-    /// recording's messages, sagas and made keys.
+    /// Replaces the record's ids: in its properties, and in its headers and body those of the recording's messages,
+    /// sagas and made keys.
     pub fn replace(&self, record: &mut Record) {
         // A message without an id gets one as well, since its effects name the derived id.
         let message = ShortString::from(self.of(record.known_as()).to_string());

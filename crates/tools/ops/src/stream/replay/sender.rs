@@ -55,8 +55,8 @@ struct UnconfirmedMessage {
     confirmed: bool,
 }
 
-/// Sends messages in order. After a lost connection it repeats the unconfirmed ones, so a message
-/// may arrive twice, under the same id.
+/// Sends messages in order. After a lost connection it repeats the unconfirmed ones, so a message may arrive twice,
+/// under the same id.
 pub struct Sender {
     broker: Arc<dyn Broker>,
     link: Option<SenderLink>,
@@ -146,8 +146,7 @@ impl Sender {
         tokio::time::sleep(self.backoff.wait()).await;
         match connect(&*self.broker).await {
             Ok(link) => {
-                // Messages confirmed after a gap are sent again, since the numbers follow each
-                // other.
+                // Messages confirmed after a gap are sent again, since the numbers follow each other.
                 for UnconfirmedMessage { message, confirmed } in &mut self.flight {
                     *confirmed = false;
                     if let Err(error) = link.session.publish(message.clone()) {
@@ -213,8 +212,8 @@ async fn connect(broker: &dyn Broker) -> Result<SenderLink, BrokerError> {
     Ok(SenderLink { session, confirms, first: 1 })
 }
 
-/// Returns the record as published, without `user_id`, which the broker refuses for another user,
-/// and the obsolete `cluster_id`.
+/// Returns the record as published, without `user_id`, which the broker refuses for another user, and the obsolete
+/// `cluster_id`.
 #[must_use]
 pub fn to_publish(record: Record) -> Publish {
     let properties = match record.properties.user_id() {

@@ -16,8 +16,7 @@ pub struct Survey {
     pub records: u64,
     /// The earliest time.
     pub first: Option<Timestamp>,
-    /// The latest time, of a record or in an id. A wrong clock's future time would make all new ids
-    /// equally old.
+    /// The latest time, of a record or in an id. A wrong clock's future time would make all new ids equally old.
     pub last: Option<Timestamp>,
     now: Timestamp,
     ids: Vec<u128>,

@@ -28,8 +28,7 @@ const STEP: SignedDuration = SignedDuration::from_hours(60);
 const EVERY: Duration = Duration::from_secs(8);
 /// Real time, after the last customer.
 const EVERY_AFTER: Duration = Duration::from_secs(4);
-/// The maximum number of clock steps after the last customer, until all sagas have ended and calls
-/// are answered.
+/// The maximum number of clock steps after the last customer, until all sagas have ended and calls are answered.
 const MOST_AFTER: u32 = 40;
 
 pub(crate) struct PassingDays<'a> {

@@ -32,9 +32,8 @@ impl TimeLead {
         clock::ahead(move || lead.ahead())
     }
 
-    /// The processes' clocks go first: a process refuses a message only if it is ahead of its own
-    /// and its database's clock, whose time it learns within seconds. Spans in seconds, such as
-    /// leases and claims, are not affected.
+    /// The processes' clocks go first: a process refuses a message only if it is ahead of its own and its database's
+    /// clock, whose time it learns within seconds. Spans in seconds, such as leases and claims, are not affected.
     pub(crate) async fn step(&self, run: &LongRun, by: SignedDuration) -> Result<()> {
         let (ahead, by) = (self.ahead().saturating_add(by).as_secs(), by.as_secs());
         self.wait_for_partitions(run, ahead).await?;

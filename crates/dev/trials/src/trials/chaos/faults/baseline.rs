@@ -1,5 +1,5 @@
-//! Records the normal state before the first fault, and restores it after each. A failed command
-//! may have had its effect.
+//! Records the normal state before the first fault, and restores it after each. A failed command may have had its
+//! effect.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,7 @@ const SECTIONS: [&str; 6] =
 #[derive(Debug)]
 pub(crate) struct Baseline {
     definitions: Value,
-    /// Each node's memory and disk limits, as an Erlang term. A node in a container takes no
-    /// commands, and is left out.
+    /// Each node's memory and disk limits, as an Erlang term. A node in a container takes no commands, and is left out.
     limits: BTreeMap<String, String>,
     roles: Vec<DatabaseRole>,
 }
@@ -59,8 +58,7 @@ impl Baseline {
         &self.roles
     }
 
-    /// Lets a node connect to the others, and ends its alarms. On a paused node only the first
-    /// succeeds.
+    /// Lets a node connect to the others, and ends its alarms. On a paused node only the first succeeds.
     pub(super) async fn node(&self, node: &RabbitMq) -> Result<()> {
         let limits = node.node_name().and_then(|name| self.limits.get(&name));
         let Some(limits) = limits else { return Ok(()) };
@@ -74,7 +72,7 @@ impl Baseline {
         Ok(node.control(&["eval", &normal]).await.map(drop)?)
     }
 
-    /// Only what is missing or changed.
+    /// Imports the broker's definitions that are missing or changed.
     pub(super) async fn define(&self, management: &ManagementClient) -> Result<()> {
         management.call(Method::POST, &["definitions"], Some(&self.definitions)).await?;
         // A busy broker sometimes omits a queue and reports success.

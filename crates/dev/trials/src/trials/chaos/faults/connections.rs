@@ -11,8 +11,7 @@ use crate::running::long_run::LongRun;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The list of connections lacks the last seconds, and a service killed every other second has no
-/// older ones.
+/// The list of connections lacks the last seconds, and a service killed every other second has no older ones.
 async fn open(management: &ManagementClient, service: &str) -> Result<Vec<Value>> {
     let open = management.call(Method::GET, &["connections", "username", service], None).await?;
     Ok(open.as_array().cloned().unwrap_or_default())
@@ -35,8 +34,7 @@ async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<
     Ok(connected.await?)
 }
 
-/// Chooses another service if this one is killed first. Returns `None` if that goes on for too
-/// long.
+/// Chooses another service if this one is killed first. Returns `None` if that goes on for too long.
 pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let management = run.stage.env.management();
     let begun = Instant::now();
@@ -64,8 +62,8 @@ async fn close_these(
             usize::from(management.call(Method::DELETE, &["connections", id], None).await.is_ok());
     }
     if closed == 0 {
-        // The broker finds connections by name only in its statistics, which lack the last seconds.
-        // Listed ones may be gone.
+        // The broker finds connections by name only in its statistics, which lack the last seconds. Listed ones may be
+        // gone.
         closed = open(management, service).await?.len();
         if closed > 0 {
             management.call(Method::DELETE, &["connections", "username", service], None).await?;
@@ -81,9 +79,8 @@ pub(crate) async fn corrupt(run: &LongRun, dice: &mut Dice) -> Result<String> {
     Ok(service.to_owned())
 }
 
-/// Takes a service's permission to publish or consume, and gives it back. Connections are closed
-/// for it: the broker checks permissions at a consumer's start, and caches them per channel.
-/// Without connections nobody notices.
+/// Takes a service's permission to publish or consume, and gives it back. Connections are closed for it: the broker
+/// checks permissions at a consumer's start, and caches them per channel. Without connections nobody notices.
 pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let (service, _) = connected(run, dice).await?;
     let which = if dice.one_in(3) { "read" } else { "write" };

@@ -43,8 +43,7 @@ async fn mend(baseline: &Baseline) -> Result<(), ballet_stage::Error> {
     wait_until("the databases", PATIENCE, || async { baseline.databases().await.map(Some) }).await
 }
 
-/// Takes the table of a provider that a service plays, so that it hangs or fails for up to a
-/// minute.
+/// Takes the table of a provider that a service plays, so that it hangs or fails for up to a minute.
 pub(crate) async fn provider(
     scene: &Scene<'_>,
     baseline: &Baseline,

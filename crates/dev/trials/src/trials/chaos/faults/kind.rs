@@ -75,8 +75,7 @@ impl FaultKind {
         self.row().0
     }
 
-    /// The weight in the choice of the next fault. Kills run besides, and a queue is deleted only
-    /// when nothing moves.
+    /// The weight in the choice of the next fault. Kills run besides, and a queue is deleted only when nothing moves.
     pub(crate) const fn weight(self) -> usize {
         self.row().1
     }

@@ -1,5 +1,4 @@
-//! The faults. Each cleans up after itself and leaves only its consequences. If that fails,
-//! [`undo`] cleans up.
+//! The faults. Each cleans up after itself and leaves only its consequences. If that fails, [`undo`] cleans up.
 
 pub(crate) mod baseline;
 mod connections;
