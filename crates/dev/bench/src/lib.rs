@@ -1,8 +1,7 @@
-//! The benchmark: ballet and hand-written code that does the same, measured in one run.
+//! The benchmark: ballet and equivalent hand-written code, measured in one run.
 //!
-//! [`saga4`] is the work, [`contestants`] are the ways to write it, [`runs`] measures them, and [`report`] lists the
-//! measurements and compares the figures. [`gateway`] measures the gateway, [`telemetry`] the readers of telemetry, and
-//! [`console`] the operators' console.
+//! [`saga4`] is the work, [`contestants`] write it, [`runs`] measures them, and [`report`] compares the figures.
+//! [`gateway`] measures the gateway, [`telemetry`] the readers of telemetry, and [`console`] the operators' console.
 
 pub mod console;
 pub mod contestants;

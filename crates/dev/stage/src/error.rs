@@ -69,7 +69,7 @@ pub enum Error {
     #[error("waited {limit:?} for {what}; last seen: {last}")]
     Expired { what: String, limit: Duration, last: String },
 
-    /// The servers that all tests of this process share cannot be had.
+    /// The shared servers of this process are unavailable.
     #[error("{0}")]
     Shared(&'static Self),
 
@@ -81,7 +81,7 @@ pub enum Error {
 /// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Turns an I/O error into ours, naming the action that failed.
+/// Names the failed action in an I/O error.
 pub(crate) fn machine(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
     let what = what.into();
     move |source| Error::Machine { what, source }

@@ -1,4 +1,4 @@
-//! RabbitMQ's management API, for tests and measurements.
+//! RabbitMQ's management API for tests and measurements.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::wait::wait_until;
 
-/// The time that a broker under load may take for an answer.
+/// A broker under load may take this long to answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The most messages that one request takes: a request that takes a minute is given up, and the messages that it took
 /// by then are lost.
@@ -29,7 +29,7 @@ pub struct ManagementClient {
 }
 
 impl ManagementClient {
-    /// Makes a client of the API at an address with user and password, for the virtual host `/`.
+    /// Needs an address with user and password. The virtual host is `/`.
     pub(crate) fn new(base: Url) -> Self {
         Self::of(ManagementApi::new(base, "/", PATIENCE))
     }
@@ -38,7 +38,7 @@ impl ManagementClient {
         Self { address: api.address(), api }
     }
 
-    /// Makes a client of the API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
+    /// Makes a client for an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl ManagementClient {
         Ok(self.api.depth(queue).await?)
     }
 
-    /// Waits until `is` accepts the counts of a queue. It gives up when they do not change for `limit`.
+    /// Waits until `is` accepts a queue's counts. Gives up when they stay the same for `limit`.
     pub async fn until_depth(
         &self,
         queue: &str,
@@ -135,7 +135,7 @@ impl ManagementClient {
             let some = self.messages(queue, wanted, "ack_requeue_false").await?;
             let found = u32::try_from(some.len()).unwrap_or(wanted);
             taken.extend(some);
-            // That was the last portion, or the queue is empty.
+            // The last portion, or an empty queue.
             left = if found < wanted { 0 } else { left - wanted };
         }
         Ok(taken)
@@ -148,7 +148,7 @@ impl ManagementClient {
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
-    /// Publishes a message like the console's form, and returns whether it reached any queue.
+    /// Publishes a message like the console's form. Returns whether it reached a queue.
     pub async fn publish(
         &self,
         exchange: &str,
@@ -196,7 +196,7 @@ impl ManagementClient {
         Ok((closed > 0).then_some(closed))
     }
 
-    /// Makes any other call. The parts of the path are encoded here, so a vhost may be named `/`.
+    /// Makes any other call. Parts of the path are encoded here, so a vhost may be named `/`.
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ fn as_dead_letter(service: &str, message: &Value) -> audit::DeadLetterSnapshot {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let header = |name: &str| text(&properties["headers"][name]);
     let reason = match (header(DEAD_REASON), header(DEAD_DETAIL)) {
-        // The broker's own dead letter: a crash loop, or a consumer that rejected the message.
+        // The broker's own dead letter, from a crash loop or a rejecting consumer.
         (code, detail) if code.is_empty() && detail.is_empty() => {
             text(&properties["headers"]["x-first-death-reason"])
         }

@@ -21,15 +21,15 @@ use crate::wait::wait_until;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
-/// The limit for the end of the saga, counted from its last change.
+/// Counted from the saga's last change.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs these services in this process, begins a saga with this event, and prints the saga as lanes when it has ended,
-/// as `ballet sagas show` does. Then everything is gone.
+/// Runs these services in this process, begins a saga with this event, prints the ended saga as lanes like `ballet
+/// sagas show`, and removes everything.
 ///
-/// The servers are those of [`Servers::acquire`], with a virtual host and databases for this run alone. The event's
-/// service owns the saga, and [originates](ballet::OwnerSteps::originates) the event. An error goes to standard error:
-/// a rule that the declarations break, a server or a service that does not start, or what the saga waits for.
+/// The servers are those of [`Servers::acquire`], with a virtual host and databases for this run. The event's service
+/// owns the saga, and [originates](ballet::OwnerSteps::originates) the event. Errors go to standard error: a broken
+/// rule of the declarations, a failed server or service, or what the saga waits for.
 ///
 /// ```no_run
 /// # use ballet::{Event, Service};
@@ -54,7 +54,7 @@ pub fn show_one_saga<E: Event>(services: Vec<Service>, first: E) -> ExitCode {
     }
 }
 
-/// Draws the saga, once nothing of the run is left.
+/// Nothing of the run is left when this returns.
 async fn lanes_of_one_saga<E: Event>(services: Vec<Service>, first: E) -> Result<String, AnyError> {
     let parts = services.iter().map(Service::part).collect();
     let graph = Graph::new(System { name: E::TYPE.service(), parts });
@@ -67,7 +67,7 @@ async fn lanes_of_one_saga<E: Event>(services: Vec<Service>, first: E) -> Result
         format!("the service of {} is not among {}", E::TYPE, names.join(", "))
     })?;
     let servers = Servers::acquire(Options::fast().progress(ui::say)).await?;
-    // The services are no processes, so no logs are written.
+    // No processes, so no logs are written.
     let stage = Stage::of(graph.system()).on(servers, PathBuf::new()).await?;
     let played = tokio::select! {
         played = Box::pin(one_saga(&stage.env, graph.system(), (services, owner), first)) => played,
@@ -79,8 +79,7 @@ async fn lanes_of_one_saga<E: Event>(services: Vec<Service>, first: E) -> Result
     Ok(lanes::draw(&graph, &events.iter().map(lane_event).collect::<Vec<_>>(), columns()))
 }
 
-/// Runs the services until the saga has ended, and returns what they recorded of it. The one at the place `owner`
-/// owns the saga.
+/// Runs the services until the saga has ended, and returns their records. `owner` is the index of its owner.
 async fn one_saga<E: Event>(
     env: &TestEnv,
     system: &System,
@@ -121,7 +120,6 @@ async fn one_saga<E: Event>(
     ended
 }
 
-/// Begins a saga as its owner's HTTP handler would, and returns its id.
 async fn begun<E: Event>(owner: &Handle, first: E) -> Result<SagaId, Failure> {
     let saga = owner.new_id();
     let mut unit = owner.saga_unit(saga).await?;

@@ -1,4 +1,4 @@
-//! A service in a process of its own, so that a test can kill it, freeze it, or read its metrics alone.
+//! A service in its own process, to kill, freeze or scrape.
 
 use std::io::{Read, Write};
 use std::process::{ExitStatus, Stdio};
@@ -12,16 +12,15 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::error::{Error, Result, machine};
 
-/// The limit for the start, in which a service makes its tables.
+/// During the start a service makes its tables.
 const STARTED: Duration = Duration::from_secs(300);
 
-/// The text that a service writes before its address.
 const SERVING: &str = "serving at ";
 
 /// This test program, started again as a service.
 ///
 /// A test that the caller names becomes the service: it calls [`OwnProcess::serve`] if the environment has its
-/// variables, and returns otherwise. The process ends with this value, and with the test program, however that ends.
+/// variables, and returns otherwise. The process ends with this value and with the test program.
 ///
 /// ```no_run
 /// use ballet::{Service, Settings};
@@ -51,12 +50,12 @@ const SERVING: &str = "serving at ";
 pub struct OwnProcess {
     child: Child,
     lines: Option<Lines<BufReader<ChildStdout>>>,
-    /// The pipe that closes when this program ends: the process ends with it.
+    /// The process ends with this pipe, and so with this program.
     _life: Option<ChildStdin>,
 }
 
 impl OwnProcess {
-    /// Starts the test `test` of this program, named with its modules (`killed::service`), in a process of its own.
+    /// Starts this program's test `test`, named with its modules (`killed::service`), in its own process.
     pub fn start(test: &str, prepare: impl FnOnce(&mut Command)) -> Result<Self> {
         let program = std::env::current_exe().map_err(machine("look up this program"))?;
         let mut command = Command::new(program);
@@ -69,7 +68,7 @@ impl OwnProcess {
         Ok(Self { child, lines, _life: life })
     }
 
-    /// Waits until the service has started, and returns the URL of its HTTP server.
+    /// Waits for the start, and returns the URL of the HTTP server.
     ///
     /// # Errors
     ///
@@ -78,7 +77,7 @@ impl OwnProcess {
         let url = async {
             let lines = self.lines.as_mut()?;
             while let Ok(Some(line)) = lines.next_line().await {
-                // Output of the test runner may come before it.
+                // The test runner may print before it.
                 if let Some((_, url)) = line.split_once(SERVING) {
                     return Some(url.to_owned());
                 }
@@ -143,7 +142,7 @@ impl OwnProcess {
     ///
     /// # Panics
     ///
-    /// If the service does not start, or fails later: the process is a test, and says why.
+    /// If the service does not start or fails later, because a test has to say why.
     pub fn serve(service: impl FnOnce() -> Service, settings: Settings) {
         std::thread::spawn(|| {
             // The pipe closes when that program is gone.

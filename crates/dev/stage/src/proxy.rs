@@ -1,5 +1,4 @@
-//! A proxy in front of a server whose connections can be slowed down, cut, corrupted, or left
-//! hanging.
+//! A proxy whose connections can be slow, cut, corrupted or left hanging.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -31,30 +30,27 @@ pub enum Link {
     /// Everything is forwarded at once.
     #[default]
     Open,
-    /// Everything, in both directions, arrives this much later.
+    /// Everything arrives this much later.
     Slow(Duration),
-    /// Nothing is forwarded, as if the other machine had lost power. The server sees its connections
-    /// close. The client's connections, and those it opens meanwhile, hang forever, even after the
-    /// proxy is open again.
+    /// Nothing is forwarded, as after the other machine's loss of power: the server's connections close. The client's
+    /// connections, old and new, hang forever, even once the proxy is open again.
     Silent,
-    /// The bytes of both sides are held, and forwarded when the proxy is open again.
+    /// Both sides' bytes are held until the proxy is open again.
     Held,
-    /// The server's bytes are held. The client's are forwarded at once.
+    /// Only the server's bytes are held.
     Deaf,
-    /// The client's bytes are held. The server's are forwarded at once.
+    /// Only the client's bytes are held.
     Mute,
-    /// All connections are closed, new ones as soon as they are made.
+    /// All connections are closed, new ones at once.
     Refused,
 }
 
-/// The side that sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProxySide {
     Client,
     Server,
 }
 
-/// Counts for tests.
 #[derive(Debug, Default)]
 struct ProxyCounts {
     held: AtomicU64,
@@ -68,7 +64,7 @@ struct ProxyState {
     silences: u64,
     /// Connections from before the last cut are closed.
     cuts: u64,
-    /// Open connections get garbage, once each in both directions.
+    /// Each open connection gets garbage once in both directions.
     corruptions: u64,
 }
 
@@ -145,7 +141,7 @@ impl Proxy {
         self.counts.refused.load(Ordering::Relaxed)
     }
 
-    /// Puts eight meaningless bytes before the next bytes of each open connection, in both directions.
+    /// Puts eight meaningless bytes into each open connection, in both directions.
     pub fn corrupt(&self) {
         self.state.send_modify(|state| state.corruptions += 1);
     }
@@ -176,7 +172,7 @@ async fn serve(
     }
     let cut = |state: &ProxyState| state.cuts != begun.cuts;
     if begun.link != Link::Silent {
-        // If there is no server, the client sees its connection close.
+        // Without a server the client's connection closes.
         let Ok(mut server) = TcpStream::connect(server).await else { return };
         let small = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
         if small.is_err() {
@@ -204,7 +200,6 @@ async fn serve(
     }
 }
 
-/// Forwards one direction until one side closes.
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -246,7 +241,6 @@ mod tests {
 
     const LONG: Duration = Duration::from_millis(300);
 
-    /// Starts a server that echoes.
     async fn echo() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

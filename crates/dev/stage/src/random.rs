@@ -5,7 +5,7 @@ use std::io::Read;
 
 use crate::error::{Result, machine};
 
-/// Reads random bytes from the system. Passwords must not be guessable, and names must not collide.
+/// Passwords must not be guessable, and names must not collide.
 pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")
@@ -14,7 +14,7 @@ pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Returns `2 * N` random hexadecimal digits, which need no quoting in URLs, names and SQL.
+/// Returns `2 * N` hexadecimal digits, which need no quoting in URLs, names and SQL.
 pub(crate) fn hex<const N: usize>() -> Result<String> {
     Ok(bytes::<N>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,8 +1,8 @@
-//! The metrics that an expression asks for, and the samples of a scrape.
+//! An expression's metrics, and a scrape's samples.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A metric, with the labels that have to have a value.
+/// A metric with required label values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Selector {
     /// The name of the metric.
@@ -11,7 +11,7 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Returns those of an expression. A label that is compared otherwise than with `=` counts for nothing.
+    /// Returns an expression's selectors. Only labels compared with `=` count.
     #[must_use]
     pub fn all_of(expression: &str) -> BTreeSet<Self> {
         let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
@@ -31,7 +31,7 @@ impl Selector {
         found
     }
 
-    /// Whether one of these samples has the metric and the labels.
+    /// Whether a sample has the metric and the labels.
     #[must_use]
     pub fn is_in(&self, samples: &[Sample]) -> bool {
         let fits = |sample: &Sample| {
@@ -54,7 +54,7 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// Reads samples as Prometheus' text format writes them.
+/// Reads samples in Prometheus' text format.
 ///
 /// # Panics
 ///
@@ -71,7 +71,7 @@ fn sample(line: &str) -> Sample {
     Sample { metric, labels, value: value.parse().expect("a number") }
 }
 
-/// Reads `a="x",b="y"`. No value here holds a comma.
+/// No value here has a comma.
 fn labels_of(text: &str) -> BTreeMap<String, String> {
     let label = |label: &str| {
         let (name, value) = label.split_once('=')?;

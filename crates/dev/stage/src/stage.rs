@@ -17,12 +17,10 @@ use crate::processes::children::Children;
 use crate::processes::service::{ServiceLaunch, ServiceProcess};
 use crate::servers::pair::Servers;
 
-/// The time between two checks of the processes.
 const WATCH: Duration = Duration::from_millis(200);
-/// The limit for an answer of a service.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A system on servers, with the services that were started. Everything ends with this value.
+/// A system on servers, with its started services. Everything ends with this value.
 #[derive(Debug)]
 pub struct Stage {
     /// The services' processes.
@@ -39,7 +37,7 @@ pub struct Stage {
     pub logs: PathBuf,
 }
 
-/// The setting of a stage, before it is on servers.
+/// A stage before it is on servers.
 #[derive(Debug)]
 pub struct StageSetting {
     definitions: Value,
@@ -48,14 +46,14 @@ pub struct StageSetting {
 }
 
 impl StageSetting {
-    /// Gives virtual host, users and databases unique names with this one in them. Without it they have
-    /// plain names on servers of our own.
+    /// Gives virtual host, users and databases unique names with this one in them. By default they have plain names on
+    /// our own servers.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..self }
     }
 
-    /// Makes the environment on these servers. The logs will go into this folder.
+    /// Makes the environment on these servers, with the logs in this folder.
     pub async fn on(self, servers: Servers, logs: PathBuf) -> Result<Stage> {
         let Self { definitions, services, name } = self;
         let env = match name {
@@ -70,7 +68,7 @@ impl StageSetting {
 }
 
 impl Stage {
-    /// Returns the setting for a system: all its services' declarations. Nothing runs yet.
+    /// Returns the setting for a system, before anything runs.
     #[must_use]
     pub fn of(system: &System) -> StageSetting {
         StageSetting {
@@ -117,7 +115,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Like [`ready`](Self::ready), for services that may serve no HTTP: they are ready once they consume.
+    /// Like [`ready`](Self::ready), but services without HTTP are ready once they consume.
     pub async fn ready_or_consuming(&mut self) -> Result<()> {
         let (http, env) = (&self.http, &self.env);
         let all = self.services.iter_mut().map(|service| ready_or_consuming(service, http, env));
@@ -137,23 +135,23 @@ impl Stage {
         }
     }
 
-    /// Returns the variables with all addresses, for a shell, its programs, and the command `ballet`.
+    /// Returns the variables with all addresses, for a shell and the command `ballet`.
     #[must_use]
     pub fn variables(&self) -> Vec<(String, String)> {
         let services = self.services.iter().map(|service| (service.launch.name, &*service.url));
         variables(&self.env, &services.collect::<Vec<_>>())
     }
 
-    /// Ends the services, and removes the system's environment. The servers end if they are ours.
+    /// Ends the services, the environment, and our own servers.
     pub async fn end(self, keep_logs: bool) -> Result<()> {
         let Self { services, children, env, servers, logs, http: _ } = self;
         join_all(services.into_iter().map(ServiceProcess::stop)).await;
         drop(children);
         if !keep_logs {
-            // A failure does no harm: they are in a temporary folder.
+            // They are in a temporary folder anyway.
             fs::remove_dir_all(&logs).ok();
         }
-        // The data of our own servers goes with them.
+        // Our own servers' data goes with them.
         if servers.rabbitmq().is_private() && servers.postgres().is_private() {
             servers.stop().await?;
             drop(env);
@@ -165,7 +163,7 @@ impl Stage {
     }
 }
 
-/// Returns the variables with all addresses of an environment, with the URLs of these services.
+/// Returns the variables with an environment's addresses and these services' URLs.
 #[must_use]
 pub fn variables(env: &TestEnv, services: &[(&'static str, &str)]) -> Vec<(String, String)> {
     let mut all = vec![
@@ -193,7 +191,7 @@ pub fn variables(env: &TestEnv, services: &[(&'static str, &str)]) -> Vec<(Strin
     all
 }
 
-/// Writes variables to a file for a shell, after these commands. They hold passwords.
+/// Writes variables, with passwords, to a file for a shell, after these commands.
 pub fn write_exports(file: &Path, first: &str, variables: &[(String, String)]) -> Result<()> {
     let exports = variables.iter().map(|(name, value)| format!("export {name}='{value}'\n"));
     let text = exports.fold(first.to_owned(), |text, export| text + &export);
@@ -202,7 +200,7 @@ pub fn write_exports(file: &Path, first: &str, variables: &[(String, String)]) -
 
 /// Writes a file that only this user may read.
 pub fn write_private(file: &Path, text: &[u8]) -> Result<()> {
-    // The file may be from an earlier run, with other rights.
+    // A file of an earlier run may have other rights.
     fs::remove_file(file).ok();
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     let written = opened.and_then(|mut file| file.write_all(text));
@@ -216,7 +214,7 @@ async fn ready_or_consuming(
 ) -> Result<()> {
     while !service.find_address() {
         service.check()?;
-        // If the queue cannot be read, it is read again.
+        // An unreadable queue is read again.
         let depth = env.management().depth(service.launch.name).await;
         if depth.is_ok_and(|depth| depth.consumers > 0) && !service.find_address() {
             return Ok(());

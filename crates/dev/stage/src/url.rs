@@ -1,4 +1,4 @@
-//! URLs of servers: parsing, and forms for another user or without a password.
+//! Servers' URLs, also for another user or without a password.
 
 use ballet::core::mask;
 use reqwest::Url;
@@ -19,7 +19,7 @@ pub(crate) fn parse(name: &'static str, text: &str, schemes: &[&str]) -> Result<
     Err(wrong(&masked(&url)))
 }
 
-/// Makes a URL for a loopback port. Its parts must not need encoding.
+/// The parts must not need encoding.
 pub(crate) fn local(
     scheme: &str,
     user: &str,
@@ -36,17 +36,16 @@ pub(crate) fn local(
     })
 }
 
-/// Returns the server's URL for another user. User and password must not need encoding.
+/// User and password must not need encoding.
 pub(crate) fn for_user(server: &Url, user: &str, password: &str, path: &str) -> Url {
     let mut url = server.clone();
-    // These fail only for URLs without a host, and `parse` lets none of those through.
+    // These fail only for URLs without a host.
     url.set_username(user).ok();
     url.set_password(Some(password)).ok();
     url.set_path(path);
     url
 }
 
-/// Returns the URL of the same server and user, with another vhost or database.
 pub(crate) fn with_path(server: &Url, path: &str) -> Url {
     let mut url = server.clone();
     url.set_path(path);

@@ -6,23 +6,20 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
-/// The limit of one probe.
 const PROBE: Duration = Duration::from_secs(20);
-/// The longest pause after a probe that took long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The number of times that the limit may begin.
+/// How often the limit may begin.
 const RENEWALS: u32 = 5;
 
-/// Polls `probe` until it yields a value. This is the one way to wait in tests.
+/// Polls `probe` until it yields a value. Tests wait in no other way.
 ///
-/// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in tests;
-/// its text is part of the error when the time is up. A probe that takes more than twenty seconds is
-/// dropped and tried again. A pause is twice as long as the probe before it, up to a second, so that probes do not keep
-/// the machine busy.
+/// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in tests, and becomes part
+/// of the error at the end. A probe of more than twenty seconds is dropped and repeated. A pause is twice as long as
+/// the last probe, up to a second, so that probes do not keep the machine busy.
 ///
-/// `limit` is the time without a change: it begins again when the text of the `Err` changes, so that a
-/// slow machine that makes progress fails no test. In all, a wait takes at most five times the limit.
+/// `limit` begins again when the text of the `Err` changes, so a slow machine that makes progress fails no test. A wait
+/// takes at most five times the limit.
 ///
 /// ```
 /// # async fn example() -> Result<(), ballet_stage::Error> {
@@ -48,7 +45,7 @@ where
     let mut last = "nothing yet".to_owned();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        // A probe that hangs is tried again, and the first one always gets a moment.
+        // A hanging probe is repeated, and the first one always gets a moment.
         let patience = left.clamp(Duration::from_millis(50), PROBE);
         let asked = Instant::now();
         match tokio::time::timeout(patience, probe()).await {

@@ -1,5 +1,5 @@
-//! A browser for the tests of pages: Chromium with its driver. This speaks the WebDriver protocol,
-//! JSON over HTTP, itself: the crates for it bring a licence that we do not accept, or a second HTTP client.
+//! Chromium with its driver, by the WebDriver protocol, JSON over HTTP: the crates for it bring a licence that we do
+//! not accept, or a second HTTP client.
 
 use std::fmt::Display;
 use std::process::Stdio;
@@ -13,10 +13,9 @@ use crate::servers::program;
 use crate::wait::wait_until;
 
 const LONGEST_START: Duration = Duration::from_secs(60);
-/// The key of an element in the answers of the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A headless browser. It ends with this value.
+/// It ends with this value.
 #[derive(Debug)]
 pub struct WebBrowser {
     _driver: Child,
@@ -61,7 +60,6 @@ impl WebBrowser {
         Some(browser)
     }
 
-    /// Asks the driver.
     async fn ask(&self, method: Method, path: &str, body: Value) -> Result<Value, String> {
         let request = self.client.request(method.clone(), format!("{}{path}", self.at));
         let request = if method == Method::POST { request.json(&body) } else { request };
@@ -85,8 +83,6 @@ impl WebBrowser {
         Ok(found[ELEMENT].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Clicks on an element.
-    ///
     /// # Errors
     ///
     /// If there is no such element, or it cannot be clicked on.
@@ -131,7 +127,7 @@ impl WebBrowser {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.tool("Emulation.setDeviceMetricsOverride", size).await?;
         let scheme = if dark { "dark" } else { "light" };
-        // Without motion, so that no picture is taken amid an animation.
+        // So that no picture is taken amid an animation.
         let features = json!({ "features": [
             { "name": "prefers-color-scheme", "value": scheme },
             { "name": "prefers-reduced-motion", "value": "reduce" },

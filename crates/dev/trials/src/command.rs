@@ -36,7 +36,7 @@ enum Command {
     Kills(kills::Args),
 }
 
-/// The program of a system: in a trial's process it runs one of the services, otherwise the command.
+/// The program of a system: the command or, as a process of a trial, a service.
 pub fn main(trial: impl Trial) -> ExitCode {
     let subject = Subject::new(trial);
     if let Ok(service) = std::env::var(SERVICE) {
@@ -52,9 +52,8 @@ pub fn main(trial: impl Trial) -> ExitCode {
     })
 }
 
-/// Runs the service or the gateway that this process stands for in a trial.
 fn serve(subject: &Subject, service: &str) -> ExitCode {
-    // So that `pkill -x payments` finds the process. Without this file the process keeps its program's name.
+    // So that `pkill -x payments` finds the process. Without this file it keeps its program's name.
     std::fs::write("/proc/self/comm", service).ok();
     if let (GATEWAY, Some(front)) = (service, subject.tried.front()) {
         return (front.main)();
@@ -66,7 +65,7 @@ fn serve(subject: &Subject, service: &str) -> ExitCode {
     })
 }
 
-/// Runs a trial. A broken rule is no error: the exit code reports it.
+/// A broken rule is no error, but an exit code.
 async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> {
     let ended = match command {
         Command::Demo(args) => Box::pin(demo::run(subject, args)).await,

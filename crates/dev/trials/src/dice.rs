@@ -9,7 +9,7 @@ use fastrand::Rng;
 pub struct Dice(Rng);
 
 impl Dice {
-    /// The dice for one part of a run. Each part has its own, because parts draw at their own pace.
+    /// The dice for one part of a run. Each part draws at its own pace.
     #[must_use]
     pub fn new(seed: u64, part: u64) -> Self {
         Self(Rng::with_seed(seed ^ part.wrapping_mul(0xd1b5_4a32_d192_ed03)))

@@ -1,8 +1,8 @@
-//! Tries systems, on the basis of what each says about itself.
+//! Tries systems by what each says about itself.
 //!
-//! A system implements [`Trial`]: its services, its customers, the expected ends of their sagas, and the invariants
-//! between its databases. Its program calls [`main`], and is then the command with `demo`, `audit`, `chaos`,
-//! `degradation` and `kills`. As a process of a trial, the same program is one of the services.
+//! A system implements [`Trial`]: its services, its customers, the expected ends of their sagas, and invariants between
+//! its databases. Its program calls [`main`], which has `demo`, `audit`, `chaos`, `degradation` and `kills`, and is one
+//! of the services as a process of a trial.
 //!
 //! | what a system says | read |
 //! |---|---|

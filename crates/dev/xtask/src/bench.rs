@@ -1,5 +1,4 @@
-//! `cargo xtask bench`: builds the benchmark with all optimisations, and runs it. The measurements that need the whole
-//! shop come after it.
+//! `cargo xtask bench`: builds the benchmark with all optimisations, and runs it, then measures the whole shop.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,12 +9,10 @@ use serde_json::Value;
 
 use crate::cargo;
 
-/// The program of the benchmark, and its package.
 const BENCH: &str = "bench";
-/// The program that measures orders through the gateway.
+/// Measures orders through the gateway.
 const CHECKOUTS: &str = "checkouts";
 const GATEWAY: &str = "ballet-gateway";
-/// The folder with the packages of the shop.
 const SHOP: &str = "crates/systems/shop";
 const QUICK: &str = "10";
 
@@ -48,7 +45,6 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     Ok(ExitCode::from(if measured == 0 { code } else { measured }))
 }
 
-/// The packages of the shop that have programs.
 fn programs_of_shop(metadata: &Value) -> impl Iterator<Item = &str> {
     let folder = cargo::root().join(SHOP);
     let packages = metadata["packages"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Runs cargo: its metadata, its builds, and the paths of the built programs.
+//! Runs cargo: metadata, builds, and paths of programs.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// The directory of the workspace that cargo runs this program for, else of the one around the current directory. It
-/// may differ from the one in which this program was built.
+/// The workspace for which cargo runs this program, else that of the current directory. It may not be the one of the
+/// build.
 pub(crate) fn root() -> PathBuf {
     let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let current = std::env::current_dir().ok();
@@ -26,13 +26,12 @@ fn workspace(start: &Path) -> Option<PathBuf> {
     start.ancestors().find(holds_us).map(Path::to_owned)
 }
 
-/// The cargo that runs this program.
 pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Removes the variables that `cargo run` and `cargo test` set about this package. Build scripts watch them, so a cargo
-/// with them would build all that depends on the scripts again.
+/// Removes the variables that `cargo run` and `cargo test` set for this package. Build scripts watch them, so a cargo
+/// with them would rebuild everything after those.
 pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -57,14 +56,13 @@ pub(crate) fn configured() -> Result<Vec<(String, String)>> {
     Ok(env.filter_map(|(name, of)| Some((name.clone(), value(of)?))).collect())
 }
 
-/// The commit that is checked out. `None` outside a checkout.
+/// `None` outside a checkout.
 pub(crate) fn commit() -> Option<String> {
     let mut git = Command::new("git");
     let output = git.args(["rev-parse", "HEAD"]).current_dir(root()).output().ok()?;
     String::from_utf8(output.stdout).ok().filter(|_| output.status.success())
 }
 
-/// The output of `cargo metadata` for this machine's dependencies.
 pub(crate) fn metadata() -> Result<Value> {
     let host = host()?;
     let output = Command::new(program())
@@ -78,7 +76,6 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
 }
 
-/// Builds with these arguments, and returns the paths of the programs.
 pub(crate) fn build(args: &[String]) -> Result<HashMap<String, PathBuf>> {
     let Some(messages) = messages(args)? else {
         bail!("it does not compile; see cargo's output above");
@@ -102,7 +99,6 @@ pub(crate) fn messages(args: &[String]) -> Result<Option<Vec<Value>>> {
     Ok(output.status.success().then_some(messages))
 }
 
-/// The directory that cargo builds in.
 pub(crate) fn target() -> Result<PathBuf> {
     let metadata = metadata()?;
     metadata["target_directory"]

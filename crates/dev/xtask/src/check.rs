@@ -1,4 +1,4 @@
-//! The checks of CI besides the tests. All parts run, even after one has failed.
+//! The checks of CI besides the tests. All parts run, also after a failure.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -9,26 +9,20 @@ use anyhow::{Context, Result};
 use crate::say::{print, say};
 use crate::{cargo, licences, systems};
 
-/// A part of the check.
 struct CheckPart {
     name: &'static str,
-    /// The command that runs this part alone.
     command: &'static str,
     how: PartRunner,
 }
 
 enum PartRunner {
-    /// By running the command.
     Cargo,
     /// By running the command with these flags for rustdoc, which stand before `cargo` in it.
     Docs(&'static str),
-    /// By this command of the pages.
     Pages(&'static str),
-    /// By a function of this program.
     Here(fn() -> Result<ExitCode>),
 }
 
-/// From cheap to dear.
 const PARTS: [CheckPart; 7] = [
     CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
     // Advisories change without us: `cargo deny check advisories` asks for them, over the network.
@@ -57,8 +51,8 @@ const PARTS: [CheckPart; 7] = [
         command: "cargo clippy -p ballet --no-default-features --locked -- -D warnings",
         how: PartRunner::Cargo,
     },
-    // With the private items, links in their docs are checked as well. Rustdoc also finds public
-    // docs that link to something private, so no second pass is needed.
+    // Private items' links are checked as well. Rustdoc also finds public links to private items, so one pass is
+    // enough.
     CheckPart {
         name: "docs",
         command: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked \
@@ -97,7 +91,6 @@ pub(crate) fn run() -> Result<ExitCode> {
 }
 
 impl CheckPart {
-    /// Runs the part, and returns whether it passed.
     fn run(&self) -> Result<bool> {
         if let PartRunner::Pages(command) = self.how {
             return systems::run_pages(command, &["--check"]);
@@ -118,8 +111,8 @@ impl CheckPart {
     }
 }
 
-/// Rustdoc needs every dependency checked first. The lint part has just done that, and cargo reuses its results if
-/// program and arguments are the same. That saves a third of this part's time.
+/// Rustdoc needs every dependency checked. The lint part has done that, and cargo reuses its results for the same
+/// program and arguments, which saves a third of this part's time.
 fn as_clippy(command: &mut Command) {
     let asked = Command::new("rustc").args(["--print", "sysroot"]).output();
     let Some(root) = asked.ok().and_then(|said| String::from_utf8(said.stdout).ok()) else {
@@ -127,7 +120,7 @@ fn as_clippy(command: &mut Command) {
     };
     let driver = Path::new(root.trim()).join("bin/clippy-driver");
     if driver.exists() {
-        // The arguments that `cargo clippy -- -D warnings` gives.
+        // As `cargo clippy -- -D warnings` gives them.
         let arguments = "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__";
         command.env("RUSTC_WORKSPACE_WRAPPER", driver).env("CLIPPY_ARGS", arguments);
     }

@@ -1,5 +1,5 @@
-//! Dependencies point one way: services -> framework and their system's events -> core; operators'
-//! tools -> framework -> broker -> core.
+//! Dependencies point one way: services -> framework and their system's events -> core; operators' tools -> framework
+//! -> broker -> core.
 
 use std::collections::BTreeMap;
 
@@ -7,56 +7,47 @@ use serde_json::Value;
 
 use crate::cargo;
 
-/// A layer: its name, the place of its crates, and the layers it may depend on. A crate belongs to the first layer
-/// that matches its place. `*` stands for any name: that of a system, if a folder follows.
+/// Its name, the place of its crates, and the layers that it may depend on. A crate is in the first layer that matches.
+/// `*` is any name: a system's, if a folder follows.
 type Layer = (&'static str, &'static str, &'static str);
 
-/// The layers below programs. They include the testkit: the benchmark collects spans with it, as tests do.
+/// Layers below programs. The benchmark collects spans with the testkit.
 const EVERYTHING: &str = "testkit core amqp store framework openapi common ops library events service \
     check console terminal stage gateway trial program command";
 
 const LAYERS: [Layer; 21] = [
-    // The attributes: they print paths, and depend on nothing of ours.
+    // The attributes print paths, and depend on nothing of ours.
     ("macros", "crates/framework/macros", ""),
     ("core", "crates/framework/core", "macros"),
     ("amqp", "crates/framework/amqp", "core"),
-    // The schema of each service's database.
     ("store", "crates/framework/store", "core amqp"),
     ("framework", "crates/framework/ballet", "macros core amqp store library"),
-    // The description of HTTP routes.
     ("openapi", "crates/framework/openapi", "framework library"),
-    // Operations on a running system.
     ("ops", "crates/tools/ops", "core amqp store framework check"),
-    // What the gateway and services share. It depends on nothing of ours.
+    // For the gateway and services. It depends on nothing of ours.
     ("library", "crates/framework/http", ""),
-    // The front door. It knows no service, and of ours only the code to sign and listen.
+    // It knows no service, and of ours only the code to sign and listen.
     ("gateway", "crates/tools/gateway", "library"),
-    // What the systems share.
     ("common", "crates/systems/common", "library framework openapi"),
     ("check", "crates/tools/check", "core"),
-    // The operators' web page.
     ("console", "crates/tools/console", "core library amqp store framework ops check"),
-    // Tables, and sagas as lanes.
     ("terminal", "crates/tools/terminal", "core"),
-    // A running system: servers, environments, processes.
     ("stage", "crates/dev/stage", "amqp store framework ops check terminal"),
     ("testkit", "crates/dev/testkit", "core amqp store framework openapi ops check stage"),
-    // The command, which reads the contracts of any system, and contains none. `ballet participant try` is the
-    // testkit's suite.
+    // It reads any system's contracts, and contains none. `ballet participant try` is the testkit's suite.
     (
         "command",
         "crates/tools/cli",
         "core library amqp store framework ops check console terminal stage testkit program",
     ),
-    // Our programs, above everything.
     ("program", "crates/tools/* crates/dev/*", EVERYTHING),
-    // A system as a whole: its choreography, its audit, its load in trials, and its tests.
+    // Its choreography, audit, load in trials, and tests.
     ("trial", "crates/systems/*/trial", EVERYTHING),
-    // With the callers of its services, and who of them owns what.
+    // With its services' callers, and who owns what.
     ("events", "crates/systems/*/events", "core common openapi"),
-    // The first example runs its services itself.
+    // It runs its services itself.
     ("hello", "examples/hello", "framework stage"),
-    // An example shows how a service is written.
+    // It shows how a service is written.
     ("service", "crates/systems/*/* examples/*", "core library framework openapi common events"),
 ];
 
@@ -67,9 +58,7 @@ const FOR_TESTS: &str = "store stage testkit amqp ops check console trial gatewa
 #[derive(Debug)]
 struct Crate {
     layer: &'static Layer,
-    /// The system that it belongs to.
     system: Option<String>,
-    /// Its dependencies, and those of only its tests.
     normal: Vec<String>,
     dev: Vec<String>,
 }
@@ -134,9 +123,9 @@ fn dependencies_point_one_way() {
 #[test]
 fn only_ballet_amqp_uses_lapin() {
     let crates = workspace();
-    // The stage checks that a broker is ready; the bench has a hand-written twin.
+    // The stage checks that a broker is ready, and the bench has a hand-written twin.
     let allowed = ["ballet-amqp", "ballet-stage", "bench"];
-    // One test reads a stream, which our consumer does not do.
+    // One test reads a stream, unlike our consumer.
     let allowed_in_tests = ["ballet-tests"];
     let is_client = |dependency: &String| dependency == "lapin" || dependency == "amqprs";
     let others: Vec<_> = crates

@@ -1,4 +1,4 @@
-//! `cargo xtask licences`: checks the licences of all dependencies against `deny.toml`, offline.
+//! `cargo xtask licences`: checks dependencies' licences against `deny.toml`, offline.
 
 use std::process::ExitCode;
 
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The foreign packages that are compiled on this machine.
+/// Compiled on this machine.
 fn used(metadata: &Value) -> Vec<&Value> {
     let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
     let built: Vec<&Value> = nodes.map(|node| &node["id"]).collect();

@@ -1,6 +1,6 @@
-//! Licence expressions as crates write them: `MIT OR (Apache-2.0 AND ISC)`.
+//! Licence expressions of crates: `MIT OR (Apache-2.0 AND ISC)`.
 
-/// Whether the allowed licences satisfy the expression. `None` if it cannot be parsed.
+/// `None` if the expression cannot be parsed.
 pub(crate) fn is_met(expression: &str, allowed: &[&str]) -> Option<bool> {
     // `/` is an old spelling of `OR`.
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");

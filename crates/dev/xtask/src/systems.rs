@@ -1,5 +1,5 @@
-//! The programs that know systems: the trials of each, and the pages that are made from all. Each is an example of its
-//! package, which is built with the features of all tests: then what tests have built serves here, too.
+//! Programs that know systems: their trials, and the pages. Each is an example of its package, built with all tests'
+//! features, so the tests' builds serve here.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
@@ -32,8 +32,7 @@ impl SystemName {
     }
 }
 
-/// Replaces this process with a trial of a system; a first argument that names one takes precedence. Returns only with
-/// an error.
+/// A first argument that names a system takes precedence. Returns only with an error.
 pub(crate) fn become_trial(system: SystemName, trial: &str, args: &[OsString]) -> Result<ExitCode> {
     let first = args.first().and_then(|first| first.to_str());
     let named = first.and_then(|first| SystemName::from_str(first, false).ok());
@@ -41,19 +40,18 @@ pub(crate) fn become_trial(system: SystemName, trial: &str, args: &[OsString]) -
     become_program(named.unwrap_or(system).as_str(), trial, args)
 }
 
-/// Replaces this process with a command of the pages. Returns only with an error.
+/// Returns only with an error.
 pub(crate) fn become_pages(command: &str, args: &[OsString]) -> Result<ExitCode> {
     become_program(PAGES, command, args)
 }
 
-/// Runs a command of the pages. Returns whether it succeeded.
 pub(crate) fn run_pages(command: &str, args: &[&str]) -> Result<bool> {
     let mut program = program(&example(PAGES)?, command);
     Ok(program.args(args).status().context("cannot run the program")?.success())
 }
 
 fn become_program(name: &str, command: &str, args: &[impl AsRef<OsStr>]) -> Result<ExitCode> {
-    // Replacing this process lets signals reach the program, and its exit code become ours.
+    // So signals reach the program, and its exit code becomes ours.
     Err(program(&example(name)?, command).args(args).exec()).context("cannot run the program")
 }
 
@@ -63,7 +61,6 @@ fn program(file: &Path, command: &str) -> Command {
     program
 }
 
-/// Builds an example, with cargo's progress on the terminal.
 fn example(name: &str) -> Result<PathBuf> {
     let args = ["build", "--workspace", "--example", name];
     let mut built = cargo::build(&args.map(str::to_owned))?;

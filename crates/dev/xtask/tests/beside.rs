@@ -1,5 +1,5 @@
-//! All demos at the same time on one broker and one Postgres. Another test checks that they share no name in
-//! `compose.yaml`; here their names have a suffix, as the servers may be shared.
+//! All demos at once on one broker and Postgres. Another test checks that they share no name in `compose.yaml`; here
+//! names have a suffix, as the servers may be shared.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -31,7 +31,7 @@ async fn all_systems_run_beside_each_other_on_one_broker_and_one_postgres() {
     servers.stop().await.expect("the servers end");
 }
 
-/// A demo with `--once` says what it waits for, and ends once that is there.
+/// With `--once` it ends once that is there.
 #[tokio::test]
 async fn a_demo_says_what_it_waits_for() {
     let log = std::env::temp_dir().join(format!("ballet-waits-{}", std::process::id()));
@@ -54,7 +54,6 @@ async fn a_demo_says_what_it_waits_for() {
     fs::remove_file(&log).expect("removed");
 }
 
-/// Waits until a line has all these words.
 async fn until_said(log: &Path, words: &[&str]) {
     let said = wait_until("a line of the demo", PATIENCE, || async {
         let said = fs::read_to_string(log).expect("a log");

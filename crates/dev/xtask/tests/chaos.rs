@@ -1,6 +1,6 @@
-//! Chaos in short: the same command as the long form, on private servers, with a new seed each time. A failure prints
-//! the seed and keeps the logs. A run of all tests causes a fifth of the kinds of faults, chosen by the commit; in each,
-//! replicas come, go and are restarted.
+//! Short chaos: the same command as the long form, on private servers, with a new seed. A failure prints the seed and
+//! keeps the logs. A run of all tests causes a fifth of the kinds, chosen by the commit; in each, replicas come, go and
+//! are restarted.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -10,13 +10,13 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
-/// The number that chooses the kinds. Without it all are caused.
+/// Chooses the kinds. Without it all are caused.
 const TURN: &str = "BALLET_TURN";
 /// The number of shares into which `chaos --sample` divides the kinds.
 const SHARES: usize = 5;
-/// One run at a time: each has a broker, a database server and a dozen processes.
+/// Each run has a broker, a database server and a dozen processes.
 static ALONE: Mutex<()> = Mutex::const_new(());
-/// The limit for a run that hangs. None should: its checks end by themselves.
+/// A run's checks end by themselves.
 const LONGEST: Duration = Duration::from_secs(25 * 60);
 /// Usually one is enough.
 const MOST_RUNS: usize = 10;
@@ -28,7 +28,7 @@ async fn chaos(arguments: &[&str]) -> Value {
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        // The progress says where a run was if it hangs. `output()` would capture it.
+        // It shows where a hanging run was. `output()` would capture it.
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
         .spawn()
@@ -46,7 +46,6 @@ async fn chaos(arguments: &[&str]) -> Value {
     report
 }
 
-/// The totals over all runs of a test.
 #[derive(Debug, Default)]
 struct RunTotals {
     effects: u64,
@@ -69,7 +68,7 @@ impl RunTotals {
     }
 }
 
-/// Repeats the run until enough has happened: a run ends by the clock, and less happens on a busy machine.
+/// A run ends by the clock, and less happens on a busy machine.
 async fn chaos_until(arguments: &[&str], enough: impl Fn(&RunTotals) -> bool) {
     let mut total = RunTotals::default();
     for _ in 0..MOST_RUNS {
@@ -106,7 +105,7 @@ async fn days_pass_partitions_go_and_nothing_is_lost() {
     // Enough days for the inbox to forget, too few for the ledger.
     let report = chaos(&["--days", "--minutes", "2", "--rate", "4", "--replicas", "1"]).await;
     let number = |value: &Value| value.as_u64().expect("a number");
-    // The deadline of an order passes after 30 days, and the carrier answers after 40.
+    // An order's deadline passes after 30 days, and the carrier answers after 40.
     assert!(number(&report["effects"]) > 100 && number(&report["days"]) > 40, "{report}");
     for service in ["orders", "inventory", "payments", "shipping"] {
         assert!(number(&report["partitions_dropped"][service]) > 0, "{service}: {report}");

@@ -1,5 +1,4 @@
-//! Stops each service under load, with the command that a user types. A run of all tests takes the shop, the long form
-//! all systems.
+//! Stops each service under load, by the user's command. A run of all tests takes the shop, the long form all systems.
 
 use std::process::Stdio;
 

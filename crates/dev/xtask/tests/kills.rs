@@ -1,11 +1,11 @@
-//! Kills a process at every fault point of the framework, for every step, compensation, call and event of the shop's
-//! services, with the command that a user types. A run of all tests takes a share of the kills, chosen by the commit.
+//! Kills a process at every fault point, for every step, compensation, call and event of the shop's services, by the
+//! user's command. A run of all tests takes a share, chosen by the commit.
 
 use std::process::Stdio;
 
 use tokio::process::Command;
 
-/// The number that chooses the share. Without it all are taken.
+/// Chooses the share. Without it all are taken.
 const TURN: &str = "BALLET_TURN";
 
 #[tokio::test]

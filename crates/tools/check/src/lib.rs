@@ -1,5 +1,5 @@
-//! Documents made from the declarations of a system's services, without running any of them: pages, diagrams, and the
-//! broker's definitions.
+//! Documents from the declarations of a system's services, none of which runs: pages, diagrams, and the broker's
+//! definitions.
 //!
 //! | document | function |
 //! |---|---|

@@ -5,7 +5,7 @@ pub(crate) fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// Formats a table, and escapes the cells.
+/// The cells are escaped.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
     let line =
         |cells: &[String; N]| format!("| {} |\n", cells.each_ref().map(|c| cell(c)).join(" | "));
@@ -15,18 +15,16 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> 
     text
 }
 
-/// Formats text as code.
 pub(crate) fn code(text: impl std::fmt::Display) -> String {
     format!("`{text}`")
 }
 
-/// Formats several items as code, or a dash for none.
+/// A dash for none.
 pub(crate) fn codes<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let all: Vec<String> = items.into_iter().map(code).collect();
     if all.is_empty() { "–".to_owned() } else { all.join(", ") }
 }
 
-/// Returns the anchor that renderers give to a heading.
 pub(crate) fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase().replace(' ', "-");
     kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()

@@ -1,4 +1,4 @@
-//! The event that reports a step as compensated when a person has compensated it by hand.
+//! The event of a step that a person has compensated by hand.
 
 use ballet_core::EventType;
 use jiff::Timestamp;
@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use crate::contracts::Contracts;
 use crate::validate::Validator;
 
-/// Returns the given body, or one made of the fields that the step's outcome shares. It fits the contracts.
+/// Returns the given body, or one of the fields that the step's outcome shares, which fits the contracts.
 ///
 /// # Errors
 ///
-/// The reason why the body does not fit, in a sentence.
+/// Why the body does not fit, in a sentence.
 pub fn body(
     contracts: &Contracts,
     kind: EventType,
@@ -37,7 +37,6 @@ pub fn body(
     })
 }
 
-/// Returns the fields that the event and the outcome share by name.
 fn body_from_outcome(contracts: &Contracts, kind: EventType, outcome: &str) -> String {
     let outcome: Value = serde_json::from_str(outcome).unwrap_or_default();
     let schemas = contracts.contracts().iter().filter_map(|one| one.schemas().ok()).flatten();

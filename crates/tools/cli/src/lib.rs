@@ -1,5 +1,5 @@
-//! `ballet`: the command for a system of choreographed sagas. Operators repair it: dead letters,
-//! unpublished events, stuck sagas, copies, the broker's topology. Authors begin it and check it.
+//! `ballet`: the command for a system of choreographed sagas. Operators repair dead letters, unpublished events, stuck
+//! sagas, copies, and the broker's topology. Authors begin systems and check them.
 
 mod agent;
 mod author;
@@ -133,7 +133,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = lines.without_time().with_target(false).with_ansi(ui::is_stderr_a_terminal());
-    // Our own messages replace those of the AMQP library.
+    // Our own messages replace the AMQP library's.
     let ours = Targets::new().with_target("ballet", LevelFilter::WARN);
     tracing_subscriber::registry().with(lines.with_filter(ours)).init();
     match start(args).and_then(written) {
@@ -147,7 +147,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Turns a result that could not be written whole into an error.
+/// A result that was not written whole becomes an error.
 fn written(done: ExitStatus) -> anyhow::Result<ExitStatus> {
     match ui::not_whole() {
         Some(error) => Err(anyhow!("the result was not written: standard output: {error}")),
@@ -155,7 +155,7 @@ fn written(done: ExitStatus) -> anyhow::Result<ExitStatus> {
     }
 }
 
-/// Runs the command on a thread of its own, because the main thread has a smaller stack.
+/// The main thread has a smaller stack.
 fn start(args: Args) -> anyhow::Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let command = std::thread::Builder::new().spawn(move || runtime.block_on(run(args)))?;

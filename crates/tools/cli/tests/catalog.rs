@@ -1,4 +1,4 @@
-//! Commands that need no server: the system's events, its picture, and the command's own manual.
+//! Commands without a server: a system's events, its picture, and the manual.
 
 use std::fs;
 use std::path::Path;
@@ -101,7 +101,7 @@ fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
         }
     });
     unknown.ends_with(1).tells(&["no such field: it has the fields customer_id, points"]);
-    // It would hear nothing of the order's cancellation.
+    // It would not get the order's cancellation.
     let by_hand: Value = serde_json::from_str(&by_hand).expect("JSON");
     let mut unaware = by_hand.clone();
     unaware["sagas"][0].as_object_mut().expect("a saga").remove("abort");
@@ -110,7 +110,6 @@ fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
     ballet_on(&folder, &["check"]).ends_with(1).tells(&[never]);
     fs::write(folder.join("loyalty.json"), by_hand.to_string()).expect("written");
 
-    // A system without keys.
     for file in fs::read_dir(&folder).expect("a folder") {
         let file = file.expect("a file").path();
         let text = fs::read_to_string(&file).expect("a contract");

@@ -1,5 +1,5 @@
-//! `ballet contract`: contracts written from programs, and compared as a pipeline does it. `ballet participant`: what a
-//! program is not tried for.
+//! `ballet contract`: written from programs, and compared as in a pipeline. `ballet participant`: scenarios left out
+//! for a program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,6 @@ use std::process::Command;
 use ballet_testkit::command::CommandOutput;
 use serde_json::Value;
 
-/// A copy of the shop's contracts, to be changed.
 struct ContractsCopy(PathBuf);
 
 impl Drop for ContractsCopy {
@@ -41,14 +40,13 @@ fn diff(arguments: &[&Path]) -> CommandOutput {
     said_by(command.args(["contract", "diff"]).args(arguments))
 }
 
-/// Writes a contract to this folder from a program, given as a script.
 fn write(folder: &Path, script: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
     said_by(&mut command)
 }
 
-/// Tries a program that ends at once as the step of this file.
+/// The program ends at once.
 fn try_participant(case: &Path, only: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.args(["participant", "try", "--patience", "1", "--only", only, "--case"]).arg(case);
@@ -86,7 +84,7 @@ fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
     let (old, new) = (before.0.join("as-it-was"), after.0.join("payments.json"));
     fs::rename(before.0.join("payments.json"), &old).expect("renamed");
     assert_eq!(diff(&[&old, &new]).succeeds(), "nothing changed\n");
-    // A consumer that reads the reason of a declined payment.
+    // It reads the reason of a declined payment.
     after.edit(
         "payments",
         "\"required\": [\n          \"order_id\",\n          \"reason\"\n        ],\n        \"title\": \"PaymentDeclined\"",
@@ -117,7 +115,6 @@ fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
     for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
         diff(&[one, other]).ends_with(2).says(&[said]);
     }
-    // The change back mends it.
     assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
     for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
@@ -138,7 +135,7 @@ fn a_contract_is_written_whole_or_not_at_all() {
 
     let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.ends_with("payments.json is up to date\n"), "{out}");
-    // The first contract of a project makes the folder.
+    // The first contract makes the folder.
     let project = shop.0.join("harbour");
     fs::create_dir(&project).expect("a directory");
     fs::write(project.join("Cargo.toml"), "[workspace]\n").expect("written");
@@ -146,7 +143,7 @@ fn a_contract_is_written_whole_or_not_at_all() {
     first.current_dir(&project).args(["contract", "write", "--", "sh", "-c", &print]);
     said_by(&mut first).ends_with(0);
     assert!(project.join("contracts/harbour/payments.json").exists());
-    // An empty file, as `> payments.json` leaves it when the build fails.
+    // As `> payments.json` leaves it when the build fails.
     fs::write(&file, "").expect("written");
     let out = write(&shop.0, &print).ends_with(0).out;
     assert!(out.starts_with("wrote ") && out.ends_with("payments.json\n"), "{out}");
@@ -174,7 +171,7 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     };
     check().ends_with(0);
 
-    // A new service without a readable contract: nobody waits for its events yet.
+    // Nobody waits for the events of a new service without a readable contract.
     fs::write(shop.0.join("loyalty.json"), "").expect("written");
     let CommandOutput { out, err, .. } = check().ends_with(3);
     assert!(out.contains("loyalty.json is not a contract: it is empty; "), "{out}");
@@ -189,12 +186,11 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     assert!(out.contains("orders waits for shipping."), "{out}");
     assert!(err.contains("perhaps because of what could not be read"), "{err}");
 
-    // Other commands name the file as well.
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     let err = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog")).ends_with(2).err;
     assert!(err.contains("loyalty.json is not a contract: it is empty"), "{err}");
 
-    // A file cut off in its middle, and one with a word that no contract has.
+    // Cut off in its middle, and with an unknown word.
     let orders = shop.0.join("orders.json");
     let whole = fs::read_to_string(&orders).expect("a contract");
     let (half, _) = whole.split_at(whole.find("\"after\"").expect("a deadline"));
@@ -227,7 +223,7 @@ fn a_participant_is_told_which_scenario_is_not_tried_and_what_it_lacks() {
         ("CallUnknown", "the file has no `calls`"),
         ("CallAborted", "the file has no `calls`"),
     ];
-    // A scenario that was asked for is not left out in silence, and no server is needed to say so.
+    // A requested scenario is not left out silently, and needs no server to say so.
     for (scenario, why) in lacks {
         try_participant(&file, scenario).ends_with(2).says(&[scenario, "cannot be tried", why]);
     }

@@ -21,7 +21,7 @@ use tokio::process::Command;
 
 const LONG: Duration = Duration::from_secs(120);
 
-/// Whether the desk has each book of the shelf in its version, and no other.
+/// Each book of the shelf in its version, and no other.
 const AS_ON_THE_SHELF: &str = "select count(*) = 12000 and bool_and(version = 1 + id::int % 4 \
                                and (state is null) = (id::int % 10 = 0)) from ballet.copy";
 
@@ -53,7 +53,7 @@ impl EntityEvent for BookChanged {
     }
 }
 
-/// The ids are numbers: their order differs from that of their texts.
+/// Numbers order otherwise than their texts.
 const SHELF: &[Migration] = &[Migration {
     name: "0001_book",
     sql: "create table book (book_id bigint primary key, version bigint not null, title text); \
@@ -64,7 +64,7 @@ const SHELF: &[Migration] = &[Migration {
               from generate_series(1, 12000) as at",
 }];
 
-/// A shelf with books, and a desk that copies them.
+/// The desk copies the shelf's books.
 struct Library {
     env: TestEnv,
     broker: MemoryBroker,
@@ -104,7 +104,7 @@ impl Library {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
-        // The names of the databases differ in the service's name only.
+        // The databases' names differ in the service's name only.
         let url = self.env.admin_database_url("desk").replace("desk", "{service}");
         command.arg("copies").args(arguments).args(["--service", "desk"]).stdin(Stdio::null());
         command.env("DATABASE_URL", url);
@@ -115,7 +115,6 @@ impl Library {
         ended(self.command(arguments)).await
     }
 
-    /// Runs a command whose result is JSON.
     async fn with_json(&self, arguments: &[&str]) -> CommandOutput {
         self.ballet(&[arguments, &["-o", "json"]].concat()).await
     }
@@ -132,7 +131,7 @@ async fn start(
     service.start(settings).await.expect("started")
 }
 
-/// One library: the last part changes a book.
+/// The last part changes a book.
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_are_listed_and_rebuilt_and_an_interrupted_rebuild_goes_on() {
     let mut library = Library::new("library").await;
@@ -147,7 +146,6 @@ async fn copies_are_listed_and_brought_anew(library: &Library) {
     assert_eq!(listed[0]["events_behind"], 0, "{listed}");
     library.ballet(&["list"]).await.ends_with(0).tells(&["12,000", "filled"]);
 
-    // One of each kind.
     library
         .execute(
             "desk",
@@ -160,7 +158,7 @@ async fn copies_are_listed_and_brought_anew(library: &Library) {
         )
         .await;
 
-    // A rebuild leaves rows that are newer than the owner's, or that the owner does not know.
+    // A rebuild leaves rows that are newer than the owner's, or unknown to it.
     library.ballet(&["rebuild", "--dry-run"]).await.ends_with(0);
     let said = library.ballet(&["rebuild"]).await.ends_with(0).both();
     assert!(said.contains("desk has every book of shelf: 12,000"), "{said}");
@@ -203,14 +201,11 @@ async fn a_rebuild_without_its_owner_is_kept_and_goes_on_later(library: &mut Lib
     library.until("desk", "select filled_run is not null from ballet.copy_fill").await;
     library.until("desk", AS_ON_THE_SHELF).await;
 
-    // No database is given.
     let mut without = library.command(&["list"]);
     without.env_remove("DATABASE_URL");
     ended(without).await.ends_with(2);
-    // No server is there.
     let mut away = library.command(&["list"]);
     away.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/{service}");
     ended(away).await.ends_with(4);
-    // There is no such copy.
     library.ballet(&["rebuild", "--entity", "pen"]).await.ends_with(1);
 }

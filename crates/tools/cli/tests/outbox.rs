@@ -1,4 +1,4 @@
-//! `ballet outbox`: events that a service could not publish.
+//! `ballet outbox`: events that could not be published.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -22,14 +22,14 @@ ballet_testkit::events! {
     Struck = plain "bell.struck.v1" { hour: u8 }
 }
 
-/// A bell that could not publish some events.
+/// It could not publish some events.
 struct Tower {
     env: TestEnv,
     broker: MemoryBroker,
     bell: Running,
 }
 
-/// Of a process whose number no retry draws: it passes over what has the number of one of its own steps.
+/// No retry draws this process's number: one passes over what has the number of its own steps.
 const DEAD: &str = "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, \
     saga_id, body, created_at, reason) select 7000, 1, hour, gen_random_uuid(), 'bell.struck.v1', null, \
     format('{\"hour\":%s}', hour), now() - interval '1 day', 'the tower burns' \
@@ -52,7 +52,6 @@ impl Tower {
         Self { bell: service.start(settings).await.expect("started"), env, broker }
     }
 
-    /// Makes three events that could not be published.
     async fn fails(&self) {
         self.db().await.execute(DEAD).await.expect("events");
     }
@@ -77,7 +76,7 @@ impl Tower {
         ended(self.command(arguments)).await
     }
 
-    /// Makes a directory that has a retry killed at a point.
+    /// A retry is killed at this point.
     fn aim(&self, point: FaultPoint) -> PathBuf {
         let place = format!("outbox-{}-{}-{}", self.env.vhost(), point.name(), std::process::id());
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
@@ -93,7 +92,7 @@ impl Tower {
         ids.into_iter().map(|(id,)| id).collect()
     }
 
-    /// Waits until the sessions of killed processes hold no event.
+    /// Sessions of killed processes may hold events.
     async fn until_free(&self) {
         let free =
             "select count(*) from (select from ballet.outbox_dead for update skip locked) as free";
@@ -114,7 +113,6 @@ impl Tower {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    /// Waits until the service reports this, and is ready.
     async fn until_said(&self, path: &str, words: &str) {
         wait_until(words, SOON, || async {
             let (status, said) = self.get(path).await.map_err(|error| error.to_string())?;
@@ -124,7 +122,6 @@ impl Tower {
         .expect("said");
     }
 
-    /// Waits until these were published, and no others, after the first ones.
     async fn until_published(&self, after: usize, expected: &[String]) {
         wait_until("the events", SOON, || async {
             let published = self.published().split_off(after);
@@ -134,7 +131,6 @@ impl Tower {
         .expect("published");
     }
 
-    /// Waits until so many were published.
     async fn until_count(&self, count: usize) {
         wait_until("the events", SOON, || async {
             let published = self.published().len();
@@ -145,7 +141,7 @@ impl Tower {
     }
 }
 
-/// One bell, which fails again and again.
+/// It fails again and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn t186_what_could_not_be_published_is_seen_and_put_back_once_or_forgotten() {
     let tower = Tower::new("outbox").await;
@@ -185,7 +181,7 @@ async fn what_could_not_be_published_is_listed_put_back_once_and_forgotten(tower
     std::fs::remove_file(&kept).expect("removed");
     assert_eq!(tower.dead().await, Vec::<String>::new());
     assert_eq!(tower.published()[before..], dead[..2]);
-    // The same transaction holds who has deleted it.
+    // With who deleted it.
     let noted = "select act, done_by, count(*) from ballet.intervention group by 1, 2 order by 1";
     let noted: Vec<(String, String, i64)> =
         sqlx::query_as(noted).fetch_all(&mut tower.db().await).await.expect("notes");
@@ -197,7 +193,7 @@ async fn events_that_can_never_be_published_are_seen_at_every_door(tower: &Tower
     let saga = "0193f7a0-0000-7000-8000-000000000001";
     let in_a_saga = format!("update ballet.outbox_dead set saga_id = '{saga}' where position = 3");
     tower.db().await.execute(AssertSqlSafe(in_a_saga)).await.expect("a saga");
-    // The service works, so it stays ready.
+    // The service works.
     tower
         .until_said("/readyz", "events that can never be published: 3 (`ballet outbox list`)")
         .await;
@@ -228,7 +224,6 @@ async fn a_retry_whose_events_another_one_holds_says_so(tower: &Tower) {
     assert!(said.contains("not put back: 3 events of bell,"), "{said}");
     assert_eq!(tower.dead().await.len(), 3);
     other.execute("rollback").await.expect("free");
-    // What an administrator puts back is published by the service.
     let (before, dead) = (tower.published().len(), tower.dead().await);
     let mut retry = tower.command(&["retry", "--all"]);
     retry.env("DATABASE_URL", tower.env.admin_database_url("bell"));
@@ -241,7 +236,7 @@ async fn many_events_are_put_back_in_steps_and_an_interrupted_retry_goes_on(towe
     let many = DEAD.replace("generate_series(1, 3)", "generate_series(4, 12000)");
     tower.db().await.execute(AssertSqlSafe(many)).await.expect("events");
     let mut dead = tower.dead().await;
-    // It is killed before its first step is committed, and after that.
+    // Before its first step is committed, and after.
     for (point, left) in [(FaultPoint::BeforeTables, 12_000), (FaultPoint::AfterTables, 7_000)] {
         let place = tower.aim(point);
         let mut retry = tower.command(&["retry", "--all"]);

@@ -1,18 +1,15 @@
-//! Why a saga was aborted, by its entries: which step refused, or what else ended it.
+//! Why a saga was aborted, by its entries: a refusing step, or something else.
 
 use ballet_core::{EventType, SagaPart, StepPart, System};
 
 use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// A deadline passed. A person may have made it pass.
+/// A person may have made it pass.
 pub(crate) const DEADLINE: &str = "let the deadline pass";
 
-/// Why a saga was aborted.
 #[derive(Debug)]
 pub(crate) struct AbortReason<'a> {
-    /// The entry that says it.
     pub(crate) row: &'a EntryRow,
-    /// The step that refused, if one did.
     pub(crate) step: Option<&'static str>,
     /// The act of the entry's service, in words.
     pub(crate) what: String,
@@ -41,7 +38,7 @@ impl<'a> AbortReason<'a> {
             let what = format!("goes without {}", row.event_type);
             return Some(Self { row, step: None, what });
         };
-        // Participants need not name the cause of an event.
+        // Participants need not name an event's cause.
         let cause = published().find(|row| abort.cause.as_ref() == Some(&row.message_id));
         let before = published().filter(|row| row.place < abort.place);
         cause.into_iter().chain(before).chain([abort]).find_map(known)

@@ -39,27 +39,26 @@ use crate::server::timed_value::TimedValue;
 use crate::server::{live, routes};
 use crate::store::{accounts, prepare};
 
-/// The name of the account that the console makes when there is none.
 const FIRST: &str = "operator";
 /// The limit for the requests in progress at a stop.
 const DRAIN: Duration = Duration::from_secs(20);
 /// The maximum number of connections from browsers.
 const CONNECTIONS: usize = 256;
 
-/// The configuration of a console.
+/// A console's configuration.
 #[derive(Clone)]
 pub struct Options {
     /// The contracts of the system.
     pub contracts: &'static Contracts,
-    /// The broker as a user who may read the journal and the dead letters.
+    /// The broker, for a user who may read the journal and the dead letters.
     pub broker: Arc<dyn Broker>,
     /// The console's own database.
     pub database: PgConnectOptions,
-    /// The services with their databases. Without any, the pages show what the journal says.
+    /// The services with their databases. Without any, pages show the journal's view.
     pub databases: Vec<(String, PgConnectOptions)>,
     /// The address on which it listens.
     pub listen: SocketAddr,
-    /// The names by which browsers reach it, if they are others than addresses and `localhost`.
+    /// The names by which browsers reach it, besides addresses and `localhost`.
     pub hosts: Vec<String>,
     /// The path below which browsers reach it.
     pub base_path: BasePath,
@@ -69,7 +68,7 @@ pub struct Options {
     pub is_behind_tls: bool,
     /// The time for which entries are kept.
     pub keep: SignedDuration,
-    /// The time after its cause at which a step is late, if no hindrance is known.
+    /// A step is late this long after its cause, without a known hindrance.
     pub patience: SignedDuration,
     /// The address of the broker's management API, with user and password.
     pub management: Option<String>,
@@ -82,8 +81,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the options of a console that listens on any free port of this machine and has only the broker and its
-    /// own database. It keeps entries for 7 days, and a step is late after 5 minutes.
+    /// Returns the options of a console on a free port of this machine with only the broker and its own database. It
+    /// keeps entries for 7 days, and a step is late after 5 minutes.
     #[must_use]
     pub fn new(
         contracts: &'static Contracts,
@@ -125,7 +124,7 @@ pub struct Account {
     pub password: String,
 }
 
-/// A console that has its database and listens, but does not run yet.
+/// A console that listens with its database, but does not run yet.
 #[derive(Debug)]
 pub struct Console {
     options: Options,

@@ -1,4 +1,4 @@
-//! The contracts, indexed for the observer and the pages.
+//! The contracts, indexed for observer and pages.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,12 +8,10 @@ use ballet_core::{EventType, Graph, Key, Role, System};
 
 use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// The contracts, indexed.
 #[derive(Debug)]
 pub(crate) struct ContractIndex {
     pub(crate) contracts: &'static Contracts,
     pub(crate) graph: Graph,
-    /// The events, by name.
     pub(crate) events: BTreeMap<&'static str, ListedEvent>,
     keys: HashMap<&'static str, Vec<Key>>,
 }
@@ -38,18 +36,15 @@ impl ContractIndex {
         self.events.get(name).map(|listed| listed.event)
     }
 
-    /// Whether an entry affects its saga.
     pub(crate) fn is_of_saga(&self, row: &EntryRow) -> bool {
         let event = self.event(&row.event_type);
         row.kind != EntryKind::Note && event.is_some_and(|event| event.role() != Role::Plain)
     }
 
-    /// Returns the business keys of an event.
     pub(crate) fn keys(&self, event: &str) -> &[Key] {
         self.keys.get(event).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the names of the services.
     pub(crate) fn services(&self) -> Vec<&'static str> {
         self.system().parts.iter().map(|part| part.service).collect()
     }

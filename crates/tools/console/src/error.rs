@@ -2,7 +2,7 @@
 
 use ballet_ops::stream::JournalError;
 
-/// The reason why the console does not start, or stops.
+/// Why the console does not start, or stops.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// Its database does not answer, or refuses.

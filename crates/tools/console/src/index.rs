@@ -1,4 +1,4 @@
-//! The console's database as an index of sagas, for commands that would otherwise search all ledgers.
+//! The console's database as an index of sagas, so that commands need not search all ledgers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use uuid::Uuid;
 use crate::observer::journal_identity::is_another;
 use crate::store::{append, search};
 
-/// The longest wait for the index: it is in this network, or it is not used.
+/// A slower index, outside of this network, is not used.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The time in which the index gets recently published events.
+/// It gets recent events within this time.
 const CATCHES_UP: Duration = Duration::from_secs(2);
 
 /// The index of a console that has read the whole journal.
@@ -28,16 +28,16 @@ pub struct Index {
 /// The state of a console's index.
 #[derive(Debug)]
 pub enum IndexState {
-    /// There is one, and it has everything that the journal has.
+    /// It has everything that the journal has.
     Index(Index),
-    /// It lacks recent events: no console runs, it has not caught up, or the journal has lost some.
+    /// It lacks recent events: no console runs, it is behind, or the journal lost some.
     Behind,
     /// There is none.
     None,
 }
 
 impl Index {
-    /// Opens the index, if it has everything that the journal has now.
+    /// Opens the index, if it has all that the journal has now.
     pub async fn open(options: &PgConnectOptions, broker: &Arc<dyn Broker>) -> IndexState {
         let Ok(Ok(mut db)) = timeout(PATIENCE, PgConnection::connect_with(options)).await else {
             return IndexState::None;
@@ -65,7 +65,7 @@ impl Index {
         IndexState::Index(Self { db })
     }
 
-    /// Returns the sagas with an event in which the business key has this value.
+    /// Returns the sagas with an event with this business key.
     ///
     /// # Errors
     ///

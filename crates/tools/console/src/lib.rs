@@ -1,5 +1,5 @@
-//! The operators' console of a system. An observer follows the journal into a database of its own, and pages show what
-//! hangs, where and why. The console is no part of any saga: without it nothing changes for the services.
+//! A system's operators' console. An observer follows the journal into its own database, and pages show what hangs,
+//! where and why. It is no part of any saga, and services do not need it.
 
 #![warn(missing_docs)]
 

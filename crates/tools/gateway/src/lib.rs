@@ -1,5 +1,4 @@
-//! The HTTP front door of a system of services, set up by one config file. It is mostly used as the program
-//! `ballet-gateway`.
+//! The HTTP front door of a system, set up by one config file. It is mostly the program `ballet-gateway`.
 
 #![warn(missing_docs)]
 
@@ -19,19 +18,18 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Runs the program `ballet-gateway` with these arguments. The first is its name. It ends the process if they are
-/// wrong.
+/// Runs the program `ballet-gateway`. The first argument is its name, and wrong arguments end the process.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     program::command::main(arguments)
 }
 
-/// Returns the OpenAPI document of the system with this config file. `documents` are the services' documents by the
-/// names of their upstreams.
+/// Returns the OpenAPI document of the system with this config file. `documents` are the services', by their upstreams'
+/// names.
 ///
 /// # Errors
 ///
-/// The mistake in the config, or the target of a route or page that no document has.
+/// The config's mistake, or the target of a route or page that no document has.
 pub fn document<'a>(
     config: &Path,
     documents: impl IntoIterator<Item = (&'a str, String)>,

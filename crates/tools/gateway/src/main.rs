@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Requests and answers are freed on other threads than they were allocated on. glibc's allocator is slow at that: with
-/// this one a quarter more requests a second go through.
+/// Requests and answers are freed on other threads than allocated. glibc's allocator is slow at that: with this one a
+/// quarter more requests a second go through.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,4 @@
-//! The databases of several services. Each is read as long as its server answers, so a server that is unavailable does
-//! not keep the others from being read.
+//! The databases of several services. One unavailable server does not keep the others from being read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,26 +12,23 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-/// The time without a result after which a second connection checks that the server still answers. A result may take
-/// longer: a ledger can be long.
+/// After this time without a result a second connection checks that the server still answers: reading a long ledger may
+/// take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The database of one service.
 pub(crate) struct ServiceDatabase<'a> {
     pub(crate) service: &'a str,
     pub(crate) server: DatabaseServer<'a>,
     pub(crate) db: PgConnection,
 }
 
-/// The server of a database.
 pub(crate) struct DatabaseServer<'a> {
     pub(crate) options: &'a PgConnectOptions,
-    /// Why the database cannot be read any more.
     lost: Option<String>,
 }
 
 impl DatabaseServer<'_> {
-    /// Waits for a read as long as the server answers. Without a result, the database is left out from now on.
+    /// Waits for a read while the server answers. Without a result, the database is left out from now on.
     pub(crate) async fn read<T>(
         &mut self,
         read: impl Future<Output = Result<T, sqlx::Error>>,
@@ -42,16 +38,13 @@ impl DatabaseServer<'_> {
     }
 }
 
-/// The databases that can be read, and why the others cannot.
 #[derive(Default)]
 pub(crate) struct ServiceDatabases<'a> {
     pub(crate) open: Vec<ServiceDatabase<'a>>,
-    /// The reasons why the other databases cannot be read, by service.
     pub(crate) away: BTreeMap<&'a str, String>,
 }
 
 impl<'a> ServiceDatabases<'a> {
-    /// Connects to all databases at once.
     pub(crate) async fn open(databases: &'a [(String, PgConnectOptions)]) -> Self {
         let connects = databases.iter().map(|(service, options)| async move {
             (&**service, options, connect_in_time(options).await)
@@ -71,13 +64,12 @@ impl<'a> ServiceDatabases<'a> {
         sources
     }
 
-    /// Returns the databases that can be read.
     pub(crate) fn each(&mut self) -> impl Iterator<Item = &mut ServiceDatabase<'a>> {
         self.away();
         self.open.iter_mut()
     }
 
-    /// Returns why the others cannot be read, by service.
+    /// Returns why databases cannot be read, by service.
     pub(crate) fn away(&mut self) -> &BTreeMap<&'a str, String> {
         self.open.retain_mut(|source| {
             let lost = source.server.lost.take();
@@ -86,14 +78,14 @@ impl<'a> ServiceDatabases<'a> {
         &self.away
     }
 
-    /// Returns a sentence for each database that cannot be read.
+    /// Returns a sentence for each unreadable database.
     pub(crate) fn why_away(&mut self) -> Vec<String> {
         let away = self.away().iter();
         away.map(|(service, why)| format!("the database of {service}: {why}")).collect()
     }
 
     pub(crate) async fn close(self) {
-        // The sessions end anyway: an orderly close only keeps the servers' logs quiet.
+        // The sessions end anyway. An orderly close keeps the servers' logs quiet.
         let closes = self.open.into_iter().map(|source| timeout(PATIENCE, source.db.close()));
         join_all(closes).await;
     }
@@ -115,7 +107,7 @@ pub async fn connect_to(
     connected.map_err(|why| format!("the database of {service}: {why}"))
 }
 
-/// Waits for a read as long as its servers answer. Otherwise the error says why there is no result.
+/// Waits for a read while its servers answer. Otherwise the error says why not.
 pub(crate) async fn read_in_time<T>(
     servers: &[&PgConnectOptions],
     read: impl Future<Output = Result<T, sqlx::Error>>,
@@ -135,8 +127,8 @@ pub(crate) async fn read_in_time<T>(
     }
 }
 
-/// Connects to a service's database, for the audit of a system's own rows. A statement waits half a minute for a
-/// lock: otherwise a table that stays locked would block the audit, since its server still answers.
+/// Connects to a service's database for a system's own audit. A statement waits at most half a minute for a lock, since
+/// the server of a locked table still answers.
 ///
 /// # Errors
 ///
@@ -152,12 +144,12 @@ pub async fn connect(
     })?
 }
 
-/// Waits for a read of these services' databases as long as their servers answer, for the audit of a system's own
-/// rows. A table can be long.
+/// Waits for a read of these services' databases while their servers answer, for a system's own audit. A table can be
+/// long.
 ///
 /// # Errors
 ///
-/// The errors of the read; if one of them has no URL or a wrong one; or if a server does not answer any more.
+/// The errors of the read; a missing or wrong URL; or a server that no longer answers.
 pub async fn while_answering<T>(
     databases: &BTreeMap<String, String>,
     services: &[&str],
@@ -168,7 +160,7 @@ pub async fn while_answering<T>(
         options.push(options_of(databases, service)?);
     }
     let servers: Vec<&PgConnectOptions> = options.iter().collect();
-    // Boxed: it is as big as the read.
+    // Boxed because of its size.
     let read = Box::pin(read_in_time(&servers, async move { Ok::<_, sqlx::Error>(read.await) }));
     read.await.map_err(|why| {
         let silence = format!("the server does not answer any more: {why}");
@@ -186,7 +178,6 @@ fn options_of(
     url.parse()
 }
 
-/// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unconnected {
     /// The server starts, recovers, or stops.
@@ -200,7 +191,6 @@ pub(crate) enum Unconnected {
     Other(String),
 }
 
-/// Connects, unless the server does not answer in time.
 pub(crate) async fn connect_in_time(
     options: &PgConnectOptions,
 ) -> Result<PgConnection, Unconnected> {

@@ -1,7 +1,5 @@
-//! The operations on a running system: handle dead letters, send events that a service missed, audit
-//! the services' tables, explain what a saga waits for, find stuck sagas and unpublishable events, and say what is
-//! wrong with the servers and services.
-//! The `ballet` command is built on this crate.
+//! The operations on a running system: handle dead letters, send missed events, audit the services' tables, explain
+//! sagas, find what is stuck, and diagnose servers and services. The `ballet` command is built on this crate.
 
 #![warn(missing_docs)]
 

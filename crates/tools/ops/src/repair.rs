@@ -1,5 +1,5 @@
-//! Sends everything that has not reached its services: the events that no binding took, and what each service has missed,
-//! from the journal and the ledgers. What had made it so, such as a missing binding, is repaired before.
+//! Sends everything that has not reached its services: the events that no binding took, and what each service has
+//! missed, from the journal and the ledgers. The cause, such as a missing binding, is repaired before.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::words::{acting, counted, grouped};
 /// A repair of a system.
 #[derive(Debug, Clone)]
 pub struct Repair {
-    /// The servers and the declarations, and the time from which on something may have been lost.
+    /// The servers, the declarations, and the time since when something may have been lost.
     pub witnesses: Witnesses,
-    /// The time up to which inboxes remember what was handled.
+    /// The time before which inboxes do not know ids.
     pub floor: Timestamp,
     /// The longest wait for a service to handle its queue.
     pub patience: Duration,
@@ -30,7 +30,7 @@ pub struct Repair {
 pub struct RepairResult {
     /// The number of events that no binding took and that a service consumes.
     pub unrouted: u64,
-    /// The number of events that no binding took and that stay: no service consumes them, or they are forged.
+    /// The number of events that no binding took and that stay, without a consumer or forged.
     pub unclaimed: u64,
     /// The events that each service has missed.
     pub missed: Vec<MissedEvents>,
@@ -48,7 +48,7 @@ impl RepairResult {
         self.unrouted + missed.sum::<u64>()
     }
 
-    /// Returns a sentence on each part of what was found, and on what stays.
+    /// Returns sentences on what was found and what stays.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
@@ -78,7 +78,7 @@ impl RepairResult {
         self.failures.extend(sent.failures.into_iter().map(|(id, why)| format!("{id}: {why}")));
     }
 
-    /// Whether nothing is left behind, as far as the journal and the databases tell.
+    /// Whether nothing is missing, as far as the journal and the databases show.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let all_seen = self.missed.iter().all(MissedEvents::is_whole);
@@ -87,7 +87,7 @@ impl RepairResult {
 }
 
 impl Repair {
-    /// Searches, and sends what it finds, unless it is only a preview. It may be stopped: the next one finds the rest.
+    /// Searches and, unless it is only a preview, sends. After a stop the next run finds the rest.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl Repair {
         is_preview: bool,
     ) -> Result<RepairResult, RedriveError> {
         let mut result = RepairResult::default();
-        // First: what is sent here counts as missed until it is handled.
+        // First, because what is sent here counts as missed until it is handled.
         let Witnesses { broker, parts, databases, .. } = &self.witnesses;
         let unrouted = UnroutedEvents::new(Arc::clone(broker), parts.clone());
         let mut claimed = HashSet::new();

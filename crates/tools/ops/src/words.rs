@@ -37,7 +37,7 @@ pub fn acting(number: impl TryInto<u64>, thing: &str, act: &str) -> String {
     format!("{} {act}{}", counted(number, thing), if number == 1 { "s" } else { "" })
 }
 
-/// Returns a text without control characters as one word of a command to paste, safe for the shell.
+/// Returns a text, without control characters, as one shell-safe word to paste.
 #[must_use]
 pub fn shell_word(text: &str) -> String {
     let text: String = text.chars().filter(|c| !c.is_control()).collect();

@@ -10,10 +10,9 @@ use serde_json::Value;
 use crate::text::{plain, width};
 use crate::wrap::{cut, wrap};
 
-/// The width of the column of the time, with the gap behind it.
+/// The column of the time, with the gap.
 const TIME: usize = 9;
 const GAP: usize = 2;
-/// The maximum number of lines of a note that stands below its event.
 const MOST_LINES: usize = 3;
 
 /// An event of a saga.
@@ -25,11 +24,10 @@ pub struct LaneEvent<'a> {
     pub publisher: &'a str,
     /// Its type.
     pub event_type: &'a str,
-    /// Its body, which may say a `reason`, and the `failed_step`.
+    /// Its body, perhaps with a `reason` and the `failed_step`.
     pub body: &'a Value,
 }
 
-/// The meaning of an event for its saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EventMeaning {
     Done,
@@ -39,8 +37,8 @@ enum EventMeaning {
     Compensated,
 }
 
-/// Draws the events of a saga: a lane for each publisher, and the time since the first event. No line is
-/// wider than `columns`.
+/// Draws a saga's events: a lane for each publisher, and the time since the first event. No line is wider than
+/// `columns`.
 #[must_use]
 pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
     let mut lanes: Vec<&str> = Vec::new();
@@ -85,7 +83,7 @@ pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> 
     text
 }
 
-/// Computes the widths of the lanes. They are narrower than their heads if the longest name has no room otherwise.
+/// Narrower than their heads if the longest name has no room otherwise.
 fn lane_widths(lanes: &[&str], longest: usize, columns: Option<usize>) -> Vec<usize> {
     let whole: Vec<usize> = lanes.iter().map(|lane| width(lane).max(1)).collect();
     let Some(columns) = columns else { return whole };
@@ -102,7 +100,6 @@ fn pad(text: &str, room: usize) -> String {
     format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
 }
 
-/// Returns the event's name without its version.
 fn short(event: &LaneEvent<'_>) -> String {
     let name = event.event_type.rsplit_once(".v").map_or(event.event_type, |(name, _)| name);
     plain(name)
@@ -131,7 +128,7 @@ fn kind(graph: &Graph, event_type: &str) -> EventMeaning {
     let is = |event: Option<EventType>| event.is_some_and(|event| event.name() == event_type);
     let sagas = graph.sagas();
     let nodes: Vec<_> = sagas.iter().flat_map(|saga| graph.nodes(saga)).collect();
-    // The owner's last step: nothing in the saga follows on its event.
+    // Nothing in the saga follows on the owner's last event.
     let ends = |node: &Node<'_>| {
         node.service == node.saga.owner
             && node.step.kind != StepKind::Origin

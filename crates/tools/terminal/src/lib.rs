@@ -1,5 +1,5 @@
-//! Terminal output: tables that fit the terminal, sagas as swim lanes, questions, and lines of progress. Text goes in
-//! without colours and is measured before it is coloured.
+//! Terminal output: tables that fit, sagas as swim lanes, questions, and progress. Text is measured before it is
+//! coloured.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, or else a line now and then.
+//! Progress on standard error: a bar on a terminal, else a line now and then.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -18,7 +18,6 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     what: String,
     whole: Option<u64>,
-    /// The time and the text of the last line.
     said: Mutex<(Instant, String)>,
 }
 
@@ -36,7 +35,7 @@ impl Progress {
         Self::with(ProgressBar::no_length(), "{msg}  {human_pos}, {rate}", what, None)
     }
 
-    /// Begins progress over this number of parts, with a text of [`tell`](Self::tell).
+    /// Begins progress over this number of parts, with the text of [`tell`](Self::tell).
     #[must_use]
     pub fn told(whole: u64) -> Self {
         let looks = "{bar:20.green} {human_pos}/{human_len}  {msg}";

@@ -1,5 +1,4 @@
-//! Tables that fit the terminal. A table that is too wide is folded: a row takes several lines, without empty ones at
-//! its end, and all columns still line up.
+//! Tables that fit the terminal. Too wide a table is folded: a row takes several lines, and columns still line up.
 
 use std::fmt;
 
@@ -12,11 +11,11 @@ use crate::wrap::{cut, wrap};
 const GAP: usize = 2;
 /// The space before the further lines of a folded row.
 const INDENT: usize = 2;
-/// The least room of the last column beside the others. With less, the table is folded.
+/// With less room for the last column the table is folded.
 const LEAST: usize = 24;
 /// The maximum number of lines of a cell in the last column, unless the table is [`whole`](Table::whole).
 const MOST_LINES: usize = 4;
-/// The sign for a missing value.
+/// A missing value.
 const NONE: &str = "–";
 
 /// A text with its colour.
@@ -26,17 +25,16 @@ pub struct Cell {
     style: Style,
 }
 
-/// Rows under a header, without borders. The last column has the long texts, which are wrapped.
+/// Rows under a header, without borders. The last column's long texts are wrapped.
 #[derive(Debug, Clone)]
 pub struct Table {
     header: Vec<&'static str>,
-    /// The columns of numbers.
+    /// Columns of numbers.
     right: Vec<usize>,
     rows: Vec<Vec<Cell>>,
     most_lines: usize,
 }
 
-/// The columns that share a line, each with its width.
 type ColumnLine = Vec<(usize, usize)>;
 
 impl Cell {
@@ -94,8 +92,7 @@ impl Table {
         Self { most_lines: usize::MAX, ..self }
     }
 
-    /// Aligns these columns to the right. The first must not be among them: its left edge shows where a folded row
-    /// begins.
+    /// Aligns these columns to the right, but not the first: its left edge shows where a folded row begins.
     #[must_use]
     pub fn right(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
         self.right.extend(columns);
@@ -109,7 +106,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Draws the table. No line is wider than `columns`. Without a limit a row is one line, and nothing is cut.
+    /// Draws the table within `columns`. Without a limit a row is one line, and nothing is cut.
     #[must_use]
     pub fn draw(&self, columns: Option<usize>) -> String {
         let lines = match columns {
@@ -121,7 +118,7 @@ impl Table {
         let header: Vec<Cell> = header.collect();
         let mut text = String::new();
         for row in std::iter::once(&header).chain(&self.rows) {
-            // Empty lines at the end of a folded row are left out.
+            // Not at the end of a folded row.
             let is_there = |at: &usize| row.get(*at).is_some_and(|cell| cell.text != NONE);
             let used = lines.iter().rposition(|line| line.iter().any(|(at, _)| is_there(at)));
             for (number, line) in lines.iter().take(used.unwrap_or(0) + 1).enumerate() {
@@ -141,7 +138,7 @@ impl Table {
         self.header.iter().enumerate().map(of_column).collect()
     }
 
-    /// Divides the columns among lines. The last column takes the rest of its line.
+    /// The last column takes the rest of its line.
     fn fold(&self, columns: usize) -> Vec<ColumnLine> {
         let widths = self.widths();
         let last = widths.len().saturating_sub(1);
@@ -176,7 +173,7 @@ impl Table {
         lines
     }
 
-    /// Draws one line of a row, or several if its last cell is wrapped.
+    /// Several lines if its last cell is wrapped.
     fn draw_line(
         &self,
         row: &[Cell],

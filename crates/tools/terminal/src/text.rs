@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use console::{Term, measure_text_width};
 use unicode_width::UnicodeWidthChar;
 
-/// The width of a terminal that does not report its own.
+/// If the terminal does not report its width.
 const USUAL: usize = 80;
 
 /// Returns the width of the terminal on standard output; `None` if it is no terminal.
@@ -18,7 +18,7 @@ pub fn columns() -> Option<usize> {
     Some(Term::stdout().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns)))
 }
 
-/// Returns the width of the terminal on standard error; `None` if it is no terminal.
+/// `None` if it is no terminal.
 pub(crate) fn columns_of_errors() -> Option<usize> {
     if !std::io::stderr().is_terminal() {
         return None;
@@ -26,8 +26,7 @@ pub(crate) fn columns_of_errors() -> Option<usize> {
     Some(Term::stderr().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns)))
 }
 
-/// Breaks text into lines between words, since a terminal breaks inside of them. A word that is longer than a line
-/// stays whole: it may be an id to copy.
+/// Terminals break within words. A word longer than a line stays whole: it may be an id to copy.
 pub(crate) fn fold(text: &str, room: usize) -> String {
     text.split('\n').map(|line| folded_line(line, room)).collect::<Vec<_>>().join("\n")
 }
@@ -53,8 +52,8 @@ fn folded_line(line: &str, room: usize) -> String {
     folded
 }
 
-/// Returns text on one line. It may come from a message, so control characters, and those that change the direction of
-/// writing, become spaces.
+/// Returns text on one line. It may come from a message, so control characters, and those that change the writing
+/// direction, become spaces.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
@@ -67,8 +66,8 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Makes text safe to print: parts of it may come from a message. Ends of lines, tabs and colours stay; other
-/// characters that could steer the terminal become spaces.
+/// Parts may come from a message. Ends of lines, tabs and colours stay, and other characters that could steer the
+/// terminal become spaces.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
     if !text.contains(is_harmful) {
@@ -87,7 +86,6 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Returns the length of the colour code at the beginning of a text.
 fn colour(text: &str) -> Option<usize> {
     const BEGIN: &str = "\u{1b}[";
     let codes = text.strip_prefix(BEGIN)?;
@@ -114,7 +112,7 @@ pub fn cut(text: &str, columns: usize) -> String {
     cut
 }
 
-/// Returns the number of columns that a text takes.
+/// In columns.
 pub(crate) fn width(text: &str) -> usize {
     text.chars().map(width_of).sum()
 }

@@ -1,5 +1,4 @@
-//! Output for people: results on standard output, everything else on standard error. Colours only
-//! on a terminal.
+//! Output for people: results on standard output, the rest on standard error. Colours only on a terminal.
 
 use std::cell::RefCell;
 use std::io::{Error, ErrorKind, Write, stderr, stdout};
@@ -59,7 +58,7 @@ pub fn say(line: &str) {
     writeln!(stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
 }
 
-/// Prints a line of the result for a person. Parts of a message in it cannot steer the terminal.
+/// Prints a line of the result for a person. Message parts in it cannot steer the terminal.
 pub fn print(line: &str) {
     raw(&harmless(line));
 }
@@ -75,7 +74,7 @@ pub fn raw(line: &str) {
     }
 }
 
-/// Returns why the result is incomplete, if so. A reader that goes away early has all that it wanted.
+/// Returns why the result is incomplete. A reader that leaves early has what it wanted.
 #[must_use]
 pub fn not_whole() -> Option<&'static Error> {
     UNWRITTEN.get().filter(|error| error.kind() != ErrorKind::BrokenPipe)

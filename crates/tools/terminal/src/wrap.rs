@@ -2,10 +2,9 @@
 
 use crate::text::{width, width_of};
 
-/// The sign at the end of a text that was cut.
 const CUT: char = '…';
 
-/// Wraps text into lines of at most `room` columns, at most `most` lines. A word that is longer than a line is broken.
+/// Lines have at most `room` columns, and there are at most `most`. A longer word is broken.
 pub(crate) fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
     let room = room.max(1);
     let mut lines = vec![String::new()];
@@ -22,7 +21,7 @@ pub(crate) fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
                 lines.push(rest.to_owned());
                 break;
             }
-            // Longer than a line: the word begins here if there is room for a good part of it.
+            // Longer than a line: the word begins here if a good part of it fits.
             let here = room.saturating_sub(line + space);
             if line > 0 && here <= room / 2 {
                 lines.push(String::new());
@@ -48,7 +47,6 @@ fn push(lines: &mut [String], space: usize, text: &str) {
     }
 }
 
-/// Cuts text to at most `room` columns.
 pub(crate) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -57,7 +55,6 @@ pub(crate) fn cut(text: &str, room: usize) -> String {
     format!("{}{CUT}", head.trim_end())
 }
 
-/// Splits text after the longest beginning that fits, at least one character.
 fn split(text: &str, room: usize) -> (&str, &str) {
     let mut taken = 0;
     for (at, c) in text.char_indices() {

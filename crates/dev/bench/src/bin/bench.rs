@@ -94,7 +94,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs everything. Returns whether all targets were reached.
+/// Returns whether all targets were reached.
 async fn run_all(args: &Args) -> Result<bool> {
     fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
@@ -103,12 +103,11 @@ async fn run_all(args: &Args) -> Result<bool> {
         reached = measure(args, &stage) => reached,
         () = stopped() => Err(anyhow::anyhow!("stopped")),
     };
-    // Also after an error, so that nothing is left running.
+    // Nothing is left running.
     stage.take_down().await?;
     reached
 }
 
-/// Waits for a signal to end.
 async fn stopped() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
@@ -132,7 +131,7 @@ async fn measure(args: &Args, stage: &BenchStage) -> Result<bool> {
         let effort = args.effort(group);
         let before = usage::load()?;
         if group == Group::HalfPeak && peaks.is_empty() {
-            // This group needs a peak for each contestant, and measures it if it runs alone.
+            // This group needs each contestant's peak, and measures it if it runs alone.
             let effort = Effort { rounds: 1, ..effort };
             let outcome = rows(args, stage, Group::Throughput, effort, &mut peaks).await?;
             drop(outcome);
@@ -198,7 +197,7 @@ async fn rows(
     Ok(rows)
 }
 
-/// Returns whether the target was reached.
+/// Returns whether all targets were reached.
 async fn compare_proxies(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (rounds, seconds) = if args.quick { (1, 1) } else { (5, 4) };
     let turn = Duration::from_secs(args.seconds.unwrap_or(seconds));
@@ -208,7 +207,7 @@ async fn compare_proxies(args: &Args, stage: &BenchStage, before: f64) -> Result
     Ok(compared.is_reached())
 }
 
-/// Returns whether the targets were reached.
+/// Returns whether all targets were reached.
 async fn read_telemetry(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (rounds, backlog, seconds) = if args.quick { (1, 20_000, 2) } else { (5, 200_000, 20) };
     let extent = telemetry::TelemetryExtent {
@@ -222,7 +221,7 @@ async fn read_telemetry(args: &Args, stage: &BenchStage, before: f64) -> Result<
     Ok(read.is_reached())
 }
 
-/// Returns whether the targets were reached.
+/// Returns whether all targets were reached.
 async fn watch(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let extent = match args.quick {
         true => {
@@ -242,7 +241,6 @@ async fn watch(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     Ok(watched.is_reached())
 }
 
-/// The figures, and how busy the machine was.
 #[derive(Serialize)]
 struct MeasuredFigures<'a, F> {
     #[serde(flatten)]

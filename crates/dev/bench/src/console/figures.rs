@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::report::outcome::quantile;
 
-/// The targets: the share of a bare reader's rate, a page in milliseconds, and the causes in seconds.
+/// The share of a bare reader's rate, a page in milliseconds, and the causes in seconds.
 const OF_BARE: f64 = 0.8;
 const PAGE: f64 = 100.0;
 const CAUSES: f64 = 2.0;
@@ -21,7 +21,7 @@ pub struct PageFigures {
     pub latencies: Vec<f64>,
 }
 
-/// The speed at which the journal is followed, in entries a second.
+/// The speed of following the journal, in entries a second.
 #[derive(Debug, Serialize)]
 pub struct FollowRates {
     /// The speed of a reader that does nothing with the entries.
@@ -37,7 +37,7 @@ pub struct HungFigures {
     pub sagas: usize,
     /// The number of causes.
     pub causes: usize,
-    /// The seconds from the last message until the first page has all causes.
+    /// From the last message until the first page has all causes.
     pub seconds: f64,
 }
 
@@ -52,7 +52,7 @@ pub struct ConsoleFigures {
     pub pages: Vec<PageFigures>,
     /// The sagas that hang.
     pub hung: HungFigures,
-    /// The peak memory of the console that followed, in megabytes.
+    /// The peak memory of the following console, in megabytes.
     pub memory: f64,
 }
 

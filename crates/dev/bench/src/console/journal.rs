@@ -1,4 +1,4 @@
-//! Publishes events and dead letters of `saga4`, as its services would.
+//! Publishes `saga4`'s events and dead letters, as its services would.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,11 @@ use ballet_stage::TestEnv;
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
-/// The maximum number of unconfirmed messages.
 const PORTION: usize = 1_000;
-/// The time that a confirm may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) const OPENED: &str = "a.opened.v1";
 
-/// Publishes messages of a saga, with confirms.
 pub(super) struct JournalPublisher {
     publisher: PublisherHandle,
     clock: Clock,
@@ -54,7 +51,6 @@ impl JournalPublisher {
             .with_headers(table)
     }
 
-    /// An event of a saga.
     pub(super) fn event(&self, event: &str, saga: Uuid) -> Publish {
         let body =
             format!(r#"{{"account":1,"amount":1,"refused":false,"memo":"{}"}}"#, "x".repeat(300));
@@ -67,7 +63,6 @@ impl JournalPublisher {
         }
     }
 
-    /// The dead letter of a service.
     pub(super) fn dead(&self, service: &str, event: &str, saga: Uuid, why: &str) -> Publish {
         let headers = [
             ("x-dead-reason", "failed"),
@@ -86,7 +81,7 @@ impl JournalPublisher {
         }
     }
 
-    /// Publishes these messages, and waits until the broker has confirmed them.
+    /// Waits for the confirms.
     pub(super) async fn publish(&self, messages: &[Publish]) -> Result<()> {
         for portion in messages.chunks(PORTION) {
             let all = portion.iter().map(|one| self.publisher.publish_now(one.clone(), PATIENCE));

@@ -1,4 +1,4 @@
-//! Measures a console on a journal and on a database of its own.
+//! Measures a console, on a journal and on its own database.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,11 +43,11 @@ pub struct ConsoleExtent {
     pub hung: usize,
 }
 
-/// Measures everything. `say` is called with each task.
+/// Measures everything. `say` gets each task.
 ///
 /// # Errors
 ///
-/// The console does not start, or does not show what it should.
+/// The console does not start, or shows something else than it should.
 pub async fn measure(
     stage: &BenchStage,
     extent: ConsoleExtent,
@@ -68,7 +68,6 @@ pub async fn measure(
     measured
 }
 
-/// Measures how fast a reader and a console follow the same entries, and the console's peak memory.
 async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<(FollowRates, f64)> {
     let publisher = JournalPublisher::new(env)?;
     let sagas: Vec<_> = (0..events / EACH).map(|_| publisher.id()).collect();
@@ -95,7 +94,7 @@ async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<(Fol
     let mut db = PgConnection::connect(console.database.url()).await?;
     let begun = Instant::now();
     let next = "select next from console.progress";
-    // The start of the console does not count.
+    // The console's start does not count.
     let (mut since, mut first) = (begun, 0);
     loop {
         let next: i64 = sqlx::query_scalar(next).fetch_one(&mut db).await?;
@@ -119,7 +118,7 @@ fn rate(entries: usize, time: Duration) -> f64 {
     f64::from(u32::try_from(entries).unwrap_or(u32::MAX)) / time.as_secs_f64()
 }
 
-/// Starts a console, and waits until it has read the journal to its end and judged all of it.
+/// Waits until it has read and judged the whole journal.
 async fn caught_up(stage: &BenchStage, env: &TestEnv) -> Result<ConsoleProcess> {
     let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(env.amqp_url(REDRIVE))?);
     let end = end(&broker).await?.map_or(0, |end| end + 1);
@@ -137,7 +136,6 @@ async fn caught_up(stage: &BenchStage, env: &TestEnv) -> Result<ConsoleProcess> 
     }
 }
 
-/// Measures how soon sagas that hang are on the first page, by their causes.
 async fn measure_causes(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Result<HungFigures> {
     let console = caught_up(stage, env).await?;
     let client = console.client().await?;

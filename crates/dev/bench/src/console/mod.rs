@@ -1,4 +1,4 @@
-//! The operators' console: the cost of following, the times of its pages, and the cost of an open page.
+//! The operators' console: the cost of following, its pages' times, and an open page's cost.
 
 mod figures;
 mod journal;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use sqlx::{Connection, Executor, PgConnection};
 
-/// Adds this many entries, ten to a saga. One saga in ten hangs, for one of five causes.
+/// Ten to a saga. One saga in ten hangs, for one of five causes.
 pub(super) async fn fill(url: &str, entries: i64) -> Result<()> {
     let mut db = PgConnection::connect(url).await?;
     db.execute("set statement_timeout = 0; create table console.entry_all partition of console.entry default")

@@ -2,8 +2,8 @@
 //! One lane handles batches of up to 250 messages, with as few statements as possible. `ceiling-bulk` also does the
 //! business in bulk.
 //!
-//! The outbox is append-only. A later batch adds one row, the mark, for a batch that is published.
-//! Published rows stay, because deleting them would cost more.
+//! The outbox is append-only. A later batch adds a row, the mark, for a published batch. Published rows stay, because
+//! deleting them would cost more.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,13 +23,13 @@ use crate::contestants::handwritten::{
 use crate::saga4::business::{self, Move};
 
 const BATCH: usize = 250;
-/// Enough for one batch in the transaction and the next one.
+/// One batch in the transaction and the next one.
 const PREFETCH: u16 = 500;
-/// After a batch of at least this size, the next one fills until that one is confirmed.
+/// After a batch of this size, the next one fills until its confirm.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// The number of unconfirmed events at which the lane waits. With a backlog the lane is faster than the broker, and
-/// without a limit memory would grow.
+/// The lane waits at this number of unconfirmed events. With a backlog it is faster than the broker, and memory would
+/// grow.
 const UNCONFIRMED: usize = 6000;
 
 const OUTBOX: &str = "\
@@ -44,7 +44,6 @@ create table outbox (
 ) with (autovacuum_enabled = false);";
 
 type PublishedMarks = Arc<Mutex<Vec<Uuid>>>;
-/// A batch's events, with their permits to be unconfirmed.
 type OutgoingBatch = (Uuid, Vec<OutgoingMessage>, Option<OwnedSemaphorePermit>);
 type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
@@ -90,7 +89,6 @@ struct Lane {
     marks: PublishedMarks,
     published: mpsc::UnboundedSender<OutgoingBatch>,
     unconfirmed: Arc<Semaphore>,
-    /// The last confirmed batch.
     confirms: watch::Receiver<Uuid>,
 }
 
@@ -139,7 +137,7 @@ impl Lane {
         sagas.dedup();
 
         let mut db = self.pool.begin().await?;
-        // Takes all locks in order before it writes the first row.
+        // All locks in order, before the first row is written.
         let fresh: Vec<(Uuid,)> = sqlx::query_as(
             "with locked as materialized \
                  (select pg_advisory_xact_lock(key) from unnest($2::bigint[]) as key) \
@@ -152,7 +150,7 @@ impl Lane {
         .await?;
         let mut fresh: HashSet<Uuid> = fresh.into_iter().map(|(id,)| id).collect();
         let rows: Vec<(Uuid, String, Option<String>)> =
-            // `= any($1)` would keep a plan made for a small table and scan all of it.
+            // `= any($1)` would keep a plan for a small table, and scan all of it.
             sqlx::query_as(
                 "select l.* from unnest($1::uuid[]) as wanted (saga_id) cross join lateral \
                  (select saga_id, step, outcome from ledger l \
@@ -195,7 +193,6 @@ impl Lane {
     }
 }
 
-/// The rows that a batch adds to the ledger and the outbox.
 #[derive(Default)]
 struct BatchRows {
     sagas: Vec<Uuid>,
@@ -205,7 +202,7 @@ struct BatchRows {
 }
 
 impl BatchRows {
-    /// Writes the ledger, the outbox and the marks with one statement.
+    /// One statement for the ledger, the outbox and the marks.
     async fn write(
         &self,
         db: &mut sqlx::PgConnection,
@@ -275,7 +272,6 @@ async fn publish(
     }
 }
 
-/// Writes the marks when no batch does.
 async fn flush(pool: &PgPool, marks: &PublishedMarks) -> Result<()> {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -289,7 +285,7 @@ async fn flush(pool: &PgPool, marks: &PublishedMarks) -> Result<()> {
     }
 }
 
-/// Publishes the batches that an earlier process committed but did not mark as published.
+/// Committed by an earlier process, and not marked as published.
 async fn publish_left_behind(
     pool: &PgPool,
     published: &mpsc::UnboundedSender<OutgoingBatch>,

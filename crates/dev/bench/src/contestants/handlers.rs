@@ -1,5 +1,5 @@
-//! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same steps as bulk
-//! handlers. Compensations take their messages together in both; that of an ordinary step is given one at a time.
+//! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same steps in bulk. Both
+//! compensate in bulk, the ordinary step given one message at a time.
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{
@@ -16,13 +16,13 @@ use crate::saga4::contract::{
 
 const MIGRATIONS: &[Migration] = &[Migration { name: "0001_business", sql: business::TABLES }];
 
-/// The declarations of a service, which are the same in both forms. `None` if there is no such service.
+/// The declarations of a service, the same in both forms. `None` for an unknown service.
 #[must_use]
 pub fn participant(service: &str) -> Option<Participant> {
     declared::<false>(service)
 }
 
-/// The service, with ordinary or with bulk handlers. `None` if there is no such service.
+/// The service, with ordinary or bulk handlers. `None` for an unknown service.
 #[must_use]
 pub fn service(service: &str, bulk: bool) -> Option<Service> {
     let declared = if bulk { declared::<true>(service) } else { declared::<false>(service) };
@@ -62,7 +62,6 @@ async fn book(
     Ok(business::apply(tx.db(), &Move::of(saga_id, step, order, sign)).await?)
 }
 
-/// The shared rows that these orders touch.
 fn accounts<'a>(orders: impl Iterator<Item = &'a Order>) -> Rows {
     Rows::of("account", orders.map(|order| order.account.to_string()))
 }

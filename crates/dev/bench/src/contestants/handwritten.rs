@@ -1,7 +1,7 @@
-//! The shared code of the hand-written contestants: the rules of the saga, the database and the broker.
+//! What the hand-written contestants share: the saga's rules, the database and the broker.
 //!
-//! They keep ballet's guarantees: an inbox, a ledger with the outcomes and a tombstone, a lock per
-//! saga, an outbox in the same transaction, confirms, and compensations from the stored outcome.
+//! They keep ballet's guarantees: an inbox, a ledger with outcomes and a tombstone, a lock per saga, an outbox in the
+//! same transaction, confirms, and compensations from the stored outcome.
 
 use anyhow::{Context, Result};
 use ballet::core::topology::EVENTS;
@@ -31,7 +31,6 @@ create table ledger (
     primary key (saga_id, step)
 );";
 
-/// A message that was received.
 pub(crate) struct IncomingMessage {
     pub(crate) tag: u64,
     pub(crate) message_id: Uuid,
@@ -40,7 +39,6 @@ pub(crate) struct IncomingMessage {
     pub(crate) order: Order,
 }
 
-/// A message to publish.
 #[derive(Debug, Clone)]
 pub(crate) struct OutgoingMessage {
     pub(crate) message_id: Uuid,
@@ -50,16 +48,14 @@ pub(crate) struct OutgoingMessage {
     pub(crate) body: String,
 }
 
-/// The effect of a message.
 #[derive(Debug, Default)]
 pub(crate) struct MessageEffect {
-    /// The steps for the ledger, with their outcomes.
     pub(crate) ledger: Vec<(&'static str, Option<String>)>,
     pub(crate) change: Option<Move>,
     pub(crate) event: Option<OutgoingMessage>,
 }
 
-/// Applies the rules of the saga: the effect of a message, given the ledger's rows of the saga.
+/// A message's effect by the saga's rules, given the saga's ledger rows.
 pub(crate) fn decide(
     service: &str,
     message: &IncomingMessage,
@@ -130,19 +126,18 @@ pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// The key of a saga's advisory lock.
 #[expect(clippy::cast_possible_truncation, reason = "the random half of the id")]
 pub(crate) fn lock_key(saga_id: Uuid) -> i64 {
     saga_id.as_u128() as i64
 }
 
-/// Reads a delivery. An unreadable message ends the process: nobody sends one here.
+/// Nobody sends an unreadable message here, so one ends the process.
 pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<IncomingMessage> {
     let properties = &delivery.properties;
     let id = |text: Option<&str>| Uuid::parse_str(text.unwrap_or_default());
     let message_id = id(properties.message_id().as_ref().map(|id| id.as_str()));
     let message_id = message_id.context("a message without an id")?;
-    // A saga takes the id of its first message.
+    // A saga has the id of its first message.
     let saga = properties.correlation_id().as_ref().map(|id| id.as_str());
     let saga_id = if saga.is_some() { id(saga).context("a bad saga id")? } else { message_id };
     let event_type = delivery.routing_key.as_str().to_owned();
@@ -150,7 +145,6 @@ pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<IncomingMessag
     Ok(IncomingMessage { tag: delivery.delivery_tag, message_id, saga_id, event_type, order })
 }
 
-/// Consumes the service's queue.
 pub(crate) async fn consume(
     amqp_url: &str,
     service: &str,
@@ -164,7 +158,6 @@ pub(crate) async fn consume(
     Ok((channel, consumer))
 }
 
-/// Publishes with confirms.
 #[derive(Clone)]
 pub(crate) struct ConfirmedPublisher {
     channel: Channel,
@@ -178,7 +171,7 @@ impl ConfirmedPublisher {
         Ok(Self { channel, service })
     }
 
-    /// Sends a message. Its confirm comes later.
+    /// The confirm comes later.
     pub(crate) async fn send(&self, message: &OutgoingMessage) -> Result<PublisherConfirm> {
         let mut headers = FieldTable::default();
         let cause = AMQPValue::LongString(message.cause.to_string().into());
@@ -198,7 +191,6 @@ impl ConfirmedPublisher {
     }
 }
 
-/// Waits until the broker confirms a message.
 pub(crate) async fn confirmed(confirm: PublisherConfirm) -> Result<()> {
     match confirm.await? {
         lapin::Confirmation::Ack(None) => Ok(()),
@@ -206,7 +198,6 @@ pub(crate) async fn confirmed(confirm: PublisherConfirm) -> Result<()> {
     }
 }
 
-/// Connects to the broker, and opens a channel.
 pub(crate) async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect(amqp_url, properties).await?;
@@ -215,7 +206,7 @@ pub(crate) async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
     Ok(channel)
 }
 
-/// Connects to the database, and creates the tables if they are missing.
+/// Creates missing tables.
 pub(crate) async fn database(url: &str, outbox: &'static str, connections: u32) -> Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.options([("jit", "off")]);
@@ -235,7 +226,6 @@ pub(crate) async fn database(url: &str, outbox: &'static str, connections: u32) 
     Ok(pool)
 }
 
-/// The static name of an event that was read from the database.
 pub(crate) fn known_type(name: &str) -> Result<&'static str> {
     let known = system().known_types().into_iter().map(|event| event.name());
     known

@@ -1,4 +1,4 @@
-//! The contestants: ballet with ordinary and with bulk handlers, and three services by hand.
+//! The contestants: ballet with ordinary and bulk handlers, and three services by hand.
 
 pub mod ceiling;
 pub mod contestant;

@@ -1,4 +1,4 @@
-//! The declarations of `saga4`, from which the broker's topology is made for every contestant.
+//! The declarations of `saga4`, which make every contestant's topology.
 
 use ballet::Participant;
 use ballet::core::System;

@@ -1,5 +1,5 @@
-//! The contestant `twin`: the code that a careful team writes by hand. Each message has its own transaction, awaited
-//! confirm and ack. Eight messages run at once, each on its own database connection.
+//! The contestant `twin`: a careful team's hand-written code. Each message has its own transaction, awaited confirm and
+//! ack. Eight messages run at once, on a database connection each.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::saga4::business;
 
 const PREFETCH: u16 = 50;
 const AT_ONCE: usize = 8;
-/// The age from which a sweep publishes an event that a crash left in the outbox.
+/// Older events are a crash's, and a sweep publishes them.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
 const OUTBOX: &str = "\
@@ -61,7 +61,6 @@ pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> R
     anyhow::bail!("the broker closed the consumer")
 }
 
-/// The transaction of one message.
 #[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
 async fn handle(
     pool: &PgPool,
@@ -70,7 +69,7 @@ async fn handle(
 ) -> Result<Option<OutgoingMessage>> {
     let message = read(delivery)?;
     let mut db = pool.begin().await?;
-    // One statement takes the saga's lock and enters the message into the inbox.
+    // One statement takes the saga's lock and writes the inbox.
     let fresh = sqlx::query(
         "with locked as materialized (select pg_advisory_xact_lock($2)) \
          insert into inbox (message_id) select $1 from locked on conflict do nothing",
@@ -128,7 +127,6 @@ async fn handle(
     Ok(effect.event)
 }
 
-/// Deletes published events from the outbox, in batches.
 async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> Result<()> {
     let mut ids = Vec::new();
     while published.recv_many(&mut ids, 100).await > 0 {

@@ -1,4 +1,4 @@
-//! The proxies' figures as a table, with their ratios to nginx.
+//! The proxies' figures as a table, with ratios to nginx.
 
 use std::fmt;
 
@@ -17,17 +17,17 @@ const LEAST: f64 = 0.75;
 const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out: \
                         `apt-get install nginx-light` brings it";
 
-/// The figures of one proxy, round by round.
+/// Round by round.
 #[derive(Debug, Serialize)]
 pub(crate) struct ProxyFigures {
     pub(crate) proxy: ProxyKind,
-    /// Requests a second in the closed loop.
+    /// Requests a second, in the closed loop.
     pub(crate) peaks: Vec<f64>,
-    /// Microseconds of the proxy's processor time for a request of the closed loop.
+    /// The proxy's processor time for a request of the closed loop, in microseconds.
     pub(crate) processor: Vec<f64>,
     /// The latencies at half of the proxy's own peak.
     pub(crate) own: Latencies,
-    /// The peak memory, in megabytes.
+    /// In megabytes.
     pub(crate) memory: f64,
 }
 
@@ -50,7 +50,7 @@ impl ProxyFigures {
         Self { proxy, peaks, processor, own, memory: 0.0 }
     }
 
-    /// Half of its peak, in requests a second.
+    /// In requests a second.
     pub(crate) fn half(&self) -> f64 {
         quantile(&self.peaks, 0.5) / 2.0
     }
@@ -61,7 +61,7 @@ impl ProxyComparison {
         self.rows.iter().find(|row| row.proxy == proxy)
     }
 
-    /// The verdicts on the targets. Without nginx there is none.
+    /// None without nginx.
     fn verdicts(&self) -> Vec<TargetVerdict> {
         let both = self.row(ProxyKind::Gateway).zip(self.row(ProxyKind::Nginx));
         let Some((gateway, nginx)) = both else { return Vec::new() };
@@ -85,7 +85,7 @@ impl ProxyComparison {
     }
 }
 
-/// The median ratio, with its range.
+/// The median, with its range.
 fn ratio(of: &[f64], to: Option<&[f64]>) -> String {
     let Some(to) = to else { return String::new() };
     let ratios = ratios(of, to);

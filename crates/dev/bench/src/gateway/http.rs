@@ -14,7 +14,6 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// The size of an answer.
 const ANSWER: usize = 1_024;
 
 /// Answers every request with the same kilobyte of JSON.
@@ -45,7 +44,7 @@ pub async fn serve(listen: SocketAddr) -> Result<()> {
                     Ok::<_, Infallible>(response)
                 }
             });
-            // An error means that the client has gone.
+            // The client has gone.
             http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
         });
     }

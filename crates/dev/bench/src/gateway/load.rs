@@ -1,4 +1,4 @@
-//! Sends requests over many connections: as fast as answers come, or at a fixed rate.
+//! Sends requests over many connections, as fast as answers come or at a fixed rate.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,23 +20,21 @@ use tokio::task::JoinSet;
 use crate::gateway::schedule::Schedule;
 use crate::runs::figures::count;
 
-/// The connections of a load.
 const CONNECTIONS: usize = 64;
-/// The time in which the first requests of a load do not count.
+/// First requests do not count.
 const WARM_UP: Duration = Duration::from_millis(500);
-/// A request that is still unsent this long after it was due is given up, with this as its latency.
+/// A request still unsent this long after it was due is given up, with this latency.
 const GIVEN_UP: Duration = Duration::from_secs(5);
-/// The time that a load may take beyond its plan.
+/// Beyond a load's plan.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// The header that identifies a client.
+/// Identifies a client.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientCredentials {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderValue,
 }
 
-/// The address and the clients of a load.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadTarget {
     pub(crate) address: SocketAddr,
@@ -44,7 +42,7 @@ pub(crate) struct LoadTarget {
     pub(crate) clients: Arc<[ClientCredentials]>,
 }
 
-/// Sends requests in a closed loop, each when its connection has the answer to the last. Returns the requests a second.
+/// Each connection sends when it has its last answer. Returns the requests a second.
 pub(crate) async fn closed(target: &LoadTarget, time: Duration) -> Result<f64> {
     let begin = Instant::now() + WARM_UP;
     let end = begin + time;
@@ -63,7 +61,7 @@ pub(crate) async fn closed(target: &LoadTarget, time: Duration) -> Result<f64> {
     Ok(count(answers) / time.as_secs_f64())
 }
 
-/// Sends requests at a fixed rate. Returns their latencies in milliseconds, each counted from when it was due.
+/// Returns latencies in milliseconds, from when a request was due.
 pub(crate) async fn open(target: &LoadTarget, rate: f64, time: Duration) -> Result<Vec<f64>> {
     let schedule = Schedule::new(rate, WARM_UP + time);
     let connections = connect(target).await?;
@@ -97,8 +95,7 @@ pub(crate) async fn open(target: &LoadTarget, rate: f64, time: Duration) -> Resu
     Ok(latencies)
 }
 
-/// Releases requests when they are due. A thread sleeps to within a few microseconds, the runtime's timer only to a
-/// millisecond.
+/// A thread sleeps to within a few microseconds, the runtime's timer only to a millisecond.
 fn release(schedule: Schedule, begin: Instant, due: &Semaphore) {
     let mut released = 0;
     while released < schedule.requests {
@@ -107,7 +104,7 @@ fn release(schedule: Schedule, begin: Instant, due: &Semaphore) {
         released = now;
         std::thread::sleep(schedule.due(released).saturating_sub(begin.elapsed()));
     }
-    // Wakes all connections, so that each learns that no more requests come.
+    // Wakes all connections, which learn that no more requests come.
     due.add_permits(CONNECTIONS);
 }
 
@@ -115,7 +112,7 @@ async fn together<T: Send + 'static>(
     each: impl Iterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
     time: Duration,
 ) -> Result<Vec<T>> {
-    // When one task fails, the others are dropped with the set.
+    // After one failure the others are dropped with the set.
     let mut tasks: JoinSet<_> = each.collect();
     let all = async {
         let mut all = Vec::new();
@@ -133,7 +130,6 @@ async fn connect(target: &LoadTarget) -> Result<Vec<ClientConnection>> {
     try_join_all(open).await
 }
 
-/// A client's connection.
 pub(crate) struct ClientConnection {
     sender: SendRequest<Full<Bytes>>,
     target: LoadTarget,
@@ -153,7 +149,7 @@ impl ClientConnection {
         Ok(Self { sender, target: target.clone(), number, sent: 0 })
     }
 
-    /// Sends one request, and reads the whole answer.
+    /// Reads the whole answer.
     pub(crate) async fn ask(&mut self) -> Result<()> {
         let Self { target, number, sent, .. } = self;
         *sent += 1;

@@ -1,4 +1,4 @@
-//! Loads the proxies in short turns, so that other work on the machine slows all of them alike.
+//! Loads the proxies in short turns, so that other work slows all alike.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use crate::gateway::proxies::{Proxies, RunningProxy};
 use crate::report::outcome::quantile;
 use crate::runs::stage::BenchStage;
 
-/// Measures the proxies in this many rounds. In a round each proxy has a turn of this length at its peak, and later one at
-/// half of its peak. `say` is called with each task.
+/// Measures the proxies in this many rounds. In each a proxy has a turn of this length at its peak, and one at half of
+/// it. `say` gets each task.
 ///
 /// # Errors
 ///
-/// If a proxy does not start, or does not answer as it should.
+/// If a proxy does not start, or answers wrongly.
 pub async fn measure(
     stage: &BenchStage,
     rounds: usize,
@@ -30,7 +30,7 @@ pub async fn measure(
     let measured = compare(&proxies.all, rounds, turn, say).await;
     proxies.stop().await;
     if measured.is_ok() {
-        // The access log is large. A failure does no harm: the next run removes it.
+        // The access log is large. The next run removes what stays.
         fs::remove_dir_all(&dir).ok();
     }
     measured
@@ -51,7 +51,7 @@ async fn compare(
             let peak = load::closed(&running.target, turn).await;
             let peak = peak.with_context(|| running.proxy.name())?;
             let spent = running.process.processor()? - spent;
-            // The warm-up runs at the rate of the turn.
+            // At the rate of the turn.
             let requests = peak * begun.elapsed().as_secs_f64();
             row.peaks.push(peak);
             row.processor.push(spent * 1_000.0 / requests);
@@ -75,7 +75,7 @@ async fn compare(
     Ok(ProxyComparison { rows })
 }
 
-/// The order of a round. Over the rounds each proxy comes first once.
+/// Over the rounds each proxy comes first once.
 fn turns(round: usize, all: usize) -> impl Iterator<Item = usize> {
     (0..all).map(move |turn| (round + turn) % all)
 }

@@ -1,4 +1,4 @@
-//! The proxies to compare, each in front of the same service.
+//! The compared proxies, each in front of the same service.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -16,17 +16,15 @@ use crate::gateway::load::{ClientConnection, ClientCredentials, LoadTarget};
 use crate::runs::process::MeasuredProcess;
 use crate::runs::stage::beside;
 
-/// The clients with a token; one more has an API key.
+/// One more client has an API key.
 const TOKENS: usize = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The proxy in front of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ProxyKind {
     /// A bare reverse proxy.
     Nginx,
-    /// The gateway with all its layers.
     Gateway,
 }
 
@@ -39,7 +37,6 @@ impl ProxyKind {
     }
 }
 
-/// A proxy that runs.
 #[derive(Debug)]
 pub(crate) struct RunningProxy {
     pub(crate) proxy: ProxyKind,
@@ -47,7 +44,6 @@ pub(crate) struct RunningProxy {
     pub(crate) target: LoadTarget,
 }
 
-/// All proxies, and the service behind them.
 #[derive(Debug)]
 pub(crate) struct Proxies {
     pub(crate) all: Vec<RunningProxy>,
@@ -55,7 +51,7 @@ pub(crate) struct Proxies {
 }
 
 impl Proxies {
-    /// Starts the service and all proxies. nginx is left out if the machine does not have it.
+    /// nginx is left out if it is not installed.
     pub(crate) async fn start(dir: &Path, database: &Database) -> Result<Self> {
         fs::remove_dir_all(dir).ok();
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
@@ -68,7 +64,7 @@ impl Proxies {
         let log = |name: &str| dir.join(format!("{name}.log"));
         let children = Children::new()?;
         let start = async |program: &Path, name: &str, args: &[&str]| {
-            // Our own programs get this many worker threads.
+            // With this many worker threads.
             let adjust = |command: &mut tokio::process::Command| {
                 command.env("TOKIO_WORKER_THREADS", threads.to_string()).env_remove("LOG");
             };
@@ -94,7 +90,7 @@ impl Proxies {
         for running in &proxies.all {
             running.ready().await?;
         }
-        // The gateway would do less without its database.
+        // Without its database the gateway would do less.
         database_is_there(private).await?;
         Ok(proxies)
     }
@@ -108,7 +104,6 @@ impl Proxies {
 }
 
 impl RunningProxy {
-    /// Waits until the proxy answers.
     async fn ready(&self) -> Result<()> {
         let what = format!("{} to answer", self.proxy.name());
         let there = || async {
@@ -132,7 +127,7 @@ async fn database_is_there(private: SocketAddr) -> Result<()> {
     Ok(wait_until("the gateway's database", PATIENCE, there).await?)
 }
 
-/// The path of nginx, if it is installed. Debian installs it outside a user's search path.
+/// Debian installs it outside a user's search path.
 fn nginx() -> Option<PathBuf> {
     let works = |path: &&str| {
         let mut command = Command::new(path);
@@ -142,7 +137,6 @@ fn nginx() -> Option<PathBuf> {
     ["nginx", "/usr/sbin/nginx"].iter().find(|path| works(path)).map(PathBuf::from)
 }
 
-/// Addresses that are free at the moment.
 fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
     let listeners: Vec<_> =
         (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
@@ -151,7 +145,7 @@ fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
     addresses.try_into().ok().context("there are as many addresses as listeners")
 }
 
-/// The configuration of a plain reverse proxy that keeps connections open on both sides.
+/// Keeps connections open on both sides.
 fn nginx_config(threads: usize, listen: SocketAddr, service: SocketAddr) -> String {
     format!(
         "daemon off;
@@ -214,7 +208,6 @@ rate = "things"
 "#;
 const SCOPES: &str = "things:read";
 
-/// Writes the gateway's config, and makes its clients.
 fn sign_in(
     gateway: &Path,
     dir: &Path,
@@ -246,7 +239,6 @@ fn sign_in(
     Ok(clients.into())
 }
 
-/// Runs one of the gateway's commands. Returns its output.
 fn command(gateway: &Path, args: &[&str]) -> Result<String> {
     let output = Command::new(gateway).args(args).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot run {}", gateway.display()))?;

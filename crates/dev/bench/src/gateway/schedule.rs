@@ -1,4 +1,4 @@
-//! The times at which the requests of an open loop are due: a fixed rate, whatever happens to earlier requests.
+//! When an open loop's requests are due: at a fixed rate, whatever happens to earlier ones.
 
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ impl Schedule {
         Self { every, requests: before(time, every) }
     }
 
-    /// The time at which a request is due, from the beginning.
     pub(crate) fn due(&self, number: usize) -> Duration {
         Duration::from_secs_f64(self.every.as_secs_f64() * count(number))
     }

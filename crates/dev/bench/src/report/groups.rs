@@ -112,7 +112,7 @@ fn each(contestants: &[Contestant], plan: LoadPlan, effort: Effort) -> Vec<Bench
     contestants.iter().map(|who| case(who.name(), *who, plan, effort)).collect()
 }
 
-/// The cases of a group. `peak` gives a contestant's rate in `throughput`.
+/// The cases of a group. `peak` is a contestant's rate in `throughput`.
 #[must_use]
 pub fn cases(
     group: Group,
@@ -140,7 +140,7 @@ pub fn cases(
             observed.run.is_observed = true;
             vec![ballet("ballet", plan), observed]
         }
-        // They have no contestants: see `telemetry` and `gateway`.
+        // Without contestants: see `telemetry` and `gateway`.
         Group::Telemetry | Group::Gateway => Vec::new(),
     }
 }

@@ -46,7 +46,7 @@ pub struct TargetVerdict {
 }
 
 impl TargetVerdict {
-    /// Judges the values of all rounds: their median has to be within the bound.
+    /// The median has to be within the bound.
     pub(crate) fn new(what: String, values: &[f64], bound: Bound) -> Self {
         let [value, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(values, at));
         let (bound, reached) = match bound {
@@ -139,7 +139,7 @@ pub fn quantile(values: &[f64], at: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// The median, or an empty cell if no saga ended.
+/// An empty cell if no saga ended.
 fn milliseconds(values: &[f64]) -> String {
     let median = quantile(values, 0.5);
     match median {

@@ -1,4 +1,4 @@
-//! A console as a process of its own, so that its processor time and memory can be measured.
+//! A console as a process, to measure its processor time and memory.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,20 +16,17 @@ use crate::runs::stage::BenchStage;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A console of `saga4` that follows the journal of an environment.
+/// Follows an environment's journal, with `saga4`.
 pub(crate) struct ConsoleProcess {
     child: Child,
-    /// Its own database.
     pub(crate) database: Database,
-    /// Its address.
     url: String,
-    /// The name of the account that it has made.
     name: String,
     password: String,
 }
 
 impl ConsoleProcess {
-    /// Starts a console, and waits until it answers.
+    /// Waits until it answers.
     pub(crate) async fn start(stage: &BenchStage, env: &TestEnv) -> Result<Self> {
         let program = stage.program.with_file_name("bench-console");
         let folder = contracts::write(&stage.logs)?;
@@ -58,7 +55,6 @@ impl ConsoleProcess {
         id.map(|(_, most)| most).context("the console has ended")
     }
 
-    /// A client that has logged in, with its cookie.
     pub(crate) async fn client(&self) -> Result<(Client, String)> {
         let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build()?;
         let form = format!("name={}&password={}", self.name, self.password);
@@ -71,7 +67,6 @@ impl ConsoleProcess {
         Ok((client, cookie))
     }
 
-    /// Reads a page.
     pub(crate) async fn page(
         &self,
         (client, cookie): &(Client, String),

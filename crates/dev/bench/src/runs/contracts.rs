@@ -1,4 +1,4 @@
-//! The contracts of `saga4` as files, which a console reads.
+//! `saga4`'s contracts as files for a console.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use crate::contestants::handlers;
 use crate::saga4::contract::SERVICES;
 
-/// Writes the contracts into a folder below `out`, and returns the folder.
 pub(super) fn write(out: &Path) -> Result<PathBuf> {
     let folder = out.join("saga4");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

@@ -15,7 +15,7 @@ pub struct RunFigures {
     pub sagas: f64,
     /// Messages that were handled per second.
     pub messages: f64,
-    /// Milliseconds from the time at which a saga was due to start until its end was seen.
+    /// Milliseconds from a saga's due start until its end was seen.
     pub latencies: Vec<f64>,
     /// Milliseconds of processor time per message.
     pub cpu: Cpu,
@@ -37,19 +37,18 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// All but the program that starts and watches sagas, which is the same for all contestants.
+    /// All but the program that starts and watches sagas, the same for all contestants.
     #[must_use]
     pub fn total(&self) -> f64 {
         self.postgres + self.broker + self.services
     }
 }
 
-/// The number of messages that these sagas consisted of.
 pub(crate) fn messages(ended: &[(Instant, SagaEnd, Duration)]) -> f64 {
     let of = |end| match end {
         SagaEnd::Closed => MESSAGES.closed,
         SagaEnd::Cancelled => MESSAGES.cancelled,
-        // No saga is to end so: the oracle fails the run.
+        // The oracle fails such a run.
         SagaEnd::Dead => 0,
     };
     f64::from(ended.iter().map(|(_, end, _)| of(*end)).sum::<u32>())

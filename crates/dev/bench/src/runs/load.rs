@@ -21,7 +21,7 @@ use crate::saga4::contract::{ACCOUNTS, DRIVER, Order};
 
 /// The number of sagas under way at a time, without a pace.
 const IN_FLIGHT: usize = 1_000;
-/// The time within which a saga must end.
+/// A saga must end within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 const WANTED: &str = "a.wanted.v1";
 const CLOSED: &str = "a.closed.v1";
@@ -30,14 +30,12 @@ const CANCELLED: &str = "a.cancelled.v1";
 /// The load that a contestant gets.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoadPlan {
-    /// Sagas per second, started at random times and without waiting for earlier ones.
-    /// `IN_FLIGHT` are under way otherwise.
+    /// Sagas per second, started at random times without waiting. By default `IN_FLIGHT` are under way.
     pub pace: Option<f64>,
     /// The share of sagas that `c` refuses.
     pub refused: f64,
 }
 
-/// The end of a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum SagaEnd {
     Closed,
@@ -46,7 +44,6 @@ pub(crate) enum SagaEnd {
     Dead,
 }
 
-/// The sagas that were started, by how they should end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StartedSagas {
     pub(crate) all: u64,
@@ -58,7 +55,6 @@ struct RunningSaga {
     expected: SagaEnd,
 }
 
-/// One contestant's load.
 pub(crate) struct SagaLoad {
     plan: LoadPlan,
     session: Arc<dyn Session>,
@@ -70,7 +66,7 @@ pub(crate) struct SagaLoad {
     unconfirmed: usize,
     next: Instant,
     pub(crate) started: StartedSagas,
-    /// The time of each saga's end, its result, and its duration.
+    /// Each saga's end, result, and duration.
     pub(crate) ended: Vec<(Instant, SagaEnd, Duration)>,
     /// Wrong ends: of sagas that had already ended, or that should have ended otherwise.
     pub(crate) wrong: Vec<String>,
@@ -87,7 +83,7 @@ impl SagaLoad {
         let options =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         let queue = channel.queue_declare("".into(), options, FieldTable::default()).await?;
-        // Not bound to `events`, a topic exchange: each binding there makes every publish slower.
+        // Each binding at `events`, a topic exchange, makes publishing slower.
         for (exchange, key) in [(ROUTE, CLOSED), (ROUTE, CANCELLED), (DEAD, "#")] {
             let name = queue.name().clone();
             let (options, none) = (<_>::default(), FieldTable::default());
@@ -113,7 +109,6 @@ impl SagaLoad {
         })
     }
 
-    /// Keeps up the load for this long.
     pub(crate) async fn go(&mut self, time: Duration) -> Result<()> {
         let until = Instant::now() + time;
         self.next = self.next.max(Instant::now());
@@ -131,12 +126,12 @@ impl SagaLoad {
         Ok(())
     }
 
-    /// Starts the sagas that are due. Returns the time of the next one if the plan has a pace.
+    /// Returns when the next one is due, if the plan has a pace.
     fn start_due(&mut self) -> Result<Option<Instant>> {
         match self.plan.pace {
             Some(pace) => {
                 while self.next <= Instant::now() {
-                    // Latency counts from the time at which the saga was due.
+                    // From when the saga was due.
                     self.start(self.next)?;
                     let wait = -self.random.f64().max(f64::MIN_POSITIVE).ln() / pace;
                     self.next += Duration::from_secs_f64(wait);
@@ -185,7 +180,6 @@ impl SagaLoad {
         Ok(())
     }
 
-    /// Records an end, and all others that have already arrived.
     fn record_ends(
         &mut self,
         mut end: Option<lapin::Result<lapin::message::Delivery>>,
@@ -224,7 +218,6 @@ impl SagaLoad {
         }
     }
 
-    /// Waits for the end of all sagas that are under way.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         let until = Instant::now() + PATIENCE;
         while !self.running.is_empty() || self.unconfirmed > 0 {
@@ -245,7 +238,7 @@ impl SagaLoad {
 
     pub(crate) async fn close(self) {
         self.session.close().await;
-        // An error means that the connection is already gone.
+        // The connection is gone.
         timeout(Duration::from_secs(2), self._connection.close(200, "done".into())).await.ok();
     }
 }

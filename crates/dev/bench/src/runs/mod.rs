@@ -1,4 +1,4 @@
-//! Runs the contestants on private servers, and measures and checks them.
+//! Runs the contestants on private servers: measures and checks.
 
 pub(crate) mod console_process;
 mod contracts;

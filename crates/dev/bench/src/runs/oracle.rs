@@ -1,4 +1,4 @@
-//! Checks that a run was correct: every saga ended once, and every balance is the sum of its entries.
+//! Checks a run: every saga ended once, and every balance is the sum of its entries.
 
 use std::time::Duration;
 
@@ -10,10 +10,8 @@ use crate::runs::load::{SagaLoad, StartedSagas};
 use crate::runs::stage::admin;
 use crate::saga4::contract::SERVICES;
 
-/// The time that compensations may take after the last abort was seen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The number of times that each step must have taken effect in a service's database.
 fn expected(service: &str, started: &StartedSagas) -> Vec<(&'static str, u64)> {
     let closed = started.all - started.refused;
     match service {
@@ -27,7 +25,7 @@ fn expected(service: &str, started: &StartedSagas) -> Vec<(&'static str, u64)> {
 ///
 /// # Errors
 ///
-/// If they do not in time, or if the load has seen a wrong end.
+/// If they are not right in time, or the load has seen a wrong end.
 pub(crate) async fn judge(env: &TestEnv, load: &SagaLoad) -> Result<()> {
     if let Some(first) = load.wrong.first() {
         bail!("the oracle: {} wrong ends, the first: {first}", load.wrong.len());
@@ -45,7 +43,6 @@ pub(crate) async fn judge(env: &TestEnv, load: &SagaLoad) -> Result<()> {
     Ok(())
 }
 
-/// Looks for a mistake in a database.
 async fn find_mistake(
     db: &mut sqlx::PgConnection,
     service: &str,

@@ -1,4 +1,4 @@
-//! A program that runs beside us: its log, its use of the machine, and its end.
+//! A program beside us: its log, use of the machine, and end.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,6 @@ use tokio::process::Command;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A program with all its child processes.
 #[derive(Debug)]
 pub(crate) struct MeasuredProcess {
     child: Child,
@@ -20,7 +19,7 @@ pub(crate) struct MeasuredProcess {
 }
 
 impl MeasuredProcess {
-    /// Starts a program. Its output is added to the log; `adjust` sets its environment.
+    /// Adds its output to the log. `adjust` sets the environment.
     pub(crate) async fn start(
         children: &Children,
         program: &Path,
@@ -38,12 +37,10 @@ impl MeasuredProcess {
         Ok(Self { child: child.await?, log: log.to_owned() })
     }
 
-    /// The process id, while it runs.
     pub(crate) fn id(&self) -> Option<i32> {
         self.child.id().and_then(|id| i32::try_from(id).ok())
     }
 
-    /// Fails if the process has ended.
     pub(crate) fn check(&self) -> Result<()> {
         let runs = |id| fs::exists(format!("/proc/{id}/exe")).unwrap_or(false);
         ensure!(
@@ -55,24 +52,22 @@ impl MeasuredProcess {
         Ok(())
     }
 
-    /// The milliseconds of processor time that it has used.
+    /// In milliseconds.
     pub(crate) fn processor(&self) -> Result<f64> {
         Ok(CpuSnapshot::take()?.milliseconds(&[self.root()]))
     }
 
-    /// The peak memory of all its processes together, in megabytes.
+    /// All processes together at the peak, in megabytes.
     pub(crate) fn memory(&self) -> Result<f64> {
         let started = CpuSnapshot::take()?.descendants(self.root());
         let all = started.into_iter().chain([self.root()]);
         Ok(all.filter_map(usage::memory).map(|(_, most)| most).sum())
     }
 
-    /// The last lines of its output.
     pub(crate) fn last_lines(&self) -> String {
         last_lines(&self.log, 5)
     }
 
-    /// Sends it SIGTERM.
     pub(crate) fn terminate(&self) {
         self.child.signal(Signal::TERM);
     }

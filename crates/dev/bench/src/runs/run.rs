@@ -1,4 +1,4 @@
-//! One run of one contestant: warm-up, measured window, and check.
+//! One run of a contestant: warm-up, measured window, and check.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub struct BenchRun {
 ///
 /// # Errors
 ///
-/// If the run fails, or if the oracle finds that it was wrong.
+/// If the run fails, or was wrong.
 pub async fn run(stage: &BenchStage, run: &BenchRun) -> Result<RunFigures> {
     let env = stage.env(run.contestant).await?;
     let result = Box::pin(run_in(stage, run, &env)).await;
@@ -61,7 +61,7 @@ async fn run_in(stage: &BenchStage, run: &BenchRun, env: &TestEnv) -> Result<Run
     };
     let result = result.await;
     if result.is_err() {
-        // The end of a service is the cause of other errors, so it is reported first.
+        // First, since a service's end causes other errors.
         services.check()?;
     }
     services.stop().await;

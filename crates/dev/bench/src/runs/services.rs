@@ -1,4 +1,4 @@
-//! The services of a contestant as processes.
+//! A contestant's services as processes.
 
 use std::time::Duration;
 
@@ -11,10 +11,8 @@ use crate::runs::process::MeasuredProcess;
 use crate::runs::stage::BenchStage;
 use crate::saga4::contract::SERVICES;
 
-/// The time in which all services have to start to consume.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The processes of one contestant.
 pub(crate) struct ContestantServices {
     processes: Vec<MeasuredProcess>,
 }
@@ -30,13 +28,12 @@ impl ContestantServices {
         all.map(|(_, most)| most).fold(0.0, f64::max)
     }
 
-    /// Fails if a process has ended.
     pub(crate) fn check(&self) -> Result<()> {
         self.processes.iter().try_for_each(MeasuredProcess::check)
     }
 
     pub(crate) async fn stop(self) {
-        // All at once, so that no process works on without the others.
+        // No process works on without the others.
         self.processes.iter().for_each(MeasuredProcess::terminate);
         for process in self.processes {
             process.stop().await;
@@ -44,7 +41,7 @@ impl ContestantServices {
     }
 }
 
-/// Starts a contestant's services, a process each. Returns when all of them consume.
+/// A process each. Returns when all consume.
 pub(crate) async fn start(
     stage: &BenchStage,
     contestant: Contestant,

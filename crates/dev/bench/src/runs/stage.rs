@@ -1,4 +1,4 @@
-//! The servers, and each contestant's share of them: a virtual host and databases.
+//! The servers, with a virtual host and databases for each contestant.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,6 @@ use crate::saga4::contract::SERVICES;
 pub struct BenchStage {
     pub(crate) servers: Servers,
     pub(crate) children: Children,
-    /// The program of the services.
     pub(crate) program: PathBuf,
     pub(crate) logs: PathBuf,
 }
@@ -45,14 +44,12 @@ impl BenchStage {
         Ok(self.servers.stop().await?)
     }
 
-    /// Creates a virtual host with the topology, and empty databases.
     pub(crate) async fn env(&self, contestant: Contestant) -> Result<TestEnv> {
         let definitions = topology::definitions(&system(), |_| String::new());
         Ok(TestEnv::new(&self.servers, contestant.name(), &definitions, &SERVICES).await?)
     }
 }
 
-/// The path of a program in the directory of this one.
 pub(crate) fn beside(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program")?;
     let program = own.with_file_name(name);

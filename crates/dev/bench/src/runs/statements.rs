@@ -14,7 +14,7 @@ use crate::runs::services;
 use crate::runs::stage::{BenchStage, admin};
 use crate::saga4::contract::SERVICES;
 
-/// The number of statements per message, from a short run in which Postgres logs every statement.
+/// The number of statements per message, from a short run in which Postgres logs all.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ async fn count_statements(
     time: Duration,
 ) -> Result<f64> {
     for service in SERVICES {
-        // Without the parameters, which would fill the disk.
+        // Parameters would fill the disk.
         sqlx::raw_sql(
             "do $$ begin \
                execute format('alter database %I set log_statement = ''all''', \

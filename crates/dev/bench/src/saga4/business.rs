@@ -1,4 +1,4 @@
-//! The business of a step: an insert, and an update of one of the shared rows.
+//! A step's business: an insert, and an update of a shared row.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub struct Move {
 }
 
 impl Move {
-    /// The change that a step makes for an order, or with -1 takes back.
+    /// A step's change for an order, or with -1 its reversal.
     #[must_use]
     pub fn of(saga_id: Uuid, step: &'static str, order: &Order, sign: i64) -> Self {
         Self { saga_id, step, account: order.account, amount: sign * order.amount }
@@ -68,8 +68,8 @@ pub async fn apply(db: &mut PgConnection, change: &Move) -> Result<(), sqlx::Err
     Ok(())
 }
 
-/// Makes many changes with two statements, the second with one net change per row. A caller that
-/// runs several of these at once must lock the rows beforehand, always in the same order.
+/// Makes many changes with two statements, the second with one net change per row. Callers that run side by side must
+/// lock the rows beforehand, in the same order.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ pub async fn apply(db: &mut PgConnection, change: &Move) -> Result<(), sqlx::Err
 pub async fn apply_all(db: &mut PgConnection, changes: &[Move]) -> Result<(), sqlx::Error> {
     match changes {
         [] => return Ok(()),
-        // For one change, arrays cost more to plan and to unnest.
+        // For one change, arrays cost more to plan and unnest.
         [change] => return apply(db, change).await,
         _ => {}
     }

@@ -1,6 +1,5 @@
-//! The bare loop: the code with lapin and sqlx that somebody would write to read streams into a table, with the
-//! position in the same transaction. It sets nothing aside, shares no work, skips lost messages silently, and ends with
-//! the connection.
+//! The bare loop: what somebody would write with lapin and sqlx to read streams into a table, with the position in the
+//! same transaction. It sets nothing aside, shares no work, skips lost messages silently, and ends with the connection.
 
 use anyhow::{Context, Result};
 use ballet::Telemetry;
@@ -13,7 +12,6 @@ use sqlx::{Connection, PgConnection};
 use crate::contestants::handwritten::channel;
 use crate::telemetry::beats::{Beat, write};
 
-/// The batch size of the reader.
 const BATCH: usize = 1_000;
 const PREFETCH: u16 = 2_000;
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-/// The service that publishes the stream, and reads it.
+/// Publishes and reads the stream.
 pub(super) const METER: &str = "meter";
 pub(super) const KEEPER: &str = "keeper";
 pub(super) const WATCHER: &str = "watcher";
@@ -27,7 +27,6 @@ impl Telemetry for Beat {
     }
 }
 
-/// Writes a row for each beat.
 struct BeatRows;
 
 impl TelemetryReader for BeatRows {
@@ -45,7 +44,6 @@ impl TelemetryReader for BeatRows {
     }
 }
 
-/// Keeps the newest beat of each device.
 struct NewestBeats;
 
 impl TelemetryReader for NewestBeats {
@@ -73,7 +71,6 @@ impl TelemetryReader for NewestBeats {
     }
 }
 
-/// Writes beats, for the reader and the bare loop alike.
 pub(super) async fn write(db: &mut PgConnection, beats: &[&Beat]) -> Result<(), sqlx::Error> {
     let devices: Vec<&str> = beats.iter().map(|beat| &*beat.device).collect();
     let numbers: Vec<i64> = beats.iter().map(|beat| beat.number).collect();

@@ -21,7 +21,7 @@ pub struct TelemetryFigures {
     pub reader: Vec<f64>,
     /// The same of the bare loop, see `reader`.
     pub bare: Vec<f64>,
-    /// The flood that two services read while it was sent.
+    /// The flood that two services read meanwhile.
     pub flood: FloodFigures,
 }
 
@@ -41,7 +41,7 @@ pub struct FloodFigures {
 }
 
 impl TelemetryFigures {
-    /// The rate of the reader as a share of the bare loop's: the median of the rounds.
+    /// The reader's rate as a share of the bare loop's, by the median of the rounds.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         quantile(&ratios(&self.reader, &self.bare), 0.5)

@@ -1,4 +1,4 @@
-//! Fills streams, lets the reader and the bare loop read them in turn, and sends a flood that two services read.
+//! Fills streams for the reader and the bare loop in turn, and sends a flood that two services read.
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,12 @@ use crate::telemetry::bare;
 use crate::telemetry::beats::{Beat, KEEPER, METER, WATCHER, participants, services};
 use crate::telemetry::figures::{FloodFigures, TelemetryFigures};
 
-/// The number of devices.
 const DEVICES: u32 = 5_000;
-/// The number of messages that are sent side by side while the backlog is made.
+/// Messages sent side by side for the backlog.
 const SIDE_BY_SIDE: usize = 1_000;
 const TICK: Duration = Duration::from_millis(10);
 const TICKS: u32 = 100;
-/// The time after which something hangs.
+/// Then something hangs.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// The extent of the measurement.
@@ -38,7 +37,7 @@ pub struct TelemetryExtent {
     pub seconds: u32,
 }
 
-/// Measures everything. `say` is called with each task.
+/// Measures everything. `say` gets each task.
 ///
 /// # Errors
 ///
@@ -71,7 +70,7 @@ async fn on(
     say(&format!("telemetry: {} messages are there", extent.backlog));
     let (mut reader, mut bare) = (Vec::new(), Vec::new());
     for round in 0..extent.rounds {
-        // Each of the two goes first in every other round.
+        // Each goes first in every other round.
         for turn in [round, round + 1] {
             let is_reader = turn % 2 == 1;
             let rate = read_backlog(env, extent.backlog, is_reader).await?;
@@ -106,7 +105,6 @@ fn beat(number: u32) -> Beat {
     Beat { device: format!("device-{}", number % DEVICES), number: i64::from(number) }
 }
 
-/// Publishes the backlog.
 async fn fill(meter: &Running, messages: u32) -> Result<()> {
     let publisher = meter.handle().telemetry::<Beat>();
     let mut sending = JoinSet::new();
@@ -125,7 +123,7 @@ async fn fill(meter: &Running, messages: u32) -> Result<()> {
     Ok(())
 }
 
-/// Reads the backlog from its beginning. Returns the messages a second between the first and the last batch.
+/// Messages a second between the first and the last batch.
 async fn read_backlog(env: &TestEnv, backlog: u32, by_reader: bool) -> Result<f64> {
     let mut db = admin(env, KEEPER).await?;
     sqlx::raw_sql("truncate beat, bare_place, ballet.telemetry_reader").execute(&mut db).await?;
@@ -166,7 +164,6 @@ async fn all_rows(db: &mut PgConnection, backlog: u32) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a service has read this many messages.
 async fn has_read(env: &TestEnv, service: &str, messages: u32) -> Result<()> {
     let db = tokio::sync::Mutex::new(PgConnection::connect(env.admin_database_url(service)).await?);
     wait_until("all to be read", LIMIT, || async {

@@ -1,4 +1,4 @@
-//! Telemetry: a backlog read by a reader and by a bare loop, and a flood that is read while it is sent.
+//! Telemetry: a backlog for a reader and a bare loop, and a flood read while it is sent.
 
 mod bare;
 mod beats;

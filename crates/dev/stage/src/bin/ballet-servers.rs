@@ -1,7 +1,7 @@
 //! Brings servers up, prints their addresses, and ends them on Ctrl-C.
 //!
-//! For work in a shell: `cargo run -p ballet-stage --bin ballet-servers`. With `--for-tests` they are fast, and end with
-//! the standard input, too.
+//! For work in a shell: `cargo run -p ballet-stage --bin ballet-servers`. With `--for-tests` they are fast, and also
+//! end with the standard input.
 
 use std::io::{Read, Write};
 use std::process::ExitCode;

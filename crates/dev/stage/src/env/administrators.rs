@@ -12,14 +12,13 @@ use crate::env::idle_sessions::IdleSessions;
 use crate::error::{Error, Result, machine};
 use crate::servers::postgres_access::connect;
 
-/// A session works only in the runtime in which it began, and each test has a runtime of its own.
+/// A session works only in the runtime that began it, and each test has its own.
 static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(1).thread_name("administrators").enable_all().build()
 });
 static IDLE: IdleSessions = IdleSessions::new();
 
-/// Work that ends when nobody waits for it any more. What it went on to make would come after the caller has removed
-/// what there is.
+/// Work that ends when nobody waits any more: what it made later would outlive the caller's clean-up.
 struct Ending(AbortHandle);
 
 impl Drop for Ending {
@@ -28,7 +27,7 @@ impl Drop for Ending {
     }
 }
 
-/// Does this in a session of the administrator. The session is kept if the work gives it back.
+/// Keeps the session if the work gives it back.
 pub(crate) async fn in_session<T, Work>(
     admin: &Url,
     work: impl FnOnce(PgConnection) -> Work + Send + 'static,

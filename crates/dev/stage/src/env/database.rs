@@ -21,12 +21,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Creates a database with an owner of its own, named after the test.
+    /// Creates a database with its own owner, named after the test.
     pub async fn new(postgres: &Postgres, name: &str) -> Result<Self> {
         Self::with(postgres, name, DatabaseContent::Nothing).await
     }
 
-    /// Creates a database with the framework's tables for each service, as after its first start. See
+    /// Creates a database with the framework's tables for each service. See
     /// [`TestEnv::prepared`](crate::TestEnv::prepared).
     pub async fn prepared(
         postgres: &Postgres,
@@ -56,7 +56,7 @@ impl Database {
         self.url.as_str()
     }
 
-    /// Lets a reader lock all its tables, as `pg_dump` does.
+    /// Lets a reader lock all tables, as `pg_dump` does.
     pub async fn hold_tables(&self) -> Result<TableReader> {
         TableReader::new(&url::with_path(&self.admin, &self.name), true).await
     }

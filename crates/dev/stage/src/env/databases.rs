@@ -12,29 +12,25 @@ use crate::servers::postgres_access::run;
 use crate::servers::scram::verifier;
 use crate::{random, url};
 
-/// A service's database. The role that owns it has the same name.
+/// The database's owner has the same name.
 #[derive(Debug, Clone)]
 pub(crate) struct EnvDatabase {
     pub(crate) url: Url,
     pub(crate) admin_url: Url,
 }
 
-/// The content of a new database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DatabaseContent {
     Nothing,
-    /// The framework's tables.
     Prepared,
 }
 
-/// The strategy that copies files: it takes half of the processor time of writing all pages to the log. Older servers
-/// have no other strategy, and no keyword for it.
+/// Takes half of the processor time of writing all pages to the log. Older servers have no other strategy, and no
+/// keyword.
 const BY_FILES: &str = " strategy file_copy";
 const HAS_STRATEGIES: u32 = 150_000;
 
-/// Creates a database and a role for each service.
-///
-/// Names are identifiers, and a verifier has no quotes, so both are safe in a statement's text.
+/// Names are identifiers, and a verifier has no quotes, so both are safe in SQL.
 pub(crate) async fn create(
     admin: &Url,
     wanted: &BTreeMap<String, String>,
@@ -69,7 +65,7 @@ async fn create_in(
         let verifier = verifier(&password)?;
         let mut statements = vec![
             format!("create role {name} login password '{verifier}'"),
-            // An administrator who is no superuser has to be a member of the new owner.
+            // An administrator without superuser rights has to be a member of the new owner.
             format!("grant {name} to current_user"),
             format!("create database {name} owner {name} template {template}{strategy}"),
             format!("revoke all on database {name} from public"),
@@ -90,7 +86,7 @@ async fn create_in(
     Ok(databases)
 }
 
-/// Drops the databases and roles that [`create`] made, even if there are sessions. A missing database is no error.
+/// Works with open sessions. A missing database is no error.
 pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());

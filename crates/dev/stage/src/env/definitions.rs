@@ -1,4 +1,4 @@
-//! A system's definitions, rewritten for the environment of one test.
+//! A system's definitions, rewritten for one test's environment.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,16 @@ use crate::servers::rabbitmq_access::OPS;
 #[derive(Debug)]
 pub(crate) struct EnvDefinitions {
     pub(crate) vhost: String,
-    /// By their names in the original document.
     pub(crate) users: BTreeMap<String, BrokerUser>,
     pub(crate) exchanges: Vec<String>,
     pub(crate) queues: Vec<String>,
     pub(crate) document: Value,
 }
 
-/// Adds a suffix to the names of the vhost and the users, and gives the users new passwords.
+/// Adds a suffix to the names of vhost and users, and gives the users new passwords.
 ///
-/// Patterns stay, because the names of exchanges and queues stay. The document's own `ops` is left
-/// out: the environment has an administrator of its own.
+/// Names of exchanges and queues stay, so patterns do. The document's `ops` is left out: the environment has its own
+/// administrator.
 pub(crate) fn rewrite(original: &Value, suffix: &str) -> Result<EnvDefinitions> {
     let mut document = original.clone();
     let [vhost] = &names(original, "vhosts")[..] else {

@@ -1,4 +1,4 @@
-//! Sessions with databases that are kept for the next use.
+//! Database sessions kept for the next use.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -6,14 +6,12 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-/// Limit of the ping, for a session whose server, or the way to it, no longer answers.
+/// Limits the ping of a session whose server no longer answers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Sessions in which nothing is done at the moment. Beginning a session costs the server more than most of what is done
-/// in it.
+/// Idle sessions. Beginning one costs the server more than most work in it.
 #[derive(Debug, Default)]
 pub struct IdleSessions {
-    /// Each with the URL of its database.
     sessions: Mutex<Vec<(String, PgConnection)>>,
 }
 
@@ -24,8 +22,7 @@ impl IdleSessions {
         Self { sessions: Mutex::new(Vec::new()) }
     }
 
-    /// Returns a session with this database that still answers, if there is one. The others may have been ended, by a
-    /// test or with their server.
+    /// Returns a session with this database that still answers. A test or a stopping server may have ended others.
     pub async fn take(&self, url: &str) -> Option<PgConnection> {
         while let Some(mut session) = self.next(url) {
             if matches!(timeout(PATIENCE, session.ping()).await, Ok(Ok(()))) {

@@ -9,10 +9,10 @@ use crate::env::definitions::EnvDefinitions;
 use crate::error::{Error, Result};
 use crate::management::ManagementClient;
 
-/// The maximum number of imports: RabbitMQ 3.10 on a busy machine sometimes leaves out a queue, and still reports success.
+/// RabbitMQ 3.10 on a busy machine sometimes leaves out a queue, and reports success.
 const ATTEMPTS: usize = 3;
 
-/// Loads the definitions until everything is there.
+/// Repeats until everything is there.
 pub(crate) async fn apply(
     management: &ManagementClient,
     definitions: &EnvDefinitions,
@@ -25,7 +25,6 @@ pub(crate) async fn apply(
     load(management, definitions).await
 }
 
-/// Loads the definitions, and checks that everything is there.
 async fn load(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     management.call(Method::POST, &["definitions"], Some(&definitions.document)).await?;
     runs_everywhere(management, &definitions.vhost).await?;
@@ -33,8 +32,8 @@ async fn load(management: &ManagementClient, definitions: &EnvDefinitions) -> Re
     all_may_enter(management, definitions).await
 }
 
-/// Checks that every exchange and queue is there. Two lists of names cost the broker less than a connection in which
-/// each is looked up. RabbitMQ 4.3 leaves internal exchanges out of the definitions that it shows.
+/// Two lists of names cost the broker less than looking up each. RabbitMQ 4.3 leaves internal exchanges out of the
+/// definitions that it shows.
 async fn all_are_there(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     let vhost = definitions.vhost.as_str();
     let exchanges = management.call(Method::GET, &["exchanges", vhost], None).await?;
@@ -57,7 +56,6 @@ async fn all_are_there(management: &ManagementClient, definitions: &EnvDefinitio
     })
 }
 
-/// Checks that each user has its rights in the vhost.
 async fn all_may_enter(management: &ManagementClient, definitions: &EnvDefinitions) -> Result<()> {
     let path = ["vhosts", definitions.vhost.as_str(), "permissions"];
     let found = management.call(Method::GET, &path, None).await?;
@@ -75,7 +73,7 @@ async fn all_may_enter(management: &ManagementClient, definitions: &EnvDefinitio
     })
 }
 
-/// Checks that the vhost runs on each node: if not, the import has stopped half way.
+/// If the vhost does not run on each node, the import has stopped half way.
 async fn runs_everywhere(management: &ManagementClient, vhost: &str) -> Result<()> {
     let found = management.call(Method::GET, &["vhosts", vhost], None).await?;
     let nodes = found["cluster_state"].as_object().into_iter().flatten();
@@ -92,7 +90,6 @@ async fn runs_everywhere(management: &ManagementClient, vhost: &str) -> Result<(
     })
 }
 
-/// Returns the texts that the entries of a list have under this name.
 fn texts<'a>(list: &'a Value, name: &'static str) -> impl Iterator<Item = &'a str> {
     list.as_array().into_iter().flatten().filter_map(move |entry| entry[name].as_str())
 }

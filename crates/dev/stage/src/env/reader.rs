@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::error::Result;
 use crate::servers::postgres_access::{connect, sql};
 
-/// The statement that locks all tables. Partitions are locked with their parents.
+/// Partitions are locked with their parents.
 const LOCK: &str = "do $$ declare tables text; begin
         select string_agg(c.oid::regclass::text, ', ') into tables from pg_class c
             join pg_namespace n on n.oid = c.relnamespace
@@ -16,8 +16,7 @@ const LOCK: &str = "do $$ declare tables text; begin
         end if;
     end $$";
 
-/// An open transaction with the locks of `pg_dump`, and perhaps its snapshot. They end when this is released or
-/// dropped.
+/// An open transaction with the locks of `pg_dump`, and perhaps its snapshot, until this is released or dropped.
 #[derive(Debug)]
 pub struct TableReader {
     session: PgConnection,

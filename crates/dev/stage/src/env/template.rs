@@ -1,6 +1,6 @@
 //! The template database with the framework's tables and their partitions.
 //!
-//! A service makes the tables at its first start with some 200 statements. A copy takes a tenth of that time.
+//! A service needs some 200 statements for the tables. A copy takes a tenth of the time.
 
 use ballet::core::envelope::Limits;
 use ballet_store::partitions;
@@ -15,12 +15,12 @@ use crate::servers::postgres_access::{run, sql};
 use crate::servers::scram::verifier;
 use crate::{random, url};
 
-/// Takes the advisory lock for making the template: other processes wait.
+/// Other processes wait for this advisory lock.
 const MAKING: &str = "select pg_advisory_lock(hashtext('ballet prepared database'))";
 const MADE: &str = "select pg_advisory_unlock(hashtext('ballet prepared database'))";
 
-/// Makes the template unless the server has it, and returns its name. Its tables belong to a role of the same
-/// name, also in its copies. It stays on the server, for the next tests.
+/// Makes the template if necessary, and returns its name. A role of the same name owns the tables, also in copies. The
+/// template stays on the server.
 pub(crate) async fn template(session: &mut PgConnection, admin: &Url) -> Result<String> {
     let name = name();
     if exists(session, admin, &name).await? {
@@ -35,13 +35,13 @@ pub(crate) async fn template(session: &mut PgConnection, admin: &Url) -> Result<
     made.map(|()| name)
 }
 
-/// Returns the statement that grants the rights of the tables' owner to the copy's owner. To change the tables' owner
-/// would take a session in the copy, and half of the processor time of a service's whole start.
+/// Grants the rights of the tables' owner to the copy's owner. Changing the tables' owner would take a session in the
+/// copy, and half of the processor time of a service's start.
 pub(crate) fn hand_over(copy: &str, template: &str) -> String {
     format!("grant {template} to {copy}")
 }
 
-/// Returns the template's name, which changes with the framework's migrations.
+/// It changes with the framework's migrations.
 fn name() -> String {
     let mut hash = Sha256::new();
     for migration in migrate::FRAMEWORK {
@@ -57,7 +57,7 @@ async fn exists(session: &mut PgConnection, admin: &Url, name: &str) -> Result<b
     found.map_err(|error| sql("looking for the prepared database", admin, &error))
 }
 
-/// Makes the template. It gets its name only when it is whole: a process may die in between.
+/// It gets its name only when whole, since a process may die in between.
 async fn make(session: &mut PgConnection, admin: &Url, name: &str) -> Result<()> {
     let (draft, password) = (format!("{name}_draft"), random::hex::<12>()?);
     let before = [
@@ -73,7 +73,7 @@ async fn make(session: &mut PgConnection, admin: &Url, name: &str) -> Result<()>
         run(session, admin, "making the prepared database", statement).await?;
     }
     let at = url::for_user(admin, name, &password, &draft);
-    // The future of a migration cannot move between threads, and the caller's may.
+    // A migration's future cannot move between threads as the caller's may.
     let filled = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(machine("make a prepared database"))?.block_on(fill(&at))

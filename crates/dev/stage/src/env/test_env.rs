@@ -1,4 +1,4 @@
-//! The environment of one test: a vhost with its topology, its users, and a database per service.
+//! One test's environment: a vhost with its topology, its users, and a database per service.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,7 @@ use crate::servers::pair::Servers;
 use crate::servers::rabbitmq_access::OPS;
 use crate::{random, url};
 
-/// A vhost, users and databases that nobody else uses. They are removed when this is closed or
-/// dropped.
+/// A vhost, users and databases for one user. They are removed when this is closed or dropped.
 #[derive(Debug)]
 pub struct TestEnv {
     vhost: String,
@@ -32,7 +31,7 @@ pub struct TestEnv {
     suffix: String,
 }
 
-/// The things to remove, with the administrators' access to do it.
+/// What to remove, and the administrators' access.
 #[derive(Debug, Clone)]
 struct Leftovers {
     management: ManagementClient,
@@ -43,7 +42,7 @@ struct Leftovers {
 }
 
 impl TestEnv {
-    /// Creates the environment of the test with that name, from the definitions of one vhost.
+    /// Creates the environment of the test with this name, from the definitions of one vhost.
     ///
     /// Vhost, users and databases get unique names, so nothing else on the servers is touched.
     pub async fn new(
@@ -55,10 +54,10 @@ impl TestEnv {
         Self::of_test(servers, name, definitions, services, DatabaseContent::Nothing).await
     }
 
-    /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's first start. They
-    /// are copies, which take a tenth of the time in which a service makes the tables.
+    /// Like [`new`](Self::new), but the databases have the framework's tables, as after a service's first start. Copies
+    /// take a tenth of the time.
     ///
-    /// The first such environment on a server leaves the template of the copies there.
+    /// The first such environment leaves the copies' template on the server.
     pub async fn prepared(
         servers: &Servers,
         name: &str,
@@ -79,9 +78,9 @@ impl TestEnv {
         Self::with(servers, &suffix, definitions, services, content).await
     }
 
-    /// Creates an environment for people to look at: vhost, users and databases keep their names.
+    /// Creates an environment for people: vhost, users and databases keep their names.
     ///
-    /// On servers that are not our own this is the same as [`TestEnv::new`].
+    /// On servers that are not our own this is [`TestEnv::new`].
     pub async fn with_plain_names(
         servers: &Servers,
         definitions: &Value,
@@ -108,7 +107,7 @@ impl TestEnv {
         }
         let management = servers.rabbitmq().management().in_vhost(&rewritten.vhost);
         let server = servers.rabbitmq().url();
-        // With a suffix the administrator belongs to the environment, too, and is removed with it.
+        // With a suffix the administrator is removed with the environment.
         let ops = ops(server, &mut rewritten, suffix)?;
         if !suffix.is_empty() {
             let quick = quick_retries(&rewritten);
@@ -134,7 +133,7 @@ impl TestEnv {
             vhost: rewritten.vhost.clone(),
             suffix: suffix.to_owned(),
         };
-        // From here on a drop removes all that has been created.
+        // From here on a drop removes what was created.
         let (broker, databases) = tokio::join!(
             import::apply(&env.management, &rewritten),
             databases::create(servers.postgres().admin(), &wanted, content),
@@ -200,8 +199,7 @@ impl TestEnv {
         TableReader::new(&self.database(service).admin_url, true).await
     }
 
-    /// Lets a reader lock all tables of a service's database as `pg_dump` does, but without a snapshot
-    /// that keeps dead rows.
+    /// Lets a reader lock all tables of a service's database, without a snapshot that keeps dead rows.
     ///
     /// # Panics
     /// If the environment was created without that service.
@@ -222,7 +220,7 @@ impl TestEnv {
         &self.management
     }
 
-    /// Deletes the journal, and makes an empty one in its place.
+    /// Replaces the journal by an empty one.
     pub async fn journal_anew(&self) -> Result<()> {
         self.management.delete_queue(JOURNAL).await?;
         let stream = json!({ "durable": true, "arguments": { "x-queue-type": "stream" } });
@@ -236,7 +234,7 @@ impl TestEnv {
         Ok(())
     }
 
-    /// Returns the management API's address for the same administrator as [`TestEnv::ops_amqp_url`].
+    /// Returns the management API's address for the administrator of [`TestEnv::ops_amqp_url`].
     pub fn management_url(&self) -> String {
         let mut url = self.management.address();
         // These fail only for URLs without a host.
@@ -290,7 +288,7 @@ impl Leftovers {
     }
 }
 
-/// Adds the environment's administrator, a new user or, with plain names, the server's own. Returns its URL.
+/// Adds the environment's administrator: a new user or, with plain names, the server's own.
 fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<Url> {
     let name = format!("{OPS}{suffix}");
     let permission = json!({
@@ -307,8 +305,7 @@ fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<U
     Ok(url)
 }
 
-/// Returns a policy with which retries come after moments: the shorter of the queue's time and the policy's applies. It
-/// takes the place of the declared one, with its limits.
+/// Returns a policy that limits the retry queues' times, in place of the declared one and with its limits.
 fn quick_retries(rewritten: &EnvDefinitions) -> Value {
     let policies = rewritten.document["policies"].as_array();
     let declared = policies.and_then(|all| all.iter().find(|policy| policy["name"] == "retries"));

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-/// Returns the names of the variables that `cargo run` and `cargo test` set about this package. A cargo that we start
-/// must not inherit them: build scripts watch them, so it would build all that depends on the scripts again.
+/// Returns the variables that `cargo run` and `cargo test` set for this package. A cargo that we start must not inherit
+/// them: build scripts watch them, and everything after those would be rebuilt.
 #[must_use]
 pub fn cargo_variables() -> Vec<OsString> {
     let is_about_package = |name: &OsString| {

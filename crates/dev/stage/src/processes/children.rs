@@ -11,11 +11,11 @@ use tokio::process::{Child as Process, ChildStderr, ChildStdout, Command};
 
 use crate::error::{Result, machine};
 
-/// The shell script that waits for a line of input before it becomes the program. The watchdog learns of the process
-/// group first, so even a kill in between leaves no process behind.
+/// Waits for a line of input before it becomes the program. The watchdog learns of the process group first, so a kill
+/// in between leaves no process.
 pub(crate) const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
 
-/// Makes the command for a shell in its own group, whose input closes when we end. The script waits for that.
+/// A shell in its own group, whose input closes when we end. The script waits for that.
 pub(crate) fn watchdog(script: &str) -> std::process::Command {
     use std::os::unix::process::CommandExt;
     let mut shell = std::process::Command::new("sh");
@@ -24,10 +24,10 @@ pub(crate) fn watchdog(script: &str) -> std::process::Command {
     shell
 }
 
-/// A starter of processes. Each leads its own group, so Ctrl-C on the terminal reaches only us.
+/// Starts processes. Each leads its own group, so Ctrl-C reaches only us.
 #[derive(Debug, Clone)]
 pub struct Children {
-    /// The watchdog's input. When it closes, even because we die, the watchdog ends all children.
+    /// When this input closes, even because we die, the watchdog ends all children.
     lifeline: Arc<Mutex<std::process::ChildStdin>>,
 }
 
@@ -52,7 +52,7 @@ impl Children {
         let lifeline = watchdog.stdin.take();
         let lifeline = lifeline.ok_or_else(|| std::io::Error::other("it has no standard input"));
         let lifeline = lifeline.map_err(machine("talk to the watchdog of our child processes"))?;
-        // The watchdog outlives us, so nothing waits for it.
+        // The watchdog outlives us.
         Ok(Self { lifeline: Arc::new(Mutex::new(lifeline)) })
     }
 
@@ -60,7 +60,7 @@ impl Children {
     ///
     /// # Errors
     ///
-    /// If the process cannot be made. A program that cannot be run ends at once, and `sh` says why.
+    /// If the process cannot be made. A program that cannot run ends at once, and `sh` says why.
     pub async fn start(
         &self,
         program: impl AsRef<std::ffi::OsStr>,
@@ -98,12 +98,12 @@ impl Child {
         self.process.id()
     }
 
-    /// Takes the standard output, if it was piped. That works once.
+    /// Takes the standard output, if piped and not yet taken.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.process.stdout.take()
     }
 
-    /// Takes the standard error, if it was piped. That works once.
+    /// Takes the standard error, if piped and not yet taken.
     pub fn stderr(&mut self) -> Option<ChildStderr> {
         self.process.stderr.take()
     }
@@ -124,15 +124,15 @@ impl Child {
         status
     }
 
-    /// Asks the process and its descendants to end, and kills those that are left after `patience`.
+    /// Asks the process and its descendants to end, and kills the rest after `patience`.
     pub async fn stop(mut self, patience: Duration) {
         self.signal(Signal::TERM);
         if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
             self.signal(Signal::KILL);
-            // A killed process ends. An error means that it already has.
+            // An error means that it has ended.
             self.process.wait().await.ok();
         }
-        // It may have left processes behind.
+        // It may have left processes.
         self.signal(Signal::KILL);
         self.forget();
     }
@@ -145,7 +145,7 @@ impl Child {
         }
     }
 
-    /// Removes the group from the watchdog's list. Its number may soon be another group's.
+    /// The group's number may soon be another group's.
     fn forget(&mut self) {
         if let Some(group) = self.group.take() {
             self.children.notify('-', group).ok();
@@ -173,7 +173,7 @@ mod tests {
         let mut ended = children.start("sleep", &sleep("0"), |_| ()).await.expect("a process");
         assert!(ended.wait().await.expect("an end").success());
         assert_eq!(left.ended(), None);
-        // As if this process had ended: the watchdog's pipe closes.
+        // As if this process had ended.
         left.children = Children::new().expect("another watchdog");
         drop((children, ended));
         let status = tokio::time::timeout(Duration::from_secs(60), left.process.wait()).await;

@@ -13,10 +13,9 @@ use tokio::process::Command;
 use crate::error::{Error, Result, machine};
 use crate::processes::children::{Child, Children};
 
-/// The time that a service may take to create its tables and to connect, even on a busy machine. It is that of a
-/// server's start.
+/// A service on a busy machine may take this long to create its tables and connect, as a server may to start.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The variables that an isolated process inherits, for programs, folders and languages.
+/// An isolated process inherits these, for programs, folders and languages.
 const KEPT: &[&str] = &[
     "HOME",
     "LANG",
@@ -36,7 +35,7 @@ pub struct ServiceLaunch {
     pub name: &'static str,
     /// Its program.
     pub program: PathBuf,
-    /// Further variables, besides those that every service gets.
+    /// Variables besides those that every service gets.
     pub env: Vec<(String, String)>,
     /// Whether it inherits none of our settings, such as the address of a payment provider.
     pub isolated: bool,
@@ -48,12 +47,12 @@ pub struct ServiceLaunch {
     pub log: PathBuf,
 }
 
-/// A service that runs as a process. It ends with this value, and with this program, however that ends.
+/// A service as a process. It ends with this value and with this program.
 #[derive(Debug)]
 pub struct ServiceProcess {
     /// Its program and settings, also for a restart.
     pub launch: ServiceLaunch,
-    /// Its URL, `http://127.0.0.1:<port>`; empty until its log tells the port.
+    /// Its URL, `http://127.0.0.1:<port>`, or empty until the log has the port.
     pub url: String,
     child: Child,
 }
@@ -74,7 +73,7 @@ impl ServiceProcess {
 
     /// Starts it again at the same address.
     pub async fn start_again(&mut self, children: &Children) -> Result<()> {
-        // It may have ended before anybody asked for its address.
+        // It may have ended before its address was read.
         self.find_address();
         let listen = self.url.trim_start_matches("http://");
         let listen = if listen.is_empty() { "127.0.0.1:0" } else { listen };
@@ -98,11 +97,11 @@ impl ServiceProcess {
         self.child.id().unwrap_or_default()
     }
 
-    /// Waits until it is connected to its database and its broker, and finds its address.
+    /// Waits until it is connected to database and broker, and finds its address.
     ///
     /// # Errors
     ///
-    /// If it has ended, or is not ready after five minutes. The error has the last lines of its log.
+    /// If it has ended, or is not ready after five minutes, with the last lines of its log.
     pub async fn ready(&mut self, http: &Client) -> Result<()> {
         let begun = Instant::now();
         let mut state = "it does not serve HTTP".to_owned();
@@ -126,7 +125,7 @@ impl ServiceProcess {
     ///
     /// # Errors
     ///
-    /// If it has ended. The error has the last lines of its log.
+    /// If it has ended, with the last lines of its log.
     pub fn check(&mut self) -> Result<()> {
         match self.child.ended() {
             None => Ok(()),
@@ -168,7 +167,7 @@ impl ServiceProcess {
     }
 }
 
-/// Starts the program. The passwords go through the environment, which other users cannot read.
+/// Other users cannot read the passwords in the environment.
 async fn run(children: &Children, launch: &ServiceLaunch, listen: &str) -> Result<Child> {
     let ServiceLaunch { name: _, program, env, isolated, amqp_url, database_url, log } = launch;
     let file = OpenOptions::new().create(true).append(true).open(log);
@@ -180,7 +179,7 @@ async fn run(children: &Children, launch: &ServiceLaunch, listen: &str) -> Resul
                 let kept = KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
                 command.env_clear().envs(kept);
             }
-            // A service takes a value or its file, not both.
+            // A service takes a value or its file.
             for (name, _) in env {
                 command.env_remove(format!("{name}_FILE"));
             }
@@ -212,7 +211,7 @@ pub fn set_addresses<'a>(
         .env("SHUTDOWN_DELAY_SECONDS", "0")
 }
 
-/// Returns the last lines of a log that are not empty.
+/// Returns the log's last non-empty lines.
 #[must_use]
 pub fn last_lines(log: &Path, count: usize) -> String {
     let text = fs::read(log).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::error::{Result, machine};
 
-/// The clock ticks per second in which Linux counts processor time.
+/// Clock ticks per second in Linux's processor times.
 const TICKS: f64 = 100.0;
 
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ impl CpuSnapshot {
         for entry in fs::read_dir("/proc").map_err(machine("read /proc"))? {
             let name = entry.map_err(machine("read /proc"))?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            // The process may have ended meanwhile.
+            // The process may have ended.
             if let Some(process) =
                 fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| parse(&stat))
             {
@@ -41,7 +41,7 @@ impl CpuSnapshot {
         Ok(Self(processes))
     }
 
-    /// Returns the processor time of these processes and all their descendants, in milliseconds.
+    /// Returns the processor time of these processes and their descendants, in milliseconds.
     #[must_use]
     pub fn milliseconds(&self, roots: &[i32]) -> f64 {
         let ours = self.0.keys().filter(|pid| self.belongs(**pid, roots));
@@ -72,7 +72,7 @@ fn milliseconds(ticks: u64) -> f64 {
     ticks as f64 * 1000.0 / TICKS
 }
 
-/// Reads `/proc/<pid>/stat`. The name, which may contain spaces, ends with the last `) `.
+/// The name, which may contain spaces, ends with the last `) `.
 fn parse(stat: &str) -> Option<ProcessTimes> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split(' ').collect();

@@ -1,4 +1,4 @@
-//! The kinds of servers: external ones, and our own, which are killed, frozen and started again.
+//! Kinds of servers: external ones, and our own, which can be killed, frozen and restarted.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,13 +15,11 @@ use crate::servers::small_disk::SmallDisk;
 use crate::servers::version::ServerVersion;
 use crate::wait::wait_until;
 
-/// The limit for a start.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A server that the environment names, or one of our own.
 #[derive(Debug)]
 pub(crate) struct Backend {
-    /// The server's name. In lower case it is its name in `compose.yaml`.
+    /// In lower case it is the name in `compose.yaml`.
     pub(crate) server: &'static str,
     pub(crate) kind: BackendKind,
 }
@@ -68,7 +66,7 @@ impl Backend {
         }
     }
 
-    /// Starts a killed server again, and waits until `check` succeeds.
+    /// Waits until `check` succeeds.
     pub(crate) async fn start<Probe>(&self, check: impl Fn() -> Probe) -> Result<()>
     where
         Probe: Future<Output = Result<ServerVersion>>,
@@ -93,13 +91,11 @@ impl Backend {
         self.local().is_some_and(|server| server.disk.is_some())
     }
 
-    /// Returns its small disk, for an action that needs one.
     pub(crate) fn small_disk(&self, action: &'static str) -> Result<&SmallDisk> {
         let disk = self.local().and_then(|server| server.disk.as_ref());
         disk.ok_or_else(|| self.refuses(action))
     }
 
-    /// Makes the error for an action that this kind of server does not have.
     pub(crate) fn refuses(&self, action: &'static str) -> Error {
         Error::NotPrivate { server: self.server, action }
     }
@@ -109,7 +105,7 @@ impl Backend {
     }
 }
 
-/// Waits until `check` succeeds, and returns the server's version.
+/// Waits until `check` succeeds, and returns the version.
 pub(crate) async fn ready<Probe>(server: &str, check: impl Fn() -> Probe) -> Result<ServerVersion>
 where
     Probe: Future<Output = Result<ServerVersion>>,
@@ -118,7 +114,6 @@ where
     wait_until(&what, PATIENCE, || async { check().await.map(Some) }).await
 }
 
-/// A private server on this machine.
 #[derive(Debug)]
 pub(crate) struct LocalServer {
     server: &'static str,
@@ -129,7 +124,7 @@ pub(crate) struct LocalServer {
 }
 
 impl LocalServer {
-    /// Starts a server, and waits until `check` succeeds.
+    /// Waits until `check` succeeds.
     pub(crate) async fn start<Probe>(
         server: &'static str,
         set: &Arc<ServerSet>,
@@ -159,7 +154,7 @@ impl LocalServer {
         self.wait(&process, check).await.map(drop)
     }
 
-    /// Waits until the administrator can log in, or the process ends.
+    /// Waits for the administrator's login or the process's end.
     async fn wait<Probe>(
         &self,
         process: &ServerProcess,

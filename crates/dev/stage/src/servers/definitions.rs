@@ -6,14 +6,13 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::random;
 
-/// A user of the broker.
 #[derive(Debug, Clone)]
 pub(crate) struct BrokerUser {
     pub(crate) name: String,
     pub(crate) password: String,
 }
 
-/// Adds an entry to a section, and the section if it is missing.
+/// Makes the section if it is missing.
 pub(crate) fn push(document: &mut Value, section: &str, entry: Value) -> Result<()> {
     let wrong = || Error::Definitions(format!("{section} should be a list"));
     let sections = document.as_object_mut().ok_or_else(wrong)?;
@@ -22,20 +21,18 @@ pub(crate) fn push(document: &mut Value, section: &str, entry: Value) -> Result<
     Ok(())
 }
 
-/// Makes the entry for an administrator.
 pub(crate) fn administrator(user: &BrokerUser) -> Result<Value> {
     let mut entry = json!({ "name": user.name, "tags": "administrator" });
     set_password(&mut entry, user)?;
     Ok(entry)
 }
 
-/// Whether an entry defines a user, or grants that user something.
+/// Whether an entry defines this user or grants it something.
 pub(crate) fn is_about(entry: &Value, section: &str, user: &str) -> bool {
     let key = if section == "users" { "name" } else { "user" };
     entry[key] == user
 }
 
-/// Sets the password of a user's entry.
 pub(crate) fn set_password(entry: &mut Value, user: &BrokerUser) -> Result<()> {
     entry["password_hash"] = json!(password_hash(&user.password, random::bytes()?));
     entry["hashing_algorithm"] = json!("rabbit_password_hashing_sha256");

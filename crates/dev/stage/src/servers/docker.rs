@@ -12,28 +12,27 @@ use crate::error::{Error, Result, machine};
 use crate::servers::options::Progress;
 use crate::servers::server_set::ServerSet;
 
-/// The files that the servers' part of `compose.yaml` reads. A program that is installed has no checkout.
+/// An installed program has no checkout with the files that `compose.yaml` reads.
 const FILES: [(&str, &str); 3] = [
     ("compose.yaml", include_str!("../../compose.yaml")),
     ("broker/rabbitmq.conf", include_str!("../../broker/rabbitmq.conf")),
     ("broker/enabled_plugins", include_str!("../../broker/enabled_plugins")),
 ];
-/// The limit for an answer of the daemon: a dead remote one may not answer at all.
+/// A remote daemon may not answer at all.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The limit for a start: the first one downloads the images.
+/// The first start downloads the images.
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
-/// One set of containers, under its own project name.
 #[derive(Debug, Clone)]
 pub(crate) struct Containers {
     project: String,
     file: PathBuf,
-    /// It takes them down when it is dropped.
+    /// Takes the containers down when dropped.
     _set: Arc<ServerSet>,
     env: Vec<(&'static str, String)>,
 }
 
-/// Returns why Docker cannot be used, or `None` if it can. This is quick even with a client that has no daemon.
+/// Quick even with a client that has no daemon.
 pub(crate) async fn why_unusable() -> Option<&'static str> {
     if !answers(&["version", "--format", "{{.Server.Version}}"]).await {
         return Some("no Docker daemon answers");
@@ -50,7 +49,7 @@ async fn answers(args: &[&str]) -> bool {
 }
 
 impl Containers {
-    /// Prepares containers; none is running yet.
+    /// None is running yet.
     pub(crate) fn new(set: &Arc<ServerSet>) -> Result<Self> {
         let name = set.dir().file_name().unwrap_or_default().to_string_lossy();
         let project = format!("ballet-{}", name.trim_start_matches("ballet-"));
@@ -69,7 +68,7 @@ impl Containers {
             written.map_err(machine(format!("write {}", path.display())))?;
         }
         let file = set.dir().join(FILES[0].0);
-        // Written first: the watchdog also takes down containers that came up only in part.
+        // First, so that the watchdog also takes down containers that came up in part.
         let down = format!(
             "docker compose -p '{project}' -f '{}' down --volumes --timeout 5 >/dev/null 2>&1\n",
             file.display()

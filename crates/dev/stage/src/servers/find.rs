@@ -11,12 +11,12 @@ use tokio::process::Command;
 use crate::error::{Error, Result};
 use crate::servers::version::{self, POSTGRES_NEEDED, RABBITMQ_NEEDED, ServerVersion};
 
-/// The variable that names the directory with `rabbitmq-server`; then there is no search.
+/// Its directory is used without a search.
 pub(crate) const RABBITMQ_BIN: &str = "BALLET_RABBITMQ_BIN";
-/// The variable that names the directory with `postgres` and `initdb`; then there is no search.
+/// Its directory is used without a search.
 pub(crate) const POSTGRES_BIN: &str = "BALLET_POSTGRES_BIN";
 
-/// The directories in which packages put RabbitMQ's own scripts, best first. `*` stands for one name.
+/// Where packages put RabbitMQ's own scripts, best first. `*` is one name.
 const RABBITMQ_PLACES: &[&str] = &[
     "/usr/lib/rabbitmq/lib/*/sbin",
     "/opt/rabbitmq/sbin",
@@ -32,7 +32,7 @@ const POSTGRES_PLACES: &[&str] = &[
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
-/// The reason why no local programs can be used.
+/// Why local programs cannot be used.
 #[derive(Debug)]
 pub(crate) enum MissingPrograms {
     NotInstalled(&'static str),
@@ -48,10 +48,10 @@ impl fmt::Display for MissingPrograms {
     }
 }
 
-/// Finds RabbitMQ's start script. The inner error says why no local script can be used.
+/// The inner error says why no local script can be used.
 ///
-/// The command on the PATH is often a wrapper that switches to another user and reads the system's
-/// settings. RabbitMQ's own script has `rabbitmq-env` beside it.
+/// The command on the PATH often switches to another user and reads the system's settings. RabbitMQ's own script has
+/// `rabbitmq-env` beside it.
 pub(crate) fn rabbitmq() -> Result<Result<PathBuf, MissingPrograms>> {
     if let Some(dir) = env::var_os(RABBITMQ_BIN) {
         let script = Path::new(&dir).join("rabbitmq-server");
@@ -62,7 +62,7 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, MissingPrograms>> {
         .filter(|dir| dir.join("rabbitmq-server").exists() && dir.join("rabbitmq-env").exists())
         .map(|dir| (installed_version(&dir.join("rabbitmq-server")), dir))
         .collect();
-    // Newest first. The sort is stable, so the better place wins among equals.
+    // Newest first, and the better place among equals.
     found.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let Some((version, dir)) = found.into_iter().next() else {
         return Ok(Err(MissingPrograms::NotInstalled("rabbitmq-server")));
@@ -73,14 +73,14 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, MissingPrograms>> {
     }
 }
 
-/// Reads the version from the directory of RabbitMQ's start script, which is named after it.
+/// RabbitMQ's directory is named after the version.
 pub(crate) fn installed_version(script: &Path) -> Option<ServerVersion> {
     let real = fs::canonicalize(script).ok()?;
     let of = |name: &OsStr| version::parse(name.to_str()?.strip_prefix("rabbitmq_server-")?);
     real.ancestors().find_map(|path| of(path.file_name()?))
 }
 
-/// Finds the directory of the newest Postgres. The inner error is that of [`rabbitmq`].
+/// Finds the newest. The inner error is that of [`rabbitmq`].
 pub(crate) async fn postgres() -> Result<Result<PathBuf, MissingPrograms>> {
     let named = env::var_os(POSTGRES_BIN).map(PathBuf::from);
     let candidates = named.clone().map_or_else(|| places(POSTGRES_PLACES), |dir| vec![dir]);
@@ -135,14 +135,13 @@ pub fn program(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Returns the common places and the PATH.
 fn places(patterns: &[&str]) -> Vec<PathBuf> {
     let mut dirs: Vec<_> = patterns.iter().flat_map(|pattern| expand(pattern)).collect();
     dirs.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     dirs
 }
 
-/// Returns the directories that match a pattern with at most one `*`.
+/// The pattern has at most one `*`.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else { return vec![pattern.into()] };
     let Some((parent, prefix)) = before.rsplit_once('/') else { return Vec::new() };

@@ -1,7 +1,7 @@
-//! Puts the data of servers for tests in memory, if the machine has enough of it.
+//! Puts the data of test servers in memory, if there is enough.
 //!
-//! A test makes some ten databases and as many queues, and removes them. On a disk that is thousands of
-//! files per test, and takes a fifth of the processor time or more.
+//! A test makes and removes some ten databases and as many queues. On a disk that is thousands of files, and a fifth of
+//! the processor time or more.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, chown, symlink};
@@ -11,14 +11,13 @@ use crate::error::{Result, machine};
 use crate::random;
 use crate::servers::process::SystemUser;
 
-/// A file system in memory that everybody may write to, on Linux.
+/// On Linux everybody may write there.
 const MEMORY: &str = "/dev/shm";
-/// The bytes that must be free, in the file system and on the machine. All tests of the workspace side by side use a
-/// tenth of that at a time.
+/// The bytes that must be free there and on the machine. The workspace's tests use a tenth of that at a time.
 const ENOUGH: u64 = 8 << 30;
 
-/// Makes `data` a link to a directory in memory that belongs to the server's user. On a machine without enough memory
-/// it makes nothing. The watchdog removes the directory.
+/// Links `data` to a directory in memory of the server's user, if the machine has enough memory. The watchdog removes
+/// the directory.
 pub(crate) fn link(data: &Path, user: Option<SystemUser>) -> Result<()> {
     let room = rustix::fs::statvfs(MEMORY).map_or(0, |found| found.f_bavail * found.f_frsize);
     if room < ENOUGH || available() < ENOUGH || data.exists() {
@@ -26,7 +25,7 @@ pub(crate) fn link(data: &Path, user: Option<SystemUser>) -> Result<()> {
     }
     let dir = Path::new(MEMORY).join(format!("ballet-{}", random::hex::<6>()?));
     let failed = || machine(format!("create {}", dir.display()));
-    // The link comes first: nothing is left in memory if we are killed in between.
+    // The link comes first, so a kill in between leaves nothing in memory.
     symlink(&dir, data).map_err(machine(format!("create {}", data.display())))?;
     DirBuilder::new().mode(0o700).create(&dir).map_err(failed())?;
     match user {
@@ -35,7 +34,7 @@ pub(crate) fn link(data: &Path, user: Option<SystemUser>) -> Result<()> {
     }
 }
 
-/// Returns the memory that the machine has available, in bytes.
+/// In bytes.
 fn available() -> u64 {
     let found = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = found.lines().find_map(|line| line.strip_prefix("MemAvailable:"));

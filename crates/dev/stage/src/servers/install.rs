@@ -11,7 +11,7 @@ use crate::servers::find::{self, MissingPrograms};
 use crate::servers::options::Progress;
 use crate::servers::server_set::base_dir;
 
-/// A server as software, with its names in package managers. An empty name means that we know none.
+/// A server's names in package managers; an empty one is unknown.
 pub(crate) struct SoftwarePackage {
     pub(crate) server: &'static str,
     pub(crate) advice: &'static str,
@@ -21,7 +21,7 @@ pub(crate) struct SoftwarePackage {
     brew: &'static str,
     /// Services that the package may start.
     units: &'static str,
-    /// The user that they run as, if stopping them leaves processes behind.
+    /// The user that they run as, if stopping leaves processes.
     user: &'static str,
 }
 
@@ -44,19 +44,18 @@ pub(crate) const POSTGRES: SoftwarePackage = SoftwarePackage {
     pacman: "postgresql",
     brew: "postgresql@17",
     units: "postgresql.service",
-    // Private servers run as that user, too.
+    // Private servers also run as that user.
     user: "",
 };
 
 impl SoftwarePackage {
-    /// Finds the server's programs on this machine. The inner error says why none can be used.
+    /// The inner error says why there is none.
     pub(crate) async fn find(&self) -> Result<Result<PathBuf, MissingPrograms>> {
         if self.server == RABBITMQ.server { find::rabbitmq() } else { find::postgres().await }
     }
 }
 
-/// Allows one installation at a time, over all processes, and no search during one. The lock ends
-/// when it is dropped.
+/// One installation at a time over all processes, and no search meanwhile. Dropping the file unlocks.
 pub(crate) async fn lock(exclusive: bool) -> Result<File> {
     let path = base_dir().join("install.lock");
     let locked = tokio::task::spawn_blocking(move || {
@@ -67,7 +66,7 @@ pub(crate) async fn lock(exclusive: bool) -> Result<File> {
     locked.map_err(machine("lock target/servers/install.lock"))
 }
 
-/// Installs a server. The inner error says why that is not possible here.
+/// The inner error says why that is impossible here.
 pub(crate) async fn install(
     package: &SoftwarePackage,
     progress: &Progress,
@@ -97,7 +96,6 @@ pub(crate) async fn install(
     Ok(Err(format!("installing {name} failed ({last}; all of it in {})", log.display())))
 }
 
-/// Makes the command that installs the package, if we may run one.
 async fn plan(package: &SoftwarePackage) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
     let usable =

@@ -1,4 +1,4 @@
-//! The home of a private RabbitMQ node: its directory, name, ports, and configuration files.
+//! A private RabbitMQ node's directory, name, ports, and configuration.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,20 +11,19 @@ use crate::servers::rabbitmq_access::OPS;
 use crate::servers::server_set::{ServerSet, write_secret};
 use crate::servers::version::ServerVersion;
 
-/// Prefixes of variables for the user's own broker and for Erlang, which must not reach ours.
+/// The user's own broker and Erlang's settings must not reach ours.
 pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
 
 /// Makes the node listen on this machine only.
 const LOOPBACK: &str = "-kernel inet_dist_use_interface {127,0,0,1}";
-/// Makes idle schedulers sleep at once. By default each first spins for a moment, which takes processor time from the
-/// tests. Measurements use the defaults, as users do.
+/// By default an idle scheduler first spins, which takes processor time from tests. Measurements keep the default, as
+/// users do.
 const NO_SPINNING: &str = "+sbwt none +sbwtdcpu none +sbwtdio none ";
 
-/// Returns settings for fresh statistics: tests wait for the management API's numbers and lists, which are five seconds
-/// old by default.
+/// Tests wait for the management API's numbers and lists, by default five seconds old.
 fn statistics(version: Option<ServerVersion>) -> String {
     let tick = if may_tick_early(version) { "{quorum_tick_interval, 1000}, " } else { "" };
-    // Confirms come before the sync: data that a killed node has written is there all the same.
+    // Confirms come before the sync: what a killed node wrote is there anyway.
     let sync = if is_3(version) { "{ra, [{wal_write_strategy, sync_after_notify}]}," } else { "" };
     format!(
         "[
@@ -36,35 +35,31 @@ fn statistics(version: Option<ServerVersion>) -> String {
     )
 }
 
-/// Whether the version is 3: there a queue crashes permanently if its numbers are read before its first entry is there.
-/// The write takes half a second on a busy machine (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
+/// In version 3 a queue whose numbers are read before its first entry is written, half a second on a busy machine,
+/// crashes permanently (seen on 3.10.8: `rabbit_quorum_queue:handle_tick`).
 fn is_3(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| version.major == 3)
 }
 
-/// Whether queues may report their numbers more often. In 4.0.0 to 4.0.5 a queue crashes when its numbers are read
-/// before it is set up (rabbitmq-server#12950). Many such crashes at once keep the broker from making any queue
-/// (rabbitmq-server#16652). There the broker's own interval stays.
+/// In 4.0.0 to 4.0.5 a queue crashes when its numbers are read before it is set up (rabbitmq-server#12950), and many
+/// such crashes keep the broker from making any queue (rabbitmq-server#16652). There the broker's interval stays.
 fn may_tick_early(version: Option<ServerVersion>) -> bool {
     version.is_some_and(|version| (version.major, version.minor) != (4, 0) || version.patch > 5)
 }
 
-/// The home of a private node on this machine.
 #[derive(Debug)]
 pub(crate) struct NodeHome {
     pub(crate) set: Arc<ServerSet>,
     number: usize,
-    /// The first node has the ports of the set.
+    /// The first node has those of the set.
     own_ports: Option<Ports>,
 }
 
 impl NodeHome {
-    /// Makes the home of the broker's first node.
     pub(crate) fn first(set: &Arc<ServerSet>) -> Self {
         Self { set: Arc::clone(set), number: 1, own_ports: None }
     }
 
-    /// Makes the home of a further node.
     pub(crate) fn further(set: &Arc<ServerSet>, number: usize) -> Result<Self> {
         Ok(Self { set: Arc::clone(set), number, own_ports: Some(Ports::reserve()?) })
     }
@@ -77,12 +72,10 @@ impl NodeHome {
         self.own_ports.as_ref().unwrap_or_else(|| self.set.ports())
     }
 
-    /// Returns the name of its files and directories.
     pub(crate) fn label(&self) -> String {
         if self.is_first() { "rabbitmq".to_owned() } else { format!("rabbitmq-{}", self.number) }
     }
 
-    /// Returns the node's name in Erlang.
     pub(crate) fn node(&self) -> String {
         let number = if self.is_first() { String::new() } else { format!("-{}", self.number) };
         format!("ballet{number}@localhost")
@@ -96,12 +89,11 @@ impl NodeHome {
         self.set.dir().join(format!("{}.log", self.label()))
     }
 
-    /// Returns the home directory that all nodes share: it holds Erlang's cookie.
+    /// All nodes share it for Erlang's cookie.
     fn home(&self) -> PathBuf {
         self.set.dir().join("erlang")
     }
 
-    /// Writes the node's configuration: the settings that all our brokers share, and its own.
     pub(crate) fn prepare(&self, options: &Options, version: Option<ServerVersion>) -> Result<()> {
         let dir = self.dir();
         for new in [&dir, &self.home()] {
@@ -133,7 +125,7 @@ impl NodeHome {
         write_secret(&dir.join("advanced.config"), &advanced)
     }
 
-    /// Returns the settings of a cluster: a further node joins the first one at its first start.
+    /// A further node joins the first at its first start.
     fn cluster_settings(&self) -> String {
         let mut settings = "cluster_partition_handling = pause_minority\n".to_owned();
         if !self.is_first() {
@@ -170,7 +162,7 @@ impl NodeHome {
         Ok(settings)
     }
 
-    /// Returns variables that keep the node within its own directory.
+    /// They keep the node within its directory.
     pub(crate) fn environment(&self, fast: bool) -> Vec<(&'static str, String)> {
         let dir = self.dir();
         let spinning = if fast { NO_SPINNING } else { "" };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Receives a line for each step of bringing servers up.
+/// Gets a line for each step of bringing servers up.
 pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A certificate and its key, as PEM.
@@ -21,15 +21,14 @@ impl fmt::Debug for TlsIdentity {
     }
 }
 
-/// The TLS settings of a server.
 #[derive(Clone)]
 pub(crate) struct ServerTls {
     pub(crate) identity: TlsIdentity,
-    /// The authority for clients' certificates. If it is set, the broker asks for one.
+    /// Signs clients' certificates, which the broker then requires.
     pub(crate) clients: Option<String>,
 }
 
-/// The options of bringing up servers that the environment does not name.
+/// Options for servers that the environment does not name.
 #[derive(Clone)]
 pub struct Options {
     pub(crate) fast: bool,
@@ -40,39 +39,39 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options for people and measurements: Postgres writes through to the disk.
+    /// For people and measurements: Postgres writes through to the disk.
     #[must_use]
     pub fn durable() -> Self {
         let progress: Progress = Arc::new(|line| eprintln!("{line}"));
         Self { fast: false, nodes: 1, small_disks: false, tls: None, progress }
     }
 
-    /// Options for tests: Postgres survives `kill -9` but no power cut, and seldom looks for tables to vacuum; the
-    /// broker updates its statistics more often, and does not spin when it is idle.
+    /// For tests: Postgres survives `kill -9` but no power cut, and rarely looks for tables to vacuum. The broker
+    /// updates statistics more often, and does not spin.
     #[must_use]
     pub fn fast() -> Self {
         Self { fast: true, ..Self::durable() }
     }
 
-    /// Makes our own broker a cluster of this number of nodes; from local programs only.
+    /// Makes our own broker a cluster of this many nodes, from local programs.
     #[must_use]
     pub fn nodes(self, nodes: usize) -> Self {
         Self { nodes: nodes.max(1), ..self }
     }
 
-    /// Gives each of our own servers a disk that can be filled; from local programs, for root on Linux only.
+    /// Gives our own servers disks that can be filled, from local programs, for root on Linux.
     #[must_use]
     pub fn small_disks(self) -> Self {
         Self { small_disks: true, ..self }
     }
 
-    /// Makes servers from local programs accept TLS, too, with this certificate.
+    /// Makes servers from local programs also accept TLS with this certificate.
     #[must_use]
     pub fn tls(self, identity: &TlsIdentity) -> Self {
         Self { tls: Some(ServerTls { identity: identity.clone(), clients: None }), ..self }
     }
 
-    /// Makes the broker ask TLS clients for a certificate that the authority with this certificate has signed.
+    /// Makes the broker require a client certificate that this authority has signed.
     #[must_use]
     pub fn client_authority(mut self, certificate: &str) -> Self {
         if let Some(tls) = &mut self.tls {
@@ -81,7 +80,7 @@ impl Options {
         self
     }
 
-    /// Reports the steps to this function, line by line, instead of to standard error.
+    /// Reports the steps to this function instead of standard error.
     #[must_use]
     pub fn progress(self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { progress: Arc::new(report), ..self }

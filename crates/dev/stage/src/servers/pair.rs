@@ -11,13 +11,12 @@ use crate::servers::postgres::Postgres;
 use crate::servers::rabbitmq::RabbitMq;
 use crate::servers::server_set::ServerSet;
 
-/// The variable that names the address of the metrics of the broker in `AMQP_URL`, if it is not port 15692 of its host.
+/// The broker's metrics, if they are not at port 15692 of its host.
 const METRICS: &str = "RABBITMQ_METRICS_URL";
 
 /// A RabbitMQ and a Postgres.
 ///
-/// Servers that were brought up for it are gone after [`Servers::stop`], shortly after the value is
-/// dropped, and shortly after this process is killed.
+/// Our own servers are gone after [`Servers::stop`], or shortly after the value is dropped or this process killed.
 #[derive(Debug)]
 pub struct Servers {
     rabbitmq: RabbitMq,
@@ -28,9 +27,8 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Uses the servers named by `AMQP_URL` (with `RABBITMQ_MANAGEMENT_URL`) and `DATABASE_URL`;
-    /// brings up those that are not named: from local programs (`BALLET_RABBITMQ_BIN` and
-    /// `BALLET_POSTGRES_BIN` name their directories), with Docker, or by installing them.
+    /// Uses the servers named by `AMQP_URL` (with `RABBITMQ_MANAGEMENT_URL`) and `DATABASE_URL`. Brings up the others
+    /// from local programs (in `BALLET_RABBITMQ_BIN` and `BALLET_POSTGRES_BIN`), with Docker, or by installing them.
     pub async fn acquire(options: Options) -> Result<Self> {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         let amqp = named("AMQP_URL");
@@ -45,8 +43,8 @@ impl Servers {
         Self::with(&options, None, None).await
     }
 
-    /// Brings up a Postgres for the caller alone, beside the broker that all tests of this process share: a broker
-    /// takes longest to bring up.
+    /// Brings up a Postgres for the caller alone, and shares the broker, which is slowest to start, with this process's
+    /// tests.
     pub async fn own_postgres(options: Options) -> Result<Self> {
         let broker = &Self::shared().await.map_err(Error::Shared)?.rabbitmq;
         let (amqp, management) = (broker.amqp_url().to_owned(), broker.management_url().to_owned());
@@ -54,14 +52,13 @@ impl Servers {
         Self::with(&options, Some((amqp, Some(management), Some(metrics))), None).await
     }
 
-    /// Brings up a broker for the caller alone, beside the Postgres that all tests of this process share.
+    /// Brings up a broker for the caller alone, and shares the Postgres with this process's tests.
     pub async fn own_broker(options: Options) -> Result<Self> {
         let postgres = Self::shared().await.map_err(Error::Shared)?.postgres.url().to_owned();
         Self::with(&options, None, Some(postgres)).await
     }
 
-    /// Uses these servers, as their administrator. The default for the management API is port 15672 of the broker's
-    /// host.
+    /// Uses these servers as administrator. The management API's default is port 15672 of the broker's host.
     ///
     /// # Errors
     ///
@@ -70,7 +67,7 @@ impl Servers {
         Self::with(&Options::durable(), Some((amqp, management, None)), Some(database)).await
     }
 
-    /// Returns the servers that all tests of this process share. They end with the process.
+    /// Returns the servers shared by this process's tests. They end with the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Servers>> = OnceCell::const_new();
         SHARED.get_or_init(|| Self::acquire(Options::fast())).await.as_ref()
@@ -126,12 +123,12 @@ impl Servers {
         &self.postgres
     }
 
-    /// Returns the directory with data and logs of the servers that were brought up.
+    /// Returns the directory with the data and logs of our own servers.
     pub fn dir(&self) -> Option<&Path> {
         self.set.as_deref().map(ServerSet::dir)
     }
 
-    /// Returns the variables with which another process acquires the same servers.
+    /// Returns the variables by which another process acquires the same servers.
     pub fn env(&self) -> [(&'static str, &str); 4] {
         [
             ("AMQP_URL", self.rabbitmq.amqp_url()),
@@ -141,7 +138,7 @@ impl Servers {
         ]
     }
 
-    /// Ends the servers that were brought up, and waits until they and their data are gone.
+    /// Ends our own servers, and waits until they and their data are gone.
     pub async fn stop(self) -> Result<()> {
         match &self.set {
             Some(set) => set.stop().await,

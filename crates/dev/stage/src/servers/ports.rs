@@ -5,16 +5,16 @@ use std::net::{Ipv4Addr, TcpListener};
 use crate::error::{Error, Result};
 use crate::random;
 
-/// The first port. All are below the range that Linux uses for outgoing connections: a port there might be taken
-/// before a node binds it, or while the node restarts.
+/// All ports are below Linux's range for outgoing connections, where one might be taken before a node binds it or
+/// restarts.
 const FIRST: u16 = 20_000;
 const BLOCK: u16 = 8;
 const BLOCKS: u16 = 1_500;
 
 /// Free loopback ports for one set of servers.
 ///
-/// The first port of a block stays open for the life of the set. Its holder owns the others, and the
-/// system frees it when the process dies.
+/// A block's first port stays open for the life of the set. Its holder owns the others, and the system frees it when
+/// the process dies.
 #[derive(Debug)]
 pub(crate) struct Ports {
     _guard: TcpListener,

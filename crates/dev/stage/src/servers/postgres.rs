@@ -27,13 +27,12 @@ pub struct Postgres {
     url: Url,
     version: ServerVersion,
     backend: Backend,
-    /// The ports of a standby.
     _ports: Option<Ports>,
 }
 
 impl Postgres {
-    /// Returns the server that the tests of this process share if they need no broker: the server that `DATABASE_URL`
-    /// names, or one of our own that ends with the process.
+    /// Returns the server shared by this process's tests without a broker: `DATABASE_URL`, or our own, which ends with
+    /// the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Postgres>> = OnceCell::const_new();
         let acquire = || async {
@@ -45,7 +44,7 @@ impl Postgres {
         SHARED.get_or_init(acquire).await.as_ref()
     }
 
-    /// Brings up a server for one test, which may kill it. It ends when this is dropped.
+    /// Brings up a server for one test, which may kill it. It ends when dropped.
     pub async fn private() -> Result<Self> {
         Self::bring_up(&Arc::new(ServerSet::start()?), &Options::fast()).await
     }
@@ -93,8 +92,7 @@ impl Postgres {
         self.start().await
     }
 
-    /// Starts a standby with a copy of the data. From then on a commit waits until the standby has
-    /// it on its disk, too.
+    /// Starts a standby with a copy of the data. From then on a commit waits for the standby's disk.
     ///
     /// # Errors
     ///
@@ -111,8 +109,8 @@ impl Postgres {
         Ok(standby)
     }
 
-    /// Starts a standby with a copy of the data, which follows some moments later. Promoted, it is this
-    /// server restored from a base backup and the log up to that moment.
+    /// Starts a standby with a copy of the data, some moments behind. Once promoted, it is like this server restored
+    /// from a base backup and the log up to then.
     ///
     /// # Errors
     ///
@@ -131,7 +129,7 @@ impl Postgres {
         self.execute("select pg_promote()").await.map(drop)
     }
 
-    /// Executes a statement as the administrator, and returns the number of rows that it found or changed.
+    /// Returns the number of rows found or changed.
     async fn execute(&self, statement: &'static str) -> Result<u64> {
         let mut db = connect(&self.url).await?;
         let done = db.execute(statement).await;
@@ -159,7 +157,7 @@ impl Postgres {
         self.backend.small_disk("fill the disk of")?.fill().await
     }
 
-    /// Makes room again, and starts the server if it has ended meanwhile, as an operator would.
+    /// Makes room again, and restarts an ended server, as an operator would.
     pub async fn free_disk(&self) -> Result<()> {
         self.backend.small_disk("free the disk of")?.free()?;
         self.revive().await
@@ -169,7 +167,6 @@ impl Postgres {
         &self.url
     }
 
-    /// Uses the server that the environment names.
     pub(crate) async fn external(text: &str) -> Result<Self> {
         let url = url::parse("DATABASE_URL", text, &["postgres", "postgresql"])?;
         let version = check(&url).await;
@@ -180,7 +177,6 @@ impl Postgres {
         Ok(Self { url, version, backend, _ports: None })
     }
 
-    /// Brings up a server of our own.
     pub(crate) async fn bring_up(set: &Arc<ServerSet>, options: &Options) -> Result<Self> {
         let url =
             url::local("postgres", "ops", set.password(), set.ports().postgres(), "postgres")?;

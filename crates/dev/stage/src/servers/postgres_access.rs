@@ -9,10 +9,9 @@ use crate::error::{Error, Result};
 use crate::servers::version::{self, ServerVersion};
 use crate::url;
 
-/// The number of times that a session that the server closes at once is opened again.
+/// How often a session that the server closes at once is opened again.
 const AGAIN: usize = 3;
 
-/// Logs in, and returns the version.
 pub(crate) async fn check(url: &Url) -> Result<ServerVersion> {
     let mut session = connect(url).await?;
     let number: String = sqlx::query_scalar("show server_version_num")
@@ -23,8 +22,8 @@ pub(crate) async fn check(url: &Url) -> Result<ServerVersion> {
     Ok(version::parse_postgres_number(number.parse().unwrap_or_default()))
 }
 
-/// Opens a session. With hundreds that begin and end at the same time the server has closed one at its beginning,
-/// without an error or a line in its log: such a session is opened again.
+/// Among hundreds of simultaneous sessions the server has closed one at its beginning without an error or a log line.
+/// Such a session is opened again.
 pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
     let mut left = AGAIN;
     loop {
@@ -37,7 +36,7 @@ pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
     }
 }
 
-/// Executes a statement that is not repeated, so it is not prepared. `what` is for the error.
+/// Does not prepare the statement, which is not repeated. `what` is for the error.
 pub(crate) async fn run(
     session: &mut PgConnection,
     url: &Url,

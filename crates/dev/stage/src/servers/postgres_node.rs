@@ -23,19 +23,17 @@ use crate::servers::user;
 use crate::servers::version::ServerVersion;
 
 pub(crate) const NAME: &str = "Postgres";
-/// The directory of the first server.
 const FIRST: &str = "postgres";
-/// Prefixes of variables that set up the user's own server and tools.
+/// The user's own server and tools must not reach ours.
 const FORGET: &str = "PG POSTGRES";
 
-/// Settings of every private server, whatever the machine's defaults are.
+/// These hold for every private server, whatever the machine's defaults.
 const SETTINGS: &[&str] = &[
     "listen_addresses=127.0.0.1",
     // Our paths are too long for sockets.
     "unix_socket_directories=",
     "max_connections=1500",
-    // `drop database` waits for sessions that are being opened. A client that was killed meanwhile
-    // would keep its session for a minute.
+    // `drop database` waits for opening sessions, and a client killed meanwhile would keep its session for a minute.
     "authentication_timeout=15s",
     // JIT costs far more than it gains on short statements.
     "jit=off",
@@ -43,20 +41,18 @@ const SETTINGS: &[&str] = &[
     // For tests about the locks of prepared transactions.
     "max_prepared_transactions=8",
     "log_line_prefix=%m [%p] %q%u@%d ",
-    // This memory is in the data directory, and goes with it, even after `kill -9`.
+    // This memory goes with the data directory, even after `kill -9`.
     "dynamic_shared_memory_type=mmap",
 ];
-/// Settings with which only a crash of the machine loses data; a killed process does not. `synchronous_commit=off` is
-/// not among them: it keeps a commit in the process for a while.
+/// With these only a crash of the machine loses data. `synchronous_commit=off` keeps a commit in the process for a
+/// while, so it is not among them.
 const FAST: &[&str] = &[
     "fsync=off",
     "full_page_writes=off",
-    // A worker begins in each database once in this time, by default once a minute. There are a hundred databases, and
-    // each lives for seconds.
+    // By default a worker begins once a minute in each database: here are a hundred, each living for seconds.
     "autovacuum_naptime=5min",
 ];
 
-/// Starts a private server.
 pub(crate) async fn start(
     set: &Arc<ServerSet>,
     programs: &Path,
@@ -79,13 +75,12 @@ pub(crate) async fn start(
         log,
         user,
         group_file: set.group_file(FIRST),
-        // An immediate shutdown is as final as KILL, but removes the shared memory.
+        // An immediate shutdown is as final as KILL, and removes the shared memory.
         stop_signal: "QUIT",
     };
     LocalServer::start(NAME, set, launch, disk, || check(url)).await
 }
 
-/// Starts a standby that follows a server, with a copy of its data.
 pub(crate) async fn standby(
     primary: &LocalServer,
     label: &str,
@@ -121,7 +116,7 @@ fn dir(set: &ServerSet) -> PathBuf {
     set.dir().join(FIRST)
 }
 
-/// Makes the data directory, owned by the user that the server runs as.
+/// Its owner is the user that the server runs as.
 async fn init(
     set: &ServerSet,
     programs: &Path,
@@ -157,7 +152,6 @@ async fn init(
     Err(start_failed(NAME, format!("initdb ended with {}", output.status), log))
 }
 
-/// Makes the command for one of Postgres' programs, run in a directory as the server's user.
 fn command(program: &Path, dir: &Path, user: Option<SystemUser>) -> Command {
     let mut command = std::process::Command::new(program);
     forget_env(&mut command, FORGET);
@@ -189,7 +183,7 @@ fn settings(set: &ServerSet, options: &Options, user: Option<SystemUser>) -> Res
     Ok(settings)
 }
 
-/// Gives a file to the server's user: the server reads only its user's files.
+/// The server reads only its user's files.
 fn give(path: &Path, user: Option<SystemUser>) -> Result<()> {
     let Some(SystemUser { uid, gid }) = user else { return Ok(()) };
     chown(path, Some(uid), Some(gid))

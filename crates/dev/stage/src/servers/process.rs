@@ -17,36 +17,31 @@ use crate::processes::children::GATE;
 use crate::processes::service::last_lines;
 use crate::wait::wait_until;
 
-/// The time that a family of processes may take to stop.
 const LONGEST_SIGNAL: Duration = Duration::from_secs(10);
 
-/// A server's process.
-///
-/// It leads its own process group, because Ctrl-C on the terminal is for the owner. Dropping this does not kill it; the
-/// watchdog does.
+/// It leads its own process group, since Ctrl-C is for the owner. The watchdog kills it, not a drop.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     pid: Pid,
     exit: Arc<OnceLock<String>>,
 }
 
-/// The program and settings of a server's process.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerLaunch {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(&'static str, String)>,
-    /// Prefixes of inherited variables that would change the server.
+    /// Inherited variables with these prefixes would change the server.
     pub(crate) forget_env: &'static str,
     pub(crate) dir: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) user: Option<SystemUser>,
-    /// The file in which the watchdog finds the process group.
+    /// Names the process group to the watchdog.
     pub(crate) group_file: PathBuf,
     pub(crate) stop_signal: &'static str,
 }
 
-/// The ordinary user that a server runs as when we are root.
+/// A server's ordinary user when we are root.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SystemUser {
     pub(crate) uid: u32,
@@ -85,7 +80,7 @@ impl ServerProcess {
         Ok(process)
     }
 
-    /// Reaps a process in a thread: each test has its own runtime, so a task would end too early.
+    /// Reaps in a thread, because each test's runtime ends too early for a task.
     pub(crate) fn watch(mut child: Child) -> Self {
         let pid = Pid::from_child(&child);
         let exit = Arc::new(OnceLock::new());
@@ -101,14 +96,13 @@ impl ServerProcess {
         self.pid.as_raw_nonzero().get()
     }
 
-    /// Returns the process's exit status in words, if it has ended.
     pub(crate) fn exited(&self) -> Option<&str> {
         self.exit.get().map(String::as_str)
     }
 
-    /// Signals the process, its group, and its descendants in groups of their own.
+    /// Signals the process, its group, and descendants in other groups.
     pub(crate) fn signal(&self, signal: Signal) {
-        // Another process may have its number by now.
+        // Another process may have its number.
         if self.exited().is_some() {
             return;
         }
@@ -116,7 +110,7 @@ impl ServerProcess {
         let mut signalled = HashSet::new();
         let mut family = descendants(self.id());
         loop {
-            // An error only means that a process is gone already.
+            // An error means that a process is gone.
             kill_process_group(self.pid, signal).ok();
             for pid in &family {
                 kill_process(*pid, signal).ok();
@@ -135,7 +129,7 @@ impl ServerProcess {
         }
     }
 
-    /// Kills the process and its descendants with `kill -9`, and waits until they are gone.
+    /// Waits until the process and its descendants are gone.
     pub(crate) async fn kill(&self) -> Result<()> {
         let family = descendants(self.id());
         self.signal(Signal::KILL);
@@ -143,7 +137,7 @@ impl ServerProcess {
             if self.exited().is_none() {
                 return Err(format!("process {} is still there", self.id()));
             }
-            // A process of another user answers with "not permitted", and is alive.
+            // "Not permitted" means another user's living process.
             let left = family.iter().find(|pid| is_running(**pid));
             left.map_or(Ok(Some(())), |pid| Err(format!("child {pid} is still there")))
         })
@@ -151,7 +145,7 @@ impl ServerProcess {
     }
 }
 
-/// Whether a process exists and is not merely waiting to be reaped.
+/// A process that waits to be reaped does not count.
 fn is_running(pid: Pid) -> bool {
     if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
         return false;
@@ -165,7 +159,7 @@ fn state(pid: Pid) -> Option<char> {
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
-/// Finds all descendants: Postgres' backends and Erlang's helpers leave the group of their parent.
+/// Postgres' backends and Erlang's helpers leave the group of their parent.
 fn descendants(root: i32) -> Vec<Pid> {
     let table = parents();
     let mut found = vec![root];
@@ -198,7 +192,7 @@ fn parents() -> Vec<(i32, i32)> {
     String::from_utf8_lossy(&listing.stdout).lines().filter_map(pair).collect()
 }
 
-/// Removes the variables that begin with one of the words in `prefixes`.
+/// The words in `prefixes` begin their names.
 pub(crate) fn forget_env(command: &mut Command, prefixes: &str) {
     let unwanted = |name: &OsStr| {
         let name = name.to_string_lossy();
@@ -209,7 +203,6 @@ pub(crate) fn forget_env(command: &mut Command, prefixes: &str) {
     }
 }
 
-/// Makes the error for a node that did not come up, with the end of its log.
 pub(crate) fn start_failed(server: &'static str, cause: String, log: &Path) -> Error {
     Error::StartFailed { server, cause, log: log.to_owned(), tail: last_lines(log, 15) }
 }
@@ -218,7 +211,7 @@ pub(crate) fn start_failed(server: &'static str, cause: String, log: &Path) -> E
 mod tests {
     use super::*;
 
-    /// Forks without end, like a Postgres whose clients connect: each child leaves the group.
+    /// Like a Postgres whose clients connect: each child leaves the group.
     const FORKS: &str = "while :; do setsid sleep 0.2 & done";
 
     #[test]

@@ -6,8 +6,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-/// The interpreters to try. The system's packages are for the system's Python, which may not be the first on the
-/// `PATH`.
+/// The system's packages are for the system's Python, which may not be first on the `PATH`.
 const PYTHONS: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 /// Finds a Python interpreter that has `pika` and `psycopg`.
@@ -35,13 +34,12 @@ async fn has(python: &Path, modules: &str) -> bool {
     looks.await.is_ok_and(|status| status.success())
 }
 
-/// Reports the running test as left out, by its name, because this program is missing. The line goes to standard error
-/// directly, because the test runner hides what a passed test prints. `cargo xtask test` does not count such a test as
-/// passed.
+/// Reports the running test as left out because this program is missing. The line goes directly to standard error,
+/// since the runner hides what passed tests print. `cargo xtask test` does not count the test as passed.
 pub fn left_out(missing: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     let line = format!("left out: {test}: there is no {missing}\n");
-    // At once, so that no other line gets into it. Without standard error nobody reads it.
+    // At once, so that no other line gets into it.
     std::io::stderr().write_all(line.as_bytes()).ok();
 }

@@ -94,9 +94,8 @@ impl RabbitMq {
 
     /// Kills the process with `kill -9`, and waits until it is gone.
     ///
-    /// Declarations are written to disk first. RabbitMQ 3.10.8 writes its lists of queues and bindings
-    /// seconds later, so a queue declared just before a kill may come back without its bindings, or
-    /// not at all. Outside of tests, queues are older than that when a broker dies.
+    /// Declarations are written to disk first. RabbitMQ 3.10.8 writes its lists of queues and bindings seconds later,
+    /// so a new queue may come back without its bindings, or not at all. Outside of tests queues are older.
     pub async fn kill(&self) -> Result<()> {
         if let Some(node) = &self.node {
             let sync = "lists:foreach(fun dets:sync/1, dets:all()), mnesia:sync_log().";
@@ -141,8 +140,8 @@ impl RabbitMq {
         self.backend.small_disk("fill the disk of")?.fill().await
     }
 
-    /// Makes room again, and restarts the server, as an operator would: a node whose log could not be written does not
-    /// recover by itself.
+    /// Makes room again, and restarts the server as an operator would, since a node whose log could not be written does
+    /// not recover.
     pub async fn free_disk(&self) -> Result<()> {
         if self.backend.small_disk("free the disk of")?.free()? {
             self.backend.kill().await?;
@@ -154,7 +153,6 @@ impl RabbitMq {
         &self.access.amqp
     }
 
-    /// Uses the server that the environment names.
     pub(crate) async fn external(
         amqp: &str,
         management: Option<&str>,
@@ -189,7 +187,6 @@ impl RabbitMq {
         Ok(Self { access, version, metrics, backend, node: None })
     }
 
-    /// Brings up a broker of our own.
     pub(crate) async fn bring_up(set: &Arc<ServerSet>, options: &Options) -> Result<Self> {
         let started = match source::find(set, &install::RABBITMQ, &options.progress).await? {
             ServerSource::Local(script) => {
@@ -213,7 +210,6 @@ impl RabbitMq {
         Ok(started)
     }
 
-    /// Starts a node on this machine.
     async fn node(home: NodeHome, script: PathBuf, options: &Options) -> Result<Self> {
         let access = RabbitMqAccess::ours(&home.set, home.ports())?;
         let metrics = format!("http://127.0.0.1:{}", home.ports().prometheus());
@@ -222,7 +218,7 @@ impl RabbitMq {
         Ok(Self { access, version, metrics, backend, node: Some(node) })
     }
 
-    /// Brings up the cluster's other nodes, and waits until all have joined.
+    /// Waits until all other nodes have joined.
     pub(crate) async fn others(
         &self,
         set: &Arc<ServerSet>,
@@ -247,8 +243,8 @@ impl RabbitMq {
             Ok::<_, Error>((count == options.nodes).then_some(()))
         })
         .await?;
-        // A vhost that is created while a node still boots is never started there. An import then
-        // goes on after 45 s without an error, and without its administrator's permission.
+        // A vhost created while a node boots is never started there. An import then ends after 45 s without an error
+        // and without its administrator's permission.
         let all = std::iter::once(self).chain(&others);
         let booted = all.map(|node| node.control(&["await_startup"]));
         futures_util::future::try_join_all(booted).await?;

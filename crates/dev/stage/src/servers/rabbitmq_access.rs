@@ -14,12 +14,9 @@ use crate::servers::server_set::ServerSet;
 use crate::servers::version::{self, ServerVersion};
 use crate::url;
 
-/// The administrator of servers that we bring up.
 pub(crate) const OPS: &str = "ops";
-/// The limit for a log-in on a busy machine.
 const LOG_IN: Duration = Duration::from_secs(60);
 
-/// The administrator's access over both protocols.
 #[derive(Debug, Clone)]
 pub(crate) struct RabbitMqAccess {
     pub(crate) amqp: Url,
@@ -48,7 +45,7 @@ impl RabbitMqAccess {
     }
 }
 
-/// Opens a connection that the broker shows under our name.
+/// The broker shows the connection under our name.
 async fn log_in(url: &Url) -> Result<Arc<dyn Session>> {
     let broker = RabbitMq::new(url.as_str()).map_err(|error| amqp(url, &error))?;
     let session = broker.patience(LOG_IN).connect("ballet-stage").await;

@@ -1,4 +1,4 @@
-//! A private RabbitMQ node, which is one of our servers with Erlang's programs beside it.
+//! A private RabbitMQ node, with Erlang's programs beside it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,11 +16,10 @@ use crate::servers::version::ServerVersion;
 
 pub(crate) const NAME: &str = "RabbitMQ";
 
-/// A private node. The first one of a set has Erlang's name server with it.
+/// The first node of a set has Erlang's name server.
 #[derive(Debug)]
 pub(crate) struct RabbitMqNode {
     home: NodeHome,
-    /// The start script, also for further nodes.
     pub(crate) script: PathBuf,
     fast: bool,
     tls: bool,
@@ -50,7 +49,6 @@ impl RabbitMqNode {
         Ok((Self { home, script, fast, tls, epmd }, server, version))
     }
 
-    /// Returns its name in the cluster.
     pub(crate) fn name(&self) -> String {
         self.home.node()
     }
@@ -59,7 +57,6 @@ impl RabbitMqNode {
         self.tls.then(|| self.home.ports().amqps())
     }
 
-    /// Returns the name server's process.
     pub(crate) fn epmd(&self) -> Option<i32> {
         self.epmd.as_ref().map(ServerProcess::id)
     }
@@ -73,7 +70,7 @@ impl RabbitMqNode {
             .args(["--node", &self.name(), "--timeout", "30"])
             .args(arguments)
             .envs(self.home.environment(self.fast))
-            // This port is the server's; the command would listen on it, too.
+            // The command would listen on the server's port.
             .env_remove("RABBITMQ_DIST_PORT")
             .current_dir(self.home.dir())
             .stdin(Stdio::null())
@@ -112,7 +109,7 @@ fn launch(
     }
 }
 
-/// Starts a name server before the node: one that Erlang starts by itself would outlive the node.
+/// Starts before the node: a name server that Erlang starts would outlive it.
 fn start_epmd(home: &NodeHome) -> Result<ServerProcess> {
     let program = find::epmd().ok_or_else(|| Error::NoServer {
         server: NAME,

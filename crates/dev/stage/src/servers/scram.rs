@@ -1,8 +1,7 @@
-//! Passwords in the form in which Postgres stores them.
+//! Passwords as Postgres stores them.
 //!
-//! Postgres hashes a password 4096 times, and so does every client that signs in. That protects
-//! passwords that people choose; ours are random. In a debug build it takes tens of milliseconds,
-//! and a test run signs in thousands of times. So we store passwords that are hashed once.
+//! Postgres and each client hash a password 4096 times, which protects passwords that people choose. Ours are random,
+//! and a test run logs in thousands of times, at tens of milliseconds in a debug build. So ours are hashed once.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +13,7 @@ use crate::random;
 
 const ROUNDS: u32 = 1;
 
-/// Returns the verifier that `create role ... password` takes instead of the password itself.
+/// `create role ... password` takes this verifier instead of the password.
 pub(crate) fn verifier(password: &str) -> Result<String> {
     with_salt(password, &random::bytes::<16>()?, ROUNDS)
 }
@@ -48,7 +47,6 @@ mod tests {
 
     #[test]
     fn hashes_as_postgres_does() {
-        // From `pg_authid`, after `alter role ... password 'pencil'`.
         let salt = STANDARD.decode("r6PO3y4UZIg7KNTHAc8hAA==").unwrap();
         let expected = "SCRAM-SHA-256$4096:r6PO3y4UZIg7KNTHAc8hAA==\
             $6MTobmDH1CAYsyF/dFsbccv9Bn/GRmrKx7fTz5UNPkc=\

@@ -15,7 +15,7 @@ use crate::servers::process::ServerProcess;
 use crate::servers::user;
 use crate::wait::wait_until;
 
-/// The resources that the servers of one set share. The watchdog ends the servers and removes the directory.
+/// What one set's servers share. The watchdog ends the servers and removes the directory.
 #[derive(Debug)]
 pub(crate) struct ServerSet {
     dir: PathBuf,
@@ -47,7 +47,6 @@ impl ServerSet {
         &self.ports
     }
 
-    /// Returns the administrator's password on both servers.
     pub(crate) fn password(&self) -> &str {
         &self.password
     }
@@ -56,17 +55,16 @@ impl ServerSet {
         self.dir.join(format!("{name}.group"))
     }
 
-    /// Returns the path of the script that takes containers down; the watchdog runs it.
+    /// The watchdog runs this script to take containers down.
     pub(crate) fn compose_file(&self) -> PathBuf {
         self.dir.join("containers.compose")
     }
 
-    /// Keeps the directory when the servers stop.
     pub(crate) fn keep(&self) {
         fs::write(self.dir.join("keep"), "").ok();
     }
 
-    /// Ends all servers, and waits until they are gone.
+    /// Waits until they are gone.
     pub(crate) async fn stop(&self) -> Result<()> {
         if let Ok(mut lifeline) = self.lifeline.lock() {
             drop(lifeline.take());
@@ -81,14 +79,14 @@ impl ServerSet {
     }
 }
 
-/// Returns the directory for the server sets of the workspace for which cargo runs this program.
+/// Belongs to the workspace for which cargo runs this program.
 pub(crate) fn base_dir() -> PathBuf {
     let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target(named, workspace(), built_in());
     std::path::absolute(&target).unwrap_or(target).join("servers")
 }
 
-/// Returns the target directory; a program that is installed far from its checkout has a temporary one.
+/// The target directory, or a temporary one for a program installed far from its checkout.
 fn target(named: Option<PathBuf>, workspace: Option<PathBuf>, built_in: PathBuf) -> PathBuf {
     let checkout = workspace.or_else(|| built_in.exists().then_some(built_in));
     named.or_else(|| checkout.map(|root| root.join("target"))).unwrap_or_else(|| {
@@ -97,7 +95,6 @@ fn target(named: Option<PathBuf>, workspace: Option<PathBuf>, built_in: PathBuf)
     })
 }
 
-/// Finds the workspace of the package that cargo runs or tests.
 fn workspace() -> Option<PathBuf> {
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
     let has_lock = |directory: &&Path| directory.join("Cargo.lock").exists();
@@ -108,9 +105,9 @@ fn built_in() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }
 
-/// Makes the directory of a set, `target/servers/<name>`.
+/// `target/servers/<name>`.
 ///
-/// If root works in a place that Postgres' user may not enter, it is a temporary directory.
+/// If Postgres' user may not enter there, it is a temporary directory.
 fn make_dir() -> Result<PathBuf> {
     let name = format!("{}-{}", std::process::id(), random::hex::<3>()?);
     let base = base_dir();
@@ -129,7 +126,7 @@ fn make_dir() -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Writes a file that may hold a password.
+/// The file may hold a password.
 pub(crate) fn write_secret(path: &Path, text: &str) -> Result<()> {
     let written = fs::write(path, "")
         .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o600)))

@@ -8,18 +8,18 @@ use std::process::Command;
 use crate::error::{Error, Result, machine};
 use crate::servers::process::SystemUser;
 
-/// The size: enough for hours of tests, and soon filled.
+/// Enough for hours of tests, and soon filled.
 const SIZE: &str = "2g";
 const BALLAST: &str = "ballast";
 
-/// A file system that holds a server's data. The watchdog unmounts it.
+/// Holds a server's data. The watchdog unmounts it.
 #[derive(Debug, Clone)]
 pub(crate) struct SmallDisk {
     path: PathBuf,
 }
 
 impl SmallDisk {
-    /// Creates the directory, and mounts a file system in memory there.
+    /// The file system is in memory.
     pub(crate) fn mount(path: &Path, user: Option<SystemUser>) -> Result<Self> {
         let what = || format!("mount a small disk at {}", path.display());
         fs::create_dir_all(path).map_err(machine(what()))?;
@@ -41,10 +41,9 @@ impl SmallDisk {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Fills it to the last byte.
     pub(crate) async fn fill(&self) -> Result<()> {
         let disk = self.clone();
-        // This takes seconds, and on a busy machine a minute.
+        // Takes seconds, on a busy machine a minute.
         let filled = tokio::task::spawn_blocking(move || disk.fill_now()).await;
         filled.map_err(|lost| machine("fill a disk")(lost.into()))?
     }
@@ -61,7 +60,7 @@ impl SmallDisk {
         Ok(())
     }
 
-    /// Makes room again. Returns whether it was filled.
+    /// Returns whether it was filled.
     pub(crate) fn free(&self) -> Result<bool> {
         match fs::remove_file(self.path.join(BALLAST)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

@@ -1,4 +1,4 @@
-//! The source of our own servers: programs on this machine, containers, or a package.
+//! Sources of our own servers: local programs, containers, or a package.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,6 @@ use crate::servers::install::{self, SoftwarePackage};
 use crate::servers::options::Progress;
 use crate::servers::server_set::ServerSet;
 
-/// The source from which one of our own servers is started.
 pub(crate) enum ServerSource {
     /// Programs on this machine.
     Local(PathBuf),
@@ -18,7 +17,7 @@ pub(crate) enum ServerSource {
     Containers(Containers),
 }
 
-/// Looks for local programs, then for Docker, then installs a package.
+/// Local programs first, then Docker, then a package.
 pub(crate) async fn find(
     set: &Arc<ServerSet>,
     package: &SoftwarePackage,
@@ -39,7 +38,7 @@ pub(crate) async fn find(
         return Err(nothing_worked(package, tried));
     }
     let _lock = install::lock(true).await?;
-    // Another process may have installed it while we waited for the lock.
+    // Another process may have installed it meanwhile.
     if let Ok(programs) = package.find().await? {
         return Ok(ServerSource::Local(programs));
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::error::{Error, Result};
 use crate::servers::process::SystemUser;
 
-/// Finds the user for Postgres, which refuses to run as root; `None` if we are an ordinary user.
+/// `None` if we are an ordinary user, as Postgres refuses only root.
 pub(crate) fn for_postgres() -> Result<Option<SystemUser>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
@@ -22,7 +22,7 @@ pub(crate) fn for_postgres() -> Result<Option<SystemUser>> {
     })
 }
 
-/// Whether that user may enter a directory, according to the system itself.
+/// According to the system itself.
 pub(crate) fn may_enter(user: SystemUser, dir: &Path) -> bool {
     Command::new("true")
         .current_dir(dir)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// A server's version. The third number is always 0 for Postgres, which has only two.
+/// A server's version. The third number of Postgres is always 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServerVersion {
     /// First number.
@@ -25,7 +25,7 @@ impl fmt::Display for ServerVersion {
     }
 }
 
-/// Reads `3.10.8`, `4.2.0-rc.1`, `17devel`: the leading numbers count.
+/// Reads `3.10.8`, `4.2.0-rc.1` or `17devel` by the leading numbers.
 pub(crate) fn parse(text: &str) -> Option<ServerVersion> {
     let mut numbers = text.split_whitespace().next()?.split('.').map_while(|part| {
         let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
@@ -39,12 +39,12 @@ pub(crate) fn parse(text: &str) -> Option<ServerVersion> {
     })
 }
 
-/// Reads the output of `postgres --version`, which may have the addition of a distribution.
+/// A distribution may add to the output of `postgres --version`.
 pub(crate) fn parse_postgres_banner(text: &str) -> Option<ServerVersion> {
     parse(text.split(") ").nth(1)?)
 }
 
-/// Reads Postgres' `server_version_num`, such as 150018.
+/// `server_version_num`, such as 150018.
 pub(crate) fn parse_postgres_number(number: u32) -> ServerVersion {
     ServerVersion { major: number / 10_000, minor: number % 10_000, patch: 0 }
 }

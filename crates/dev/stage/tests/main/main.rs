@@ -1,6 +1,6 @@
 //! Servers and test environments, as tests use them.
 
-// `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
+// `cfg(test)` holds here anyway, but tells clippy that helpers are test code.
 #[cfg(test)]
 mod management;
 #[cfg(test)]

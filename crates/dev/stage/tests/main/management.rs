@@ -9,7 +9,7 @@ use ballet_stage::{ManagementClient, Method};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-/// Starts an API that refuses the first two calls. Returns it with the count of its calls.
+/// Refuses the first two calls. Returns the count of its calls, too.
 async fn busy() -> (ManagementClient, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);

@@ -15,13 +15,13 @@ async fn a_broker_imports_the_shops_definitions() {
     let text = std::fs::read_to_string(path).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     let servers = Servers::private(Options::fast()).await.unwrap();
-    // The administrator is here already, with another password.
+    // The administrator exists, with another password.
     let mut import = document.clone();
     import["users"].as_array_mut().unwrap().retain(|user| user["name"] != "ops");
     let management = servers.rabbitmq().management();
     management.call(Method::POST, &["definitions"], Some(&import)).await.unwrap();
     for section in ["exchanges", "queues", "bindings", "policies"] {
-        // Not from the definitions: RabbitMQ 4.3 leaves internal exchanges out of those of a vhost.
+        // RabbitMQ 4.3 leaves internal exchanges out of a vhost's definitions.
         let loaded = management.call(Method::GET, &[section, "shop"], None).await.unwrap();
         let meant = document[section].as_array().unwrap();
         assert!(!meant.is_empty());
@@ -37,7 +37,6 @@ async fn a_broker_imports_the_shops_definitions() {
     servers.stop().await.unwrap();
 }
 
-/// A program with its own servers, and their addresses and processes.
 struct ServersOwner {
     process: Child,
     pids: Vec<i32>,
@@ -72,7 +71,7 @@ async fn owner() -> ServersOwner {
     panic!("the owner ended without saying what it has");
 }
 
-/// Whether a process lives. Dead ones may stay: a container's first process may never reap them.
+/// A container's first process may never reap the dead.
 fn is_there(pid: i32) -> bool {
     let known = rustix::process::Pid::from_raw(pid).unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-/// Makes a directory with programs that are not what their names say.
+/// The programs are not what their names say.
 fn fake(name: &str, programs: &[&str], script: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&dir).unwrap();
@@ -16,7 +16,6 @@ fn fake(name: &str, programs: &[&str], script: &str) -> PathBuf {
     dir
 }
 
-/// Returns the error of the program with variables with which it cannot go on.
 async fn refusal(env: &[(&str, &str)]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_ballet-servers"))
         .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("refusals"))
@@ -45,7 +44,7 @@ async fn a_server_that_is_too_old_is_refused_and_so_is_a_wrong_url_in_the_same_b
 
 #[tokio::test]
 async fn a_variable_that_names_no_server_is_named() {
-    // A port on which nobody listens.
+    // Nobody listens there.
     let env = [
         ("AMQP_URL", "amqp://guest:guest@127.0.0.1:1"),
         ("DATABASE_URL", "postgres://ops:ops@127.0.0.1:1/{service}"),

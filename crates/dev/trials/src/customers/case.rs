@@ -18,12 +18,12 @@ impl<C> Case<C> {
     }
 }
 
-/// The numbers of this many cases, shuffled, by the share of each kind. The first kind fills the remainder.
+/// The cases' numbers, shuffled. The first kind fills the remainder.
 pub(crate) fn mix(shares: &[u32], count: u32) -> Vec<usize> {
     let wanted = usize::try_from(count).unwrap_or(usize::MAX);
     let mut all: Vec<usize> = Vec::new();
     for (kind, share) in shares.iter().enumerate().skip(1) {
-        // A case with a share of 0 comes only if the user names it.
+        // A share of 0 comes only if the user names the case.
         let some = if *share == 0 { 0 } else { (count * share / 100).max(1) };
         all.extend((0..some).map(|_| kind));
     }
@@ -31,7 +31,7 @@ pub(crate) fn mix(shares: &[u32], count: u32) -> Vec<usize> {
     if !shares.is_empty() {
         all.resize(wanted, 0);
     }
-    // The order is the same in every run.
+    // The same order in every run.
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|at| at.wrapping_mul(0x9e37_79b9) % 0x1_0000_0001);
     order.into_iter().map(|at| all[at]).collect()

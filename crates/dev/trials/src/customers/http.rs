@@ -5,17 +5,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use reqwest::{RequestBuilder, Response, StatusCode};
 
-/// The longest absence of a service.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Sends a request until the service answers; a killed service is back soon. If it was killed after it had begun a saga
-/// and before it answered, the saga exists and its id is not known.
+/// Sends a request until the service, which may have been killed, answers. If it began a saga before the kill, the
+/// saga's id is unknown.
 ///
 /// # Errors
 ///
-/// If the service stays away too long.
+/// If the service stays unavailable too long.
 pub async fn send_until_answered(request: RequestBuilder) -> Result<Response> {
     let begun = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! The operations of a client, the services that each needs, and what the client sees.
+//! A client's operations, the services that each needs, and what the client sees.
 
 use std::fmt;
 
@@ -11,9 +11,8 @@ use serde_json::Value;
 use crate::customers::begun_saga::BegunSaga;
 use crate::processes::gateway::GATEWAY;
 
-/// An operation of a client. It is tried while each service is down.
+/// An operation of a client, which is tried while each service is unavailable.
 pub struct Operation {
-    /// The name in the report.
     pub(crate) name: &'static str,
     needs: Option<&'static str>,
     shows: Vec<(&'static str, &'static str)>,
@@ -68,7 +67,7 @@ impl Operation {
         Self::does(name, act).needs(needs)
     }
 
-    /// An operation that does this. It fails without a service only if [`Operation::needs`] names it.
+    /// An operation that does this. It fails without the services that [`Operation::needs`] names.
     pub fn does<F>(name: &'static str, act: impl Fn() -> F + 'static) -> Self
     where
         F: Future<Output = Result<Attempt>> + 'static,
@@ -90,31 +89,28 @@ impl Operation {
         self
     }
 
-    /// Declares that the operation changes something each time: while a service is down it is done once. Other
-    /// operations are repeated until the result is as expected.
+    /// Declares that the operation changes something each time, so it is done once while a service is unavailable.
+    /// Others are repeated until the result is as expected.
     #[must_use]
     pub fn once(self) -> Self {
         Self { once: true, ..self }
     }
 
-    /// Declares that the operation begins a saga. Its fate while a service is down is then checked.
+    /// Declares that the operation begins a saga, whose fate is then checked.
     #[must_use]
     pub fn followed(self) -> Self {
         Self { once: true, followed: true, ..self }
     }
 
-    /// Whether the operation declares anything about this service.
     pub(crate) fn uses(&self, service: &str) -> bool {
         self.needs == Some(service) || self.shows.iter().any(|(other, _)| *other == service)
     }
 
-    /// Whether the operation fails while this service, or the gateway, is stopped.
     pub(crate) fn fails_without(&self, stopped: &str) -> bool {
         self.needs.is_some_and(|needs| needs == stopped || stopped == GATEWAY)
     }
 
-    /// The answer that a client must see while this service is stopped. A gateway, if there is one, answers in its
-    /// place.
+    /// What a client must see while this service is stopped. A gateway answers in its place.
     pub(crate) fn expected(&self, stopped: &str, has_gateway: bool) -> ClientAnswer {
         if self.fails_without(stopped) {
             return match has_gateway && stopped != GATEWAY {
@@ -129,7 +125,6 @@ impl Operation {
         if parts.is_empty() { ClientAnswer::Works } else { ClientAnswer::Without(parts) }
     }
 
-    /// Makes one attempt.
     pub(crate) async fn attempt(&self) -> Result<Attempt> {
         (self.act)().await.with_context(|| self.name)
     }
@@ -142,7 +137,6 @@ impl fmt::Debug for Operation {
 }
 
 impl ClientAnswer {
-    /// The answer in the words of the report.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Works => "✓".to_owned(),

@@ -21,20 +21,17 @@ use crate::system::subject::Subject;
 /// The usual limit on open sagas.
 pub(crate) const MOST_OPEN: usize = 400;
 
-/// The customers to come, and their rate.
 pub(crate) struct CustomerMix {
     /// The numbers of the cases, in turn.
     pub(crate) cases: Vec<usize>,
-    /// Customers per second.
     pub(crate) rate: u32,
-    /// The customers' clock.
     pub(crate) clock: Clock,
-    /// The gateway that they go through. Without it they call the services.
+    /// Without it customers call the services.
     pub(crate) gateway: Option<Gateway>,
 }
 
 impl CustomerMix {
-    /// Customers of all kinds who come one by one, and call the services.
+    /// Customers come one by one, and call the services.
     pub(crate) fn of(subject: &Subject) -> Self {
         Self { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway: None }
     }
@@ -46,13 +43,12 @@ pub(crate) struct Load {
     cases: Vec<usize>,
     next: AtomicUsize,
     every: Duration,
-    /// The maximum number of open sagas, including those that are being begun.
+    /// This also counts those being begun.
     pub(crate) most_open: usize,
     pub(crate) sagas: CustomerSagas,
     /// The number of requests without an answer in time.
     pub(crate) unanswered: AtomicUsize,
     turnout: Mutex<Turnout>,
-    /// The number of customers who have not finished.
     pub(crate) under_way: AtomicUsize,
 }
 
@@ -84,13 +80,12 @@ impl Load {
         })
     }
 
-    /// The number of open sagas, and of all sagas.
     pub(crate) fn open(&self) -> (usize, usize) {
         let record = self.site.recorder().record();
         self.sagas.open(|id| record.journal.ended(id).is_some())
     }
 
-    /// Lets customers come until `until`, and waits for those under way.
+    /// Waits for the customers under way.
     pub(crate) async fn run(&self, until: Instant) -> Result<()> {
         let mut under_way = FuturesUnordered::new();
         let mut ticks = tokio::time::interval(self.every);
@@ -108,14 +103,13 @@ impl Load {
         Ok(())
     }
 
-    /// Plays the next customer. A request without an answer may still have begun a saga. That saga must end like any
-    /// other, but its expected end is not known.
+    /// A request without an answer may have begun a saga, which must end like any other, with an unknown expected end.
     pub(crate) async fn play(&self) -> Result<()> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.play_case(self.cases[number % self.cases.len()], number).await.map(drop)
     }
 
-    /// Plays this case with the customer of this number. Returns the saga.
+    /// Returns the saga of the customer with this number.
     pub(crate) async fn play_case(&self, case: usize, number: usize) -> Result<Uuid> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let begun = self.subject.tried.play(case, number, &self.site).await;
@@ -136,17 +130,15 @@ impl Load {
         }
     }
 
-    /// A sentence for each case that was not tried, because no customer got through.
+    /// A sentence for each case with which no customer got through.
     pub(crate) fn not_tried(&self) -> Vec<String> {
         self.turnout.lock().unwrap_or_else(PoisonError::into_inner).not_tried()
     }
 
-    /// The number of customers who have begun.
     pub(crate) fn begun(&self) -> usize {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// Runs the system's activities besides the customers.
     pub(crate) async fn meanwhile(&self, until: Instant) -> Result<()> {
         self.subject.tried.meanwhile(&self.site, until).await
     }

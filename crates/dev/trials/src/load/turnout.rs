@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// If at least this many customers of a case came and none got through, the cause is something other than a fault.
+/// If so many customers of a case failed and none got through, the cause is not a fault.
 const ENOUGH: usize = 5;
 
-/// The customers of each case.
 #[derive(Debug, Default)]
 pub(crate) struct Turnout {
     cases: BTreeMap<&'static str, CaseTurnout>,
@@ -15,12 +14,11 @@ pub(crate) struct Turnout {
 struct CaseTurnout {
     all: usize,
     through: usize,
-    /// The error of the first customer who did not get through.
+    /// The first customer's.
     error: String,
 }
 
 impl Turnout {
-    /// Counts a customer who got through, or failed with this error.
     pub(crate) fn add(&mut self, case: &'static str, error: Option<String>) {
         let came = self.cases.entry(case).or_default();
         came.all += 1;
@@ -31,7 +29,7 @@ impl Turnout {
         }
     }
 
-    /// A sentence for each case that was not tried, because no customer got through.
+    /// A sentence for each case with which no customer got through.
     pub(crate) fn not_tried(&self) -> Vec<String> {
         let Self { cases } = self;
         let through: usize = cases.values().map(|came| came.through).sum();

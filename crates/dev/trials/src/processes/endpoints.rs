@@ -1,5 +1,4 @@
-//! The addresses of a system: its services, databases and broker. The demo writes them to a file, and the audit reads
-//! it.
+//! A system's addresses, which the demo writes to a file for the audit.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +9,6 @@ use ballet_ops::audit::BrokerSnapshot;
 use ballet_stage::{ManagementClient, TestEnv, write_private};
 use serde::{Deserialize, Serialize};
 
-/// The file in the directory of a run.
 pub(crate) const FILE: &str = "endpoints.json";
 /// The number of dead letters of a service that are named with their reasons.
 const DEAD_LETTERS: u32 = 20;
@@ -41,7 +39,7 @@ impl Endpoints {
         }
     }
 
-    /// Writes them where the audit looks, and returns the file. Only this user may read it, because it holds passwords.
+    /// Writes them for the audit, and returns the file. It holds passwords, so only this user may read it.
     ///
     /// # Errors
     ///

@@ -15,28 +15,22 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 const CONFIG_FILE: &str = "gateway.toml";
-/// The folder of the keys, as the config names it.
 const KEYS: &str = "keys";
 const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
-/// The field of the config that names the folder of the services' HTTP documents.
 const DOCUMENTS: &str = "documents = \"";
 /// The gateway's name in `TRIAL_SERVICE`, in its database's name and in reports.
 pub(crate) const GATEWAY: &str = "gateway";
-/// The folder of the services' secrets, beside the config.
 const SECRETS: &str = "secrets";
-/// The field of the config that says where they are.
 const SIGNING: &str = "secret = \"env:GATEWAY_SECRET_{upstream}\"";
-/// The time that a request waits for the database, which is on this machine. The machine may be busy.
+/// The database is on this machine, which may be busy.
 const DATABASE_TIMEOUT: &str = "10s";
-/// The time that the gateway has to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// The validity of a client's token.
 const VALID: &str = "7d";
 
 /// The gateway of a system.
 #[derive(Debug, Clone)]
 pub struct GatewaySetup {
-    /// Its config file. There a service is at `http://NAME:8080` and the database at `env:GATEWAY_DATABASE_URL`; a run
+    /// Its config file, with a service at `http://NAME:8080` and the database at `env:GATEWAY_DATABASE_URL`. A run
     /// replaces these addresses.
     pub config: PathBuf,
     /// The main function of the gateway's program.
@@ -52,8 +46,8 @@ pub struct ConfiguredProgram {
     pub env: Vec<(&'static str, String)>,
 }
 
-/// The setting of a service in a run with this directory: the secret by which the gateway signs what it sends there. It
-/// is drawn for the first process, and the gateway reads it from a file.
+/// The setting of a service in a run with this directory: the secret by which the gateway signs requests. It is drawn
+/// for the first process, and the gateway reads it from a file.
 ///
 /// # Errors
 ///
@@ -74,7 +68,6 @@ pub fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
 #[derive(Debug)]
 pub struct Gateway {
     program: ConfiguredProgram,
-    /// The directory of the config file, the keys and the log.
     dir: PathBuf,
     /// The address for clients: `http://127.0.0.1:<port>`.
     pub url: String,
@@ -85,8 +78,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Makes keys, writes the config with the URLs of these services, and starts the gateway on free ports, on the
-    /// servers of the stage.
+    /// Makes keys, writes the config with these services' URLs, and starts the gateway on free ports and the stage's
+    /// servers.
     ///
     /// # Errors
     ///
@@ -102,7 +95,7 @@ impl Gateway {
         let database = Database::new(stage.servers.postgres(), GATEWAY).await?;
         let text = config(&front.config, database.url(), services)?;
         let path = dir.join(CONFIG_FILE);
-        // The database's password is in it.
+        // It has the database's password.
         write_private(&path, text.as_bytes())?;
         command(&program, &["keys", &dir.join(KEYS).display().to_string()]).await?;
         let child = run(children, &program, dir, ["127.0.0.1:0", "127.0.0.1:0"]).await?;
@@ -114,7 +107,7 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// A client that sends a token of this subject with these scopes.
+    /// A client with a token of this subject and these scopes.
     ///
     /// # Errors
     ///
@@ -128,8 +121,6 @@ impl Gateway {
         http.context("cannot set up HTTP")
     }
 
-    /// A token for a client, made by `ballet-gateway token`.
-    ///
     /// # Errors
     ///
     /// If the gateway makes no such token.
@@ -137,7 +128,6 @@ impl Gateway {
         Ok(self.tokens(&[subject], scopes).await?.concat())
     }
 
-    /// A token for each of these clients, all made at once.
     pub(crate) async fn tokens(&self, subjects: &[&str], scopes: &str) -> Result<Vec<String>> {
         let [file, keys] = self.token_files();
         let args = ["token", &file, "--keys", &keys, "--valid", VALID, "--scopes", scopes];
@@ -161,7 +151,7 @@ impl Gateway {
         Ok(ready.await?)
     }
 
-    /// Starts the gateway again at the same addresses if it has ended. Returns a line about that.
+    /// Returns a line about a restart at the same addresses.
     ///
     /// # Errors
     ///
@@ -175,7 +165,6 @@ impl Gateway {
         Ok(Some(format!("the gateway ended ({status}) and was started again as process {pid}")))
     }
 
-    /// A shell script that makes a token of `--subject` and `--scopes`.
     pub(crate) fn token_script(&self) -> String {
         let env = self.program.env.iter().map(|(name, value)| format!("{name}='{value}' "));
         let (env, program) = (env.collect::<String>(), self.program.path.display());
@@ -183,18 +172,16 @@ impl Gateway {
         format!("#!/bin/sh\n{env}exec '{program}' token '{config}' --keys '{keys}' \"$@\"\n")
     }
 
-    /// The config file and the folder of the keys.
     fn token_files(&self) -> [String; 2] {
         [CONFIG_FILE, KEYS].map(|name| self.dir.join(name).display().to_string())
     }
 
-    /// The process id; 0 when the process has ended.
+    /// 0 when the process has ended.
     #[must_use]
     pub(crate) fn pid(&self) -> u32 {
         self.child().id().unwrap_or_default()
     }
 
-    /// Kills the process, and waits for its end.
     pub(crate) async fn kill(&self) {
         self.child().signal(Signal::KILL);
         while self.child().ended().is_none() {
@@ -212,7 +199,6 @@ impl Gateway {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the addresses from the log.
     async fn find_addresses(&mut self) -> Result<()> {
         let log = log(&self.dir);
         let found = wait_until("the addresses of the gateway", PATIENCE, || async {
@@ -235,7 +221,7 @@ impl Gateway {
     }
 }
 
-/// The config with the addresses of this run. Its relative paths become absolute.
+/// Relative paths become absolute.
 fn config(file: &Path, database_url: &str, services: &[(&str, &str)]) -> Result<String> {
     let text =
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -272,7 +258,7 @@ async fn run(
         .start(&program.path, &args, |command| {
             command
                 .envs(program.env.iter().map(|(name, value)| (name, value)))
-                // A line for each request would be most of the log.
+                // Otherwise the log would mostly have requests.
                 .env("LOG", "info,access=off")
                 .env("GATEWAY_SHUTDOWN_DELAY", "0s")
                 .stdout(Stdio::null())
@@ -282,7 +268,6 @@ async fn run(
     Ok(child)
 }
 
-/// Runs a command of the gateway to its end. Returns the output.
 async fn command(program: &ConfiguredProgram, args: &[&str]) -> Result<String> {
     let mut command = tokio::process::Command::new(&program.path);
     command.args(args).envs(program.env.iter().map(|(name, value)| (name, value)));

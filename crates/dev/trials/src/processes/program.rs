@@ -7,7 +7,7 @@ use ballet::core::{Part, ServiceContract};
 use ballet::{Clock, Participant, Service, Settings};
 use clap::{Args, Parser};
 
-/// The variable that names the service that a process of a trial runs.
+/// Names the service that a process of a trial runs.
 pub(crate) const SERVICE: &str = "TRIAL_SERVICE";
 
 /// A service that the program can run.

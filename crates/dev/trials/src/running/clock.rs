@@ -1,4 +1,4 @@
-//! A clock for a service's process that another process can shift.
+//! A clock for a service's process, shifted by another process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,12 @@ use anyhow::{Context, Result};
 use ballet::Clock;
 use jiff::SignedDuration;
 
-/// The variable that names the file with the clock's error, in seconds.
+/// Names the file with the clock's error in seconds.
 pub(crate) const FILE: &str = "TRIAL_CLOCK";
-/// The extension of the file in which a process confirms the error that it has read.
+/// In this file a process confirms the error that it has read.
 const KNOWN: &str = "clock-known";
-/// The interval between two reads of the file.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// The file for the process with this log.
 pub(crate) fn file(log: &Path) -> PathBuf {
     log.with_extension("clock")
 }
@@ -38,7 +36,6 @@ fn read(path: &Path) -> Option<i64> {
     fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok())
 }
 
-/// The clock of this process.
 pub(crate) fn clock() -> Clock {
     let Ok(path) = std::env::var(FILE) else { return Clock::system() };
     let path = PathBuf::from(path);
@@ -50,7 +47,7 @@ pub(crate) fn clock() -> Clock {
             let new = read(&path).unwrap_or(0);
             shared.store(new, Ordering::Relaxed);
             if known.replace(new) != Some(new) {
-                // A reader that waits for this gives up after a while.
+                // Whoever waits for this gives up after a while.
                 fs::write(path.with_extension(KNOWN), new.to_string()).ok();
             }
             std::thread::sleep(EVERY);
@@ -59,7 +56,7 @@ pub(crate) fn clock() -> Clock {
     ahead(move || SignedDuration::from_secs(wrong_by.load(Ordering::Relaxed)))
 }
 
-/// A clock that is ahead of this machine's.
+/// A clock ahead of this machine's.
 pub(crate) fn ahead(by: impl Fn() -> SignedDuration + Send + Sync + 'static) -> Clock {
     let system = Clock::system();
     // Half of a fresh id is random enough.

@@ -14,22 +14,22 @@ pub(crate) struct ProcessEnds {
     pub(crate) longest_stop: Duration,
     /// Stops that took too long or failed.
     pub(crate) bad_stops: Vec<String>,
-    /// Unexpected exits of processes that had worked for a while. A real service would need a supervisor here.
+    /// Exits of processes that had worked for a while: a real service would need a supervisor.
     pub(crate) crashes: Vec<String>,
-    /// All exits that we did not cause, including failed starts and processes that the machine has killed.
+    /// All exits that we did not cause, also failed starts and kills by the machine.
     pub(crate) unexpected_exits: Vec<String>,
 }
 
 impl ProcessEnds {
-    /// Whether every stop succeeded in time, and no process exited on its own.
+    /// Every stop succeeded in time, and no process exited by itself.
     pub(crate) fn are_good(&self) -> bool {
         self.bad_stops.is_empty() && self.crashes.is_empty()
     }
 
-    /// Notes an exit that we did not cause. `worked` is false for a process that had hardly started.
+    /// `worked` is false for a process that had hardly started.
     pub(super) fn note_exit(&mut self, name: &str, status: ExitStatus, last: &str, worked: bool) {
         let line = format!("{name} ended with {status}: {last}");
-        // A machine without memory kills processes. That says nothing about the service.
+        // A machine without memory kills processes, which says nothing about the service.
         if worked && !is_killed(status) {
             self.crashes.push(line.clone());
         }

@@ -23,36 +23,30 @@ use crate::running::signals::hears_sigterm;
 
 /// The extension of the directory for a process's fault points.
 const POINTS: &str = "points";
-/// The interval between two checks of the processes.
 const LOOK: Duration = Duration::from_millis(20);
-/// The maximum number of processes of one service.
 const MOST: usize = 4;
 const DAY: usize = 24 * 60 * 60;
-/// A process younger than this may not handle signals yet, on a machine where that cannot be looked up.
+/// Younger processes may not handle signals yet, where that cannot be looked up.
 const YOUNG: Duration = Duration::from_secs(1);
 /// The time that a process has to notice a new setting of its clock.
 const CLOCK_IS_SET: Duration = Duration::from_secs(60);
-/// The time that a stop may take beyond the drain time. Without servers the service's own limits end a stop some four
-/// seconds later; on a machine with a dozen processes for each processor that takes longer.
+/// A stop's time beyond the drain time. Without servers the service's own limits end it some four seconds later, on a
+/// machine with a dozen processes for each processor still later.
 const SLACK: Duration = Duration::from_secs(20);
 /// A process that ends sooner has not started.
 const SOON: Duration = Duration::from_secs(10);
-/// The time for which a process may fail to start while its servers are unavailable.
+/// A process may fail to start this long while servers are unavailable.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[derive(Debug)]
 struct Replica {
     service: ServiceProcess,
-    /// Whether we have killed the process.
     killed: bool,
-    /// Whether its end has been noticed.
     down: bool,
-    /// The earliest time of its restart.
     not_before: Instant,
     since: Instant,
-    /// Whether a stop is in progress.
     stopping: bool,
-    /// The time of the first of its starts that failed one after the other.
+    /// The first of its consecutive failed starts.
     failing: Option<Instant>,
 }
 
@@ -67,14 +61,13 @@ pub(crate) struct Fleet {
     children: Children,
     program: PathBuf,
     logs: PathBuf,
-    /// Variables of all processes.
     env: Vec<(&'static str, String)>,
     replicas: Mutex<Vec<Replica>>,
     ends: Mutex<ProcessEnds>,
     number: AtomicUsize,
-    /// The point at which each process dies at first, in a run that uses fault points.
+    /// Each process first dies at this point, in a run with fault points.
     pub(crate) first_aim: Option<&'static str>,
-    /// Whether the processes take only what their gateway has signed.
+    /// Whether the processes accept only what their gateway signed.
     pub(crate) signed: bool,
     /// [`SOON`], or less in tests.
     soon: Duration,
@@ -104,7 +97,6 @@ impl Fleet {
         })
     }
 
-    /// Starts one more process of a service.
     pub(crate) async fn add(
         &self,
         name: &'static str,
@@ -147,8 +139,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// Restarts every process that has ended. Returns only with an error, which names the processes that do not start,
-    /// after all others were restarted.
+    /// Restarts every process that ends. Returns only with an error, which names processes that do not start, once the
+    /// others are restarted.
     pub(crate) async fn keep(&self) -> Result<Infallible> {
         loop {
             let mut lost = Vec::new();
@@ -221,7 +213,7 @@ impl Fleet {
         };
         tokio::time::sleep(time).await;
         let replicas = self.replicas.lock().await;
-        // The process may have been killed and replaced meanwhile.
+        // It may have been killed and replaced meanwhile.
         if let Some(replica) = replicas.iter().find(|replica| replica.service.pid() == pid) {
             replica.service.signal(Signal::CONT);
         }
@@ -236,7 +228,7 @@ impl Fleet {
         clocks.collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Shifts the clock of a process ahead or back, and then to the right time again.
+    /// Ahead or back, and then to the right time.
     pub(crate) async fn shift_clock(&self, dice: &mut Dice) -> Result<Option<String>> {
         let most = [10 * 60, 3 * DAY, 40 * DAY, 200 * DAY];
         let most = dice.pick(&most).copied().unwrap_or_default();
@@ -255,7 +247,7 @@ impl Fleet {
         Ok(Some(format!("{name} by {seconds} s for {time:?}")))
     }
 
-    /// Sets the clocks of all processes ahead, and waits until each process uses the new time.
+    /// Waits until each process uses the new time.
     pub(crate) async fn set_clocks(&self, seconds: i64) -> Result<()> {
         let replicas = self.replicas.lock().await;
         let logs: Vec<_> = replicas.iter().map(|r| r.service.launch.log.clone()).collect();
@@ -310,7 +302,6 @@ impl Fleet {
         Some(name)
     }
 
-    /// Waits for a process to end, up to this time.
     async fn ended(&self, at: usize, limit: Duration) -> Option<ExitStatus> {
         let begun = Instant::now();
         while begun.elapsed() < limit {
@@ -323,13 +314,11 @@ impl Fleet {
         None
     }
 
-    /// Whether one more process of a service may be added.
     pub(crate) async fn has_room(&self, name: &str) -> bool {
         let replicas = self.replicas.lock().await;
         replicas.iter().filter(|replica| replica.service.launch.name == name).count() < MOST
     }
 
-    /// The URL of one of a service's processes.
     pub(crate) async fn url(&self, name: &str, choice: usize) -> Option<String> {
         let replicas = self.replicas.lock().await;
         let urls = replicas.iter().map(|replica| &replica.service);
@@ -362,12 +351,11 @@ impl Fleet {
         self.ends.lock().await.clone()
     }
 
-    /// The number of processes.
     pub(crate) async fn size(&self) -> usize {
         self.replicas.lock().await.len()
     }
 
-    /// Stops all processes, and prints the names of those that even a kill does not end.
+    /// Prints the names of those that even a kill does not end.
     pub(crate) async fn end(&self) {
         let replicas = std::mem::take(&mut *self.replicas.lock().await);
         let stops = replicas.into_iter().map(|Replica { service, .. }| async move {

@@ -1,4 +1,4 @@
-//! The environment of a long run: private servers, proxies in front of them, and the services.
+//! A long run's private servers, proxies in front of them, and services.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,41 +19,33 @@ use crate::running::fleet::Fleet;
 use crate::running::fleet::service_fleet::ServiceFleet;
 use crate::running::run_dir::run_dir;
 
-/// The plan of an environment.
 #[derive(Debug, Default)]
 pub(crate) struct RunPlan {
     /// The kind of run, for the directory of its logs.
     pub(crate) kind: &'static str,
-    /// Processes of each service.
     pub(crate) replicas: usize,
-    /// Nodes of the broker.
     pub(crate) nodes: usize,
-    /// Whether the servers get disks that can be filled.
     pub(crate) small_disks: bool,
-    /// Whether the services reach their servers through proxies.
+    /// Whether services reach servers through proxies.
     pub(crate) proxies: bool,
-    /// Variables of all services.
     pub(crate) env: Vec<(&'static str, String)>,
-    /// Whether the run has its own servers, and so may kill them.
+    /// Then it may kill them.
     pub(crate) own_servers: bool,
     /// Whether other systems may use the same servers.
     pub(crate) beside_others: bool,
-    /// The fault point at which each process dies at its first start, in a run that uses fault points.
+    /// Each process dies here at its first start, in a run with fault points.
     pub(crate) first_aim: Option<&'static str>,
-    /// Whether a gateway signs the requests to the services, which take no others.
+    /// Whether the services accept only requests that a gateway signed.
     pub(crate) signed: bool,
-    /// Whether there is a database for the operators' console.
     pub(crate) has_console: bool,
 }
 
 impl RunPlan {
-    /// A plan with one process of each service, and these variables.
     pub(crate) fn new(kind: &'static str, env: Vec<(&'static str, String)>) -> Self {
         Self { kind, replicas: 1, nodes: 1, env, ..Self::default() }
     }
 }
 
-/// The proxies between a service and its servers.
 #[derive(Debug)]
 pub(crate) struct ServiceProxies {
     /// A proxy for each node; the service tries them in this order.
@@ -109,7 +101,7 @@ impl LongRun {
         for (number, name) in names.enumerate() {
             let mut new =
                 ServiceProxies::new(servers, env.amqp_url(name), env.database_url(name)).await?;
-            // Each service starts with a different node.
+            // Each service starts with another node.
             new.broker.rotate_left(number % plan.nodes);
             proxies.insert(name, new);
         }
@@ -122,7 +114,7 @@ impl LongRun {
         Ok(run)
     }
 
-    /// Does this, and restarts the services meanwhile whenever they end.
+    /// Meanwhile services that end are restarted.
     pub(crate) async fn kept<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             lost = self.fleet.keep() => match lost? {},
@@ -130,7 +122,7 @@ impl LongRun {
         }
     }
 
-    /// Starts the gateway, if there is one. The services must be ready, with known addresses.
+    /// The services must be ready, with known addresses.
     pub(crate) async fn open(&self, front: Option<GatewaySetup>) -> Result<Option<Gateway>> {
         let Some(front) = front else { return Ok(None) };
         let path = std::env::current_exe().context("cannot find this program")?;
@@ -141,7 +133,6 @@ impl LongRun {
         Gateway::start(&self.stage, program, &front, &services).await.map(Some)
     }
 
-    /// Starts one more process of a service.
     pub(crate) async fn add(&self, name: &'static str) -> Result<()> {
         match self.proxies.get(name) {
             Some(proxies) => {
@@ -155,12 +146,10 @@ impl LongRun {
         }
     }
 
-    /// All processes of a service.
     pub(crate) fn of<'a>(&'a self, name: &'a str) -> ServiceFleet<'a> {
         ServiceFleet { fleet: &self.fleet, name }
     }
 
-    /// The names of the services.
     pub(crate) fn services(&self) -> Vec<&'static str> {
         self.system.parts.iter().map(|part| part.service).collect()
     }
@@ -172,12 +161,10 @@ impl LongRun {
         Ok(nodes?.join(","))
     }
 
-    /// A client of the broker at that address.
     pub(crate) fn broker(&self, amqp_url: &str) -> Result<RabbitMq> {
         Ok(RabbitMq::new(&self.broker_url(amqp_url)?)?)
     }
 
-    /// Waits until all services are ready.
     pub(crate) async fn ready(&self) -> Result<()> {
         let ready = ballet_stage::wait_until("the services", Duration::from_secs(120), || async {
             let missing = self.fleet.not_ready(&self.stage.http).await;
@@ -196,14 +183,13 @@ impl LongRun {
         Ok(Endpoints::new(&self.stage.env, services))
     }
 
-    /// Opens all proxies.
     pub(crate) fn open_proxies(&self) {
         for proxies in self.proxies.values() {
             proxies.broker.iter().chain([&proxies.database]).for_each(|way| way.set(Link::Open));
         }
     }
 
-    /// Ends everything. With `keep` all logs stay, including the servers'.
+    /// With `keep` all logs stay, also the servers'.
     pub(crate) async fn tear_down(self, keep: bool) -> Result<()> {
         self.fleet.end().await;
         if keep {

@@ -1,4 +1,4 @@
-//! The environment of a run: servers, proxies in front of them, the services' processes, and the signal to end.
+//! A run's environment: servers, proxies, the services' processes, and the signal to end.
 
 pub(crate) mod clock;
 pub(crate) mod ends;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Creates a directory for this run of a system, in the target directory that holds the program.
+/// Creates a directory for this run of a system, in the program's target directory.
 ///
 /// # Errors
 ///
@@ -14,13 +14,13 @@ pub fn run_dir(program: Option<&Path>, kind: &str, system: &str) -> Result<PathB
     let target = program.and_then(target).map(Path::to_owned);
     let base = target.unwrap_or_else(|| PathBuf::from("target")).join(kind).join(system);
     let dir = base.join(std::process::id().to_string());
-    // An earlier run may have left it behind, with the same process id.
+    // An earlier run with the same process id may have left it.
     fs::remove_dir_all(&dir).ok();
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     Ok(dir)
 }
 
-/// The target directory that holds a program: `target/debug/trials`, or `target/debug/examples/shop`.
+/// `target` for `target/debug/trials` and `target/debug/examples/shop`.
 pub(crate) fn target(program: &Path) -> Option<&Path> {
     let folder = program.parent()?;
     if folder.ends_with("examples") { folder.parent()?.parent() } else { folder.parent() }

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-/// Whether a process already handles SIGTERM. Before that the signal kills it, which says nothing about its stop.
+/// Before that, the signal kills the process, which says nothing about its stop.
 pub(super) fn hears_sigterm(pid: u32) -> bool {
     let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens for the signals that ask this program to end. They no longer kill the process then.
+/// While this exists, the signals do not kill the process.
 #[derive(Debug)]
 pub(crate) struct Stop {
     interrupt: Signal,
@@ -12,7 +12,6 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Starts to listen.
     pub(crate) fn listen() -> Result<Self> {
         let on = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
@@ -22,7 +21,6 @@ impl Stop {
         })
     }
 
-    /// Waits for a signal.
     pub(crate) async fn asked(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

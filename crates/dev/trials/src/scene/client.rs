@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::customers::operation::{ClientAnswer, judge};
 use crate::scene::site::Site;
 
-/// The time for which a client tries.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 const KEY: &str = "Idempotency-Key";
@@ -23,8 +22,7 @@ const KEY: &str = "Idempotency-Key";
 pub struct SiteClient<'a> {
     /// The site.
     pub site: &'a Site,
-    /// The number that chooses the process of a service. The same number gives the same process, unless processes come
-    /// or go.
+    /// Chooses the process of a service: the same one, unless processes come or go.
     pub number: usize,
     /// The token for the gateway.
     pub token: Option<&'a str>,
@@ -84,8 +82,8 @@ impl<'a> SiteClient<'a> {
         }
     }
 
-    /// Sends a request, and returns the answer. It sends the request again, under the same key, while the service is
-    /// away or overloaded.
+    /// Sends a request, again under the same key while the service is unavailable or overloaded, and returns the
+    /// answer.
     ///
     /// # Errors
     ///
@@ -100,7 +98,7 @@ impl<'a> SiteClient<'a> {
         let (begun, mut key) = (Instant::now(), self.site.new_id());
         loop {
             let mut wait = None;
-            // The process may be gone by now, so each attempt gets a new URL.
+            // The process may be gone, so each attempt gets a new URL.
             if let Ok(mut request) = self.request(method.clone(), service, path, body).await {
                 if !method.is_safe() {
                     request = request.header(KEY, key.to_string());
@@ -121,7 +119,7 @@ impl<'a> SiteClient<'a> {
                         Some(text) if !is_unknown(&text) => {
                             return Ok((status, serde_json::from_str(&text).unwrap_or_default()));
                         }
-                        // The gateway was killed under this request, so nobody knows whether it took effect.
+                        // The killed gateway may have passed the request on.
                         Some(_) if wait.is_none() => {
                             self.site.gave_up();
                             key = self.site.new_id();
@@ -163,11 +161,11 @@ impl<'a> SiteClient<'a> {
         Ok(answer)
     }
 
-    /// Reads a resource until it satisfies the condition, and returns it.
+    /// Reads a resource until it satisfies the condition.
     ///
     /// # Errors
     ///
-    /// If it does not for minutes, or cannot be read.
+    /// If it does not for minutes, or is unreadable.
     pub async fn until(
         &self,
         service: &str,
@@ -187,7 +185,7 @@ impl<'a> SiteClient<'a> {
     }
 }
 
-/// The error when a service is unavailable for minutes.
+/// A service was unavailable for minutes.
 #[derive(Debug)]
 struct NoAnswer(String);
 
@@ -199,7 +197,7 @@ impl fmt::Display for NoAnswer {
 
 impl std::error::Error for NoAnswer {}
 
-/// Turns the error of a service that was away for minutes into `None`, for a caller that goes on without it.
+/// Turns the error of a service that was unavailable for minutes into `None`, for a caller that goes on without it.
 ///
 /// # Errors
 ///

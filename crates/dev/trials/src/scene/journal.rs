@@ -12,19 +12,17 @@ use uuid::Uuid;
 
 use crate::customers::begun_saga::End;
 
-/// The header that marks copies of events, which a fault publishes to try the services.
+/// Marks copies of events, which a fault publishes to try the services.
 pub(crate) const COPY: &str = "x-copy";
 
-/// Observes all events, and tells which of them end a saga.
 pub(crate) trait Witness: Debug + Send + Sync {
-    /// Observes a published event. The same event may come again.
+    /// The same event may come again.
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
 
-    /// The end of the saga that such an event brings, if it does.
+    /// `None` if the event ends no saga.
     fn end(&self, event_type: &str, body: &Value) -> Option<End>;
 }
 
-/// The events read so far.
 #[derive(Debug)]
 pub(crate) struct Journal {
     witness: Arc<dyn Witness>,
@@ -34,12 +32,10 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// An empty journal.
     pub(crate) fn new(witness: Arc<dyn Witness>) -> Self {
         Self { witness, sagas: HashMap::new(), ended: HashMap::new() }
     }
 
-    /// Adds a delivered message.
     pub(crate) fn add(&mut self, delivery: &Delivery) {
         if delivery.exchange == DEAD {
             return;
@@ -54,7 +50,7 @@ impl Journal {
         if headers.is_none_or(|headers| !headers.inner().contains_key(COPY)) {
             self.witness.saw(&name, MessageId(message_id), &delivery.body);
         }
-        // The first message of a saga has no correlation id: its own id is the saga's.
+        // A saga's first message has no correlation id: its own id is the saga's.
         let saga = text(properties.correlation_id()).parse().unwrap_or(message_id);
         let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();
         if let Some(end) = self.witness.end(&name, &body) {
@@ -67,22 +63,20 @@ impl Journal {
         self.sagas.entry(saga).or_default().insert(name);
     }
 
-    /// Whether a saga has an event of this type.
     pub(crate) fn has(&self, saga: Uuid, event: EventType) -> bool {
         self.sagas.get(&saga).is_some_and(|events| events.contains(event.name()))
     }
 
-    /// The end of a saga, if it has ended.
     pub(crate) fn ended(&self, saga: Uuid) -> Option<&End> {
         self.ended.get(&saga)
     }
 
-    /// The sagas that have ended and are not in `known`.
+    /// Ended sagas that are not in `known`.
     pub(crate) fn ended_besides(&self, known: &HashSet<Uuid>) -> Vec<Uuid> {
         self.ended.keys().filter(|saga| !known.contains(saga)).copied().collect()
     }
 
-    /// Forgets the events of ended sagas, but not their ends.
+    /// The ends stay.
     pub(crate) fn forget_events(&mut self) {
         self.sagas.retain(|saga, _| !self.ended.contains_key(saga));
     }

@@ -1,4 +1,4 @@
-//! Publishes as a foreign producer: outside the system, with a broker user of its own.
+//! Publishes as a foreign producer with its own broker user.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,15 +16,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A producer publishes until the broker has confirmed, whatever happens to the broker.
+/// A producer waits for the confirm, whatever happens to the broker.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The publishers of all foreign producers. They end with this value.
+/// They end with this value.
 #[derive(Debug, Default)]
 pub(crate) struct Producers(Mutex<HashMap<&'static str, PublisherHandle>>);
 
 impl Producers {
-    /// Publishes a message, and returns when the broker has confirmed it. The address contains the producer's user.
+    /// Returns when the broker has confirmed it. The address has the producer's user.
     pub(crate) async fn publish(
         &self,
         producer: &'static str,

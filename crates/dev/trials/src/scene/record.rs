@@ -1,4 +1,4 @@
-//! Records everything that is published, from a queue that outlasts every fault.
+//! Records everything published, from a queue that outlasts every fault.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,38 +15,34 @@ use uuid::Uuid;
 use crate::running::long_run::LongRun;
 use crate::scene::journal::{COPY, Journal, Witness};
 
-/// The recorder's queue. It is durable, so nothing is missed while the broker is down.
+/// Durable, so nothing is missed while the broker is unavailable.
 const QUEUE: &str = "recorder";
 const PREFETCH: u16 = 500;
-/// The number of events that can be sent again.
+/// So many events can be sent again.
 const REMEMBERED: usize = 2_000;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A message, by its id.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordedMessage {
     pub(crate) event_type: String,
     pub(crate) saga: Uuid,
-    /// Whether it is our copy of another message.
+    /// Whether it is our copy.
     pub(crate) copy: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct RunRecord {
     pub(crate) journal: Journal,
-    /// The event types that come from outside.
     from_outside: Vec<&'static str>,
     pub(crate) messages: HashMap<Uuid, RecordedMessage>,
-    /// Further deliveries of messages with a known id.
+    /// Further deliveries with known ids.
     pub(crate) repeated: usize,
     latest: VecDeque<Delivery>,
     /// The time of the last new event.
     last_new: Option<Instant>,
-    /// The longest time between two new events while there was work.
     pub(crate) longest_stall: Stall,
 }
 
-/// A period without a new event.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stall {
     pub(crate) length: Duration,
@@ -66,7 +62,7 @@ impl RunRecord {
         }
     }
 
-    /// Starts to measure stalls: from now on there is work.
+    /// From now on there is work.
     pub(crate) fn begin(&mut self) {
         self.last_new = Some(Instant::now());
     }
@@ -76,7 +72,6 @@ impl RunRecord {
         self.last_new.map(|at| at.elapsed())
     }
 
-    /// The latest events.
     pub(crate) fn latest(&self) -> Vec<Delivery> {
         self.latest.iter().cloned().collect()
     }
@@ -98,7 +93,7 @@ impl RunRecord {
         if copy {
             return;
         }
-        // Events from outside come all the time. A stall is a pause of the services.
+        // Events from outside come all the time. A stall is the services' pause.
         if !self.from_outside.contains(&delivery.routing_key.as_str()) {
             let length = self.quiet_for().unwrap_or_default();
             let stall = Stall { length, began: self.last_new };
@@ -131,7 +126,6 @@ impl Drop for ReaderTask {
 }
 
 impl Recorder {
-    /// Starts to record what is published.
     pub(crate) async fn start(
         run: &LongRun,
         witness: Arc<dyn Witness>,
@@ -150,7 +144,7 @@ impl Recorder {
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {
             loop {
-                // The broker is down, or has closed the connection. Unacknowledged messages come again.
+                // The broker is unavailable. Unacknowledged messages come again.
                 let _lost: Result<(), BrokerError> = read(&broker, &seen).await;
                 tokio::time::sleep(PAUSE).await;
             }

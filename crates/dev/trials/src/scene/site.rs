@@ -18,11 +18,11 @@ use crate::running::long_run::LongRun;
 use crate::scene::producer::{Producers, produced};
 use crate::scene::record::Recorder;
 
-/// The time for which a customer waits for an event.
+/// A customer waits this long for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The running system: the addresses of its services, and the events that they have published.
+/// The running system: its services' addresses, and the events that they published.
 #[derive(Debug)]
 pub struct Site {
     /// The client for requests to the services.
@@ -31,18 +31,16 @@ pub struct Site {
     clock: Clock,
     recorder: Recorder,
     producers: Producers,
-    /// The broker's address for each foreign producer.
     addresses: Vec<(&'static str, String)>,
-    /// The ids of messages that the broker has confirmed.
     confirmed: Mutex<Vec<Uuid>>,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) sagas: CustomerSagas,
-    /// The number of requests that were given up: each may have begun an unknown saga.
+    /// Each may have begun an unknown saga.
     pub(crate) given_up: AtomicUsize,
 }
 
 impl Site {
-    /// The site of a run. `clock` is that of its customers.
+    /// `clock` is that of the customers.
     pub(crate) fn of(run: &LongRun, recorder: Recorder, clock: Clock) -> Result<Self> {
         let names = run.system.foreign_producers();
         let broker = |(name, _): &(&'static str, _)| {
@@ -62,7 +60,7 @@ impl Site {
         })
     }
 
-    /// The URL of one of a service's processes. The same number gives the same process, unless processes come or go.
+    /// The URL of one of a service's processes: for the same number the same one, unless processes come or go.
     ///
     /// # Errors
     ///
@@ -72,7 +70,7 @@ impl Site {
         url.with_context(|| format!("{service} is nowhere"))
     }
 
-    /// The gateway, in a run that has one. The services then accept only requests that it has signed.
+    /// The gateway, in a run that has one. Services then accept only requests that it signed.
     #[must_use]
     pub fn gateway(&self) -> Option<&Gateway> {
         self.gateway.as_ref()
@@ -90,7 +88,7 @@ impl Site {
         }
     }
 
-    /// The ids of this many new subjects, each with a token as of [`Site::token`]. All are made at once.
+    /// This many new subjects' ids, each with a token as of [`Site::token`], all made at once.
     ///
     /// # Errors
     ///
@@ -110,12 +108,12 @@ impl Site {
         Ok(ids.into_iter().zip(tokens.into_iter().map(Some)).collect())
     }
 
-    /// Adds a saga that was begun outside [`Trial::play`](crate::Trial::play). It is checked like the customers' sagas.
+    /// Adds a saga begun outside [`Trial::play`](crate::Trial::play), to be checked like the customers' sagas.
     pub fn began(&self, what: &'static str, begun: BegunSaga) {
         self.sagas.add(what, begun);
     }
 
-    /// Counts a request that a customer gave up for want of an answer. It may have begun an unknown saga.
+    /// Counts a request that a customer gave up. It may have begun an unknown saga.
     pub fn gave_up(&self) {
         self.given_up.fetch_add(1, Ordering::Relaxed);
     }
@@ -125,8 +123,8 @@ impl Site {
         self.clock.new_id(self.clock.now())
     }
 
-    /// Publishes an event of a saga as a foreign producer, and returns when the broker has confirmed it, however long
-    /// that takes. An event that begins the saga takes the saga's id.
+    /// Publishes a saga's event as a foreign producer, and waits for the broker's confirm without limit. An event that
+    /// begins the saga has its id.
     ///
     /// # Errors
     ///
@@ -145,7 +143,7 @@ impl Site {
         Ok(())
     }
 
-    /// Waits until a saga has an event of this type, or has ended. A customer gives up after a while.
+    /// Waits for an event of this type, or the saga's end. A customer gives up after a while.
     pub async fn wait_for(&self, saga: Uuid, event: EventType) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
@@ -159,7 +157,6 @@ impl Site {
         }
     }
 
-    /// The ids of messages that the broker has confirmed.
     pub(crate) fn confirmed(&self) -> Vec<Uuid> {
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! The system under trial: its own description, and the form in which all trials use it.
+//! The system under trial: its description, and the form in which trials use it.
 
 pub(crate) mod subject;
 pub(crate) mod trial;

@@ -25,26 +25,21 @@ use crate::scene::journal::Witness;
 use crate::scene::site::Site;
 use crate::system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 
-/// The system under trial.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    /// The declarations of its services.
     pub(crate) system: System,
-    /// The customers' word for sagas, in the plural.
     pub(crate) sagas: &'static str,
-    /// The cases of customers. The first is the usual one.
+    /// The first is the usual one.
     pub(crate) cases: Vec<Case<()>>,
-    /// The number of cases for any run. The others are only for runs in which days pass.
+    /// The remaining cases are for runs in which days pass.
     pub(crate) usual: usize,
     completed: Vec<&'static str>,
     aborted: Vec<&'static str>,
     repeated: Vec<&'static str>,
-    /// The trial.
     pub(crate) tried: Box<dyn ErasedTrial>,
 }
 
 impl Subject {
-    /// Collects the description from a trial.
     pub(crate) fn new<T: Trial>(trial: T) -> Arc<Self> {
         let parts: Vec<_> = trial.services().into_iter().map(|service| service.part).collect();
         let mut cases = trial.cases();
@@ -65,43 +60,38 @@ impl Subject {
         })
     }
 
-    /// The names of its services.
     pub(crate) fn services(&self) -> Vec<&'static str> {
         self.system.parts.iter().map(|part| part.service).collect()
     }
 
-    /// Runs one of its services in this process. `None` if no service has this name.
+    /// `None` for an unknown name.
     pub(crate) fn serve(&self, service: &str, clock: Clock) -> Option<ExitCode> {
         let programs = self.tried.services();
         let program = programs.iter().find(|program| program.part.service == service)?;
         Some(program.run(clock))
     }
 
-    /// The names of the event types that come from outside.
     pub(crate) fn types_from_outside(&self) -> Vec<&'static str> {
         let producers = self.system.foreign_producers();
         producers.iter().flat_map(|(_, types)| types.iter().map(EventType::name)).collect()
     }
 
-    /// The names of the event types that begin sagas.
     pub(crate) fn beginnings(&self) -> Vec<&'static str> {
         let types = self.system.known_types();
         let begins = types.iter().filter(|event| event.role() == Role::StartsSaga);
         begins.map(EventType::name).collect()
     }
 
-    /// Whether a saga may have several events of this type.
     pub(crate) fn may_repeat(&self, event_type: &str) -> bool {
         self.repeated.contains(&event_type)
     }
 
-    /// The numbers of three hundred cases of all kinds, shuffled.
+    /// Three hundred numbers of cases, shuffled.
     pub(crate) fn mix(&self) -> Vec<usize> {
         let shares: Vec<u32> = self.cases[..self.usual].iter().map(|case| case.share).collect();
         mix(&shares, 300)
     }
 
-    /// The number of the case with this name.
     pub(crate) fn case(&self, name: &str) -> Result<usize> {
         let number = self.cases.iter().position(|case| case.name == name);
         number.with_context(|| {
@@ -110,19 +100,18 @@ impl Subject {
         })
     }
 
-    /// The same, including the cases that take days.
+    /// Includes the cases that take days.
     pub(crate) fn mix_with_those_of_days(&self) -> Vec<usize> {
         let mut all = self.mix();
         for (number, case) in self.cases.iter().enumerate().skip(self.usual) {
             let every = 100 / usize::try_from(case.share.clamp(1, 100)).unwrap_or(1);
-            // Each kind starts at a different position, so that none replaces another.
+            // Each kind has its own positions, so that none replaces another.
             all.iter_mut().skip(number - self.usual).step_by(every).for_each(|one| *one = number);
         }
         all
     }
 
-    /// Whether no saga completes without this service: one of its steps comes before the good end, over any number of
-    /// events.
+    /// Whether every saga needs this service: one of its steps comes before the good end, over any number of events.
     pub(crate) fn completes_by(&self, service: &str) -> bool {
         let parts = || self.system.parts.iter();
         let steps = parts().flat_map(|part| part.sagas.iter().map(move |saga| (part, &saga.steps)));
@@ -139,14 +128,14 @@ impl Subject {
         before.iter().any(|(other, _)| *other == service)
     }
 
-    /// Audits the framework's tables and the business rows. Sagas without a change for `quiescent_after` are quiescent.
+    /// Sagas without a change for `quiescent_after` are quiescent.
     pub(crate) async fn audit(
         &self,
         at: &Endpoints,
         broker: &BrokerSnapshot,
         quiescent_after: SignedDuration,
     ) -> Report {
-        // The framework first: a saga that is over by then is over in the services' rows, too.
+        // The framework first: a saga that is over by then is over in the services' rows.
         let framework = self.framework(at, broker, quiescent_after).await;
         self.business(at, framework, quiescent_after).await
     }
@@ -210,7 +199,7 @@ pub(crate) trait ErasedTrial: Debug + Send + Sync {
     ) -> LocalBoxFuture<'a, Result<()>>;
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
     fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>>;
-    /// The variables of all services, with those for a run in which days pass.
+    /// Includes those for a run in which days pass.
     fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
     fn sandboxes(&self) -> &'static [Sandbox];
     fn front(&self) -> Option<GatewaySetup>;

@@ -19,7 +19,7 @@ use crate::processes::gateway::GatewaySetup;
 use crate::processes::program::ServiceProgram;
 use crate::scene::site::Site;
 
-/// A system that can be tried. The items without a default are enough for all trials.
+/// A system that can be tried. Items without a default are enough.
 pub trait Trial: Debug + Send + Sync + 'static {
     /// The argument of [`Trial::play`]: a kind of customer.
     type Case: Debug + Send + Sync + 'static;
@@ -30,7 +30,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
     /// The events that bring a saga to its good end. The services declare the aborts.
     const COMPLETED: &'static [EventType];
 
-    /// The events that a saga may have several times. Any other event that comes twice was doubled.
+    /// The events that a saga may have several times. Others that come twice were doubled.
     const REPEATED: &'static [EventType] = &[];
 
     /// The customers' word for sagas, in the plural.
@@ -43,8 +43,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
     fn cases(&self) -> Vec<Case<Self::Case>>;
 
     /// Plays one customer: publishes events, or calls services. Returns the saga that it began, with the expected end.
-    /// An error means a request without an answer: it may have begun a saga, which must end as well. `number` counts
-    /// the customers.
+    /// An error is a request without an answer, which may have begun a saga. `number` counts the customers.
     fn play(
         &self,
         case: &Self::Case,
@@ -52,7 +51,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
         site: &Site,
     ) -> impl Future<Output = Result<BegunSaga>>;
 
-    /// Makes the system ready for customers: goods on the shelves, prices. The services are ready by then.
+    /// Makes the system ready for customers, with goods and prices. The services are ready.
     fn prepare(&self, _site: &Site) -> impl Future<Output = Result<()>> {
         ready(Ok(()))
     }
@@ -62,8 +61,8 @@ pub trait Trial: Debug + Send + Sync + 'static {
         ready(Ok(()))
     }
 
-    /// Shows more than the demo's table, such as a page with a map, until it is dropped. While `calm` is true it must
-    /// not begin sagas: those under way end, and everything is checked.
+    /// Shows more than the demo's table, such as a map, until it is dropped. While `calm` is true it must begin no
+    /// sagas, so that everything can be checked.
     fn show(
         &self,
         _site: &Arc<Site>,
@@ -75,8 +74,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
     /// Observes a published event, for the audit. The same event may come again.
     fn saw(&self, _event_type: &str, _id: MessageId, _body: &[u8]) {}
 
-    /// Checks the invariants in the rows of the services and between them. An error means that a service or a database
-    /// did not answer.
+    /// Checks the invariants in and between the services' rows. An error is a service or a database without an answer.
     fn audit(&self, _audit: Audit<'_>) -> impl Future<Output = Result<Report>> {
         ready(Ok(Report::default()))
     }
@@ -97,18 +95,18 @@ pub trait Trial: Debug + Send + Sync + 'static {
     }
 
     /// The operations of a client, for the trial that kills each service in turn. The system is ready, and customers
-    /// already come. This method makes what the operations need, such as a client of their own; they share the site.
+    /// come. This makes what operations need, such as a client of their own; they share the site.
     fn operations(&self, _site: &Arc<Site>) -> impl Future<Output = Result<Vec<Operation>>> {
         ready(Ok(Vec::new()))
     }
 
-    /// A deadline that passes while a service is down.
+    /// A deadline that passes while a service is unavailable.
     fn overdue(&self) -> Option<OverdueDeadline> {
         None
     }
 
-    /// The reason why no customer leads a service to this fault point, in the notation of `kills`. The cases and the
-    /// activities besides them have to reach all other points.
+    /// Why no customer leads a service to this fault point, in the notation of `kills`. Cases and activities have to
+    /// reach all other points.
     fn unreachable(&self, _service: &str, _point: &str) -> Option<&'static str> {
         None
     }
@@ -124,18 +122,18 @@ pub trait Trial: Debug + Send + Sync + 'static {
     }
 }
 
-/// The basis of an audit.
+/// What an audit works with.
 #[derive(Debug, Clone, Copy)]
 pub struct Audit<'a> {
     /// The addresses of the services and their databases.
     pub at: &'a Endpoints,
     /// The findings in the framework's own tables.
     pub framework: &'a Report,
-    /// A saga without a change for this long is quiescent, and is judged.
+    /// A saga without a change for this long is quiescent and judged.
     pub quiescent_after: SignedDuration,
 }
 
-/// A deadline that passes because a service is down.
+/// A deadline that passes because a service is unavailable.
 #[derive(Debug, Clone, Copy)]
 pub struct OverdueDeadline {
     /// The owner of the sagas.
@@ -146,11 +144,11 @@ pub struct OverdueDeadline {
     pub without: &'static str,
     /// The reason of the abort.
     pub reason: &'static str,
-    /// The case of a customer who begins such a saga while `without` is down, and does not wait for its end.
+    /// The case of a customer who begins such a saga while `without` is unavailable, and does not wait.
     pub case: &'static str,
 }
 
-/// An outside provider that a service plays itself, in a table of its database. Without the table it fails.
+/// An outside provider that a service plays itself. It fails without this table of the service's database.
 #[derive(Debug, Clone, Copy)]
 pub struct Sandbox {
     /// The service.

@@ -14,9 +14,9 @@ use crate::processes::endpoints::{Endpoints, FILE};
 use crate::running::run_dir::target;
 use crate::system::subject::Subject;
 
-/// The variable that names the file with all endpoints.
+/// Names the file with all endpoints.
 pub(crate) const ENDPOINTS: &str = "TRIAL_ENDPOINTS";
-/// The exit code if there are no violations, but a service, a database or the broker did not answer.
+/// No violations, but a service, a database or the broker did not answer.
 const PARTLY: u8 = 3;
 
 /// The options of `audit`.
@@ -41,7 +41,7 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
         Some(file) => Endpoints::read(file)?,
         None => Endpoints::read(&running_demo(subject.system.name)?)?,
     };
-    // The broker first: a message that is no longer there has been handled before the databases are read.
+    // The broker first: a message that is gone was handled before the databases are read.
     let broker = endpoints.broker().await?;
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
     let report = subject.audit(&endpoints, &broker, quiescent_after).await;
@@ -57,7 +57,6 @@ pub(crate) async fn run(subject: &Subject, args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// The file of the system's running demo.
 fn running_demo(system: &str) -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let target = target(&program).context("this program is not in a target directory")?;

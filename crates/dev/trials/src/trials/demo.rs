@@ -25,12 +25,10 @@ use crate::trials::oracle::{self, KnownFacts, OracleVerdict};
 use crate::trials::report::show_effects;
 use crate::trials::scene::Scene;
 
-/// Customers per second.
 const RATE: u32 = 5;
-/// Customers of the summary at a time.
 const AT_ONCE: usize = 8;
-/// The maximum number of sagas that are open or being begun. Each may have a connection, and the gateway, which takes
-/// 256 from one address, counts them with the user's.
+/// The limit includes sagas being begun. Each may have a connection, and the gateway takes 256 from one address,
+/// including the user's.
 const MOST_OPEN: usize = 100;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -49,7 +47,6 @@ pub(crate) struct Args {
     keep: bool,
 }
 
-/// Shows a system at work.
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let signed = subject.tried.front().is_some();
     let plan =
@@ -71,8 +68,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     })
 }
 
-/// Lets customers come, checks everything, and prints the summary. Returns whether everything held. Without `--once`
-/// customers keep coming.
+/// Returns whether everything held. Without `--once` customers keep coming.
 async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool> {
     run.ready().await?;
     let gateway = run.open(subject.tried.front()).await?;
@@ -121,7 +117,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     }
 }
 
-/// Prints the ends of the sagas of each case, and whether everything holds.
+/// The ends by case, and whether everything holds.
 fn show(scene: &Scene<'_>, verdict: &OracleVerdict) {
     let mut cases: BTreeMap<&str, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
     for (id, placed) in scene.load.sagas.all() {
@@ -144,7 +140,7 @@ fn show(scene: &Scene<'_>, verdict: &OracleVerdict) {
     show_effects(verdict);
 }
 
-/// Prints the addresses for the user. The file for the shell is there until the returned value is dropped.
+/// The file for the shell exists until the returned value is dropped.
 async fn print_addresses(scene: &Scene<'_>) -> Result<DemoShell> {
     let Scene { subject, run, load, .. } = scene;
     let gateway = load.site.gateway();
@@ -159,7 +155,7 @@ async fn print_addresses(scene: &Scene<'_>) -> Result<DemoShell> {
         let name = producer.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
         all.push((format!("{name}_URL"), run.stage.env.amqp_url(producer).to_owned()));
     }
-    // The command finds those of a single system, and `ballet audit` runs this program only if none are named.
+    // The command finds the contracts of a single system, and `ballet audit` runs this program only if none are named.
     let systems = std::env::current_dir().map(|here| folders(&here)).unwrap_or_default();
     let contracts = systems.iter().find(|folder| folder.ends_with(subject.system.name));
     let contracts = contracts.filter(|_| systems.len() > 1);

@@ -12,13 +12,12 @@ use crate::processes::gateway::Gateway;
 
 /// The file's name in the directory of a run, and beside the directories of the system's runs.
 const ENV: &str = "env";
-/// Variables that not every demo sets. The shell may have read the file of another system's demo before.
+/// Variables that not every demo sets, perhaps left from another system's demo.
 const FIRST: &str = "unset BALLET_CONTRACTS BALLET_DATABASE_URL\n";
-/// The options of every curl in such a shell: no progress, and a line of its own for the prompt.
+/// In such a shell curl shows no progress, and ends its output with a new line.
 const CURL: &str = "silent\nshow-error\nwrite-out = \"\\n\"\n";
 
-/// The file of a demo. Its path is the same for every demo of a system, and ends with this value; if several run, it is
-/// the last one's.
+/// Its path is the same for all demos of a system, and leads to the last one's.
 #[derive(Debug)]
 pub(crate) struct DemoShell {
     file: PathBuf,
@@ -26,9 +25,8 @@ pub(crate) struct DemoShell {
 }
 
 impl DemoShell {
-    /// Writes the file into the directory of a run. Besides these variables it has the demo's process in `DEMO`, the
-    /// gateway's address in `GATEWAY`, and a program that makes tokens in `TOKEN`. With `contracts` the command reads
-    /// those.
+    /// Besides these variables the file has the demo's process in `DEMO`, the gateway's address in `GATEWAY`, and a
+    /// program that makes tokens in `TOKEN`. With `contracts` the command reads those.
     pub(crate) fn write(
         dir: &Path,
         gateway: Option<&Gateway>,
@@ -56,7 +54,7 @@ impl DemoShell {
                 fs::set_permissions(&token, Permissions::from_mode(0o700))?;
             }
             fs::write(dir.join(".curlrc"), CURL)?;
-            // The link of an earlier demo, if there is one.
+            // An earlier demo's link.
             fs::remove_file(&link).ok();
             symlink(&file, &link)
         };
@@ -74,7 +72,7 @@ impl Drop for DemoShell {
 }
 
 impl fmt::Display for DemoShell {
-    /// The path, from the working directory if it is below that.
+    /// Relative if it is below the working directory.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let here = std::env::current_dir().unwrap_or_default();
         self.link.strip_prefix(&here).unwrap_or(&self.link).display().fmt(f)

@@ -1,4 +1,4 @@
-//! The environment that a trial has for itself, from its start to its end.
+//! A trial's own environment, from its start to its end.
 
 use anyhow::Result;
 use ballet::core::System;
@@ -7,8 +7,8 @@ use ballet_terminal::ui;
 use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;
 
-/// Sets up an environment, plays a trial in it, and takes it down, also after an error and after a signal to end.
-/// Returns `None` after a signal. `keeps_logs` decides by the result.
+/// Plays a trial in a new environment, and takes it down, also after an error or a signal to end. Returns `None` after
+/// a signal. `keeps_logs` decides by the result.
 pub(crate) async fn play_in_environment<T>(
     system: &System,
     plan: RunPlan,

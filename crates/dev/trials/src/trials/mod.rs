@@ -1,4 +1,4 @@
-//! The trials, one in each folder, with the demo and the audit.
+//! The trials, with the demo and the audit.
 
 pub(crate) mod audit;
 pub(crate) mod chaos;

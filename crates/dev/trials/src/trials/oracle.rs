@@ -1,4 +1,4 @@
-//! Waits until the system is quiescent, and checks that nothing is lost, doubled or broken.
+//! Waits for quiescence, and checks that nothing is lost, doubled or broken.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -18,34 +18,31 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::RecordedMessage;
 use crate::trials::scene::Scene;
 
-/// The longest time without news before quiescence. It is longer than the longest pause of a call, and of a leftover
-/// compensation: a minute.
+/// The maximum time without news. A call, or a leftover compensation, may pause for a minute.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// The longest time to quiescence, as a multiple of [`PATIENCE`].
+/// A multiple of [`PATIENCE`].
 const RENEWALS: u32 = 5;
-/// The time for a verdict, which reads all rows: there are millions after a long run.
+/// A verdict reads all rows, millions after a long run.
 const VERDICT: Duration = Duration::from_secs(15 * 60);
 const LOOK: Duration = Duration::from_millis(250);
-/// How often somebody who waits is told for what.
+/// How often a waiting user sees what for.
 const TELL: Duration = Duration::from_secs(15);
-/// Everything is checked once no new event has come for this long.
+/// Without a new event for this long, everything is checked.
 const QUIET: Duration = Duration::from_millis(800);
 
-/// The result of a check.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct OracleVerdict {
     pub(crate) rows: usize,
-    /// Messages, each counted once for every service that must handle it.
+    /// Each message once for every service that must handle it.
     #[serde(rename = "effects_expected")]
     pub(crate) expected: usize,
-    /// Messages that were not handled, confirmed messages that never reached a queue, and events that were recorded and
-    /// never published.
+    /// Messages not handled, confirmed messages that reached no queue, and recorded events never published.
     pub(crate) lost: Vec<String>,
-    /// Events that are in a saga twice.
+    /// Events in a saga twice.
     pub(crate) doubled: Vec<String>,
-    /// Violations from the audit, sagas that ended otherwise than expected, and cases in which no customer got through.
+    /// Violations from the audit, sagas with unexpected ends, and cases in which no customer got through.
     pub(crate) broken: Vec<String>,
-    /// Everything that is not quiescent: open, stuck, or not ready.
+    /// What is open, stuck, or not ready.
     pub(crate) unfinished: Vec<String>,
 }
 
@@ -54,23 +51,22 @@ impl OracleVerdict {
         self.first().is_none()
     }
 
-    /// The first of all that is wrong.
     fn first(&self) -> Option<&String> {
         [&self.lost, &self.doubled, &self.broken, &self.unfinished].into_iter().flatten().next()
     }
 }
 
-/// The facts that the oracle cannot observe itself.
+/// What the oracle cannot observe.
 #[derive(Debug, Default)]
 pub(crate) struct KnownFacts {
-    /// Messages that were handled earlier. An inbox may have forgotten them.
+    /// An inbox may have forgotten them.
     pub(crate) handled: HashSet<Uuid>,
-    /// The lead of the system's clock over this machine's.
+    /// Ahead of this machine's clock.
     pub(crate) ahead: SignedDuration,
 }
 
-/// Waits until the system is quiescent and everything holds, and returns the verdict. Patience ends after a time
-/// without news: a busy machine needs long for the messages on their way, but loses none.
+/// Waits for quiescence, and returns the verdict. Patience ends after a time without news: a busy machine is slow, but
+/// loses no messages.
 pub(crate) async fn check_when_quiescent(
     scene: &Scene<'_>,
     known: &KnownFacts,
@@ -97,7 +93,7 @@ pub(crate) async fn check_when_quiescent(
             match judged.flatten() {
                 Ok(verdict) if late || verdict.holds() => return Ok(verdict),
                 Err(error) if late => return Err(error),
-                // Something is on its way, or a server or a service is not back yet.
+                // Something is on its way, or not back yet.
                 Ok(verdict) => waits_for.extend(verdict.first().map(|wrong| format!("; {wrong}"))),
                 Err(error) => waits_for = format!("an answer: {error:#}"),
             }
@@ -110,7 +106,7 @@ pub(crate) async fn check_when_quiescent(
     }
 }
 
-/// Waits as [`check_when_quiescent`] does. Nothing may be wrong then.
+/// Waits as [`check_when_quiescent`] does. Then nothing may be wrong.
 pub(crate) async fn ensure_all_holds(scene: &Scene<'_>) -> Result<OracleVerdict> {
     let verdict = check_when_quiescent(scene, &KnownFacts::default()).await?;
     if verdict.holds() {
@@ -121,9 +117,8 @@ pub(crate) async fn ensure_all_holds(scene: &Scene<'_>) -> Result<OracleVerdict>
     bail!("{} does not catch up:\n{}", scene.subject.system.name, wrong.join("\n"))
 }
 
-/// Lists everything that is wrong if this look is the `last`. An earlier look ends at the first kind of problem: it
-/// will be repeated, and a session with each database for each kind costs the server more than most of the rows to
-/// read.
+/// The `last` look lists everything that is wrong. Earlier looks end at the first kind of problem, as a session with
+/// each database for each kind costs the server more than reading most rows.
 async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<OracleVerdict> {
     let Scene { subject, run, recorder, load } = scene;
     let goes_on = |verdict: &OracleVerdict| last || verdict.holds();
@@ -174,8 +169,8 @@ async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<Orac
     Ok(verdict)
 }
 
-/// Checks that all events that the services recorded were published, and that every saga has ended before them: also a
-/// saga whose customer got no answer.
+/// Checks that all recorded events were published, and that every saga has ended, also that of a customer without an
+/// answer.
 async fn compare(
     scene: &Scene<'_>,
     endpoints: &Endpoints,
@@ -200,7 +195,7 @@ async fn compare(
     let LedgerComparison { never_published, never_ending } =
         compared.map_err(anyhow::Error::msg)?;
     verdict.lost.extend(never_published);
-    // The others are checked one by one.
+    // The others are checked singly.
     let placed = load.sagas.all();
     let unknown = never_ending.into_iter().filter(|(saga, _)| !placed.contains_key(saga));
     verdict.unfinished.extend(unknown.map(|(saga, owner)| {
@@ -209,7 +204,6 @@ async fn compare(
     Ok(())
 }
 
-/// Checks that every message is in the inbox of each service that consumes its type.
 async fn find_lost_messages(
     scene: &Scene<'_>,
     known: &KnownFacts,
@@ -241,7 +235,6 @@ async fn find_lost_messages(
     Ok(())
 }
 
-/// The number of services that consume each type.
 fn consumers(system: &System) -> HashMap<&'static str, usize> {
     let mut consumers = HashMap::new();
     for event in system.parts.iter().flat_map(|part| part.consumes()) {
@@ -250,7 +243,6 @@ fn consumers(system: &System) -> HashMap<&'static str, usize> {
     consumers
 }
 
-/// The messages of these that are missing from the inbox of a service that consumes their type.
 pub(crate) async fn not_handled(
     run: &LongRun,
     messages: &[(Uuid, String)],

@@ -1,10 +1,10 @@
-//! The part of the report that all runs with checked sagas share.
+//! What the reports of all runs with checked sagas share.
 
 use ballet_terminal::ui;
 
 use crate::trials::oracle::OracleVerdict;
 
-/// Prints whether every effect happened once, and everything came to an end.
+/// Whether every effect happened once, and everything ended.
 pub(crate) fn show_effects(verdict: &OracleVerdict) {
     let OracleVerdict { rows, lost, doubled, broken, unfinished, .. } = verdict;
     ui::print(&format!("\n{}", ui::bold("What must hold")));

@@ -1,4 +1,4 @@
-//! The scene of every trial: a running system with its customers, and everything that it publishes.
+//! A trial's running system with its customers, and everything that it publishes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::system::subject::Subject;
 
-/// The limit for anything that hangs. No result depends on speed: any service may be dead at any time, and on a busy
-/// machine each takes a while to start.
+/// The limit for what hangs. No result depends on speed: any service may be dead, and on a busy machine each is slow to
+/// start.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Scene<'a> {
@@ -25,7 +25,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Starts to record, with these customers to come. The services need not be ready.
+    /// Starts to record. The services need not be ready.
     pub(crate) async fn set_up(
         subject: &'a Arc<Subject>,
         run: &'a LongRun,
@@ -36,12 +36,10 @@ impl<'a> Scene<'a> {
         Ok(Self { subject, run, recorder, load })
     }
 
-    /// The end of a saga, if it has ended.
     pub(crate) fn ended(&self, saga: Uuid) -> Option<End> {
         self.recorder.record().journal.ended(saga).cloned()
     }
 
-    /// Waits for the end of a saga.
     pub(crate) async fn ends(&self, saga: Uuid) -> Result<End> {
         let ended = wait_until("the end of a saga", PATIENCE, || async {
             Ok::<_, String>(self.ended(saga))

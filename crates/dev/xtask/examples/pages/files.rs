@@ -1,4 +1,4 @@
-//! `cargo xtask generate`: writes the files that are made from the services' declarations.
+//! `cargo xtask generate`: writes what is made from the services' declarations.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,7 +18,6 @@ use ballet_terminal::ui;
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
 
-/// A generated file: its path in the workspace, and its text.
 struct GeneratedFile {
     path: String,
     text: String,
@@ -72,7 +71,6 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
     Ok(all)
 }
 
-/// The files of one system.
 fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
     let SystemDescription { system, contracts, documents } = name.describe();
     let all_services = joined_services::contracts(root, system, contracts.clone())?;
@@ -115,7 +113,7 @@ fn of_system(root: &Path, name: SystemName) -> Result<Vec<GeneratedFile>> {
     Ok(all)
 }
 
-/// The pages that the site alone has, by their paths: every event of a system.
+/// Only the site has these pages, by path: every event of a system.
 pub(crate) fn pages_of_events(root: &Path) -> Result<Vec<(String, String)>> {
     let page = |name: SystemName| {
         let SystemDescription { system, contracts, .. } = name.describe();

@@ -1,5 +1,4 @@
-//! Services that have joined a system: their contracts lie beside ours, their code is not part of this build. The
-//! generated files include them.
+//! Services that joined a system: their contracts lie beside ours, their code elsewhere. Generated files include them.
 
 use std::path::Path;
 
@@ -7,7 +6,6 @@ use anyhow::Result;
 use ballet::core::{ServiceContract, System};
 use ballet_check::Contracts;
 
-/// The contracts of a system, and of the services that joined it.
 pub(crate) fn contracts(
     root: &Path,
     system: System,

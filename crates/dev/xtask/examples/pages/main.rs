@@ -1,5 +1,5 @@
-//! The files and pages that are made from the systems' declarations. `cargo xtask generate` and `cargo xtask site` build
-//! and run this program: xtask itself knows no system.
+//! Files and pages from the systems' declarations. `cargo xtask generate` and `cargo xtask site` run this program, as
+//! xtask knows no system.
 
 mod files;
 mod joined_services;
@@ -48,7 +48,6 @@ fn main() -> ExitCode {
     })
 }
 
-/// The directory of the workspace.
 fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     root.canonicalize().unwrap_or(root)

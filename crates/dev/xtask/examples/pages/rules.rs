@@ -1,5 +1,5 @@
-//! Compares the page of rules with the tests. A rule without a test, a rule that cites a missing test, and
-//! a numbered test that no rule cites are errors.
+//! Compares the page of rules with the tests. Errors are a rule without a test, a rule that cites a missing one, and a
+//! numbered test without a rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,16 +9,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::rust_files::rust_files;
 
-/// The page of rules: rows of a rule, the letter of its reason, and its tests.
+/// Rows of a rule, its reason's letter, and its tests.
 const PAGE: &str = "docs/guarantees.md";
 /// Other pages that cite tests.
 const CITING: [&str; 3] = ["README.md", "docs/rides/trust.md", "docs/shop/trust.md"];
 
-/// Compares the page of rules, and others that cite tests, with the tests.
-///
 /// # Errors
 ///
-/// If they do not match. The error names all mismatches.
+/// If they do not match, with all mismatches.
 pub(crate) fn compare(root: &Path) -> Result<()> {
     let read =
         |page: &str| fs::read_to_string(root.join(page)).with_context(|| format!("no {page}"));
@@ -35,10 +33,10 @@ pub(crate) fn compare(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The paths of all tests, by their names.
+/// The paths by name.
 type Tests = BTreeMap<String, Vec<String>>;
 
-/// The rules without a test, and the tests whose number no rule cites.
+/// Rules without a test, and tests with a number that no rule cites.
 fn mismatches(page: &str, tests: &Tests) -> Vec<String> {
     let rules: Vec<Rule<'_>> = page.lines().filter_map(Rule::parse).collect();
     let silent = rules.iter().filter(|rule| cited_numbers(rule.tests).next().is_none());
@@ -52,7 +50,6 @@ fn mismatches(page: &str, tests: &Tests) -> Vec<String> {
     silent.chain(unknown).collect()
 }
 
-/// The tests and numbers that the tables of a page cite and that do not exist.
 fn missing_citations<'a>(text: &'a str, tests: &'a Tests) -> impl Iterator<Item = String> + 'a {
     let known: BTreeSet<u32> = tests.keys().flat_map(|name| numbers_of_a_test(name)).collect();
     text.lines().filter(|line| line.starts_with('|')).flat_map(move |line| {
@@ -79,7 +76,7 @@ impl<'a> Rule<'a> {
     }
 }
 
-/// The numbers in `T01, T30`.
+/// In `T01, T30`.
 fn cited_numbers(cell: &str) -> impl Iterator<Item = u32> {
     let words = cell.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.filter_map(|word| word.strip_prefix('T')?.parse().ok())
@@ -94,13 +91,12 @@ fn cited_names(cell: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The numbers in a test's name: `t23_t24_what_it_shows`.
+/// As in `t23_t24_what_it_shows`.
 fn numbers_of_a_test(name: &str) -> impl Iterator<Item = u32> {
     name.split('_').map_while(|word| word.strip_prefix('t')?.parse().ok())
 }
 
-/// Whether there is a test at the path. The path may leave out parts, such as the crate or the
-/// module `tests`.
+/// The path may leave out parts, such as the crate or the module `tests`.
 fn exists(path: &str, tests: &Tests) -> bool {
     let name = path.rsplit("::").next().unwrap_or(path);
     tests.get(name).is_some_and(|found| {
@@ -111,8 +107,7 @@ fn exists(path: &str, tests: &Tests) -> bool {
     })
 }
 
-/// Finds the tests in the sources: functions with an attribute such as `#[test]` or
-/// `#[tokio::test(flavor = "multi_thread")]`.
+/// Functions with an attribute such as `#[test]` or `#[tokio::test(flavor = "multi_thread")]`.
 fn tests(root: &Path) -> Result<Tests> {
     let mut tests = Tests::new();
     let examples = rust_files(&root.join("examples"))?;
@@ -142,17 +137,17 @@ fn function(line: &str) -> Option<&str> {
     line.strip_prefix("fn ")?.split(['(', '<']).next()
 }
 
-/// The packages of the rings whose name is that of their folder.
+/// Packages named like their folder.
 const OWN_NAMES: [&str; 4] = ["ballet", "bench", "gateway", "xtask"];
 
-/// The path of a file's module: `crates/systems/shop/trial/tests/saga/paths.rs` is `shop::saga::paths`.
+/// `crates/systems/shop/trial/tests/saga/paths.rs` is `shop::saga::paths`.
 fn module_of(file: &Path) -> String {
     let parts: Vec<&str> = file.iter().filter_map(|part| part.to_str()).collect();
-    // A package may have the name `tests`, below its ring.
+    // A package may be named `tests`, below its ring.
     let above = if parts.first() == Some(&"crates") { 3 } else { 0 };
     let is_inside = |part: &&str| matches!(*part, "src" | "tests");
     let split = above + parts.iter().skip(above).position(is_inside).unwrap_or(0);
-    // The package in a folder `trial` has the name of the folder above.
+    // The package in a folder `trial` is named like the folder above.
     let package = match parts[..split] {
         ["crates", "framework" | "tools" | "dev", name] if !OWN_NAMES.contains(&name) => {
             Some(format!("ballet-{name}"))

@@ -1,9 +1,8 @@
-//! The systems of the project, for the generated files.
+//! The systems, for the generated files.
 
 use ballet::core::{ServiceContract, System};
 use ballet_openapi::Document;
 
-/// A system, by its name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SystemName {
     Shop,
@@ -11,11 +10,9 @@ pub(crate) enum SystemName {
     Rides,
 }
 
-/// A system's description of itself.
 pub(crate) struct SystemDescription {
     pub(crate) system: System,
     pub(crate) contracts: Vec<ServiceContract>,
-    /// The requests and responses of its services' HTTP routes.
     pub(crate) documents: Vec<(&'static str, Document)>,
 }
 
@@ -30,7 +27,6 @@ impl SystemName {
         }
     }
 
-    /// Collects the declarations of its services.
     pub(crate) fn describe(self) -> SystemDescription {
         match self {
             Self::Shop => SystemDescription {
@@ -51,12 +47,10 @@ impl SystemName {
         }
     }
 
-    /// The configuration of its gateway, as a path in the workspace.
     pub(crate) fn gateway(self) -> String {
         format!("crates/tools/gateway/{}.toml", self.as_str())
     }
 
-    /// The broker's definitions, as a path in the workspace.
     pub(crate) fn definitions(self) -> String {
         match self {
             Self::Shop => "broker/definitions.json".to_owned(),

@@ -1,4 +1,4 @@
-//! The counts and names in the output of a test program.
+//! Counts and names in a test program's output.
 
 /// The tests that were left out, each with its reason: `left out: alarms::rules: there is no promtool`.
 pub(crate) fn left_out(output: &str) -> impl Iterator<Item = &str> {
@@ -6,8 +6,8 @@ pub(crate) fn left_out(output: &str) -> impl Iterator<Item = &str> {
     output.lines().filter_map(|line| Some(line.split_once("left out: ")?.1))
 }
 
-/// The number of tests with this result, from the closing lines: `test result: ok. 3 passed; 0 failed`. A test that was
-/// left out has passed for the test runner, and counts as ignored.
+/// Counts tests from the closing lines: `test result: ok. 3 passed; 0 failed`. A test that was left out has passed for
+/// the runner, and counts as ignored.
 pub(crate) fn tests(output: &str, how: &str) -> usize {
     let closing = output.lines().filter_map(|line| line.strip_prefix("test result: "));
     let counts = closing.flat_map(|line| line.split(['.', ';'])).filter_map(|part| {
@@ -22,7 +22,6 @@ pub(crate) fn tests(output: &str, how: &str) -> usize {
     }
 }
 
-/// The failed tests, from the list at the end of a program's output.
 pub(crate) fn failed_tests(output: &str) -> Vec<String> {
     let Some((_, list)) = output.rsplit_once("\nfailures:\n") else { return Vec::new() };
     let names = list.lines().map_while(|line| line.strip_prefix("    "));

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: starts the servers, runs the tests, and ends both.
 //!
-//! The test programs run side by side, tests with very many cases take a share of them, and programs that starve the
-//! others are left out. `--long` runs all programs with all cases.
+//! Test programs run side by side, tests with very many cases take a share, and programs that starve others are left
+//! out. `--long` runs everything.
 
 mod counts;
 mod programs;
@@ -21,16 +21,15 @@ use crate::test::running::RunSetting;
 use crate::test::servers::TestServers;
 use crate::test::side_by_side::{IdleMeter, ProgramSlots};
 
-/// The number of tests of one program that run at the same time.
 const THREADS: &str = "RUST_TEST_THREADS";
-/// The number that chooses the share. Without it such a test takes all its cases.
+/// Chooses the share. Without it such a test takes all its cases.
 const TURN: &str = "BALLET_TURN";
-/// The longest silence of a test program: more than the longest test takes on a slow machine.
+/// More than the longest test on a slow machine.
 const SILENCE: Duration = Duration::from_secs(25 * 60);
 /// The same with all cases.
 const LONG_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 
-/// Runs all tests; unless it is `long`, it leaves out those that starve the others.
+/// Without `long`, those that starve others are left out.
 pub(crate) fn run(long: bool) -> Result<ExitCode> {
     let Some(built) = programs::build()? else { return Ok(ExitCode::FAILURE) };
     let mut programs = built.tests;
@@ -58,7 +57,7 @@ pub(crate) fn run(long: bool) -> Result<ExitCode> {
         idle: Box::new(move || idle.since_the_last()),
     };
     let passed = side_by_side::run(programs, slots, &setting);
-    // Also after an error: nothing is left running.
+    // Nothing is left running.
     servers.stop()?;
     Ok(if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use crate::cargo;
 
-/// The examples in the documentation. Cargo compiles them one after the other, for minutes.
+/// Cargo compiles them one after the other, for minutes.
 const EXAMPLES: &str = "examples in the documentation";
-/// The programs that take longest by the clock, longest first. They start first, so that no processor is idle at the
-/// end.
+/// Longest first by the clock. They start first, so that no processor is idle at the end.
 const LONGEST: &[&str] = &[
     "ballet-tests engine",
     "ballet-cli dlq",
@@ -33,26 +32,23 @@ const LONGEST: &[&str] = &[
     EXAMPLES,
 ];
 
-/// Programs that starve the tests beside them. Only `--long` runs them.
+/// They starve tests beside them. Only `--long` runs them.
 const LONG: &[&str] = &["xtask beside"];
 
-/// The program that brings the servers up.
+/// Brings the servers up.
 const SERVERS: &str = "ballet-servers";
 
-/// The programs of a run.
 pub(crate) struct BuiltPrograms {
     pub(crate) tests: Vec<TestProgram>,
     pub(crate) servers: PathBuf,
 }
 
-/// A program that runs tests and prints how they ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TestProgram {
-    /// Its package and its target.
     pub(crate) name: String,
     pub(crate) file: PathBuf,
     pub(crate) args: Vec<String>,
-    /// The directory of the package: cargo runs tests there.
+    /// Cargo runs the package's tests there.
     pub(crate) dir: PathBuf,
 }
 
@@ -62,8 +58,8 @@ impl TestProgram {
         !LONG.contains(&&*self.name)
     }
 
-    /// The program with these tests only. `None` for a program that takes no names: cargo itself, or one that ended
-    /// before it could list its failures.
+    /// The program with these tests only. `None` for a program that takes no names: cargo, or one that ended before it
+    /// listed its failures.
     pub(crate) fn only(&self, tests: &[String]) -> Option<Self> {
         if tests.is_empty() || !self.args.is_empty() {
             return None;
@@ -86,7 +82,7 @@ pub(crate) fn build() -> Result<Option<BuiltPrograms>> {
         servers.map(PathBuf::from).with_context(|| format!("cargo built no {SERVERS}"))?;
     let mut programs: Vec<TestProgram> = messages.iter().filter_map(program).collect();
     programs.push(documentation());
-    // Fails for a name that no longer exists: that program would not start first, and nobody would notice.
+    // A program of an outdated name would not start first, unnoticed.
     let is_built = |name: &&&str| programs.iter().any(|program| program.name == **name);
     if let Some(name) = LONGEST.iter().find(|name| !is_built(name)) {
         bail!(
@@ -99,7 +95,6 @@ pub(crate) fn build() -> Result<Option<BuiltPrograms>> {
     Ok(Some(BuiltPrograms { tests: programs, servers }))
 }
 
-/// The test program that one of cargo's messages announces.
 fn program(message: &Value) -> Option<TestProgram> {
     let file = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
     let dir = Path::new(message["manifest_path"].as_str()?).parent()?;
@@ -121,7 +116,7 @@ fn program(message: &Value) -> Option<TestProgram> {
     })
 }
 
-/// The run of the documentation's examples. Cargo itself builds and runs them.
+/// Cargo builds and runs them.
 fn documentation() -> TestProgram {
     TestProgram {
         name: EXAMPLES.to_owned(),

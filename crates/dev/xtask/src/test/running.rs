@@ -1,4 +1,4 @@
-//! A test program that runs, with its output in a file.
+//! A running test program, with its output in a file.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,27 +13,22 @@ use crate::say::print;
 use crate::test::counts::tests;
 use crate::test::programs::TestProgram;
 
-/// The directory and the limit that programs run with.
 pub(crate) struct RunSetting {
-    /// The directory for their output.
     pub(crate) output: PathBuf,
     pub(crate) env: Vec<(String, String)>,
-    /// The longest silence. A program that is silent for longer hangs: it is ended, and has failed.
+    /// A program that is silent for longer hangs: it is ended, and has failed.
     pub(crate) silence: Duration,
 }
 
-/// A program that runs.
 pub(crate) struct RunningProgram {
     pub(crate) program: TestProgram,
     child: Child,
-    /// The file with its output, and its length at the last look.
     file: PathBuf,
     said: u64,
     spoke: Instant,
     begun: Instant,
 }
 
-/// The end of a program.
 pub(crate) struct ProgramEnd {
     pub(crate) passed: bool,
     pub(crate) took: Duration,
@@ -41,12 +36,12 @@ pub(crate) struct ProgramEnd {
 }
 
 impl RunningProgram {
-    /// Starts a program. On an interrupt from the terminal it ends with this one.
+    /// On the terminal's interrupt it ends with this one.
     pub(crate) fn start(program: TestProgram, setting: &RunSetting) -> Result<Self> {
         let file = setting.output.join(format!("{}.log", file_name(&program.name)));
         let cannot = || format!("cannot write {}", file.display());
         File::create(&file).with_context(cannot)?;
-        // What it has started may write after what is appended about its end.
+        // Its processes may write after what is appended at its end.
         let output = File::options().append(true).open(&file).with_context(cannot)?;
         let errors = output.try_clone().with_context(cannot)?;
         let mut command = Command::new(&program.file);
@@ -59,7 +54,7 @@ impl RunningProgram {
             .stdout(output)
             .stderr(errors);
         cargo::clean(&mut command);
-        // As cargo does. With this variable cargo itself would rebuild everything.
+        // As cargo does. With this variable cargo would rebuild everything.
         if program.file.as_os_str() != cargo::program() {
             command.env("CARGO_MANIFEST_DIR", &program.dir);
         }
@@ -69,7 +64,7 @@ impl RunningProgram {
         Ok(Self { program, child, file, said: 0, spoke: now, begun: now })
     }
 
-    /// The end of the program, if it has ended by now. One that has been silent for too long is ended.
+    /// One that was silent for too long is ended.
     pub(crate) fn ended(&mut self, silence: Duration) -> Result<Option<ProgramEnd>> {
         let status = self.child.try_wait().context("cannot look after a program")?;
         let said = fs::metadata(&self.file).map_or(0, |file| file.len());
@@ -105,7 +100,7 @@ impl Drop for RunningProgram {
 }
 
 impl ProgramEnd {
-    /// Prints the whole output of a program that failed, else its last line. A program without tests gets no line.
+    /// All of a failed program's output, else its last line. A program without tests gets none.
     pub(crate) fn show(&self, name: &str) {
         let Self { passed, took, output } = self;
         let (seconds, count, ignored) =
@@ -120,7 +115,6 @@ impl ProgramEnd {
     }
 }
 
-/// The processes that a process has started, and those that these have started.
 fn descendants(pid: u32) -> Vec<String> {
     let listed = Command::new("ps").args(["-e", "-o", "pid=", "-o", "ppid="]).output();
     let listed = listed.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned());
@@ -143,10 +137,10 @@ fn descendants(pid: u32) -> Vec<String> {
     found.split_off(1)
 }
 
-/// Asks processes to end. Watchdogs do not listen: they end what is left of those whose owner is gone.
+/// Watchdogs do not listen: they end what the dead leave.
 fn terminate(pids: &[String]) {
     if !pids.is_empty() {
-        // An error means that some have ended by now.
+        // Some have ended.
         let mut kill = Command::new("sh");
         kill.args(["-c", "kill -s TERM -- \"$@\" 2>/dev/null", "sh"]).args(pids).status().ok();
     }

@@ -1,4 +1,4 @@
-//! The servers of a run of all tests: a program of their own, which ends with its standard input.
+//! The servers of a test run: a program that ends with its standard input.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,18 +6,16 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-/// The variable that the program prints last.
+/// The program prints this last.
 const LAST: &str = "DIR";
 
 /// Running servers, or those that the environment names.
 pub(crate) struct TestServers {
     program: Child,
-    /// The variables with which a test program finds them.
     pub(crate) env: Vec<(String, String)>,
 }
 
 impl TestServers {
-    /// Starts the program, and waits until the servers are ready.
     pub(crate) fn start(program: &Path) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("--for-tests").stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -36,7 +34,6 @@ impl TestServers {
         anyhow::bail!("there are no servers: their program ended with {status}")
     }
 
-    /// Ends the servers that were started.
     pub(crate) fn stop(mut self) -> Result<()> {
         drop(self.program.stdin.take());
         let status = self.program.wait().context("cannot wait for the servers")?;

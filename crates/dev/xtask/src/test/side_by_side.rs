@@ -1,7 +1,7 @@
 //! Runs several test programs at the same time.
 //!
-//! Most tests wait: for a broker to start, for a lease to end, for a connection to be given up. So more programs run
-//! than the machine has processors. One more starts when the processors are still idle.
+//! Most tests wait: for a broker's start, a lease's end, a lost connection. So more programs run than there are
+//! processors, and one more while processors are idle.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -17,13 +17,12 @@ use crate::test::running::{ProgramEnd, RunSetting, RunningProgram};
 const LOOK: Duration = Duration::from_millis(100);
 /// The interval between two looks at the idle share.
 const LOOK_AT_IDLE: Duration = Duration::from_secs(3);
-/// The idle share above which one more program starts.
+/// Above it one more program starts.
 const IDLE: f64 = 0.25;
-/// The maximum number of failed tests that run again, alone: one that was too slow on a busy machine passes then.
-/// If more failed, a busy machine was not the cause.
+/// Failed tests that run again, alone: one that was too slow on a busy machine then passes. More failures have another
+/// cause.
 const AGAIN: usize = 8;
 
-/// The limits on how many programs run at a time.
 pub(crate) struct ProgramSlots {
     pub(crate) least: usize,
     /// The limit while the machine is idle.
@@ -32,14 +31,12 @@ pub(crate) struct ProgramSlots {
     pub(crate) idle: Box<dyn FnMut() -> f64>,
 }
 
-/// The results of all programs so far.
 #[derive(Default)]
 struct Results {
     passed: usize,
     failed: usize,
     ignored: usize,
     left_out: Vec<String>,
-    /// The programs that failed, each with its failed tests.
     broken: Vec<(TestProgram, Vec<String>)>,
 }
 
@@ -56,8 +53,8 @@ impl Results {
     }
 }
 
-/// Runs all programs, prints the output of each at its end, and returns whether all tests passed. A few failed tests
-/// run again alone. The whole output of each is kept in the directory.
+/// Prints each output at its end. A few failed tests run again, alone. Whole outputs stay in the directory. Returns
+/// whether all passed.
 pub(crate) fn run(
     programs: Vec<TestProgram>,
     ProgramSlots { least, most, mut idle }: ProgramSlots,
@@ -112,7 +109,7 @@ pub(crate) fn run(
     Ok(broken.is_empty())
 }
 
-/// Runs a few failed tests again, alone. Returns the names of the programs that failed again.
+/// Returns the programs that failed again.
 fn again(results: &mut Results, setting: &RunSetting) -> Result<Vec<String>> {
     let all = std::mem::take(&mut results.broken);
     let few = all.iter().map(|(_, tests)| tests.len()).sum::<usize>() <= AGAIN;
@@ -130,7 +127,7 @@ fn again(results: &mut Results, setting: &RunSetting) -> Result<Vec<String>> {
             }
         };
         end.show(&running.program.name);
-        // All of these tests have to have run; what they print may look like a closing line, hence `>=`.
+        // All of these have to have run. What they print may look like a closing line, hence `>=`.
         if end.passed && tests(&end.output, "passed") >= failed.len() {
             results.passed += failed.len();
             results.failed = results.failed.saturating_sub(failed.len());
@@ -156,7 +153,7 @@ pub(crate) struct IdleMeter {
 }
 
 impl IdleMeter {
-    /// The share since the last call. 0 at the first call, and where `/proc/stat` is missing.
+    /// 0 at the first call, and without `/proc/stat`.
     pub(crate) fn since_the_last(&mut self) -> f64 {
         let now = fs::read_to_string("/proc/stat").ok().and_then(|text| ticks(&text));
         let before = std::mem::replace(&mut self.seen, now);
@@ -166,7 +163,7 @@ impl IdleMeter {
     }
 }
 
-/// The idle and the total ticks, from the first line: user, nice, system, idle, then waits for disks and interrupts.
+/// Reads user, nice, system, idle, then waits for disks and interrupts in the first line. Returns idle and total ticks.
 fn ticks(stat: &str) -> Option<(u64, u64)> {
     let numbers = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().take(8);
     let numbers = numbers.map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;
@@ -184,7 +181,7 @@ mod tests_of_running {
 
     use super::*;
 
-    /// At most `least` at a time, one more if the machine is idle.
+    /// One more than `least` if the machine is idle.
     fn slots(least: usize, idle: f64) -> ProgramSlots {
         ProgramSlots { least, most: least + 1, idle: Box::new(move || idle) }
     }
@@ -212,7 +209,6 @@ mod tests_of_running {
         assert!(!run(bad, slots(1, 0.0), &setting).expect("they run"));
         let said = fs::read_to_string(output.join("bad.log")).expect("its output");
         assert_eq!(said, "what is wrong\n");
-        // Fails the first time.
         let mut flaky = shell("flaky", "");
         let script = output.join("flaky.sh");
         let text = "#!/bin/sh\nif [ -e $MEET/again ]; then\n\
@@ -223,7 +219,7 @@ mod tests_of_running {
         (flaky.file, flaky.args) = (script, Vec::new());
         assert!(run(vec![flaky], slots(1, 0.0), &setting).expect("it runs"));
         assert!(output.join("flaky--alone.log").exists());
-        // It has started another process, which is no test program and waits for a signal.
+        // Its other process is no test program, and waits for a signal.
         let other = "(trap 'touch $MEET/ended; exit' TERM; while :; do sleep 0.1; done) \
                      >/dev/null 2>&1 &";
         let hangs = shell("hangs", &format!("{other} echo begun; exec sleep 600"));

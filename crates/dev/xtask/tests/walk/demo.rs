@@ -1,4 +1,4 @@
-//! The demo as a newcomer starts it, with a shell beside it.
+//! The demo as newcomers start it, with a shell.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,15 +10,13 @@ use ballet_stage::{cargo_variables, wait_until};
 use tokio::process::{Child, Command};
 
 pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
-/// The time for a build of everything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(1800);
-/// The demo's last line before a user can try it.
+/// The last line before a user can try it.
 const READY: &str = "customers go on to come";
-/// The text before the folder of the logs in a demo's output.
 const LOGS: &str = "the services' logs are in ";
 
-/// The shell that runs a page's commands: `cargo` does not build and shows no progress, and every HTTP status is noted.
-/// `pkill` has to name this demo, beside which others may run, and waits until what was killed is back.
+/// Runs a page's commands: `cargo` does not build or show progress, and every HTTP status is noted. `pkill` has to name
+/// this demo, as others may run, and waits until what was killed is back.
 const SHELL: &str = r#"
 set -o pipefail
 trap 'echo "failed with $?: $BASH_COMMAND" >> "$WALK/failed"' ERR
@@ -39,8 +37,8 @@ pkill() {
 }
 "#;
 
-/// The `cargo` of that shell. Our programs are not built again; all else goes to the next cargo on the path. Exit code
-/// 3 means that a server did not answer in time, as on a busy machine: the command is repeated.
+/// The shell's `cargo`, which does not build our programs; all else goes to the next cargo. Exit code 3 is a server
+/// without an answer in time, as on a busy machine: the command is repeated.
 const CARGO: &str = r#"#!/bin/sh
 case "$1 $2" in
 "xtask demo") shift; exec 'XTASK' "$@" ;;
@@ -58,14 +56,13 @@ done
 exit 3
 "#;
 
-/// A running demo.
 pub(crate) struct RunningDemo {
     process: Child,
     place: PathBuf,
     root: PathBuf,
     /// The file for a shell to source.
     env: PathBuf,
-    /// Its path in the pages, which is the same for every demo of the system.
+    /// The same for every demo of the system.
     shown: String,
 }
 
@@ -76,7 +73,7 @@ impl Drop for RunningDemo {
 }
 
 impl RunningDemo {
-    /// Starts the demo of a system with this command, and waits until it can be tried.
+    /// Waits until it can be tried.
     pub(crate) async fn start(root: &Path, system: &str, command: &str) -> Self {
         let name = command.replace(' ', "-");
         let place = std::env::temp_dir().join(format!("ballet-walk-{name}-{}", std::process::id()));
@@ -105,7 +102,7 @@ impl RunningDemo {
         Self { process, place, root: root.to_owned(), env, shown }
     }
 
-    /// Runs a script in a shell, and returns all HTTP statuses. Each command has to succeed.
+    /// Returns all HTTP statuses. Each command has to succeed.
     pub(crate) async fn run(&self, script: &str) -> Vec<String> {
         let env = self.env.display().to_string();
         let script = format!("{SHELL}\n. {env}\n{}", script.replace(&self.shown, &env));
@@ -133,13 +130,12 @@ impl RunningDemo {
         let ended = self.process.wait().await.expect("an end");
         let log = fs::read_to_string(self.place.join("log")).expect("a log");
         assert!(ended.success(), "{ended}:\n{log}");
-        // Another demo of the system may run by now.
+        // Another demo of the system may run.
         let left = fs::read_link(self.root.join(&self.shown)).ok();
         assert_ne!(left.as_ref(), Some(&self.env), "{} dangles", self.shown);
     }
 }
 
-/// Whether a program knows these arguments.
 pub(crate) async fn is_known(root: &Path, program: &Path, arguments: &str) -> bool {
     // Placeholders become an id.
     let filled = ["<id>", "<saga>", "ID"].iter().fold(arguments.to_owned(), |text, name| {
@@ -151,7 +147,7 @@ pub(crate) async fn is_known(root: &Path, program: &Path, arguments: &str) -> bo
     shell.output().await.expect("it runs").status.success()
 }
 
-/// Writes the programs that the shell finds first: cargo's aliases without a build, and a Python with pika.
+/// The shell finds these first: cargo's aliases without a build, and a Python with pika.
 async fn write_programs(root: &Path, place: &Path) {
     let aliases = fs::read_to_string(root.join(".cargo/config.toml")).expect("a file");
     for alias in ["xtask = \"run --package xtask --\"", "ballet = \"run --quiet --bin ballet --\""]
@@ -171,7 +167,7 @@ async fn write_programs(root: &Path, place: &Path) {
 
 /// Builds the command as the tests of the workspace do. After those nothing is left to build.
 pub(crate) async fn build_ballet(root: &Path) -> PathBuf {
-    // By name, as from a shell: rustup's proxy then tells the compiler which toolchain it is.
+    // By name, as from a shell: rustup's proxy then tells the compiler its toolchain.
     let mut cargo = Command::new("cargo");
     cargo.args(["test", "--quiet", "--workspace", "--locked", "--no-run", "--test", "catalog"]);
     without_cargo(&mut cargo);
@@ -186,7 +182,7 @@ fn shell(root: &Path, place: &Path, script: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     without_cargo(&mut shell);
     shell.env("PATH", format!("{}:{path}", place.display())).env("WALK", place);
-    // The demo starts servers of its own, as on a newcomer's machine.
+    // The demo starts its own servers, as for newcomers.
     for of_tests in ["AMQP_URL", "DATABASE_URL", "RABBITMQ_MANAGEMENT_URL"] {
         shell.env_remove(of_tests);
     }

@@ -1,4 +1,4 @@
-//! Commands that take long: other tests and CI run them.
+//! Slow commands: other tests and CI run them.
 
 use std::fs;
 use std::path::Path;
@@ -25,11 +25,9 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("cargo xtask test", ".ci/run", "\"$xtask\" test"),
 ];
 
-/// The commands that no test runs, each with the reason.
 const BY_HAND: &[(&str, &str)] =
     &[("cargo xtask bench", "it measures for ten minutes, with all optimisations")];
 
-/// Whether the command is not for this test.
 pub(crate) fn runs(root: &Path, command: &str) -> bool {
     if BY_HAND.iter().any(|(known, _)| command.starts_with(known)) {
         return true;

@@ -24,15 +24,15 @@ const PAGES: [&str; 7] = [
 ];
 /// The first command of all, which needs no demo.
 const HELLO: &str = "cargo run -p hello";
-/// The command that starts the demo, on which all other commands work.
+/// All other commands work on this demo.
 const DEMO: &str = "cargo xtask demo";
-/// A run of all tests walks through streaming with every fourth commit, and lists the walk as left out with the others.
-/// Without `BALLET_TURN` the walk is always taken.
+/// A run of all tests walks through streaming with every fourth commit, and otherwise lists the walk as left out.
+/// Without `BALLET_TURN` it is always taken.
 const SHARES: usize = 4;
-/// One demo at a time: each has a broker, a database server and many processes.
+/// Each demo has a broker, a database server and many processes.
 static ALONE: Mutex<()> = Mutex::const_new(());
-/// The refusals that the page describes: Bob may not see Alice's order (404), nobody may without a token (401), and a
-/// price has been changed by somebody else (412).
+/// On the page: Bob may not see Alice's order (404), nobody may without a token (401), and somebody else changed a
+/// price (412).
 const REFUSED: [&str; 3] = ["404", "401", "412"];
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_client_made_of_the_document_plays_a_viewer_and_the_page_works_as_it_s
 #[ignore = "its town takes the machine from the tests beside it: `cargo test -p xtask --test walk -- --ignored`"]
 async fn a_rider_and_a_driver_are_played_with_curl_alone() {
     let (answers, refused) = walk("rides").await;
-    // Before these, the page tried again what was refused: the offer, or the car's position, was not there yet.
+    // Before these, the page tried refused requests again: the offer, or the car's position, was not there yet.
     let first = refused.iter().position(|status| status == "401");
     let (by_gateway, by_dispatch) = refused[first.expect("a refusal")..].split_at(2);
     assert_eq!(by_gateway, ["401", "403"], "{answers:#?}");
@@ -129,7 +129,6 @@ async fn a_rider_and_a_driver_are_played_with_curl_alone() {
     assert!(answers.iter().any(is_cancelled), "{answers:#?}");
 }
 
-/// Runs the scripts of a system's page on its demo. Returns all statuses, and those of refusals.
 async fn walk(system: &str) -> (Vec<String>, Vec<String>) {
     let root = root();
     let page = fs::read_to_string(root.join(format!("docs/{system}/try-it.md"))).expect("a page");
@@ -150,13 +149,11 @@ fn root() -> PathBuf {
     root.canonicalize().expect("the workspace")
 }
 
-/// The number after this text in an answer.
 fn field<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = answer.split_once(name)?;
     rest.split([',', '}']).next()
 }
 
-/// The status of an answer that refuses.
 fn refusal(answer: &str) -> Option<String> {
     let (_, rest) = answer.strip_prefix(r#"{"type":""#)?.split_once(r#""status":"#)?;
     Some(rest.chars().take(3).collect())

@@ -1,6 +1,5 @@
-//! The commands of a page: in its shell blocks, and in its sentences.
+//! A page's commands, in shell blocks and sentences.
 
-/// The beginnings of commands in sentences.
 const PROGRAMS: [&str; 6] = ["cargo ", ".ci/", "pkill ", "psql ", "python3 ", "curl "];
 
 /// The commands of a page, in order. A script block is one command.
@@ -27,7 +26,6 @@ pub(crate) fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// The command after a prompt, without its comment.
 fn in_console(line: &str) -> Option<String> {
     let command = line.trim_start().strip_prefix("$ ")?;
     Some(command.split(" #").next().unwrap_or(command).trim().to_owned())

@@ -1,5 +1,5 @@
-//! Compares the bodies that consumers read with those that publishers write, by the schemas in their contracts. A
-//! consumer's schema needs only the fields that the consumer reads.
+//! Compares the bodies that consumers read and publishers write, by their contracts. A consumer's schema needs only the
+//! fields that it reads.
 
 use ballet_core::{EventType, Part, Problem, ServiceContract, System, TelemetryType};
 use schemars::Schema;
@@ -7,11 +7,9 @@ use serde_json::Value;
 
 use crate::takes::{Doubt, Mismatch, MismatchKind, mismatches};
 
-/// The event or telemetry to which a body belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum BodyType<'a> {
     Event(EventType),
-    /// The telemetry with this name.
     Telemetry(&'a str),
 }
 
@@ -23,7 +21,6 @@ impl<'a> BodyType<'a> {
         }
     }
 
-    /// Whether the service publishes it.
     pub(crate) fn is_written_by(self, part: &Part) -> bool {
         match self {
             Self::Event(event) => part.emits().contains(&event),
@@ -31,7 +28,6 @@ impl<'a> BodyType<'a> {
         }
     }
 
-    /// Whether the service receives messages of it.
     pub(crate) fn is_read_by(self, part: &Part) -> bool {
         match self {
             Self::Event(event) => part.consumes().contains(&event),
@@ -40,7 +36,6 @@ impl<'a> BodyType<'a> {
     }
 }
 
-/// Returns each mismatch: something that a consumer needs and a publisher does not write.
 pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
     let all: Vec<(&Part, Vec<(BodyType<'static>, Value)>)> =
         system.parts.iter().zip(contracts.iter().map(schemas)).collect();
@@ -84,7 +79,7 @@ fn problem(reader: &str, what: &str, missing: &Mismatch, writer: &str) -> Proble
     }
 }
 
-/// Returns the schemas of a contract, which has been checked before.
+/// The contract has been checked before.
 pub(crate) fn schemas(contract: &ServiceContract) -> Vec<(BodyType<'static>, Value)> {
     let events = contract.schemas().unwrap_or_default().into_iter();
     let events = events.map(|(event, schema)| (BodyType::Event(event), schema.to_value()));
@@ -93,7 +88,6 @@ pub(crate) fn schemas(contract: &ServiceContract) -> Vec<(BodyType<'static>, Val
     events.chain(telemetry).collect()
 }
 
-/// Returns the telemetry of a contract with its schemas.
 pub(crate) fn telemetry(
     contract: &ServiceContract,
 ) -> impl Iterator<Item = (TelemetryType, Schema)> {

@@ -1,5 +1,5 @@
-//! The contracts of a system: a folder with a file for each service. The folder's name is the system's name and that
-//! of its virtual host.
+//! A system's contracts: a folder with a file for each service. The folder has the name of the system and its virtual
+//! host.
 
 pub(crate) mod bodies;
 mod references;
@@ -16,7 +16,6 @@ use schemars::Schema;
 
 use crate::contracts::schema::SchemaShape;
 
-/// The folders of a workspace that may hold the systems' folders.
 const FOLDERS: [&str; 2] = ["contracts", "docs/contracts"];
 
 /// The contracts of a system's services.
@@ -27,7 +26,7 @@ pub struct Contracts {
     contracts: Vec<ServiceContract>,
 }
 
-/// The reason why a folder of contracts cannot be used.
+/// Why a folder of contracts cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContractsError {
     /// A file or a folder cannot be read.
@@ -85,7 +84,7 @@ impl Contracts {
         unreadable.into_iter().next().map_or(Ok(contracts), Err)
     }
 
-    /// Reads the readable contracts of a folder, and returns the errors of the others.
+    /// Reads the readable contracts of a folder, and returns the others' errors.
     ///
     /// # Errors
     ///
@@ -124,13 +123,13 @@ impl Contracts {
         Ok(Self { folder, system, contracts: vec![contract] })
     }
 
-    /// The contracts of a system whose services are part of this program, each at the place of its part.
+    /// The contracts of a system within this program, each at the place of its part.
     #[must_use]
     pub fn of(system: System, contracts: Vec<ServiceContract>) -> Self {
         Self { folder: PathBuf::new(), system, contracts }
     }
 
-    /// Adds the services of other contracts of the system that are not among these.
+    /// Adds services that are only in the other contracts.
     #[must_use]
     pub fn joined_by(mut self, others: Self) -> Self {
         for (part, contract) in others.system.parts.into_iter().zip(others.contracts) {
@@ -148,7 +147,7 @@ impl Contracts {
         &self.folder
     }
 
-    /// Returns the fields of an event, such as `guests: whole number`, as its publisher declares them.
+    /// Returns an event's fields, such as `guests: whole number`, as its publisher declares them.
     #[must_use]
     pub fn fields(&self, event: EventType) -> Vec<String> {
         let schemas = self.schemas();
@@ -156,7 +155,7 @@ impl Contracts {
         schema.map(|(_, schema)| SchemaShape::fields_of(schema)).unwrap_or_default()
     }
 
-    /// Returns each event with its JSON schema, by service: as the service that it is named after declares it, or else
+    /// Returns each event with its JSON schema, by service, as the service that it is named after declares it, or else
     /// another one.
     #[must_use]
     pub fn schemas(&self) -> Vec<(EventType, Schema)> {
@@ -164,14 +163,14 @@ impl Contracts {
         self.declared(schemas, |event: &EventType| (event.service(), event.name()))
     }
 
-    /// Returns each type of telemetry with its JSON schema, as [`schemas`](Self::schemas) does.
+    /// Returns each type of telemetry with its schema, as [`schemas`](Self::schemas) does.
     #[must_use]
     pub fn telemetry_schemas(&self) -> Vec<(TelemetryType, Schema)> {
         let schemas = |contract: &ServiceContract| contract.telemetry_schemas().unwrap_or_default();
         self.declared(schemas, |one: &TelemetryType| (one.service(), one.name()))
     }
 
-    /// `name` returns the service that a type is named after, and its name.
+    /// `name` returns the service that a type is named after, and the type's name.
     fn declared<T: Copy>(
         &self,
         schemas: impl Fn(&ServiceContract) -> Vec<(T, Schema)>,
@@ -194,7 +193,7 @@ impl Contracts {
         &self.contracts
     }
 
-    /// Returns the business keys of each event, as declared by the service that the event is named after.
+    /// Returns each event's business keys, as the service that it is named after declares them.
     #[must_use]
     pub fn keys(&self) -> Vec<(EventType, Key)> {
         let own = |contract: &ServiceContract| {
@@ -211,7 +210,7 @@ impl Contracts {
         &self.system
     }
 
-    /// Returns the dangling references in the schemas: each counts as a schema that allows anything.
+    /// Returns the schemas' dangling references, each of which allows anything.
     #[must_use]
     pub fn unresolved(&self) -> Vec<Problem> {
         self.contracts.iter().flat_map(references::problems).collect()
@@ -229,8 +228,7 @@ impl Contracts {
     }
 }
 
-/// Returns the folders of the systems with contracts: the folders in `contracts` or `docs/contracts`, in `place` or
-/// in the nearest directory above that has one.
+/// Returns the systems' folders in `contracts` or `docs/contracts`, in `place` or the nearest directory above with one.
 #[must_use]
 pub fn folders(place: &Path) -> Vec<PathBuf> {
     let beside = |directory: &Path| FOLDERS.map(|folder| directory.join(folder));
@@ -239,7 +237,6 @@ pub fn folders(place: &Path) -> Vec<PathBuf> {
     found.next().unwrap_or_default()
 }
 
-/// Returns the subfolders that hold JSON files.
 fn systems(contracts: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(contracts).into_iter().flatten().flatten();
     let is_system = |folder: &PathBuf| files(folder).is_ok_and(|files| !files.is_empty());
@@ -248,7 +245,6 @@ fn systems(contracts: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the JSON files of a folder, by name.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
     let mut files = entries.collect::<io::Result<Vec<PathBuf>>>()?;
@@ -257,7 +253,6 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Returns the advice for a file that is not a contract.
 fn write_again(file: &Path) -> String {
     let service = file.file_stem().unwrap_or_default().to_string_lossy();
     format!(
@@ -266,7 +261,7 @@ fn write_again(file: &Path) -> String {
     )
 }
 
-/// Reads a contract from a file that must have its service's name.
+/// The file must have its service's name.
 fn read(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
     let (contract, part) = parsed(file)?;
     if file.file_stem().is_none_or(|stem| stem != contract.service()) {
@@ -285,7 +280,6 @@ fn parsed(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
     Ok((contract, part))
 }
 
-/// Returns the contracts of these services, for tests.
 #[cfg(test)]
 pub(crate) fn of_services(services: &[serde_json::Value]) -> Contracts {
     let read = |service: &serde_json::Value| ServiceContract::read(service.to_string().as_bytes());

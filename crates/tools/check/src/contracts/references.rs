@@ -1,5 +1,4 @@
-//! Dangling references in the schemas of contracts. Each counts as a schema that allows anything: it contradicts no
-//! reader, and every body fits it.
+//! Dangling references in schemas. Each allows anything: it contradicts no reader, and every body fits.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +7,6 @@ use serde_json::Value;
 
 use crate::contracts::bodies;
 
-/// Returns the dangling references of a contract.
 pub(crate) fn problems(contract: &ServiceContract) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (what, schema) in bodies::schemas(contract) {
@@ -38,9 +36,9 @@ fn collect<'a>(whole: &'a Value, part: &'a Value, found: &mut BTreeSet<&'a str>)
                             found.insert(reference);
                         }
                     }
-                    // These keywords hold data, not schemas.
+                    // These keywords have data, not schemas.
                     ("const" | "enum" | "default" | "examples", _) => {}
-                    // The names in these keywords are not keywords themselves.
+                    // Names in these keywords are not keywords.
                     (
                         "properties" | "patternProperties" | "$defs" | "definitions",
                         Value::Object(named),

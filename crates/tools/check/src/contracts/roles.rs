@@ -1,8 +1,7 @@
-//! The services that publish and consume an event, with their purposes.
+//! Which services publish and consume an event, and for what.
 
 use ballet_core::{CopyPart, EventType, Graph, Part, System};
 
-/// A service that consumes an event, and its purpose.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct EventConsumer {
     pub(crate) service: &'static str,
@@ -11,24 +10,21 @@ pub(crate) struct EventConsumer {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ConsumerPurpose {
-    /// The event triggers a step.
     Step(&'static str),
     /// The owner aborts the saga.
     Aborts(&'static str),
-    /// The owner's deadline for the saga has passed.
+    /// The owner's deadline has passed.
     Deadline(&'static str),
-    /// A participant compensates its part of the saga.
+    /// A participant compensates its part.
     Compensates(&'static str),
-    /// A projection outside of sagas.
     Projection(&'static str),
-    /// The event feeds the copy of an entity.
     Copy(&'static str),
-    /// A reader asks the owner for all entities of this name.
+    /// A reader asks the owner for all of its entities.
     Share(&'static str),
 }
 
 impl ConsumerPurpose {
-    /// Returns the purpose as the end of "consumed by orders ...", in Markdown, fit for one service and for several.
+    /// The end of "consumed by orders ...", in Markdown, for one service or several.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Step(step) => format!("in step `{step}`"),
@@ -42,14 +38,12 @@ impl ConsumerPurpose {
     }
 }
 
-/// Returns the services that publish an event.
 pub(crate) fn publishers(system: &System, event: EventType) -> Vec<&'static str> {
     let emits = |part: &&Part| part.emits().contains(&event);
     let services = system.parts.iter().filter(emits).map(|part| part.service);
     services.chain(event.foreign_producers().iter().copied()).collect()
 }
 
-/// Returns the services that consume an event.
 pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<EventConsumer> {
     let mut found = Vec::new();
     for part in &graph.system().parts {

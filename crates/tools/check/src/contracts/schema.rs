@@ -1,4 +1,4 @@
-//! JSON schemas in a form for people: fields with their types, and lists of values.
+//! JSON schemas for people: fields with their types, and lists of values.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,17 @@ use serde_json::Value;
 
 use crate::markdown::{anchor, code};
 
-/// The shape of one schema.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct SchemaShape {
     pub(crate) meaning: String,
-    /// The fields of an object: the required ones first, in the order of their declaration.
+    /// The required ones first, as declared.
     pub(crate) fields: Vec<SchemaField>,
-    /// The values of an enumeration, with their meanings.
     pub(crate) values: Vec<(String, String)>,
 }
 
-/// A field of an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SchemaField {
     pub(crate) name: String,
-    /// The type in words, in Markdown.
     pub(crate) kind: String,
     pub(crate) required: bool,
     pub(crate) meaning: String,
@@ -45,10 +41,10 @@ impl SchemaShape {
             |one: &Value| Some((one["const"].as_str()?.to_owned(), text(&one["description"])));
         let mut values: Vec<_> =
             schema["oneOf"].as_array().into_iter().flatten().filter_map(value).collect();
-        // Values without a description.
+        // Without descriptions.
         let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
         values.extend(plain.map(|value| (value.to_owned(), String::new())));
-        // A type that only renames another one has the other's fields.
+        // A type that only renames another has that one's fields.
         let other = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
         let fields_of = other.and_then(|name| definitions.get(name)).unwrap_or(schema);
         let fields = fields(fields_of, definitions);
@@ -68,7 +64,7 @@ impl SchemaShape {
         Self::read(schema.as_value(), &definitions).fields.into_iter().map(line).collect()
     }
 
-    /// Whether it is text or a number, which needs no section on a page.
+    /// Text or a number needs no section on a page.
     pub(crate) fn is_scalar(&self) -> bool {
         self.fields.is_empty() && self.values.is_empty()
     }
@@ -97,12 +93,11 @@ fn fields(schema: &Value, definitions: &BTreeMap<String, Value>) -> Vec<SchemaFi
     fields
 }
 
-/// Returns a schema's type in words.
 fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
         return referred(name, definitions);
     }
-    // An optional field is a choice between its type and null.
+    // An optional field is its type or null.
     if let Some(one) = schema["anyOf"].as_array().and_then(|any| {
         let mut real = any.iter().filter(|one| one["type"] != "null");
         real.next().filter(|_| real.next().is_none())

@@ -10,23 +10,23 @@ use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 use crate::takes::{Doubt, Mismatch, MismatchKind, mismatches};
 
-/// The publisher, the reader, the name of the event or telemetry, and the mismatch.
+/// Publisher, reader, event or telemetry, and mismatch.
 type MismatchKey = (String, String, &'static str, Mismatch);
 
-/// The versions that meet: of the publisher and of the reader.
+/// The releases that meet: the publisher's and the reader's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum ReleasePair {
     OldReader,
     OldPublisher,
     BothNew,
-    /// The new reader meets the rows of its copy, which the old one wrote.
+    /// The new reader meets rows that the old one wrote to its copy.
     OldCopy,
 }
 
-/// The name for a publisher or a reader without a contract.
+/// A publisher or reader without a contract.
 const ANYBODY: &str = "anybody";
 
-/// Returns who breaks: these, or anybody if one contract is compared alone and there are none.
+/// Anybody stands for nobody if one contract is compared alone.
 pub(super) fn broken(these: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
     let these: Vec<String> = these.into_iter().map(str::to_owned).collect();
     if alone && these.is_empty() { vec![ANYBODY.to_owned()] } else { these }
@@ -35,7 +35,7 @@ pub(super) fn broken(these: BTreeSet<&'static str>, alone: bool) -> Vec<String> 
 pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<ContractChange> {
     let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
     let mut found = BodyMismatches::default();
-    // A stream keeps messages of older releases, and readers are rewound: telemetry meets in all ways, too.
+    // A stream keeps messages of older releases, and readers are rewound, so all pairs meet.
     for what in old.bodies().chain(new.bodies()).collect::<BTreeSet<_>>() {
         let name = what.name();
         let reads = |reader| [old, new].map(|all| all.service(reader)?.reads(what));
@@ -45,7 +45,7 @@ pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<Contra
                 found.pairs((publisher, reader, name), writes, reads(reader));
             }
             if alone {
-                // Its readers are unknown. They may read everything that it wrote.
+                // Its unknown readers may read everything that it wrote.
                 found.pairs((publisher, ANYBODY, name), writes, [writes[0], None]);
             }
         }
@@ -68,7 +68,7 @@ pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<Contra
     found.0.into_iter().map(|(key, meetings)| change(key, &meetings)).collect()
 }
 
-/// Producers outside of the system keep to the old contract, because no release of ours changes them.
+/// No release of ours changes outside producers, so they keep the old contract.
 fn compare_foreign(old: &Promises, new: &Promises, event: EventType, found: &mut BodyMismatches) {
     let (declared, what) = (old.declared(event), BodyType::Event(event));
     for producer in declared.map_or(&[][..], |event| event.foreign_producers()) {
@@ -87,7 +87,7 @@ fn compare_foreign(old: &Promises, new: &Promises, event: EventType, found: &mut
 struct BodyMismatches(BTreeMap<MismatchKey, BTreeSet<ReleasePair>>);
 
 impl BodyMismatches {
-    /// Compares the old and the new publisher with the old and the new reader.
+    /// The old and the new of both.
     fn pairs(
         &mut self,
         (publisher, reader, name): (&str, &str, &'static str),
@@ -111,8 +111,7 @@ impl BodyMismatches {
         }
     }
 
-    /// Compares a copy that the old reader filled with the new reader. The fields that the old reader names hold the
-    /// publisher's values, which are compared elsewhere.
+    /// The fields that the old reader names have the publisher's values, which are compared elsewhere.
     fn copy(
         &mut self,
         (reader, name): (&str, &'static str),

@@ -5,9 +5,9 @@
 pub struct ContractChange {
     /// The subject: an event, a step (`payments.capture_payment`), a saga, a projection.
     pub subject: String,
-    /// The rule that makes it a breaking change, or the kind of a compatible one.
+    /// The rule that makes the change breaking, or its compatible kind.
     pub rule: ChangeRule,
-    /// The field of an event: `lines.quantity`. Empty if the change is not about a field.
+    /// The field of an event, such as `lines.quantity`. Empty for other changes.
     pub field: String,
     /// The service whose contract changed.
     pub service: String,
@@ -19,7 +19,7 @@ pub struct ContractChange {
     pub advice: String,
 }
 
-/// The reason why a change breaks a service, or the kind of a compatible change.
+/// Why a change breaks a service, or the kind of a compatible one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeRule {
     /// A field that a reader requires is gone.
@@ -42,7 +42,7 @@ pub enum ChangeRule {
     NotPublished,
     /// Telemetry is spread over another number of streams.
     Partitions,
-    /// A reader of telemetry reads another type, and nobody reads the rest of the old one.
+    /// A reader of telemetry moves to another type, and nobody reads the rest of the old one.
     Reader,
     /// An event has another role.
     Role,
@@ -52,13 +52,13 @@ pub enum ChangeRule {
     StepRemoved,
     /// A step waits for other events.
     StepTrigger,
-    /// A step that can be undone has another outcome, or the answers to its open calls are no longer handled.
+    /// An undoable step has another outcome, or the answers to its open calls are not handled.
     StepOutcome,
-    /// A step can no longer be undone, or not by an event that undid it.
+    /// A step can no longer be undone, or not by the event that undid it.
     StepCompensation,
-    /// A saga has another owner, abort or decision, or no deadline any more; or a refusal does not abort it.
+    /// A saga has another owner, abort or decision, or no deadline; or a refusal does not abort it.
     Saga,
-    /// Sagas begin under a version that some running service does not know.
+    /// Sagas begin under a version unknown to a running service.
     Version,
     /// A rule of a sound choreography that held before is broken.
     Choreography,
@@ -101,7 +101,7 @@ impl ChangeRule {
         }
     }
 
-    /// Whether a change of this rule includes everything about its subject that one of the other rule would say.
+    /// Whether this rule's change includes everything that the other's would say about its subject.
     const fn covers(self, other: Self) -> bool {
         match self {
             Self::NotPublished | Self::StepRemoved => matches!(other, Self::Removed),
@@ -119,7 +119,7 @@ impl ChangeRule {
 }
 
 impl ContractChange {
-    /// A change in the contract of a service that breaks nobody.
+    /// Breaks nobody.
     pub(super) fn new(
         subject: impl Into<String>,
         rule: ChangeRule,
@@ -137,12 +137,11 @@ impl ContractChange {
         }
     }
 
-    /// The same change, which breaks these.
     pub(super) fn breaking(self, breaks: Vec<String>, advice: impl Into<String>) -> Self {
         Self { breaks, advice: advice.into(), ..self }
     }
 
-    /// Whether this breaking change includes the other one, which looks harmless.
+    /// Whether this breaking change includes the other, seemingly harmless one.
     pub(super) fn says(&self, other: &Self) -> bool {
         let same = self.subject == other.subject;
         let field = self.field.split('.').next().unwrap_or_default();

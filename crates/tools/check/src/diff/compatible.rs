@@ -1,4 +1,4 @@
-//! The changes that the contracts show by themselves, whether they break a service or not.
+//! The changes that contracts show, whether they break a service or not.
 
 use std::collections::BTreeSet;
 
@@ -157,7 +157,7 @@ impl ChangeList<'_> {
         }
     }
 
-    /// Tools find sagas by keys. No service does, so nobody breaks.
+    /// Tools find sagas by keys, services do not, so nobody breaks.
     fn keys(&mut self, event: EventType, before: &[Key], after: &[Key]) {
         let words = |key: &Key| {
             let made = if key.is_made_here() { ", and made here" } else { "" };
@@ -172,7 +172,7 @@ impl ChangeList<'_> {
         }
     }
 
-    /// Lists the fields that are new, gone or different.
+    /// New, gone or different ones.
     fn body(&mut self, name: &str, verb: &str, before: &Value, after: &Value) {
         let (one, other) = (without_notes(before), without_notes(after));
         if one == other {
@@ -228,7 +228,7 @@ impl ChangeList<'_> {
                     Some(_) => {}
                 }
             }
-            // A step that an open saga needs is among the breaking changes.
+            // The breaking changes have a step that an open saga needs.
             for step in &known.steps {
                 if !saga.steps.iter().any(|one| one.name == step.name) {
                     let what = format!("the step is gone: it was of {}", step.versions);
@@ -273,7 +273,7 @@ fn without_notes(schema: &Value) -> Value {
         Value::Object(object) => {
             let kept = object.iter().filter(|(key, value)| {
                 let notes = ["description", "title", "$schema", "examples", "$comment"];
-                // A field may have such a name. Its schema is an object, which a note never is.
+                // A field may have such a name, but its schema is an object, unlike a note.
                 !key.starts_with(PERSONAL)
                     && (!notes.contains(&key.as_str()) || value.is_object() || value.is_boolean())
             });

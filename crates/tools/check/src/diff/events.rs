@@ -1,4 +1,4 @@
-//! Events that nobody publishes any more, that have another role, or that a producer may not publish.
+//! Events without a publisher, in another role, or taken from a producer.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ pub(super) fn not_published(
     Some(change.breaking(breaks, advice))
 }
 
-/// Publishers and readers of different releases disagree about the event's role.
+/// Publishers and readers of different releases disagree about the role.
 fn role(old: &Promises, new: &Promises, event: EventType, alone: bool) -> Option<ContractChange> {
     let (before, after) = (old.declared(event)?, new.declared(event)?);
     // Each service has its own declaration. One that changed alone contradicts the others.
@@ -57,7 +57,7 @@ fn role(old: &Promises, new: &Promises, event: EventType, alone: bool) -> Option
     let others = [old, new].into_iter().flat_map(Promises::services);
     let others = others.filter(|one| one.part.service != *service && one.event(event).is_some());
     let mut breaks: BTreeSet<&str> = others.map(|one| one.part.service).collect();
-    // The saga's id was optional, and no longer is.
+    // The saga's optional id became required.
     if before.role() != Role::InSaga && after.role() == Role::InSaga {
         breaks.extend(before.foreign_producers());
     }
@@ -85,7 +85,6 @@ fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<C
     }
 }
 
-/// Returns the role as contracts spell it.
 pub(super) const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain",

@@ -1,8 +1,8 @@
 //! The changes between two versions of a system's contracts, and the services that they break.
 //!
-//! One rule decides. While a release rolls out, and while older messages wait, every old service may meet every new
-//! one. So the bodies of a publisher must fit its readers in all four pairs of old and new. A mismatch that existed
-//! before is not a change.
+//! One rule decides: while a release rolls out, and while older messages wait, every old service may meet every new
+//! one. So a publisher's bodies must fit its readers in all four pairs of old and new. An earlier mismatch is not a
+//! change.
 
 mod bodies;
 mod change;
@@ -22,7 +22,7 @@ use crate::diff::promise::Promises;
 
 pub use change::{ChangeRule, ContractChange};
 
-/// The rules of a sound choreography whose changes have texts of their own here.
+/// Rules of a sound choreography with texts of their own here.
 const WORDED_HERE: [&str; 4] = [
     "every trigger has an emitter",
     "an event is the same for all services",
@@ -46,7 +46,7 @@ impl Diff {
         let mut breaking = Self::breaking(old, new, false);
         let before = rules::of_system(old.system());
         let problems = rules::of_system(new.system()).into_iter();
-        // With a second version, an old fault is reported once for each version.
+        // Otherwise a second version would repeat an old fault.
         let was = |problem: &Problem| {
             let same = |one: &&Problem| {
                 one.rule == problem.rule && problem.detail.ends_with(one.detail.as_str())
@@ -63,8 +63,8 @@ impl Diff {
         Self::listed(old, new, breaking)
     }
 
-    /// Compares two versions of one service's contract. Unknown services may read everything that it wrote, and write
-    /// everything that it read.
+    /// Compares two versions of one service's contract. Unknown services may read all that it wrote, and write all that
+    /// it read.
     #[must_use]
     pub fn of_services(old: &Contracts, new: &Contracts) -> Self {
         Self::listed(old, new, Self::breaking(old, new, true))
@@ -89,7 +89,6 @@ impl Diff {
     }
 }
 
-/// Joins the changes that break several services in the same way.
 fn together(mut changes: Vec<ContractChange>) -> Vec<ContractChange> {
     changes.sort();
     let mut joined: Vec<ContractChange> = Vec::new();

@@ -1,4 +1,4 @@
-//! One version of a system's contracts, with events and telemetry looked up by service.
+//! One version of a system's contracts, looked up by service.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,10 @@ use serde_json::Value;
 use crate::contracts::Contracts;
 use crate::contracts::bodies::{self, BodyType, schema_of, schemas};
 
-/// One version of a system's contracts.
 pub(super) struct Promises {
     services: Vec<Promise>,
 }
 
-/// The contract of one service.
 pub(super) struct Promise {
     pub(super) part: Part,
     schemas: Vec<(BodyType<'static>, Value)>,
@@ -45,7 +43,6 @@ impl Promises {
         self.services.iter().map(|promise| promise.part.service).collect()
     }
 
-    /// Whether a service publishes it.
     pub(super) fn is_published(&self, what: BodyType<'_>) -> bool {
         self.services().any(|promise| what.is_written_by(&promise.part))
     }
@@ -57,30 +54,26 @@ impl Promises {
         named.into_iter().find_map(|promise| promise.event(event))
     }
 
-    /// Returns the body of the event, declared by the same service.
+    /// Declared by the same service.
     pub(super) fn body(&self, event: EventType) -> Option<&Value> {
         let mut named: Vec<&Promise> = self.services().collect();
         named.sort_by_key(|promise| promise.part.service != event.service());
         named.into_iter().find_map(|promise| promise.schema(BodyType::Event(event)))
     }
 
-    /// Returns the names of all telemetry.
     pub(super) fn telemetry(&self) -> BTreeSet<&'static str> {
         self.services().flat_map(Promise::telemetry).map(|one| one.name()).collect()
     }
 
-    /// Returns the services that receive messages of it.
     pub(super) fn read_by(&self, what: BodyType<'_>) -> BTreeSet<&'static str> {
         let reads = self.services().filter(|one| what.is_read_by(&one.part));
         reads.map(|one| one.part.service).collect()
     }
 
-    /// Returns all events in the contracts.
     pub(super) fn events(&self) -> BTreeSet<EventType> {
         self.services().flat_map(Promise::events).collect()
     }
 
-    /// Returns all events and telemetry with a body.
     pub(super) fn bodies(&self) -> impl Iterator<Item = BodyType<'static>> {
         self.services().flat_map(|promise| &promise.schemas).map(|(what, _)| *what)
     }
@@ -91,17 +84,14 @@ impl Promise {
         schema_of(&self.schemas, what)
     }
 
-    /// Returns the event as this service declares it.
     pub(super) fn event(&self, event: EventType) -> Option<EventType> {
         self.events().find(|known| *known == event)
     }
 
-    /// Returns the business keys that the service declares for the event.
     pub(super) fn keys(&self, event: EventType) -> Vec<Key> {
         self.keys.iter().filter(|(of, _)| *of == event).map(|(_, key)| *key).collect()
     }
 
-    /// Returns the events in the contract.
     pub(super) fn events(&self) -> impl Iterator<Item = EventType> {
         self.schemas.iter().filter_map(|(what, _)| match what {
             BodyType::Event(event) => Some(*event),
@@ -109,12 +99,10 @@ impl Promise {
         })
     }
 
-    /// Returns the telemetry in the contract, as the service declares it.
     pub(super) fn telemetry(&self) -> impl Iterator<Item = TelemetryType> {
         self.telemetry.iter().copied()
     }
 
-    /// Returns the schema of a body that the service writes.
     pub(super) fn writes(&self, what: BodyType<'_>) -> Option<&Value> {
         self.schema(what).filter(|_| what.is_written_by(&self.part))
     }
@@ -128,7 +116,7 @@ impl Promise {
         self.schema(what).filter(|_| what.is_read_by(&self.part) || of_ledger())
     }
 
-    /// Returns the schema of the pages that fill its copy. The states in other events have the same type.
+    /// The states in other events have the type of these pages.
     pub(super) fn keeps(&self, what: BodyType<'_>) -> Option<&Value> {
         let is_page = || {
             let mut copies = self.part.copies.iter();

@@ -44,9 +44,9 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Cont
     found
 }
 
-/// Returns the versions in which a saga may be open and has to end: the one under which sagas begin, and the older
-/// ones that the new contracts still have. An older version that is gone was removed on purpose, and no saga has
-/// begun under a later one. Without the owner's contract it is unknown which have begun, so all may be open.
+/// Returns the versions of which open sagas have to end: the one under which sagas begin, and the older ones in the new
+/// contracts. An older version that is gone was removed on purpose, and none has begun under a later one. Without the
+/// owner's contract all may be open.
 fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
     let (begun, kept) = (old.begun_version(saga), new.versions(saga));
     let is_kept = |version: &u32| *version == begun || (*version < begun && kept.contains(version));
@@ -56,7 +56,6 @@ fn open_versions([old, new]: &[Graph; 2], saga: &str) -> Vec<u32> {
 struct SagaChanges<'a> {
     service: &'static str,
     saga: &'a SagaPart,
-    /// The versions in which a saga may be open.
     open: &'a [u32],
     found: &'a mut Vec<ContractChange>,
 }
@@ -77,7 +76,6 @@ impl SagaChanges<'_> {
         self.add(self.name(step), ChangeRule::StepRemoved, what.to_owned(), &self.beside());
     }
 
-    /// Returns the advice for a step that changes while its sagas are open.
     fn beside(&self) -> String {
         let now = self.open.last().copied().unwrap_or(FIRST);
         format!(
@@ -91,7 +89,7 @@ impl SagaChanges<'_> {
         let same = |one: &[EventType], other: &[EventType]| {
             one.len() == other.len() && one.iter().all(|event| other.contains(event))
         };
-        // Of several sagas, each may have had a different one of the events.
+        // Each saga may have had another one of the events.
         if !same(&before.on, &after.on) {
             let what =
                 format!("it waited for {}, and waits for {}", list(&before.on), list(&after.on));
@@ -157,7 +155,7 @@ impl SagaChanges<'_> {
         }
     }
 
-    /// Finds events on which the owner no longer aborts, although one may be on its way.
+    /// Such an event may be on its way.
     fn aborts(&mut self, after: &SagaPart, old: &Graph, alone: bool) {
         let saga = self.saga;
         let nodes = old.nodes(saga.saga);
@@ -177,7 +175,7 @@ impl SagaChanges<'_> {
         }
     }
 
-    /// Finds refusals on which the owner of the previous release does not abort.
+    /// The owner's previous release does not abort on these.
     fn refusals(&mut self, old: &Graph) {
         let saga = self.saga;
         let nodes = old.nodes(saga.saga);

@@ -1,5 +1,4 @@
-//! Telemetry that nobody publishes any more, that has another number of streams, or whose reader moves to another
-//! type.
+//! Telemetry without a publisher, with another number of streams, or with a reader that moves to another type.
 
 use ballet_core::{Part, ReaderPart};
 
@@ -23,7 +22,7 @@ pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<Contra
     found
 }
 
-/// Keys move to other streams, so their order is lost. A stream that is gone loses its unread messages.
+/// Keys move to other streams and lose their order. A removed stream loses its unread messages.
 fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool) -> Option<ContractChange> {
     let of = |all: &Promises, service: &str| {
         let mut declared = all.service(service)?.telemetry();
@@ -51,9 +50,8 @@ fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool) -> Option
     Some(change.breaking(breaks, advice))
 }
 
-/// A reader's place belongs to its name and a type. A reader that moves to another type leaves the rest of the old
-/// one unread. No reader of another name takes over: it continues at its own place, or begins again and counts
-/// everything again.
+/// A reader's place belongs to its name and a type. A reader that moves to another type leaves the rest of the old one
+/// unread. A reader of another name does not take over: it continues at its own place, or counts everything again.
 fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<ContractChange>) {
     let has_place = |reader: &&ReaderPart| !reader.in_memory;
     for was in before.readers.iter().filter(has_place) {

@@ -64,7 +64,6 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
     found
 }
 
-/// Whether two declarations treat a saga in the same way.
 fn is_same(one: &StepPart, other: &StepPart) -> bool {
     let StepPart { name, kind, on, done, refused, .. } = one;
     (*name, *kind, on, *done, *refused)

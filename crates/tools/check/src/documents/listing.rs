@@ -1,4 +1,4 @@
-//! The events of a system as data: publishers, consumers with their purposes, and fields.
+//! A system's events as data: publishers, consumers, and fields.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::contracts::Contracts;
 use crate::contracts::roles::{consumers, publishers};
 use crate::contracts::schema::SchemaShape;
 
-/// The limit for types that contain themselves.
+/// For types that contain themselves.
 const DEEPEST: usize = 6;
 
 /// An event of a system.
@@ -21,7 +21,7 @@ pub struct ListedEvent {
     pub meaning: String,
     /// The services and the foreign producers that publish it.
     pub publishers: Vec<&'static str>,
-    /// The services that consume it, with their purposes: `in step reserve_stock`.
+    /// The consuming services, with purposes such as `in step reserve_stock`.
     pub consumers: Vec<(&'static str, String)>,
     /// The sagas to which it belongs.
     pub sagas: Vec<&'static str>,
@@ -34,7 +34,7 @@ pub struct ListedEvent {
 /// A field of an event.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListedField {
-    /// The path in the body: `total.currency`, `lines[].sku`.
+    /// The path in the body, such as `total.currency` or `lines[].sku`.
     pub path: String,
     /// The type in words.
     pub kind: String,
@@ -52,7 +52,7 @@ pub fn events(contracts: &Contracts) -> Vec<ListedEvent> {
     let schemas = contracts.schemas();
     let listed = |event: EventType| {
         let found = schemas.iter().find(|(known, _)| *known == event);
-        // The declaration in the publisher's own contract.
+        // As in the publisher's own contract.
         let event = found.map_or(event, |(known, _)| *known);
         let schema = found.map_or(Value::Bool(true), |(_, schema)| schema.as_value().clone());
         let meaning = schema["description"].as_str().unwrap_or_default();
@@ -126,7 +126,7 @@ fn add(
     }
 }
 
-/// Resolves a reference, or a choice between a reference and null.
+/// A reference, or a choice between one and null.
 fn resolved<'a>(schema: &'a Value, definitions: &'a BTreeMap<String, Value>) -> &'a Value {
     let real =
         schema["anyOf"].as_array().and_then(|any| any.iter().find(|one| one["type"] != "null"));

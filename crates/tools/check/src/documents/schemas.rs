@@ -1,10 +1,10 @@
-//! The JSON Schema of each event in a separate file, for validators and code generators of any language.
+//! Each event's JSON Schema in a file, for validators and code generators of any language.
 
 use ballet_core::EventType;
 use schemars::Schema;
 use serde_json::Value;
 
-/// Returns the text of an event's file, which refers to nothing outside of it.
+/// Returns the text of an event's file, which refers to nothing outside.
 #[must_use]
 pub fn text(system: &str, event: EventType, schema: &Schema) -> String {
     let mut schema = schema.clone().to_value();
@@ -12,12 +12,12 @@ pub fn text(system: &str, event: EventType, schema: &Schema) -> String {
         fields.insert("$id".to_owned(), id(system, event).into());
         fields.insert("title".to_owned(), event.name().into());
     }
-    // The order of a map depends on how serde_json was built.
+    // A map's order depends on how serde_json was built.
     schema.sort_all_objects();
     format!("{schema:#}\n")
 }
 
-/// Returns the schema's id, which is a name and not an address.
+/// A name, not an address.
 fn id(system: &str, event: EventType) -> String {
     format!("urn:ballet:{system}:{event}")
 }

@@ -1,4 +1,4 @@
-//! The page of a system's sagas: the steps that react to each event, and their compensations.
+//! The page of a system's sagas: each event's steps, and their compensations.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use ballet_core::{CopyPart, Graph, StepKind};
 
 use crate::markdown::{code, codes, table};
 
-/// Returns the page of all sagas of a system. `made_by` is the command that generates it.
+/// Returns the page of all sagas. `made_by` is the generating command.
 #[must_use]
 pub fn page(graph: &Graph, made_by: &str) -> String {
     let system = graph.system().name;

@@ -92,7 +92,6 @@ fn section<'a>(
     write!(page, "\n## {event}\n\n{}\n\n{}\n", paragraph(meaning), said.join(" ")).ok();
 }
 
-/// Writes the section about telemetry and its readers.
 fn telemetry(
     page: &mut String,
     graph: &Graph,
@@ -142,7 +141,7 @@ fn telemetry(
     }
 }
 
-/// Returns a sentence about the publishers of an event. `None` if its only publisher is the service it is named after.
+/// `None` if the only publisher is the service that it is named after.
 fn published_by(graph: &Graph, event: EventType) -> Option<String> {
     let foreign = event.foreign_producers();
     let services = publishers(graph.system(), event);
@@ -154,7 +153,7 @@ fn published_by(graph: &Graph, event: EventType) -> Option<String> {
     (!foreign.is_empty()).then(|| format!("It is {also}{producers} {}.", codes(foreign)))
 }
 
-/// Returns the consumers of an event with their purposes. Those with the same purpose are named together.
+/// Those with the same purpose are named together.
 fn consumed_by(consumers: &[EventConsumer]) -> String {
     let mut purposes: Vec<(String, Vec<&str>)> = Vec::new();
     for EventConsumer { service, purpose } in consumers {
@@ -190,12 +189,11 @@ fn key(key: &Key) -> String {
     format!("{} (`{}`{made})", code(key.name()), key.field())
 }
 
-/// The lists of fields on the page so far, each with its heading.
 #[derive(Default)]
 struct PrintedLists(Vec<(String, String)>);
 
 impl PrintedLists {
-    /// Formats the fields or the values of a shape. A long list of fields is on the page only once.
+    /// A long list of fields is on the page only once.
     fn content(&mut self, heading: &str, shape: &SchemaShape) -> String {
         let item = |field: &SchemaField| {
             let optional = if field.required { "" } else { ", optional" };

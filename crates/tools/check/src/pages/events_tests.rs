@@ -13,7 +13,7 @@ fn schema(meaning: &str) -> Value {
     })
 }
 
-/// Orders follow the carts of another company, and publish what nobody consumes.
+/// They follow another company's carts, and publish what nobody consumes.
 fn orders() -> Value {
     json!({
         "contract": 1, "service": "orders",

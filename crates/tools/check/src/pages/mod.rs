@@ -1,4 +1,4 @@
-//! Documents for people: the pages of events and sagas, with their diagrams.
+//! Documents for people: pages of events and sagas, with diagrams.
 
 pub mod choreography;
 pub mod events;

@@ -1,25 +1,22 @@
-//! A writer's schema as a list of alternatives, each with at most one JSON type, or a single value.
+//! A writer's schema as alternatives, each with at most one JSON type, or a single value.
 
 use serde_json::{Map, Value};
 
 use crate::takes::schema_part::{SchemaPart, type_of, types, values};
 
-/// The limit for types that contain themselves.
+/// For types that contain themselves.
 const DEEPEST: usize = 32;
-/// The limit of alternatives, beyond which the schema counts as if it had not named them.
+/// With more alternatives the schema counts as if it named none.
 const MOST: usize = 512;
 
-/// One alternative of a writer.
 #[derive(Debug, Clone)]
 pub(super) struct WriterAlternative {
-    /// The schema's keywords, without alternatives and references.
     pub(super) schema: Map<String, Value>,
-    /// The JSON type. `None` if the schema does not name it.
+    /// `None` if the schema does not name it.
     pub(super) json_type: Option<String>,
     pub(super) value: Option<Value>,
 }
 
-/// Returns all alternatives of a writer.
 pub(super) fn alternatives(side: SchemaPart<'_>) -> Vec<WriterAlternative> {
     schemas(side, 0).into_iter().flat_map(split_types).collect()
 }
@@ -39,7 +36,7 @@ fn schemas(side: SchemaPart<'_>, depth: usize) -> Vec<Map<String, Value>> {
     }
     let mut all = vec![own];
     let mut narrow = |others: Vec<Map<String, Value>>| {
-        // An omission here makes the writer's schema wider, never narrower.
+        // An omission here only widens the writer's schema.
         if all.len() * others.len() <= MOST {
             let both = |one: &Map<_, _>| {
                 others.iter().filter_map(|other| merge(one, other)).collect::<Vec<_>>()
@@ -61,7 +58,7 @@ fn schemas(side: SchemaPart<'_>, depth: usize) -> Vec<Map<String, Value>> {
     all
 }
 
-/// Joins two schemas. `None` if no value fits both. Of two keywords that cannot be joined, one counts.
+/// `None` if no value fits both. Of two keywords that cannot be joined, one counts.
 fn merge(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<String, Value>> {
     let mut both = one.clone();
     for (key, value) in other {

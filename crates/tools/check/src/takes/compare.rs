@@ -1,4 +1,4 @@
-//! The comparison of a writer's schema with a reader's, keyword by keyword.
+//! Compares a writer's schema with a reader's, keyword by keyword.
 
 use serde_json::{Map, Value};
 
@@ -8,10 +8,10 @@ use crate::takes::mismatch::{Mismatch, MismatchKind};
 use crate::takes::range::{SchemaRange, is_width};
 use crate::takes::schema_part::{SchemaPart, is_a, types, values};
 
-/// The limit for types that contain themselves.
+/// For types that contain themselves.
 const DEEPEST: usize = 32;
 
-/// The assumption about a writer whose schema leaves something open.
+/// What is assumed where a writer's schema is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doubt {
     /// It writes what the reader needs.
@@ -20,7 +20,7 @@ pub(crate) enum Doubt {
     Against,
 }
 
-/// Returns everything that the writer may write and the reader does not accept.
+/// What the writer may write and the reader does not accept.
 pub(crate) fn mismatches(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<Mismatch> {
     let mut comparison = SchemaComparison { doubt, open: Vec::new() };
     let mut found = comparison.compare_all(SchemaPart::top(reads), SchemaPart::top(writes), "");
@@ -31,12 +31,12 @@ pub(crate) fn mismatches(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<Mis
 
 struct SchemaComparison {
     doubt: Doubt,
-    /// The pairs under comparison. A pair that recurs within itself adds nothing.
+    /// A pair that recurs within itself adds nothing.
     open: Vec<(String, *const Value)>,
 }
 
 impl SchemaComparison {
-    /// Compares all alternatives of the writer. `path` ends with a point, or is empty.
+    /// `path` ends with a point, or is empty.
     fn compare_all(
         &mut self,
         reads: SchemaPart<'_>,
@@ -47,7 +47,6 @@ impl SchemaComparison {
         written.iter().flat_map(|one| self.compare_alternative(reads, one, writes, path)).collect()
     }
 
-    /// Compares one alternative of the writer with the reader's schema.
     fn compare_alternative(
         &mut self,
         reads: SchemaPart<'_>,
@@ -88,8 +87,7 @@ impl SchemaComparison {
         found
     }
 
-    /// Requires that one of the reader's alternatives accepts it. If none does, the one with the fewest faults counts
-    /// as the intended one.
+    /// If none of the reader's alternatives accepts it, the one with the fewest faults counts.
     fn compare_choices(
         &mut self,
         list: &[SchemaPart<'_>],
@@ -115,7 +113,6 @@ impl SchemaComparison {
         meant.unwrap_or_else(|| vec![here])
     }
 
-    /// Compares the keywords beside references and alternatives.
     fn compare_keywords(
         &mut self,
         reads: SchemaPart<'_>,
@@ -148,7 +145,7 @@ impl SchemaComparison {
             let wanted = SchemaRange::of_number(own);
             let writes = match &one.value {
                 Some(Value::Number(number)) => SchemaRange::only(number),
-                // A contract written by hand says that it is a number, but not how wide.
+                // A handwritten contract says that it is a number, but not how wide.
                 _ if self.doubt == Doubt::InFavour && !one.schema.contains_key("format") => {
                     SchemaRange::of_number(&one.schema).or(&wanted)
                 }
@@ -174,7 +171,7 @@ impl SchemaComparison {
         found
     }
 
-    /// Whether the writer's schema names no type, and that counts in its favour.
+    /// Whether the schema names no type, in its writer's favour.
     fn forgives(&self, one: &WriterAlternative) -> bool {
         self.doubt == Doubt::InFavour && one.json_type.is_none()
     }
@@ -246,8 +243,8 @@ impl SchemaComparison {
         };
         let given = fields(&one.schema, "properties");
         let given_by_pattern = fields(&one.schema, "patternProperties");
-        // A writer writes the fields that its schema names, and others only if the schema names their type. A schema
-        // that allows any others does not count in its favour.
+        // A writer writes the fields of its schema, and others only if their type is named. A schema that allows any
+        // others does not count in its favour.
         let others = one.schema.get("additionalProperties").filter(|others| {
             others.is_object() || self.doubt == Doubt::Against && **others == Value::Bool(true)
         });
@@ -310,7 +307,6 @@ impl SchemaComparison {
     }
 }
 
-/// Adds the limits that the writer passes.
 fn ranges(
     reads: &SchemaRange,
     writes: &SchemaRange,
@@ -325,7 +321,6 @@ fn ranges(
     }
 }
 
-/// Reports a keyword of the reader that cannot be compared.
 fn unclear(keyword: &str, path: &str) -> Mismatch {
     let text = format!(
         "{} is limited by `{keyword}`, and it cannot be told whether it keeps to that",
@@ -334,7 +329,6 @@ fn unclear(keyword: &str, path: &str) -> Mismatch {
     Mismatch::new(MismatchKind::Unclear, path, text)
 }
 
-/// Reports an alternative that the reader does not accept at all.
 fn rejected(one: &WriterAlternative, path: &str) -> Mismatch {
     let name = name(path);
     match (&one.value, &one.json_type) {

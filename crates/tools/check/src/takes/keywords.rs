@@ -1,8 +1,8 @@
-//! The keywords of JSON Schema, grouped by their meaning for the comparison.
+//! JSON Schema's keywords, grouped for the comparison.
 
 use serde_json::{Map, Value};
 
-/// Keywords that describe and do not limit.
+/// They describe and do not limit.
 const NOTES: [&str; 14] = [
     "$schema",
     "$id",
@@ -20,7 +20,6 @@ const NOTES: [&str; 14] = [
     "contentMediaType",
 ];
 
-/// The keywords that are compared.
 const COMPARED: [&str; 25] = [
     "$ref",
     "allOf",
@@ -49,12 +48,11 @@ const COMPARED: [&str; 25] = [
     "maxProperties",
 ];
 
-/// Whether a keyword is understood, or limits nothing. Any other one must be the same on both sides.
+/// Understood, or limiting nothing. Any other keyword must be the same on both sides.
 pub(super) fn is_known(keyword: &str) -> bool {
     COMPARED.contains(&keyword) || NOTES.contains(&keyword) || keyword.starts_with("x-")
 }
 
-/// Returns the number of places in a list that have their own schema.
 pub(super) fn places(schema: &Map<String, Value>) -> usize {
     schema.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len)
 }

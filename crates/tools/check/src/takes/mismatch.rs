@@ -1,27 +1,24 @@
-//! A mismatch: one thing that a writer may write and a reader does not accept.
+//! One thing that a writer may write and a reader does not accept.
 
 use std::fmt;
 
-/// A mismatch, with its place in the body.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mismatch {
     pub(crate) kind: MismatchKind,
-    /// The place: `lines.quantity`. Empty for the whole body.
+    /// `lines.quantity`, or empty for the whole body.
     pub(crate) path: String,
     /// A clause about the writer: "`note` may be missing".
     pub(crate) text: String,
 }
 
-/// The kind of a mismatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum MismatchKind {
-    /// The reader requires a field that the writer does not have.
+    /// Required, and not written.
     FieldMissing,
-    /// The reader requires a field that the writer may leave out.
+    /// Required, and perhaps left out.
     FieldOptional,
-    /// The reader accepts only the fields it knows.
+    /// The reader accepts only fields that it knows.
     FieldUnknown,
-    /// The JSON type is another one.
     Type,
     /// The reader does not know a value.
     Value,
@@ -29,12 +26,12 @@ pub(crate) enum MismatchKind {
     Range,
     /// A text has another form.
     Format,
-    /// The schemas use keywords that cannot be compared.
+    /// The keywords cannot be compared.
     Unclear,
 }
 
 impl Mismatch {
-    /// Creates a mismatch. `path` may end with a point.
+    /// `path` may end with a point.
     pub(crate) fn new(kind: MismatchKind, path: &str, text: String) -> Self {
         Self { kind, path: path.trim_end_matches('.').to_owned(), text }
     }

@@ -1,5 +1,5 @@
-//! Compares two JSON schemas: does everything that the writer may write fit the reader? Both the check of a system
-//! and the difference of two systems use this comparison.
+//! Compares two JSON schemas: does all that the writer may write fit the reader? The check of a system and the
+//! difference of two use this.
 
 mod alternatives;
 mod compare;

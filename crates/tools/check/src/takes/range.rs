@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
-/// The range between two limits that a schema allows.
 #[derive(Debug, Default)]
 pub(super) struct SchemaRange {
     least: Option<RangeLimit>,
@@ -14,7 +13,7 @@ pub(super) struct SchemaRange {
 #[derive(Debug, Clone)]
 struct RangeLimit {
     at: Number,
-    /// Whether the limit itself is outside.
+    /// The limit itself is outside.
     open: bool,
 }
 
@@ -33,13 +32,12 @@ pub(crate) fn of_format(format: &str) -> Option<(i128, i128)> {
     })
 }
 
-/// Whether the format tells the width of a number. Such a format is read as limits.
+/// Such a format is read as limits.
 pub(super) fn is_width(format: &str) -> bool {
     of_format(format).is_some() || matches!(format, "double" | "float")
 }
 
 impl SchemaRange {
-    /// Returns the range of a number.
     pub(super) fn of_number(schema: &Map<String, Value>) -> Self {
         let mut range = Self::between(schema, "minimum", "maximum");
         range
@@ -52,18 +50,16 @@ impl SchemaRange {
         range
     }
 
-    /// Returns the range between two keywords that name its limits.
+    /// The keywords name the limits.
     pub(super) fn between(schema: &Map<String, Value>, least: &str, most: &str) -> Self {
         Self { least: limit(schema, least, false), most: limit(schema, most, false) }
     }
 
-    /// Returns the range that holds one number.
     pub(super) fn only(at: &Number) -> Self {
         let limit = Some(RangeLimit { at: at.clone(), open: false });
         Self { least: limit.clone(), most: limit }
     }
 
-    /// Fills in the other's limits where this range has none.
     pub(super) fn or(self, other: &Self) -> Self {
         let Self { least, most } = self;
         Self {
@@ -72,7 +68,6 @@ impl SchemaRange {
         }
     }
 
-    /// Narrows the range.
     fn take(&mut self, least: Option<RangeLimit>, most: Option<RangeLimit>) {
         if let Some(least) = least.filter(|new| !reaches(self.least.as_ref(), new, Ordering::Less))
         {
@@ -108,7 +103,7 @@ fn limit(schema: &Map<String, Value>, keyword: &str, open: bool) -> Option<Range
     Some(RangeLimit { at, open })
 }
 
-/// Whether a limit is at least as narrow as another one. `outside` is the direction out of the range.
+/// `outside` is the direction out of the range. An equal limit counts.
 fn reaches(limit: Option<&RangeLimit>, other: &RangeLimit, outside: Ordering) -> bool {
     let Some(limit) = limit else { return false };
     match compare_numbers(&limit.at, &other.at) {

@@ -1,4 +1,4 @@
-//! Checks a body against a JSON schema. Faults name the place, in the terms of JSON.
+//! Checks a body against a JSON schema. Faults name the place in JSON's terms.
 
 use ballet_core::MessageId;
 use jiff::Timestamp;
@@ -7,10 +7,9 @@ use serde_json::{Number, Value};
 
 use crate::takes::{is_a, of_format, type_of, types, values};
 
-/// The limit of nesting. A schema that refers to itself ends here.
+/// Ends a schema that refers to itself.
 const DEEPEST: usize = 128;
 
-/// A part of a schema, together with the document that its references point into.
 #[derive(Clone, Copy)]
 struct BodySchema<'a> {
     whole: &'a Value,
@@ -18,7 +17,6 @@ struct BodySchema<'a> {
     depth: usize,
 }
 
-/// Returns the faults, each with its place.
 pub(crate) fn faults(schema: &Value, body: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let top = BodySchema { whole: schema, part: schema, depth: 0 };
@@ -39,7 +37,7 @@ impl<'a> BodySchema<'a> {
         self.part.as_object().map(types).unwrap_or_default()
     }
 
-    /// Returns the required type in words; `name` is one of the schema's types.
+    /// `name` is one of the schema's types.
     fn in_words(self, name: &str) -> String {
         match name {
             "integer" => {
@@ -124,13 +122,11 @@ impl<'a> BodySchema<'a> {
         }
     }
 
-    /// Returns the listed values, if there are any.
     fn values(self) -> Option<Vec<&'a Value>> {
         values(self.part.as_object()?)
     }
 
-    /// Requires that the value fits one of several choices. If it fits none, the faults are those of the closest
-    /// choice.
+    /// If the value fits none, the faults are the closest choice's.
     fn fit_one(choices: Vec<Self>, value: &Value, place: &str, faults: &mut Vec<String>) {
         if choices.is_empty() {
             return;
@@ -172,7 +168,6 @@ impl<'a> BodySchema<'a> {
         }
     }
 
-    /// Returns the fault about an unknown field.
     fn unknown(self) -> String {
         let known = self.part["properties"].as_object().into_iter().flatten();
         let known: Vec<String> = known.map(|(name, _)| format!("`{name}`")).collect();
@@ -262,7 +257,7 @@ fn unwanted(place: &str, wanted: &str, value: &Value) -> String {
     fault(place, &format!("{wanted} is wanted, but there is {other}"))
 }
 
-/// The type of a value: the value itself may be about a person.
+/// The value itself may be about a person.
 fn there(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -281,12 +276,11 @@ fn none_of(place: &str, known: &[&Value]) -> String {
     fault(place, &format!("it is none of {}", known.join(between)))
 }
 
-/// Returns a text without its quotation marks, and other JSON as it is.
+/// Text without quotation marks, other JSON as it is.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Returns a number of things, in words.
 fn between(least: u64, most: Option<u64>, thing: &str) -> String {
     let counted = |number: u64| match number {
         1 => format!("1 {thing}"),

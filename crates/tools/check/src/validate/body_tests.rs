@@ -159,7 +159,7 @@ fn what_only_a_schema_says_is_checked_too_and_all_of_it_is_said() {
     });
     let body = json!({ "lines": [0, 3, 11], "at": "now", "country": "de", "name": "", "tree": null,
             "none": 1, "count": 3, "share": 0, "pair": [null, 1] });
-    // Fields are in the order of the body only if serde_json is built with that feature.
+    // Fields are in the body's order only if serde_json is built with that feature.
     let mut told = faults(&schema, &body);
     told.sort_unstable();
     assert_eq!(

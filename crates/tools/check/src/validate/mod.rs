@@ -1,5 +1,5 @@
-//! Predicts from the contracts alone whether the services of a system accept a message. The envelope is read by the
-//! same code as in a service, and the body is compared with the event's schemas.
+//! Predicts by contracts whether a system's services accept a message. The envelope is read by the service's code, and
+//! the body compared with the event's schemas.
 
 mod body;
 
@@ -19,7 +19,7 @@ use crate::validate::body::faults;
 #[derive(Debug)]
 pub struct Validator {
     known: KnownEvents,
-    /// An event that several services know may have several schemas. A message has to fit all of them.
+    /// Services may know an event by several schemas. A message has to fit all.
     schemas: BTreeMap<EventType, Vec<Value>>,
     limits: Limits,
 }
@@ -77,13 +77,13 @@ impl Validator {
         }
     }
 
-    /// Returns the faults of an event's body, whatever its message and its saga.
+    /// Returns the faults of an event's body alone.
     #[must_use]
     pub fn body_faults(&self, event: EventType, body: &str, now: Timestamp) -> Vec<String> {
         let message = Incoming {
             event_type: Some(event.name()),
             app_id: Some(event.service()),
-            // An event of a saga needs an id; its value does not matter here.
+            // An event of a saga needs an id, of any value.
             correlation_id: Some("00000000-0000-0000-0000-000000000000"),
             body: body.as_bytes(),
             ..Incoming::default()

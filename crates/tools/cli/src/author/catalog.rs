@@ -1,4 +1,4 @@
-//! `ballet catalog`: the events of a system, with who publishes and who consumes them.
+//! `ballet catalog`: a system's events, with publishers and consumers.
 
 use anyhow::Result;
 use ballet::core::Role;
@@ -77,7 +77,7 @@ fn show(events: &[&ListedEvent]) {
     ui::say("show one with its fields: ballet catalog <event>");
 }
 
-/// The items separated by commas, or None if there are none.
+/// Separated by commas.
 fn joined(items: &[&str]) -> Option<String> {
     (!items.is_empty()).then(|| items.join(", "))
 }

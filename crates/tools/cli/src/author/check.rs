@@ -9,7 +9,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems;
 use crate::base::ui::{self, Output};
 
-/// The rule that an unreadable file breaks.
+/// Broken by an unreadable file.
 const READABLE: &str = "a contract can be read";
 
 pub(crate) fn run(options: &GlobalOptions) -> Result<ExitStatus> {

@@ -1,5 +1,4 @@
-//! Subcommands for the authors of services: they work on contracts and code, without a running system. `trials` calls
-//! the project's own program for that.
+//! Subcommands for authors of services, which work on contracts and code. `trials` calls the project's own program.
 
 pub(crate) mod catalog;
 pub(crate) mod check;

@@ -1,4 +1,4 @@
-//! `ballet participant`: checks that a program in any language keeps what a participant owes.
+//! `ballet participant`: checks that a program in any language does what a participant must.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -78,7 +78,6 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     Ok(ExitStatus::Failed)
 }
 
-/// The scenarios that were asked for, or all that fit.
 fn chosen_scenarios(suite: &ProgramSuite, only: &[String]) -> Result<Vec<Scenario>> {
     let fitting = suite.scenarios();
     let left_out = suite.left_out();

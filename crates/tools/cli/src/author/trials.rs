@@ -1,4 +1,4 @@
-//! `ballet chaos` and its like: run a trial with the program that the system's workspace has for that.
+//! `ballet chaos` and its like: a trial with the program of the system's workspace.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use crate::base::cargo::cargo;
 use crate::base::exit::{ExitStatus, usage};
 
-/// The cargo alias that runs the program.
 const ALIAS: &str = "trials";
 
 #[derive(Debug, clap::Args)]
@@ -19,7 +18,7 @@ pub(crate) struct Args {
     args: Vec<OsString>,
 }
 
-/// Replaces this process with the program of this workspace. Returns only with an error.
+/// Returns only with an error.
 pub(crate) fn run(trial: &str, args: &Args) -> Result<ExitStatus> {
     if !are_here()? {
         return Err(usage(format!(
@@ -30,17 +29,16 @@ pub(crate) fn run(trial: &str, args: &Args) -> Result<ExitStatus> {
     become_trial(trial, &args.args)
 }
 
-/// Whether the workspace around the current directory has such a program.
 pub(crate) fn are_here() -> Result<bool> {
     let here = std::env::current_dir().context("there is no current directory")?;
     Ok(here.ancestors().any(has_alias))
 }
 
-/// Replaces this process with the program. Returns only with an error.
+/// Returns only with an error.
 pub(crate) fn become_trial(trial: &str, args: &[OsString]) -> Result<ExitStatus> {
     let mut cargo = cargo();
     cargo.arg(ALIAS).arg(trial).args(args);
-    // Replacing this process lets signals reach the program, and its exit code become ours.
+    // So signals reach the program, and its exit code becomes ours.
     Err(cargo.exec()).context("cannot run cargo")
 }
 

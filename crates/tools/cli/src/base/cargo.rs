@@ -4,7 +4,6 @@ use std::process::Command;
 
 use ballet_stage::cargo_variables;
 
-/// Cargo in the current directory.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for name in cargo_variables() {

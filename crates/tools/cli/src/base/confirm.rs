@@ -1,11 +1,11 @@
-//! The confirmation before something is lost.
+//! Confirms a loss.
 
 use anyhow::{Result, bail};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::base::exit::usage;
 
-/// Asks the user to type this word, unless `--yes` is given. `verb` names the act: `delete`.
+/// The user types this word, unless `--yes` is given. `verb` is the act, such as `delete`.
 pub(crate) fn confirm(yes: bool, verb: &str, question: &str, word: &str) -> Result<()> {
     if yes {
         return Ok(());

@@ -13,7 +13,6 @@ const USAGE: u8 = 2;
 pub(crate) const PARTLY: u8 = 3;
 const UNREACHABLE: u8 = 4;
 
-/// The outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitStatus {
     All,
@@ -26,7 +25,7 @@ pub(crate) enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// Prints a note for each unreachable server. The result is `Partly` if there is one.
+    /// Notes each unreachable server. `Partly` if there is one.
     pub(crate) fn listed_without(away: &[String]) -> Self {
         for away in away {
             ui::note(&format!("{away}; the rest is listed"));
@@ -35,14 +34,14 @@ impl ExitStatus {
     }
 }
 
-/// The reasons for which a command stops before it has done anything.
+/// A command stops before it has done anything.
 #[derive(Debug)]
 pub(crate) enum CommandError {
     /// An option is missing or wrong.
     Usage(String),
     /// A server cannot be reached.
     Unreachable(String),
-    /// The server is there, but TLS with it fails.
+    /// The server answers, but TLS fails.
     Tls(String),
 }
 
@@ -64,16 +63,14 @@ pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
     usage(format!("{:#}", error.into()))
 }
 
-/// The advice on how to give the services' databases.
 pub(crate) const GIVE_DATABASES: &str =
     "set DATABASE_URL or give --database-url, with {service} in place of the service's name";
 
-/// The error of a command that needs the services' databases and has no URL of them.
 pub(crate) fn without_databases(what: &str) -> anyhow::Error {
     usage(format!("{what}: {GIVE_DATABASES}"))
 }
 
-/// Adds advice to the error of an unreachable broker: this command does not retry.
+/// This command does not retry an unreachable broker.
 pub(crate) fn with_advice(error: RedriveError) -> anyhow::Error {
     match &error {
         RedriveError::Broker(BrokerError::Unreachable { at, reason }) => {
@@ -95,7 +92,7 @@ pub(crate) fn of_journal(error: JournalError) -> anyhow::Error {
     }
 }
 
-/// The error with its causes. A cause that the text before it already has is left out.
+/// Causes that the text before already has are left out.
 pub(crate) fn error_text(error: &anyhow::Error) -> String {
     let mut words = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -108,7 +105,6 @@ pub(crate) fn error_text(error: &anyhow::Error) -> String {
     words
 }
 
-/// The exit code for an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let found = |error: &(dyn std::error::Error + 'static)| -> Option<u8> {
         match error.downcast_ref::<CommandError>() {
@@ -137,7 +133,6 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(found).unwrap_or(FAILED)
 }
 
-/// Whether the error says that a server cannot be reached.
 pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
     code(error) == UNREACHABLE
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::base::exit::usage;
 
-/// Reads a file. `-` is standard input.
+/// `-` is standard input.
 pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
     if file == Path::new("-") {
         let mut text = Vec::new();

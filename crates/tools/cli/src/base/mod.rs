@@ -1,4 +1,4 @@
-//! The common ground of all subcommands: options, exit codes, output, and the contracts.
+//! What all subcommands share: options, exit codes, output, contracts.
 
 pub(crate) mod cargo;
 pub(crate) mod confirm;

@@ -1,4 +1,4 @@
-//! The options of every command: the broker, the databases, and the form of the result.
+//! Options of every command: the broker, the databases, and the result's form.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,9 @@ use crate::base::exit::{CommandError, usage, without_databases};
 use crate::base::systems::{services, system};
 use crate::base::ui::Output;
 
-/// The longest time that a healthy database takes to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Unlike a service, a command asks once.
 const BROKER_PATIENCE: Duration = Duration::from_secs(15);
-/// Stands for the service's name in a database's URL.
 const SERVICE: &str = "{service}";
 
 /// The URL of the broker's management API, with the name under which it was found: the given one, else that of the
@@ -141,13 +139,11 @@ impl GlobalOptions {
         self.broker_at(&url)
     }
 
-    /// The broker with this URL.
     pub(crate) fn broker_at(&self, url: &str) -> Result<Arc<dyn Broker>> {
         let tls = self.tls.amqp(url).map_err(|error| usage(error.to_string()))?;
         Ok(Arc::new(RabbitMq::new(url)?.tls(tls).patience(BROKER_PATIENCE)))
     }
 
-    /// The broker's URL and that of the databases, if both are given.
     pub(crate) fn servers(&self) -> Result<(String, String)> {
         let broker =
             given_or_set(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
@@ -172,13 +168,11 @@ impl GlobalOptions {
         })
     }
 
-    /// Whether the databases' URL is given.
     pub(crate) fn has_databases(&self) -> bool {
         let file = self.database_url_file.as_deref();
         !matches!(given_or_set(self.database_url.as_ref(), file, "DATABASE_URL"), Ok(None))
     }
 
-    /// The service's database, if its URL is given.
     pub(crate) fn database(&self, service: &str) -> Result<Option<PgConnectOptions>> {
         let file = self.database_url_file.as_deref();
         let Some(url) = given_or_set(self.database_url.as_ref(), file, "DATABASE_URL")? else {
@@ -188,13 +182,13 @@ impl GlobalOptions {
         let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
         let context = || format!("the database of {service}");
         let options = connect_options(&url, &tls).with_context(context)?;
-        // A command that is stopped (Ctrl-Z) or cut off from the network keeps no lock for long.
+        // A command that is stopped (Ctrl-Z) or cut off keeps no lock for long.
         let options = options
             .options([("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "1min")]);
         Ok(Some(options.application_name("ballet")))
     }
 
-    /// The databases of these services. Without a URL this is a usage error.
+    /// Without a URL this is a usage error.
     pub(crate) fn databases(&self, services: &[String]) -> Result<Vec<(String, PgConnectOptions)>> {
         let database = |service: &String| {
             let found = self.database(service)?;
@@ -206,17 +200,16 @@ impl GlobalOptions {
         services.iter().map(database).collect()
     }
 
-    /// The databases of all services; none without a URL.
+    /// None without a URL.
     pub(crate) fn databases_if_given(&self) -> Result<Vec<(String, PgConnectOptions)>> {
         if self.has_databases() { self.databases(&services()?) } else { Ok(Vec::new()) }
     }
 
-    /// Connects to the service's database. Without a URL this is a usage error, which begins with `what`.
+    /// Without a URL this is a usage error that begins with `what`.
     pub(crate) async fn connect_needed(&self, service: &str, what: &str) -> Result<PgConnection> {
         self.connect(service).await?.ok_or_else(|| without_databases(what))
     }
 
-    /// Connects to the service's database, if its URL is given.
     pub(crate) async fn connect(&self, service: &str) -> Result<Option<PgConnection>> {
         let Some(options) = self.database(service)? else { return Ok(None) };
         let context = || format!("the database of {service}");
@@ -243,13 +236,12 @@ impl GlobalOptions {
     }
 }
 
-/// The broker on this machine, which has loaded the system's definitions.
+/// It has loaded the system's definitions.
 fn development(user: &str) -> Result<String> {
     let vhost = system()?.name;
     Ok(format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}"))
 }
 
-/// The URL given to this command, else the one that a service would take.
 fn given_or_set(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
     let of_services = || std::env::var(name).ok();
     let in_file = || std::env::var_os(format!("{name}_FILE")).map(PathBuf::from);

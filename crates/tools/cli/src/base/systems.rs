@@ -1,4 +1,4 @@
-//! The system that the command works on, from the contracts of its services.
+//! The command's system, from its services' contracts.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -9,11 +9,9 @@ use ballet_check::contracts::{Contracts, folders};
 
 use crate::base::exit::{unusable, usage};
 
-/// The folder that was named, if one was.
 static NAMED: OnceLock<PathBuf> = OnceLock::new();
 static CONTRACTS: OnceLock<Contracts> = OnceLock::new();
 
-/// Names the folder of the contracts.
 pub(crate) fn name(folder: Option<&Path>) {
     if let Some(folder) = folder {
         NAMED.get_or_init(|| folder.to_owned());
@@ -30,7 +28,7 @@ pub(crate) fn contracts() -> Result<&'static Contracts> {
     Ok(CONTRACTS.get_or_init(|| contracts))
 }
 
-/// The contracts, if all their references resolve: a body behind a broken reference would pass as anything.
+/// All references have to resolve: a body behind a broken one would pass as anything.
 pub(crate) fn require_resolved(contracts: &Contracts) -> Result<&Contracts> {
     let first = contracts.unresolved().into_iter().next();
     first.map_or(Ok(contracts), |problem| Err(usage(problem.detail)))
@@ -59,7 +57,6 @@ pub(crate) fn folder(named: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
-/// The system of the contracts.
 pub(crate) fn system() -> Result<&'static System> {
     Ok(contracts()?.system())
 }
@@ -69,12 +66,10 @@ pub(crate) fn loaded_system() -> Option<&'static System> {
     CONTRACTS.get().map(Contracts::system)
 }
 
-/// The services that an option names, or all of them.
 pub(crate) fn services_or_all(named: &[String]) -> Result<Vec<String>> {
     if named.is_empty() { services() } else { Ok(named.to_vec()) }
 }
 
-/// The names of all services of the system.
 pub(crate) fn services() -> Result<Vec<String>> {
     Ok(system()?.parts.iter().map(|part| part.service.to_owned()).collect())
 }

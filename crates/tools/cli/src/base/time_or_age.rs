@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::exit::usage;
 use crate::base::ui;
 
-/// A time, or an age: `2026-02-01T12:00:00Z` or `2h`.
+/// Such as `2026-02-01T12:00:00Z` or `2h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeOrAge {
     Ago(SignedDuration),
@@ -29,7 +29,7 @@ impl FromStr for TimeOrAge {
 }
 
 impl TimeOrAge {
-    /// The time, with an age counted back from `now`.
+    /// Counts an age back from `now`.
     pub(crate) fn before(self, now: Timestamp) -> Result<Timestamp> {
         match self {
             Self::At(time) => Ok(time),

@@ -1,5 +1,4 @@
-//! Output for people: results on standard output, everything else on standard error. Colours only on a
-//! terminal.
+//! Output for people: results on standard output, the rest on standard error. Colours only on a terminal.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -27,18 +26,17 @@ pub(crate) enum Output {
 
 /// The name under which the command was called here, for hints that name another command.
 pub(crate) fn ballet() -> &'static str {
-    // The package that cargo runs has this program, here as in a project that `ballet new` has written.
+    // The package that cargo runs has this program, as in a project of `ballet new`.
     let has_program = |package: OsString| Path::new(&package).join("src/bin/ballet.rs").exists();
     let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some_and(has_program);
     if by_cargo { "cargo ballet" } else { "ballet" }
 }
 
-/// Whether standard error is a terminal.
 pub(crate) fn is_stderr_a_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Prints the result as one JSON list, or as a line for each row.
+/// One JSON list, or a line for each row.
 pub(crate) fn print_json(output: Output, rows: impl IntoIterator<Item = Value>) {
     if output == Output::Jsonl {
         rows.into_iter().for_each(|row| raw(&row.to_string()));
@@ -76,22 +74,20 @@ pub(crate) fn cell(text: Option<&str>) -> String {
     plain(text.unwrap_or("–"))
 }
 
-/// The text as one word of a command to paste, safe for the shell and for the reader: it may come from a message.
+/// Safe for the shell and the reader, since the text may come from a message.
 pub(crate) fn shell_word(text: &str) -> String {
     words::shell_word(&plain(text))
 }
 
-/// Prints a note beside the result.
 pub(crate) fn note(text: &str) {
     say(&format!("{} {text}", bad("note:")));
 }
 
-/// Prints a table that fits the terminal.
+/// Fits the terminal.
 pub(crate) fn show(table: &Table) {
     print(&table.draw(columns()));
 }
 
-/// Parses an age such as `30min`.
 pub(crate) fn age(text: &str) -> Result<SignedDuration, String> {
     let span = text.parse::<Span>();
     let span = span.map_err(|_| "expected a number with its unit, such as 30s, 10m or 2h")?;

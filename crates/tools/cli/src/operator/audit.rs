@@ -1,4 +1,4 @@
-//! `ballet audit`: checks that all that must hold in a running system does.
+//! `ballet audit`: checks that everything holds in a running system.
 
 use std::ffi::OsString;
 
@@ -70,7 +70,6 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     })
 }
 
-/// Audits the system of the contracts.
 async fn report(
     management_url: Option<&String>,
     quiescent_after: SignedDuration,
@@ -78,18 +77,17 @@ async fn report(
 ) -> Result<Report> {
     let system = contracts()?.system();
     let databases = options.databases(&services()?)?;
-    // The broker first: a message that is no longer there has been handled before the databases are read.
+    // The broker first: a message that is gone was handled before the databases are read.
     let broker = broker(management_url, system.name, options).await?;
     Ok(audit_with(system, &databases, &broker, quiescent_after).await)
 }
 
-/// Returns what the broker holds now, or why it cannot be read.
 async fn broker(
     management_url: Option<&String>,
     system: &str,
     options: &GlobalOptions,
 ) -> Result<BrokerSnapshot> {
-    // The virtual host may have another name than the folder of the contracts.
+    // The virtual host may have another name than the contracts' folder.
     let vhost = match options.broker()?.connect("ballet audit").await {
         Ok(session) => {
             let vhost = session.peer().vhost.clone();

@@ -1,4 +1,4 @@
-//! `ballet console`: the operators' web page, with the observer that follows the journal for it.
+//! `ballet console`: the operators' web page, with its observer of the journal.
 
 use std::io::{IsTerminal, Read};
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use crate::base::ui::{self, age};
 
 /// The name of the console's database, in place of a service's name.
 const DATABASE: &str = "console";
-/// The fewest characters of a password.
+/// The minimum length of a password, in characters.
 const SHORTEST: usize = 8;
 
 pub(crate) const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! The dead-letter queues of the services, opened and read.
+//! Opens and reads the services' dead-letter queues.
 
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, services_or_all, system};
 use crate::base::ui;
 
-/// The dead-letter queue of a service, and the service's declarations if it has a contract.
 #[derive(Debug)]
 pub(crate) struct ServiceQueue {
     pub(crate) dead_letters: DeadLetters,
@@ -42,7 +41,7 @@ impl ServiceQueue {
         Ok(())
     }
 
-    /// Tells the user that dead letters are missing because another program holds them.
+    /// Another program holds some dead letters.
     pub(crate) fn warn_of_readers(&self) {
         if self.status.readers > 0 {
             ui::note(&format!(
@@ -54,7 +53,6 @@ impl ServiceQueue {
     }
 }
 
-/// Reads the dead letters of the named services, or of all, that match.
 pub(crate) async fn read(
     options: &GlobalOptions,
     named: &[String],

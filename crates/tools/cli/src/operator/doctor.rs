@@ -1,4 +1,4 @@
-//! `ballet doctor`: examines the servers of a system, and says what is wrong and what to do.
+//! `ballet doctor`: examines a system's servers, and says what is wrong and what to do.
 
 use anyhow::Result;
 use ballet::core::{Cause, Part};
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(if is_well { ExitStatus::All } else { ExitStatus::Different })
 }
 
-/// All findings, the worst first. A service whose database nobody named is a finding, too.
+/// The worst first. A missing database URL is a finding.
 async fn findings(
     management_url: Option<&String>,
     options: &GlobalOptions,

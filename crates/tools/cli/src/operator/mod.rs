@@ -1,4 +1,4 @@
-//! Subcommands for the people who run a system: they read its broker and databases, and repair.
+//! Subcommands for operators, who read and repair a system's broker and databases.
 
 pub(crate) mod audit;
 pub(crate) mod console;

@@ -1,4 +1,4 @@
-//! `ballet telemetry`: lists how far readers of telemetry are and what they missed, and rewinds them.
+//! `ballet telemetry`: lists readers' places and losses, and rewinds readers.
 
 use anyhow::{Context as _, Result};
 use ballet_store::telemetry::reader_places::{self, MissedOffsets, ReaderPlace, RewindTo};
@@ -13,7 +13,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 
-/// The maximum number of losses that are shown for a service.
+/// Losses shown per service.
 const MOST_MISSED: i64 = 100;
 
 #[derive(Debug, Subcommand)]
@@ -152,7 +152,7 @@ async fn run_rewind(rewind: &RewindArgs, options: &GlobalOptions) -> Result<Exit
     };
     let readers = part.readers.iter().filter(|one| !one.in_memory);
     let readers: Vec<&str> = readers.map(|one| one.name).collect();
-    // A release that runs may have a reader that the contract here does not have.
+    // The running release may have a reader that this contract lacks.
     let mut db = connect(service, options).await?;
     let mut rows =
         reader_places::all(&mut db).await.with_context(|| format!("the database of {service}"))?;
@@ -175,7 +175,7 @@ async fn run_rewind(rewind: &RewindArgs, options: &GlobalOptions) -> Result<Exit
         return Err(usage(format!("{reader} of {service} reads other streams: {streams}")));
     }
     for one in &rows {
-        // The reader would silently pass over everything up to there.
+        // The reader would silently skip everything up to there.
         if let (RewindTo::Offset(offset), Some(end)) = (to, one.end_offset)
             && offset > end
         {
@@ -213,7 +213,7 @@ fn place(rewind: &RewindArgs, options: &GlobalOptions) -> Result<RewindTo> {
             let time: jiff::Timestamp = time.parse().map_err(|_| {
                 usage("--to is `first`, an offset, or a time such as 2026-11-25T08:00:00Z")
             })?;
-            // The reader would pass over all that comes until then.
+            // The reader would skip everything until then.
             if time > options.clock.now() {
                 return Err(usage(format!("{time} has not come yet")));
             }
@@ -222,7 +222,6 @@ fn place(rewind: &RewindArgs, options: &GlobalOptions) -> Result<RewindTo> {
     }
 }
 
-/// The sentence on what happens to the reader's place in one stream.
 fn outcome(rewind: &RewindArgs, to: RewindTo, one: &ReaderPlace) -> String {
     let (reader, stream) = (&rewind.reader, &one.stream);
     let verb = if rewind.dry_run { "would go on" } else { "goes on" };

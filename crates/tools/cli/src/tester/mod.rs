@@ -1,4 +1,4 @@
-//! Subcommands for people who try a system by its events: the journal's stream, recordings, rehearsals.
+//! Subcommands for trying a system by its events: the journal's stream, recordings, rehearsals.
 
 pub(crate) mod publish;
 pub(crate) mod rehearse;

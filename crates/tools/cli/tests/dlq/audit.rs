@@ -1,4 +1,4 @@
-//! `ballet audit`: any system is audited by its contracts, without its code.
+//! `ballet audit`: by contracts alone, for any system.
 
 use ballet_stage::wait_until;
 use ballet_testkit::command::{CommandOutput, ended};
@@ -17,7 +17,6 @@ async fn audit(shop: &ShopWorld, more: &[&str]) -> CommandOutput {
     ended(command).await
 }
 
-/// Waits until the audit ends with this code, and says this.
 async fn until(shop: &ShopWorld, code: i32, words: &str) -> CommandOutput {
     wait_until(&format!("an audit with {words:?}"), SOON, || async {
         let said = audit(shop, &[]).await;
@@ -37,7 +36,6 @@ pub(crate) async fn any_system_is_audited_by_its_contracts_and_addresses_alone(s
         "not judged: what must hold between",
     ]);
 
-    // A dead letter waits for a person.
     shop.drop(&ShopWorld::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let waits = until(shop, 1, "go on only when a person acts").await;
@@ -55,7 +53,6 @@ pub(crate) async fn any_system_is_audited_by_its_contracts_and_addresses_alone(s
     assert!(shown.contains("discarded by ada") && !shown.contains('\u{1b}'), "{shown:?}");
     until(shop, 0, "everything is quiescent").await;
 
-    // A wrong row.
     let mut db = shop.database("payments").await;
     db.execute("delete from ballet.inbox").await.expect("deleted");
     let wrong = until(shop, 1, "which is not in the inbox").await;
@@ -65,7 +62,6 @@ pub(crate) async fn any_system_is_audited_by_its_contracts_and_addresses_alone(s
     assert_eq!(report[0]["own_tables"], "not judged");
     assert!(report[0]["violations"].as_array().is_some_and(|all| !all.is_empty()), "{report}");
 
-    // A server that does not answer is named.
     let mut away = shop.command(&["audit", "--contracts", "nowhere"]);
     away.env("RABBITMQ_MANAGEMENT_URL", shop.env.management_url());
     ended(away).await.ends_with(2).says(&["nowhere"]);

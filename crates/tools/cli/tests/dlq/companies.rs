@@ -1,4 +1,4 @@
-//! The bank and the carrier of the shop, in no database of the shop: no backup restores their acts.
+//! The shop's bank and carrier, whose acts no backup of the shop restores.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,16 +13,16 @@ use shipping::carrier::{
     Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered,
 };
 
-/// An act under a key: the act, its order, and its subject.
+/// The act, its order, and its subject.
 type CompanyAct = (&'static str, String, String);
 
-/// The companies. Each acts once under a key.
+/// Each acts once under a key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Companies {
     done: Arc<Mutex<BTreeMap<CallKey, CompanyAct>>>,
     /// Whether the bank does not answer requests to capture.
     holds_captures: Arc<AtomicBool>,
-    /// Whether parcels are on their way for as long as a test takes.
+    /// Parcels are on their way for as long as a test takes.
     holds_deliveries: Arc<AtomicBool>,
 }
 

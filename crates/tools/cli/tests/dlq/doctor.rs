@@ -1,5 +1,5 @@
-//! `ballet doctor`, on a healthy system that is then broken on purpose, one thing after the other. The broken thing
-//! comes first, before all that follows from it.
+//! `ballet doctor` on a healthy system that is then broken, one thing after the other. The broken thing comes before
+//! what follows from it.
 
 use ballet::core::{contract, topology};
 use ballet_stage::{Method, Options, Servers, wait_until};
@@ -14,7 +14,6 @@ use crate::lost_journal::{
 use crate::publish::contracts;
 use crate::world::{CounterWorld, SOON, TICKED, ballet, counter};
 
-/// A system with a broker of its own, and the command that examines it.
 pub(crate) struct ExaminedSystem {
     pub(crate) world: CounterWorld,
     management: String,
@@ -32,7 +31,7 @@ impl ExaminedSystem {
         patient
     }
 
-    /// Puts an event into the journal: the broker needs some seconds to tell an empty journal from a slow one.
+    /// The broker needs some seconds to tell an empty journal from a slow one.
     async fn begin_journal(&self, number: u64) {
         self.world.tick(TICKED, number).await;
     }
@@ -41,7 +40,6 @@ impl ExaminedSystem {
         self.world.env.management().call(method, path, Some(body)).await.expect("an answer");
     }
 
-    /// Gives the counter its declared rights, except for this one to configure.
     async fn give_rights(&self, configure: &str) {
         let vhost = self.world.env.vhost();
         let system = contract::system(vhost, vec![counter().part()]);
@@ -64,7 +62,6 @@ impl ExaminedSystem {
         db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
     }
 
-    /// The command, with access to all servers.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.world.env, &self.world.place);
         command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
@@ -85,12 +82,10 @@ impl ExaminedSystem {
         (ended.code, rows.iter().map(|row| (text(row, "cause"), text(row, "found"))).collect())
     }
 
-    /// Waits until this check finds this, before all others.
     pub(crate) async fn has(&self, check: &str, found: &str) {
         self.find(check, found, false).await;
     }
 
-    /// Waits until this check finds this, also behind other findings.
     pub(crate) async fn has_also(&self, check: &str, found: &str) {
         self.find(check, found, true).await;
     }
@@ -107,7 +102,6 @@ impl ExaminedSystem {
         .expect("it is found");
     }
 
-    /// Follows the advice of `ballet doctor` about the topology.
     pub(crate) async fn apply(&self) {
         let apply = ["topology", "apply", "--vhost", self.world.env.vhost()];
         ended(self.command(&apply)).await.succeeds();
@@ -133,7 +127,7 @@ impl ExaminedSystem {
         .expect("it is well");
     }
 
-    /// No process reads the queue, and tomorrow has no partition, until the service starts.
+    /// Until the service starts, nobody reads the queue and tomorrow has no partition.
     async fn has_both_until_started(&mut self) {
         wait_until("a queue without readers", SOON, || async {
             let (_, all) = self.examined().await;
@@ -196,7 +190,7 @@ async fn t217_t220_each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.has("lock", "counted is locked by the prepared transaction 'of_nobody'").await;
     db.execute("rollback prepared 'of_nobody'").await.expect("free");
 
-    // The journal records nothing; the service works.
+    // The service works.
     patient.delete(&["queues", topology::JOURNAL]).await;
     patient.has("queue", "queue `journal` is missing").await;
     patient.apply().await;
@@ -217,7 +211,7 @@ async fn t217_t220_each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.has("partitions", &format!("{tomorrow} is missing")).await;
     patient.sql(&format!("drop table {tomorrow}")).await;
     patient.world.stop().await;
-    // A service that starts makes the partition anew.
+    // A starting service makes the partition.
     patient.has_both_until_started().await;
     patient.is_well().await;
 

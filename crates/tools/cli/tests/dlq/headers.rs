@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED};
 
-/// The most headers that a service accepts by default, and their size in bytes.
+/// The maximum number of headers that a service accepts by default, and their size in bytes.
 const MOST_HEADERS: usize = 64;
 const MOST_BYTES: usize = 32 * 1024;
 

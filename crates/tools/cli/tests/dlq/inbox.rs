@@ -1,4 +1,4 @@
-//! `ballet inbox`: the waiting messages, and a retry now.
+//! `ballet inbox`: waiting messages, and retries now.
 
 use ballet::Clock;
 use ballet_stage::{Method, wait_until};
@@ -34,10 +34,9 @@ fn next_at(row: &Value) -> Option<Timestamp> {
     row["next_at"].as_str().map(|at| at.parse().expect("a time"))
 }
 
-/// Waits until this many messages have this many attempts behind them, and wait for the next one. Returns the time of
-/// the first of these attempts.
+/// They wait for the next attempt. Returns the time of their first one.
 async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
-    // Each look of the command is a process.
+    // Each look is a process.
     let there = format!(
         "select count(*) from ballet.failure where attempts >= {attempts} and next_at > now()"
     );
@@ -49,7 +48,7 @@ async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
         let there: Vec<&Value> = listed.iter().filter(is_there).collect();
         let next = there.iter().filter_map(|row| next_at(row)).min();
         match next {
-            // A message that is due does not count: it is on its way back.
+            // A due message is on its way back, so it does not count.
             Some(next) if there.len() == count && next > now() => Ok(Some(next)),
             _ => Err(format!("{listed:?}")),
         }
@@ -58,7 +57,7 @@ async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
     .expect("they wait")
 }
 
-/// A world whose retries come as late as in production.
+/// Retries come as late as in production.
 async fn patient(name: &str) -> CounterWorld {
     let world = CounterWorld::new(name).await;
     let path = ["policies", world.env.vhost(), "quick-retries"];
@@ -74,7 +73,7 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
     for number in 0..20 {
         ids.push(world.tick(TICKED, number).await);
     }
-    // They wait for half a minute.
+    // For half a minute.
     waits(&world, 20, 6).await;
     for row in listed(&world).await {
         assert!(ids.iter().any(|id| row["id"] == **id), "{row}");
@@ -86,7 +85,7 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
     let plan = run(&world, &retry(&["--all", "--dry-run"])).await.ends_with(0);
     assert!(plan.err.contains("20 messages of counter would be tried again now"), "{plan:?}");
 
-    // The cause is still there: they wait again, for longer, and none is lost.
+    // The cause is still there: they wait again, longer.
     run(&world, &all).await.ends_with(0).says(&["20 messages of counter tried again now"]);
     let next = waits(&world, 20, 9).await;
     assert!(next.duration_since(now()) > SignedDuration::from_secs(60), "{next}");
@@ -98,7 +97,6 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
     assert!(one.err.contains("1 message of counter"), "{one:?}");
     world.are_counted(1).await;
     assert_eq!(world.counted().await, [(7, 1)]);
-    // Two operators at once.
     let (first, second) = tokio::join!(run(&world, &all), run(&world, &all));
     first.ends_with(0);
     second.ends_with(0);
@@ -131,7 +129,7 @@ async fn t152_calls_to_the_outside_are_made_due_in_batches() {
     assert!(one.err.contains("1,250 calls of counter"), "{one:?}");
     let all = run(&world, &["inbox", "retry", "counter", "--all"]).await.ends_with(0);
     assert!(all.err.contains("1,250 calls of counter"), "{all:?}");
-    // Calls that a process is making are left to it.
+    // Calls that a process makes are left to it.
     let due: i64 = sqlx::query_scalar(count).fetch_one(&mut db).await.expect("a number");
     assert_eq!(due, 2_500);
     run(&world, &["inbox", "retry", "counter"]).await.ends_with(2).says(&["say what to try again"]);

@@ -1,4 +1,4 @@
-//! A journal that has lost messages, and a queue whose process is gone: `ballet doctor` names them.
+//! A journal that lost messages, and a queue without a process: `ballet doctor` names them.
 
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Servers};
@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::doctor::ExaminedSystem;
 use crate::world::TICKED;
 
-/// The loss remains: nothing is well after this.
+/// Nothing is well after this.
 pub(crate) async fn a_journal_that_has_lost_what_it_promises_is_named(patient: &ExaminedSystem) {
     let vhost = patient.world.env.vhost().to_owned();
-    // The size of segments is fixed when a stream is made.
+    // A stream's segment size is fixed.
     patient.delete(&["queues", JOURNAL]).await;
     let small = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 9,
         "definition": { "max-length-bytes": 200_000, "stream-max-segment-size-bytes": 50_000 } });
@@ -23,7 +23,7 @@ pub(crate) async fn a_journal_that_has_lost_what_it_promises_is_named(patient: &
     }
     patient.has("policy", "max-length-bytes is 200000").await;
     patient.delete(&["policies", "small"]).await;
-    // The journal is as declared again, but the loss remains.
+    // As declared, but the loss remains.
     patient.has("journal", "what is older is lost to redrive, restore and tap").await;
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn a_queue_whose_process_is_gone_is_named(
 ) {
     let rabbitmq = servers.rabbitmq();
     if rabbitmq.version().major >= 4 {
-        // Seen on 4.3.6: it goes on naming a leader, and `running`, for a queue whose process is gone.
+        // Seen on 4.3.6: it goes on to name a leader, and `running`, for a queue without a process.
         return;
     }
     let process = format!("whereis('{}_counter')", patient.world.env.vhost());

@@ -1,5 +1,4 @@
-//! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real databases,
-//! with only the rights of their user.
+//! `ballet dlq` and `ballet sagas`: the program on a real broker and databases, with its user's rights.
 
 #![allow(clippy::large_futures, reason = "a test awaits its parts one after the other")]
 

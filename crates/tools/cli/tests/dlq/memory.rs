@@ -1,4 +1,4 @@
-//! Dead letters that are too old for the inbox to remember.
+//! Dead letters that the inbox has forgotten.
 
 use serde_json::Value;
 
@@ -12,14 +12,13 @@ fn old_id() -> String {
     format!("{}-{}-7000-8000-000000000001", &then[..8], &then[8..])
 }
 
-/// The dead letter as the broker has it.
 async fn dead_letter(world: &CounterWorld) -> Value {
     let mut dead_letters =
         world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
     dead_letters.pop().expect("a dead letter")
 }
 
-/// The messages that were handled although their ids are older than the inbox.
+/// Handled although the inbox has forgotten their age.
 async fn old_messages(world: &CounterWorld) -> Vec<String> {
     sqlx::query_scalar("select message_id::text from ballet.inbox_other")
         .fetch_all(&mut world.database().await)
@@ -27,7 +26,7 @@ async fn old_messages(world: &CounterWorld) -> Vec<String> {
         .expect("rows")
 }
 
-/// Beyond the inbox a redrive gives a new id, and asks where nothing else remembers.
+/// A redrive gives a new id, and asks where nothing else remembers.
 pub(crate) async fn a_letter_beyond_the_inbox_is_redriven_once(world: &CounterWorld) {
     let id = old_id();
     world.poison(&id, r#"{"number": 0}"#).await;
@@ -36,7 +35,7 @@ pub(crate) async fn a_letter_beyond_the_inbox_is_redriven_once(world: &CounterWo
     let copy = dead_letter(world).await;
     let before = old_messages(world).await;
 
-    // No terminal is there for a question, and a subscription has no ledger: the letter stays.
+    // Without a terminal to ask, and without a ledger, the letter stays.
     world.ballet(&["redrive", "--all"]).await.ends_with(3).says(&["might handle them twice"]);
     assert!(world.counted().await.is_empty());
     world.dead(1).await;
@@ -48,7 +47,7 @@ pub(crate) async fn a_letter_beyond_the_inbox_is_redriven_once(world: &CounterWo
     let new: Vec<&String> = known.iter().filter(|known| !before.contains(known)).collect();
     assert!(new.len() == 1 && *new[0] != id, "{before:?} {known:?}");
 
-    // A copy of the dead letter, as a kill between sending and removing leaves it, gets the same id.
+    // A copy, as a kill between sending and removing leaves it, gets the same id.
     let body = copy["payload"].as_str().expect("text");
     let management = world.env.management();
     let put = management.publish("dead", "counter", &copy["properties"], body).await;

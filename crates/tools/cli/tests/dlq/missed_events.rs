@@ -1,4 +1,4 @@
-//! The events that a service has missed are found in the journal and sent once.
+//! A service's missed events are found in the journal, and sent once.
 
 use ballet::Clock;
 use ballet_amqp::{Broker, RabbitMq};
@@ -20,13 +20,11 @@ const AUTHORIZED: &str = "payments.payment_authorized.v1";
 const ORDERS: usize = 8;
 
 impl ShopWorld {
-    /// Removes the binding of a service for an event.
     pub(crate) async fn unbind(&self, service: &str, event: &str) {
         let path = ["bindings", self.env.vhost(), "e", "route", "q", service, event];
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
-    /// The command with the rights to repair the topology.
     pub(crate) async fn topology(&self, verb: &str) -> CommandOutput {
         self.topology_with(&[verb]).await
     }
@@ -38,7 +36,7 @@ impl ShopWorld {
         ended(command).await
     }
 
-    /// Publishes orders with bodies that differ from all others.
+    /// Each body differs from all others.
     pub(crate) async fn order(&self, count: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for _ in 0..count {
@@ -53,7 +51,6 @@ impl ShopWorld {
         }
     }
 
-    /// The events that the command would send to shipping.
     async fn missed(&self) -> Vec<Value> {
         self.missed_by("shipping").await
     }
@@ -76,7 +73,6 @@ async fn t180_what_was_lost_without_a_binding_is_sent_once_by_hand_or_by_a_repai
 }
 
 async fn what_a_service_missed_without_its_binding_is_sent_from_the_journal_once(shop: &ShopWorld) {
-    // Events that were handled, died or were discarded are not missed.
     let before = shop.order(2).await;
     shop.all_are(&before, "completed").await;
     let poison =
@@ -91,7 +87,7 @@ async fn what_a_service_missed_without_its_binding_is_sent_from_the_journal_once
     shop.unbind("shipping", CONFIRMED).await;
     let orders = shop.order(ORDERS).await;
     shop.all_are(&orders, "confirmed").await;
-    // Nothing else shows that the orders are paid and will not be shipped.
+    // Nothing else shows that paid orders will not be shipped.
     assert_eq!(management.depth("unrouted").await.expect("a depth").ready, 0);
     shop.ballet(&["sagas", "stuck"]).await.ends_with(0).prints(&["no saga is stuck"]);
     let differs = shop.topology("check").await.ends_with(1);
@@ -121,11 +117,11 @@ async fn events_that_no_binding_took_are_sent_to_the_services_that_consume_them(
     let checked_out = "cart.checked_out.v1";
     shop.unbind("orders", checked_out).await;
     let orders = shop.order(3).await;
-    // A misspelt type, which nobody consumes.
+    // Misspelt.
     let misspelt = "cart.checkedout.v1";
     let published = management.publish("events", misspelt, &json!({}), "{}").await;
     assert!(published.expect("published"));
-    // Its publisher may say that a cart is checked out, but nothing about a payment.
+    // Its publisher may say that a cart is checked out, but nothing about payments.
     let forged = json!({ "message_id": ShopWorld::new_id(), "type": AUTHORIZED });
     let published = management.publish("events", checked_out, &forged, "{}").await;
     assert!(published.expect("published"));
@@ -150,7 +146,7 @@ async fn events_that_no_binding_took_are_sent_to_the_services_that_consume_them(
     shop.ballet(&redrive).await.ends_with(3).says(&["3 events sent", "2 events stay"]);
     shop.all_are(&orders, "completed").await;
     shop.ballet(&redrive).await.ends_with(3).says(&["nothing to send"]);
-    // The journal has them too, and orders knows them now.
+    // The journal has them, and orders knows them now.
     let orders_since = ["dlq", "redrive", "--from-journal", "orders", "--since", "1h"];
     shop.ballet(&orders_since).await.ends_with(0).says(&["orders has missed nothing"]);
     shop.is_sound().await;
@@ -175,7 +171,7 @@ async fn t180_what_was_handled_or_refused_under_any_id_is_not_missed() {
     let [inside, around] = [ShopWorld::new_id(), ShopWorld::new_id()];
     send(&json!({ "content_type": ce_type }), &structured(&inside)).await;
     send(&json!({ "headers": attributes(&around) }), &checkout()).await;
-    // Sagas whose ids are older than their messages, as those of most events are.
+    // As of most events, the sagas' ids are older than their messages.
     let [old_inside, old_around, plain] =
         [ShopWorld::old_id(), ShopWorld::old_id(), ShopWorld::old_id()];
     let properties = json!({ "content_type": ce_type, "correlation_id": old_inside });
@@ -186,7 +182,7 @@ async fn t180_what_was_handled_or_refused_under_any_id_is_not_missed() {
     shop.all_are(&[inside, around, old_inside, old_around, plain], "completed").await;
     assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
 
-    // Refused events are dead letters under the same ids, and have no time that breaks the search.
+    // Refused events are dead letters under the same ids, whose time must not break the search.
     let never = "ffffffff-ffff-7fff-8fff-ffffffffffff";
     send(&json!({ "message_id": never }), &checkout()).await;
     send(&json!({ "correlation_id": never }), &checkout()).await;
@@ -199,7 +195,6 @@ async fn t180_what_was_handled_or_refused_under_any_id_is_not_missed() {
 }
 
 impl ShopWorld {
-    /// The finding of `ballet doctor` on the journal.
     async fn doctor_on_journal(&self) -> Vec<Value> {
         let mut command = self.command(&["doctor", "--quiet", "-o", "json"]);
         command.env("RABBITMQ_MANAGEMENT_URL", self.env.management_url());
@@ -208,7 +203,7 @@ impl ShopWorld {
         found
     }
 
-    /// Loses the journal, as a broker without its disks does. It is made anew without what it had.
+    /// Loses the journal, as a broker without its disks does. It is made again, empty.
     pub(crate) async fn lose_the_journal(&self) {
         let path = ["queues", self.env.vhost(), "journal"];
         self.env.management().call(Method::DELETE, &path, None).await.expect("lost");
@@ -216,22 +211,21 @@ impl ShopWorld {
     }
 }
 
-/// "It is not in the journal" is believed only if the databases of the services say the same.
+/// "It is not in the journal" needs the databases' agreement.
 #[tokio::test]
 async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     let mut shop = ShopWorld::open("lost_disks").await;
     shop.receive("note-2", 100).await;
     let before = shop.order(2).await;
     shop.all_are(&before, "completed").await;
-    // What a person gave up stays so, although the journal forgets it.
+    // Although the journal forgets it.
     shop.stop("shipping").await;
     shop.start("shipping", Some(10)).await;
     let dead = shop.order(2).await;
     let management = shop.env.management();
-    // Two of each order.
     let come = management.until_depth("shipping.dead", SOON, |depth| depth.ready == 4).await;
     come.expect("four dead letters");
-    // The other one waits in its queue, which the journal forgets, too.
+    // The journal also forgets the one that waits in its queue.
     shop.ballet(&["dlq", "discard", "--saga", &dead[0], "--yes"]).await.ends_with(0);
     shop.stop("shipping").await;
     shop.start("shipping", None).await;
@@ -257,14 +251,14 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     }
     let one = missed[0]["id"].as_str().expect("an id");
     let few = shop.ballet(&[&redrive[..], &["--id", one]].concat()).await;
-    // Other services may have missed what no ledger has.
+    // No ledger has what other services may have missed.
     few.ends_with(3).says(&["1 event sent to shipping", "the broker has lost a part of it"]);
-    // What doctor advises brings all of it back.
+    // All of it comes back.
     let advice = of_journal[0]["do"].as_str().expect("an advice");
     let command = advice.split('`').nth(1).expect("a command");
     let words: Vec<&str> = command.split(' ').skip_while(|word| *word != "repair").collect();
     let repaired = shop.topology_with(&words).await.ends_with(3);
-    // All services are searched in one reading.
+    // In one reading.
     assert_eq!(repaired.err.matches("the broker has lost a part of it").count(), 1, "{repaired:?}");
     repaired.says(&["4 of 4 events sent"]);
     shop.all_are(&orders, "completed").await;
@@ -275,9 +269,9 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     shop.close().await;
 }
 
-/// A journal that has everything is confirmed by the databases.
+/// The databases confirm a complete journal.
 async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost(shop: &ShopWorld) {
-    // A broker that was down for long publishes late: the order of the journal is not that of the events' times.
+    // A broker that was unavailable publishes late, so the journal's order is not that of the times.
     let clock = Clock::system();
     let of_later = clock.new_id(clock.now() + SignedDuration::from_hours(1)).to_string();
     let misspelt = json!({ "message_id": of_later });
@@ -289,7 +283,7 @@ async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost(shop: &Sho
     let declined = shop.new_order(&declined_checkout()).await;
     shop.order_is(&declined, "cancelled").await;
     for service in ["orders", "inventory", "payments", "shipping"] {
-        // Each outcome is kept with the id under which it was published. The abort came before some of the declined order.
+        // Each outcome keeps its published id. The abort came before some of the declined order.
         let without = format!(
             "select count(*) from ballet.ledger where emitted_id is null and event_type is not null \
              and (entry in ('refused', 'undone') or entry = 'done' and saga_id <> '{declined}')"
@@ -309,7 +303,7 @@ async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost(shop: &Sho
     assert_eq!(shop.doctor_on_journal().await, Vec::<Value>::new());
 }
 
-/// One command does all three: what is missing at the broker, what was missed, and what no binding took.
+/// What is missing at the broker, what was missed, and what no binding took.
 async fn a_repair_creates_what_is_missing_and_sends_all_that_was_lost(shop: &ShopWorld) {
     shop.unbind("shipping", CONFIRMED).await;
     let missed = shop.order(3).await;
@@ -330,7 +324,7 @@ async fn a_repair_creates_what_is_missing_and_sends_all_that_was_lost(shop: &Sho
     shop.is_sound().await;
 }
 
-/// A broker that crashes loses the end of the journal, and with it the notes of what persons have discarded.
+/// A crash loses the journal's end, with the notes of discards.
 #[tokio::test]
 async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note() {
     let world = CounterWorld::new("lost_note").await;
@@ -348,7 +342,7 @@ async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note
     publish_all().await;
     world.dead(2).await;
     world.ballet(&["discard", "--all", "--yes"]).await.ends_with(0);
-    // This journal has the events, and no note.
+    // This journal has the events, without a note.
     let (management, vhost) = (world.env.management(), world.env.vhost());
     management.call(Method::DELETE, &["queues", vhost, "journal"], None).await.expect("lost");
     world.topology(&["apply"]).await.ends_with(0);
@@ -360,7 +354,6 @@ async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note
     world.close().await;
 }
 
-/// The command that sends the counter what it missed.
 fn from_journal(world: &CounterWorld, service: &str, since: &str) -> Command {
     let mut command = ballet(&world.env, &world.place);
     command
@@ -407,7 +400,7 @@ async fn a_dead_letter_that_the_broker_has_not_taken_is_not_missed(world: &Count
     missed.says(&["counter has missed nothing"]);
 }
 
-/// Messages that somebody purges at the broker are not lost: no other service would send them again.
+/// No other service would send purged messages again.
 #[tokio::test]
 async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     let mut world = CounterWorld::new("purged").await;
@@ -418,7 +411,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.dead_ticks(2).await;
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
     world.purge("counter.dead").await;
-    // Another reader may hold any of them, so it is not known which were purged.
+    // Another reader may hold any, so it is unknown which were purged.
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let reads = session.consume("counter.dead", "test", 1).await.expect("a reader");
@@ -430,7 +423,6 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     session.close().await;
     assert!(from_journal(&world, 0).await.err.contains("2 events sent to counter"));
     world.all_counted_once(2).await;
-    // Messages that a person discards stay discarded.
     world.trouble("tick", true).await;
     world.tick(TICKED, 2).await;
     world.dead(1).await;
@@ -443,7 +435,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.retry_waits().await;
     world.lose_what_waits().await;
     world.trouble_of("tick", None).await;
-    // The message may come at any moment, until it is long overdue.
+    // The message may come until it is long overdue.
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
     world.retry_is_overdue().await;
     assert!(from_journal(&world, 0).await.err.contains("1 event sent to counter"));

@@ -1,4 +1,4 @@
-//! The acts of people: edits, redrives, discards and retries are in `tap` and `dlq show`, discards in `sagas show` too.
+//! Persons' acts: edits, redrives, discards and retries are in `tap` and `dlq show`, discards also in `sagas show`.
 
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::ended;
@@ -12,18 +12,16 @@ use crate::world::SOON;
 
 const PLACED: &str = "orders.order_placed.v1";
 
-/// A trigger that makes inventory fail at reserving stock.
+/// Inventory fails at reserving stock.
 const TROUBLE: &str = "create function trouble() returns trigger language plpgsql as \
         $$ begin raise exception 'the warehouse is flooded'; end $$; \
      create trigger trouble before insert on reservation for each row execute function trouble()";
 
-/// From here on retries come as late as in production, and no longer at once as in tests.
 async fn retries_take_their_time(shop: &ShopWorld) {
     let path = ["policies", shop.env.vhost(), "quick-retries"];
     shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
 }
 
-/// The events of a saga in the journal.
 async fn seen_of(shop: &ShopWorld, saga: &str) -> String {
     tap(shop, &["tap", "--since", "1h", "--until", "now", "--saga", saga]).await
 }
@@ -33,7 +31,6 @@ async fn t26_t150_t158_t227_sagas_are_found_and_who_acted_on_them_is_shown_with_
     let mut shop = ShopWorld::open("persons").await;
     sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a_declared_key(&shop).await;
     shop.ballet(&["dlq", "discard", "--all", "--yes"]).await.ends_with(0);
-    // A checkout with a mistake is corrected and sent back.
     let saga = shop.new_order(&wrong_checkout()).await;
     until_said(&shop, &["dlq", "list", "-o", "json"], &saga).await;
     std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
@@ -43,13 +40,13 @@ async fn t26_t150_t158_t227_sagas_are_found_and_who_acted_on_them_is_shown_with_
     let letter = shop.ballet(&["dlq", "show", &saga]).await.succeeds();
     assert!(letter.contains("edited") && letter.contains("by bob"), "{letter}");
     assert!(letter.contains("case 4711"), "{letter}");
-    // Without --by it is the current user; without --why there is no reason.
+    // By default the current user, without a reason.
     shop.ballet(&["dlq", "redrive", "--id", &saga]).await.ends_with(0);
     shop.order_is(&saga, "completed").await;
     let seen = seen_of(&shop, &saga).await;
     assert!(seen.contains("by bob: it was one mug") && seen.contains("redriven by ada"), "{seen}");
 
-    // A retry now needs a message that waits for its next attempt.
+    // A retry now needs a waiting message.
     retries_take_their_time(&shop).await;
     shop.database("inventory").await.execute(sqlx::raw_sql(TROUBLE)).await.expect("trouble");
     let retried = shop.new_order(&checkout()).await;
@@ -65,7 +62,7 @@ async fn t26_t150_t158_t227_sagas_are_found_and_who_acted_on_them_is_shown_with_
     .expect("retried");
     let mend = "drop trigger trouble on reservation";
     shop.database("inventory").await.execute(mend).await.expect("mended");
-    // A message that was moved before may have failed meanwhile, and wait again.
+    // A message that was moved may have failed, and wait again.
     wait_until("it to be handled", SOON, || async {
         shop.ballet(&retry).await.ends_with(0);
         let stuck = shop.ballet(&["sagas", "stuck"]).await;
@@ -77,7 +74,7 @@ async fn t26_t150_t158_t227_sagas_are_found_and_who_acted_on_them_is_shown_with_
     let seen = seen_of(&shop, &retried).await;
     assert!(seen.contains("retried by ada: it is dry again"), "{seen}");
 
-    // A dead letter that was discarded: its saga goes on to say who has done it.
+    // Its saga says who discarded it.
     shop.stop("inventory").await;
     shop.start("inventory", Some(10)).await;
     let discarded = shop.new_order(&checkout()).await;
@@ -96,7 +93,7 @@ async fn t26_t150_t158_t227_sagas_are_found_and_who_acted_on_them_is_shown_with_
     let seen = seen_of(&shop, &discarded).await;
     assert!(seen.contains("discarded by ada: a test order"), "{seen}");
 
-    // A tool that knows no database works all the same, and says where the note is.
+    // Without a database the tool works, and says where the note is.
     shop.drop(&ShopWorld::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let mut alone = shop.command(&["dlq", "discard", "--all", "--yes"]);

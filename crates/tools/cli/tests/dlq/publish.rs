@@ -1,4 +1,4 @@
-//! `ballet publish`: messages that the contracts accept go out and have their effect once; nothing else leaves.
+//! `ballet publish`: accepted messages go out, and take effect once.
 
 use std::fs;
 
@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED, TOCKED, ballet};
 
-/// The counter's contract, as its command finds it.
 pub(crate) fn contracts(world: &CounterWorld) {
     let schema = json!({ "type": "object", "required": ["number"],
         "properties": { "number": { "type": "integer", "format": "int64" } } });
@@ -39,7 +38,7 @@ async fn publish(
     ended(command).await
 }
 
-/// One service: what is wrong comes first, while nothing is counted, and what breaks the broker last.
+/// First what is wrong, while nothing is counted, and last what breaks the broker.
 #[tokio::test]
 async fn what_contracts_accept_is_published_once_and_nothing_else_leaves() {
     let world = CounterWorld::new("publish").await;
@@ -62,7 +61,7 @@ async fn what_is_published_has_its_effect_once(world: &CounterWorld) {
     assert_eq!(rows[0]["message_id"], json!(id));
     assert_eq!((&rows[0]["state"], &rows[1]["state"]), (&json!("published"), &json!("published")));
     world.all_counted_once(2).await;
-    // The second time the one with an id is the same message, and the other a new one.
+    // The one with an id is the same message, the other a new one.
     publish(world, "ops", &lines[0].to_string(), &[]).await.succeeds();
     let bare: String = (2..600).map(|number| format!("{{\"number\":{number}}}\n")).collect();
     let many =
@@ -100,12 +99,12 @@ async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said(world: &
 }
 
 async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away(world: &CounterWorld) {
-    // This user has the rights to redrive only.
+    // Only rights to redrive.
     let refused =
         publish(world, "redrive", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
     assert!(refused.out.contains("not published clock.ticked.v1"), "{refused:?}");
     assert!(refused.out.contains("ACCESS_REFUSED"), "{refused:?}");
-    // No queue takes it, not even the journal, so the broker returns it.
+    // Not even the journal's queue takes it, so the broker returns it.
     world.env.management().delete_queue("journal").await.expect("deleted");
     let path = ["exchanges", world.env.vhost(), "route"];
     world.env.management().call(Method::DELETE, &path, None).await.expect("deleted");

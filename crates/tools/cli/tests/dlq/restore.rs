@@ -1,4 +1,4 @@
-//! `ballet restore`: a service's database comes from a backup, while the others went on.
+//! `ballet restore`: a service's database comes from a backup, while others went on.
 
 use ballet_testkit::command::CommandOutput;
 use ballet_testkit::until_yields;
@@ -11,7 +11,6 @@ use crate::companies::Companies;
 use crate::shop::{ShopWorld, checkout};
 use crate::world::SOON;
 
-/// The database of a service that is not running, and its backup.
 pub(crate) struct Backup {
     server: Url,
     name: String,
@@ -32,7 +31,7 @@ impl Backup {
         backup
     }
 
-    /// The backup of a service that runs before and after.
+    /// The service runs before and after.
     pub(crate) async fn of(shop: &mut ShopWorld, service: &'static str) -> Self {
         shop.stop(service).await;
         let backup = Self::take(shop, service).await;
@@ -40,7 +39,6 @@ impl Backup {
         backup
     }
 
-    /// Replaces the present database with the backup.
     pub(crate) async fn restore(&self) {
         let name = &self.name;
         self.run(&format!("drop database {name} with (force)")).await;
@@ -53,7 +51,7 @@ impl Backup {
     }
 }
 
-/// The command restores; the service is started when it asks for that.
+/// The service is started when the command asks for it.
 pub(crate) async fn restored(
     shop: &mut ShopWorld,
     service: &'static str,
@@ -82,8 +80,7 @@ pub(crate) async fn restored_within(
     CommandOutput { err: said, ..ended }
 }
 
-/// A stream is not flushed to disk: a broker that crashes loses the end of its journal, and what others know is all that
-/// tells it.
+/// A crashed broker loses the end of its journal. Only what others know shows that.
 #[tokio::test]
 async fn a_restore_does_not_believe_a_journal_that_has_lost_its_end() {
     let mut shop = ShopWorld::open("restored_lost").await;
@@ -99,7 +96,7 @@ async fn a_restore_does_not_believe_a_journal_that_has_lost_its_end() {
     backup.restore().await;
     let check = ["restore", "payments", "--backup", &backup.taken, "--check"];
     shop.ballet(&check).await.ends_with(3).says(&["the broker has lost a part of it"]);
-    // What steps have published is in the ledgers of the others, so payments is where they are.
+    // The others' ledgers have what steps published, so payments is where they are.
     let restored = restored(&mut shop, "payments", &backup.taken).await.ends_with(3);
     restored.says(&["the journal lacks", "what the broker has lost cannot be compared"]);
     let paid = "select count(*) from payment where state = 'captured'";
@@ -108,7 +105,7 @@ async fn a_restore_does_not_believe_a_journal_that_has_lost_its_end() {
     shop.close().await;
 }
 
-/// Waits until a company was asked for a step of an order, and has not answered.
+/// The company has not answered.
 pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order: &str) {
     let asked = format!(
         "select count(*) from ballet.call where saga_id = '{order}' and step = '{step}' \
@@ -186,7 +183,6 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     shop.close().await;
 }
 
-/// Waits until the messages of this many sagas are tried again.
 async fn retries_are(database: &str, wanted: i64) {
     let count = "select count(distinct saga_id) from ballet.failure f where next_at is not null \
                  and not exists (select from ballet.inbox i where i.message_id = f.message_id)";
@@ -201,7 +197,7 @@ async fn a_restored_service_hears_what_it_had_failed_to_handle_and_aborts_nothin
     shop.close().await;
 }
 
-/// A message that had failed at the time of the backup has been handled since: no copy of it comes again.
+/// It failed at the backup and was handled since, so no copy comes again.
 async fn a_restored_participant_hears_what_it_had_failed_to_handle(shop: &mut ShopWorld) {
     shop.stop("inventory").await;
     // Every body is too long, so the message dies.
@@ -229,7 +225,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle(shop: &mut Sh
     shop.stop("inventory").await;
     db.close().await.expect("closed");
     backup.restore().await;
-    // A service that fails has not caught up with the others.
+    // A failing service has not caught up.
     let few = ["restore", "inventory", "--backup", &backup.taken];
     let said = restored_within(shop, "inventory", &few, "5").await.ends_with(3).both();
     let fails = said.contains("What failed is tried again") || said.contains("are dead letters");
@@ -237,7 +233,7 @@ async fn a_restored_participant_hears_what_it_had_failed_to_handle(shop: &mut Sh
     let mut db = shop.database("inventory").await;
     db.execute(mend).await.expect("renamed");
     retries_are(&database, 0).await;
-    // The later events had nothing to build on after the failure.
+    // The later events lacked what they build on.
     shop.ballet(&["dlq", "redrive", "--all"]).await.ends_with(0);
     shop.is_sound().await;
     let check = [&few[..], &["--check"]].concat();
@@ -263,11 +259,11 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named(
 
     shop.stop("orders").await;
     backup.restore().await;
-    // Meanwhile the deadline of an order that was paid in time has passed.
+    // Meanwhile the deadline of a paid order has passed.
     let mut db = shop.database("orders").await;
     let passed = "update ballet.deadline set due_at = now() - interval '1 minute'";
     assert_eq!(db.execute(passed).await.expect("passed").rows_affected(), 1);
-    // The events of the saga that began with the request wait for its beginning, and die.
+    // The saga's events wait for its beginning, and die.
     let restore = ["restore", "orders", "--backup", &backup.taken];
     let ended = restored_within(shop, "orders", &restore, "30").await.ends_with(3);
     ended.tells(&["1 deadline put off"]);

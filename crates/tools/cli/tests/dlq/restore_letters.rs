@@ -1,4 +1,4 @@
-//! `ballet restore` of a service whose dead letters people have mended since the backup.
+//! `ballet restore` of a service whose dead letters people handled since the backup.
 
 use ballet_amqp::{Broker, RabbitMq};
 
@@ -63,7 +63,7 @@ async fn a_restored_service_knows_who_has_discarded_its_dead_letters(shop: &mut 
 
     shop.stop("inventory").await;
     backup.restore().await;
-    // Another reader may hold any of them, so none is noted, and the command says that.
+    // Another reader may hold any, so none is noted, which the command says.
     let broker = RabbitMq::new(shop.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let reads = session.consume("inventory.dead", "test", 1).await.expect("a reader");

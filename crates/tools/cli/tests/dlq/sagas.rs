@@ -1,4 +1,4 @@
-//! `ballet sagas`: what one saga has done, and what it waits for.
+//! `ballet sagas`: what a saga did and waits for.
 
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck::{self, StuckEntry};
@@ -10,8 +10,7 @@ use tokio::sync::Mutex;
 use crate::shop::{ShopWorld, checkout, declined_checkout, wrong_checkout};
 use crate::world::SOON;
 
-/// Waits until something of a saga has failed in a service. Each look of the command is a process, with a session in
-/// every database.
+/// Each look is a process with a session in every database.
 pub(crate) async fn until_failed(shop: &ShopWorld, service: &str, saga: &str) {
     let db = PgConnection::connect(shop.env.admin_database_url(service)).await;
     let db = Mutex::new(db.expect("a database"));
@@ -25,7 +24,6 @@ pub(crate) async fn until_failed(shop: &ShopWorld, service: &str, saga: &str) {
     .expect("a failure");
 }
 
-/// Waits until a listing has this word.
 pub(crate) async fn until_said(shop: &ShopWorld, arguments: &[&str], word: &str) -> String {
     wait_until(&format!("{word:?} in {arguments:?}"), SOON, || async {
         let said = shop.ballet(arguments).await;
@@ -36,7 +34,7 @@ pub(crate) async fn until_said(shop: &ShopWorld, arguments: &[&str], word: &str)
     .expect("said")
 }
 
-/// One shop: the last part closes a database.
+/// The last part closes a database.
 #[tokio::test]
 async fn t169_t200_a_saga_shows_what_happened_and_what_it_waits_for_since_when() {
     let mut shop = ShopWorld::open("lanes").await;
@@ -99,7 +97,7 @@ async fn a_saga_shows_what_it_waits_for(shop: &mut ShopWorld) {
     until_said(shop, &["sagas", "stuck"], "no saga is stuck").await;
 }
 
-/// One call has not been made, and the other has failed. First no process is alive, then one is frozen.
+/// One call has not been made, the other has failed. First no process is alive, then one is frozen.
 async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &ShopWorld) {
     let mut db = PgConnection::connect(shop.env.database_url("payments")).await.expect("connected");
     let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
@@ -137,7 +135,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason(shop: &mut ShopWor
     ]);
     assert!(shown.err.contains(&format!("ballet dlq redrive --saga {dead}")), "{shown:?}");
 
-    // The note is all that there is of a saga whose first event was discarded.
+    // A saga whose first event was discarded has only the note.
     let discard =
         ["dlq", "discard", "--id", &dead, "--yes", "--by", "ada", "--why", "a test order"];
     shop.ballet(&discard).await.ends_with(0);
@@ -156,7 +154,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason(shop: &mut ShopWor
         "stock_released  compensated",
     ]);
 
-    // A database that is away is named, and the others are read.
+    // The others are read.
     shop.stop("shipping").await;
     let [shipping, admin] = ["shipping", "orders"].map(|name| shop.env.admin_database_url(name));
     let name = shipping.rsplit('/').next().expect("a name").split('?').next().expect("a name");

@@ -1,4 +1,4 @@
-//! The selection of dead letters: which are selected, how many, and what may be done with them.
+//! Which dead letters are selected, how many, and what may be done with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED, TOCKED, publish_all};
 
-/// Puts many dead letters at once, as the service writes them.
 async fn put_dead_letters(world: &CounterWorld, count: usize) {
     let letter = |number: usize| {
         let (reason, event) = match number % 3 {
@@ -85,7 +84,6 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     let dry = world.ballet(&[&plan[..], &["--dry-run"]].concat()).await.ends_with(0);
     assert!(dry.err.contains("would be sent back"), "{dry:?}");
     assert_eq!(groups(&world).await, seen, "a dry run changes nothing");
-    // A few can be sent before the others.
     let few = [&plan[..], &["--limit", "2"]].concat();
     world.ballet(&few).await.ends_with(0).says(&["2 dead letters sent back"]);
     assert_eq!(groups(&world).await[&key("permanent", TICKED)], third - 2);
@@ -108,7 +106,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     eprintln!("discard of {third}: {:?}", begun.elapsed());
     let kept = std::fs::read_to_string(world.place.join("kept")).expect("a file");
     assert_eq!(kept.lines().count() as u64, third);
-    // The queue may return messages in another order after they were looked at and put back.
+    // The queue may return messages in another order.
     let bodies = kept.lines().map(|line| {
         let line: Value = serde_json::from_str(line).expect("JSON");
         line["body"].as_str().expect("text").to_owned()

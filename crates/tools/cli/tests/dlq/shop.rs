@@ -1,5 +1,4 @@
-//! F11: a poison event in any service of the shop is a dead letter, and its redrive after a fix
-//! completes the saga.
+//! F11: a poison event in any service becomes a dead letter, and its redrive after a fix completes the saga.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,7 +26,6 @@ use crate::world::{SOON, ballet, place};
 pub(crate) struct ShopWorld {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
-    /// The URL of the database with which each service was last started.
     databases: BTreeMap<String, String>,
     carrier: shipping::sandbox::Sandbox,
     /// The bank and the carrier, if they are companies of their own.
@@ -70,7 +68,7 @@ impl ShopWorld {
         shop
     }
 
-    /// Starts a service. A small `max_body` turns every message to it into poison.
+    /// A small `max_body` makes every message poison.
     pub(crate) async fn start(&mut self, name: &'static str, max_body: Option<usize>) {
         let running = self.started(name, max_body).await;
         self.runs(name, running);
@@ -119,13 +117,11 @@ impl ShopWorld {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
-    /// Puts mugs on the shelf.
     pub(crate) async fn receive(&self, receipt: &str, quantity: u64) {
         let note = json!({ "receipt": receipt, "quantity": quantity });
         self.post("inventory", "/stock/mug/receive", &note).await;
     }
 
-    /// A service's database, for an administrator.
     pub(crate) async fn database(&self, service: &str) -> PgConnection {
         let url = self.env.admin_database_url(service);
         PgConnection::connect(url).await.expect("a database")
@@ -142,7 +138,7 @@ impl ShopWorld {
         clock.new_id(clock.now() - SignedDuration::from_mins(30)).to_string()
     }
 
-    /// Drops a checkout on the exchange; the order will bear the message's id.
+    /// The order gets the message's id.
     pub(crate) async fn drop(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id });
         let key = "cart.checked_out.v1";
@@ -150,7 +146,7 @@ impl ShopWorld {
         assert!(published.expect("published"));
     }
 
-    /// Drops a checkout under a new id, and returns the id.
+    /// Under a new id, which it returns.
     pub(crate) async fn new_order(&self, checkout: &Value) -> String {
         let id = Self::new_id();
         self.drop(&id, &checkout.to_string()).await;
@@ -174,7 +170,7 @@ impl ShopWorld {
         found.expect("a dead letter");
     }
 
-    /// The command, which finds the shop's services by itself.
+    /// It finds the shop's services.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
@@ -214,14 +210,12 @@ pub(crate) fn checkout() -> Value {
     })
 }
 
-/// A checkout whose payment is declined.
 pub(crate) fn declined_checkout() -> Value {
     let mut declined = checkout();
     declined["card_token"] = json!("card_declined");
     declined
 }
 
-/// A checkout with a mistake.
 pub(crate) fn wrong_checkout() -> Value {
     let mut wrong = checkout();
     wrong["lines"][0]["quantity"] = json!("one");

@@ -1,5 +1,4 @@
-//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, reports how
-//! a call ended, and stops a saga.
+//! `ballet sagas solved` and `stop`: an operator compensates a step, reports how a call ended, and stops a saga.
 
 use ballet::core::fault::FaultPoint;
 use ballet_stage::wait_until;
@@ -16,7 +15,7 @@ const RELEASED: &str = "inventory.stock_released.v1";
 const STEP: [&str; 2] = ["--step", "reserve_stock"];
 const WHY: [&str; 2] = ["--why", "put back on the shelf, case 4711"];
 
-/// From now on inventory cannot release stock.
+/// Inventory can no longer release stock.
 async fn forbid(shop: &ShopWorld) {
     let forbid = "create function forbid() returns trigger language plpgsql as \
              $$ begin raise exception 'the warehouse has burnt down'; end $$; \
@@ -25,7 +24,7 @@ async fn forbid(shop: &ShopWorld) {
     shop.database("inventory").await.execute(sqlx::raw_sql(forbid)).await.expect("forbidden");
 }
 
-/// An order that is cancelled, and whose stock is not released.
+/// Its stock is not released.
 async fn stuck(shop: &ShopWorld) -> String {
     let id = shop.new_order(&declined_checkout()).await;
     until_failed(shop, "inventory", &id).await;
@@ -42,7 +41,6 @@ async fn solved(shop: &ShopWorld, saga: &str, more: &[&str]) -> CommandOutput {
     ended(command(shop, saga, more)).await
 }
 
-/// Runs the command, which dies at this point.
 async fn dies(shop: &ShopWorld, mut command: Command, point: FaultPoint, label: &str) {
     let place = shop.place.join(format!("{}-{label}", point.name()));
     std::fs::create_dir_all(&place).expect("a directory");
@@ -57,7 +55,7 @@ async fn count(shop: &ShopWorld, what: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut db).await.expect("a number")
 }
 
-/// One shop: the last part leaves stock that only a person can put back.
+/// The last part leaves stock that only a person can put back.
 #[tokio::test]
 async fn t151_t153_what_a_person_stops_answers_or_solves_is_done_once_with_name_and_reason() {
     let mut shop = ShopWorld::open("solved").await;
@@ -96,7 +94,7 @@ async fn a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(shop: &Sh
     assert!(plan.err.contains("nothing was changed"), "{plan:?}");
     assert_eq!(count(shop, "ballet.solved").await, 0);
 
-    // The command dies before it has committed, and after that.
+    // Before it has committed, and after.
     for (point, left) in [(FaultPoint::BeforeTables, 0), (FaultPoint::AfterTables, 1)] {
         dies(shop, command(shop, &saga, &WHY), point, "solved").await;
         assert_eq!(count(shop, "ballet.solved").await, left);
@@ -111,7 +109,7 @@ async fn a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(shop: &Sh
         "case 4711",
     ]);
 
-    // The message that failed comes again, and late copies of it: they find nothing to do.
+    // The failed message and its late copies find nothing to do.
     let retry = ["inbox", "retry", "inventory", "--saga", &saga];
     shop.ballet(&retry).await.ends_with(0);
     until_said(shop, &["sagas", "stuck"], "no saga is stuck").await;
@@ -138,7 +136,7 @@ async fn a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(shop: &Sh
     assert_eq!((&note["by"], &note["service"]), (&json!("ada"), &json!("inventory")), "{json}");
     assert!(note["last_error"].as_str().expect("a reason").contains("burnt down"), "{json}");
 
-    // Its event is published once, with a body that a person has written.
+    // Once, with a person's body.
     let second = stuck(shop).await;
     let body = json!({ "order_id": second, "lines": [] });
     std::fs::write(shop.place.join("body.json"), body.to_string()).expect("written");
@@ -171,7 +169,7 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     let saga = shop.new_order(&checkout()).await;
     until_failed(shop, "payments", &saga).await;
     until_said(shop, &["sagas", "stuck"], &saga).await;
-    // The bank may have forgotten the key of such a call.
+    // The bank may have forgotten the call's key.
     wait_until("a pause between two attempts", SOON, || async {
         let mut db = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
         let aside = "update ballet.call set next_at = 'infinity' \
@@ -215,7 +213,6 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     shop.is_sound().await;
 }
 
-/// The events of the journal.
 pub(crate) async fn tap(shop: &ShopWorld, arguments: &[&str]) -> String {
     let mut command = shop.command(arguments);
     command.env("AMQP_URL", shop.env.amqp_url("tap"));
@@ -241,7 +238,7 @@ async fn a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision(shop: &m
     ] {
         stop(saga, more).await.ends_with(code).says(&[said]);
     }
-    // The command dies before it has committed, so nothing is done; and, with another saga, after that.
+    // Before it has committed, and with another saga after.
     let another = shop.new_order(&checkout()).await;
     until_said(shop, &["sagas", "show", &another], "inventory.stock_reserved").await;
     for (saga, point) in [(&saga, FaultPoint::BeforeTables), (&another, FaultPoint::AfterTables)] {
@@ -258,7 +255,7 @@ async fn a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision(shop: &m
     shop.start("payments", None).await;
     let shown = until_said(shop, &["sagas", "show", &saga], "finished").await;
     has_all(&shown, &["aborted: deadline_passed", "stock_released  compensated", "stopped by ada"]);
-    // Text that a person has typed is shown on one line.
+    // A person's text is on one line.
     has_all(&shown, &["the customer is gone saga 1  done"]);
     shop.order_is(&completed, "completed").await;
     shop.is_sound().await;

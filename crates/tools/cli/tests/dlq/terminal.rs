@@ -20,7 +20,7 @@ const UNPUBLISHABLE: &str = "insert into ballet.outbox_dead (owner, batch, posit
 /// Runs a line of the shell in a terminal, in the place and with the variables of a command.
 fn in_terminal(line: &str, like: &Command) -> Command {
     let mut script = Command::new("script");
-    // A shell that stayed would have an exit code of its own.
+    // A shell that stayed would have its own exit code.
     let line = format!("stty rows 50 cols 200; exec {line}");
     script.args(["-qefc", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     for (name, value) in like.as_std().get_envs() {

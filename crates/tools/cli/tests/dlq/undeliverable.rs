@@ -1,4 +1,4 @@
-//! The journal is read past messages that the broker can deliver to no reader.
+//! The journal is read past undeliverable messages.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::world::{CounterWorld, TICKED, ballet, publish_all};
 /// The limit for hundreds of connections to a busy broker.
 const LONG: Duration = Duration::from_secs(300);
 
-/// A misspelt type, which nobody consumes.
+/// Misspelt.
 const MISSPELT: &str = "clock.tikked.v1";
 
-/// Makes an event. One without a number has the header, and is undeliverable: a stream takes it, but the broker cannot
-/// write it as the property `type`. All good ones have one size.
+/// An event without a number has the header: a stream takes it, but the broker cannot write it as the property `type`.
+/// All good ones have one size.
 fn message(world: &CounterWorld, event: &Result<u64, AMQPValue>) -> Publish {
     let (key, properties, body) = match event {
         Ok(number) => {
@@ -47,9 +47,9 @@ async fn from_journal(world: &CounterWorld, more: &[&str]) -> CommandOutput {
     ended_within(LONG, &mut command).await.ends_with(3)
 }
 
-/// Nothing else is published meanwhile. The broker sends a chunk in packets, and drops the one with an undeliverable
-/// message: the good ones before it come if some connection begins where a packet ends just before it. Among messages of
-/// different sizes there may be no such place, and then a good one is counted as unreadable, too.
+/// Nothing else is published. The broker drops a packet with an undeliverable message: the good ones before it come if
+/// some connection begins where a packet ends just before it. Among different sizes there may be no such place, and a
+/// good one counts as unreadable, too.
 #[tokio::test]
 async fn t175_good_events_among_undeliverable_ones_are_all_found_and_sent_and_the_others_counted() {
     let world = CounterWorld::new("undeliverable").await;
@@ -59,15 +59,15 @@ async fn t175_good_events_among_undeliverable_ones_are_all_found_and_sent_and_th
     let long = AMQPValue::LongString("t".repeat(256).into());
     let (mut goods, bad) = (0.., || Err(number.clone()));
     let mut good = || Ok(goods.next().expect("a number"));
-    // The first message, and some one by one. Each bad one costs up to 25 connections.
+    // Each bad one costs up to 25 connections.
     let mut bursts = vec![vec![bad()], vec![good()], vec![Err(long)], vec![bad(), bad(), good()]];
-    // Chunks that hold both, and the end.
+    // Chunks with both, and the end.
     let mut chunk: Vec<_> = (0..300).map(|_| good()).collect();
     chunk.push(bad());
     chunk.extend((0..20).map(|_| good()));
     chunk.push(bad());
     bursts.push(chunk);
-    // Each burst at once, so that the journal may take it as one chunk.
+    // At once, so that the journal may take it as one chunk.
     let mut expected = Vec::new();
     for burst in &bursts {
         let messages: Vec<Publish> = burst.iter().map(|event| message(&world, event)).collect();

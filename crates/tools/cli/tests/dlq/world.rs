@@ -1,4 +1,4 @@
-//! One test's world: a service that counts what it is told, and the command beside it.
+//! A service that counts its messages, and the command beside it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -87,9 +87,8 @@ fn definitions() -> Value {
 pub(crate) struct CounterWorld {
     pub(crate) env: TestEnv,
     pub(crate) service: Option<Running>,
-    /// The command's working directory.
     pub(crate) place: PathBuf,
-    /// A pool that is kept: new sessions cost the server more than the counting.
+    /// Kept, as new sessions cost the server more than the counting.
     counts: PgPool,
     context: Clock,
 }
@@ -104,7 +103,7 @@ impl CounterWorld {
         Self::of(env.expect("a test environment"), name).await
     }
 
-    /// Makes a world on servers of its own, where vhost and users have the declared names.
+    /// There vhost and users have the declared names.
     pub(crate) async fn with_plain_names(servers: &Servers, name: &str) -> Self {
         let env = TestEnv::with_plain_names(servers, &definitions(), &["counter"]).await;
         Self::of(env.expect("a test environment"), name).await
@@ -132,20 +131,17 @@ impl CounterWorld {
         self.service.take().expect("it runs").stop().await;
     }
 
-    /// Removes the binding of the counter for an event.
     pub(crate) async fn unbind(&self, event: &str) {
         let path = ["bindings", self.env.vhost(), "e", "route", "q", "counter", event];
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
-    /// Purges a queue.
     pub(crate) async fn purge(&self, queue: &str) {
         let path = ["queues", self.env.vhost(), queue, "contents"];
         let management = self.env.management();
         management.call(Method::DELETE, &path, None).await.expect("purged");
     }
 
-    /// Makes the world as it was: without dead letters, counts and troubles.
     pub(crate) async fn emptied(&self) {
         self.purge("counter.dead").await;
         let all = sqlx::raw_sql("delete from counted; delete from trouble");
@@ -153,7 +149,6 @@ impl CounterWorld {
         self.dead(0).await;
     }
 
-    /// Waits until one message waits for its retry.
     pub(crate) async fn retry_waits(&self) {
         let waits = "select count(*) from ballet.failure where next_at is not null";
         until_yields(self.env.database_url("counter"), waits, "1", SOON).await;
@@ -165,7 +160,7 @@ impl CounterWorld {
         sqlx::query(overdue).execute(&mut self.database().await).await.expect("overdue");
     }
 
-    /// Loses the one message that waits for a retry. While the service runs, the message may be in either queue.
+    /// While the service runs, the message may be in either queue.
     pub(crate) async fn lose_what_waits(&mut self) {
         self.stop().await;
         self.has_ready("counter", 1).await;
@@ -217,14 +212,12 @@ impl CounterWorld {
         id
     }
 
-    /// Publishes a tick with this id and body, which is to die.
     pub(crate) async fn poison(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id, "type": TICKED });
         self.publish(TICKED, &properties, body).await;
         self.dead(1).await;
     }
 
-    /// Waits until the dead letters were redriven so often, in order.
     pub(crate) async fn are_redriven(&self, expected: &[u64]) {
         wait_until(&format!("dead letters redriven {expected:?}"), SOON, || async {
             let listed = self.list(&[]).await;
@@ -237,7 +230,6 @@ impl CounterWorld {
         .expect("redriven");
     }
 
-    /// Makes this many dead letters of ticks, and mends the cause.
     pub(crate) async fn dead_ticks(&self, count: u64) -> Vec<String> {
         self.trouble("tick", true).await;
         let mut ids = Vec::new();
@@ -249,31 +241,26 @@ impl CounterWorld {
         ids
     }
 
-    /// Waits until this many dead letters are in the queue.
     pub(crate) async fn dead(&self, count: u64) {
         self.has_ready("counter.dead", count).await;
     }
 
-    /// Waits until this many messages are in a queue.
     pub(crate) async fn has_ready(&self, queue: &str, count: u64) {
         let management = self.env.management();
         let counted = management.until_depth(queue, SOON, |depth| depth.ready == count).await;
         counted.expect("so many messages");
     }
 
-    /// Each number that was counted, with its count, in order.
     pub(crate) async fn counted(&self) -> Vec<(i64, i64)> {
         let statement = "select number, count(*) from counted group by number order by number";
         sqlx::query_as(statement).fetch_all(&self.counts).await.expect("rows")
     }
 
-    /// Waits until one number is counted, once.
     pub(crate) async fn is_counted(&self, number: i64) {
         self.are_counted(1).await;
         assert_eq!(self.counted().await, [(number, 1)]);
     }
 
-    /// Waits until this many numbers are counted.
     pub(crate) async fn are_counted(&self, count: i64) {
         wait_until(&format!("{count} numbers to be counted"), SOON, || async {
             let counted = self.counted().await.len();
@@ -284,7 +271,7 @@ impl CounterWorld {
         .expect("counted");
     }
 
-    /// Waits until the numbers up to this are counted, and checks that each was counted once.
+    /// Waits for the numbers up to this, each counted once.
     pub(crate) async fn all_counted_once(&self, count: i64) {
         self.are_counted(count).await;
         let expected: Vec<(i64, i64)> = (0..count).map(|number| (number, 1)).collect();
@@ -300,18 +287,15 @@ impl CounterWorld {
         command
     }
 
-    /// Runs the command to its end.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 
-    /// The dead letter with this id, as JSON.
     pub(crate) async fn shown(&self, id: &str) -> Value {
         let shown: Value = self.ballet(&["show", id, "-o", "json"]).await.ends_with(0).json();
         shown[0].clone()
     }
 
-    /// The rows of a listing, as JSON.
     pub(crate) async fn list(&self, arguments: &[&str]) -> Vec<Value> {
         let mut all = vec!["list", "-o", "json", "--limit", "100000"];
         all.extend(arguments);
@@ -319,7 +303,7 @@ impl CounterWorld {
     }
 }
 
-/// Publishes these over AMQP, and waits until the broker has them.
+/// Waits until the broker has them.
 pub(crate) async fn publish_all(url: &str, messages: impl IntoIterator<Item = Publish>) {
     let broker = RabbitMq::new(url).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
@@ -338,9 +322,8 @@ pub(crate) async fn publish_all(url: &str, messages: impl IntoIterator<Item = Pu
     session.close().await;
 }
 
-/// A directory of a test's own.
 pub(crate) fn place(name: &str) -> PathBuf {
-    // Tests run side by side, and two may choose the same name.
+    // Two parallel tests may choose the same name.
     static PLACES: AtomicU32 = AtomicU32::new(0);
     let number = PLACES.fetch_add(1, Ordering::Relaxed);
     let place = format!("dlq-{name}-{}-{number}", std::process::id());
@@ -349,7 +332,6 @@ pub(crate) fn place(name: &str) -> PathBuf {
     place
 }
 
-/// The command with the address of the broker, and without this test's environment.
 pub(crate) fn ballet(env: &TestEnv, place: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command

@@ -1,4 +1,4 @@
-//! `ballet new`: the files that it writes, and its refusals.
+//! `ballet new`: what it writes and refuses.
 
 mod second_team;
 mod test_directory;
@@ -39,7 +39,7 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
     said_by(&mut elsewhere).await.ends_with(2).tells(&["there are no contracts of services here"]);
 }
 
-/// The names and marks of the templates. None of them may survive.
+/// None of the templates' names and marks may survive.
 const PLACEHOLDERS: [&str; 18] = [
     "my_service",
     "my_system",
@@ -61,7 +61,6 @@ const PLACEHOLDERS: [&str; 18] = [
     "FIELDS_OF",
 ];
 
-/// The files below a directory: their paths and texts.
 fn files(root: &Path) -> Vec<(String, String)> {
     let (mut folders, mut files) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -106,7 +105,7 @@ async fn no_placeholder_survives_in_what_is_written() {
     }
     assert!(files.len() > 30, "{} files", files.len());
 
-    // The services that were there before and those that came later are in all lists.
+    // The services of before and after are in all lists.
     let trials = fs::read_to_string(place.at("harbour/trials/src/main.rs")).expect("a file");
     let compose = fs::read_to_string(place.at("harbour/containers.yaml")).expect("a file");
     for service in ["desk", "pantry", "cellar"] {
@@ -114,7 +113,7 @@ async fn no_placeholder_survives_in_what_is_written() {
         assert!(compose.contains(&format!("      GATEWAY_SECRET_{service}: ")), "{compose}");
     }
 
-    // The broker in a container is set as the one of the tests.
+    // The broker in a container is set like the tests'.
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/stage/broker/rabbitmq.conf");
     let ours = fs::read_to_string(ours).expect("our settings");
     let file = place.at("harbour/broker/rabbitmq.conf");
@@ -158,7 +157,6 @@ async fn the_private_key_of_the_gateway_is_neither_committed_nor_in_the_image() 
     let place = TestDirectory::new("private_key");
     place.begin().await;
     place.ballet(&["new", "gateway"], "harbour").await.ends_with(0);
-    // A key as `ballet-gateway keys keys` makes it.
     let key = "keys/signing-key.json";
     fs::write(place.at("harbour").join(key), "{}").expect("written");
     for arguments in [&["init", "--quiet"][..], &["add", "."]] {

@@ -1,4 +1,4 @@
-//! The command with a person: a reader that stops reading, and a question in a terminal.
+//! The command with a person: a reader that stops, and a question in a terminal.
 
 use std::process::Stdio;
 
@@ -16,7 +16,7 @@ async fn ctrl_c_ends_a_tap_whose_reader_does_not_read() {
     let arguments = ["tap", "-o", "jsonl", "--from", "first"];
     let mut tap = world.command(&arguments).spawn().expect("started");
     let mut out = tap.stdout.take().expect("output");
-    // A pipe takes only a part of it, so after the first bytes the command is held up.
+    // After a pipe's first bytes the command is held up.
     timeout(SOON, out.read_u8()).await.expect("in time").expect("a byte");
     let id = tap.id().expect("it runs");
     wait_until("a write that is held up", SOON, || async move {
@@ -69,8 +69,7 @@ async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
     world.close().await;
 }
 
-/// Runs the command in a terminal of its own, with the exit code of the command. A shell that stayed would hear the
-/// Ctrl-C as well, and some then end with a code of their own.
+/// Exits with the command's exit code. A shell that stayed would get the Ctrl-C, and some then end with their own code.
 fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Command {
     let mut script = tokio::process::Command::new("script");
     let line = format!("exec {line}");

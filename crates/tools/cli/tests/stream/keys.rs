@@ -1,4 +1,4 @@
-//! `ballet replay --new-ids`, and the business keys that contracts declare.
+//! `ballet replay --new-ids` and declared business keys.
 
 use ballet::core::topology;
 use ballet_amqp::BasicProperties;
@@ -25,7 +25,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
         .publish(vec![
             of(1, "cart.checked_out.v1", json!({ "cart_id": cart, "customer_id": customer })),
             of(11, "orders.order_placed.v1", json!({ "order_id": order, "customer_id": customer })),
-            // The event comes before the one that makes the shipment.
+            // Before the event that makes the shipment.
             of(
                 12,
                 "shipping.shipment_dispatched.v1",
@@ -44,7 +44,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
                 json!({ "order_id": order,
                 "shipment_id": shipment }),
             ),
-            // The shipment was scheduled before the recording began.
+            // Scheduled before the recording.
             of(
                 15,
                 "shipping.shipment_delivered.v1",
@@ -87,7 +87,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     let all = bodies().await.split_off(6);
     assert_ne!(text(&all[1]["order_id"]), order);
     assert_eq!(text(&all[3]["shipment_id"]), shipment);
-    // Contracts that are named have to be there.
+    // Named contracts have to exist.
     let nowhere = [&arguments[..], &["--contracts", "nowhere"]].concat();
     ended(replay(&test, &nowhere)).await.ends_with(2).says(&["cannot read nowhere"]);
     test.close().await;

@@ -54,7 +54,7 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
 
     what_is_wrong_with_a_file_is_said(&world).await;
 
-    // Another journal: its events would follow those of the first.
+    // Another journal's events would follow the first's.
     let other = StreamWorld::new("other").await;
     let into = ["record", &world.file("run.jsonl"), "--append", "--until", "now"];
     other.ballet(&into).await.ends_with(2).says(&["is a recording of vhost"]);
@@ -79,7 +79,7 @@ async fn what_is_wrong_with_a_file_is_said(world: &StreamWorld) {
     assert!(said.contains("line 6: ") && said.contains("without this line"), "{said}");
     assert!(!said.contains("at line 1"), "{said}");
 
-    // A tool has packed it in one piece, which is cut.
+    // Packed in one piece by a tool, and cut.
     let gzip = std::process::Command::new("gzip").args(["-k", &whole]).status();
     assert!(gzip.expect("gzip runs").success());
     let packed = format!("{whole}.gz");

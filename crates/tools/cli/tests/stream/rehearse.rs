@@ -1,4 +1,4 @@
-//! `ballet rehearse`: recorded orders of the shop, against releases with and without a bug.
+//! `ballet rehearse`: recorded orders, against releases with and without a bug.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -19,7 +19,6 @@ use crate::release::{BROKEN, release, script, service};
 use crate::world::{SOON, StreamWorld, event};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
-/// The longest time for a whole rehearsal with servers of its own, on a busy machine.
 const LONG: Duration = Duration::from_secs(550);
 /// The stock before the orders come. There are no lamps.
 const SHELVES: &str = "insert into stock (sku, on_hand, received, created_at) \
@@ -37,13 +36,12 @@ const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
 struct ShopRecording {
     world: StreamWorld,
     file: String,
-    /// The orders of teapots.
     teapots: Vec<Uuid>,
     release: String,
 }
 
 impl ShopRecording {
-    /// Records orders that complete, one that is not paid, and one for a product that is not in stock.
+    /// Some complete, one is not paid, and one is for a product that is not in stock.
     async fn new() -> Self {
         let shop = shop::system();
         let names: Vec<_> = shop.parts.iter().map(|part| part.service).collect();
@@ -83,7 +81,6 @@ impl ShopRecording {
         Self { world, file, teapots, release }
     }
 
-    /// Rehearses with these options until it ends with this code.
     async fn rehearse(&self, options: &[&str], code: i32) -> CommandOutput {
         let ended = ended_within(LONG, &mut self.command(options).await).await.ends_with(code);
         remove_logs(&ended.err);
@@ -98,13 +95,13 @@ impl ShopRecording {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command
             .args(["rehearse", &self.release, &self.file, "--contracts", CONTRACTS])
-            // Longer than a silence in the middle on a busy machine.
+            // Longer than a silence on a busy machine.
             .args(["--settle", "20s"])
             .args(prepare)
             .args(options)
             .current_dir(&self.world.place)
             .envs(Servers::shared().await.expect("servers").env())
-            // A service of a rehearsal must not see what this shell has set.
+            // A service must not see this shell's settings.
             .env("HTTP_REQUESTS", "none")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -113,7 +110,7 @@ impl ShopRecording {
         command
     }
 
-    /// The virtual hosts and databases that are left of a rehearsal with this output, which names their number.
+    /// The output names the rehearsal's number.
     async fn left(&self, said: &str) -> Vec<String> {
         let (_, number) = said.split_once("_rehearsal_").expect("it names its virtual host");
         let number = format!("_rehearsal_{}", &number[..6]);
@@ -132,7 +129,7 @@ impl ShopRecording {
     }
 }
 
-/// Removes the logs: a command that says where the logs are leaves them.
+/// A command that says where the logs are leaves them.
 fn remove_logs(said: &str) {
     if let Some((_, folder)) = said.split_once("the services' logs are in ") {
         let folder = Path::new(folder.lines().next().expect("a folder"));
@@ -141,7 +138,6 @@ fn remove_logs(said: &str) {
     }
 }
 
-/// Not a test: prepares the services of a rehearsal.
 #[tokio::test]
 async fn shelves() {
     let of_a_rehearsal = std::env::var_os("BALLET_TEST_PREPARE").is_some();
@@ -159,7 +155,6 @@ async fn prepare(database_url: &str, rows: &'static str) {
     session.close().await.expect("closed");
 }
 
-/// Publishes a checkout of a producer that is no service of the shop.
 async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card: &str) {
     let body = json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
@@ -175,7 +170,6 @@ async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card:
     world.publish(vec![message]).await;
 }
 
-/// Waits until there are this many events of a type.
 async fn answers(world: &StreamWorld, of: &str, count: usize) {
     wait_until(&format!("{count} of {of}"), SOON, || async {
         let all = world.tap(&[of, "--from", "first", "--until", "now"]).await;
@@ -188,7 +182,7 @@ async fn answers(world: &StreamWorld, of: &str, count: usize) {
 #[tokio::test]
 async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sagas_of_a_bug() {
     let recorded = ShopRecording::new().await;
-    // A build of payments that does not say where it serves HTTP.
+    // It does not say where it serves HTTP.
     let silent = recorded.world.place.join("silent");
     script(&silent, &format!("exec '{}/payments' \"$@\" > /dev/null 2>&1", recorded.release));
     let silent = format!("payments={}", silent.display());
@@ -198,7 +192,7 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
     assert_eq!(out, "", "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
 
-    // On servers of its own, with one service of another release.
+    // On its own servers, with one service of another release.
     let broken = format!("inventory={}/{BROKEN}", recorded.release);
     let CommandOutput { out, err: said, .. } =
         recorded.rehearse(&["--program", &broken, "-o", "jsonl"], 3).await;
@@ -251,7 +245,6 @@ async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
     assert!(said.contains("`exit 9` ended with exit status: 9"), "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
 
-    // Ctrl-C during the wait for a service.
     script(
         &place.join("waits"),
         &format!("echo $$ > '{}'; exec sleep 600", place.join("pid").display()),

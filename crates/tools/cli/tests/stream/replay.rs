@@ -37,7 +37,6 @@ impl Projection for Hear {
     }
 }
 
-/// `ballet replay` into this world, as its operator.
 pub(crate) fn replay(into: &StreamWorld, arguments: &[&str]) -> Command {
     into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
 }
@@ -62,7 +61,6 @@ async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     .expect("heard")
 }
 
-/// The messages published there, without their offsets.
 pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
     let mut all = world.tap(&["--from", "first", "--until", "now"]).await;
     for record in &mut all {
@@ -71,7 +69,7 @@ pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
     all
 }
 
-/// A tick of now: services refuse events that are older than their memory.
+/// Services refuse events older than their memory.
 fn now_tick(number: u64) -> Publish {
     let clock = ballet::Clock::system();
     let id = clock.new_id(clock.now()).to_string();
@@ -83,7 +81,7 @@ fn now_tick(number: u64) -> Publish {
 async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_else() {
     let recorded = StreamWorld::new("source").await;
     recorded.publish((0..300).map(now_tick).collect()).await;
-    // A dead letter, which the other system makes by itself if it has to.
+    // The other system makes dead letters by itself.
     let dead = Publish { exchange: "dead".to_owned(), routing_key: "bell".to_owned(), ..tick(1) };
     recorded.publish(vec![dead]).await;
     let before = published(&recorded).await;
@@ -99,16 +97,15 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
     assert_eq!(heard, (0..300).collect::<Vec<_>>());
     assert_eq!(published(&test).await, before[..300]);
 
-    // The same ids: nothing is handled twice.
+    // Nothing is handled twice.
     ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0);
     ended(replay(&test, &[&file, "--pace", "max", "--dry-run"])).await.ends_with(0);
     test.publish(vec![now_tick(300)]).await;
     assert_eq!(self::heard(&test, 301).await.last(), Some(&300));
-    // Nothing went to where it was recorded: that needs a confirmation.
+    // Where it was recorded, that needs a confirmation.
     assert_eq!(published(&recorded).await, before);
     ended(replay(&recorded, &[&file])).await.ends_with(2).says(&["is where it was recorded"]);
     assert_eq!(published(&recorded).await, before);
-    // It is the same system by another name.
     let said = ended(by_another_name(&recorded, &[&file])).await.ends_with(2).err;
     assert!(said.contains("is where it was recorded"), "{said}");
     assert_eq!(published(&recorded).await, before);
@@ -122,19 +119,18 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
     let world = StreamWorld::new("rebuilt").await;
     world.ticks(0..20).await;
     let file = world.record("before.jsonl").await;
-    // Like the journal of a test, which is made anew for each run: first empty, later with events of its own.
+    // Like a test's journal, made again for each run: first empty, then with its own events.
     world.env.journal_anew().await.expect("another journal");
     for own in [0..0, 100..130] {
         world.ticks(own).await;
         let new = [&file, "--pace", "max", "--new-ids"];
         ended(by_another_name(&world, &new)).await.ends_with(0).says(&["20 events sent to"]);
     }
-    // A file that is cut off is sent up to the cut.
+    // Up to the cut.
     let text = std::fs::read(&file).expect("a file");
     std::fs::write(&file, &text[..text.len() - 10]).expect("written");
     let cut = ["is cut off in line 21", "19 events sent"];
     ended(replay(&world, &[&file, "--pace", "max", "--yes"])).await.ends_with(0).says(&cut);
-    // The user `tap` may not write.
     let denied = world.command(&["replay", &file, "--pace", "max", "--yes"]);
     ended(denied).await.ends_with(1).says(&["needs the right to write to exchange `events`"]);
     world.close().await;
@@ -143,7 +139,7 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
 #[tokio::test]
 async fn a_replay_keeps_the_pace_and_goes_on_after_a_lost_connection() {
     let recorded = StreamWorld::new("pace").await;
-    // 40 events in ten seconds, by their ids.
+    // In ten seconds, by their ids.
     let event_at = |number: u64| {
         let id = format!("0193f7a0-{:04x}-7000-8000-{number:012}", number * 250);
         let properties = BasicProperties::default().with_message_id(id.into());
@@ -157,7 +153,6 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_a_lost_connection() {
     assert!(began.elapsed().as_secs_f64() >= 1.9, "{:?}", began.elapsed());
     test.close().await;
 
-    // Connections are lost on the way, and nothing is missing.
     recorded.ticks(40..12_000).await;
     let file = recorded.record("many.jsonl").await;
     let test = StreamWorld::new("lost-target").await;
@@ -167,7 +162,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_a_lost_connection() {
     let mut child = test.command_at(proxy.url(), &arguments).spawn().expect("started");
     let mut sent = 0;
     for _ in 0..3 {
-        // The progress is written every second.
+        // Every second.
         sent = wait_until("more to be sent", SOON, || async {
             let progress = std::fs::read(format!("{file}.replay")).unwrap_or_default();
             let progress: Value = serde_json::from_slice(&progress).unwrap_or_default();
@@ -191,7 +186,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_a_lost_connection() {
 #[tokio::test]
 async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() {
     let recorded = StreamWorld::new("hour").await;
-    // Two events, an hour apart by their ids.
+    // By their ids.
     let events = ["0193f7a0-0000", "0193f7d6-ee80"].into_iter().zip(0..).map(|(time, number)| {
         let id = format!("{time}-7000-8000-00000000000{number}");
         let properties = BasicProperties::default().with_message_id(id.into());
@@ -219,7 +214,7 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
     assert!(!Path::new(&format!("{file}.replay")).exists());
     let sent = published(&test).await;
     assert_eq!(numbers(&sent), [0, 1]);
-    // Services refuse an id that is ahead of the clock, as the id of the second event, due in an hour, would be.
+    // Services refuse an id ahead of the clock, as of the second event, due in an hour.
     let id = sent[1]["properties"]["message_id"].as_str().expect("text");
     let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
     assert!(time <= ballet::Clock::system().now(), "ahead of the clock: {time}");

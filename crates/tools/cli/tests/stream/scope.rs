@@ -1,4 +1,4 @@
-//! The events of a recording that `ballet replay --expect-same` sends and compares, by the contracts.
+//! What `ballet replay --expect-same` sends and compares, by the contracts.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ const RANG: &str = "bell.rang.v1";
 const SAT_DOWN: &str = "host.sat_down.v1";
 const LATE: &str = "host.party_deadline_passed.v1";
 
-/// The contracts of a house. Guests arrive, or are let in by a request to the host.
+/// Guests arrive, or are let in by a request to the host.
 fn contracts(folder: &Path) {
     let in_saga = |name: &str| json!({ "name": name, "role": "in_saga", "schema": {} });
     let plain = |name: &str| json!({ "name": name, "role": "plain", "schema": {} });
@@ -58,7 +58,7 @@ ballet_testkit::events! {
     Welcomed = plain "host.welcomed.v1" { name: String }
 }
 
-/// The host's step. By a bug it forgets the guests' names, and does not welcome Bert.
+/// A bug forgets the guests' names, and does not welcome Bert.
 struct Welcome;
 
 impl Projection for Welcome {
@@ -77,7 +77,7 @@ fn id(saga: u8, number: u8) -> String {
     format!("0193f7a0-000{number}-7000-8000-00000000000{saga}")
 }
 
-/// An event of a saga: the first has the saga's id, the others are caused by the first.
+/// The first has the saga's id, and causes the others.
 fn of(saga: u8, number: u8, name: &str, by: &str, body: &Value) -> Publish {
     let mut headers = FieldTable::default();
     if number > 0 {
@@ -103,18 +103,15 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     let (anna, bert, nothing) = (json!({ "name": "Anna" }), json!({ "name": "Bert" }), json!({}));
     let welcomed = |saga, by, cause| of(saga, cause, WELCOMED, by, &anna);
     let events = vec![
-        // A guest of our own: the answers of `guest` are not repeated.
+        // The answers of our own `guest` are not repeated.
         of(1, 0, ARRIVED, "guest", &anna),
         welcomed(1, "host", 1),
         of(1, 2, THANKED, "guest", &nothing),
-        // A guest from the street.
         of(2, 0, ARRIVED, "street", &anna),
         welcomed(2, "host", 1),
-        // Let in by a request.
         welcomed(3, "host", 0),
-        // Welcomed only after the end of the recording.
+        // After the end of the recording.
         of(4, 0, ARRIVED, "street", &anna),
-        // Too late.
         of(5, 0, ARRIVED, "street", &anna),
         welcomed(5, "host", 1),
         of(5, 2, LATE, "host", &nothing),
@@ -136,7 +133,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     assert!(said.contains(&warned) && !said.contains("left out"), "{said}");
     let all = ["replay", &file, "--pace", "max", "--new-ids", "--settle", "15s"];
     let all = [&all[..], &["--contracts", &contracts]].concat();
-    // The host has a bug, so nothing is the same.
+    // Nothing is the same.
     let into = StreamWorld::with_databases("forgetful", &definitions, &["host"]).await;
     let host = Service::new(Participant::new("host").publishes::<Welcomed>().projects(Welcome));
     let settings = Settings::new(into.env.amqp_url("host"), into.env.database_url("host"));

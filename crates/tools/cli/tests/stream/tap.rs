@@ -48,7 +48,7 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
         assert_eq!(numbers(&world.tap(&all).await), wanted, "{arguments:?}");
     }
 
-    // The silence counts from the start, so it is longer than a busy broker takes for the first event.
+    // The silence counts from the start, so it exceeds a busy broker's time for the first event.
     let table =
         world.ballet(&["tap", "--from", "first", "--idle-timeout", "10s"]).await.ends_with(0).out;
     let rows: Vec<&str> = table.lines().collect();
@@ -62,11 +62,10 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
         let list: Vec<Value> = world.ballet(&document).await.ends_with(0).json();
         assert_eq!(list.len(), count);
     }
-    // A time after the last event. Waits until that is older.
+    // After the last event.
     let nothing =
         async { while !world.tap(&["--since", "1s", "--until", "now"]).await.is_empty() {} };
     timeout(SOON, nothing).await.expect("an end");
-    // The service still has its messages.
     assert_eq!(world.env.management().take("bell", 10).await.expect("messages").len(), 4);
     world.close().await;
 }
@@ -77,7 +76,7 @@ async fn tap_is_live_from_its_start_and_ends_with_ctrl_c() {
     world.ticks(0..3).await;
     let mut tap = world.command(&["tap", "-o", "jsonl"]).spawn().expect("started");
     let mut out = BufReader::new(tap.stdout.take().expect("output")).lines();
-    // Nothing shows when the tap has begun, so this publishes until it prints something.
+    // Nothing shows when the tap has begun, so this publishes until it prints.
     let mut next = 3;
     let first = loop {
         world.ticks(next..next + 1).await;
@@ -164,7 +163,7 @@ async fn tap_says_what_retention_has_cut() {
         world.ballet(&["tap", "--from", "first", "--limit", "1"]).await.ends_with(0);
     assert!(!first.is_empty() && said.is_empty(), "{said}");
     let (_, said) = begin("--since").await;
-    // These ids are from years before, so by their times nothing is missing.
+    // By their ids' times nothing is missing.
     assert!(said.is_empty(), "{said}");
     world.close().await;
 }

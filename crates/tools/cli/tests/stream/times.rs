@@ -1,4 +1,4 @@
-//! `ballet replay` of events whose ids were made by a wrong clock.
+//! `ballet replay` of ids made by a wrong clock.
 
 use ballet::Clock;
 use ballet::core::id::time_of;
@@ -16,7 +16,7 @@ async fn an_event_from_a_clock_that_was_a_year_ahead_holds_up_no_other_and_makes
     let recorded = StreamWorld::new("ahead").await;
     let now = Clock::system().now();
     let a_year_ahead = now + SignedDuration::from_hours(365 * 24);
-    // The journal takes events that services then refuse.
+    // The journal takes events that services refuse.
     let events = (0..).zip([now, a_year_ahead, now]).map(|(number, at)| {
         let id = Clock::standing(at, number).new_id(at).to_string();
         let properties = BasicProperties::default().with_message_id(id.into());
@@ -25,7 +25,7 @@ async fn an_event_from_a_clock_that_was_a_year_ahead_holds_up_no_other_and_makes
     recorded.publish(events.collect()).await;
     let file = recorded.record("ahead.jsonl").await;
     let test = StreamWorld::new("ahead-target").await;
-    // The first event at the pace of the recording.
+    // At the pace of the recording.
     ended(replay(&test, &[&file])).await.ends_with(0);
     ended(replay(&test, &[&file, "--pace", "max", "--new-ids"])).await.ends_with(0);
     let sent = published(&test).await;

@@ -1,4 +1,4 @@
-//! Passwords are stored as argon2id hashes, each with its own salt.
+//! Passwords, stored as salted argon2id hashes.
 
 use argon2::Argon2;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -7,17 +7,15 @@ use crate::error::ConsoleError;
 
 const SALT: usize = 16;
 const HASH: usize = 32;
-/// The longest password that is hashed, so that nobody makes the console hash megabytes.
+/// Nobody makes the console hash megabytes.
 pub(crate) const LONGEST: usize = 512;
 
-/// A password as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PasswordHash {
     pub(crate) salt: Vec<u8>,
     pub(crate) hash: Vec<u8>,
 }
 
-/// Hashes a new password.
 pub(crate) fn hash_new(password: &str) -> Result<PasswordHash, ConsoleError> {
     let mut salt = vec![0; SALT];
     SystemRandom::new().fill(&mut salt).map_err(|_| ConsoleError::NoRandomness)?;
@@ -25,17 +23,17 @@ pub(crate) fn hash_new(password: &str) -> Result<PasswordHash, ConsoleError> {
     Ok(PasswordHash { salt, hash })
 }
 
-/// Whether this is the password. Without an account it takes the same time and returns false.
+/// Without an account this takes the same time, and returns false.
 pub(crate) fn is_right(password: &str, kept: Option<&PasswordHash>) -> Result<bool, ConsoleError> {
     let nobody = PasswordHash { salt: vec![0; SALT], hash: vec![0; HASH] };
     let kept_hash = kept.unwrap_or(&nobody);
     let found = hash(password, &kept_hash.salt)?;
-    // Compares every byte, so that the time reveals nothing.
+    // Every byte, so that the time reveals nothing.
     let differs = found.iter().zip(&kept_hash.hash).fold(0, |sum, (a, b)| sum | (a ^ b));
     Ok(kept.is_some() && differs == 0 && kept_hash.hash.len() == HASH)
 }
 
-/// Hashes with OWASP's recommended parameters, which are the library's defaults: 19 MiB, 2 passes.
+/// OWASP's parameters, which are the library's defaults: 19 MiB, 2 passes.
 fn hash(password: &str, salt: &[u8]) -> Result<Vec<u8>, ConsoleError> {
     let mut hash = vec![0; HASH];
     let made = Argon2::default().hash_password_into(password.as_bytes(), salt, &mut hash);

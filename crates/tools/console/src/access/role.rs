@@ -1,24 +1,23 @@
 //! A person's permissions.
 
-/// The permissions of a person.
+/// A person's permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Sees everything except bodies whose personal fields cannot be told from the others.
+    /// Sees everything but bodies whose personal fields are unknown.
     Viewer,
-    /// Sees everything and may act. Personal fields are masked for operators, too.
+    /// Sees everything and may act. Personal fields are masked as well.
     Operator,
 }
 
-/// The parts of bodies that a person sees.
+/// What a person sees of bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BodySight {
     pub(crate) role: Role,
-    /// Whether personal fields are shown. The person gave a reason, which is in the trail.
+    /// The person gave a reason, which is in the trail.
     pub(crate) is_unmasked: bool,
 }
 
 impl BodySight {
-    /// Masks personal fields.
     pub(crate) const fn masked(role: Role) -> Self {
         Self { role, is_unmasked: false }
     }

@@ -1,4 +1,4 @@
-//! The resources of actions: the broker, the services' databases, the trail.
+//! What actions need: the broker, the services' databases, the trail.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,18 +18,14 @@ use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
 use crate::store::actions;
 
-/// The resources of actions.
 #[derive(Clone)]
 pub(crate) struct ActionContext {
-    /// The console's database.
     pub(crate) pool: PgPool,
     pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
-    /// The address of the broker's management API, with user and password.
     pub(crate) management: Option<String>,
     pub(crate) databases: Vec<(String, PgConnectOptions)>,
     pub(crate) clock: Clock,
-    /// The folder for discarded dead letters.
     pub(crate) archive: PathBuf,
     pub(crate) running: Arc<RunningActions>,
 }
@@ -41,12 +37,12 @@ impl fmt::Debug for ActionContext {
 }
 
 impl ActionContext {
-    /// Connects to the database of a service, or returns why it cannot.
+    /// The error says why it cannot.
     pub(crate) async fn connect(&self, service: &str) -> Result<PgConnection, String> {
         connect_to(&self.databases, service).await
     }
 
-    /// Does something in the database of a service, or returns why it cannot.
+    /// The error says why it cannot.
     pub(crate) async fn in_database<T, E: ToString>(
         &self,
         service: &str,
@@ -58,12 +54,10 @@ impl ActionContext {
         done.map_err(|error| error.to_string())
     }
 
-    /// Returns the events that no binding took.
     pub(crate) fn unrouted(&self) -> UnroutedEvents {
         UnroutedEvents::new(Arc::clone(&self.broker), self.contract_index.system().parts.clone())
     }
 
-    /// Returns the dead letters of a service, or the events that no binding took.
     pub(crate) fn letters(&self, service: &str) -> DeadLetters {
         match service {
             UNROUTED => self.unrouted().letters(),
@@ -71,8 +65,8 @@ impl ActionContext {
         }
     }
 
-    /// Says in a sentence who acted last on the dead letters of a service, or on one of them, since this time: here or
-    /// with the command. `own` is an action that does not count. Empty if nobody did.
+    /// Says who acted last on the dead letters of a service, or on one, since this time, here or with the command.
+    /// `own` does not count. Empty if nobody did.
     pub(crate) async fn last_act(
         &self,
         service: &str,
@@ -87,12 +81,11 @@ impl ActionContext {
         last.ok().flatten().map_or_else(String::new, |last| format!(" The last was: {last}."))
     }
 
-    /// Returns the declarations of a service.
     pub(crate) fn part(&self, service: &str) -> Option<&Part> {
         self.contract_index.system().parts.iter().find(|part| part.service == service)
     }
 
-    /// Returns the options of an action that is done at once and as a whole.
+    /// Done at once and as a whole.
     pub(crate) fn options<'a>(
         &self,
         note: Note,
@@ -103,7 +96,6 @@ impl ActionContext {
         RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress }
     }
 
-    /// Returns a note of who acts, when and why.
     pub(crate) fn note(&self, by: &str, why: &str) -> Note {
         Note { by: by.to_owned(), why: Some(why.to_owned()), at: self.clock.now() }
     }

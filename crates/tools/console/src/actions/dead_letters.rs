@@ -16,16 +16,14 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// The options for sending dead letters back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SendOptions {
-    /// The maximum number of messages in a second.
+    /// Messages per second.
     pub(crate) rate: Option<u32>,
     /// Whether to include dead letters so old that nothing shows whether they were handled.
     pub(crate) beyond_memory: bool,
 }
 
-/// The selected dead letters of a service, or events that no binding took.
 #[derive(Debug, Clone)]
 pub(crate) struct ChosenLetters {
     pub(crate) service: String,
@@ -35,7 +33,7 @@ pub(crate) struct ChosenLetters {
 }
 
 impl ChosenLetters {
-    /// Returns what would be done, and changes nothing.
+    /// Changes nothing.
     pub(crate) async fn plan(
         &self,
         context: &ActionContext,
@@ -45,7 +43,6 @@ impl ChosenLetters {
         context.letters(&self.service).plan(self.filter.clone(), part, floor).await
     }
 
-    /// Sends the dead letters of the plan back.
     pub(crate) async fn redrive(
         &self,
         context: &ActionContext,
@@ -61,7 +58,7 @@ impl ChosenLetters {
         let options = context.options(note.clone(), stop, &progress);
         let options = RedriveOptions { rate, beyond_memory, ..options };
         let sent = match &*self.service {
-            // Events that no binding took go to the services that consume them.
+            // Those that no binding took go to their consumers.
             UNROUTED => context.unrouted().redrive(&self.filter, &options).await,
             service => context.letters(service).redrive(&plan, &options).await,
         };
@@ -133,7 +130,7 @@ impl ChosenLetters {
             }
             Err(error) => ActionOutcome::failed(&error),
         };
-        // Events that no binding took are in no database.
+        // Those that no binding took are in no database.
         if let Some(why) = noted.err().filter(|_| self.service != UNROUTED) {
             ended.say(&format!(
                 "Who did it is in the journal and here, and not in the database of {}: {why}.",
@@ -144,7 +141,6 @@ impl ChosenLetters {
         ended
     }
 
-    /// Gives the selected dead letter another body.
     pub(crate) async fn edit(
         &self,
         context: &ActionContext,
@@ -182,7 +178,6 @@ impl ChosenLetters {
         ended
     }
 
-    /// Says who else acted on them if not all was done.
     async fn conclude(&self, context: &ActionContext, note: &Note, ended: &mut ActionOutcome) {
         if ended.standing != ActionState::Done {
             let message = self.filter.ids.first().map(String::as_str);
@@ -191,7 +186,7 @@ impl ChosenLetters {
         }
     }
 
-    /// Removes messages that will not come again from the list of stuck ones.
+    /// Messages that will not come again leave the list of stuck ones.
     async fn forget(&self, context: &ActionContext, summary: &Summary, ended: &mut ActionOutcome) {
         if summary.retired.is_empty() || self.service == UNROUTED {
             return;

@@ -1,5 +1,4 @@
-//! An operator's actions through the console. Each is done by the functions of `ballet-ops` that the command has, and
-//! is written into the trail before it is done.
+//! An operator's actions. Each uses the command's functions in `ballet-ops`, and is in the trail before it is done.
 
 pub(crate) mod action_context;
 pub(crate) mod dead_letters;

@@ -1,4 +1,4 @@
-//! Creates what is missing at the broker and sends what no service got, as `ballet topology repair` does.
+//! Does what `ballet topology repair` does.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub(crate) async fn run(
         parts: system.parts.clone(),
         since: (now - SignedDuration::from_hours(hours.into())).max(now - inbox),
     };
-    // A person waits for a look.
+    // A person waits for it.
     let patience = if is_look { Duration::ZERO } else { PATIENCE };
     let repair = Repair { witnesses, floor: now - inbox, patience };
     let progress = |done: u64| says.say(format!("{done} messages of the journal read"));
@@ -59,7 +59,6 @@ pub(crate) async fn run(
     Ok((words, result))
 }
 
-/// Repairs what was lost in the last hours.
 pub(crate) async fn repair(
     context: &ActionContext,
     hours: u16,

@@ -1,4 +1,4 @@
-//! This process's actions that take a while: their progress, and how to stop them.
+//! Longer actions of this process: progress and stop.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -12,9 +12,7 @@ use uuid::Uuid;
 
 use crate::store::actions::{self, ActionState, NewAction};
 
-/// The interval at which the trail gets the progress of an action.
 const EVERY: Duration = Duration::from_secs(1);
-/// The number of attempts to record an outcome.
 const TRIES: u32 = 30;
 
 /// The actions that can be stopped.
@@ -32,7 +30,7 @@ impl RunningActions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
-    /// Stops an action. Returns false if it does not run in this process.
+    /// Returns false if it does not run here.
     pub(crate) fn stop(&self, id: Uuid) -> bool {
         let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(stop) = running.get(&id) else { return false };
@@ -41,7 +39,6 @@ impl RunningActions {
     }
 }
 
-/// The outcome of an action.
 #[derive(Debug)]
 pub(crate) struct ActionOutcome {
     pub(crate) standing: ActionState,
@@ -58,14 +55,12 @@ impl ActionOutcome {
         Self::new(ActionState::Failed, why.to_string())
     }
 
-    /// Adds a sentence.
     pub(crate) fn say(&mut self, sentence: &str) {
         // Writing to a string cannot fail.
         write!(self.outcome, "\n{sentence}").ok();
     }
 }
 
-/// The progress of an action in words.
 #[derive(Debug, Default)]
 pub(crate) struct ProgressText(Mutex<String>);
 
@@ -79,8 +74,7 @@ impl ProgressText {
     }
 }
 
-/// Records an action and runs it in a task of its own, so that it does not end with its request. An action that cannot
-/// be recorded is not done.
+/// Runs the action in its own task, so that it outlasts the request. One that cannot be recorded is not done.
 pub(crate) async fn begin<W, F>(
     pool: &PgPool,
     running: &Arc<RunningActions>,
@@ -99,7 +93,7 @@ where
     tokio::spawn(async move {
         let ended = record_progress(&pool, id, &says, work).await;
         running.end(id);
-        // The action is done, so try for a while to record it.
+        // The action is done, so it is worth recording.
         for _ in 0..TRIES {
             match actions::goes_on(&pool, id, ended.standing, &ended.outcome).await {
                 Ok(()) => break,
@@ -111,7 +105,7 @@ where
     Ok(())
 }
 
-/// Records the progress of the work every second.
+/// Every second.
 async fn record_progress(
     pool: &PgPool,
     id: Uuid,

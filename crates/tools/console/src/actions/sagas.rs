@@ -1,4 +1,4 @@
-//! Stops sagas, and retries at once whatever waits for its next attempt.
+//! Stops sagas, and retries what waits.
 
 use ballet_ops::redrive::{Note, PendingRetries, Stop};
 use ballet_ops::sagas::{self, StoppableSaga};
@@ -11,7 +11,6 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-/// Makes the owner of a saga abort it.
 pub(crate) async fn stop(
     context: &ActionContext,
     saga: StoppableSaga,
@@ -32,7 +31,6 @@ pub(crate) async fn stop(
     }
 }
 
-/// The work of a service that waits for its next attempt: of one saga or of all.
 #[derive(Debug, Clone)]
 pub(crate) struct RetryScope {
     pub(crate) service: String,
@@ -44,12 +42,10 @@ pub(crate) struct RetryScope {
 pub(crate) struct WaitCounts {
     pub(crate) messages: Result<u64, String>,
     pub(crate) calls: Result<u64, String>,
-    /// Events that could not be published.
     pub(crate) events: Result<u64, String>,
 }
 
 impl RetryScope {
-    /// Returns the address of the form.
     pub(crate) fn address(&self) -> String {
         match self.saga {
             Some(saga) => format!("/sagas/{saga}/retry?service={}", self.service),
@@ -66,7 +62,6 @@ impl RetryScope {
         DeadEventFilter { sagas: self.saga.into_iter().collect(), ..DeadEventFilter::default() }
     }
 
-    /// Counts the work that would be retried, and changes nothing.
     pub(crate) async fn count(&self, context: &ActionContext) -> WaitCounts {
         let waiting = self.waiting();
         let messages = waiting.count(&context.broker).await.map_err(|error| error.to_string());
@@ -78,7 +73,6 @@ impl RetryScope {
         WaitCounts { messages, calls, events }
     }
 
-    /// Retries messages and calls now.
     pub(crate) async fn inbox(
         &self,
         context: &ActionContext,
@@ -116,7 +110,6 @@ impl RetryScope {
         ended
     }
 
-    /// Publishes again the events that could not be published.
     pub(crate) async fn outbox(&self, context: &ActionContext) -> ActionOutcome {
         let service = &*self.service;
         let unpublished = self.unpublished();

@@ -1,4 +1,4 @@
-//! What a person reports on one step of a saga: the outcome of its call to the outside, or its compensation.
+//! A person's report on a saga's step: its call's outcome, or its compensation.
 
 use std::time::Duration;
 
@@ -14,30 +14,27 @@ use uuid::Uuid;
 
 use crate::actions::action_context::ActionContext;
 
-/// The longest wait for a step that the service is trying itself.
+/// The service may be trying the step.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The fields of the forms on a step, as they were typed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct StepReport {
-    /// The button.
     pub(crate) act: String,
     /// `service/step`.
     pub(crate) step: String,
     pub(crate) key: String,
     pub(crate) called_off: String,
     pub(crate) why: String,
-    /// The body of the event; without one it is made of the step's outcome.
+    /// Without one it is made of the step's outcome.
     pub(crate) event: String,
     pub(crate) silent: String,
-    /// The answer of the other side, as JSON.
+    /// The other side's, as JSON.
     pub(crate) answer: String,
     pub(crate) nothing_done: String,
 }
 
 impl StepReport {
-    /// Returns the service and the step.
     pub(crate) fn names(&self) -> (&str, &str) {
         self.step.split_once('/').unwrap_or_default()
     }
@@ -47,7 +44,7 @@ impl StepReport {
         context.part(service).ok_or_else(|| format!("the system has no service {service}"))
     }
 
-    /// Marks the step as compensated. With `dry_run` it only returns what would be done.
+    /// With `dry_run` it only returns what would be done.
     pub(crate) async fn solve(
         &self,
         context: &ActionContext,
@@ -91,7 +88,7 @@ impl StepReport {
         }
     }
 
-    /// Makes the service accept the answer. With `dry_run` it only returns what would be done.
+    /// With `dry_run` it only returns what would be done.
     pub(crate) async fn answer(
         &self,
         context: &ActionContext,
@@ -115,7 +112,6 @@ impl StepReport {
     }
 }
 
-/// Returns the text of a field, unless it is blank.
 fn given(field: &str) -> Option<&str> {
     Some(field.trim()).filter(|text| !text.is_empty())
 }

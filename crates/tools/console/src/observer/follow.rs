@@ -1,4 +1,4 @@
-//! Reads the journal from the place that the database has, and adds its records, as long as the console runs.
+//! Adds the journal's records from the database's place on, while the console runs.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -22,30 +22,27 @@ use crate::observer::journal_rows;
 use crate::store::append::{self, EntryBatch};
 use crate::store::times::times;
 
-/// The maximum number of records, and the maximum number of bytes, of a batch.
+/// In records and bytes.
 const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
-/// The time in which records are collected into a batch: services need the processor more than a page needs the news.
+/// Collected into a batch, since services need the processor more than a page needs the news.
 const LINGER: Duration = Duration::from_millis(250);
-/// How long a journal without what was read last may be a replica that lags behind.
+/// A journal without the last read entry may be a lagging replica for this long.
 const LAGS: Duration = Duration::from_secs(20);
 
-/// Follows the journal.
 pub(crate) struct Observer {
     pub(crate) pool: PgPool,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) keep: SignedDuration,
-    /// The reason why it cannot follow, in words.
     pub(crate) trouble: watch::Sender<Option<String>>,
-    /// Whether there is more to read than one batch.
+    /// More to read than one batch.
     pub(crate) is_behind: Arc<AtomicBool>,
-    /// Notified when entries were added.
     pub(crate) added: Arc<Notify>,
 }
 
 impl Observer {
-    /// Follows the journal forever. When a connection ends, the pages say why, and it connects again.
+    /// Forever. After a lost connection the pages say why, and it reconnects.
     pub(crate) async fn follow(self) {
         let (mut backoff, mut another_since) = (Backoff::default(), None);
         loop {
@@ -83,7 +80,7 @@ impl Observer {
         let start = if begin == 0 { Start::First } else { Start::Offset(begin) };
         let mut reader = JournalReader::open(Arc::clone(&self.broker), start).await?;
         self.trouble.send_replace(None);
-        // While the database takes one batch, the next is read, and no more.
+        // While the database takes one batch, only the next is read.
         let (send, mut batches) = mpsc::channel(1);
         let reading = async {
             loop {
@@ -112,7 +109,6 @@ impl Observer {
         }
     }
 
-    /// Reads the next records. Returns them with the place behind them.
     async fn batch(
         &self,
         reader: &mut JournalReader,
@@ -141,7 +137,7 @@ impl Observer {
                         journal_rows::add(&mut batch, index, place, &record, (floor, now));
                     }
                 }
-                // Another journal may be there afterwards, so it is checked before following goes on.
+                // Another journal may be there afterwards, so it is checked first.
                 JournalItem::Notice(Notice::Lost(error)) => {
                     return Err(JournalError::from(error).into());
                 }
@@ -162,7 +158,7 @@ impl Observer {
         Ok((to > from).then_some((batch, to)))
     }
 
-    /// Adds a batch, however long the database is unavailable. Returns false if another console has added.
+    /// However long the database is unavailable. Returns false if another console has added.
     async fn add(
         &self,
         days: &mut BTreeSet<Date>,
@@ -192,7 +188,7 @@ impl Observer {
     }
 }
 
-/// Records a notice. Returns the place behind the known entries.
+/// Returns the place behind the known entries.
 fn record_notice(
     batch: &mut EntryBatch,
     notice: &Notice,
@@ -201,7 +197,7 @@ fn record_notice(
 ) -> i64 {
     match *notice {
         Notice::Lost(_) | Notice::Back | Notice::NothingSince => {}
-        // The first reading of a journal misses nothing.
+        // A journal's first reading misses nothing.
         Notice::Cut { .. } if from == 0 => {}
         Notice::Cut { oldest, .. } => batch.gaps.push(format!(
             "the journal had dropped what came before {oldest} when the console came to read from {from}"

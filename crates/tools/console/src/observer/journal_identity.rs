@@ -1,4 +1,4 @@
-//! Detects a journal that is not the one that was read before: the broker has lost its end, or it was made again.
+//! Detects another journal: the broker lost its end, or it was made again.
 
 use std::sync::Arc;
 
@@ -11,8 +11,7 @@ use uuid::Uuid;
 use crate::error::ConsoleError;
 use crate::store::append::{self, ReadJournal};
 
-/// Whether the journal differs from the one that the database has read: at the place of the last entry it has another
-/// record, or none. Offsets alone would fit again once the new one has grown.
+/// At the place of the last entry the journal has another record, or none. Offsets alone would fit again later.
 pub(crate) async fn is_another(
     db: &mut PgConnection,
     broker: &Arc<dyn Broker>,
@@ -52,9 +51,9 @@ async fn has(
 pub(crate) async fn go_on(pool: &PgPool, broker: &Arc<dyn Broker>) -> Result<(), ConsoleError> {
     let ReadJournal { next, mut stretches } = in_time(append::read(pool)).await?;
     let (mut end, mut offset) = (next, 0);
-    // A stretch whose beginning is lost is lost as a whole.
+    // A stretch with a lost beginning is lost as a whole.
     while let Some((begins, first)) = stretches.pop() {
-        // The journals agree on what is before `shared`, and not on what is at `lost`. Old entries are dropped.
+        // The journals agree before `shared`, and not at `lost`. Old entries are dropped.
         let (mut shared, mut from, mut lost) = (begins, begins, end);
         while from < lost {
             let middle = from + (lost - from) / 2;

@@ -1,5 +1,5 @@
-//! Turns a record of the journal into a row. All of it comes from outside: texts are cut, bytes that Postgres does not
-//! accept as text are replaced, and bodies are stored up to a limit.
+//! Turns a journal's record into a row. It comes from outside: texts are cut, bytes that Postgres refuses are replaced,
+//! and bodies are limited.
 
 use std::borrow::Cow;
 
@@ -19,9 +19,9 @@ use crate::store::append::{EntryBatch, SagaKey};
 use crate::store::entry_row::{EntryKind, EntryRow};
 use crate::store::flow::minute;
 
-/// The most stored bytes of a body.
+/// The maximum number of stored bytes of a body.
 const MOST_KEPT: usize = 256 * 1024;
-/// The maximum number of characters of a name or an id, of an error, and of a key.
+/// The maximum lengths in characters: of a name or id, of an error, of a key.
 const NAME: usize = 255;
 const TEXT: usize = 4_000;
 const KEY: usize = 200;
@@ -38,7 +38,7 @@ pub(super) fn add(
     let unpacked = unpacked(record);
     let event = contract_index.event(record.event_type());
     let saga = saga(record, event.map(|event| event.role()));
-    // A forged record is stored without its saga: a publisher may name any.
+    // Without its saga, as a publisher may name any.
     let saga = saga.filter(|_| !record.is_forged());
     let header =
         |name: &str, most| text_header(&record.properties, name).map(|text| clean(text, most));
@@ -52,7 +52,7 @@ pub(super) fn add(
         };
         prefixes.iter().find_map(|prefix| header(&format!("{prefix}-{what}"), TEXT))
     };
-    // Of what a person did, its own time: the message is older.
+    // A person's act has its own time, as the message is older.
     let acted = noted("at").and_then(|at| at.parse().ok());
     let at = acted.or(record.time).map_or(now, |at| at.min(now));
     // The new dead letter says the same of an edit, and that it was done.
@@ -101,7 +101,6 @@ pub(super) fn add(
     batch.rows.push(row);
 }
 
-/// Returns the kind of a record, and the service that it is about.
 fn kind(record: &Record) -> (EntryKind, &str) {
     if !record.is_dead_letter() {
         let named = record.event_type().split('.').next().unwrap_or_default();
@@ -118,7 +117,6 @@ fn kind(record: &Record) -> (EntryKind, &str) {
     }
 }
 
-/// Whether a dead letter is one that a person has edited, and that was not sent back since.
 fn is_edited(record: &Record) -> bool {
     let at = |prefix: &str| {
         let at = text_header(&record.properties, &format!("{prefix}-at"));
@@ -136,12 +134,11 @@ fn unpacked(record: &Record) -> Cow<'_, [u8]> {
 fn saga(record: &Record, role: Option<Role>) -> Option<Uuid> {
     match record.correlation_id() {
         Some(named) => Uuid::try_parse(&named).ok(),
-        // A saga has the id of its first message.
+        // Its first message's id.
         None => (role == Some(Role::StartsSaga)).then(|| record.known_as()),
     }
 }
 
-/// Returns a UUID in the spelling that searches use.
 fn canonical(text: &str) -> String {
     Uuid::try_parse(text).map_or_else(|_| text.to_owned(), |id| id.to_string())
 }

@@ -1,4 +1,4 @@
-//! Judges the sagas that have changed, by the command's rule for what a saga waits for.
+//! Judges changed sagas, by the command's rule for what they wait for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,25 +22,22 @@ use crate::contract_index::ContractIndex;
 use crate::store::entry_row::EntryRow;
 use crate::store::judgements::{self, ChangedSagas, Judgement, OpenWait};
 
-/// The maximum number of changes that are judged together.
 const PAGE: i64 = 2_000;
-/// The wait for more changes: several of a moving saga are judged as one.
+/// Several changes of a moving saga are judged as one.
 const ROUND: Duration = Duration::from_millis(500);
-/// The number of such waits while the observer catches up: most judgements would change again.
+/// While the observer catches up, since most judgements would change again.
 const ROUNDS_BEHIND: u32 = 4;
 /// The wait for something new, and after a failure.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The maximum number of characters of an error in the index.
 const DETAIL: usize = 2_000;
 
-/// The reason why sagas are not judged, and since when.
+/// Why sagas are not judged, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JudgingFault {
     pub(crate) since: Timestamp,
     pub(crate) why: String,
 }
 
-/// Judges forever.
 pub(crate) async fn judge(
     pool: PgPool,
     contract_index: Arc<ContractIndex>,
@@ -61,11 +58,10 @@ pub(crate) async fn judge(
             is_new
         });
         match judged {
-            // Continues when something is new, or after a while.
+            // With something new, or after a while.
             Ok(0) => {
                 timeout(LOOK_EVERY, added.notified()).await.ok();
             }
-            // There are more changes.
             Ok(PAGE..) if !is_behind.load(Ordering::Relaxed) => {}
             Ok(_) => {
                 sleep(ROUND).await;
@@ -83,14 +79,14 @@ pub(crate) async fn judge(
     }
 }
 
-/// Judges the sagas of some changes. Returns the number of changes.
+/// Returns the number of changes.
 async fn page(
     pool: &PgPool,
     contract_index: &ContractIndex,
     patience: SignedDuration,
 ) -> Result<i64, sqlx::Error> {
     let mut db = begin(pool).await?;
-    // A crash of the server that loses this brings the changes back, and they are judged again.
+    // A crash of the server brings the changes back, to be judged again.
     in_time(db.execute("set local synchronous_commit = off")).await?;
     let taken = in_time(judgements::take_changed(&mut db, PAGE)).await?;
     let ChangedSagas { taken, sagas, too_long } = taken;
@@ -132,7 +128,7 @@ fn judged_by<'a>(
     })
 }
 
-/// Judges a saga with too many entries as stuck, unless it had ended: somebody has to find what makes them.
+/// Such a saga is stuck, unless it had ended: somebody has to find what makes its entries.
 fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     let detail =
         format!("it has more than {} entries: too many to judge it", grouped(judgements::MOST));
@@ -152,7 +148,6 @@ fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
     }
 }
 
-/// Returns why a saga was aborted, in place of what it would wait for.
 fn of_aborted(reason: AbortReason<'_>) -> OpenWait {
     let AbortReason { row, step, what } = reason;
     let by = row.who.as_ref().zip(row.why.as_ref());

@@ -1,5 +1,5 @@
-//! Asks the services' ledgers about late sagas. A service may take a step back without an event, so a saga that looks
-//! late by the journal may be over, and one that is over by the journal may still wait for a call.
+//! Asks ledgers about late sagas: a service may compensate without an event, so such a saga may be over, and one over
+//! by the journal may wait for a call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The maximum number of sagas in one question.
 const MOST: u16 = 500;
 
-/// Asks the ledgers forever.
 pub(crate) async fn ask(
     pool: PgPool,
     databases: Vec<(String, PgConnectOptions)>,
@@ -50,7 +49,7 @@ async fn round(
     calling: BTreeSet<Uuid>,
 ) -> Result<(), sqlx::Error> {
     let late = late::next(pool, MOST).await?;
-    // A service may still wait for the answer to a call.
+    // A service may wait for a call's answer.
     let ended = late::ended_among(pool, calling, MOST).await?;
     let asked: BTreeSet<Uuid> = late.keys().chain(ended.keys()).copied().collect();
     if asked.is_empty() {
@@ -59,7 +58,7 @@ async fn round(
     let limit = asked.len();
     let wanted = SagaQuery { sagas: Some(asked), limit, ..SagaQuery::default() };
     let listed = sagas::list(contract_index.system(), databases, &wanted).await;
-    // A service whose ledger cannot be read may still have work to do.
+    // A service with an unreadable ledger may have work to do.
     if !listed.away.is_empty() {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Looks at the running system again and again, so that no page waits for a server.
+//! Examines the running system regularly, so that no page waits for a server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,13 +20,10 @@ const REST_EVERY: Duration = Duration::from_secs(30);
 /// The limit for the services' databases.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The findings on the running system, and the services in figures.
 #[derive(Debug, Default)]
 pub(crate) struct SystemFindings {
-    /// When it was looked at last.
     pub(crate) at: Option<Timestamp>,
     pub(crate) standing: Standing,
-    /// The findings that take longer.
     pub(crate) rest: Vec<Finding>,
     /// The places where sagas are kept from going on.
     pub(crate) hindrances: Vec<Hindrance>,
@@ -37,14 +34,12 @@ pub(crate) struct SystemFindings {
 }
 
 impl SystemFindings {
-    /// Returns all findings, the worst first.
     pub(crate) fn all(&self) -> Vec<&Finding> {
         let mut all: Vec<&Finding> = self.standing.findings.iter().chain(&self.rest).collect();
         all.sort_by_key(|one| one.rank());
         all
     }
 
-    /// Returns what somebody should know of, the worst first.
     pub(crate) fn unwell(&self) -> Vec<Finding> {
         let is_unwell = |one: &&Finding| {
             one.state.needs_somebody()
@@ -53,7 +48,7 @@ impl SystemFindings {
         self.all().into_iter().filter(is_unwell).cloned().collect()
     }
 
-    /// Returns the places of sagas that are not waiting, as the database compares them: a service, or a step of it.
+    /// Where sagas are blocked or stuck, as the database compares it: a service, or a step of it.
     pub(crate) fn places(&self) -> Vec<String> {
         let place = |one: &Hindrance| match &one.step {
             Some(step) => format!("{}/{step}", one.service),
@@ -62,7 +57,7 @@ impl SystemFindings {
         self.hindrances.iter().map(place).collect()
     }
 
-    /// Returns the sagas in which something fails with an error that has this text, each with the error.
+    /// Sagas with a failure whose error has this text.
     pub(crate) fn failing(&self, text: &str) -> BTreeMap<Uuid, String> {
         let text = text.to_lowercase();
         let failing = self.standing.failing.iter();
@@ -70,20 +65,18 @@ impl SystemFindings {
         found.filter_map(|one| Some((one.saga_id?.0, one.detail.clone()))).collect()
     }
 
-    /// Returns the sagas that wait for the answer to a call, as far as the databases answer.
     pub(crate) fn calling(&self) -> BTreeSet<Uuid> {
         let known = self.figures.values().filter_map(|figures| figures.as_ref().ok());
         known.flat_map(|figures| figures.calling.iter().copied()).collect()
     }
 
-    /// Returns the number of messages in a queue, if the broker tells.
     pub(crate) fn depth(&self, queue: &str) -> Option<u64> {
         let listed = self.standing.queues.as_deref()?;
         listed.iter().find(|one| one["name"] == queue)?["messages"].as_u64()
     }
 }
 
-/// Looks forever. `again` asks for a look at once.
+/// Forever. `again` asks for a look at once.
 pub(crate) async fn watch(
     servers: SystemServers,
     found: watch::Sender<SystemFindings>,

@@ -10,7 +10,6 @@ use crate::store::days;
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Drops old days while the console runs.
 pub(crate) async fn keep_up(pool: PgPool, keep: SignedDuration) {
     loop {
         let dropped = async {

@@ -1,4 +1,4 @@
-//! The pages of the trail: persons' actions through the console, and the progress of one.
+//! Pages of the trail: persons' actions, and one's progress.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -6,7 +6,6 @@ use maud::{Markup, html};
 use crate::pages::words::ago;
 use crate::store::actions::{ActionState, RecordedAction};
 
-/// Shows the last actions.
 pub(crate) fn actions(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! {
         h1 { "Actions" }
@@ -19,7 +18,6 @@ pub(crate) fn actions(all: &[RecordedAction], now: Timestamp) -> Markup {
     }
 }
 
-/// Shows actions as rows.
 pub(crate) fn list(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! { ul.rows { @for one in all { li.row.{ "act-" (one.standing.as_str()) } {
         div.first dir="auto" { strong { (one.by) } " " a href={ "/actions/" (one.id) } { (one.act) } " " (one.what) }
@@ -29,7 +27,6 @@ pub(crate) fn list(all: &[RecordedAction], now: Timestamp) -> Markup {
     } } } }
 }
 
-/// Shows the state of an action.
 pub(crate) fn standing(one: &RecordedAction) -> Markup {
     let sign = match one.standing {
         ActionState::Running => "→",
@@ -40,12 +37,11 @@ pub(crate) fn standing(one: &RecordedAction) -> Markup {
     html! { span.act.(one.standing.as_str()) { span aria-hidden="true" { (sign) " " } (one.standing.as_str()) } }
 }
 
-/// Shows the actions on something, if there are any.
+/// Empty without any.
 pub(crate) fn section(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! { @if !all.is_empty() { section { h2 { "What was done to it here" } (list(all, now)) } } }
 }
 
-/// Shows one action.
 pub(crate) fn one(action: &RecordedAction, now: Timestamp) -> Markup {
     html! {
         p.crumb { a href="/actions" { "Actions" } }
@@ -55,7 +51,7 @@ pub(crate) fn one(action: &RecordedAction, now: Timestamp) -> Markup {
     }
 }
 
-/// Shows the state of an action: the part of its page that changes.
+/// The changing part of the action's page.
 pub(crate) fn how(action: &RecordedAction, now: Timestamp) -> Markup {
     let goes_on = action.standing == ActionState::Running;
     html! {

@@ -1,4 +1,4 @@
-//! Bodies as formatted text, with personal values masked.
+//! Formatted bodies, with masked personal values.
 
 use ballet_check::personal::{has_personal, mask};
 use ballet_ops::words::grouped;
@@ -26,7 +26,7 @@ pub(crate) fn text(
             }
             Ok(serde_json::to_string_pretty(&value).unwrap_or_default())
         }
-        // Nothing in it is personal, or the person may see bodies that cannot be masked.
+        // Nothing is personal, or the person may see bodies that cannot be masked.
         (Some(schema), None) if !has_personal(schema) => Ok(lossy(body)),
         (Some(_), None) | (None, _) if sight.role == Role::Operator => Ok(lossy(body)),
         (Some(_), None) | (None, _) => {
@@ -35,13 +35,11 @@ pub(crate) fn text(
     }
 }
 
-/// Shows the body of an entry.
 pub(crate) fn of_row(contract_index: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
     let size = usize::try_from(row.size).unwrap_or_default();
     shown(contract_index, &row.event_type, (&row.body, size), sight)
 }
 
-/// Shows a body with its size.
 pub(crate) fn shown(
     contract_index: &ContractIndex,
     event: &str,
@@ -62,7 +60,7 @@ pub(crate) fn shown(
     }
 }
 
-/// Returns bytes as text. Characters that a page cannot carry are replaced by their symbols.
+/// Symbols replace characters that a page cannot carry.
 fn lossy(body: &[u8]) -> String {
     String::from_utf8_lossy(body).replace('\0', "\u{2400}")
 }

@@ -1,4 +1,4 @@
-//! Actions on dead letters: the selection, what would happen, and the form that does it.
+//! Actions on dead letters: selection, dry run, and form.
 
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::DeadLetterPlan;
@@ -11,7 +11,7 @@ use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, event};
 
-/// Shows the dry run of the command, with the form below. `last` says who acted last on them, if there are none.
+/// `last` says who acted last, if there are none.
 pub(crate) fn act(
     meant: &LetterSelection,
     plan: &DeadLetterPlan,
@@ -79,20 +79,16 @@ pub(crate) fn act(
     }
 }
 
-/// A new body, as typed or as it is checked again.
 #[derive(Debug)]
 pub(crate) struct BodyEdit<'a> {
     pub(crate) letter: &'a Letter,
-    /// The old body, as far as this person may see it.
     pub(crate) old: &'a str,
     pub(crate) new: &'a str,
-    /// The faults of the new one, by the contract.
     pub(crate) faults: &'a [String],
     /// Whether it was checked, and may be accepted.
     pub(crate) is_checked: bool,
 }
 
-/// Shows the page on which a body is edited.
 pub(crate) fn edit(edit: &BodyEdit<'_>) -> Markup {
     let BodyEdit { letter, old, new, faults, is_checked } = edit;
     let at = letter.address();

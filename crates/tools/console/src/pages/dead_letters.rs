@@ -1,4 +1,4 @@
-//! Dead letters: in groups that died in the same way, and one in full.
+//! Dead letters: in groups, and one in full.
 
 use ballet_core::topology::UNROUTED;
 use ballet_ops::words::grouped;
@@ -16,7 +16,6 @@ use crate::pages::saga::unmask;
 use crate::pages::words::{ago, encoded, event, exact};
 use crate::store::actions::RecordedAction;
 
-/// Shows all groups, by service.
 pub(crate) fn groups(all: &[ServiceLetters], person: &Person, now: Timestamp) -> Markup {
     let sum: u64 = all.iter().map(|one| one.count).sum();
     html! {
@@ -73,7 +72,6 @@ fn group(of: &LetterGroup, person: &Person, now: Timestamp) -> Markup {
     }
 }
 
-/// Shows one in full.
 pub(crate) fn one(
     contract_index: &ContractIndex,
     letter: &Letter,

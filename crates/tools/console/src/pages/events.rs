@@ -1,4 +1,4 @@
-//! The catalogue of events: publishers, consumers and fields of each, and its records in the journal.
+//! The catalogue of events: publishers, consumers, fields, and records in the journal.
 
 use ballet_check::listing::{ListedEvent, fields};
 use ballet_ops::words::grouped;
@@ -9,7 +9,6 @@ use crate::contract_index::ContractIndex;
 use crate::pages::words::{ago, event};
 use crate::store::counts::SeenType;
 
-/// Shows all events.
 pub(crate) fn events(contract_index: &ContractIndex, seen: &[SeenType], now: Timestamp) -> Markup {
     html! {
         h1 { "Events" }
@@ -47,7 +46,6 @@ fn times(seen: &[SeenType], listed: &ListedEvent, now: Timestamp) -> Markup {
     }
 }
 
-/// Shows one event.
 pub(crate) fn one(listed: &ListedEvent, seen: &[SeenType], now: Timestamp) -> Markup {
     let schema = serde_json::to_string_pretty(&listed.schema).unwrap_or_default();
     let fields = fields(&listed.schema);

@@ -1,24 +1,20 @@
-//! The common parts of forms.
+//! Common parts of forms.
 
 use maud::{Markup, html};
 use uuid::Uuid;
 
-/// Asks for the reason of an action.
 pub(crate) fn why(question: &str) -> Markup {
     html! { label.why { (question) input name="why" required maxlength="400" autocomplete="off" dir="auto"; } }
 }
 
-/// Links back to a saga.
 pub(crate) fn saga_crumb(id: Uuid) -> Markup {
     html! { p.crumb { a href="/sagas" { "Sagas" } " / " a.id href={ "/sagas/" (id) } { (id) } } }
 }
 
-/// Asks yes or no.
 pub(crate) fn check(name: &str, says: &str, is_on: bool) -> Markup {
     html! { label.check { input type="checkbox" name=(name) value="yes" checked[is_on]; " " (says) } }
 }
 
-/// Offers a choice of these values, or of any.
 pub(crate) fn choice<'a>(
     name: &str,
     any: &str,
@@ -33,7 +29,7 @@ pub(crate) fn choice<'a>(
     }
 }
 
-/// Shows two texts line by line: removed and added lines.
+/// Removed and added lines.
 pub(crate) fn difference(old: &str, new: &str) -> Markup {
     html! {
         pre.difference tabindex="0" aria-label="What changes" dir="auto" {
@@ -55,7 +51,7 @@ enum LineChange {
     New,
 }
 
-/// Returns the lines of both texts, with what is the same at the beginning and at the end once.
+/// A common beginning or end appears once.
 fn lines<'a>(old: &'a str, new: &'a str) -> Vec<(LineChange, &'a str)> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let first = old.iter().zip(&new).take_while(|(a, b)| a == b).count();

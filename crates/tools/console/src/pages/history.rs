@@ -1,5 +1,5 @@
-//! The history of a saga in lines: the entries of the journal, and between them what persons did and the journal does
-//! not have. What is in the journal, in the trail and in a service's database is one line.
+//! A saga's history: the journal's entries and persons' other acts. What the journal, the trail and a service's
+//! database have is one line.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::store::actions::{ActionState, RecordedAction};
 use crate::store::entry_row::EntryRow;
 
-/// The time between an action and its entries, beyond which they are not of each other.
+/// Later entries are not of the action.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// A line of the history: an entry of the journal, or else an act of a person that the journal does not have.
+/// An entry, or a person's act that the journal lacks.
 #[derive(Debug, Default)]
 pub(crate) struct HistoryLine<'a> {
     pub(crate) at: Timestamp,
@@ -21,11 +21,9 @@ pub(crate) struct HistoryLine<'a> {
     pub(crate) act: &'a str,
     pub(crate) what: String,
     pub(crate) why: &'a str,
-    /// The action, if it was done here.
     pub(crate) action: Option<&'a RecordedAction>,
 }
 
-/// Returns an act of the journal, or of a service's database, as the console names it.
 fn deed(act: &str) -> &str {
     match act {
         "redriven" => "sends back",
@@ -86,7 +84,6 @@ pub(crate) fn history<'a>(
     lines
 }
 
-/// Returns what persons did, as the services' databases have it.
 fn of_services(live: &SagaDetails) -> Vec<HistoryLine<'_>> {
     let done =
         |at, by, act, what, why| HistoryLine { at, row: None, by, act, what, why, action: None };

@@ -6,7 +6,6 @@ use crate::access::role::Role;
 use crate::observer::judge::JudgingFault;
 use crate::pages::words::exact;
 
-/// The person who looks at a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) name: String,
@@ -19,14 +18,11 @@ impl Person {
     }
 }
 
-/// The content of a page's frame.
 #[derive(Debug)]
 pub(crate) struct PageFrame<'a> {
     pub(crate) system: &'static str,
     pub(crate) person: Option<&'a Person>,
-    /// The reason why the observer cannot follow, in words.
     pub(crate) trouble: Option<String>,
-    /// The reason why sagas are not judged.
     pub(crate) unjudged: Option<JudgingFault>,
 }
 
@@ -40,7 +36,7 @@ const PAGES: [(&str, &str); 7] = [
     ("/actions", "Actions"),
 ];
 
-/// Shows a whole page. `at` is the address of its page in the menu.
+/// `at` is the address in the menu.
 pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -87,7 +83,6 @@ pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Marku
     }
 }
 
-/// Shows a page that says what is wrong, and where to go on.
 pub(crate) fn message(frame: &PageFrame<'_>, title: &str, text: &str) -> Markup {
     let content = html! {
         h1 { (title) }

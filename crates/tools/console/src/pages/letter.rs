@@ -6,17 +6,14 @@ use ballet_ops::redrive::{DeadLetter, DeadLetterGroup, DeadLetterGroups, GroupKe
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// The maximum number of bytes of a body that are shown.
 const MOST_SHOWN: usize = 256 * 1024;
 
-/// A dead letter in full.
 #[derive(Debug)]
 pub(crate) struct Letter {
     pub(crate) dead: DeadLetter,
     pub(crate) group: GroupKey,
     /// The [`DeadLetter::mark`] of each copy.
     pub(crate) seen: Vec<String>,
-    /// The readable body, or its beginning.
     pub(crate) body: Vec<u8>,
     pub(crate) size: usize,
 }
@@ -30,22 +27,19 @@ impl Letter {
         Self { group: DeadLetterGroups::default().add(&dead), dead, seen, body, size }
     }
 
-    /// Returns the saga, if its text is an id.
     pub(crate) fn saga_id(&self) -> Option<Uuid> {
         self.dead.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok())
     }
 
-    /// Returns the event's name, which is empty if the message has none.
+    /// Empty if the message has none.
     pub(crate) fn event_name(&self) -> &str {
         self.dead.event_type.as_deref().unwrap_or_default()
     }
 
-    /// Returns the address of its page.
     pub(crate) fn address(&self) -> String {
         format!("/dead-letters/{}/{}", self.dead.service, self.dead.id)
     }
 
-    /// Returns the headers, each as text.
     pub(crate) fn headers(&self) -> Vec<(String, String)> {
         let table = self.dead.properties.headers().as_ref().map(FieldTable::inner);
         let text = |value| headers::text(value).map_or_else(|| format!("{value:?}"), str::to_owned);
@@ -62,19 +56,16 @@ pub(crate) struct LetterGroup {
     pub(crate) died: DeadLetterGroup,
     /// The maximum number of redrives of one of them.
     pub(crate) redrives: u64,
-    /// The ids and times of the first letters of the group.
     pub(crate) letters: Vec<(MessageId, Option<Timestamp>)>,
 }
 
-/// The dead letters of a service, as they were read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServiceLetters {
     pub(crate) service: String,
     pub(crate) count: u64,
-    /// The groups that died in the same way.
     pub(crate) groups: Vec<LetterGroup>,
-    /// Whether another program holds some of them.
+    /// Another program holds some.
     pub(crate) is_held: bool,
-    /// The reason why they cannot be read.
+    /// Why they cannot be read.
     pub(crate) away: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! A selection of dead letters: in an address, in a form, in words.
+//! A selection of dead letters, in addresses, forms and words.
 
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{DeadLetter, GroupKey};
@@ -7,7 +7,6 @@ use maud::{Markup, html};
 use crate::pages::letter::Letter;
 use crate::pages::words::address;
 
-/// A selection of dead letters, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct LetterSelection {
     #[serde(default)]
@@ -16,7 +15,6 @@ pub(crate) struct LetterSelection {
     pub(crate) reason: String,
     #[serde(default)]
     pub(crate) cause: String,
-    /// The id of a group.
     #[serde(default)]
     pub(crate) group: String,
     #[serde(default)]
@@ -24,18 +22,16 @@ pub(crate) struct LetterSelection {
 }
 
 impl LetterSelection {
-    /// Selects a group, if it has an id.
+    /// `None` for a group without an id.
     pub(crate) fn group(key: &GroupKey) -> Option<Self> {
         Some(Self { service: key.service.clone(), group: key.id()?, ..Self::default() })
     }
 
-    /// Selects one dead letter.
     pub(crate) fn one(letter: &Letter) -> Self {
         let DeadLetter { service, id, .. } = &letter.dead;
         Self { service: service.clone(), id: id.to_string(), ..Self::default() }
     }
 
-    /// Selects all of a service.
     pub(crate) fn all(service: &str) -> Self {
         Self { service: service.to_owned(), ..Self::default() }
     }
@@ -50,7 +46,7 @@ impl LetterSelection {
         address("/dead-letters/act", &self.fields())
     }
 
-    /// Describes the selection in words. `found` is the group of a selected dead letter.
+    /// `found` is a selected dead letter's group.
     pub(crate) fn words(&self, found: Option<&GroupKey>) -> String {
         let of = match &*self.service {
             UNROUTED => "events in unrouted".to_owned(),
@@ -66,7 +62,6 @@ impl LetterSelection {
         if given.is_empty() { of } else { format!("{of}: {}", given.join(", ")) }
     }
 
-    /// Writes the selection into a form.
     pub(crate) fn hidden(&self) -> Markup {
         html! { @for (name, value) in self.fields() { input type="hidden" name=(name) value=(value); } }
     }

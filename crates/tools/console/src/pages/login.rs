@@ -1,10 +1,10 @@
-//! The page on which a person logs in.
+//! The login page.
 
 use maud::{Markup, html};
 
 use crate::pages::layout::{PageFrame, page};
 
-/// Shows the form. `next` is the address that the person asked for.
+/// `next` is the requested address.
 pub(crate) fn login(frame: &PageFrame<'_>, next: &str, wrong: Option<&str>) -> Markup {
     let content = html! {
         form.login method="post" action="/login" {

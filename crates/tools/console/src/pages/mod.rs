@@ -1,5 +1,4 @@
-//! The pages. They use neither network nor disk: they get the data that they show. The macro that makes them escapes
-//! all text.
+//! The pages, which use neither network nor disk. Their macro escapes all text.
 
 pub(crate) mod actions;
 pub(crate) mod body;

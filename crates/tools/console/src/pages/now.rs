@@ -1,5 +1,5 @@
-//! The page Now: the number of open sagas and their causes, and the declared choreography with the sagas at
-//! each step. Each part is made on its own, so that an open page gets only the changed parts.
+//! The page Now: open sagas and their causes, and the choreography with the sagas at each step. An open page gets only
+//! the changed parts.
 
 use ballet_check::lanes::{Mark, Marks, marked};
 use ballet_ops::sagas::{Hindrance, SagaState};
@@ -14,24 +14,20 @@ use crate::pages::standing::{PartsStanding, standing};
 use crate::pages::words::{address, ago, event, sign, since, span, state};
 use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
 
-/// The data of the page.
 #[derive(Debug)]
 pub(crate) struct NowPage {
     pub(crate) causes: Vec<CauseGroup>,
     pub(crate) types: Vec<SeenType>,
-    /// The events of the last minute, by type.
     pub(crate) rates: Vec<(String, i64)>,
-    /// The numbers of sagas that completed and were aborted in the last hour.
+    /// Sagas completed and aborted in the last hour.
     pub(crate) ended: (i64, i64),
     pub(crate) progress: JournalProgress,
-    /// The hindrances of sagas.
     pub(crate) hindrances: Vec<Hindrance>,
-    /// How the parts of the system stand.
     pub(crate) standing: PartsStanding,
     pub(crate) at: Timestamp,
 }
 
-/// Returns the parts that are sent to an open page, each with the id of its element.
+/// Sent to an open page, each with its element's id.
 pub(crate) fn parts(contract_index: &ContractIndex, now: &NowPage) -> Vec<(String, String)> {
     let maps = contract_index.graph.sagas().into_iter().map(|saga| {
         (
@@ -49,12 +45,11 @@ pub(crate) fn parts(contract_index: &ContractIndex, now: &NowPage) -> Vec<(Strin
     own.into_iter().chain(maps).collect()
 }
 
-/// Shows the page.
 pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     let parts = parts(contract_index, now);
     let part = |id: &str| {
         let found = parts.iter().find(|(name, _)| name == id);
-        // The parts were made by the same macro, or by the drawing, which escapes too.
+        // The same macro made these, or the drawing, which escapes too.
         PreEscaped(found.map_or(String::new(), |(_, part)| part.clone()))
     };
     html! {
@@ -81,7 +76,6 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     }
 }
 
-/// Explains a state in one sentence.
 pub(crate) const fn means(state: SagaState) -> &'static str {
     match state {
         SagaState::Stuck => "a person has to act: a dead letter, or a step that is late.",
@@ -122,12 +116,12 @@ fn numbers(now: &NowPage) -> Markup {
     }
 }
 
-/// Shows the open sagas by cause. Those that need a person come first.
+/// Those that need a person come first.
 fn causes(now: &NowPage) -> Markup {
     let most = now.causes.iter().map(|cause| cause.count).max().unwrap_or(1).max(1);
     let mut pressing: Vec<&CauseGroup> =
         now.causes.iter().filter(|cause| cause.state != SagaState::Waiting).take(20).collect();
-    // The biggest, in an order that does not depend on the counts.
+    // The biggest, in an order independent of counts.
     pressing.sort_by_key(|CauseGroup { state, service, step, reason, cause, .. }| {
         (*state != SagaState::Stuck, service, step, reason, cause)
     });
@@ -162,7 +156,7 @@ fn causes(now: &NowPage) -> Markup {
     }
 }
 
-/// Returns why they hang: their hindrance, the error that they died of, or else what they wait for.
+/// The hindrance, the error that they died of, or what they wait for.
 fn why<'a>(cause: &'a CauseGroup, now: &'a NowPage) -> &'a str {
     let step = cause.step.as_deref();
     let hinders = |one: &&Hindrance| {
@@ -187,7 +181,7 @@ fn sagas_of(CauseGroup { state, service, step, reason, cause, .. }: &CauseGroup)
     address("/sagas", &fields)
 }
 
-/// Returns the marks of a step: the open sagas that are there.
+/// The open sagas there.
 fn marks(contract_index: &ContractIndex, now: &NowPage, service: &str, step: &str) -> Marks {
     let of_state = |state: SagaState| {
         let here = now.causes.iter().filter(|cause| {
@@ -213,7 +207,6 @@ fn marks(contract_index: &ContractIndex, now: &NowPage, service: &str, step: &st
     }
 }
 
-/// Shows events that are in no contract.
 fn undeclared(contract_index: &ContractIndex, now: &NowPage) -> Markup {
     let foreign: Vec<&SeenType> =
         now.types.iter().filter(|seen| !contract_index.events.contains_key(&*seen.name)).collect();

@@ -1,11 +1,10 @@
-//! A person's remedy for sagas that wait in one place.
+//! A person's remedy for sagas waiting in one place.
 
 use ballet_ops::sagas::SagaState;
 use maud::{Markup, html};
 
 use crate::pages::letter_selection::LetterSelection;
 
-/// Returns the link to the remedy.
 pub(crate) fn remedy(
     state: SagaState,
     service: &str,

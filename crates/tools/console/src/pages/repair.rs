@@ -1,10 +1,9 @@
-//! The repair of the topology: what would be done, and the form that does it.
+//! The topology's repair: dry run and form.
 
 use maud::{Markup, html};
 
 use crate::pages::forms::why;
 
-/// Shows what would be done, with the form that does it.
 pub(crate) fn repair(hours: u16, found: &[String]) -> Markup {
     html! {
         p.crumb { a href="/services" { "Services" } }

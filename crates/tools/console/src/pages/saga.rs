@@ -1,4 +1,4 @@
-//! One saga: its state and the reason, its expected path, its history, and its dead letters.
+//! One saga: its state with the reason, path, history, and dead letters.
 
 use ballet_ops::sagas::journal::{JournalSaga, PathStep, StepStanding, path as path_of};
 use ballet_ops::sagas::{SagaDetails, SagaState, SagaWait};
@@ -22,28 +22,24 @@ use crate::store::judgements::MOST;
 use crate::store::saga_entries::EDGE;
 use crate::store::saga_row::SagaRow;
 
-/// The data of the page.
 pub(crate) struct SagaPage<'a> {
     pub(crate) contract_index: &'a ContractIndex,
     pub(crate) found: &'a SagaRow,
-    /// All entries without their bodies. If they are too many to judge, any of them, one more than the limit.
+    /// Without bodies. If too many to judge, one more than the limit.
     pub(crate) all: &'a [EntryRow],
-    /// The first and the last entries, which are shown.
+    /// The shown first and last ones.
     pub(crate) rows: &'a [EntryRow],
     pub(crate) keys: &'a [(String, String)],
     pub(crate) judged: &'a JournalSaga<'a>,
-    /// The present view of the services' databases, if the console knows them.
+    /// The services' databases now, if known.
     pub(crate) live: Option<&'a SagaDetails>,
-    /// The findings on the running system.
     pub(crate) system: &'a SystemFindings,
     pub(crate) sight: BodySight,
     pub(crate) person: &'a Person,
-    /// The actions on it through the console.
     pub(crate) actions: &'a [RecordedAction],
     pub(crate) now: Timestamp,
 }
 
-/// Shows the page.
 pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
     let SagaPage {
         contract_index,
@@ -95,7 +91,6 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
     }
 }
 
-/// Returns the services that are next.
 fn next<'a>(seen: &'a SagaPage<'_>) -> Vec<&'a str> {
     let from_journal = seen.judged.waits.iter().map(|wait| &*wait.service);
     let live = seen.live.iter().flat_map(|live| &live.waits).map(|wait| &*wait.service);
@@ -105,7 +100,7 @@ fn next<'a>(seen: &'a SagaPage<'_>) -> Vec<&'a str> {
     all
 }
 
-/// Shows the form that reveals personal values once.
+/// It reveals personal values once.
 pub(crate) fn unmask(address: &str) -> Markup {
     html! {
         details {
@@ -119,7 +114,6 @@ pub(crate) fn unmask(address: &str) -> Markup {
     }
 }
 
-/// Shows what the saga waits for: by the services' present view, or else by the journal.
 fn waits(seen: &SagaPage<'_>) -> Markup {
     let from_journal: Vec<&SagaWait> = seen.judged.waits.iter().collect();
     let live: Option<Vec<&SagaWait>> = seen.live.map(|live| live.waits.iter().collect());
@@ -149,7 +143,7 @@ fn waits(seen: &SagaPage<'_>) -> Markup {
     }
 }
 
-/// Shows what a person can do about it.
+/// What a person can do.
 fn advice(wait: &SagaWait, seen: &SagaPage<'_>) -> Markup {
     let (now, service) = (seen.now, &wait.service);
     let hindrance = seen.system.hindrances.iter().find(|one| one.hinders(service, wait.step));
@@ -169,7 +163,6 @@ fn advice(wait: &SagaWait, seen: &SagaPage<'_>) -> Markup {
     }
 }
 
-/// Returns the address of the dead letter that the saga waits for.
 fn letter(wait: &SagaWait, seen: &SagaPage<'_>) -> String {
     let is_it = |row: &&EntryRow| {
         row.is_dead()
@@ -216,7 +209,7 @@ const fn standing(standing: StepStanding) -> (&'static str, &'static str, &'stat
     }
 }
 
-/// Shows why it was aborted: the step that refused, or what else ended it, and who stopped it.
+/// The refusing step or another cause, and who stopped it.
 fn aborted(seen: &SagaPage<'_>) -> Markup {
     let is_aborted = seen.found.state == SagaState::Aborted;
     let reason =

@@ -1,4 +1,4 @@
-//! Actions on a saga: links to all of them, stopping it, and retrying waiting work now.
+//! A saga's actions: links, stopping, and retrying.
 
 use ballet_core::System;
 use ballet_ops::sagas::{StoppableSaga, stoppable};
@@ -9,7 +9,6 @@ use crate::actions::sagas::{RetryScope, WaitCounts};
 use crate::pages::forms::{saga_crumb, why};
 use crate::pages::step_form::calling_steps;
 
-/// Links to the actions on an open saga.
 pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&str]) -> Markup {
     let can_stop = stoppable(system).iter().any(|one| names.iter().any(|name| name == one.saga));
     html! {
@@ -27,7 +26,6 @@ pub(crate) fn links(system: &System, id: Uuid, names: &[String], services: &[&st
     }
 }
 
-/// Asks whether to stop it, and explains the consequences.
 pub(crate) fn stop(id: Uuid, can: &[StoppableSaga]) -> Markup {
     html! {
         (saga_crumb(id))
@@ -45,7 +43,7 @@ pub(crate) fn stop(id: Uuid, can: &[StoppableSaga]) -> Markup {
     }
 }
 
-/// Shows the work that a service retries later, and could retry now.
+/// Retried later, and perhaps now.
 pub(crate) fn retry(retry: &RetryScope, waits: &WaitCounts) -> Markup {
     let RetryScope { service, saga } = retry;
     html! {

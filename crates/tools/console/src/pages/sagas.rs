@@ -1,4 +1,4 @@
-//! The list of sagas: one search box, filters in the address, stuck ones first.
+//! The list of sagas: a search box, filters in the address, stuck ones first.
 
 use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
@@ -11,13 +11,10 @@ use crate::pages::words::{address, ago, event, saga, since, state};
 use crate::store::saga_row::SagaRow;
 use crate::store::search::SagaList;
 
-/// The number of sagas on a page.
 pub(crate) const PER_PAGE: i64 = 50;
 
-/// The longest search text.
 const LONGEST: usize = 500;
 
-/// The query, as the address has it.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct SagasQuery {
     #[serde(default)]
@@ -32,10 +29,9 @@ pub(crate) struct SagasQuery {
     pub(crate) step: String,
     #[serde(default)]
     pub(crate) reason: String,
-    /// An error without the particulars of one message.
     #[serde(default)]
     pub(crate) cause: String,
-    /// The minimum age: `10m`, `2h`, `3d`.
+    /// Such as `10m`, `2h`, `3d`.
     #[serde(default)]
     pub(crate) age: String,
     #[serde(default)]
@@ -63,7 +59,6 @@ impl SagasQuery {
         Self { q, state, saga, service, step, reason, cause, age, page }
     }
 
-    /// Returns the remedy for all listed sagas, if they have one cause.
     fn remedy(&self) -> Option<Markup> {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let state = SagaState::parse(&self.state)?;
@@ -75,7 +70,6 @@ impl SagasQuery {
         )
     }
 
-    /// Returns the address of another page of the same list.
     fn address(&self, page: u16) -> String {
         let page = if page > 0 { page.to_string() } else { String::new() };
         let fields = [
@@ -93,7 +87,6 @@ impl SagasQuery {
     }
 }
 
-/// Shows the list.
 pub(crate) fn sagas(
     contract_index: &ContractIndex,
     asked: &SagasQuery,
@@ -151,7 +144,6 @@ fn nothing(asked: &SagasQuery) -> Markup {
     }
 }
 
-/// Shows a saga of the list.
 pub(crate) fn row(one: &SagaRow, now: Timestamp) -> Markup {
     html! {
         li.row.(one.state.as_str()) {

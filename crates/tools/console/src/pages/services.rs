@@ -1,4 +1,4 @@
-//! The services in a table, the worst first, with what is wrong and the remedies; broker and databases above.
+//! The services in a table, the worst first, with faults and remedies; broker and databases above.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,10 @@ use crate::pages::layout::Person;
 use crate::pages::standing::{PartsStanding, class, link_of_advice, standing};
 use crate::pages::words::{ago, since};
 
-/// The data of the page.
 pub(crate) struct ServicesPage<'a> {
     pub(crate) found: &'a SystemFindings,
     pub(crate) standing: &'a PartsStanding,
-    /// The services of the contracts.
     pub(crate) services: &'a [&'static str],
-    /// The number of open sagas, by name.
     pub(crate) open: &'a [(String, i64)],
     /// Since when a saga waits for each service, of those that have waited longest.
     pub(crate) oldest: &'a BTreeMap<String, Timestamp>,
@@ -29,7 +26,6 @@ pub(crate) struct ServicesPage<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Shows the page.
 pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
     let all = page.found.all();
     let of = |service: &str| -> Vec<&Finding> {
@@ -62,11 +58,10 @@ pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
     }
 }
 
-/// The columns of the table.
 const HEAD: [&str; 7] =
     ["service", "stands", "processes", "queue", "tried again", "calls", "copies and telemetry"];
 
-/// Shows a service in a row: well, or why not.
+/// Well, or why not.
 fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Markup {
     let now = page.now;
     let (well, others): (Vec<&Finding>, Vec<&Finding>) =
@@ -97,7 +92,6 @@ fn service_row(service: &str, found: &[&Finding], page: &ServicesPage<'_>) -> Ma
     }
 }
 
-/// Shows the processes and their releases.
 fn processes(ServiceFigures { replicas, unready, .. }: &ServiceFigures) -> Markup {
     html! {
         (replicas.iter().map(|of| of.count).sum::<u64>())
@@ -108,7 +102,7 @@ fn processes(ServiceFigures { replicas, unready, .. }: &ServiceFigures) -> Marku
     }
 }
 
-/// Shows what is on its way out of a service, if anything is.
+/// What is on its way out, if anything.
 fn outgoing(ServiceFigures { outbox, .. }: &ServiceFigures, now: Timestamp) -> Markup {
     html! {
         @if outbox.events.count > 0 { span.quiet { " · on its way out: " (waits(&outbox.events, now)) } }
@@ -120,7 +114,7 @@ fn outgoing(ServiceFigures { outbox, .. }: &ServiceFigures, now: Timestamp) -> M
     }
 }
 
-/// Shows how far copies and readers are behind.
+/// How far they are behind.
 fn copies(ServiceFigures { copies, readers, .. }: &ServiceFigures) -> Markup {
     html! {
         @for (copy, behind) in copies { p {
@@ -145,7 +139,6 @@ fn copies(ServiceFigures { copies, readers, .. }: &ServiceFigures) -> Markup {
     }
 }
 
-/// Shows the findings on what is no service: those that somebody should know of, and the rest folded.
 fn list(findings: &[&Finding], person: &Person) -> Markup {
     let (well, others): (Vec<&Finding>, Vec<&Finding>) =
         findings.iter().partition(|one| one.state == FindingState::Well);
@@ -155,7 +148,6 @@ fn list(findings: &[&Finding], person: &Person) -> Markup {
     }
 }
 
-/// Shows the checks that are well, folded.
 fn folded(well: &[&Finding], person: &Person) -> Markup {
     html! {
         @if !well.is_empty() {
@@ -174,7 +166,6 @@ fn waits(waiting: &WaitingCount, now: Timestamp) -> Markup {
     }
 }
 
-/// Links to the retry of waiting work, if there is any.
 fn retry_link(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) -> Markup {
     let ServiceFigures { inbox, outbox, .. } = figures;
     let waits = inbox.retries.count + inbox.calls.count + outbox.unpublishable.count;
@@ -185,7 +176,6 @@ fn retry_link(service: &str, figures: &ServiceFigures, page: &ServicesPage<'_>) 
     }
 }
 
-/// Shows what has to end before a version can be removed.
 fn drain(page: &ServicesPage<'_>) -> Markup {
     html! {
         section {

@@ -1,4 +1,4 @@
-//! How the parts of the system stand: well, or not, since when, and what to do.
+//! How the system's parts stand: well or not, since when, and what to do.
 
 use ballet_core::Cause;
 use ballet_core::topology::UNROUTED;
@@ -13,21 +13,16 @@ use crate::pages::words::since;
 /// The maximum number of findings of one part that are shown.
 const MOST: usize = 5;
 
-/// The age from which a look says nothing about this moment: looks follow each other within some seconds.
+/// Looks come every few seconds, so an older one says nothing about now.
 const STALE: SignedDuration = SignedDuration::from_secs(10);
 
-/// How the parts of the system stand.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PartsStanding {
-    /// The findings that somebody should know of, the worst first.
     pub(crate) unwell: Vec<Finding>,
-    /// When it was looked at last.
     pub(crate) at: Option<Timestamp>,
-    /// Whether the services' databases are known.
     pub(crate) has_databases: bool,
 }
 
-/// Shows these parts of the system.
 pub(crate) fn standing(standing: &PartsStanding, areas: &[Area], now: Timestamp) -> Markup {
     let of = |area: Area| -> Vec<&Finding> {
         standing.unwell.iter().filter(|one| one.area() == area).collect()
@@ -53,13 +48,12 @@ pub(crate) fn standing(standing: &PartsStanding, areas: &[Area], now: Timestamp)
     }
 }
 
-/// Shows that the console itself cannot know how anything stands.
+/// The console itself is behind.
 pub(crate) fn silent_since(at: Timestamp, now: Timestamp) -> Markup {
     html! { p.trouble.silent { "The console's own database does not answer, for " (since(at, now))
     ": it is not known how anything stands. What is below is as it was then." } }
 }
 
-/// Shows a finding in a line, with its advice.
 fn short(one: &Finding, now: Timestamp) -> Markup {
     html! {
         p dir="auto" {
@@ -71,7 +65,6 @@ fn short(one: &Finding, now: Timestamp) -> Markup {
     }
 }
 
-/// Links to the page that does what the advice has a command for.
 pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
     let service = &*finding.subject;
     let letters = |of| LetterSelection::all(of).address();
@@ -89,7 +82,6 @@ pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
     html! { span.for-operators { "On these pages: " a href=(address) { (says) } } }
 }
 
-/// Returns the class of a row with this finding.
 pub(crate) const fn class(state: FindingState) -> &'static str {
     match state {
         FindingState::Bad | FindingState::Unknown => "stuck",

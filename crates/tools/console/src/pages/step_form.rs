@@ -1,4 +1,4 @@
-//! The forms on one step of a saga: that it was solved by hand, and how its call to the outside ended.
+//! Forms on a saga's step: solved by hand, or how its call ended.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,6 @@ use crate::pages::forms::{check, saga_crumb, why};
 /// Names of steps, each with its service. A step of several versions of a saga appears once.
 type StepNames = BTreeSet<(&'static str, &'static str)>;
 
-/// A form on a step.
 struct StepForm<'a> {
     saga: Uuid,
     report: &'a StepReport,
@@ -22,11 +21,11 @@ struct StepForm<'a> {
     /// The last part of its address.
     at: &'a str,
     steps: StepNames,
-    /// The text that goes with it: the field's name, its label, and what was typed.
+    /// Its field's name, label, and what was typed.
     text: (&'a str, &'a str, &'a str),
     /// What may be said in place of the text: the field's name, its label, and what was typed.
     flag: (&'a str, &'a str, &'a str),
-    /// The question for the reason, and the button that does it: the value, and its label.
+    /// The question for the reason, and the button's value and label.
     question: &'a str,
     does: (&'a str, &'a str),
 }
@@ -36,7 +35,7 @@ impl StepForm<'_> {
         format!("/sagas/{}/{}", self.saga, self.at)
     }
 
-    /// Shows the form. `checked` is what would be done, or why not.
+    /// `checked` is what would be done, or why not.
     fn shown(&self, checked: Option<Result<Markup, &String>>) -> Markup {
         let Self { report, steps, .. } = self;
         let ((text, label, typed), (flag, says, is_on)) = (self.text, self.flag);
@@ -65,7 +64,6 @@ impl StepForm<'_> {
         }
     }
 
-    /// Shows what would be done, and the button that does it.
     fn preview(&self, would: &Markup) -> Markup {
         let report = self.report;
         let ((text, _, typed), (flag, _, is_on), (value, button)) =
@@ -95,12 +93,11 @@ fn steps(parts: &[Part], is_it: fn(&StepPart) -> bool) -> StepNames {
     steps.collect()
 }
 
-/// Returns the steps that call outside.
 pub(crate) fn calling_steps(parts: &[Part]) -> StepNames {
     steps(parts, |step| step.runs == Runs::CallsOutside)
 }
 
-/// Shows the form for a compensation that was done by hand. `checked` is what would be done, or why not.
+/// `checked` is what would be done, or why not.
 pub(crate) fn solved(
     parts: &[Part],
     saga: Uuid,
@@ -142,7 +139,7 @@ pub(crate) fn solved(
     form.shown(checked.map(|checked| checked.as_ref().map(would)))
 }
 
-/// Shows the form for the outcome of a step's call to the outside. `checked` is what would be done, or why not.
+/// `checked` is what would be done, or why not.
 pub(crate) fn answer(
     parts: &[Part],
     saga: Uuid,

@@ -1,4 +1,4 @@
-//! The live journal: its last entries, and new ones as they come.
+//! The live journal: the last entries, and new ones as they come.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,6 @@ use crate::pages::forms::choice;
 use crate::pages::words::{address, event, exact, saga};
 use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// The filters, as the address has them.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub(crate) struct TailQuery {
     #[serde(default, rename = "type")]
@@ -31,7 +30,6 @@ impl TailQuery {
     }
 }
 
-/// Shows the page.
 pub(crate) fn tail(
     contract_index: &ContractIndex,
     asked: &TailQuery,
@@ -55,7 +53,6 @@ pub(crate) fn tail(
     }
 }
 
-/// Shows an entry.
 pub(crate) fn one(contract_index: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
     html! {
         li.row.{ "tail-" (row.kind.as_str()) } {

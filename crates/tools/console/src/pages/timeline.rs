@@ -1,4 +1,4 @@
-//! The history of a saga in the order of time, with a lane for each service.
+//! A saga's history by time, with a lane for each service.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -11,10 +11,9 @@ use crate::pages::history::HistoryLine;
 use crate::pages::words::{event, exact, span};
 use crate::store::entry_row::{EntryKind, EntryRow};
 
-/// The number of colours in the style sheet. Further lanes share them.
+/// The style sheet's colours, which further lanes share.
 pub(crate) const LANES: usize = 8;
 
-/// Returns the services in the order in which they appear.
 fn lanes<'a>(lines: &[HistoryLine<'a>]) -> Vec<&'a str> {
     let mut lanes: Vec<&str> = Vec::new();
     for row in lines.iter().filter_map(|line| line.row) {
@@ -25,7 +24,6 @@ fn lanes<'a>(lines: &[HistoryLine<'a>]) -> Vec<&'a str> {
     lanes
 }
 
-/// Shows an act of a person that the journal does not have.
 fn deed(HistoryLine { by, act, what, why, action, .. }: &HistoryLine<'_>) -> Markup {
     html! {
         p dir="auto" {
@@ -37,7 +35,6 @@ fn deed(HistoryLine { by, act, what, why, action, .. }: &HistoryLine<'_>) -> Mar
     }
 }
 
-/// Shows the history of a saga.
 pub(crate) fn timeline(
     contract_index: &ContractIndex,
     lines: &[HistoryLine<'_>],
@@ -61,7 +58,7 @@ pub(crate) fn timeline(
             @else { code dir="auto" { (cause) } }
         }
     };
-    // It is in its queue until a later entry says otherwise.
+    // Until a later entry says otherwise.
     let is_dead = |row: &EntryRow| {
         let is_gone = |later: &EntryRow| {
             later.place > row.place

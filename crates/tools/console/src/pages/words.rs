@@ -1,11 +1,11 @@
-//! Times, ids and states in the common format of all pages.
+//! Times, ids and states in all pages' format.
 
 use ballet_ops::sagas::SagaState;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use uuid::Uuid;
 
-/// Returns the sign of a state: not everybody can tell the colours apart.
+/// Not everybody can tell the colours apart.
 pub(crate) const fn sign(state: SagaState) -> &'static str {
     match state {
         SagaState::Stuck => "■",
@@ -16,17 +16,15 @@ pub(crate) const fn sign(state: SagaState) -> &'static str {
     }
 }
 
-/// Shows a state with its sign.
 pub(crate) fn state(state: SagaState) -> Markup {
     html! { span.state.(state.as_str()) { span aria-hidden="true" { (sign(state)) } " " (state) } }
 }
 
-/// Shows how long ago something was, with the exact time at hand.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) " ago" } }
 }
 
-/// Shows a duration from one time to another, past or future.
+/// Past or future.
 pub(crate) fn since(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(exact(at)) { (span(now.duration_since(at))) } }
 }
@@ -36,7 +34,6 @@ pub(crate) fn exact(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// Returns a duration in the largest unit that is precise enough.
 pub(crate) fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs().max(0);
     match seconds {
@@ -48,14 +45,13 @@ pub(crate) fn span(duration: SignedDuration) -> String {
     }
 }
 
-/// Shows a saga's id as a link. Its last digits tell it apart; the first ones are its time.
+/// The last digits distinguish it; the first are its time.
 pub(crate) fn saga(id: Uuid) -> Markup {
     let text = id.to_string();
     let (first, last) = text.split_at(24);
     html! { a.id href={ "/sagas/" (id) } title=(id) { span.first { (first) } (last) } }
 }
 
-/// Shows an event's name, with the part that people read first.
 pub(crate) fn event(name: &str) -> Markup {
     let mut parts = name.splitn(3, '.');
     let whole = (parts.next(), parts.next(), parts.next());
@@ -67,7 +63,6 @@ pub(crate) fn event(name: &str) -> Markup {
     }
 }
 
-/// Encodes a text for a part of an address.
 pub(crate) fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let one = |byte: u8| {

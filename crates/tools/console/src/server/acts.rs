@@ -1,4 +1,4 @@
-//! Actions: starting one, and the pages of the trail. Only operators may change anything.
+//! Starts actions, and shows the trail. Only operators may change anything.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,12 +19,10 @@ use crate::pages::actions as pages;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::{self, ActionState, Deed, NewAction};
 
-/// The longest reason, in characters.
+/// In characters.
 const LONGEST: usize = 400;
-/// The interval at which an open page gets the progress of an action.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Returns the given reason, if it is one.
 fn reason(given: &str) -> Option<String> {
     let text: String = given.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect();
     (!text.is_empty()).then_some(text)
@@ -52,7 +50,6 @@ where
     Ok(new.id)
 }
 
-/// Records and starts a deed, and leads to the page with its progress.
 pub(super) async fn begin_and_show<W, F>(visit: &Visit, why: &str, deed: &Deed, work: W) -> Answer
 where
     W: FnOnce(ActionContext, Note, Stop, Arc<ProgressText>) -> F,
@@ -62,13 +59,11 @@ where
     Ok(Redirect::to(&format!("/actions/{id}")).into_response())
 }
 
-/// Returns a deed on a saga in one of its services.
 pub(super) fn deed_on_saga(act: &'static str, id: Uuid, service: &str, what: &str) -> Deed {
     let (what, service) = (format!("{what} {id}"), Some(service.to_owned()));
     Deed { act, what, service, saga: Some(id), message: None }
 }
 
-/// A form that asks only for a reason.
 #[derive(Debug, Deserialize)]
 pub(super) struct ReasonForm {
     #[serde(default)]
@@ -99,7 +94,6 @@ pub(super) async fn one(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     visit.page("/actions", &action.act, &content)
 }
 
-/// Streams the progress of an action until it has ended.
 pub(super) async fn live(
     visit: Visit,
     Path(id): Path<Uuid>,

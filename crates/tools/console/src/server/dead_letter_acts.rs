@@ -24,10 +24,9 @@ use crate::server::site::Site;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Deed;
 
-/// The answer for a dead letter that is gone.
 const GONE: &str =
     "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
-/// The time for which the page of none says who acted last.
+/// The page of none says who acted within this time.
 const RECENTLY: SignedDuration = SignedDuration::from_hours(1);
 
 fn chosen(meant: &LetterSelection, seen_at: Timestamp) -> ChosenLetters {
@@ -60,7 +59,7 @@ async fn planned(
     Ok((plan, last))
 }
 
-/// Shows what would be done, and changes nothing.
+/// Changes nothing.
 pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
     let now = visit.site.context.clock.now();
     let _turn = visit.site.dead.turn().await;
@@ -87,7 +86,6 @@ pub(super) struct LettersForm {
     meant: LetterSelection,
 }
 
-/// Sends dead letters back, or discards them.
 pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     let LettersForm { meant, why, .. } = &act;
     let seen_at = act.seen.parse().unwrap_or_else(|_| visit.site.context.clock.now() - RECENTLY);
@@ -152,7 +150,6 @@ pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter
     Err(visit.not_found(&format!("{GONE}{last}")))
 }
 
-/// Returns the dead letter, if its body can be edited here.
 async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
     visit.service(service)?;
     let letter = one(visit, service, id).await?;
@@ -165,7 +162,7 @@ async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Resp
     Ok(letter)
 }
 
-/// Returns the old body with personal values masked, as far as this person may see it.
+/// Masked, as far as this person may see it.
 fn old_text(site: &Site, letter: &Letter, person: &Person) -> String {
     let (name, sight) = (letter.event_name(), BodySight::masked(person.role));
     let shown = body::text(&site.context.contract_index, name, &letter.body, true, sight);
@@ -189,12 +186,10 @@ pub(super) struct EditForm {
     body: String,
     #[serde(default)]
     why: String,
-    /// The copies that the person saw: [`Letter::seen`].
     #[serde(default)]
     seen: String,
 }
 
-/// Checks a new body, or accepts it.
 pub(super) async fn edit(
     visit: Visit,
     Path((service, id)): Path<(String, String)>,
@@ -236,7 +231,7 @@ pub(super) async fn edit(
     visit.page("/dead-letters", "Another body", &pages::edit(&edit))
 }
 
-/// Returns the new body formatted, and the one to send. Otherwise its faults.
+/// Formatted, and as it is sent. Otherwise its faults.
 fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
     let one = |why: String| vec![why];
     let new: Value =

@@ -15,7 +15,7 @@ use crate::actions::action_context::ActionContext;
 use crate::pages::letter::{Letter, LetterGroup, ServiceLetters};
 use crate::server::timed_value::TimedValue;
 
-/// The time for which a read is shown.
+/// A read is shown this long.
 const FRESH: Duration = Duration::from_secs(3);
 /// The most listed dead letters of a group.
 const LISTED: usize = 20;
@@ -23,7 +23,6 @@ const LISTED: usize = 20;
 /// The ids and times of the listed letters of a group, and the maximum number of redrives of one of all.
 type ListedLetters = (u64, Vec<(MessageId, Option<Timestamp>)>);
 
-/// Reads the dead letters of all services, and the events that no binding took.
 #[derive(Debug)]
 pub(crate) struct DeadLetterReader(TimedValue<Vec<ServiceLetters>>);
 
@@ -32,13 +31,12 @@ impl DeadLetterReader {
         Self(TimedValue::new(FRESH))
     }
 
-    /// Returns the dead letters of all services, at most some seconds old.
     pub(crate) async fn all(&self, context: &ActionContext) -> Arc<Vec<ServiceLetters>> {
         let services = context.contract_index.services().into_iter().chain([UNROUTED]);
         self.0.or_find(join_all(services.map(|service| read(context, service)))).await
     }
 
-    /// Waits for the exclusive right to read, until the result is dropped.
+    /// Nobody else reads until the result is dropped.
     pub(crate) async fn turn(&self) -> impl Drop + '_ {
         let mut turn = self.0.hold().await;
         // The holder may change them.
@@ -46,7 +44,6 @@ impl DeadLetterReader {
         turn
     }
 
-    /// Returns one dead letter in full.
     pub(crate) async fn one(
         &self,
         context: &ActionContext,
@@ -72,7 +69,6 @@ impl DeadLetterReader {
     }
 }
 
-/// Reads the dead letters of one service.
 async fn read(context: &ActionContext, service: &str) -> ServiceLetters {
     let mut of = ServiceLetters { service: service.to_owned(), ..ServiceLetters::default() };
     let dead_letters = context.letters(service);

@@ -1,4 +1,4 @@
-//! The checks of every request: its session, the origin of a form, and the headers of the answer.
+//! Checks of every request: session, a form's origin, and the answer's headers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -27,13 +27,11 @@ use crate::server::live::in_a_moment;
 use crate::server::site::Site;
 use crate::store::accounts;
 
-/// The name of the cookie.
 pub(super) const NAME: &str = "ballet_console";
-/// The largest form: an edited body, with three bytes for each byte.
+/// An edited body, with three bytes for each byte.
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
-/// The limit for a login. It is longer than the wait for the database, so that the answer can report that.
+/// Longer than the wait for the database, so that the answer can report that.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The interval at which an open stream checks whether its session has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -58,7 +56,6 @@ pub(super) async fn in_time(request: Request, next: Next) -> Response {
     timeout(PATIENCE, next.run(request)).await.unwrap_or_else(late)
 }
 
-/// Adds the headers of every answer.
 pub(super) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -121,7 +118,6 @@ fn is_from_here(headers: &HeaderMap) -> bool {
     host.is_some() && origin.map(|(_, of)| of) == host
 }
 
-/// Returns the token of the session.
 pub(super) fn session(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs =
@@ -199,7 +195,6 @@ async fn person(
     Ok(found.map(|(name, role)| Person { name, role }))
 }
 
-/// Accepts only operators.
 pub(super) async fn operators(
     State(site): State<Arc<Site>>,
     Extension(person): Extension<Person>,

@@ -1,4 +1,4 @@
-//! The live page Now. Its data is read once a second for all who have it open.
+//! The live page Now, read once a second for all.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,17 +19,14 @@ use crate::server::site::Site;
 use crate::store::{counts, flow};
 
 const EVERY: Duration = Duration::from_secs(1);
-/// The time that a person waits for a page.
 const MOMENT: Duration = Duration::from_secs(8);
-/// Everybody who opens the page within this time gets the same.
+/// Whoever opens the page within this time gets the same.
 pub(crate) const FRESH: Duration = Duration::from_millis(900);
 
-/// Returns the data of the page Now.
 pub(super) async fn seen(site: &Site) -> Arc<Result<NowPage, sqlx::Error>> {
     site.now.or_find(in_a_moment(find(site))).await
 }
 
-/// Waits for the console's database as long as a person does.
 pub(super) async fn in_a_moment<T>(
     read: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
@@ -53,7 +50,6 @@ async fn find(site: &Site) -> Result<NowPage, sqlx::Error> {
     Ok(NowPage { causes, types, rates, ended, progress, hindrances, standing, at })
 }
 
-/// Returns how the parts of the system stand.
 pub(super) fn standing(found: &SystemFindings) -> PartsStanding {
     let has_databases = !found.figures.is_empty();
     PartsStanding { unwell: found.unwell(), at: found.at, has_databases }
@@ -90,7 +86,6 @@ pub(crate) async fn keep(site: Arc<Site>) {
     }
 }
 
-/// Streams the parts that have changed.
 pub(super) async fn live(
     State(site): State<Arc<Site>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

@@ -1,4 +1,4 @@
-//! The pages that only read: each handler reads the database and passes the data to its page.
+//! The read-only pages: each handler reads the database for its page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,14 +25,11 @@ use crate::store::saga_row::SagaRow;
 use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
 use crate::store::{counts, judgements, saga_entries};
 
-/// The maximum number of bytes of each body on the page of a saga.
 const BYTES: i32 = 16 * 1024;
-/// The limit for the services' databases on the page of a saga.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The last page of a list. Beyond it a person has to search.
+/// Beyond this page a person has to search.
 const LAST_PAGE: u16 = 200;
 
-/// The answer at an address without a page.
 pub(super) async fn unknown(State(site): State<Arc<Site>>) -> Response {
     let text = "The console has no page at this address.";
     site.message(None, StatusCode::NOT_FOUND, "No such page", text)
@@ -50,7 +47,7 @@ pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answ
     let (away, asked) = (site.found.borrow().places(), asked.cleaned());
     let now = site.context.clock.now();
     let mut filter = filter(&asked, now);
-    // The journal has dead letters alone: what fails and is tried again, the look at the services has.
+    // The journal has only dead letters. The look at services has what is retried.
     let is_text = asked.q.chars().count() >= SHORTEST_PART;
     let errors = if is_text { site.found.borrow().failing(&asked.q) } else { BTreeMap::default() };
     filter.failing = errors.keys().copied().collect();
@@ -120,7 +117,6 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     visit.page("/sagas", &format!("Saga {id}"), &content)
 }
 
-/// The data on a saga in the console's database.
 struct StoredSaga {
     found: SagaRow,
     /// All entries without their bodies, and those that are shown.
@@ -143,7 +139,6 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
     Ok(Some(StoredSaga { found, all, rows, keys, actions }))
 }
 
-/// Returns the services' view of a saga, if their databases are known and answer soon.
 async fn services_view(site: &Site, id: Uuid) -> Option<SagaDetails> {
     let databases = &site.context.databases;
     if databases.is_empty() {

@@ -13,10 +13,8 @@ use crate::server::acts::begin_and_show;
 use crate::server::visit::{Answer, Visit};
 use crate::store::actions::Deed;
 
-/// The hours to look back, if none are given.
 const PROPOSED: u16 = 2;
 
-/// The hours to look back, and the reason.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct RepairForm {
     hours: Option<u16>,
@@ -24,7 +22,7 @@ pub(super) struct RepairForm {
     why: String,
 }
 
-/// Shows what would be done, and changes nothing.
+/// Changes nothing.
 pub(super) async fn look(visit: Visit, Query(form): Query<RepairForm>) -> Answer {
     let hours = form.hours.unwrap_or(PROPOSED);
     let (context, stop) = (&visit.site.context, watch::channel(false).1);
@@ -35,7 +33,6 @@ pub(super) async fn look(visit: Visit, Query(form): Query<RepairForm>) -> Answer
     visit.page("/services", "Repair", &pages::repair(hours, &found))
 }
 
-/// Repairs.
 pub(super) async fn repair(
     visit: Visit,
     Form(RepairForm { hours, why }): Form<RepairForm>,

@@ -13,10 +13,9 @@ use crate::server::{
     system, tail,
 };
 
-/// The largest form, in bytes.
+/// In bytes.
 const FORM: usize = 16 * 1024;
 
-/// Returns all routes.
 pub(crate) fn router(site: Arc<Site>) -> Router {
     let acting = Router::new()
         .route("/dead-letters/act", get(dead_letter_acts::plan).post(dead_letter_acts::act))

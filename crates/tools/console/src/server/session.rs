@@ -22,7 +22,7 @@ use crate::server::gate::{NAME, session};
 use crate::server::site::Site;
 use crate::store::accounts;
 
-/// The time after which a session ends: a working day.
+/// A working day.
 const LASTS: SignedDuration = SignedDuration::from_hours(12);
 /// The attempts of an address in a window, after which no more are made. No name is locked, or whoever knows it could
 /// keep its owner out.
@@ -62,7 +62,7 @@ pub(super) async fn log_in(
     Form(given): Form<LoginForm>,
 ) -> Response {
     let network = network(address(from.ip(), &headers, site.is_behind_tls));
-    // Counted before it is made, so that concurrent ones are all counted.
+    // First, so that concurrent ones are all counted.
     let attempt = site.attempts.take(network, MOST_ATTEMPTS, WINDOW);
     if !attempt.allowed {
         let wrong = "That was tried too often. Wait a minute.";
@@ -134,7 +134,7 @@ fn cookie(site: &Site, value: &str, seconds: i64) -> (HeaderName, String) {
     (SET_COOKIE, cookie)
 }
 
-/// Returns an address of the console. A login never leads elsewhere.
+/// A login never leads elsewhere.
 fn console_address(next: &str) -> &str {
     let is_own = next.starts_with('/')
         && !next.starts_with("//")

@@ -1,4 +1,4 @@
-//! The shared state of all handlers, and their error pages.
+//! What all handlers share, and their error pages.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,25 +19,20 @@ use crate::server::dead_letters::DeadLetterReader;
 use crate::server::parts::Parts;
 use crate::server::timed_value::TimedValue;
 
-/// The maximum number of passwords that are hashed at once: each takes 19 MiB.
+/// Each takes 19 MiB.
 pub(crate) const HASHED_AT_ONCE: usize = 2;
 
-/// The shared state of all handlers.
 #[derive(Debug)]
 pub(crate) struct Site {
-    /// The resources of actions, and of pages.
     pub(crate) context: ActionContext,
-    /// The findings on the running system.
     pub(crate) found: watch::Receiver<SystemFindings>,
     /// Asks for a look at once.
     pub(crate) again: Arc<Notify>,
-    /// The gateway that may name a person.
+    /// It may name a person.
     pub(crate) trusted: Option<TrustedHeader>,
-    /// The reason why the observer cannot follow.
+    /// Why the observer cannot follow.
     pub(crate) trouble: watch::Receiver<Option<String>>,
-    /// The reason why sagas are not judged.
     pub(crate) unjudged: watch::Receiver<Option<JudgingFault>>,
-    /// The data of the page Now.
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
     pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
@@ -46,14 +41,13 @@ pub(crate) struct Site {
     pub(crate) hashing: Semaphore,
     /// The names by which browsers may reach it, besides addresses and `localhost`.
     pub(crate) hosts: Vec<String>,
-    /// Whether the cookie is only for HTTPS.
+    /// Whether the cookie is for HTTPS only.
     pub(crate) is_behind_tls: bool,
     /// How the console ends.
     pub(crate) departure: Departure,
 }
 
 impl Site {
-    /// Returns a page that says what is wrong.
     pub(crate) fn message(
         &self,
         person: Option<&Person>,
@@ -75,7 +69,7 @@ impl Site {
         }
     }
 
-    /// Answers that the console's database does not answer. Strangers do not see why.
+    /// Strangers do not see why.
     pub(crate) fn away(&self, person: Option<&Person>, error: &sqlx::Error) -> Response {
         tracing::warn!("a page cannot be read: {error}");
         let text = match person {

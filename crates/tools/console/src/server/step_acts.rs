@@ -1,4 +1,4 @@
-//! What a person has found out or done about one step of a saga: each form first shows what would be done.
+//! A person's findings or acts on a step: each form first shows what would be done.
 
 use axum::Form;
 use axum::extract::Path;

@@ -1,4 +1,4 @@
-//! The page of the services of the running system.
+//! The page of the running system's services.
 
 use crate::pages::services;
 use crate::server::live::standing;

@@ -1,11 +1,10 @@
-//! A value that is slow to find, stored for a time: one request finds it, and the others wait for it.
+//! A slow value, stored for a time: one request finds it, and others wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// The last value, and the time at which it was found.
 #[derive(Debug)]
 pub(crate) struct TimedValue<T> {
     lasts: Duration,
@@ -13,12 +12,12 @@ pub(crate) struct TimedValue<T> {
 }
 
 impl<T> TimedValue<T> {
-    /// Creates an empty value. A found one is shown for `lasts`.
+    /// A found value is shown for `lasts`.
     pub(crate) fn new(lasts: Duration) -> Self {
         Self { lasts, found: Mutex::new(None) }
     }
 
-    /// Returns the stored value, or finds a new one if it is too old.
+    /// A stored value, unless it is too old.
     pub(crate) async fn or_find(&self, find: impl Future<Output = T>) -> Arc<T> {
         let mut found = self.found.lock().await;
         if let Some((at, found)) = &*found
@@ -31,7 +30,7 @@ impl<T> TimedValue<T> {
         new
     }
 
-    /// Keeps others from finding a value until the guard is dropped. A holder that changes something clears the value.
+    /// Others do not find a value meanwhile. A holder that changes something clears it.
     pub(crate) async fn hold(&self) -> MutexGuard<'_, Option<(Instant, Arc<T>)>> {
         self.found.lock().await
     }

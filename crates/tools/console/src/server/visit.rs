@@ -1,4 +1,4 @@
-//! A handler's view of a request and its person, and its answers.
+//! A handler's view of a request, its person, and its answers.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::server::site::Site;
 /// The page that was asked for, or one that says why not.
 pub(super) type Answer = Result<Response, Response>;
 
-/// A request of a person who has logged in.
+/// The person has logged in.
 #[derive(Debug, FromRequestParts)]
 #[from_request(state(Arc<Site>))]
 pub(super) struct Visit {
@@ -27,7 +27,6 @@ pub(super) struct Visit {
 
 #[expect(clippy::result_large_err, reason = "each is made once for a request, and sent")]
 impl Visit {
-    /// Returns a page in its frame.
     pub(super) fn page(&self, at: &str, title: &str, content: &Markup) -> Answer {
         let frame = self.site.frame(Some(&self.person));
         Ok(Html(page(&frame, at, title, content).into_string()).into_response())
@@ -38,19 +37,16 @@ impl Visit {
         read.map_err(|error| self.site.away(Some(&self.person), &error))
     }
 
-    /// Returns the service with this name, or the page that says that there is none.
     pub(super) fn service(&self, name: &str) -> Result<&'static str, Response> {
         let missing = || self.not_found("No contract knows such a service.");
         self.site.context.part(name).map(|part| part.service).ok_or_else(missing)
     }
 
-    /// Returns the event with this name, or the page that says that there is none.
     pub(super) fn event(&self, name: &str) -> Result<&ListedEvent, Response> {
         let missing = || self.not_found("No contract declares such an event.");
         self.site.context.contract_index.events.get(name).ok_or_else(missing)
     }
 
-    /// Returns a page that says what is wrong.
     pub(super) fn message(&self, status: StatusCode, title: &str, text: &str) -> Response {
         self.site.message(Some(&self.person), status, title, text)
     }
@@ -59,7 +55,6 @@ impl Visit {
         self.message(StatusCode::NOT_FOUND, "Not here", what)
     }
 
-    /// Returns a page that says why nothing was done.
     pub(super) fn refused(&self, why: &str) -> Response {
         self.message(StatusCode::BAD_REQUEST, "Nothing was changed", why)
     }

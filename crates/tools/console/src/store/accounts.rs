@@ -1,4 +1,4 @@
-//! The accounts of the console, and the sessions of persons who have logged in.
+//! Accounts of the console, and sessions.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::access::password::PasswordHash;
 use crate::access::role::Role;
 
-/// Creates an account, or gives it another password and role. Its sessions end.
+/// Ends the account's sessions.
 pub(crate) async fn set(
     pool: &PgPool,
     name: &str,
@@ -29,7 +29,7 @@ pub(crate) async fn set(
     .map(drop)
 }
 
-/// Creates the first account. Returns false if there already is one.
+/// Returns false if there is one.
 pub(crate) async fn first(
     pool: &PgPool,
     name: &str,
@@ -47,7 +47,6 @@ pub(crate) async fn first(
     Ok(made.rows_affected() == 1)
 }
 
-/// Returns all accounts with their roles, by name.
 pub(crate) async fn all(pool: &PgPool) -> Result<Vec<(String, Role)>, sqlx::Error> {
     let all = "select name, role from console.account order by name";
     let all: Vec<(String, String)> = sqlx::query_as(all).fetch_all(pool).await?;
@@ -62,7 +61,6 @@ pub(crate) async fn remove(pool: &PgPool, name: &str) -> Result<bool, sqlx::Erro
     Ok(remove.execute(pool).await?.rows_affected() == 1)
 }
 
-/// Returns the password of an account.
 pub(crate) async fn password(
     pool: &PgPool,
     name: &str,
@@ -96,7 +94,6 @@ pub(crate) async fn begin(
     .map(drop)
 }
 
-/// Returns the person of a session.
 pub(crate) async fn of_session(
     pool: &PgPool,
     token: &[u8],
@@ -113,7 +110,6 @@ pub(crate) async fn of_session(
     Ok(found.map(|(name, role)| (name, Role::parse(&role).unwrap_or(Role::Viewer))))
 }
 
-/// Returns the role of an account.
 pub(crate) async fn role(pool: &PgPool, name: &str) -> Result<Option<Role>, sqlx::Error> {
     let found: Option<String> =
         sqlx::query_scalar("select role from console.account where name = $1")
@@ -123,7 +119,6 @@ pub(crate) async fn role(pool: &PgPool, name: &str) -> Result<Option<Role>, sqlx
     Ok(found.and_then(|role| Role::parse(&role)))
 }
 
-/// Ends a session.
 pub(crate) async fn end(pool: &PgPool, token: &[u8]) -> Result<(), sqlx::Error> {
     let end = "delete from console.session where token = $1";
     sqlx::query(end).bind(token).execute(pool).await.map(drop)

@@ -1,5 +1,5 @@
-//! The trail of persons' actions through the console: who, when, what, why, and the outcome. An action is written
-//! before it is done, and stays when everything derived from the journal is forgotten.
+//! The trail of persons' actions: who, when, what, why, and the outcome. An action is written before it is done, and
+//! outlasts what is derived from the journal.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -7,21 +7,16 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Row as _};
 use uuid::Uuid;
 
-/// The maximum number of actions that a page lists.
 const MOST: i64 = 200;
-/// An action without a sign of progress for this long has ended with its console.
+/// Without a sign of progress for this long, an action has ended with its console.
 const BEAT: &str = "30 seconds";
 
-/// The state of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ActionState {
-    /// It is in progress.
     Running,
-    /// It was done.
     Done,
-    /// Part of it was done.
     Partly,
-    /// Nothing of it was done, or its outcome is unknown.
+    /// Nothing was done, or the outcome is unknown.
     Failed,
 }
 
@@ -38,18 +33,15 @@ impl ActionState {
     }
 }
 
-/// What a person does, and its target.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Deed {
     pub(crate) act: &'static str,
-    /// The target, in words.
     pub(crate) what: String,
     pub(crate) service: Option<String>,
     pub(crate) saga: Option<Uuid>,
     pub(crate) message: Option<String>,
 }
 
-/// An action that is about to start.
 #[derive(Debug, Clone)]
 pub(crate) struct NewAction<'a> {
     pub(crate) id: Uuid,
@@ -58,7 +50,6 @@ pub(crate) struct NewAction<'a> {
     pub(crate) deed: &'a Deed,
 }
 
-/// An action.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordedAction {
     pub(crate) id: Uuid,
@@ -74,7 +65,6 @@ pub(crate) struct RecordedAction {
     pub(crate) outcome: String,
 }
 
-/// Records the start of an action.
 pub(crate) async fn begin(pool: &PgPool, new: &NewAction<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into console.action (id, by, act, what, service, saga, message, why) \
@@ -125,8 +115,8 @@ async fn read(
     sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_all(pool).await
 }
 
-/// Says what was done last to dead letters of a service, or to one of them, since this time: by an action here, or by the
-/// command, as the end of the journal has it. `own` is the person and the reason of one that does not count.
+/// The last act on a service's dead letters, or one of them, since this time: here, or by the command, as the journal's
+/// end has it. `own` is the person and reason of one that does not count.
 pub(crate) async fn last_on_letters(
     pool: &PgPool,
     service: &str,
@@ -156,12 +146,10 @@ pub(crate) async fn last_on_letters(
         .await
 }
 
-/// Returns the last actions.
 pub(crate) async fn last(pool: &PgPool) -> Result<Vec<RecordedAction>, sqlx::Error> {
     read(pool, "where $1::uuid is null", None).await
 }
 
-/// Returns one action.
 pub(crate) async fn one(pool: &PgPool, id: Uuid) -> Result<Option<RecordedAction>, sqlx::Error> {
     Ok(read(pool, "where id = $1", Some(id)).await?.pop())
 }
@@ -173,7 +161,6 @@ pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<RecordedAct
     read(pool, of_group, Some(saga)).await
 }
 
-/// Returns the actions on one message.
 pub(crate) async fn of_message(
     pool: &PgPool,
     message: Uuid,

@@ -1,5 +1,4 @@
-//! Adds entries in the order of the journal, together with the place behind the last of them. So each is added once,
-//! even after a crash.
+//! Adds entries in the journal's order, with the place behind the last one, so each is added once even after a crash.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,7 +14,6 @@ use crate::store::days::{day, make};
 use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, Flow};
 
-/// A value of a business key in a saga.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SagaKey {
     pub(crate) value: String,
@@ -23,17 +21,13 @@ pub(crate) struct SagaKey {
     pub(crate) saga: Uuid,
 }
 
-/// The records that were read together.
 #[derive(Debug, Default)]
 pub(crate) struct EntryBatch {
-    /// The entries to store.
     pub(crate) rows: Vec<EntryRow>,
-    /// The declared sagas that they affect.
+    /// Declared sagas only.
     pub(crate) changed: BTreeSet<Uuid>,
     pub(crate) keys: BTreeSet<SagaKey>,
-    /// The counts of each minute.
     pub(crate) flow: Flow,
-    /// The gaps in the journal.
     pub(crate) gaps: Vec<String>,
 }
 
@@ -42,23 +36,19 @@ pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
 
-/// The part of the journal that was read.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadJournal {
-    /// The next place to read.
     pub(crate) next: i64,
-    /// The first places and offsets of the stretches.
+    /// The stretches' first places and offsets.
     pub(crate) stretches: Vec<(i64, i64)>,
 }
 
 impl ReadJournal {
-    /// Returns the difference between places and offsets in the last stretch.
     pub(crate) fn shift(&self) -> i64 {
         self.stretches.last().map_or(0, |(begins, offset)| begins - offset)
     }
 }
 
-/// Returns what was read of the journal.
 pub(crate) async fn read(db: impl PgExecutor<'_>) -> Result<ReadJournal, sqlx::Error> {
     let select = "select next, begins, offsets from console.progress";
     let (next, begins, offsets): (i64, Vec<i64>, Vec<i64>) =
@@ -66,7 +56,6 @@ pub(crate) async fn read(db: impl PgExecutor<'_>) -> Result<ReadJournal, sqlx::E
     Ok(ReadJournal { next, stretches: begins.into_iter().zip(offsets).collect() })
 }
 
-/// Returns the last entry in these places, with the id of its message.
 pub(crate) async fn last_entry(
     db: impl PgExecutor<'_>,
     places: Range<i64>,
@@ -76,8 +65,7 @@ pub(crate) async fn last_entry(
     sqlx::query_as(statement).bind(places.start).bind(places.end).fetch_optional(db).await
 }
 
-/// Goes on in a journal that has lost its end, with these stretches. Consoles that read on in the one before find that
-/// their place is gone.
+/// The journal has lost its end. Consoles that read on in the old one find their place gone.
 pub(crate) async fn go_on_with(
     pool: &PgPool,
     ReadJournal { next, stretches }: &ReadJournal,
@@ -90,8 +78,8 @@ pub(crate) async fn go_on_with(
     sqlx::query(go_on).bind(next).bind(begins).bind(offsets).bind(why).execute(pool).await.map(drop)
 }
 
-/// Adds a batch that was read from `from` on, up to `to`. Returns false if another console has added entries from there
-/// on, or has begun again.
+/// Adds a batch read from `from` up to `to`. Returns false if another console has added entries from there, or begun
+/// again.
 pub(crate) async fn append(
     pool: &PgPool,
     days: &mut BTreeSet<Date>,
@@ -99,7 +87,7 @@ pub(crate) async fn append(
     batch: &EntryBatch,
 ) -> Result<bool, sqlx::Error> {
     let mut db = begin(pool).await?;
-    // A crash of the server that loses this commit loses its place too, so its entries are read again.
+    // A crash that loses this commit loses its place, so the entries are read again.
     db.execute("set local synchronous_commit = off").await?;
     let last = batch.rows.iter().map(|row| row.at).max().map(ToSqlx::to_sqlx);
     let ours = sqlx::query(
@@ -163,8 +151,8 @@ async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sql
     copy.send(db, into).await
 }
 
-/// Does not use COPY, which ends with a packet of its own: after little data that waits 40 ms for the server's
-/// acknowledgement (Nagle's algorithm, which the client does not switch off).
+/// Does not use COPY, whose own last packet waits 40 ms after little data (Nagle's algorithm, which the client does not
+/// switch off).
 async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
     sqlx::query("insert into console.changed (saga) select unnest($1::uuid[])")
         .bind(sagas.iter().copied().collect::<Vec<_>>())

@@ -1,17 +1,16 @@
-//! Rows in the binary format of COPY: the server takes them without parsing, and in one statement.
+//! Rows in COPY's binary format, which the server takes in one statement without parsing.
 
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// The length of a null value, and the number of columns that ends the rows.
+/// A null value's length, and the number of columns after the last row.
 const NONE: i32 = -1;
 const END: i16 = -1;
-/// The start of Postgres's time, the year 2000, in microseconds since 1970.
+/// The year 2000, in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
 
-/// Rows for COPY.
 #[derive(Debug)]
 pub(crate) struct CopyRows {
     bytes: Vec<u8>,
@@ -22,7 +21,6 @@ impl CopyRows {
         Self { bytes: SIGNATURE.to_vec() }
     }
 
-    /// Begins a row with this many columns.
     pub(crate) fn row(&mut self, columns: i16) {
         self.bytes.extend(columns.to_be_bytes());
     }
@@ -60,7 +58,7 @@ impl CopyRows {
         self.bigint(value.as_microsecond() - EPOCH);
     }
 
-    /// Sends the rows. `statement` is a COPY from the standard input, in the format `binary`.
+    /// `statement` is a binary COPY from the standard input.
     pub(crate) async fn send(
         mut self,
         db: &mut PgConnection,

@@ -1,4 +1,4 @@
-//! Numbers of sagas and entries, for the page Now.
+//! Numbers of sagas and entries for the page Now.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,16 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::store::saga_row::STATE;
 
-/// Open sagas that wait in the same place for the same reason.
 #[derive(Debug, Clone)]
 pub(crate) struct CauseGroup {
     pub(crate) state: SagaState,
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
-    /// The reason as a code, if something failed.
     pub(crate) reason: Option<String>,
-    /// The error without the particulars of one message.
     pub(crate) cause: Option<String>,
     pub(crate) count: i64,
-    /// The time since when the first of them waits.
     pub(crate) since: Option<Timestamp>,
-    /// The wait of one of them, and the error of one.
+    /// One saga's wait, and one's error.
     pub(crate) what: Option<String>,
     pub(crate) detail: Option<String>,
 }
@@ -41,7 +37,7 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<CauseGr
         Option<String>,
         Option<String>,
     );
-    // The texts of one saga of each group are looked up at the end: comparing those of all takes longer than counting.
+    // The texts of one saga per group are looked up last: comparing all takes longer than counting.
     let statement = format!(
         "with cause as (select state, service, step, reason, cause, count(*) as count, min(since) as since \
              from (select *, {STATE} as state from console.saga where ended is null) as s \
@@ -70,7 +66,6 @@ pub(crate) async fn causes(pool: &PgPool, away: &[String]) -> Result<Vec<CauseGr
     Ok(causes.into_iter().map(cause).collect())
 }
 
-/// An event type that occurs in the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct SeenType {
     pub(crate) name: String,
@@ -78,7 +73,6 @@ pub(crate) struct SeenType {
     pub(crate) last: Timestamp,
 }
 
-/// Returns all types that occurred, each with its count.
 pub(crate) async fn types(pool: &PgPool) -> Result<Vec<SeenType>, sqlx::Error> {
     let all = "select type, sum(count)::bigint, max(last_at) from console.flow \
                group by type order by type limit 5000";
@@ -88,21 +82,20 @@ pub(crate) async fn types(pool: &PgPool) -> Result<Vec<SeenType>, sqlx::Error> {
     Ok(seen.collect())
 }
 
-/// Returns how many sagas completed, and how many were aborted, in the hour before this time.
+/// Completed and aborted sagas, in the hour before this time.
 pub(crate) async fn ended(pool: &PgPool, before: Timestamp) -> Result<(i64, i64), sqlx::Error> {
     let last = "select count(*) filter (where ended = 'completed'), count(*) filter (where ended = 'aborted') \
                 from console.saga where ended is not null and last_at > $1 - interval '1 hour' and last_at <= $1";
     sqlx::query_as(last).bind(before.to_sqlx()).fetch_one(pool).await
 }
 
-/// Returns the open sagas, by name.
 pub(crate) async fn open(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let open = "select name, count(*) from console.saga, unnest(names) as name \
                 where ended is null group by name order by name";
     sqlx::query_as(open).fetch_all(pool).await
 }
 
-/// Returns since when the open saga waits that has waited longest for a service, for each service.
+/// Per service, the longest wait of an open saga.
 pub(crate) async fn oldest(pool: &PgPool) -> Result<BTreeMap<String, Timestamp>, sqlx::Error> {
     let oldest = "select service, min(since) from console.saga \
                   where ended is null and service is not null and since is not null group by service";
@@ -111,7 +104,6 @@ pub(crate) async fn oldest(pool: &PgPool) -> Result<BTreeMap<String, Timestamp>,
     Ok(oldest.into_iter().map(|(service, since)| (service, since.to_jiff())).collect())
 }
 
-/// The progress of the console in the journal, and the gaps in it.
 #[derive(Debug, Clone)]
 pub(crate) struct JournalProgress {
     pub(crate) entry_at: Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! The partitions of the entries, one for each day, and the removal of old ones.
+//! The entries' partitions, one for each day, and their removal.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,10 +10,10 @@ use crate::store::flow;
 use crate::store::times::times;
 
 const PREFIX: &str = "entry_";
-/// The most old rows of the index that one statement removes, so that none takes long.
+/// So that no statement takes long.
 const PORTION: i64 = 5_000;
 
-/// Returns the day of a time, in UTC.
+/// In UTC.
 pub(crate) fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
@@ -22,7 +22,6 @@ fn name(day: Date) -> String {
     format!("{PREFIX}{}", day.strftime("%Y%m%d"))
 }
 
-/// Creates the partition of a day.
 pub(crate) async fn make(db: &mut PgConnection, day: Date) -> Result<(), sqlx::Error> {
     let next = day.checked_add(1.day()).unwrap_or(day);
     let (name, zone) = (name(day), "00:00:00+00");
@@ -33,8 +32,8 @@ pub(crate) async fn make(db: &mut PgConnection, day: Date) -> Result<(), sqlx::E
     db.execute(AssertSqlSafe(statement)).await.map(drop)
 }
 
-/// Drops the days that had been over for longer than `keep` when the newest entry was made, and the ended sagas of
-/// which nothing else is left. Open ones stay: an operator wants to see old ones.
+/// Drops days that were over for longer than `keep` at the newest entry, and ended sagas without other remains. Open
+/// ones stay, for operators.
 pub(crate) async fn drop_old(
     db: &mut PgConnection,
     keep: SignedDuration,
@@ -49,7 +48,7 @@ pub(crate) async fn drop_old(
     .fetch_all(&mut *db)
     .await?;
     for partition in partitions.into_iter().filter(|name| *name < oldest) {
-        // Only a partition that `make` has named is dropped.
+        // Only partitions with `make`'s names are dropped.
         if partition.strip_prefix(PREFIX).is_some_and(|day| day.bytes().all(|b| b.is_ascii_digit()))
         {
             db.execute(AssertSqlSafe(format!("drop table console.{partition}"))).await?;

@@ -1,4 +1,4 @@
-//! An entry of the journal, as the console stores it.
+//! A journal entry, as the console stores it.
 
 use ballet_ops::sagas::journal::{JournalEntry, MessageFate};
 use jiff::Timestamp;
@@ -6,24 +6,17 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-/// The columns of a row except its body.
 pub(crate) const COLUMNS: &str = "place, at, kind, saga, type, service, message_id, cause, handler, \
     reason, detail, attempts, who, why, size";
 
-/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryKind {
-    /// An event was published.
     Event,
-    /// A message became a dead letter.
     Died,
-    /// A dead letter was sent back.
     Redriven,
-    /// A dead letter got another body.
     Edited,
-    /// A dead letter was discarded.
     Discarded,
-    /// A person's note: a message was tried again before its time, or the journal was searched.
+    /// A retry before its time, or a search of the journal.
     Note,
 }
 
@@ -47,10 +40,9 @@ impl EntryKind {
     }
 }
 
-/// An entry of the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryRow {
-    /// Its offset.
+    /// The offset.
     pub(crate) place: i64,
     pub(crate) at: Timestamp,
     pub(crate) kind: EntryKind,
@@ -64,22 +56,19 @@ pub(crate) struct EntryRow {
     pub(crate) reason: Option<String>,
     pub(crate) detail: Option<String>,
     pub(crate) attempts: i32,
-    /// The person who did it and the reason, if a person did.
     pub(crate) who: Option<String>,
     pub(crate) why: Option<String>,
-    /// The body, or its beginning.
     pub(crate) body: Vec<u8>,
     /// The size of the whole body in bytes.
     pub(crate) size: i32,
 }
 
 impl EntryRow {
-    /// Whether it is of a dead letter.
     pub(crate) fn is_dead(&self) -> bool {
         matches!(self.kind, EntryKind::Died | EntryKind::Edited)
     }
 
-    /// Returns the effect on its saga; `None` if it has none.
+    /// `None` without an effect on its saga.
     pub(crate) fn entry(&self) -> Option<JournalEntry> {
         let what = match self.kind {
             EntryKind::Event => MessageFate::Published,

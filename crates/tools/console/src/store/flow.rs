@@ -1,4 +1,4 @@
-//! Counts and times of events, for the pages Now and Events: by minute, and one row for all earlier ones.
+//! Counts and times of events, for Now and Events: by minute, with one row for all earlier ones.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool};
 
-/// The counts of one batch: by minute and event type.
 pub(crate) type Flow = BTreeMap<(Timestamp, String), (i64, Timestamp)>;
 
-/// The time for which minutes are stored. The page Now shows the last one.
+/// The page Now shows the last minute.
 const MINUTES_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
-/// Returns the minute that a time is in.
 pub(crate) fn minute(at: Timestamp) -> Timestamp {
     let seconds = at.as_second();
     Timestamp::from_second(seconds - seconds.rem_euclid(60)).unwrap_or(at)
 }
 
-/// Adds the counts of a batch.
 pub(crate) async fn add(db: &mut PgConnection, flow: &Flow) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into console.flow as f (minute, type, count, last_at) \
@@ -42,7 +39,7 @@ pub(crate) async fn rates(
 ) -> Result<Vec<(String, i64)>, sqlx::Error> {
     let this = minute(now);
     let before = this.checked_sub(SignedDuration::from_mins(1)).unwrap_or(this);
-    // The missing part of this minute is taken from the minute before.
+    // The rest comes from the minute before.
     let missing = 60 - now.duration_since(this).as_secs().clamp(0, 60);
     sqlx::query_as(
         "select type, sum(case when minute = $1 then count else count * $3 / 60 end)::bigint as rate \
@@ -91,7 +88,7 @@ mod tests {
         let now = Clock::system().now();
         let times = [now, now - 3.minutes(), now - 5.hours(), now - 300.hours()];
         let seen = |at: &Timestamp| ((minute(*at), "a.done.v1".to_owned()), (1, *at));
-        // Late counts are added to the existing ones.
+        // Late counts are added.
         for round in 1..=2 {
             add(&mut db, &times.iter().map(seen).collect()).await.expect("added");
             fold_old(&mut db, now).await.expect("folded");

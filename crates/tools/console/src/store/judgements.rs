@@ -1,4 +1,4 @@
-//! Judgements of sagas: the sagas that have changed since theirs, their entries, and the new ones.
+//! Judgements: the sagas changed since theirs, their entries, and new judgements.
 
 use std::collections::BTreeMap;
 
@@ -15,24 +15,20 @@ pub(crate) struct Judgement<'a> {
     pub(crate) saga: Uuid,
     pub(crate) names: Vec<&'static str>,
     pub(crate) began: Timestamp,
-    /// Its last entry.
     pub(crate) last: &'a EntryRow,
     /// `completed` or `aborted`.
     pub(crate) ended: Option<&'static str>,
-    /// Whether it has too many entries to judge it. If it had ended, it stays ended.
+    /// Too many entries to judge. An ended saga stays ended.
     pub(crate) is_too_long: bool,
-    /// The wait of an open saga, or why it was aborted.
     pub(crate) waits: OpenWait,
 }
 
-/// The wait of a saga: for which service and step, and since when.
 #[derive(Debug, Default)]
 pub(crate) struct OpenWait {
     pub(crate) service: Option<String>,
     pub(crate) step: Option<String>,
     pub(crate) what: Option<String>,
     pub(crate) since: Option<Timestamp>,
-    /// The time from which it is late.
     pub(crate) due: Option<Timestamp>,
     pub(crate) is_dead: bool,
     pub(crate) reason: Option<String>,
@@ -40,24 +36,19 @@ pub(crate) struct OpenWait {
     pub(crate) detail: Option<String>,
 }
 
-/// The maximum number of entries of a saga that is judged. One with more would keep all others from being judged.
+/// A saga with more entries would keep all others from being judged.
 pub(crate) const MOST: usize = 10_000;
-/// The maximum number of entries that are read together.
 const TOGETHER: usize = 100_000;
 
-/// The changed sagas.
 #[derive(Debug, Default)]
 pub(crate) struct ChangedSagas {
-    /// The number of changes that were taken.
     pub(crate) taken: i64,
-    /// Everything known of these sagas, without the bodies.
     pub(crate) sagas: BTreeMap<Uuid, Vec<EntryRow>>,
     /// The last entry of each saga with too many.
     pub(crate) too_long: BTreeMap<Uuid, EntryRow>,
 }
 
-/// Takes some of the changes. If the transaction fails, they are still changes. Entries that are added meanwhile make a
-/// new change.
+/// If the transaction fails, the changes stay. Entries added meanwhile make a new one.
 pub(crate) async fn take_changed(
     db: &mut PgConnection,
     most: i64,
@@ -115,7 +106,6 @@ pub(crate) async fn take_changed(
     })
 }
 
-/// Returns the last entries of these sagas.
 async fn last_of(
     db: &mut PgConnection,
     sagas: &[Uuid],
@@ -131,7 +121,6 @@ async fn last_of(
     Ok(all)
 }
 
-/// Writes the judgements of these sagas.
 pub(crate) async fn write(
     db: &mut PgConnection,
     judged: &[Judgement<'_>],
@@ -188,7 +177,7 @@ pub(crate) async fn write(
     keep_open(db, judged).await
 }
 
-/// Keeps sagas ended that had ended before they had too many entries: nothing says that they have begun again.
+/// They had ended before they had too many entries, and nothing says that they began again.
 async fn keep_ended(db: &mut PgConnection, too_long: &[&Judgement<'_>]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
@@ -206,8 +195,7 @@ async fn keep_ended(db: &mut PgConnection, too_long: &[&Judgement<'_>]) -> Resul
     .map(drop)
 }
 
-/// Keeps sagas open whose first entries were dropped, although their last ones say that they have ended: they may wait
-/// for something that is missing. The services' ledgers are asked soon.
+/// Their last entries end them, but dropped first ones may hide a wait. The ledgers are asked soon.
 async fn keep_open(db: &mut PgConnection, judged: &[Judgement<'_>]) -> Result<(), sqlx::Error> {
     let ended: Vec<&Judgement<'_>> = judged.iter().filter(|one| one.ended.is_some()).collect();
     sqlx::query(

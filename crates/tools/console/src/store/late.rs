@@ -1,4 +1,4 @@
-//! The sagas that look late by the journal, or over.
+//! Sagas that look late, or over, by the journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,8 @@ use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// Returns sagas that are late, or will be in a moment, each with the place of its last entry. Those that were never
-/// asked about come first, then those asked about longest ago. Sagas with a dead letter are left out: they need a
-/// person in any case.
+/// Sagas that are late or will be soon, with the last entry's place: first those never asked about, then those asked
+/// about longest ago. Sagas with a dead letter need a person anyway.
 pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>, sqlx::Error> {
     let next: Vec<(Uuid, i64)> = sqlx::query_as(
         "update console.saga set asked_at = now() where id in ( \
@@ -25,7 +24,6 @@ pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>
     Ok(next.into_iter().collect())
 }
 
-/// A saga, the place of its last entry, and its end.
 pub(crate) type EndedSaga = (Uuid, i64, &'static str);
 
 /// Records that these sagas have ended, except those that have changed meanwhile.
@@ -44,7 +42,6 @@ pub(crate) async fn keep(pool: &PgPool, ended: &[EndedSaga]) -> Result<(), sqlx:
     .map(drop)
 }
 
-/// Returns those of these sagas that have ended by the journal, each with the place of its last entry.
 pub(crate) async fn ended_among(
     pool: &PgPool,
     sagas: BTreeSet<Uuid>,

@@ -11,16 +11,15 @@ const SCHEMA: &str = include_str!("schema.sql");
 const VERSION: i32 = 9;
 /// The key of the lock for creating the tables ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
-/// The limit of a statement: nobody waits longer for a page.
+/// Nobody waits longer for a page.
 const STATEMENT_LIMIT: &str = "10s";
 const CONNECTIONS: u32 = 12;
-/// The limit for the test of a connection. sqlx's own test has none, and a connection whose other end lost power is
-/// never closed.
+/// sqlx's own test has no limit, and a connection to a machine without power is never closed.
 const TEST: Duration = Duration::from_secs(2);
 
-/// Connects, and creates missing tables. Tables of another version are built again from the journal.
+/// Tables of another version are built again from the journal.
 pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::Error> {
-    // Plans are made for each value: a plan for any text would read all sagas.
+    // Plans are made for each value, since one for any text would read all sagas.
     let settings = [
         ("statement_timeout", STATEMENT_LIMIT),
         ("jit", "off"),
@@ -61,7 +60,6 @@ async fn answers(db: &mut PgConnection) -> bool {
     matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))
 }
 
-/// Creates missing tables, and returns their version.
 async fn version(db: &mut PgConnection) -> Result<i32, sqlx::Error> {
     db.execute(SCHEMA).await?;
     let new = "insert into console.progress (version) values ($1) on conflict do nothing";

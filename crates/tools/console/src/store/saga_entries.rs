@@ -6,13 +6,13 @@ use uuid::Uuid;
 use crate::store::entry_row::{COLUMNS, EntryRow};
 use crate::store::judgements::MOST;
 
-/// The number of first, and of last, entries that a page shows with their bodies. A saga that runs for hours has more.
+/// Shown with bodies at each end. A saga of hours has more.
 pub(crate) const EDGE: usize = 1_000;
 
 /// Returns its entries without their bodies, in the order of the journal. If it has too many to judge, returns any of
 /// them.
 pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<EntryRow>, sqlx::Error> {
-    // The limit has to come before the sorting, so that no more entries are read.
+    // Before the sorting, so that no more entries are read.
     let entries = format!(
         "select * from (select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 limit $2) as own \
          order by place"
@@ -21,8 +21,7 @@ pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<EntryRow>, 
     sqlx::query_as(AssertSqlSafe(entries)).bind(saga).bind(most).fetch_all(pool).await
 }
 
-/// Returns its first and last entries, in the order of the journal, with at most `bytes` of each body. `all` is the
-/// result of [`entries`].
+/// Returns them in the journal's order, with at most `bytes` of each body. `all` comes from [`entries`].
 pub(crate) async fn edges(
     pool: &PgPool,
     saga: Uuid,
@@ -40,7 +39,7 @@ pub(crate) async fn edges(
         }
         _ => places_at_edges(pool, saga).await?,
     };
-    // Searches by the place alone: a search by the saga would read all of its entries again.
+    // By the place alone: a search by the saga would read all its entries again.
     let edges = format!(
         "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where place = any($1) order by place"
     );
@@ -56,7 +55,6 @@ async fn places_at_edges(pool: &PgPool, saga: Uuid) -> Result<Vec<i64>, sqlx::Er
     sqlx::query_scalar(places).bind(saga).bind(edge).fetch_all(pool).await
 }
 
-/// Returns its business keys.
 pub(crate) async fn keys(pool: &PgPool, saga: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
     let all = "select name, value from console.key where saga = $1 order by name, value limit 50";
     sqlx::query_as(all).bind(saga).fetch_all(pool).await

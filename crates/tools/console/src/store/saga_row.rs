@@ -1,4 +1,4 @@
-//! Sagas as the lists show them, and the SQL of their states.
+//! Sagas in lists, and the SQL of their states.
 
 use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
@@ -11,7 +11,6 @@ pub(crate) const STATE: &str = "case when ended is not null then ended \
     when is_dead then 'stuck' \
     when service = any($1) or service || '/' || step = any($1) then 'blocked' when due < now() then 'stuck' else 'waiting' end";
 
-/// A saga of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct SagaRow {
     pub(crate) id: Uuid,

@@ -1,4 +1,4 @@
-//! Searches sagas by the text in the search box, and by filters.
+//! Searches sagas by text and filters.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,18 @@ use uuid::Uuid;
 
 use crate::store::saga_row::{STATE, SagaRow};
 
-/// The maximum number of sagas that a text finds. A longer text finds others.
+/// A longer text finds others.
 const MOST_HITS: usize = 500;
-/// The shortest text for a search in errors. A shorter one is in too many.
+/// A shorter text is in too many errors.
 pub(crate) const SHORTEST_PART: usize = 3;
-/// The fewest last digits of an id to search for. Fewer are in too many.
+/// Fewer last digits are in too many ids.
 const SHORTEST_DIGITS: usize = 4;
 
-/// The filters of a list.
 #[derive(Debug, Default)]
 pub(crate) struct SagaFilter {
-    /// An id, the last digits of one, the beginning of a business key, or a part of an error.
+    /// An id or its last digits, the beginning of a business key, or a part of an error.
     pub(crate) text: Option<String>,
-    /// The sagas in which something fails now with an error that has the text.
+    /// A current error has the text.
     pub(crate) failing: Vec<Uuid>,
     pub(crate) state: Option<SagaState>,
     pub(crate) saga: Option<String>,
@@ -30,13 +29,12 @@ pub(crate) struct SagaFilter {
     pub(crate) step: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) cause: Option<String>,
-    /// The time before which it began to wait, or was last seen.
+    /// When it began to wait, or was last seen.
     pub(crate) before: Option<Timestamp>,
     pub(crate) skip: i64,
     pub(crate) limit: i64,
 }
 
-/// The sagas of a list.
 #[derive(Debug, Default)]
 pub(crate) struct SagaList {
     pub(crate) found: Vec<SagaRow>,
@@ -44,8 +42,8 @@ pub(crate) struct SagaList {
     pub(crate) has_others: bool,
 }
 
-/// Lists sagas: the stuck, then the blocked, then the waiting, each the oldest first; then the ended, the last first.
-/// `away` are the places with hindrances.
+/// Stuck, blocked and waiting sagas, each the oldest first, then ended ones, the last first. `away` are the places with
+/// hindrances.
 pub(crate) async fn search(
     pool: &PgPool,
     away: &[String],
@@ -74,8 +72,7 @@ pub(crate) async fn search(
     Ok(SagaList { found, has_others })
 }
 
-/// Returns the open sagas. An index has them in the order in which they wait, so for each state no more are read than
-/// are listed.
+/// An index has their order, so no more are read per state than listed.
 async fn open(
     pool: &PgPool,
     away: &[String],
@@ -164,7 +161,7 @@ fn push_all(
     }
 }
 
-/// Returns the sagas with this value of a business key. A value longer than the index stores finds none.
+/// A value longer than the index stores finds none.
 pub(crate) async fn keyed(
     db: &mut PgConnection,
     key: &str,
@@ -176,7 +173,6 @@ pub(crate) async fn keyed(
     Ok(found.into_iter().collect())
 }
 
-/// Returns the sagas whose ids end with these digits.
 pub(crate) async fn ending(
     db: &mut PgConnection,
     digits: &str,
@@ -187,7 +183,6 @@ pub(crate) async fn ending(
     Ok(found.into_iter().collect())
 }
 
-/// Returns the sagas that a text matches.
 async fn hits(pool: &PgPool, text: &str) -> Result<Vec<Uuid>, sqlx::Error> {
     let text = text.trim();
     if let Ok(id) = Uuid::try_parse(text) {

@@ -1,4 +1,4 @@
-//! The last entries of the journal, and new ones.
+//! The journal's last and new entries.
 
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -6,28 +6,26 @@ use uuid::Uuid;
 use crate::store::append;
 use crate::store::entry_row::EntryRow;
 
-/// The number of last places that are searched: only few of them may pass the filters.
+/// Only few of these places may pass the filters.
 const LOOKED_AT: i64 = 100_000;
 
-/// The filters of the entries.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TailFilter {
-    /// A part of the event type.
     pub(crate) event_type: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) kind: Option<&'static str>,
     pub(crate) saga: Option<Uuid>,
 }
 
-/// Returns the last entries behind this place of the journal, or of all, at most `limit`, in the order of the journal;
-/// and the place up to which it has searched.
+/// Returns the entries behind this place, or of all, at most `limit`, in the journal's order, with the last searched
+/// place.
 pub(crate) async fn entries(
     pool: &PgPool,
     following: &TailFilter,
     after: Option<i64>,
     limit: i64,
 ) -> Result<(Vec<EntryRow>, i64), sqlx::Error> {
-    // Read first: all entries before it are there.
+    // First: all entries before it are there.
     let last = append::next(pool).await? - 1;
     let after = after.unwrap_or(-1).max(last - LOOKED_AT);
     let mut query = QueryBuilder::<Postgres>::new(
@@ -68,7 +66,7 @@ mod tests {
         let pool = prepare(database.url().parse().expect("a URL")).await.expect("tables");
         for statement in [
             "create table console.entry_all partition of console.entry default",
-            // Entries of two services, not in the order of their times.
+            // Of two services, not in the order of their times.
             "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
              select n, now() - n * interval '1 s', 'event', gen_random_uuid(), 'a.done.v1', \
                  case n % 2 when 0 then 'a' else 'b' end, gen_random_uuid(), '{}', 2 \

@@ -1,5 +1,4 @@
-//! The present, by the clock of the database and by the journal. A process with a wrong clock would take new entries
-//! for old ones.
+//! The present, by the database's clock and the journal. A wrong clock would take new entries for old ones.
 
 use jiff::Timestamp;
 use sqlx::PgExecutor;

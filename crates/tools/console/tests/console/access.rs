@@ -58,13 +58,11 @@ async fn nobody_sees_anything_without_logging_in_and_a_session_ends(
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert!(page.contains("no page at this address"), "{path}: {page}");
     }
-    // No table has the token.
     let cookie = browser.cookie.clone().expect("a cookie");
     let out = browser.form("/logout", "").send().await.expect("an answer");
     assert_eq!(out.status(), StatusCode::SEE_OTHER);
     let answer = browser.request(Method::GET, "/sagas").header("cookie", &cookie).send().await;
     assert_eq!(answer.expect("an answer").status(), StatusCode::SEE_OTHER);
-    // The first account is created once.
     assert!(world.console().await.first.is_none());
 }
 
@@ -91,7 +89,7 @@ async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all(
     let wait = refused.headers()["retry-after"].to_str().expect("text").parse::<u64>();
     assert!((1..=60).contains(&wait.expect("seconds")));
     assert!(stranger.cookie.is_none());
-    // That keeps nobody out but the stranger's address.
+    // Only the stranger's address is kept out.
     let mut elsewhere = console.stranger_at([127, 0, 0, 2]);
     assert_eq!(elsewhere.log_in("operator", password).await, StatusCode::SEE_OTHER);
 }
@@ -105,7 +103,7 @@ async fn the_console_answers_by_its_own_names_alone(world: &TestConsole) {
         })
         .await;
     let stranger = console.stranger();
-    // A page of a site that lets its name lead here speaks to its own origin: it may send any header.
+    // A site whose name leads here speaks to its own origin, with any header.
     for host in
         ["evil.example", "evil.example:7070", "127.0.0.1.evil.example", "localhost.evil", "a b"]
     {

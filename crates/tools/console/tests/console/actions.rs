@@ -1,4 +1,4 @@
-//! An operator's actions on the pages: permissions, questions, outcomes, and the trail.
+//! Actions on the pages: permissions, questions, outcomes, and the trail.
 
 use ballet_console::{Console, Network, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
@@ -7,7 +7,6 @@ use crate::test_console::{Browser, PLACED, RESERVED, RunningConsole, TestConsole
 
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 
-/// One console: first nobody has done anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_edits_and_sends_back_and_a_viewer_changes_nothing() {
     let world = TestConsole::new("console_acts").await;
@@ -41,7 +40,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
     let body =
         |lines: &str| format!("%7B%22lines%22%3A{lines}%2C%22order_id%22%3A%22{order}%22%7D");
 
-    // The contract says what is wrong with a new body, and nothing is changed.
+    // Nothing is changed.
     let wrong = format!("act=edit&why=tried&body={}", body("7"));
     let (status, page) = operator.act(&edit, &edit, &wrong).await;
     assert_eq!(status, StatusCode::OK);
@@ -49,13 +48,11 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
         page.contains("Nothing was changed") && page.contains("lines: an array is wanted"),
         "{page}"
     );
-    // The change is shown before it is taken.
     let right = body("%5B%5D");
     let (_, page) = operator.act(&edit, &edit, &format!("act=check&body={right}")).await;
     for says in ["<del>-   &quot;lines&quot;: &quot;none&quot;", "<ins>+   &quot;lines&quot;: []"] {
         assert!(page.contains(says), "{says}: {page}");
     }
-    // Without a reason nothing is done.
     let (status, page) = operator.act(&edit, &edit, &format!("act=edit&body={right}")).await;
     assert!(status == StatusCode::BAD_REQUEST && page.contains("Say why"), "{page}");
     let (_, seen_before) = operator.get(&edit).await;
@@ -73,7 +70,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
     let page = operator.until(&letter, "a typing error").await;
     assert!(page.contains("<strong>operator</strong>"), "{page}");
 
-    // First the page says what would be sent, then it is sent: the service handles it, and the saga continues.
+    // The service handles it, and the saga continues.
     let id = letter.rsplit('/').next().expect("an id");
     let act = format!("/dead-letters/act?service=payments&id={id}");
     let page = operator.until(&act, "Which they are").await;
@@ -85,7 +82,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
     let page = operator.until(&action, "1 of 1 were sent back").await;
     assert!(page.contains("it is mended") && page.contains("done"), "{page}");
     let page = operator.until(&format!("/sagas/{saga}"), "state waiting").await;
-    // The journal has the person and the reason, as for the command.
+    // As for the command.
     assert!(page.contains(" by <strong>operator</strong>: it is mended"), "{page}");
     let (_, trail) = operator.get("/actions").await;
     assert!(trail.find("sends back") < trail.find("edits"), "{trail}");
@@ -128,14 +125,14 @@ async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(
             status == StatusCode::FORBIDDEN && page.contains("Only an operator"),
             "{to}: {page}"
         );
-        // A page of another site cannot send it in the name of an operator.
+        // Another site's page cannot send in an operator's name.
         let foreign = operator.request(Method::POST, to).header("origin", "http://evil.example");
         let answer = foreign.body(*fields).send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{to} from elsewhere");
     }
     let (_, trail) = operator.get("/actions").await;
     assert!(trail.contains("Nobody has done anything yet"), "{trail}");
-    // Without the services' databases the page says why nothing was done, and the attempt is recorded.
+    // The page says why nothing was done, and the attempt is recorded.
     let stop = format!("/sagas/{saga}/stop");
     let (_, action) = operator.act(&stop, &stop, "name=order_fulfillment&why=a+strike").await;
     operator.until(&action, "the database of orders: its address is not known").await;
@@ -160,7 +157,7 @@ async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     let page = operator.until(&at, "the customer called").await;
     assert!(!page.contains("Lovelace"), "{page}");
 
-    // Behind a gateway nobody logs in. A person without an account may see, but not act.
+    // Behind a gateway nobody logs in. Without an account a person may see, but not act.
     let as_user = |browser: &Browser, name: &str| {
         browser.request(Method::GET, "/sagas").header("x-forwarded-user", name.to_owned())
     };

@@ -1,5 +1,4 @@
-//! An operator's day in a real browser: headless Chromium. It leaves pictures of each page at three widths in
-//! target/console for a person to look at.
+//! An operator's day in headless Chromium. It leaves pictures of each page at three widths in target/console.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -22,12 +21,11 @@ const HOSTILE: &str =
 struct BrowserPerson {
     browser: WebBrowser,
     at: String,
-    /// The faults of the pages so far: all are reported at the end.
+    /// Reported at the end.
     wrong: Mutex<Vec<String>>,
 }
 
 impl BrowserPerson {
-    /// Opens the console as a person who has not logged in.
     fn at(browser: WebBrowser, console: &RunningConsole) -> Self {
         Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
     }
@@ -48,7 +46,7 @@ impl BrowserPerson {
         let clicked = wait_until(&what, SOON, || async {
             match self.browser.click(selector).await {
                 Ok(()) => Ok(Some(())),
-                // The page has just been updated.
+                // The page was just updated.
                 Err(error) if error.contains("stale element") => Err(error),
                 Err(error) => panic!("{selector}: {error}"),
             }
@@ -66,7 +64,7 @@ impl BrowserPerson {
         last.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Loads the page again until it shows this.
+    /// Loads it again until then.
     async fn finds(&self, path: &str, says: &str) {
         let is_first = AtomicBool::new(true);
         let what = format!("{path} to say {says:?}");
@@ -94,7 +92,6 @@ impl BrowserPerson {
                 let wrong =
                     wrong.iter().map(|one| format!("{name}, {width} wide, dark {dark}: {one}"));
                 self.wrong.lock().expect("whole").extend(wrong);
-                // One picture of each is enough.
                 if dark == (width == 1920) {
                     let picture = self.browser.picture().await.expect("a picture");
                     let picture = BASE64_STANDARD.decode(picture).expect("a picture");
@@ -139,7 +136,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.opens("/").await;
     person.looks("login").await;
     person.logs_in(first.name, &first.password).await;
-    // The first page says what hangs and why; the saga is two clicks away.
+    // The saga is two clicks away.
     person.finds("/", "lines is no list").await;
     person.looks("now").await;
     person.clicks(".causes a").await;
@@ -176,7 +173,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.sees("It has a new body").await;
     person.looks("action").await;
 
-    // It is sent back; the service handles it, and the open page shows it without a reload.
+    // The service handles it, and the open page shows it.
     let act = "/dead-letters/act?service=payments&reason=failed";
     person.opens(act).await;
     person.looks("send-back").await;
@@ -210,7 +207,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         person.opens(page).await;
         person.looks(name).await;
     }
-    // New entries appear while the page is open.
     person.opens("/tail?type=order_placed").await;
     let another = world.id();
     tokio::time::timeout(SOON, async {
@@ -225,7 +221,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     .await
     .expect("the tail goes on by itself");
 
-    // Another console, which knows the faults around the services. One session is for both.
+    // It knows the faults around the services. One session is for both.
     let looked =
         world.console_with(|options| options.management = Some(world.env.management_url())).await;
     let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };
@@ -239,7 +235,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         person.looks(name).await;
     }
 
-    // A viewer sees everything, and may change nothing.
     let url = world.database.url().parse().expect("a URL");
     Console::set_account(url, "eve", Role::Viewer, "a long password").await.expect("an account");
     world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;

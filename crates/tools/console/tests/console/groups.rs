@@ -1,4 +1,4 @@
-//! Groups of dead letters: each is acted on as exactly the letters that it shows, and keeps its place in the list.
+//! Groups of dead letters: each is exactly the letters that it shows, and keeps its place.
 
 use ballet_console::{Console, Role};
 use ballet_stage::wait_until;
@@ -6,11 +6,9 @@ use reqwest::StatusCode;
 
 use crate::test_console::{PLACED, RESERVED, SOON, TestConsole};
 
-/// The rows of the page of dead letters, and of what hangs on the first page.
 const ROW: &str = "<li class=\"row stuck\">";
 const CAUSE: &str = "<li class=\"stuck\"><a href=\"/sagas?state=stuck&amp;service";
 
-/// Returns the link to the actions in the row that says this.
 fn link(page: &str, row: &str, says: &str) -> String {
     let of = page.split(row).skip(1).find(|of| of.contains(says));
     let of = of.unwrap_or_else(|| panic!("no row says {says:?}: {page}"));
@@ -39,7 +37,7 @@ async fn one_of_two_groups_that_differ_after_a_digit_is_acted_on_alone() {
             world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
         }
     }
-    // From either page the link selects exactly the letters of its row.
+    // From either page exactly the row's letters are selected.
     for (from, row) in [("/dead-letters", ROW), ("/", CAUSE)] {
         for (field, count) in groups {
             let counted = format!("<span class=\"count\">{count}</span>");
@@ -53,7 +51,6 @@ async fn one_of_two_groups_that_differ_after_a_digit_is_acted_on_alone() {
     let (_, page) = operator.get("/dead-letters").await;
     let act = link(&page, ROW, "].sku");
     let discard = format!("act=discard&why=a+test&{}", fields(&act));
-    // A slip discards nothing.
     let slip = operator.act(&act, "/dead-letters/act", &format!("{discard}&sure=3")).await;
     assert!(slip.0 == StatusCode::BAD_REQUEST && slip.1.contains("There are 2"), "{}", slip.1);
     let (status, action) =
@@ -91,7 +88,6 @@ async fn who_comes_second_is_told_who_was_first_and_when() {
     let page = eve.until("/dead-letters", "no shelf").await;
     let act = link(&page, ROW, "no shelf");
 
-    // The second editor.
     let edit = format!("/dead-letters/payments/{edited}/edit");
     let (_, seen_by_both) = eve.get(&edit).await;
     let body = "body=%7B%22order_id%22%3A%220193f7a0-0000-7000-8000-00000000c001%22%2C%22lines%22%3A%5B%5D%7D";
@@ -105,7 +101,7 @@ async fn who_comes_second_is_told_who_was_first_and_when() {
     assert_eq!(status, StatusCode::BAD_REQUEST, "{page}");
     assert!(page.contains("ada edits") && page.contains("Z: case 17"), "{page}");
 
-    // The second of two who act on a group, or on one letter of it.
+    // The second of two who act on a group, or on a letter of it.
     let (_, seen_by_eve) = eve.get(&act).await;
     let discard = format!("act=discard&why=case+18&sure=1&{}", fields(&act));
     let (_, action) = ada.act(&act, "/dead-letters/act", &discard).await;
@@ -118,7 +114,6 @@ async fn who_comes_second_is_told_who_was_first_and_when() {
     }
     let (status, page) = eve.get(&act).await;
     assert!(status == StatusCode::OK && page.contains("ada discards"), "{page}");
-    // What the command does is in the journal.
     let look = format!("/dead-letters/payments/{gone}");
     let said = wait_until("the page to say who has discarded it", SOON, || async {
         let (status, page) = eve.get(&look).await;
@@ -149,7 +144,7 @@ async fn what_no_binding_took_is_seen_sent_on_and_discarded() {
     let edit = format!("/dead-letters/unrouted/{id}/edit");
     assert_eq!(operator.get(&edit).await.0, StatusCode::NOT_FOUND);
 
-    // All of them: only the one that a service consumes is sent on.
+    // Only the one with a consumer is sent on.
     let all = "/dead-letters/act?service=unrouted";
     let page = operator.until(all, "Which they are").await;
     assert!(page.contains("Send 1 on") && page.contains("Discard 2"), "{page}");

@@ -1,5 +1,4 @@
-//! The history of a saga: what persons did is in it once, at its time, with links that lead somewhere; and an aborted
-//! saga says why.
+//! A saga's history: persons' acts once, at their time, with working links, and why it was aborted.
 
 use ballet_amqp::{AMQPValue, Publish};
 use ballet_stage::{Database, Servers};
@@ -20,7 +19,6 @@ fn id_of(message: &Publish) -> String {
     message.properties.message_id().as_ref().map(ToString::to_string).expect("an id")
 }
 
-/// Follows all links of a page, and returns the page.
 async fn links_lead_somewhere(browser: &Browser, path: &str) -> String {
     let (_, page) = browser.get(path).await;
     for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
@@ -38,7 +36,6 @@ async fn links_lead_somewhere(browser: &Browser, path: &str) -> String {
     page
 }
 
-/// Asserts that the page has these texts, each once, in this order.
 fn once_in_order(page: &str, texts: &[&str]) {
     let mut from = 0;
     for text in texts {
@@ -71,7 +68,7 @@ async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewher
     world.publish(vec![placed, world.event(RESERVED, saga, None, "{}"), dead]).await;
     operator.until(&at, "state stuck").await;
 
-    // The same reason twice, as when somebody is in a hurry.
+    // The same reason twice, as in a hurry.
     let letter = format!("/dead-letters/payments/{id}");
     let edit = format!("{letter}/edit");
     operator.until("/dead-letters", "no list").await;
@@ -93,7 +90,7 @@ async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewher
     assert_eq!(page.matches(": hurry").count(), 2, "{page}");
     links_lead_somewhere(&operator, &at).await;
 
-    // It is sent back with its group: there is no dead letter to look at any more.
+    // With its group, so there is no dead letter any more.
     let act = "/dead-letters/act?service=payments&reason=failed";
     let fields = "act=redrive&service=payments&reason=failed&why=the+list+is+mended";
     let (_, action) = operator.act(act, "/dead-letters/act", fields).await;
@@ -144,14 +141,14 @@ async fn an_aborted_saga_says_why_which_step_and_who() {
     let operator = console.browser().await;
     let [refused, at_once, late, stopped, thrown] =
         [0; 5].map(|_| Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76)));
-    // By a refusal, which another event follows before the owner knows of it.
+    // Another event follows before the owner knows.
     let declined = world.event(DECLINED, refused, None, r#"{"reason":"insufficient_funds"}"#);
     let because = id_of(&declined).parse().expect("an id");
     let mut all = vec![
         world.event(PLACED, refused, None, "{}"),
         declined,
         world.event(CANCELLED, refused, Some(because), "{}"),
-        // The owner itself refuses, with the event that aborts.
+        // The owner refuses with the aborting event.
         world.event(CHECKED_OUT, at_once, None, "{}"),
         world.event(CANCELLED, at_once, None, r#"{"reason":"empty_cart"}"#),
     ];
@@ -197,7 +194,6 @@ async fn an_aborted_saga_says_why_which_step_and_who() {
         }
         assert!(saga == stopped || !page.contains("has stopped it"), "{page}");
     }
-    // So does the list, which can be filtered by it.
     let page = operator.until("/sagas?state=aborted", refusal).await;
     for says in [own_refusal, deadline, goes_without, "operator: it came twice"] {
         assert!(page.contains(says), "{says}: {page}");

@@ -1,4 +1,4 @@
-//! Sagas with more entries than a page shows, and than the console judges.
+//! Sagas with more entries than are shown, and judged.
 
 use sqlx::{Connection, PgConnection};
 

@@ -1,4 +1,4 @@
-//! The page of services, and blocked sagas, by the findings on the running system.
+//! The page of services, and blocked sagas.
 
 use ballet_stage::{Database, Servers};
 use ballet_store::process;
@@ -14,7 +14,7 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     let console = world
         .console_with(|options| {
             options.management = Some(world.env.management_url());
-            // Without the known cause it would be stuck at once.
+            // Otherwise it would be stuck at once.
             options.patience = late;
         })
         .await;
@@ -40,7 +40,6 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
     ] {
         assert!(page.contains(says), "{says}: {page}");
     }
-    // The broker comes first, then the services, the worst first.
     let at = |says: &str| page.find(says).unwrap_or_else(|| panic!("{says}: {page}"));
     let order = ["<strong>binding</strong>", "<table", "id=\"payments\"", "order_fulfillment</a>"];
     assert!(order.map(at).is_sorted(), "{page}");
@@ -81,7 +80,7 @@ async fn a_service_is_shown_in_figures() {
     let options: PgConnectOptions = of.url().parse().expect("a URL");
     let (process, mut session) = process::begin(&options, None).await.expect("a process");
     process::renew(&mut session, process, Some("1.4.2"), None, None).await.expect("a lease");
-    // Nobody renews it while the page shows the earlier findings.
+    // Nobody renews it while the page shows earlier findings.
     db.execute("update ballet.process_lease set lease_until = now() + interval '50 seconds' where version = '1.4.2'")
         .await
         .expect("a longer lease");

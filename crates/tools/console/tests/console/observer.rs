@@ -1,4 +1,4 @@
-//! The observer stores each entry of the journal once, whatever happens to it.
+//! The observer stores each entry once, whatever happens.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep};
 
 use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, SOON, TestConsole, options};
 
-/// The variables with the broker and the database for the child process.
 const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
 const DATABASE: &str = "BALLET_CONSOLE_TEST_DATABASE";
 
@@ -50,7 +49,7 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     const SAGAS: i64 = 100;
     let world = TestConsole::new("console_killed").await;
     let url = world.database.url().to_owned();
-    // The tables are there before the process.
+    // Before the process.
     drop(Console::open(world.options()).await.expect("it opens"));
     let mut db = PgConnection::connect(&url).await.expect("a session");
     let sagas: Vec<_> = (0..SAGAS).map(|_| world.id()).collect();
@@ -67,7 +66,7 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
         let of_saga = sagas.iter().cycle().zip(0..EACH);
         let messages = of_saga.map(|(saga, _)| world.event(PLACED, *saga, None, "{}")).collect();
         world.publish(messages).await;
-        // Kill it as soon as it has added something.
+        // Once it has added something.
         let end = Instant::now() + SOON;
         while count(&mut db, ENTRIES).await <= before {
             assert!(Instant::now() < end, "round {round}: nothing is added");
@@ -82,7 +81,6 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     assert_eq!(count(&mut db, distinct).await, 3 * EACH);
     let counted = "select sum(count)::bigint from console.flow";
     assert_eq!(count(&mut db, counted).await, 3 * EACH);
-    // Entries that were not judged before the kill are judged later.
     let last = "select count(*) from console.saga s \
                 where last_place = (select max(place) from console.entry e where e.saga = s.id)";
     until(&mut db, last, SAGAS).await;
@@ -120,7 +118,7 @@ async fn it_builds_anew_on_command_and_drops_what_is_old() {
     );
     until(&mut db, "select count(*) from console.saga", 10).await;
     running.abort();
-    // A day beyond the limit is dropped as a whole, with the sagas that ended then.
+    // A whole day, with the sagas that ended then.
     let old = "create table console.entry_20200101 partition of console.entry \
                for values from ('2020-01-01 00:00:00+00') to ('2020-01-02 00:00:00+00')";
     sqlx::query(old).execute(&mut db).await.expect("a day");
@@ -166,7 +164,7 @@ async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest()
     until(&mut db, "select count(*) from console.changed", 0).await;
     let page = browser.until(&format!("/sagas/{died_again}"), "state stuck").await;
     assert!(page.contains("no shelf 18") && page.contains("order_fulfillment"), "{page}");
-    // Nobody can tell by the journal whether inventory has acted.
+    // The journal does not show whether inventory acted.
     let to_ask = "select count(*) from console.saga \
                   where ended is null and not is_dead and due <= now() and asked_at is null and cardinality(names) = 1";
     assert_eq!(count(&mut db, to_ask).await, 1);
@@ -219,7 +217,7 @@ async fn what_a_producer_claims_beyond_its_rights_is_no_event_of_the_saga() {
     let dead = world.dead("inventory", PLACED, saga, "no shelf 17", b"{}");
     world.publish(vec![world.event(PLACED, saga, None, "{}"), dead]).await;
     browser.until(&format!("/sagas/{saga}"), "state stuck").await;
-    // The broker checks only the routing key, and services refuse it for its type.
+    // The broker checks only the routing key, and services refuse its type.
     let mut forged = world.event(CANCELLED, saga, None, r#"{"order_id":"o-17"}"#);
     forged.routing_key = CHECKED_OUT.to_owned();
     let mut refused = world.dead("orders", CHECKED_OUT, saga, "forged", b"{}");
@@ -246,7 +244,7 @@ async fn a_journal_that_was_made_anew_is_followed_and_what_it_has_lost_stays() {
     let browser = first.browser().await;
     world.publish(events(5)).await;
     until(&mut db, ENTRIES, 5).await;
-    // One console runs meanwhile, and one is started afterwards.
+    // One console runs meanwhile, one starts afterwards.
     world.env.journal_anew().await.expect("another journal");
     let broker = Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL")) as Arc<_>;
     let database = world.database.url().parse().expect("a URL");
@@ -256,7 +254,7 @@ async fn a_journal_that_was_made_anew_is_followed_and_what_it_has_lost_stays() {
         world.publish(events(count)).await;
         read += i64::from(count);
         if read == 8 {
-            // It may be a replica that lags behind.
+            // It may be a lagging replica.
             browser.until("/", "does not have what was read last").await;
             let found = Index::open(&database, &broker).await;
             assert!(matches!(found, IndexState::Behind), "{found:?}");

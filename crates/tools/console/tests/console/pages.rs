@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::test_console::{Browser, PLACED, RESERVED, TestConsole};
 
-/// One console: first nothing has happened, then a saga hangs, and then two end.
+/// First nothing has happened, then a saga hangs, and then two end.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_page_has_what_has_happened_and_an_empty_console_says_what_it_does_not_know() {
     let world = TestConsole::new("console_pages").await;
@@ -48,7 +48,6 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
     let page = browser.until("/", "no shelf 17").await;
     assert!(page.contains("What hangs, and why"), "{page}");
     assert!(page.contains("<strong>inventory</strong>"), "{page}");
-    // A part of the error, its id, its last digits, and the order all find it.
     let last = &saga.to_string()[28..];
     for text in
         ["shelf%2017", &saga.to_string(), last, &order.to_string(), &order.to_string()[..13]]
@@ -71,7 +70,7 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
         assert_eq!(status, StatusCode::OK);
         assert!(page.contains("No saga is like that."), "{filter}: {page}");
     }
-    // The commands find the same in the index, and nothing under another key or another value.
+    // Nothing under another key or value.
     let database = world.database.url().parse().expect("a URL");
     let broker: Arc<dyn Broker> =
         Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL"));
@@ -101,7 +100,6 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
     let page = browser.until(path, "no shelf 17 in the warehouse").await;
     assert!(page.contains("x-dead-step"), "{page}");
 
-    // The service has handled it after all: nothing is dead, and the payment is due.
     world.publish(vec![world.event(RESERVED, saga, None, "{}")]).await;
     let page = browser.until(&format!("/sagas/{saga}"), "state waiting").await;
     assert!(page.contains("payments"), "{page}");

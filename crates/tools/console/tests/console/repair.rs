@@ -1,4 +1,4 @@
-//! The repair of the topology: an operator looks what would be done, and does it.
+//! The topology's repair: preview and act.
 
 use ballet_console::{Console, Role};
 use ballet_stage::{Database, Servers};
@@ -27,12 +27,11 @@ async fn an_operator_repairs_the_topology_after_a_look_at_what_would_be_done() {
     let viewer = console.browser_of("eve", "a%20long%20password").await;
     world.unbind("payments", RESERVED).await;
     world.publish(vec![world.event(RESERVED, world.id(), None, "{}")]).await;
-    // Each page that names the fault leads there.
+    // Each page with the fault leads there.
     for page in ["/", "/services", "/repair"] {
         operator.until(page, "/repair\"").await;
     }
     let look = "/repair?hours=1";
-    // A look changes nothing.
     for _ in 0..2 {
         let page = operator.until(look, "<button type=\"submit\">Repair it").await;
         for says in ["the binding of queue `payments`", "1 event in `unrouted` for services"] {
@@ -52,7 +51,6 @@ async fn an_operator_repairs_the_topology_after_a_look_at_what_would_be_done() {
         page.contains("the binding of queue `payments`") && page.contains("it was gone"),
         "{page}"
     );
-    // The lost one has arrived, and the binding is there for the next one.
     world.publish(vec![world.event(RESERVED, world.id(), None, "{}")]).await;
     let come = world.env.management().until_depth("payments", SOON, |depth| depth.ready == 2).await;
     come.expect("both");

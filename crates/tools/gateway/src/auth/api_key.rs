@@ -1,7 +1,7 @@
 //! API keys: programs sign in with a secret of 256 random bits.
 //!
-//! A key is stored as its SHA-256. Slow hashes protect secrets that can be guessed. This one cannot,
-//! so a fast hash is enough, and it costs a request nothing.
+//! A key is stored as its SHA-256. Slow hashes protect guessable secrets. This one cannot be guessed, and a fast hash
+//! costs a request nothing.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use crate::http::ids::hex;
 
 const SECRET_BYTES: usize = 32;
 
-/// Generates a key for a client. Returns the key and its hash.
+/// Returns the key and its hash.
 pub(crate) fn generate(id: &str) -> Result<(String, String), ring::error::Unspecified> {
     let mut secret = [0; SECRET_BYTES];
     SystemRandom::new().fill(&mut secret)?;
@@ -23,12 +23,11 @@ pub(crate) fn generate(id: &str) -> Result<(String, String), ring::error::Unspec
     Ok((key, hash))
 }
 
-/// Returns the client that a key belongs to.
 pub(crate) fn sign_in(known: &[ApiKey], given: &str) -> Option<Identity> {
     let (id, _) = given.split_once('.')?;
     let given = hash(given);
-    // A client has two keys while one replaces the other. The time of the comparison reveals only the hash, and no key
-    // follows from a hash.
+    // A client has two keys during a replacement. The time of the comparison reveals only the hash, and no key follows
+    // from that.
     let of_client = known.iter().filter(|key| key.id == id);
     let key = of_client.into_iter().find(|key| key.hash.eq_ignore_ascii_case(&given))?;
     Some(Identity {

@@ -13,12 +13,11 @@ pub(crate) const SCOPES: HeaderName = HeaderName::from_static(identity::SCOPES);
 const SUBJECT: HeaderName = HeaderName::from_static(identity::SUBJECT);
 const CLIENT: HeaderName = HeaderName::from_static("x-ballet-client");
 
-/// A client that has signed in, and its permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Unique over tokens and API keys.
     pub(crate) client: Arc<str>,
-    /// The person or program that the credentials stand for.
+    /// The person or program behind the credentials.
     pub(crate) subject: String,
     pub(crate) scopes: Vec<String>,
 }
@@ -28,7 +27,7 @@ impl Identity {
         self.scopes.iter().any(|own| own == scope)
     }
 
-    /// Writes the identity into a request to a service. A client's own headers of these names were removed before.
+    /// A client's own headers of these names were removed before.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         set(headers, CLIENT, &self.client);
         set(headers, SUBJECT, &self.subject);

@@ -4,12 +4,10 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, P
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 
-/// The shortest accepted modulus of an RSA key, in bytes: ring refuses a shorter one.
+/// In bytes. ring refuses a shorter RSA key.
 const RSA_BYTES: usize = 256;
-/// The length of an Ed25519 key.
 const ED25519_BYTES: usize = 32;
 
-/// A public key of the set.
 #[derive(Debug)]
 pub(crate) struct PublicKey {
     pub(crate) algorithm: Algorithm,
@@ -50,7 +48,7 @@ fn usable(value: serde_json::Value) -> Option<(String, PublicKey)> {
         return None;
     }
     let algorithm = match (&jwk.algorithm, jwk.common.key_algorithm) {
-        // `UNKNOWN_ALGORITHM` is the newer name, Ed25519, too. The curve has no other algorithm.
+        // `UNKNOWN_ALGORITHM` also has the newer name, Ed25519. The curve has no other algorithm.
         (
             AlgorithmParameters::OctetKeyPair(key),
             None | Some(KeyAlgorithm::EdDSA | KeyAlgorithm::UNKNOWN_ALGORITHM),

@@ -1,4 +1,4 @@
-//! Signed tokens (RFC 7515, RFC 7519). jsonwebtoken checks them; what it leaves open is refused here.
+//! Signed tokens (RFC 7515, RFC 7519). jsonwebtoken checks them, and this refuses what it leaves open.
 
 use std::sync::Arc;
 
@@ -11,12 +11,11 @@ use crate::auth::jwk::PublicKey;
 use crate::config::file::Jwt;
 use crate::http::wall_clock::unix_seconds;
 
-/// The longest accepted token, in bytes. No honest token is longer.
+/// In bytes. No honest token is longer.
 const LONGEST: usize = 8 * 1024;
-/// The end of the year 9999. A token beyond it would never expire.
+/// The year 9999. A later token would never expire.
 const LATEST: f64 = 253_402_300_799.0;
 
-/// The reason why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error("the token has more than 8 KiB, the most that is read: get a smaller one")]
@@ -79,7 +78,7 @@ pub(crate) struct VerifiedClaims {
     nbf: Option<f64>,
 }
 
-/// Returns the id of the key that a token names. The token is not checked.
+/// The token is not checked.
 pub(crate) fn key_id(token: &str) -> Result<String, TokenError> {
     if token.len() > LONGEST {
         return Err(TokenError::TooLong);
@@ -107,7 +106,7 @@ pub(crate) fn check(
         return Err(TokenError::Malformed);
     }
     let is_visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    // The subject becomes a header of the requests to services.
+    // It becomes a header of requests to services.
     if sub.len() > 200 || !is_visible(&sub) {
         return Err(TokenError::Subject);
     }
@@ -122,7 +121,7 @@ pub(crate) fn check(
 }
 
 impl VerifiedClaims {
-    /// Returns whom the token stands for, if it is valid now.
+    /// `None` becomes an error if the token is not valid now.
     pub(crate) fn now(&self, expected: &Jwt) -> Result<Arc<Identity>, TokenError> {
         #[expect(clippy::cast_precision_loss, reason = "seconds fit into a float")]
         let (now, leeway) = (unix_seconds() as f64, expected.leeway.0.as_secs() as f64);

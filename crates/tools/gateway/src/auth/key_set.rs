@@ -1,4 +1,4 @@
-//! The keys that tokens may be signed with, kept up to date without a restart.
+//! The keys of tokens, kept up to date without a restart.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
@@ -9,30 +9,27 @@ use tokio::sync::Mutex;
 use crate::auth::jwk::{self, PublicKey};
 use crate::auth::key_source::KeySource;
 
-/// The shortest time between two reads for unknown keys. A token with an unknown key may be signed with a new one, so
-/// the set is read again. Tokens with invented keys must not become a load for the source.
+/// The minimum time between two reads for unknown keys. A new key may have signed a token, so the set is read again,
+/// but invented keys must not load the source.
 const FOR_UNKNOWN: Duration = Duration::from_secs(2);
 
-/// The time that a read may be late: as long as two reads take.
+/// A read may be late by the time of two.
 const LATE: Duration = Duration::from_secs(15);
 
 type Keys = HashMap<String, Arc<PublicKey>>;
 
-/// A key set. The keys of the last read stay valid while the source is unavailable.
+/// The last read's keys stay valid while the source is unavailable.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     source: KeySource,
-    /// The keys of the last read that succeeded, and its time.
     last: RwLock<Option<(Keys, Instant)>>,
     last_try: Mutex<Option<Instant>>,
 }
 
-/// The result of looking up a key's id in a key set.
 #[derive(Debug)]
 pub(crate) enum KeyLookup {
     Key(Arc<PublicKey>),
     Unknown,
-    /// No key set has been read yet.
     NoSet,
 }
 
@@ -41,7 +38,6 @@ impl KeySet {
         Self { source, last: RwLock::default(), last_try: Mutex::default() }
     }
 
-    /// Reads the set again.
     pub(crate) async fn read(&self) -> Result<(), String> {
         let mut last_try = self.last_try.lock().await;
         self.read_now(&mut last_try).await
@@ -50,14 +46,14 @@ impl KeySet {
     async fn read_now(&self, last_try: &mut Option<Instant>) -> Result<(), String> {
         *last_try = Some(Instant::now());
         let keys = self.source.load().await.and_then(|text| jwk::parse(&text));
-        // Callers that waited meanwhile do not read it again, however long this read took.
+        // Callers that waited do not read again.
         *last_try = Some(Instant::now());
         metrics::counter!("gateway_key_set_reads_total",
             "outcome" => if keys.is_ok() { "ok" } else { "failed" })
         .increment(1);
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
         let keys = keys?.into_iter().map(|(id, key)| {
-            // A key that is still in the set keeps its `Arc`, so tokens signed with it need no new check.
+            // A key that stays keeps its `Arc`, so its tokens need no new check.
             let same =
                 last.as_ref().and_then(|(known, _)| known.get(&id)).filter(|old| ***old == key);
             let key = same.cloned().unwrap_or_else(|| Arc::new(key));
@@ -72,7 +68,7 @@ impl KeySet {
         self.last.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether two reads in a row failed or did not take place. Keys that are newer are refused.
+    /// Two consecutive reads failed or did not take place, so newer keys are refused.
     pub(crate) fn is_old(&self, every: Duration) -> bool {
         let limit = every.saturating_mul(2).saturating_add(LATE);
         self.last().as_ref().is_some_and(|(_, at)| at.elapsed() > limit)
@@ -91,7 +87,6 @@ impl KeySet {
         }
     }
 
-    /// Whether a key that was found is still in the set.
     pub(crate) fn has(&self, kid: &str, key: &Arc<PublicKey>) -> bool {
         let last = self.last();
         let known = last.as_ref().and_then(|(keys, _)| keys.get(kid));
@@ -103,7 +98,7 @@ impl KeySet {
             return found;
         }
         let mut last_try = self.last_try.lock().await;
-        // The previous holder of the lock may have read the set.
+        // The lock's previous holder may have read the set.
         if let found @ KeyLookup::Key(_) = self.known(kid) {
             return found;
         }

@@ -17,7 +17,6 @@ use crate::http::body::{Body, full};
 const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST: usize = 256 * 1024;
 
-/// The source of a key set.
 #[derive(Debug, Clone)]
 pub(crate) enum KeySource {
     File(PathBuf),
@@ -25,7 +24,7 @@ pub(crate) enum KeySource {
 }
 
 impl KeySource {
-    /// Parses a source. A relative file is beside the config file.
+    /// A relative file is beside the config file.
     pub(crate) fn of(keys: &str, config: &Path) -> Result<Self, String> {
         if keys.starts_with("http://") {
             let address =
@@ -58,7 +57,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> String {
     )
 }
 
-/// Checks that a key file can be read. An address may be away for now.
+/// An address may be unavailable for now.
 ///
 /// # Errors
 ///

@@ -17,7 +17,6 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub(crate) struct RefusedSignIns(WindowedCounts<IpAddr>);
 
 impl RefusedSignIns {
-    /// Refuses further credentials of an address that sent too many wrong ones.
     pub(crate) fn check(&self, limits: &Limits, address: IpAddr) -> Result<(), Problem> {
         let most = limits.refused_sign_ins;
         let Some(wait) = self.0.wait(&network(address), most) else { return Ok(()) };
@@ -29,7 +28,6 @@ impl RefusedSignIns {
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(wait))
     }
 
-    /// Counts refused credentials.
     pub(crate) fn note(&self, limits: &Limits, address: IpAddr) {
         self.0.take(network(address), limits.refused_sign_ins, WINDOW);
     }

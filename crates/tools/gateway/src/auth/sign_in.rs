@@ -1,4 +1,4 @@
-//! Finds the client of a request by its token or its API key.
+//! Finds a request's client by its token or API key.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,33 +17,30 @@ use crate::config::file::{ApiKey, Config, Jwt, WideScope};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
 
-/// The header with an API key.
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// The ways in which clients sign in.
 #[derive(Debug)]
 pub(crate) struct SignIn {
     jwt: Option<(Jwt, Arc<KeySet>)>,
-    /// Tokens verified under this config. A new config begins with none.
+    /// Under this config.
     verified: VerifiedTokens,
     api_keys: Vec<ApiKey>,
     wide_scopes: Vec<WideScope>,
 }
 
-/// The reason why the credentials of a request are refused.
 #[derive(Debug)]
 pub(crate) struct NotSignedIn {
     pub(crate) problem: Problem,
-    /// Whether the credentials may be a guess. An expired token signed with one of the keys is none.
+    /// Whether the credentials may be a guess, as an expired token of ours is not.
     pub(crate) is_guess: bool,
 }
 
 impl SignIn {
-    /// Sets up sign-in. Key sets that are already in use are kept.
+    /// Key sets in use are kept.
     ///
     /// # Errors
     ///
-    /// If a key file cannot be read. An address may be away for now.
+    /// If a key file cannot be read. An address may be unavailable for now.
     pub(crate) async fn new(
         config: &Config,
         place: &Path,
@@ -73,17 +70,15 @@ impl SignIn {
         Ok(Self { jwt: Some((jwt.clone(), set)), verified, api_keys, wide_scopes })
     }
 
-    /// Whether tokens can be checked.
     pub(crate) fn is_ready(&self) -> bool {
         self.jwt.as_ref().is_none_or(|(_, set)| set.is_read())
     }
 
-    /// Whether the keys were read once but could not be read again for long.
+    /// The keys were read once, but not for long.
     pub(crate) fn has_old_keys(&self) -> bool {
         self.jwt.as_ref().is_some_and(|(jwt, set)| set.is_old(jwt.refresh.0))
     }
 
-    /// Returns the client of a token that was verified before and is still valid.
     pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Arc<Identity>> {
         let (jwt, set) = self.jwt.as_ref()?;
         let (Ok(Some(value)), Ok(None)) =
@@ -96,7 +91,7 @@ impl SignIn {
         known.token.now(jwt).ok().filter(|_| is_in_set)
     }
 
-    /// Returns the client that a request names; `None` if it names none.
+    /// `None` if the request names no client.
     pub(crate) async fn identify(
         &self,
         headers: &HeaderMap,
@@ -126,7 +121,6 @@ impl SignIn {
         }
     }
 
-    /// Checks that a client has these scopes.
     pub(crate) fn allowed(
         &self,
         identity: Option<&Identity>,
@@ -151,7 +145,7 @@ impl SignIn {
         Err(problem.with(header::WWW_AUTHENTICATE, challenge))
     }
 
-    /// Whether a client has a scope, directly or through a wide scope.
+    /// Directly or through a wide scope.
     fn has(&self, identity: &Identity, scope: &str) -> bool {
         let includes = |wide: &WideScope| wide.includes.iter().any(|own| own.0 == scope);
         identity.may(scope)
@@ -185,20 +179,17 @@ impl SignIn {
     }
 }
 
-/// Returns the token of the header `Authorization`, if it has one.
 fn bearer(value: &str) -> Option<&str> {
     let scheme = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "))?;
     value.get(scheme.len()..).map(str::trim)
 }
 
-/// Returns 401 for refused credentials.
 fn unauthorized(reason: &'static str, detail: &str) -> Problem {
     metrics::counter!("gateway_sign_ins_refused_total", "reason" => reason).increment(1);
     let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
     Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)
 }
 
-/// Whether a request has any credentials.
 pub(crate) fn has_credentials(headers: &HeaderMap) -> bool {
     headers.contains_key(header::AUTHORIZATION) || headers.contains_key(API_KEY)
 }

@@ -1,4 +1,4 @@
-//! Signs requests to a service, so that it can tell them from forged ones.
+//! Signs requests, so that a service can tell them from forged ones.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::config::file::Signing;
 use crate::http::headers::set;
 use crate::http::wall_clock::unix_seconds;
 
-/// The shortest secret, in characters.
+/// In characters.
 const LEAST: usize = 32;
 
 /// The gateway's signature for one upstream. Without secrets it signs nothing.
@@ -41,12 +41,11 @@ impl Signer {
         secrets.map(Self).map_err(|wrong| failed(&wrong))
     }
 
-    /// Whether it signs anything.
     pub(crate) const fn signs(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Adds the body's hash and the signature. Of several secrets the first signs.
+    /// Adds the body's hash and the signature, by the first of several secrets.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Tokens that were verified before. Checking a signature costs more than all the rest of a request.
+//! Verified tokens. Checking a signature costs more than the rest of a request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,13 +8,13 @@ use ring::digest;
 use crate::auth::jwk::PublicKey;
 use crate::auth::jwt::VerifiedClaims;
 
-/// The tokens of a generation: at least this many clients are known, and at most twice as many.
+/// At least this many clients are known, and at most twice as many.
 const GENERATION: usize = 4_096;
 
-/// The SHA-256 of a token. The token itself is not kept.
+/// The token itself is not kept.
 type TokenDigest = [u8; digest::SHA256_OUTPUT_LEN];
 
-/// A verified token and the key that signed it. It is valid while the key set has this key.
+/// Valid while the key set has the key.
 #[derive(Debug)]
 pub(crate) struct VerifiedToken {
     pub(crate) kid: String,
@@ -22,11 +22,10 @@ pub(crate) struct VerifiedToken {
     pub(crate) token: VerifiedClaims,
 }
 
-/// Recently verified tokens.
 #[derive(Debug, Default)]
 pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<VerifiedToken>>>);
 
-/// Two generations of entries. Recently used entries are young, and the old ones make room for them.
+/// Recently used entries are young, and old ones make room for them.
 #[derive(Debug)]
 struct Generations<T> {
     young: HashMap<TokenDigest, T>,

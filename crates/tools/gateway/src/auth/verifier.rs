@@ -1,5 +1,5 @@
-//! The signatures of tokens, verified by ring, which the tree has for TLS. jsonwebtoken brings two back ends of its own,
-//! and a process needs one.
+//! Tokens' signatures, verified by ring, which TLS needs anyway. jsonwebtoken has two back ends of its own, and a
+//! process needs one.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, new_error};
@@ -19,7 +19,7 @@ static RING: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes ring the back end of this process. Without it no token can be checked.
+/// Without ring as this process's back end no token can be checked.
 pub(crate) fn install() {
     let _installed_before = RING.install_default();
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-/// A mistake in a config file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfigError {
     pub(crate) file: String,

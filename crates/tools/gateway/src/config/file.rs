@@ -9,7 +9,6 @@ use crate::config::secret::Secret;
 use crate::config::units::{ByteSize, Delay, Span};
 use crate::config::words::{Header, Origin, Prefix, ProxyNetwork, Scope, Server, Verb};
 
-/// A config file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
@@ -52,7 +51,6 @@ pub(crate) struct Listen {
     pub(crate) trusted_proxies: Vec<ProxyNetwork>,
 }
 
-/// The limits on connections and requests of clients.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
@@ -65,11 +63,10 @@ pub(crate) struct Limits {
     pub(crate) headers: usize,
     pub(crate) header_bytes: ByteSize,
     pub(crate) uri: ByteSize,
-    /// The most refused credentials from one address in a minute.
+    /// The maximum number of refused credentials from one address in a minute.
     pub(crate) refused_sign_ins: u32,
 }
 
-/// The gateway's limits of time.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Timeouts {
@@ -93,18 +90,17 @@ pub(crate) struct DatabaseConfig {
     pub(crate) url: Secret,
     #[serde(default = "eight")]
     pub(crate) connections: u32,
-    /// The longest time that a request waits for the database.
+    /// A request waits for the database at most this long.
     #[serde(default = "one_second")]
     pub(crate) timeout: Span,
 }
 
-/// The tokens that are accepted.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Jwt {
     pub(crate) issuer: String,
     pub(crate) audience: String,
-    /// A JWK set: a file, beside the config file if it is relative, or an `http://` address.
+    /// A JWK set: a file, relative to the config file, or an `http://` address.
     pub(crate) keys: String,
     #[serde(default = "five_minutes")]
     pub(crate) refresh: Span,
@@ -113,11 +109,10 @@ pub(crate) struct Jwt {
     pub(crate) leeway: Span,
 }
 
-/// The gateway's signature on its requests to services.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Signing {
-    /// `env:NAME` or `file:PATH`, beside the config file if it is relative; `{upstream}` stands for an upstream's name.
+    /// `env:NAME` or `file:PATH`, relative to the config file. `{upstream}` stands for an upstream's name.
     pub(crate) secret: Secret,
 }
 
@@ -126,22 +121,19 @@ pub(crate) struct Signing {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApiKey {
     pub(crate) id: String,
-    /// The SHA-256 of the key, in hex.
+    /// The key's SHA-256, in hex.
     pub(crate) hash: String,
     #[serde(default)]
     pub(crate) scopes: Vec<Scope>,
 }
 
-/// A scope that includes others.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WideScope {
     pub(crate) name: Scope,
-    /// The included scopes.
     pub(crate) includes: Vec<Scope>,
 }
 
-/// The number of requests that a client may make in a window of time.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rate {
@@ -150,7 +142,6 @@ pub(crate) struct Rate {
     pub(crate) window: Span,
 }
 
-/// A service.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Upstream {
@@ -168,31 +159,30 @@ pub(crate) struct Upstream {
     pub(crate) documented: bool,
 }
 
-/// The circuit breaker of a service.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct BreakerConfig {
-    /// The failures in a row that open it.
+    /// Consecutive failures open it.
     pub(crate) failures: u32,
-    /// The time that it stays open. Then one request tries, and one more each second until there is a verdict.
+    /// Then one request tries, and one more each second until a verdict.
     pub(crate) open: Span,
 }
 
-/// A route: its requests, their upstream, and who may make them.
+/// Requests, their upstream, and who may make them.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RouteConfig {
     pub(crate) prefix: Prefix,
     pub(crate) methods: Vec<Verb>,
     pub(crate) upstream: String,
-    /// The replacement of the prefix on the way to the upstream.
+    /// Replaces the prefix on the way to the upstream.
     pub(crate) to: Option<Prefix>,
     /// Whether it is for everybody. Otherwise `scopes` is required.
     #[serde(default)]
     pub(crate) public: bool,
-    /// The scopes that a client needs, all of them. An empty list admits any client that signs in.
+    /// A client needs all. An empty list admits any client that signs in.
     pub(crate) scopes: Option<Vec<Scope>>,
-    /// The name of the rate that limits a client's requests.
+    /// Limits a client's requests.
     pub(crate) rate: Option<String>,
     #[serde(default)]
     pub(crate) idempotency: IdempotencyKey,
@@ -203,12 +193,12 @@ pub(crate) struct RouteConfig {
     pub(crate) body: Option<ByteSize>,
     pub(crate) timeout: Option<Span>,
     pub(crate) idle: Option<Span>,
-    /// Whether it is in the system's OpenAPI document. A webhook is not for the system's clients.
+    /// Whether it is in the system's OpenAPI document, unlike a webhook.
     #[serde(default = "yes")]
     pub(crate) documented: bool,
 }
 
-/// Whether a route remembers answers by the client's `Idempotency-Key`.
+/// Whether a route remembers answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum IdempotencyKey {
@@ -218,11 +208,10 @@ pub(crate) enum IdempotencyKey {
     Required,
 }
 
-/// A page composed from several services.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageConfig {
-    /// The path, with parameters: `/pages/product/{sku}`.
+    /// With parameters: `/pages/product/{sku}`.
     pub(crate) path: String,
     #[serde(default)]
     pub(crate) public: bool,
@@ -232,7 +221,6 @@ pub(crate) struct PageConfig {
     pub(crate) parts: Vec<PartConfig>,
 }
 
-/// A part of a page.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PartConfig {
@@ -244,7 +232,7 @@ pub(crate) struct PartConfig {
     pub(crate) timeout: Option<Span>,
 }
 
-/// The pages of other origins that may call the gateway.
+/// Pages of other origins that may call the gateway.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cors {
@@ -259,15 +247,13 @@ pub(crate) struct Cors {
     pub(crate) exposed_headers: Vec<Header>,
 }
 
-/// Headers that protect browsers.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Security {
-    /// The duration of `Strict-Transport-Security`: only behind TLS.
+    /// `Strict-Transport-Security`, only behind TLS.
     pub(crate) hsts: Option<Span>,
 }
 
-/// The OpenAPI document of the whole system.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OpenApi {
@@ -275,9 +261,9 @@ pub(crate) struct OpenApi {
     #[serde(default = "first_version")]
     pub(crate) version: String,
     pub(crate) description: Option<String>,
-    /// The folder with `<upstream>.json` of each upstream, beside the config file if it is relative.
+    /// The folder with each upstream's `<upstream>.json`, relative to the config file.
     pub(crate) documents: String,
-    /// The name of the rate that limits a client's reads.
+    /// Limits a client's requests.
     pub(crate) rate: Option<String>,
 }
 

@@ -61,7 +61,7 @@ fn against_rules(file: &str, text: &str, broken: BrokenRule) -> ConfigError {
     let header = lines.filter(|(_, line)| headers.iter().any(|header| line.trim() == header));
     let start = header.map(|(number, _)| number).nth(index);
     let field = Some(field).filter(|field| !field.is_empty());
-    // The field's own line, or the line where its table begins.
+    // The field's own line, or that of its table.
     let own = start.zip(field).and_then(|(start, field)| {
         let last = field.rsplit('.').next().unwrap_or(field);
         let inside = text.lines().enumerate().skip(start + 1);

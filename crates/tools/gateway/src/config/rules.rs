@@ -1,5 +1,4 @@
-//! The rules of a config file beyond its form: names that refer to each other, and choices that
-//! nobody should make by accident.
+//! A config file's rules beyond its form: references by name, and choices that nobody should make by accident.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use crate::config::file::{
 use crate::config::words::{Prefix, Scope};
 use crate::http::path::PathPattern;
 
-/// A broken rule: the table and its place among those of its kind, the field, and what is wrong.
+/// The table and its place among those of its kind, the field, and the fault.
 #[derive(Debug)]
 pub(crate) struct BrokenRule {
     pub(crate) table: &'static str,
@@ -19,12 +18,11 @@ pub(crate) struct BrokenRule {
     pub(crate) what: String,
 }
 
-/// The path of the whole system's document.
 pub(crate) const DOCUMENT: &str = "/openapi.json";
 
 type CheckResult = Result<(), BrokenRule>;
 
-/// Checks all rules, and returns the first that is broken.
+/// Returns the first broken rule.
 pub(crate) fn check(config: &Config) -> CheckResult {
     server(config)?;
     let scopes = &config.wide_scopes;
@@ -54,7 +52,7 @@ pub(crate) fn check(config: &Config) -> CheckResult {
 
 type FieldFault = (&'static str, String);
 
-/// Checks each table of a kind, with those before it.
+/// Together with those before it.
 fn each<T>(
     table: &'static str,
     all: &[T],
@@ -105,7 +103,7 @@ fn server(config: &Config) -> CheckResult {
     Ok(())
 }
 
-/// Checks the values that the file takes from the environment. Only a running gateway needs them.
+/// Only a running gateway needs these values.
 pub(crate) fn environment(config: &Config) -> CheckResult {
     let Some(database) = &config.database else { return Ok(()) };
     let wrong = |what| Err(broken("database", 0, "url", what));
@@ -155,7 +153,7 @@ fn wide_scope(
         return Err(("includes", format!("expected at least one scope that {name:?} includes")));
     }
     match scope.includes.iter().find(|own| all.iter().any(|other| other.name == **own)) {
-        // One level of wide scopes is enough, and easy to check.
+        // One level is enough, and easy to check.
         Some(Scope(wide)) => {
             let what = format!("{wide:?} is a [[scope]] itself; expected what that includes");
             Err(("includes", what))

@@ -4,22 +4,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A secret, or a URL with a password. `env:NAME` takes it from the environment.
+/// A secret, or a URL with a password. `env:NAME` is in the environment.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Secret(String);
 
-/// Stands for an upstream's name.
 const UPSTREAM: &str = "{upstream}";
 
 impl Secret {
-    /// Whether it says where the secret of each upstream is.
     pub(crate) fn is_of_each_upstream(&self) -> bool {
         let is_elsewhere = self.0.starts_with("env:") || self.0.starts_with("file:");
         is_elsewhere && self.0.contains(UPSTREAM)
     }
 
-    /// The one of an upstream.
     pub(crate) fn of(&self, upstream: &str) -> Self {
         Self(self.0.replace(UPSTREAM, upstream))
     }
@@ -36,7 +33,7 @@ impl Secret {
             return self.0.clone();
         }
         let Some((scheme, rest)) = self.0.split_once("://") else { return "***".to_owned() };
-        // Both the part before `@` and the query may hold a password.
+        // The part before `@` and the query may have a password.
         let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
         let place = place.split('?').next().unwrap_or_default();
         let mark = if rest.contains('@') { "***@" } else { "" };

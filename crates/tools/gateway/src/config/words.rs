@@ -1,4 +1,4 @@
-//! The strings of a config file with a form of their own: paths, methods, scopes, servers.
+//! Strings of a config file with a form: paths, methods, scopes, servers.
 
 use std::fmt;
 

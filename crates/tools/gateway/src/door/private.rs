@@ -1,4 +1,4 @@
-//! The private listener: alive, ready, metrics. It is for operators and never public.
+//! The private listener for operators: alive, ready, metrics.
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
@@ -16,7 +16,6 @@ use crate::config::file::{Config, IdempotencyKey, RouteConfig};
 use crate::gate::in_force::CurrentGate;
 use crate::store::database::Database;
 
-/// The maximum number of connections.
 const CONNECTIONS: usize = 256;
 
 #[derive(Debug, Clone)]
@@ -95,7 +94,7 @@ fn readiness(parts: &PrivateState) -> Readiness {
     }
 }
 
-/// Returns the routes that refuse requests without an `Idempotency-Key`.
+/// They refuse requests without an `Idempotency-Key`.
 fn keyed_only(config: &Config) -> Vec<String> {
     let keyed = config.routes.iter().filter(|route| route.idempotency == IdempotencyKey::Required);
     let named = |route: &RouteConfig| {

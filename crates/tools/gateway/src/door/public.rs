@@ -1,4 +1,4 @@
-//! The public listener: connections, their limits, and their end.
+//! The public listener: connections, their limits and end.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -32,7 +32,6 @@ use crate::http::problem::Problem;
 const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 
-/// The reason why there is no room for a connection.
 #[derive(Debug, Clone, Copy)]
 enum NoRoom {
     Gateway,
@@ -112,7 +111,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        // The client caused it: it was too slow, malformed, or gone. Hyper has answered it if it could.
+        // The client was too slow, malformed or gone. Hyper has answered if it could.
         tracing::debug!(%peer, "a connection ended: {error}");
     }
 }
@@ -140,7 +139,6 @@ fn place(
     counted.map(Some).ok_or(NoRoom::Address)
 }
 
-/// Tells a client that there is no room.
 async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
     let (status, detail) = match full {
         NoRoom::Gateway => (

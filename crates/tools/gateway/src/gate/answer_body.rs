@@ -1,4 +1,4 @@
-//! The body of an answer on its way to the client: it counts as under way until it ends, and may be ended early.
+//! An answer's body, under way until it ends, perhaps early.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,13 +17,11 @@ use crate::gate::in_force::CurrentGate;
 use crate::http::body::{Answer, Body, BoxError, full};
 use crate::limits::at_once::RequestGuard;
 
-/// The pause between two checks of a stream's credentials: it may outlive them by this.
+/// An event stream may outlive its credentials by this.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
-/// The headers that a client signs in with.
 const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, API_KEY];
 
-/// The credentials of a client, and the scopes that it needs. Only event streams keep them.
 #[derive(Debug)]
 pub(crate) struct Credentials<'a> {
     values: [Option<HeaderValue>; 2],
@@ -49,8 +47,7 @@ struct SignedInClient {
 }
 
 impl SignedInClient {
-    /// Returns when the credentials are no longer valid: a token has expired, its key or the API key was removed, or
-    /// the scope was taken away.
+    /// Returns when a token has expired, its key or the API key is gone, or the scope was removed.
     async fn until_invalid(self, current: CurrentGate) {
         loop {
             sleep(LOOK_EVERY).await;
@@ -75,8 +72,8 @@ struct AnswerBody {
     _under_way: Arc<RequestGuard>,
 }
 
-/// Counts the request as under way until the body has ended. An event stream ends with the credentials, and when the
-/// gateway stops: its client then connects to another gateway.
+/// Under way until the body ends. An event stream ends with the credentials, and when the gateway stops: the client
+/// then connects to another gateway.
 pub(crate) fn until_its_end(
     answer: Answer,
     current: &CurrentGate,
@@ -93,7 +90,6 @@ pub(crate) fn until_its_end(
     answer.map(|inner| AnswerBody { inner, over, _under_way: under_way }.boxed_unsync())
 }
 
-/// Returns when an event stream has to end.
 async fn stream_end(signed_in: Option<SignedInClient>, current: CurrentGate) {
     let departure = current.get().lasting.departure.clone();
     let signed_out = async {

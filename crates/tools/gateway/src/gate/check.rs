@@ -1,4 +1,4 @@
-//! Checks whether the gateway passes a request on at all.
+//! Whether the gateway passes a request on at all.
 
 use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Request, StatusCode, Version, header};
@@ -30,7 +30,7 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Prob
     if !headers.get(header::HOST).is_none_or(|host| is_host(host.as_bytes())) {
         return bad("expected a Host header that is a name or an address, and a port or none");
     }
-    // A target with its own authority overrides the header, which would then name another host.
+    // A target with an authority overrides the header, which would then name another host.
     if let Some(authority) = uri.authority()
         && headers
             .get(header::HOST)
@@ -42,7 +42,7 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Prob
     path::fault(uri.path()).map_or(Ok(()), path_refused)
 }
 
-/// Whether this is a plain host. Services build addresses of it, so nothing in it may end an address's host.
+/// Services build addresses of it, so nothing may end an address's host.
 fn is_host(text: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte);
     let authority = Authority::try_from(text).ok().filter(|_| text.iter().all(plain));
@@ -53,6 +53,6 @@ fn is_host(text: &[u8]) -> bool {
 }
 
 fn size(headers: &HeaderMap) -> usize {
-    // The four bytes are the colon, the space and the end of the line.
+    // The colon, the space and the end of the line.
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }

@@ -1,4 +1,4 @@
-//! The pages of other origins that may use the gateway (the Fetch standard's CORS protocol).
+//! Pages of other origins (the Fetch standard's CORS protocol).
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -20,7 +20,7 @@ pub(crate) fn is_preflight<B>(request: &Request<B>) -> bool {
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Answers a preflight. A page of another origin gets no permission, and the browser stops it.
+/// The browser stops a page without permission.
 pub(crate) fn preflight(cors: &Cors, origin: Option<&HeaderValue>, methods: &str) -> Answer {
     let mut answer = Response::new(full(""));
     *answer.status_mut() = StatusCode::NO_CONTENT;

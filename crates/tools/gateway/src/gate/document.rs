@@ -1,5 +1,4 @@
-//! A text that is the same for everybody until the next config. It is sent whole or packed, and not at all to a client
-//! that has it.
+//! A text that stays until the next config. It is sent whole or packed, and not to a client that has it.
 
 use std::io::Write;
 
@@ -13,14 +12,13 @@ use ring::digest::{SHA256, digest};
 use crate::http::body::{Answer, full};
 use crate::http::ids::hex;
 
-/// A text in both its forms.
 #[derive(Debug)]
 pub(crate) struct ServedText {
     whole: TextForm,
     /// `None` if it could not be packed.
     packed: Option<TextForm>,
     kind: &'static str,
-    /// The resources that a browser may load for it.
+    /// What a browser may load for it.
     policy: Option<HeaderValue>,
 }
 
@@ -83,7 +81,6 @@ impl ServedText {
     }
 }
 
-/// Returns the elements of a list in a header, over all its lines.
 fn elements(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
@@ -99,7 +96,7 @@ fn takes_gzip(request: &HeaderMap) -> bool {
     })
 }
 
-/// Whether the client has this tag. Weak tags are equal too: a proxy that packs answers again makes tags weak.
+/// A proxy that packs answers again makes tags weak, so weak tags are equal.
 fn has(request: &HeaderMap, etag: &str) -> bool {
     let mut known = elements(request, header::IF_NONE_MATCH);
     known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)

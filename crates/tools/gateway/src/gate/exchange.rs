@@ -14,18 +14,15 @@ use crate::http::ids::request_id;
 use crate::http::trace::RequestTrace;
 use crate::limits::policy::Policy;
 
-/// The target of the access log.
 const ACCESS: &str = "access";
 
-/// A request in progress. If it is dropped before its answer, the log says that its client went away.
+/// If dropped before its answer, the log says that its client went away.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
     pub(crate) id: String,
     pub(crate) trace: RequestTrace,
     pub(crate) address: IpAddr,
-    /// The client that signed in.
     pub(crate) client: Option<Arc<str>>,
-    /// The route, page or document that serves it.
     pub(crate) target: Option<RouteTarget<'a>>,
     pub(crate) limited: Option<(&'a Policy, WindowCount)>,
     method: Method,
@@ -52,7 +49,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Begins an exchange with a client that is refused before it sends a request.
+    /// The client is refused before it sends a request.
     pub(crate) fn without_request(address: IpAddr) -> Self {
         let none = Request::builder().method("-").uri("*").body(()).unwrap_or_default();
         Self::begin(&none, address)

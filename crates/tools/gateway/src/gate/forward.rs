@@ -29,7 +29,6 @@ use crate::upstream::failure::{UpstreamFailure, body_problem};
 use crate::upstream::outgoing::{self, OutgoingRequest};
 use crate::upstream::service::UpstreamService;
 
-/// Serves a request by a route.
 pub(crate) async fn forward(
     gate: &Gate,
     route: &Route,
@@ -80,7 +79,7 @@ pub(crate) async fn forward(
     if route.deduplicates
         && let Some(text) = &idempotency_key
     {
-        // The key is this client's only: another client may use the same text.
+        // Another client may use the same text as key.
         let client = identity.map_or("public", |identity| &*identity.client);
         set(&mut outgoing.headers, key::HEADER, &key::at_service(client, text));
     }
@@ -102,8 +101,8 @@ pub(crate) async fn forward(
         let detail = "the gateway has no memory for Idempotency-Key";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
-    // The task goes on when the client goes away: its answer is for a later request with the key. Until it ends it is
-    // one of the client's requests.
+    // If the client goes away the task goes on, as the answer is for a later request with the key. Until then it is one
+    // of the client's requests.
     let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
     let (service, underway) = (Arc::clone(service), gate.lasting.underway.clone());
     let running = tokio::spawn(async move {
@@ -125,7 +124,6 @@ fn is_packed(headers: &HeaderMap) -> bool {
     codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-/// Returns the path at the service, with the query.
 fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, UpstreamFailure> {
     let path = asked.path();
     let rest = match (&route.to, asked.path_and_query()) {
@@ -144,7 +142,7 @@ fn target(route: &Route, asked: &Uri) -> Result<PathAndQuery, UpstreamFailure> {
     })
 }
 
-/// Returns the headers for a service: those that the client may send, and those that only the gateway writes.
+/// What the client may send, and what only the gateway writes.
 pub(crate) fn outgoing_headers(
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
@@ -160,7 +158,7 @@ pub(crate) fn outgoing_headers(
     exchange.trace.write(&mut headers);
     match identity {
         Some(identity) => identity.write(&mut headers),
-        // Without it a service would take the request for one from within the network.
+        // Otherwise a service would take the request for an internal one.
         None => set(&mut headers, SCOPES, ""),
     }
     headers

@@ -1,4 +1,4 @@
-//! Work that goes on after its client has gone, and that a stop waits for.
+//! Work that goes on after its client, and that a stop waits for.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(crate) struct InFlight(Arc<watch::Sender<usize>>);
 
-/// Work in progress, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct WorkGuard(Arc<watch::Sender<usize>>);
 

@@ -1,4 +1,4 @@
-//! Everything that a config file sets up. A reload makes a new one and keeps the parts that are the same.
+//! What a config file sets up. A reload makes a new one, and keeps equal parts.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,7 +19,6 @@ use crate::openapi::assemble;
 use crate::store::database::Database;
 use crate::upstream::service::UpstreamService;
 
-/// The state that lives as long as the process.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessState {
     pub(crate) database: Option<Arc<Database>>,
@@ -32,20 +31,18 @@ pub(crate) struct ProcessState {
     pub(crate) departure: Departure,
 }
 
-/// A config in force.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) config: Config,
     pub(crate) lasting: ProcessState,
     pub(crate) table: RouteTable,
     pub(crate) sign_in: SignIn,
-    /// The value of `Strict-Transport-Security`.
     pub(crate) hsts: Option<HeaderValue>,
     services: Vec<Arc<UpstreamService>>,
 }
 
 impl Gate {
-    /// Sets a config up. Upstreams that have not changed keep their connections and breakers, unless the signing has.
+    /// Unchanged upstreams keep connections and breakers, unless the signing changed.
     ///
     /// # Errors
     ///
@@ -74,7 +71,7 @@ impl Gate {
     }
 }
 
-/// The config in force, shared by all connections.
+/// Shared by all connections.
 #[derive(Debug, Clone)]
 pub(crate) struct CurrentGate(Arc<RwLock<Arc<Gate>>>);
 
@@ -87,12 +84,12 @@ impl CurrentGate {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Serves all further requests by this config. Requests in progress end with the old one.
+    /// Requests in progress end with the old config.
     pub(crate) fn set(&self, gate: Gate) {
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let stays =
             |old: &Arc<UpstreamService>| gate.services.iter().any(|new| Arc::ptr_eq(new, old));
-        // Removed before a new service of the same name can report a failure.
+        // Before a new service of the same name can report a failure.
         for service in current.services.iter().filter(|service| !stays(service)) {
             service.remove();
         }

@@ -1,4 +1,4 @@
-//! Pages composed from several services: one JSON object with a field for each part.
+//! Pages of several services: one JSON object with a field for each part.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,7 +30,6 @@ const LARGEST_PROBLEM: usize = 16 * 1024;
 struct ComposedPage<'a> {
     #[serde(flatten)]
     parts: BTreeMap<&'a str, Option<Box<RawValue>>>,
-    /// Optional parts that are missing.
     missing: Vec<MissingPart<'a>>,
 }
 
@@ -41,7 +40,7 @@ struct MissingPart<'a> {
     detail: String,
 }
 
-/// Asks all services at once. The page is ready when the slowest has answered, or when its time is over.
+/// Asks all services at once. The page is ready with the slowest answer, or when its time is over.
 pub(crate) async fn compose(
     page: &Page,
     path: &str,
@@ -77,7 +76,6 @@ pub(crate) async fn compose(
     Ok(json(text))
 }
 
-/// A service's explanation of a refusal.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ServiceProblem {
@@ -86,7 +84,6 @@ struct ServiceProblem {
     errors: Vec<Value>,
 }
 
-/// Reads a service's explanation of its refusal, if the answer is problem+json.
 async fn said(answer: Response<Incoming>) -> ServiceProblem {
     let kind = single(answer.headers(), header::CONTENT_TYPE).ok().flatten();
     if !kind.is_some_and(|kind| kind.starts_with("application/problem+json")) {
@@ -122,7 +119,7 @@ async fn fetch(
         let answer = part.service.send(request).await.map_err(told)?;
         let status = answer.status();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            // The service is starting, or has too much to do.
+            // The service starts, or is overloaded.
             let detail = format!("{name}: {upstream} answered {status}");
             return Err(Problem::new(status, detail).retry_after(Duration::from_secs(1)));
         }

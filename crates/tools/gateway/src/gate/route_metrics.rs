@@ -1,5 +1,4 @@
-//! The metrics of the requests to one route, page or document. They are kept because a lookup takes longer than
-//! counting.
+//! Metrics of a route, page or document, kept because a lookup is slower than counting.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -7,16 +6,14 @@ use std::time::Duration;
 use hyper::Method;
 use metrics::{Counter, Histogram};
 
-/// The metrics so far.
 #[derive(Debug, Default)]
 pub(crate) struct RouteMetrics {
-    /// The counters by method and status.
     requests: Mutex<Vec<(&'static str, u16, Counter)>>,
     seconds: OnceLock<Histogram>,
 }
 
 impl RouteMetrics {
-    /// Counts a request. `route` is always the same.
+    /// `route` is always the same.
     pub(crate) fn count(&self, route: &str, method: &Method, status: u16, took: Duration) {
         self.count_request(route, name(method), status);
         let seconds = self.seconds.get_or_init(
@@ -39,7 +36,7 @@ impl RouteMetrics {
     }
 }
 
-/// Returns the method's label. Clients can invent methods, but must not create series of metrics.
+/// Clients can invent methods, but must not create metric series.
 fn name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

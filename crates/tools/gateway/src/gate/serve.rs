@@ -1,4 +1,4 @@
-//! Serves one request from its first check to its last header.
+//! One request, from its first check to its last header.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,13 +21,12 @@ use crate::http::headers::{REQUEST_ID, set};
 use crate::http::problem::Problem;
 use crate::limits::at_once;
 
-/// Answers a request.
 pub(crate) async fn serve(
     current: &CurrentGate,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Answer {
-    // The config in force when the request comes.
+    // In force when the request comes.
     let gate = &current.get();
     let request = LingeringBody::body_of(request);
     let config = &gate.config;
@@ -97,7 +96,6 @@ async fn decide<'gate>(
     answer.map(|answer| until_its_end(answer, current, credentials, under_way))
 }
 
-/// Identifies the client of a request, if it has credentials.
 async fn identify(
     gate: &Gate,
     exchange: &Exchange<'_>,
@@ -106,7 +104,7 @@ async fn identify(
     if !sign_in::has_credentials(headers) {
         return Ok(None);
     }
-    // A client with a verified token does not guess. Many may share an address, and nobody there can lock them out.
+    // A verified token is no guess: nobody at a shared address can lock its client out.
     if let Some(known) = gate.sign_in.known(headers) {
         return Ok(Some(known));
     }
@@ -119,7 +117,7 @@ async fn identify(
     identified.map_err(|wrong| wrong.problem)
 }
 
-/// Sets headers for browsers. The service's own stay.
+/// The service's own headers stay.
 fn protect(hsts: Option<&HeaderValue>, headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

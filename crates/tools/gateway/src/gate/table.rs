@@ -21,10 +21,9 @@ use crate::upstream::service::UpstreamService;
 /// The path of the document's page for people.
 const REFERENCE: &str = "/";
 
-/// The permissions and the rate of a route or page, and its metrics.
 #[derive(Debug)]
 pub(crate) struct Access {
-    /// The scopes; `None` admits everybody.
+    /// `None` admits everybody.
     pub(crate) scopes: Option<Vec<String>>,
     pub(crate) policy: Option<Policy>,
     pub(crate) measured: RouteMetrics,
@@ -34,7 +33,6 @@ pub(crate) struct Access {
 pub(crate) struct Route {
     pub(crate) prefix: String,
     pub(crate) methods: Vec<Method>,
-    /// The replacement of the prefix.
     pub(crate) to: Option<String>,
     pub(crate) access: Access,
     pub(crate) service: Arc<UpstreamService>,
@@ -70,7 +68,6 @@ pub(crate) struct SystemDocument {
     pub(crate) text: ServedText,
 }
 
-/// The document, route or page that serves a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RouteTarget<'a> {
     Document(&'a SystemDocument),
@@ -87,7 +84,6 @@ impl<'a> RouteTarget<'a> {
         }
     }
 
-    /// Returns the prefix or the path.
     pub(crate) fn name(self) -> &'a str {
         match self {
             Self::Document(document) => document.path,
@@ -100,14 +96,14 @@ impl<'a> RouteTarget<'a> {
 #[derive(Debug)]
 pub(crate) struct RouteTable {
     documents: Vec<SystemDocument>,
-    /// The documented methods of each path. Of two patterns that match, the first counts.
+    /// Of two matching patterns the first counts.
     documented: Vec<(PathPattern, Vec<String>)>,
     routes: Vec<Route>,
     pages: Vec<Page>,
 }
 
 impl RouteTable {
-    /// Builds the table of a checked config. Its system may have a document.
+    /// The config was checked. Its system may have a document.
     pub(crate) fn new(
         config: &Config,
         services: &[Arc<UpstreamService>],
@@ -187,8 +183,7 @@ impl RouteTable {
         Ok(table)
     }
 
-    /// Finds the target of a request. The longest prefix decides, also on the methods: a request never falls through to
-    /// a shorter one with other scopes.
+    /// The longest prefix also decides on methods: a request never falls through to a shorter one with other scopes.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<RouteTarget<'_>, Problem> {
         let is_read = matches!(*method, Method::GET | Method::HEAD);
         if let Some(document) = self.document_at(path).filter(|_| is_read) {
@@ -222,7 +217,6 @@ impl RouteTable {
         self.documents.iter().find(|document| document.path == path)
     }
 
-    /// Returns the routes with the longest prefix of this path.
     fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Route> + use<'a> {
         let longest = self.routes.iter().find(|route| begins_with(path, &route.prefix));
         let longest = longest.map(|route| route.prefix.as_str());
@@ -230,8 +224,7 @@ impl RouteTable {
         self.routes.iter().filter(move |route| is_it(&route.prefix))
     }
 
-    /// Returns the methods of a path as a list: those of its routes that the document has for it. A path that is not
-    /// documented has those of its routes.
+    /// The methods that the document has for the path, or else those of its routes.
     pub(crate) fn methods(&self, path: &str) -> String {
         let mut methods: Vec<&str> =
             self.at(path).flat_map(|route| &route.methods).map(Method::as_str).collect();
@@ -252,7 +245,7 @@ impl RouteTable {
     }
 }
 
-/// Returns the methods of each path of a document, those without parameters first.
+/// Paths without parameters come first.
 fn documented_methods(document: &Value) -> Result<Vec<(PathPattern, Vec<String>)>, String> {
     let mut paths: Vec<_> = object(&document["paths"]).collect();
     paths.sort_by_key(|(path, _)| {

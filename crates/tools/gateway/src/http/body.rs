@@ -1,4 +1,4 @@
-//! The one type of body that the gateway sends to clients and upstreams.
+//! The one type of body to clients and upstreams.
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -8,13 +8,10 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body of any kind.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-/// An answer to a client.
 pub(crate) type Answer = Response<Body>;
 
-/// Returns a good answer in JSON.
 pub(crate) fn json(bytes: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(full(bytes));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

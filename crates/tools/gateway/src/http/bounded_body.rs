@@ -8,17 +8,16 @@ use hyper::body::Body;
 
 use crate::http::body::BoxError;
 
-/// The reason why a client's body could not be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyFault {
-    /// The body has more than this many bytes.
+    /// The limit in bytes.
     TooLarge(usize),
     TooSlow,
-    /// The client went away, or sent a malformed body.
+    /// The client went away, or the body is malformed.
     Broken,
 }
 
-/// Reads a body of at most `most` bytes. Its trailers are left out: they are headers that nobody has checked.
+/// Trailers are left out, as headers that nobody has checked.
 pub(crate) async fn read<B>(body: B, most: usize, time: Duration) -> Result<Bytes, BodyFault>
 where
     B: Body,

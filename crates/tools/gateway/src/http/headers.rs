@@ -20,7 +20,7 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// The beginnings of the names of headers that only the gateway may send to a service.
+/// Only the gateway may send a service headers that begin so.
 const INTERNAL: [&str; 8] = [
     "x-ballet-",
     "x-forwarded-",
@@ -52,7 +52,7 @@ const INTERNAL_IN: [&str; 15] = [
     "x-request-id",
 ];
 
-/// The headers that a service may not send to a client.
+/// A service may not send these to a client.
 const INTERNAL_OUT: [&str; 8] = [
     "access-control-allow-origin",
     "access-control-allow-credentials",
@@ -64,12 +64,10 @@ const INTERNAL_OUT: [&str; 8] = [
     "x-request-id",
 ];
 
-/// Removes the headers that a client may not send to a service.
 pub(crate) fn clean_request(headers: &mut HeaderMap) {
     clean(headers, &INTERNAL_IN);
 }
 
-/// Removes the headers that a service may not send to a client.
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
     clean(headers, &INTERNAL_OUT);
 }
@@ -90,7 +88,7 @@ fn clean(headers: &mut HeaderMap, internal: &[&str]) {
             && !HOP_BY_HOP.contains(&text)
             && !internal.contains(&text)
             && !INTERNAL.iter().any(|prefix| text.starts_with(prefix))
-            // Removing these would make the body unreadable, or undo a header of the gateway.
+            // Without these the body would be unreadable, or a header of the gateway undone.
             && (!named.contains(name) || matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH))
     };
     let gone: Vec<HeaderName> = headers.keys().filter(|name| !stays(name)).cloned().collect();
@@ -99,14 +97,14 @@ fn clean(headers: &mut HeaderMap, internal: &[&str]) {
     }
 }
 
-/// Sets a header. A value that is not valid in a header is left out.
+/// An invalid value is left out.
 pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
 }
 
-/// Returns the only value of a header as text. `Err` if there are several, or it is not text.
+/// `Err` for several values, or one that is not text.
 pub(crate) fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, ()> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };

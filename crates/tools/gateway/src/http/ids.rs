@@ -1,20 +1,19 @@
-//! Request ids, numbers that differ but are not secret, and hashes as text.
+//! Request ids, unique but public numbers, and hashes as text.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Draws a number that is practically unique. It is not secret.
+/// Practically unique, and not secret.
 pub(crate) fn random_number() -> u64 {
     // Each `RandomState` has other keys.
     RandomState::new().build_hasher().finish().max(1)
 }
 
-/// Returns bytes in hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// Returns the client's own id for its request if it is well formed, otherwise a new one.
+/// A well-formed id of the client's own, or a new one.
 pub(crate) fn request_id(given: Option<&str>) -> String {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match given {

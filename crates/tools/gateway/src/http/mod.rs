@@ -1,4 +1,4 @@
-//! HTTP as the gateway needs it: problems, paths, headers, bodies, traces. Knows nothing of routes.
+//! HTTP for the gateway: problems, paths, headers, bodies, traces. Knows no routes.
 
 pub(crate) mod body;
 pub(crate) mod bounded_body;

@@ -1,9 +1,9 @@
-//! Paths that mean the same to the gateway and to every service, and patterns for them.
+//! Paths that mean the same to the gateway and every service, and patterns.
 
-/// Returns why a path may not be passed on, if it may not.
+/// Returns why a path may not be passed on.
 ///
-/// A path that a service may read differently from the gateway would lead around the routes: dot
-/// segments, empty segments, backslashes, encoded slashes, and what needs no encoding (RFC 3986, 2.3).
+/// Services may read some paths differently, which would lead around the routes: dot segments, empty segments,
+/// backslashes, encoded slashes, and what needs no encoding (RFC 3986, 2.3).
 pub(crate) fn fault(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
         return Some("the path does not begin with a slash");
@@ -39,18 +39,18 @@ pub(crate) fn fault(path: &str) -> Option<&'static str> {
     None
 }
 
-/// Whether a character is never encoded (RFC 3986, 2.3).
+/// RFC 3986, 2.3.
 pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Returns a segment without its matrix parameters, which do not count: `..;a=b` is `..` to some servers.
+/// Returns a segment without its matrix parameters: `..;a=b` is `..` to some servers.
 fn name(segment: &str) -> &str {
     segment.split(';').next().unwrap_or_default()
 }
 
-/// Returns the rest of a path behind a prefix: empty, or beginning with a slash. `None` if the path does not begin with
-/// the prefix. Case is ignored, as by some services: another case must not lead around a longer prefix.
+/// The rest of a path, empty or beginning with a slash, or `None`. Some services ignore case, so another case must not
+/// lead around a longer prefix.
 pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let mut rest = path;
     for segment in prefix.split('/').skip(1).filter(|segment| !segment.is_empty()) {
@@ -75,7 +75,7 @@ enum PatternSegment {
     Parameter(String),
 }
 
-/// A path with parameters: `/products/{sku}`.
+/// With parameters: `/products/{sku}`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PathPattern(Vec<PatternSegment>);
 
@@ -104,7 +104,7 @@ impl PathPattern {
         Ok(Self(segments))
     }
 
-    /// Returns the values of the parameters, if the path matches. They stay percent-encoded.
+    /// The parameters' values, still percent-encoded.
     pub(crate) fn matches<'a>(&'a self, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
         let mut values = Vec::new();
         let mut given = path.strip_prefix('/')?.split('/');
@@ -120,7 +120,6 @@ impl PathPattern {
         given.next().is_none().then_some(values)
     }
 
-    /// Returns the path with these values.
     pub(crate) fn fill(&self, values: &[(&str, &str)]) -> String {
         let value = |name: &str| {
             let found = values.iter().find(|(known, _)| *known == name);

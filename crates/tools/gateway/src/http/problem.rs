@@ -1,4 +1,4 @@
-//! Errors of the gateway itself, as problem+json (RFC 9457).
+//! The gateway's own errors, as problem+json (RFC 9457).
 
 use std::time::Duration;
 
@@ -10,19 +10,17 @@ use serde_json::{Value, json};
 use crate::http::body::{Answer, full};
 use crate::http::headers::{REQUEST_ID, set};
 
-/// A refusal, with the reason for the client.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
     headers: Vec<(HeaderName, String)>,
-    /// The wrong parts of the request.
+    /// What is wrong in the request.
     errors: Vec<Value>,
     /// The type of the problem, if its status does not say it.
     kind: Option<String>,
 }
 
-/// A problem as clients get it.
 #[derive(Serialize)]
 struct ProblemBody<'a> {
     r#type: &'a str,
@@ -46,34 +44,29 @@ impl Problem {
         self
     }
 
-    /// Names a wrong header.
     #[must_use]
     pub(crate) fn header(mut self, name: &str) -> Self {
         self.errors.push(json!({ "in": "header", "name": name, "detail": self.detail }));
         self
     }
 
-    /// Names the path as wrong.
     #[must_use]
     pub(crate) fn path(mut self) -> Self {
         self.errors.push(json!({ "in": "path", "detail": self.detail }));
         self
     }
 
-    /// Takes over the wrong parts of the request that a service names.
     #[must_use]
     pub(crate) fn errors(mut self, errors: Vec<Value>) -> Self {
         self.errors = errors;
         self
     }
 
-    /// Takes over the type that a service names.
     #[must_use]
     pub(crate) fn kind(self, kind: Option<String>) -> Self {
         Self { kind, ..self }
     }
 
-    /// Says when the client may try again.
     #[must_use]
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -1,4 +1,4 @@
-//! An upstream's body that ends with an error when nothing comes for too long.
+//! An upstream's body, which ends with an error after too long a silence.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,12 +10,12 @@ use tokio::time::{Sleep, sleep};
 
 use crate::http::body::BoxError;
 
-/// A body with a limit on its silence. Its trailers are dropped.
+/// Its trailers are dropped.
 #[derive(Debug)]
 pub(crate) struct QuietBody {
     inner: Incoming,
     most: Duration,
-    /// Starts when there is nothing to read.
+    /// Starts when nothing can be read.
     silence: Option<Pin<Box<Sleep>>>,
 }
 

@@ -11,7 +11,7 @@ use crate::http::ids::random_number;
 const PARENT: HeaderName = HeaderName::from_static("traceparent");
 const STATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The gateway's own `traceparent`, with the `tracestate` that the request brought.
+/// The gateway's own `traceparent`, with the request's `tracestate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RequestTrace {
     trace_id: u128,
@@ -21,7 +21,6 @@ pub(crate) struct RequestTrace {
 }
 
 impl RequestTrace {
-    /// Continues the trace of a request, or begins one.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = single(headers, PARENT).ok().flatten().and_then(parse);
         let Some((trace_id, flags)) = given else {
@@ -38,7 +37,6 @@ impl RequestTrace {
         format!("{:032x}", self.trace_id)
     }
 
-    /// Writes the trace into a request to a service.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         set(headers, PARENT, &self.to_string());
         if let Some(state) = &self.state {
@@ -53,14 +51,13 @@ impl fmt::Display for RequestTrace {
     }
 }
 
-/// Parses the trace's id and flags.
 fn parse(text: &str) -> Option<(u128, u8)> {
     let lower = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'));
     let mut parts = text.split('-');
     let (version, trace, parent, flags) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let sizes = (version.len(), trace.len(), parent.len(), flags.len()) == (2, 32, 16, 2);
-    // Version 00 has four parts. A later one may have more, and 255 is not a version.
+    // Version 00 has four parts, a later one perhaps more, and 255 is no version.
     let whole = version != "00" || parts.next().is_none();
     if !lower || !sizes || !whole || version == "ff" {
         return None;

@@ -1,4 +1,4 @@
-//! The time of day, for the times in tokens and of keys.
+//! The time of day for tokens and keys.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -7,13 +7,12 @@ use hyper::body::Frame;
 
 use crate::http::body::{Body, BoxError};
 
-/// The start of a body: all of it if it fits, otherwise the whole as a body again.
+/// All of it if it fits, otherwise the whole as a body again.
 pub(crate) enum BodyStart {
     Whole(Bytes),
     More(Body),
 }
 
-/// Reads a body up to this size.
 pub(crate) async fn read(mut body: Body, most: usize) -> Result<BodyStart, BoxError> {
     let mut start = Vec::new();
     while let Some(frame) = body.frame().await {

@@ -10,10 +10,9 @@ use crate::http::problem::Problem;
 
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The longest key, in characters.
+/// In characters.
 pub(crate) const LONGEST: usize = 128;
 
-/// Returns the key of a request, if it has one.
 pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let wrong = || {
         let detail = format!(
@@ -34,8 +33,8 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(key.to_owned()))
 }
 
-/// Returns a client's key at the service, which keeps the keys of all clients together. A client's name with the
-/// separator in it is replaced by its digest, so that no other pair gives the same text.
+/// The service keeps all clients' keys together. A client's name with the separator is replaced by its digest, so that
+/// no two pairs give the same text.
 pub(crate) fn at_service(client: &str, key: &str) -> String {
     let (kind, name) = client.split_once(':').unwrap_or(("", client));
     if !name.contains([':', '%']) {
@@ -45,11 +44,10 @@ pub(crate) fn at_service(client: &str, key: &str) -> String {
     format!("{kind}:%{name}:{key}")
 }
 
-/// The conditions of a write (RFC 9110, section 13.1): under another condition it is another request.
+/// Under another condition a write (RFC 9110, section 13.1) is another request.
 const CONDITIONS: [&str; 3] = ["if-match", "if-none-match", "if-unmodified-since"];
 
-/// Returns the hash that tells requests apart. Without conditions it is the same as in earlier releases, whose hashes
-/// are stored.
+/// Without conditions this is as in earlier releases, whose hashes are stored.
 pub(crate) fn fingerprint(
     method: &Method,
     path: &str,
@@ -64,7 +62,7 @@ pub(crate) fn fingerprint(
     for part in
         [method.as_str().as_bytes(), path.as_bytes(), kind, body].into_iter().chain(conditions)
     {
-        // The length prevents a part from looking like the end of another.
+        // The length keeps a part from looking like the end of another.
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
@@ -83,7 +81,6 @@ mod tests {
         headers.insert("accept", HeaderValue::from_static("text/plain"));
         let hash = fingerprint(&Method::POST, "/a?b=c", &headers, b"x");
         assert_eq!(hex(&hash), "09048a37054a8f6c693217724caded492eac09d7f18f7056f24c444a4413a335");
-        // Under another condition it is another request.
         let mut hashes = vec![hash];
         for (condition, value) in CONDITIONS.iter().flat_map(|name| [(name, "1"), (name, "2")]) {
             headers.insert(*condition, HeaderValue::from_static(value));

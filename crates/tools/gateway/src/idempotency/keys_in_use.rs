@@ -1,4 +1,4 @@
-//! The keys of the requests that this process has in progress.
+//! Keys that this process has in progress.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,17 +10,14 @@ type Keys = HashMap<(String, String), Vec<u8>>;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeysInUse(Arc<Mutex<Keys>>);
 
-/// A key in use until it is dropped.
 #[derive(Debug)]
 pub(crate) struct KeyGuard {
     all: KeysInUse,
     key: (String, String),
 }
 
-/// The reason why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyConflict {
-    /// The same request uses it.
     Same,
     ByAnother,
 }

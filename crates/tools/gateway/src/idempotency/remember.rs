@@ -1,9 +1,9 @@
 //! Makes a request once, and repeats its answer.
 //!
-//! A request whose outcome is unknown (the gateway died, the service broke off or answered 5xx) is not made again,
-//! unless the service recognises the key itself. The key then answers 409: the client finds out whether the request
-//! took effect, and chooses another key if it did not. A service that recognises keys is asked again at once, even
-//! while another gateway may still wait for its answer.
+//! A request with an unknown outcome (the gateway died, the service broke off or answered 5xx) is made again only if
+//! the service recognises the key. Otherwise the key answers 409, and the client finds out what happened, and chooses
+//! another key if it was nothing. A service that recognises keys is asked again at once, even while another gateway may
+//! wait for its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,16 +22,14 @@ use crate::store::idempotent_requests::{self as store, KeyState, RequestKey, Sto
 use crate::upstream::failure::UpstreamFailure;
 
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
-/// The largest stored answer, in bytes.
+/// In bytes.
 const LARGEST: usize = 256 * 1024;
-/// The time after its beginning in which a request may be sent. Its lease is longer by this.
+/// A request may be sent this long after its beginning, and the lease is longer by this.
 const PROMPT: Duration = Duration::from_secs(15);
-/// The pause before the first later try to free a key. Each pause is twice the one before, so the last try comes after
-/// half a minute.
+/// The pause before the first later try to free a key. Pauses double, so the last try is after half a minute.
 const FREE_AFTER: Duration = Duration::from_millis(500);
 const FREE_TRIES: u32 = 6;
 
-/// A request with a key.
 #[derive(Debug)]
 pub(crate) struct KeyedRequest {
     pub(crate) client: String,
@@ -39,14 +37,13 @@ pub(crate) struct KeyedRequest {
     pub(crate) fingerprint: Vec<u8>,
     /// The limit for the head of the answer, and again for the stored part of its body.
     pub(crate) timeout: Duration,
-    /// Whether the service recognises the key itself.
+    /// Whether the service recognises the key.
     pub(crate) deduplicates: bool,
     pub(crate) upstream: String,
-    /// For the log.
     pub(crate) request_id: String,
 }
 
-/// Makes a request, or repeats its stored answer. `send` gets the time after which it must not send.
+/// Makes the request, or repeats the stored answer. `send` gets the time after which it must not send.
 pub(crate) async fn once(
     database: &Arc<Database>,
     underway: &KeysInUse,
@@ -82,7 +79,7 @@ pub(crate) async fn once(
         .map_err(|why| {
             count("away");
             if was_asked {
-                // The key may have been stored all the same, or may be stored later.
+                // The key may be stored, or be stored later.
                 free_later(database, &key);
             }
             let request_id = &*keyed.request_id;
@@ -146,7 +143,7 @@ async fn settle(
         }
     };
     let status = answer.status();
-    // With these the service says that it has not acted yet.
+    // With these the service says that it has not acted.
     let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::TOO_EARLY, StatusCode::REQUEST_TIMEOUT];
     let may_be_later = status == StatusCode::SERVICE_UNAVAILABLE || status.is_client_error();
     let is_later =
@@ -183,7 +180,7 @@ async fn settle(
         },
     };
     if let Err(why) = database.ask(async |pool| store::save_answer(pool, key, &kept).await).await {
-        // The lease runs out, and then later requests find the outcome unknown.
+        // After the lease, later requests find the outcome unknown.
         tracing::warn!("an answer for an Idempotency-Key was not kept: {why}");
     }
     let body = match start {
@@ -204,8 +201,7 @@ async fn end(database: &Arc<Database>, key: &RequestKey, may_have_acted: bool) {
     }
 }
 
-/// Frees a key under which nothing was sent, as soon as the database confirms it. The key may never have been stored,
-/// or may be stored later, so there are only a few tries.
+/// Frees a key under which nothing was sent. It may never have been stored, or be stored later, so there are few tries.
 fn free_later(database: &Arc<Database>, key: &RequestKey) {
     let (database, key) = (Arc::clone(database), key.clone());
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Counts a client's concurrent requests in this process. An event stream counts until it ends.
+//! Counts a client's concurrent requests here. An event stream counts until it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +8,13 @@ use hyper::StatusCode;
 
 use crate::http::problem::Problem;
 
-/// The requests in progress of each client.
 pub(crate) type ClientRequests = LiveCounts<Arc<str>>;
 
-/// A request in progress, until it is dropped.
 pub(crate) type RequestGuard = CountGuard<Arc<str>>;
 
-/// Counts a request of a client.
-///
 /// # Errors
 ///
-/// 429 if the client already has this many in progress.
+/// 429 if the client has this many in progress.
 pub(crate) fn begin(
     all: &ClientRequests,
     client: Arc<str>,

@@ -1,4 +1,4 @@
-//! Limits on the number of a client's requests.
+//! Limits on a client's requests.
 
 pub(crate) mod at_once;
 pub(crate) mod policy;

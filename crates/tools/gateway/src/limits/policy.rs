@@ -1,4 +1,4 @@
-//! A limit on the number of a client's requests, and the headers that tell the client.
+//! A limit on a client's requests, and the headers about it.
 
 use std::sync::Arc;
 
@@ -10,18 +10,17 @@ use crate::config::file::Rate;
 use crate::http::headers::set;
 use crate::http::problem::Problem;
 
-// The names are from `draft-ietf-httpapi-ratelimit-headers`.
+// From `draft-ietf-httpapi-ratelimit-headers`.
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The requests of each client in the window of a rate, by the rate's name.
 pub(crate) type RateCounts = WindowedCounts<(String, Arc<str>)>;
 
 /// A rate, and the header that describes it to clients.
 #[derive(Debug)]
 pub(crate) struct Policy {
     rate: Rate,
-    /// `None` if the rate's name does not fit into a header.
+    /// `None` if the rate's name does not fit.
     header: Option<HeaderValue>,
 }
 
@@ -32,13 +31,12 @@ impl Policy {
         Self { header: HeaderValue::from_str(&text).ok(), rate }
     }
 
-    /// Counts a request of a client.
     pub(crate) fn count(&self, all: &RateCounts, client: &Arc<str>) -> WindowCount {
         let Rate { name, requests, window } = &self.rate;
         all.take((name.clone(), Arc::clone(client)), *requests, window.0)
     }
 
-    /// Refuses a request that was not counted any more.
+    /// The request was over the limit, so it was not counted.
     pub(crate) fn check(&self, count: WindowCount) -> Result<(), Problem> {
         if count.allowed {
             return Ok(());
@@ -49,7 +47,7 @@ impl Policy {
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(count.reset))
     }
 
-    /// Writes the rest of the window into the headers of an answer.
+    /// The rest of the window.
     pub(crate) fn write(&self, count: WindowCount, headers: &mut HeaderMap) {
         if let Some(header) = &self.header {
             headers.insert(POLICY, header.clone());

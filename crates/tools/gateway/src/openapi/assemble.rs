@@ -1,4 +1,4 @@
-//! Assembles the system's document: the operations that routes lead to, and the pages.
+//! Assembles the system's document: the routes' operations, and the pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::openapi::operation::{self, METHODS, ServiceOperation, exposed, is_by,
 use crate::openapi::page;
 use crate::openapi::source::{self, Documents};
 
-/// The information that every client needs, and that no operation gives.
+/// Every client needs this, and no operation says it.
 const ABOUT: &str = "Every answer has an `X-Request-Id`, which finds the request in the logs. Every \
 refusal is `application/problem+json` with a sentence in `detail`. Where a limit holds, `RateLimit` \
 and `RateLimit-Policy` say what is left.";
@@ -26,8 +26,6 @@ struct OpenApiDocument {
     components: Value,
 }
 
-/// Returns the document that a config asks for.
-///
 /// # Errors
 ///
 /// If a service's document cannot be read, or lacks the target of a route.
@@ -37,7 +35,7 @@ pub(crate) fn of(config: &Config, config_file: &Path) -> Result<Option<String>, 
     document(config, openapi, &documents).map(Some)
 }
 
-/// Returns the document of the whole system as readable JSON. It is the same text in every build.
+/// Readable JSON, the same text in every build.
 ///
 /// # Errors
 ///
@@ -71,7 +69,7 @@ pub(crate) fn document(
     if !schemes.is_empty() {
         used["securitySchemes"] = schemes.into();
     }
-    // A map's own order depends on how serde_json was built.
+    // A map's order depends on how serde_json was built.
     paths.sort_all_objects();
     used.sort_all_objects();
     let about = openapi.description.as_deref().unwrap_or_default().trim();
@@ -89,7 +87,6 @@ pub(crate) fn document(
     Ok(text)
 }
 
-/// The operations so far, by path and method.
 #[derive(Debug, Default)]
 struct Paths {
     paths: BTreeMap<String, BTreeMap<String, Value>>,
@@ -97,7 +94,6 @@ struct Paths {
 }
 
 impl Paths {
-    /// Adds the operations that a route leads to.
     fn route(
         &mut self,
         config: &Config,
@@ -118,7 +114,7 @@ impl Paths {
                 }
             }
         }
-        // A HEAD has no description: it is a GET without a body.
+        // A HEAD has no description, as a GET without a body.
         let lost = route.methods.iter().map(ToString::to_string);
         let lost = lost.filter(|verb| verb != "HEAD").find(|verb| !found.contains(verb));
         match lost {
@@ -133,7 +129,7 @@ impl Paths {
         }
     }
 
-    /// Adds an operation under a unique id: generated clients name their functions by the ids.
+    /// Generated clients name their functions by the ids, which are unique.
     fn put(&mut self, path: &str, method: &str, of: &str, mut operation: Value) {
         let id = operation["operationId"].as_str().map(str::to_owned);
         let id = id.unwrap_or_else(|| format!("{method}{}", path.replace(['/', '{', '}'], "_")));
@@ -149,7 +145,6 @@ impl Paths {
     }
 }
 
-/// Returns the descriptions of the groups of operations, in the words of their services.
 fn tags(
     config: &Config,
     documents: &Documents,

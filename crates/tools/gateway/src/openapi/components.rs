@@ -1,4 +1,4 @@
-//! The components of the services' documents in one namespace.
+//! The services' components in one namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,8 @@ use ballet_http::problem;
 use serde_json::{Map, Value, json};
 
 const PLACE: &str = "#/components/";
-/// The schema of the gateway's own errors.
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
-/// The headers of the gateway's answers, with their descriptions and patterns.
 const HEADERS: [(&str, &str, &str); 3] = [
     (REQUEST_ID, "Finds the request in the logs.", "^[A-Za-z0-9._-]{8,64}$"),
     (
@@ -23,13 +21,12 @@ const HEADERS: [(&str, &str, &str); 3] = [
         "^\"[^\"]+\";q=[0-9]+;w=[0-9]+$",
     ),
 ];
-/// The header of every answer.
 pub(crate) const REQUEST_ID: &str = "X-Request-Id";
 /// This and the next are the headers of answers for which a rate was judged.
 pub(crate) const LIMIT: &str = "RateLimit";
 pub(crate) const POLICY: &str = "RateLimit-Policy";
 
-/// The components by their places: `schemas/Order`.
+/// By place: `schemas/Order`.
 #[derive(Debug)]
 pub(crate) struct Components(BTreeMap<String, Value>);
 
@@ -47,12 +44,11 @@ impl Components {
         Self(headers.into_iter().chain([("schemas/Problem".to_owned(), problem())]).collect())
     }
 
-    /// Adds the components of a service. Equal ones are shared. One that differs from an existing one of its name gets
-    /// the name of the upstream in front.
+    /// Equal components are shared. One that differs from its namesake gets the upstream's name in front.
     pub(crate) fn take(&mut self, upstream: &str, document: &Value) -> ComponentNames {
         let mut own = BTreeMap::new();
         for (section, entries) in object(&document["components"]) {
-            // The way to sign in to a service is between it and the gateway.
+            // Signing in to a service is between it and the gateway.
             if section == "securitySchemes" {
                 continue;
             }
@@ -63,7 +59,7 @@ impl Components {
         own.retain(|place, value| place != "schemas/Problem" || !is_plain_problem(value));
         let mut differ: BTreeSet<&str> = BTreeSet::new();
         loop {
-            // A component that refers to a differing one differs too.
+            // A component that refers to a differing one differs.
             let refers = |value: &Value| references(value).iter().any(|to| differ.contains(&**to));
             let is_new = |(place, value): &(&String, &&Value)| {
                 let known = self.0.get(*place);
@@ -85,7 +81,7 @@ impl Components {
         names
     }
 
-    /// Adds a schema and returns the reference to it. If another schema has the name, it gets a number.
+    /// Returns the reference. If another schema has the name, this one gets a number.
     pub(crate) fn add(&mut self, name: &str, schema: Value) -> Value {
         let mut number = 1;
         let mut place = format!("schemas/{name}");
@@ -98,7 +94,6 @@ impl Components {
         reference
     }
 
-    /// Returns the components that are referred to, by section.
     pub(crate) fn used_by(&self, paths: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
         let mut used: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
         let mut open: Vec<String> = references(paths).into_iter().collect();
@@ -114,7 +109,6 @@ impl Components {
 }
 
 impl ComponentNames {
-    /// Returns the value with the system's names of its components.
     pub(crate) fn rewrite(&self, value: &Value) -> Value {
         match value {
             Value::Object(object) => {
@@ -133,12 +127,11 @@ impl ComponentNames {
     }
 }
 
-/// Returns the entries of an object; none if it is something else.
+/// None if it is no object.
 pub(crate) fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
-/// Returns the components that a value refers to.
 fn references(value: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut open = vec![value];
@@ -156,14 +149,13 @@ fn references(value: &Value) -> BTreeSet<String> {
     found
 }
 
-/// Whether a service's schema of errors adds nothing to the gateway's.
+/// A service's error schema that adds nothing to the gateway's.
 fn is_plain_problem(schema: &Value) -> bool {
     let known = problem();
     object(&schema["properties"]).all(|(name, _)| known["properties"].get(name).is_some())
         && schema.get("additionalProperties").is_none_or(|more| *more != false)
 }
 
-/// Returns the schema of an error, of the gateway or of a service.
 fn problem() -> Value {
     let mut schema = problem::schema();
     schema["properties"]["request_id"] = json!({ "type": "string", "description":
@@ -187,7 +179,7 @@ mod tests {
         let mut components = Components::new();
         assert!(components.take("a", &document("integer")).0.is_empty());
         assert!(components.take("b", &document("integer")).0.is_empty());
-        // The line of `c` is another one, because its money is.
+        // Another one, as its money is.
         let names = components.take("c", &document("string"));
         assert_eq!(names.0.len(), 2);
         let used = names.rewrite(&json!({ "$ref": "#/components/schemas/Line" }));

@@ -9,7 +9,6 @@ use crate::idempotency::key;
 use crate::openapi::components::ComponentNames;
 use crate::openapi::refusals::{self, Demands, field_mut};
 
-/// An operation in the document of its service, with the item of its path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServiceOperation<'a> {
     pub(crate) document: &'a Value,
@@ -17,10 +16,8 @@ pub(crate) struct ServiceOperation<'a> {
     pub(crate) operation: &'a Value,
 }
 
-/// The methods that a document may have.
 pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// Returns the path at the gateway of a service's path, if the route leads there.
 pub(crate) fn path_by(route: &RouteConfig, path: &str) -> Option<String> {
     let prefix = route.prefix.0.as_str();
     let inner = route.to.as_ref().map_or(prefix, |to| to.0.as_str());
@@ -30,7 +27,7 @@ pub(crate) fn path_by(route: &RouteConfig, path: &str) -> Option<String> {
     Some(if outer.is_empty() { "/".to_owned() } else { outer })
 }
 
-/// Whether a request with this method and path takes this route: the longest prefix decides.
+/// The longest prefix decides.
 pub(crate) fn is_by(config: &Config, route: &RouteConfig, method: &str, path: &str) -> bool {
     let fits = config.routes.iter().filter(|route| begins_with(path, &route.prefix.0));
     let longest = fits.map(|route| route.prefix.0.len()).max();
@@ -40,7 +37,6 @@ pub(crate) fn is_by(config: &Config, route: &RouteConfig, method: &str, path: &s
         && takes(&method.to_uppercase())
 }
 
-/// Returns a service's operation with the demands and answers of the gateway.
 pub(crate) fn exposed(
     config: &Config,
     route: &RouteConfig,
@@ -87,13 +83,12 @@ pub(crate) fn exposed(
     made
 }
 
-/// Returns the target of a reference, or the value itself.
+/// The reference's target, or the value itself.
 pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let place = value["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
     place.and_then(|place| document.pointer(place)).unwrap_or(value)
 }
 
-/// Returns the operation's parameters, with those of its path and the gateway's own.
 fn parameters(
     item: &Value,
     own: Vec<Value>,
@@ -109,7 +104,7 @@ fn parameters(
             all.push(shared);
         }
     }
-    // The gateway's header replaces the one that the service takes from it.
+    // The service takes this header from the gateway, whose own replaces it.
     let is_key = |one: &Value| {
         let name = one["name"].as_str().unwrap_or_default();
         one["in"] == "header" && name.eq_ignore_ascii_case("idempotency-key")
@@ -129,14 +124,13 @@ fn parameters(
     all
 }
 
-/// Returns who may use it: everybody, or clients with all of the scopes.
+/// Everybody, or clients with all scopes.
 pub(crate) fn security(config: &Config, scopes: Option<&[Scope]>) -> Value {
     let Some(scopes) = scopes else { return json!([]) };
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.0.as_str()).collect();
     schemes(config).keys().map(|scheme| json!({ scheme: scopes })).collect()
 }
 
-/// Returns the ways in which clients sign in.
 pub(crate) fn schemes(config: &Config) -> Map<String, Value> {
     let mut schemes = Map::new();
     if let Some(jwt) = &config.jwt {

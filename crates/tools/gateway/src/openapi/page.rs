@@ -1,4 +1,4 @@
-//! A composed page as an operation: its parts are the answers of the services.
+//! A composed page as an operation, whose parts are services' answers.
 
 use std::collections::BTreeMap;
 
@@ -118,7 +118,6 @@ pub(crate) fn operation(
     }))
 }
 
-/// Returns the path and the operation that a part asks for.
 fn find_operation<'a>(
     document: &'a Value,
     part: &PartConfig,
@@ -135,26 +134,23 @@ fn find_operation<'a>(
     Some((path, ServiceOperation { document, item, operation }))
 }
 
-/// Returns a parameter of the path.
 fn parameter_of<'a>(of: ServiceOperation<'a>, name: &str) -> Option<&'a Value> {
     let lists = [&of.operation["parameters"], &of.item["parameters"]];
     let all = lists.into_iter().filter_map(Value::as_array).flatten();
     all.map(|one| resolved(of.document, one)).find(|one| one["in"] == "path" && one["name"] == name)
 }
 
-/// Returns a parameter of the path that no document describes.
 fn any_text(name: &str) -> Value {
     json!({ "name": name, "in": "path", "required": true,
         "description": format!("The part `{name}` of the path."), "schema": { "type": "string" } })
 }
 
-/// Returns the word with a capital, for a type's name.
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// Returns the name of a segment that is a parameter.
+/// `None` if the segment is no parameter.
 fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
@@ -163,7 +159,6 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the schema of a missing part.
 fn missing_part() -> Value {
     json!({
         "type": "object",

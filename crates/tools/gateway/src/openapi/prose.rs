@@ -1,10 +1,9 @@
-//! The texts of a document, which are CommonMark, as HTML.
+//! A document's texts, which are CommonMark, as HTML.
 
 use maud::{Markup, PreEscaped};
 use pulldown_cmark::{Event, Parser, Tag, TagEnd, html};
 
-/// Formats a text of paragraphs and lists. HTML in it stays text. Links and pictures are left out: the page loads
-/// nothing and leads nowhere else.
+/// HTML stays text. Links and pictures are left out: the page loads nothing and leads nowhere else.
 pub(crate) fn prose(text: &str) -> Markup {
     formatted(events(text))
 }

@@ -1,4 +1,4 @@
-//! The system's document as a page for people: HTML and a style, no scripts, and nothing to load.
+//! The document as a page for people: HTML and a style, no scripts, nothing to load.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -13,7 +13,7 @@ use crate::openapi::type_in_words::{code, joined, type_of};
 
 const STYLE: &str = include_str!("reference.css");
 
-/// Returns the page's Content-Security-Policy: only its own style may load.
+/// Content-Security-Policy: only its own style may load.
 pub(crate) fn policy() -> String {
     let hash = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     format!(
@@ -22,7 +22,6 @@ pub(crate) fn policy() -> String {
     )
 }
 
-/// Returns the page.
 pub(crate) fn page(document: &Value) -> String {
     let (info, components) = (&document["info"], &document["components"]);
     let title = text(&info["title"]);
@@ -65,7 +64,6 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Returns the operations of a tag, each with its method and path.
 fn operations<'a>(
     document: &'a Value,
     tag: &'a str,
@@ -77,7 +75,6 @@ fn operations<'a>(
     object(&document["paths"]).flat_map(of_path).filter(move |(.., one)| one["tags"][0] == tag)
 }
 
-/// Links to the operations of a tag.
 fn contents(document: &Value, tag: &str) -> Markup {
     html! {
         li {
@@ -89,7 +86,6 @@ fn contents(document: &Value, tag: &str) -> Markup {
     }
 }
 
-/// Shows a tag with its operations.
 fn group(document: &Value, tag: &Value) -> Markup {
     let name = text(&tag["name"]);
     html! {
@@ -107,7 +103,7 @@ fn heading(method: &str, path: &str) -> Markup {
     html! { span.method.(method) { (method.to_uppercase()) } " " code { (path) } }
 }
 
-/// Returns a folded section. The id is inside, since browsers open the section around a link's target.
+/// The id is inside, since browsers open the section around a link's target.
 fn folded_section(id: &str, title: &Markup, inner: &Markup) -> Markup {
     html! { details { summary { (title) } div id=(id) { (inner) } } }
 }
@@ -148,7 +144,6 @@ fn described(operation: &Value) -> Markup {
     }
 }
 
-/// Returns the types of an answer, each in a line.
 fn contents_of(answer: &Value) -> Markup {
     html! {
         @for (at, (kind, media)) in object(&answer["content"]).enumerate() {
@@ -160,7 +155,6 @@ fn contents_of(answer: &Value) -> Markup {
     }
 }
 
-/// Returns who may use an operation.
 fn audience(security: &Value) -> Markup {
     let choices: Vec<&Value> = security.as_array().into_iter().flatten().collect();
     let scopes = choices.iter().flat_map(|choice| object(choice)).next();
@@ -182,7 +176,6 @@ fn table(title: &str, rows: impl Iterator<Item = Markup>) -> Markup {
     html! { h3 { (title) } table { @for row in rows { (row) } } }
 }
 
-/// `about` has a description.
 fn row(name: &str, place: &str, kind: &Markup, about: &Value) -> Markup {
     html! {
         tr {

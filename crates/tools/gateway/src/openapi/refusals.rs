@@ -8,14 +8,12 @@ use crate::openapi::components::{LIMIT, POLICY, PROBLEM, REQUEST_ID};
 
 pub(crate) const RETRY_AFTER: &str = "Retry-After";
 
-/// The demands of an operation on its clients.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demands {
-    /// Whether it is only for clients that sign in, and whether these need scopes.
+    /// Only for clients that sign in, and whether these need scopes.
     pub(crate) sign_in: bool,
     pub(crate) scopes: bool,
     pub(crate) rate: bool,
-    /// The size limit of its body, if it has one.
     pub(crate) body: Option<ByteSize>,
     pub(crate) idempotency: IdempotencyKey,
 }
@@ -95,8 +93,7 @@ fn refusals(config: &Config, demands: Demands, responses: &mut Map<String, Value
     }
 }
 
-/// Adds the gateway's headers to answers. A refusal before the rate is judged has no headers of the rate, so only good
-/// answers and 429 have them.
+/// A refusal before the rate is judged has no headers of it, so only good answers and 429 do.
 fn headers(has_rate: bool, responses: &mut Map<String, Value>) {
     for (status, answer) in responses.iter_mut() {
         let is_limited = has_rate && (status.starts_with('2') || status == "429");
@@ -108,13 +105,12 @@ fn headers(has_rate: bool, responses: &mut Map<String, Value>) {
     }
 }
 
-/// Adds a header to an answer.
 pub(crate) fn header(responses: &mut Map<String, Value>, status: u16, name: &str, header: Value) {
     let answer = responses.entry(status.to_string()).or_insert(Value::Null);
     *field_mut(field_mut(answer, "headers"), name) = header;
 }
 
-/// Adds a problem. A status that the service also answers gets both reasons.
+/// A status that the service also answers gets both reasons.
 pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str) {
     let problem = json!({ "$ref": PROBLEM });
     let answer = responses.entry(status.to_string()).or_insert(Value::Null);
@@ -133,7 +129,7 @@ pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str
     }
 }
 
-/// Returns a field of an object. Any other value becomes an object.
+/// A value that is no object becomes one.
 pub(crate) fn field_mut<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     if !value.is_object() {
         *value = json!({});

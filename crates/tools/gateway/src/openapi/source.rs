@@ -1,4 +1,4 @@
-//! The services' own documents, read from files: the document needs no running service.
+//! The services' own documents, from files, so no service has to run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,11 +7,9 @@ use serde_json::Value;
 
 use crate::config::file::{Config, OpenApi};
 
-/// The documents of services, by the names of their upstreams.
 pub(crate) type Documents = BTreeMap<String, Value>;
 
-/// Reads `<upstream>.json` of each upstream that has a document. A relative folder is beside the
-/// config file.
+/// A relative folder is beside the config file.
 ///
 /// # Errors
 ///

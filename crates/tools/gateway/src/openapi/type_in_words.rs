@@ -1,4 +1,4 @@
-//! The type of a value, in a line of the page for people.
+//! A value's type, in a line for people.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -6,7 +6,6 @@ use serde_json::Value;
 use crate::openapi::components::object;
 
 const SCHEMAS: &str = "#/components/schemas/";
-/// The keywords that bound a value, and their words.
 const BOUNDS: [(&str, &str); 9] = [
     ("format", ""),
     ("minimum", "from "),
@@ -52,12 +51,11 @@ pub(crate) fn type_of(schema: &Value) -> Markup {
     }
 }
 
-/// Returns all of these with a word between them.
 pub(crate) fn joined(all: impl Iterator<Item = Markup>, word: &str) -> Markup {
     html! { @for (at, one) in all.enumerate() { @if at > 0 { (word) } (one) } }
 }
 
-/// Shows a text without its quotes, or anything else as JSON.
+/// Text without quotes, or anything else as JSON.
 pub(crate) fn code(value: &Value) -> Markup {
     html! { code { (value.as_str().map_or_else(|| value.to_string(), str::to_owned)) } }
 }

@@ -1,4 +1,4 @@
-//! `ballet-gateway api-key`: makes a key for a program. The config file has only its hash.
+//! `ballet-gateway api-key`: makes a key for a program, whose hash goes to the config file.
 
 use crate::auth::api_key::generate;
 

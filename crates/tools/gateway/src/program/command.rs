@@ -72,7 +72,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Checks everything that a start would check, and the services' documents.
+/// Checks what a start checks, and the services' documents.
 fn check(file: &Path, print_config: bool) -> Result<String, String> {
     let config = read(file).map_err(|error| error.to_string())?;
     key_source::check(&config, file)?;

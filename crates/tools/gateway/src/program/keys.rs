@@ -22,11 +22,10 @@ pub(crate) struct Arguments {
     rotate: bool,
 }
 
-/// A private key in the format of its file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SigningKey {
     pub(crate) kid: String,
-    /// The key as PKCS #8, in base64.
+    /// PKCS #8, in base64.
     pub(crate) pkcs8: String,
 }
 

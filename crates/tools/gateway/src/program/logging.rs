@@ -1,5 +1,4 @@
-//! The log: text for people on a terminal, JSON lines otherwise. A thread writes its lines, so that no request waits for
-//! a reader of the log.
+//! The log: text on a terminal, JSON lines otherwise. A thread writes it, so that no request waits for its reader.
 
 use std::io::{BufWriter, IsTerminal, Write, stderr};
 
@@ -9,10 +8,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// The waiting lines at which nobody seems to read the log. Further lines are lost, and counted.
+/// With so many waiting lines nobody seems to read the log. Further ones are lost, and counted.
 const WAITING_LINES: usize = 8192;
 
-/// Starts the log. It is written to its end when the guard is dropped. The counter has the lines that were lost.
+/// Written to its end when the guard is dropped. The counter has the lost lines.
 ///
 /// # Errors
 ///
@@ -64,12 +63,12 @@ mod tests {
     fn nobody_waits_for_a_reader_that_hangs_and_lines_beyond_a_bound_are_counted() {
         let (reads, hangs) = channel();
         let (mut lines, guard) = written_by_a_thread(HangingReader(hangs));
-        // Too long for the buffer of the thread, which hangs from here on.
+        // Too long for the buffer of the thread, which now hangs.
         lines.write_all(&[b'x'; 64 * 1024]).unwrap();
         for _ in 0..WAITING_LINES + 10 {
             lines.write_all(b"y\n").unwrap();
         }
-        // The thread has taken the first line, or will.
+        // The thread takes the first line.
         let lost = lines.error_counter().dropped_lines();
         assert!((10..=11).contains(&lost), "{lost}");
         drop(reads);

@@ -15,8 +15,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, String> {
         .map_err(|error| format!("metrics are not available: {error}"))
 }
 
-/// Moves recorded samples into the buckets at intervals: unread samples would fill the memory. Counts the lines that the
-/// log has lost.
+/// Unread samples would fill the memory, so they move into the buckets at intervals. Counts the log's lost lines.
 pub(crate) async fn keep(metrics: PrometheusHandle, lost: ErrorCounter) {
     let lines = metrics::counter!("gateway_log_lines_lost_total");
     loop {

@@ -14,7 +14,6 @@ pub(crate) fn make(file: &Path) -> Result<String, String> {
     assemble::document(&config, &openapi, &source::read(&config, &openapi, file)?)
 }
 
-/// Assembles it from the given documents.
 pub(crate) fn assemble_from<'a>(
     file: &Path,
     documents: impl IntoIterator<Item = (&'a str, String)>,

@@ -1,4 +1,4 @@
-//! Starts the gateway, reads its config again on SIGHUP, and stops it on SIGTERM.
+//! Starts the gateway, reloads its config on SIGHUP, and stops on SIGTERM.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -49,11 +49,9 @@ impl Addresses {
     }
 }
 
-/// Runs until a signal asks it to stop.
-///
 /// # Errors
 ///
-/// The reason why the gateway cannot start.
+/// Why the gateway cannot start.
 pub(crate) fn main(file: &Path, addresses: Addresses, log: &str) -> Result<(), String> {
     let config = addresses.read(file)?;
     let (_written_at_the_end, lost) = logging::init(log)?;
@@ -122,7 +120,7 @@ async fn run(
     served.await.map_err(|error| format!("the public listener failed: {error}"))
 }
 
-/// Reads the config again. A wrong config changes nothing.
+/// A wrong config changes nothing.
 async fn reload(current: &CurrentGate, file: &Path, addresses: Addresses) {
     let before = current.get();
     let made = async {

@@ -1,4 +1,4 @@
-//! The connection to the database. Without it the gateway starts and works, but with fewer functions.
+//! The connection to the database, without which the gateway starts and works with fewer functions.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,15 +22,13 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
         include_str!("../../migrations/0002_rates_are_counted_in_each_gateway.sql"),
     ),
 ];
-/// The time between two looks at a database that is unavailable.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The limit for the test of a connection that returns to the pool.
 const TEST: Duration = Duration::from_secs(2);
 /// The maximum number of statements that create the tables, each with the limit of any other.
 const MIGRATION_STATEMENTS: u32 = 12;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
-/// The maximum of old rows that one statement removes: those of large answers take long.
+/// The maximum number of old rows removed by one statement, since large answers take long.
 const PORTION: u32 = 50;
 
 /// The database does not answer, or refuses.
@@ -38,12 +36,10 @@ const PORTION: u32 = 50;
 #[error("the gateway's database: {0}")]
 pub(crate) struct DatabaseAway(String);
 
-/// The gateway's database.
 #[derive(Debug)]
 pub(crate) struct Database {
     pool: PgPool,
     patience: Duration,
-    /// The file with the URL, and its last content.
     file: Option<(PathBuf, Mutex<String>)>,
     prepared: AtomicBool,
     /// The reason of the last failure, until a statement succeeds.
@@ -60,7 +56,7 @@ fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
     Ok(options.host(&host).options([("statement_timeout", limit.as_str()), ("jit", "off")]))
 }
 
-/// Whether the server has ended a statement that took too long.
+/// The statement took too long.
 fn is_cancelled(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.as_deref() == Some("57014")
@@ -81,8 +77,8 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections.max(1))
             .acquire_timeout(patience)
-            // A request may have given up on a statement of this connection, and its server may be gone without notice.
-            // sqlx's own test has no limit, and the connection keeps its place in the pool until then.
+            // A request may have given up on this connection's statement, and its server may be gone without notice.
+            // sqlx's own test has no limit, and keeps the connection's place in the pool.
             .after_release(|db, _| {
                 Box::pin(async move { Ok(matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))) })
             })
@@ -91,7 +87,7 @@ impl Database {
         Ok(Self { pool, patience, file, prepared, failure })
     }
 
-    /// Reads the file with the URL again. Connections stay; new ones use the new login.
+    /// Open connections stay, and new ones use the new login.
     fn read_again(&self) {
         let Some((path, last)) = &self.file else { return };
         let Ok(url) = std::fs::read_to_string(path) else { return };
@@ -131,7 +127,7 @@ impl Database {
         let mut last = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         let said = failure.map(ToString::to_string);
         match (&said, &*last) {
-            // Log the first reason and each new one: after a restart it may refuse the login.
+            // The first reason and each new one: after a restart the server may refuse the login.
             (Some(why), before) if before.as_ref() != Some(why) => {
                 tracing::warn!("{why}; requests with an Idempotency-Key are refused meanwhile");
             }
@@ -141,8 +137,8 @@ impl Database {
         *last = said;
     }
 
-    /// Creates the tables as soon as the database can be reached. Then it checks the connection regularly, and removes
-    /// old rows.
+    /// Creates the tables once the database is reachable. Then it checks the connection regularly, and removes old
+    /// rows.
     pub(crate) async fn keep(self: Arc<Self>) {
         self.read_again();
         while let Err(away) = self.migrate().await {
@@ -155,7 +151,7 @@ impl Database {
         let mut cleaned_at: Option<Instant> = None;
         loop {
             self.read_again();
-            // With this, readiness and metrics know of its absence before a request does.
+            // So that readiness and metrics know before a request does.
             let look = self.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
             if look.is_ok() && cleaned_at.is_none_or(|at| at.elapsed() >= CLEAN_EVERY) {
                 self.clean().await;
@@ -165,8 +161,8 @@ impl Database {
         }
     }
 
-    /// Removes old rows, as far as that succeeds now: a failure says nothing of the database. It ends after a while: until
-    /// then nothing looks at the database, or reads the file with its URL.
+    /// A failure says nothing of the database. This ends after a while, since meanwhile nothing checks the database or
+    /// reads the URL's file.
     async fn clean(&self) {
         let (began, mut portion) = (Instant::now(), PORTION);
         while began.elapsed() < CLEAN_EVERY {
@@ -175,7 +171,7 @@ impl Database {
             match timeout(self.patience * 2, removed).await {
                 Ok(Ok(count)) if count >= u64::from(portion) => {}
                 Ok(Ok(_)) => return,
-                // It is too slow for so many, but may remove one after the other.
+                // Too slow for so many, but perhaps not for single rows.
                 Ok(Err(error)) if portion > 1 && is_cancelled(&error) => portion = 1,
                 Err(_) if portion > 1 => portion = 1,
                 Ok(Err(error)) => return tracing::warn!("old rows stay for now: {error}"),
@@ -196,7 +192,7 @@ impl Database {
         migrator.set_ignore_missing(true);
         let migrated = async {
             let mut connection = self.pool.acquire().await?;
-            // After a failure the connection still holds the lock of all migrations.
+            // After a failure the connection holds the migrations' lock.
             connection.close_on_drop();
             migrator.run_direct(None, &mut *connection, false).await
         };

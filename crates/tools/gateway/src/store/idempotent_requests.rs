@@ -6,39 +6,36 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::http::wall_clock::unix_seconds;
 
-/// A client's key. Clients do not see each other's keys.
+/// Clients do not see each other's keys.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestKey {
     pub(crate) client: String,
     pub(crate) key: String,
-    /// The id of this attempt.
     pub(crate) attempt: i64,
 }
 
-/// A stored answer.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredAnswer {
     pub(crate) status: i32,
     pub(crate) headers: String,
-    /// The body; `None` if it was too large.
+    /// `None` if it was too large.
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// The state of a key.
 #[derive(Debug)]
 pub(crate) enum KeyState {
-    /// The key is new: this attempt makes the request.
+    /// This attempt makes the request.
     New,
-    /// The key was used for another request.
+    /// Used for another request.
     Other,
-    /// Another gateway was given the request. If that gateway died, it is known after this time.
+    /// Another gateway was given the request. If it died, that is known after this time.
     Running(Duration),
-    /// The gateway that made the request died, or got no answer.
+    /// The gateway died, or got no answer.
     Unknown,
     Answered(StoredAnswer),
 }
 
-/// Whether it is this attempt's, whether the request is the same, the seconds left of its lease, status, headers, body.
+/// Whether it is this attempt's, whether the request is the same, the lease's seconds left, status, headers, body.
 type KeyRow = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
 
 /// A key expires when the database's clock and the gateway's own say so.
@@ -65,8 +62,7 @@ const BEGIN: &str = "
     from gateway.idempotent_request
     where client = $1 and key = $2 and not exists (select from mine)";
 
-/// Begins a request, or finds its outcome. `again` takes over a request without an answer, even if another attempt was
-/// given it: its service recognises the key.
+/// `again` takes over a request without an answer from another attempt, as its service recognises the key.
 pub(crate) async fn begin(
     connection: &mut PgConnection,
     key: &RequestKey,
@@ -87,7 +83,7 @@ pub(crate) async fn begin(
             .bind(unix_seconds())
             .fetch_optional(&mut *connection)
             .await?;
-        // Another transaction has just inserted a row: it conflicts, but is not visible yet.
+        // Another transaction's new row conflicts, but is not visible yet.
         let Some(row) = row else { continue };
         return Ok(match row {
             (true, ..) => KeyState::New,
@@ -106,7 +102,6 @@ pub(crate) async fn begin(
     Ok(KeyState::Running(Duration::from_secs(1)))
 }
 
-/// Stores an answer.
 pub(crate) async fn save_answer(
     pool: &PgPool,
     key: &RequestKey,
@@ -118,7 +113,7 @@ pub(crate) async fn save_answer(
     query.bind(answer.status).bind(&answer.headers).bind(&answer.body).execute(pool).await.map(drop)
 }
 
-/// Deletes a request that was never sent. Returns whether it was there.
+/// Never sent. Returns whether it was there.
 pub(crate) async fn forget_unsent(pool: &PgPool, key: &RequestKey) -> Result<bool, sqlx::Error> {
     let statement = "delete from gateway.idempotent_request \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
@@ -126,7 +121,7 @@ pub(crate) async fn forget_unsent(pool: &PgPool, key: &RequestKey) -> Result<boo
     Ok(query.execute(pool).await?.rows_affected() > 0)
 }
 
-/// Ends an attempt without an answer, so that nobody waits for its lease.
+/// So that nobody waits for its lease.
 pub(crate) async fn end_without_answer(pool: &PgPool, key: &RequestKey) -> Result<(), sqlx::Error> {
     let statement = "update gateway.idempotent_request set lease_until = now() \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
@@ -134,14 +129,14 @@ pub(crate) async fn end_without_answer(pool: &PgPool, key: &RequestKey) -> Resul
     query.execute(pool).await.map(drop)
 }
 
-/// Keys that another gateway uses or removes right now are skipped.
+/// Skips keys that another gateway uses or removes now.
 const REMOVE_OLD: &str = "
     delete from gateway.idempotent_request where (client, key) in (
         select client, key from gateway.idempotent_request
         where expires_at < least(now(), to_timestamp($2::bigint))
         limit $1 for update skip locked)";
 
-/// Removes expired keys. Returns how many.
+/// Expired ones. Returns their number.
 pub(crate) async fn remove_old(pool: &PgPool, most: u32) -> Result<u64, sqlx::Error> {
     let remove = sqlx::query(REMOVE_OLD).bind(i64::from(most)).bind(unix_seconds());
     Ok(remove.execute(pool).await?.rows_affected())

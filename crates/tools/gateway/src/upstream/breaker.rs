@@ -1,4 +1,4 @@
-//! A circuit breaker: after failures in a row the gateway sends nothing to a service for a while.
+//! A circuit breaker: after consecutive failures a service gets nothing for a while.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ enum State {
     Open {
         until: Instant,
     },
-    /// A trial request is on its way. It may wait for its client's body or for an answer, so from `next` on another one
-    /// tries. The first verdict decides.
+    /// A trial may wait for its client's body or for an answer, so from `next` on another request tries. The first
+    /// verdict decides.
     HalfOpen {
         next: Instant,
     },
@@ -23,7 +23,6 @@ enum State {
 /// The time after a trial at which the next one begins, if there is no verdict yet.
 const BETWEEN_TRIALS: Duration = Duration::from_secs(1);
 
-/// The breaker of one upstream.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     name: String,
@@ -67,7 +66,7 @@ impl Breaker {
         Ok(Permit { breaker: self, is_trial: true, judged: false })
     }
 
-    /// Removes the breaker from use. Nobody sends to the service any more, so nobody would notice its recovery.
+    /// Nobody sends to the service any more, so nobody would notice its recovery.
     pub(crate) fn remove(&self) {
         let mut state = self.lock();
         *state = State::Removed;
@@ -79,7 +78,7 @@ impl Breaker {
         let next = match (*state, good) {
             (State::HalfOpen { .. }, true) if is_trial => State::Closed { failures: 0 },
             (State::HalfOpen { .. }, false) if is_trial => self.open(),
-            // The request is from before the breaker opened, or was removed.
+            // The request began before the breaker opened or was removed.
             (State::HalfOpen { .. } | State::Open { .. } | State::Removed, _) => return,
             (State::Closed { .. }, true) => State::Closed { failures: 0 },
             (State::Closed { failures }, false) if failures + 1 < self.most => {
@@ -121,7 +120,7 @@ impl Drop for Permit<'_> {
         if !self.is_trial || self.judged {
             return;
         }
-        // The client of the trial went away. The next request tries, unless another one has decided meanwhile.
+        // The trial's client went away. The next request tries, unless another has decided.
         if let State::HalfOpen { next } = &mut *self.breaker.lock() {
             *next = Instant::now();
         }

@@ -1,5 +1,4 @@
-//! The budget of retries: a fifth of the requests, so that retries cannot multiply a load that the upstream cannot
-//! take.
+//! The budget of retries: a fifth of the requests, so that they cannot multiply an excessive load.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,7 +19,6 @@ impl RetryBudget {
         let _full = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     }
 
-    /// Whether a retry may be made now.
     pub(crate) fn retry(&self) -> bool {
         let less = |left: u32| left.checked_sub(PER_RETRY);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()

@@ -1,4 +1,4 @@
-//! The reasons why an upstream gives no answer, and the problems that clients get.
+//! Why an upstream gives no answer, and what clients get.
 
 use std::time::Duration;
 
@@ -13,16 +13,15 @@ pub(crate) enum UpstreamFailure {
     /// The breaker stays open for this long.
     LeftAlone(Duration),
     Unreachable(String),
-    /// The lease of the request's key is over, so the request must not be sent.
+    /// The key's lease is over.
     TooLate,
     Broken(String),
     TooSlow(Duration),
-    /// The service refuses the gateway's signature: their secrets or clocks differ.
+    /// The service refuses the signature: secrets or clocks differ.
     NotBelieved,
 }
 
 impl UpstreamFailure {
-    /// Whether the service may have acted.
     pub(crate) const fn may_have_acted(&self) -> bool {
         !matches!(
             self,
@@ -42,8 +41,7 @@ impl UpstreamFailure {
         }
     }
 
-    /// Logs the cause, and returns a sentence for the client. What takes effect once, however often it is sent, may be
-    /// sent again at once.
+    /// Logs the cause, and returns a sentence for the client. What takes effect only once may be repeated at once.
     pub(crate) fn report(&self, upstream: &str, request_id: &str, is_repeatable: bool) -> Problem {
         match self {
             Self::Unreachable(cause) | Self::Broken(cause) => {
@@ -52,7 +50,7 @@ impl UpstreamFailure {
             Self::TooSlow(limit) => {
                 tracing::warn!(upstream, request_id, "no answer within {limit:?}");
             }
-            // `NotBelieved` was logged with the server's name.
+            // Was logged with the server's name.
             Self::LeftAlone(_) | Self::TooLate | Self::NotBelieved => {}
         }
         self.problem(upstream, is_repeatable)
@@ -68,7 +66,7 @@ impl UpstreamFailure {
                 ),
             )
             .retry_after(*wait),
-            // Nothing was sent, so the client loses nothing by trying again.
+            // Nothing was sent, so trying again is safe.
             Self::Unreachable(_) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 format!("{upstream} cannot be reached: nothing was sent, try again in a moment"),
@@ -116,7 +114,7 @@ pub(crate) fn body_problem(fault: BodyFault) -> Problem {
     }
 }
 
-/// Closes the connection: nobody knows where the next request would begin.
+/// Nobody knows where the next request would begin.
 fn closing(problem: Problem) -> Problem {
     problem.with(header::CONNECTION, "close")
 }

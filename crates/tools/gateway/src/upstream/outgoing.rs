@@ -14,22 +14,20 @@ pub(crate) struct OutgoingRequest {
     pub(crate) method: Method,
     pub(crate) path: PathAndQuery,
     pub(crate) headers: HeaderMap,
-    /// The whole body: its hash is signed, and a service never waits for a client.
+    /// Whole: its hash is signed, and a service never waits for a client.
     pub(crate) body: Bytes,
-    /// Whether only clients that sign in get this far. The service does not see their credentials, so its 401 cannot be
-    /// about them.
+    /// Only clients that sign in get this far. The service does not see their credentials, so its 401 is not about
+    /// them.
     pub(crate) signed_in: bool,
     /// The limit for the head of the answer, all attempts together.
     pub(crate) timeout: Duration,
-    /// The time after which the request must not be sent.
+    /// The request must not be sent later.
     pub(crate) sent_by: Option<Instant>,
 }
 
-/// Parses a path at a service, with the query.
-///
 /// # Errors
 ///
-/// If the text is not a path. Nothing is sent then.
+/// If the text is not a path. Nothing is sent.
 pub(crate) fn path(text: String) -> Result<PathAndQuery, UpstreamFailure> {
     PathAndQuery::try_from(text).map_err(|error| UpstreamFailure::Unreachable(error.to_string()))
 }

@@ -27,7 +27,7 @@ use crate::upstream::failure::UpstreamFailure;
 use crate::upstream::outgoing::OutgoingRequest;
 use crate::upstream::servers::{Place, Servers};
 
-/// The time that an idle connection stays open: shorter than most services keep theirs.
+/// Shorter than most services keep idle connections.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// The maximum of addresses that a request tries to reach before it counts as failed.
@@ -36,7 +36,7 @@ const PLACES: usize = 3;
 /// The outcome of a good attempt in the metrics.
 const GOOD: &str = "ok";
 
-/// The message of a refused signature in the log.
+/// A refused signature in the log.
 const NOT_BELIEVED: &str = "a service refuses what this gateway signs: look whether both have the same \
                             secret ([signing], GATEWAY_SECRET) and the same time";
 
@@ -58,7 +58,7 @@ pub(crate) struct UpstreamService {
     breaker: Breaker,
     budget: RetryBudget,
     signer: Signer,
-    /// The counter of good attempts. It is kept because a lookup takes longer than counting.
+    /// Kept because a lookup is slower than counting.
     good: OnceLock<Counter>,
 }
 
@@ -86,7 +86,7 @@ impl UpstreamService {
         &self.config.name
     }
 
-    /// Removes the service: the config in force no longer names it, or names it with other settings.
+    /// The config in force no longer names the service, or with other settings.
     pub(crate) fn remove(&self) {
         self.breaker.remove();
     }
@@ -130,7 +130,7 @@ impl UpstreamService {
             if !worth_it || retries == 0 {
                 return outcome;
             }
-            // The pause varies between half and one and a half, so that retries do not coincide.
+            // Varies by half, so that retries do not coincide.
             let pause = Duration::from_millis(25 + random_number() % 50);
             let in_time = Instant::now() + pause < deadline;
             if !in_time || !self.budget.retry() {
@@ -141,7 +141,6 @@ impl UpstreamService {
         }
     }
 
-    /// Counts an attempt.
     fn count(&self, outcome: &'static str) {
         let counter = || {
             metrics::counter!("gateway_upstream_attempts_total",
@@ -175,7 +174,7 @@ impl UpstreamService {
             true => std::mem::take(&mut request.headers),
             false => request.headers.clone(),
         };
-        // Each attempt is signed again, since a signature has a time.
+        // Again for each attempt, since a signature has a time.
         let (method, path) = (&request.method, request.path.as_str());
         let signed = self.signer.sign(method, path, &request.body, &mut headers).await;
         signed.map_err(UpstreamFailure::Unreachable)?;
@@ -199,7 +198,7 @@ impl UpstreamService {
                 tracing::warn!(upstream = %self.config.name, %server, "a request with a key was not sent in its time");
                 drop(permit);
             }
-            // The service is there, and another of its servers may accept the gateway's signature.
+            // Another of the service's servers may accept the gateway's signature.
             Err(UpstreamFailure::NotBelieved) => {
                 tracing::warn!(upstream = %self.config.name, %server, "{NOT_BELIEVED}");
                 self.servers.is_away(&place);
@@ -221,24 +220,22 @@ impl UpstreamService {
     }
 }
 
-/// Whether a 401 is the service's answer to a caller that is not its gateway. Any other 401 on a public route is about
-/// the client.
+/// Whether a 401 is for a caller that is not the gateway. Any other 401 on a public route is about the client.
 fn is_for_a_gateway(headers: &HeaderMap) -> bool {
     headers.get(header::WWW_AUTHENTICATE).is_some_and(|asked| asked == CHALLENGE)
 }
 
-/// Whether a retry may find the service in a better state.
+/// Whether a retry may find the service better.
 fn is_bad(status: StatusCode) -> bool {
     status == StatusCode::SERVICE_UNAVAILABLE || is_away(status)
 }
 
-/// Whether a proxy could not reach the service. A 503 is the service's own refusal of one request: it says nothing of
-/// others.
+/// Whether a proxy could not reach the service. A 503 is the service's own refusal of one request.
 fn is_away(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// The time until which a request may be sent. It is sent as soon as it has a connection, and connecting may take long.
+/// A request may be sent until then. Connecting may take long before.
 #[derive(Debug)]
 struct SendDeadline {
     time: Instant,
@@ -250,7 +247,6 @@ impl SendDeadline {
         self.connection.connection_metadata().is_none()
     }
 
-    /// Whether it must no longer be sent.
     fn is_over(&self) -> bool {
         Instant::now() >= self.time && self.is_unsent()
     }

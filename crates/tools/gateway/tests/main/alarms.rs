@@ -1,4 +1,4 @@
-//! The metrics of a gateway that the alarms and the board ask for.
+//! The metrics that the alarms and the board need.
 
 use ballet_stage::{Database, Postgres, Selector, samples};
 

@@ -12,7 +12,7 @@ use crate::support::raw::{self, read_until, reserved};
 use crate::support::service::{TestService, text};
 use crate::support::tokens::{SigningKey, claims, encode, jwt, now, set};
 
-/// Returns two routes: `/a` needs a scope, `/b` only a client.
+/// `/a` needs a scope, `/b` only a client.
 fn routes(service: &TestService) -> String {
     let route = |prefix: &str, rest: &str| {
         format!("[[route]]\nprefix = \"{prefix}\"\nmethods = [\"GET\"]\nupstream = \"a\"\n{rest}\n")
@@ -103,11 +103,10 @@ async fn each_kind_of_bad_token_is_refused() {
     let algorithm = "the token must be signed with the algorithm of its key: EdDSA or RS256";
     let malformed =
         "the token is not a JWT signed with EdDSA or RS256, with the claims iss, aud, sub and exp";
-    // No signature at all.
     let header = json!({ "alg": "none", "kid": "ed" });
     let none = format!("{}.{}.", encode(header.to_string()), encode(good.to_string()));
     refused(&gateway, &none, malformed).await;
-    // The public key is used as the secret of an HMAC.
+    // As the secret of an HMAC.
     let SigningKey::Rsa(_, pair) = &rsa else { panic!("an RSA key") };
     let public =
         ring::rsa::PublicKeyComponents::<Vec<u8>>::from(ring::signature::KeyPair::public_key(pair));
@@ -118,7 +117,7 @@ async fn each_kind_of_bad_token_is_refused() {
         signed.as_bytes(),
     );
     refused(&gateway, &format!("{signed}.{}", encode(hmac)), algorithm).await;
-    // The name of one key, with the algorithm of another.
+    // One key's name with another's algorithm.
     let confused = rsa.token_with(&json!({ "alg": "RS256", "kid": "ed" }), &good);
     refused(&gateway, &confused, algorithm).await;
     for (weak, sentence) in
@@ -170,12 +169,10 @@ async fn each_kind_of_bad_token_is_refused() {
     let request = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&good));
     problem(request.header("x-api-key", "x").send().await.unwrap(), 401).await;
     assert!(service.got().is_empty());
-    // Small differences between clocks are tolerated.
     let late = key.token(&with("exp", json!(now() - 5)));
     assert_eq!(get(&gateway, "/a", &late).await.status(), 200);
 }
 
-/// Waits until the gateway answers a token with this status.
 async fn becomes(gateway: &Gateway, token: &str, status: u16) {
     let what = format!("a token to be answered {status}");
     let found = wait_until(&what, LIMIT, || async {
@@ -206,7 +203,7 @@ async fn t228_keys_change_without_a_restart() {
     *keys.lock().unwrap() = set(&[&old, &new]);
     becomes(&gateway, &by_new, 200).await;
     becomes(&gateway, &by_old, 200).await;
-    // The source is away: the keys of the last read stay valid.
+    // The source is unavailable, so the last read's keys stay valid.
     *keys.lock().unwrap() = String::new();
     let reads = login.got().len();
     wait_until("further reads", LIMIT, || async {
@@ -217,7 +214,6 @@ async fn t228_keys_change_without_a_restart() {
     assert_eq!(get(&gateway, "/a", &by_new).await.status(), 200);
     gateway.private_says("/metrics", 200, "gateway_keys_old 1").await;
     gateway.private_says("/readyz", 200, "\"keys\":\"old: ").await;
-    // A removed key is no longer valid.
     *keys.lock().unwrap() = set(&[&new]);
     gateway.private_says("/metrics", 200, "gateway_keys_old 0").await;
     becomes(&gateway, &by_old, 401).await;
@@ -233,12 +229,11 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
     let gateway = Gateway::start_in(&folder, &(jwt + &routes(&service))).await;
     let token = key.token(&claims("alice", "a:read"));
     becomes(&gateway, &token, 200).await;
-    // A different key with the same name.
+    // Another key with the same name.
     folder.write("jwks.json", &set(&[&other]));
     becomes(&gateway, &token, 401).await;
     refused(&gateway, &token, "the token's signature is wrong").await;
     let mut short = claims("alice", "a:read");
-    // Long enough to work on a busy machine.
     short["exp"] = json!(now() + 10);
     let token = other.token(&short);
     becomes(&gateway, &token, 200).await;
@@ -341,7 +336,7 @@ async fn t228_an_api_key_is_replaced_by_a_second_one_of_the_client_without_a_res
         gateway.private_says("/metrics", 200, &read).await;
         assert_eq!((status(&old).await, status(&new).await), expected);
     }
-    // The client is the same with both keys: its limits and the keys of its requests continue.
+    // The client is the same with both keys, for its limits and its requests' keys.
     let clients =
         service.got().into_iter().map(|got| got.header("x-ballet-client").map(str::to_owned));
     assert!(clients.clone().count() == 4 && clients.flatten().all(|client| client == "key:mobile"));

@@ -1,4 +1,4 @@
-//! Config files, good and wrong, as an operator sees them.
+//! Config files as an operator sees them.
 
 use crate::support::gateway::{Folder, command};
 
@@ -50,7 +50,6 @@ fn a_good_file_is_in_order() {
     assert_eq!(out, "shop.toml: in order (1 route, 1 page, 1 upstream)\n");
 }
 
-/// Each change to the good file is refused with its sentence.
 #[test]
 fn a_wrong_file_is_refused_with_file_line_and_field() {
     for (from, to, sentence) in [

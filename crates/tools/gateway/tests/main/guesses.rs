@@ -1,4 +1,4 @@
-//! Refused credentials, and the clients that have to wait for them.
+//! Refused credentials, and clients that have to wait for them.
 
 use reqwest::{Client, Response};
 use serde_json::json;
@@ -28,7 +28,7 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
         assert_eq!(get(&gateway, &good).await.status(), 200);
         assert_eq!(get(&gateway, "guessed").await.status(), 401);
     }
-    // Now a right guess is not told from a wrong one.
+    // Now right and wrong guesses look alike.
     let other = key.token(&claims("bob", "a:read"));
     for token in ["guessed", &other] {
         let answer = get(&gateway, token).await;
@@ -37,9 +37,8 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
         let detail = problem(answer, 429).await;
         assert!(detail.starts_with("3 credentials from this address did not count"), "{detail}");
     }
-    // Clients that were signed in before stay so: nobody locks out the others at the same address.
+    // Nobody locks out clients of the same address that had signed in.
     assert_eq!(get(&gateway, &good).await.status(), 200);
-    // A request without credentials is answered as before.
     let without = reqwest::get(gateway.at("/a")).await.unwrap();
     assert_eq!(problem(without, 401).await, "sign in with `Authorization: Bearer <token>`");
     assert_eq!(service.got().len(), 4);

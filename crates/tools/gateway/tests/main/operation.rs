@@ -51,7 +51,7 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     assert_eq!(got.path, "/products/tea%20pot");
     assert_eq!(got.header("traceparent").map(str::len), Some(55));
     drop(gateway);
-    // One service is away, one silent, one failing, and one sends no JSON.
+    // One is unavailable, one silent, one failing, and one sends no JSON.
     let (silent, _connections) = raw::connections().await;
     let failing = TestService::start(|_| text(500, "a stack trace")).await;
     let starting = TestService::start(|_| text(503, "not yet")).await;
@@ -64,7 +64,6 @@ async fn a_page_is_composed_and_names_what_is_missing() {
         (wordy.address.clone(), 502, "related: b sent no JSON"),
     ] {
         let upstreams = catalog.upstream("a") + &raw::upstream("b", &address);
-        // Only the silent one may be too slow.
         let page_text = if address == silent { PAGE.to_owned() } else { patient() };
         let gateway = Gateway::start(&(upstreams + &page_text)).await;
         let missing = json!([{ "part": "related", "status": status, "detail": detail }]);
@@ -82,7 +81,7 @@ async fn a_page_without_its_main_part_is_no_page() {
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
     assert_eq!(problem(answer, 404).await, "product: a answered 404 Not Found");
     drop(gateway);
-    // The service's explanation of its refusal is for the client.
+    // The client gets the service's explanation.
     let catalog = TestService::start(|_| {
         let said = "{\"detail\":\"there is no product x\",\"errors\":[{\"in\":\"path\"}]}";
         let mut answer = json(410, said);
@@ -107,7 +106,7 @@ async fn a_page_without_its_main_part_is_no_page() {
 async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
     let service = TestService::start(|_| {
         let mut answer = text(200, "ok");
-        // The gateway decides, not a service.
+        // The gateway decides.
         answer.headers_mut().insert("access-control-allow-origin", "*".parse().unwrap());
         answer
     })
@@ -123,7 +122,7 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
     assert_eq!(leave.headers()["access-control-allow-origin"], "https://shop.example");
     assert_eq!(leave.headers()["access-control-allow-methods"], "GET, POST, PUT");
     assert_eq!(leave.headers()["access-control-max-age"], "600");
-    // A script needs these to sign in, to change something, and to continue a stream of events.
+    // A script needs these to sign in, change something, and continue a stream.
     let sent = leave.headers()["access-control-allow-headers"].to_str().unwrap();
     for header in [
         "authorization",
@@ -202,7 +201,6 @@ async fn a_new_config_is_read_without_breaking_connections() {
     client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\n").await;
-    // A wrong config changes nothing.
     folder.write("gateway.toml", "[[route]]\n");
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"failed\"} 1").await;
@@ -214,7 +212,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
     let new = other.upstream("a") + &ROUTE.replace("/a", "/b");
     gateway.reload(&folder, &new);
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
-    // The request in progress ends as it began, and its connection then serves by the new config.
+    // It ends as it began, and its connection then serves by the new config.
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold").await.unwrap();
     read_until(&mut client, "old").await;
     client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -262,6 +260,6 @@ async fn a_client_that_leaves_is_in_the_log() {
     read_until(&mut service, "\r\n\r\n").await;
     asked.abort();
     assert_eq!(gateway.logged("request").await["status"], 499);
-    // The service's connection is closed, so it does not work for nobody.
+    // The service does not work for nobody.
     assert_eq!(raw::read_to_end(&mut service).await, "");
 }

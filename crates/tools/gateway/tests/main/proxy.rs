@@ -45,7 +45,6 @@ async fn a_packed_body_is_refused_with_how_to_send_it() {
         assert!(detail.starts_with("the body is packed: send it as it is"), "{detail}");
     }
     assert_eq!(service.got().len(), 0);
-    // This body is not packed.
     let plain = client.post(gateway.at("/a")).header("content-encoding", "Identity").body("plain");
     let none = client.get(gateway.at("/a")).header("content-encoding", "gzip");
     for request in [plain, none] {
@@ -131,7 +130,7 @@ async fn a_service_gets_a_body_once_it_is_whole_and_an_answer_passes_while_it_co
         .write_all(b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
         .await
         .unwrap();
-    // Meanwhile the service is for others, and has nothing to wait for.
+    // Meanwhile the service has nothing to wait for.
     let other = tokio::spawn(reqwest::get(gateway.at("/a")));
     let mut service = connections.recv().await.unwrap();
     assert!(read_until(&mut service, "\r\n\r\n").await.starts_with("GET /a "));
@@ -234,7 +233,7 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     let request = client.get(gateway.at("/a")).header("x-large", "x".repeat(2048));
     let detail = problem(request.send().await.unwrap(), 431).await;
     assert_eq!(detail, "the headers are larger than 2KiB");
-    // The library of HTTP takes 100 headers unless it is told otherwise.
+    // The HTTP library takes 100 headers by default.
     for count in [21, 101, 200] {
         let mut request = client.get(gateway.at("/a")).header("x-request-id", "order-page-1");
         for i in 1..count {
@@ -249,7 +248,6 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     let sentence = "the body is larger than the 1KiB that this route takes: send less";
     assert_eq!(detail, sentence);
     assert!(service.got().is_empty(), "{:?}", service.got());
-    // This body has no length.
     let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
     let head = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer = exchange(gateway.host(), format!("{head}{chunk}{chunk}").as_bytes()).await;
@@ -261,7 +259,7 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
     let service = TestService::ok().await;
     let config = format!("[limits]\nbody = \"1KiB\"\n{}{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&config).await;
-    // More than the buffers of a connection hold.
+    // More than a connection's buffers.
     let large = "x".repeat(12 << 20);
     let length = format!("Content-Length: {}", large.len());
     let chunks = format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
@@ -277,7 +275,6 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
         client.write_all(body.as_bytes()).await.expect(&headers);
         read_until(&mut client, "send less").await;
     }
-    // Nobody has asked this client for its body.
     let head = "POST /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\
                 Content-Length: 1025\r\n\r\n";
     let answer = exchange(gateway.host(), head.as_bytes()).await;
@@ -348,7 +345,7 @@ async fn a_stop_lets_requests_in_progress_end() {
     read_until(&mut service, "\r\n\r\n").await;
     gateway.signal("-TERM");
     gateway.private_says("/readyz", 503, "\"stopping\":true").await;
-    // It says so a moment before it closes its door.
+    // A moment before it closes its door.
     wait_until("a closed door", LIMIT, || async {
         let refused = TcpStream::connect(gateway.host()).await.is_err();
         Ok::<_, String>(refused.then_some(()))

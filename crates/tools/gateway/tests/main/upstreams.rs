@@ -1,4 +1,4 @@
-//! Services that are away, slow, busy or broken.
+//! Unavailable, slow, busy or broken services.
 
 use ballet_stage::wait_until;
 use reqwest::Client;
@@ -95,7 +95,7 @@ async fn a_breaker_opens_tries_and_closes() {
     }
     gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 1").await;
     let open = reqwest::get(gateway.at("/a")).await.unwrap();
-    // On a slow machine the pause may already be over.
+    // On a slow machine the pause may be over.
     if open.status() == 503 {
         assert!(open.headers().contains_key("retry-after"));
         let detail = problem(open, 503).await;

@@ -1,4 +1,4 @@
-//! Reads the databases of all services and has them judged, saga by saga.
+//! Reads the databases of all services, and has the sagas judged.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,11 @@ use crate::audit::snapshot::BrokerSnapshot;
 use crate::audit::window::next_window;
 use crate::databases::{ServiceDatabase, ServiceDatabases};
 
-/// Audits the framework's tables of all services. A saga is quiescent when no service has recorded
-/// anything of it for `quiescent_after`. That must be longer than the broker's figures are old,
-/// which is up to five seconds by default.
+/// Audits the framework's tables of all services. A saga is quiescent when no service has recorded anything of it for
+/// `quiescent_after`, which must exceed the age of the broker's figures: up to five seconds by default.
 ///
-/// `databases` names each service with the URL of its database. A database that cannot be read is
-/// [away](Report::away): nothing is said of its service, and the others are judged.
+/// `databases` has each service's database URL. A database that cannot be read is [unavailable](Report::away): its
+/// service is not judged.
 pub async fn audit(
     system: &System,
     databases: &[(String, String)],
@@ -70,7 +69,7 @@ async fn judge_all(
     quiescent_after: SignedDuration,
     report: &mut Report,
 ) {
-    // Calls and outboxes first: a saga whose call is closed or event is published after this is not quiescent yet.
+    // Calls and outboxes first: a saga whose call is closed or event published later is not quiescent yet.
     let (mut pending, mut now) = (BTreeMap::new(), None);
     for ServiceDatabase { service, server, db } in sources.each() {
         let part = system.parts.iter().find(|part| part.service == *service);
@@ -99,9 +98,7 @@ async fn judge_all(
     }
 }
 
-/// The findings in one service that need no other service.
 struct ServiceFindings {
-    /// When it was read.
     at: Timestamp,
     pending: PendingWork,
     report: Report,
@@ -124,8 +121,7 @@ async fn own_findings(
     Ok(ServiceFindings { at, pending, report })
 }
 
-/// Returns the messages that a service has not handled, according to its inbox. An inbox remembers seven
-/// days by default.
+/// Returns the messages that a service has not handled, according to its inbox, which remembers seven days by default.
 ///
 /// # Errors
 ///

@@ -8,10 +8,9 @@ use sqlx::PgConnection;
 use crate::audit::report::Report;
 use crate::words::counted;
 
-/// The maximum number of rows of a list that are read. Nobody reads a longer report.
+/// Nobody reads a longer report.
 const MOST: i64 = 1_000;
 
-/// Judges the deadlines of one service.
 pub(crate) async fn judge(
     db: &mut PgConnection,
     part: Option<&Part>,

@@ -1,4 +1,4 @@
-//! A made-up system, and made-up rows of its ledgers, which tests judge.
+//! A made-up system and ledger rows for tests.
 
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
 use ballet_store::ledger::entry::Entry;
@@ -51,8 +51,8 @@ pub(super) fn system() -> System {
     System { name: "shop", parts }
 }
 
-/// `done place orders.placed.v1`, or without an event; the tombstone is `aborted -`. The key, or the
-/// tombstone's saga, comes last.
+/// A row is written `done place orders.placed.v1`, perhaps without an event, and a tombstone `aborted -`. The key, or
+/// the tombstone's saga, comes last.
 pub(super) fn rows(lines: &[&str]) -> Vec<RecordedRow> {
     let row = |(line, ordinal): (&&str, i32)| {
         let mut words = line.split(' ');

@@ -1,8 +1,7 @@
 //! Messages that the broker holds because it cannot dead-letter them.
 //!
-//! A quorum queue with at-least-once dead-lettering keeps a message whose time is over, or that was
-//! delivered too often, until its next queue has it. Such a message is neither ready nor
-//! unacknowledged: only the count `messages_dlx` shows it. Usually it is there for moments.
+//! A quorum queue with at-least-once dead-lettering keeps an expired or too often delivered message until its next
+//! queue has it, usually for moments. Only the count `messages_dlx` shows such a message.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,12 +11,12 @@ use serde_json::Value;
 
 use crate::words::counted;
 
-/// A message that is held for longer is not on its way. RabbitMQ 4 counts every five seconds.
+/// RabbitMQ 4 counts every five seconds. A message held for longer is stuck.
 const HELD_FOR: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Returns the number of messages that each queue holds for dead-lettering, in a list of queues as the
-/// management API writes it.
+/// Returns the number of messages that each queue holds for dead-lettering. `queues` are as the management API lists
+/// them.
 #[must_use]
 pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {
     let held = |queue: &Value| {
@@ -27,8 +26,7 @@ pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {
     queues.iter().filter_map(held).collect()
 }
 
-/// Returns the messages that stay held. `queues` is a list of queues as in [`held_in`], and `later`
-/// reads it again.
+/// Returns the messages that stay held. `queues` are as in [`held_in`], and `later` reads them again.
 ///
 /// # Errors
 ///
@@ -49,7 +47,6 @@ where
     Ok(held)
 }
 
-/// Keeps only the messages that a later list shows as well.
 fn still_held(held: &mut BTreeMap<String, u64>, later: &BTreeMap<String, u64>) {
     held.retain(|queue, count| {
         *count = later.get(queue).map_or(0, |later| *later.min(count));
@@ -57,7 +54,7 @@ fn still_held(held: &mut BTreeMap<String, u64>, later: &BTreeMap<String, u64>) {
     });
 }
 
-/// Describes the problem with the messages that a queue holds, and the remedy.
+/// Describes a queue's held messages and the remedy.
 #[must_use]
 pub fn held_words(queue: &str, count: u64) -> String {
     let messages = counted(count, "message");

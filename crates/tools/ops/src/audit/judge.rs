@@ -1,4 +1,4 @@
-//! Judges the rows that were read. There is no I/O here, so that tests can judge made-up rows.
+//! Judges the rows that were read. There is no I/O, so tests judge made-up rows.
 
 use std::collections::BTreeMap;
 
@@ -19,23 +19,20 @@ use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 use crate::words::{acting, counted};
 
-/// No service is unavailable.
 static NOBODY: BTreeMap<&str, String> = BTreeMap::new();
 
-/// Judges sagas by the declared system and by the messages that are still on their way.
 pub(crate) struct SagaJudge<'a> {
     system: &'a System,
     broker: &'a BrokerSnapshot,
     pending: &'a BTreeMap<&'a str, PendingWork>,
-    /// The services that could not be read.
     away: &'a BTreeMap<&'a str, String>,
     quiescent_since: Timestamp,
-    /// Sagas since then are remembered by every service.
+    /// Every service remembers sagas since then.
     remembered_since: Timestamp,
 }
 
 impl<'a> SagaJudge<'a> {
-    /// A saga with a record of the last `quiescent_after` is not quiescent.
+    /// A saga with a record within `quiescent_after` is not quiescent.
     pub(crate) fn new(
         system: &'a System,
         broker: &'a BrokerSnapshot,
@@ -48,12 +45,11 @@ impl<'a> SagaJudge<'a> {
         Self { system, broker, pending, away: &NOBODY, quiescent_since, remembered_since }
     }
 
-    /// Leaves out the services that could not be read: nothing is said of them.
+    /// Leaves out the services that could not be read.
     pub(crate) fn without(self, away: &'a BTreeMap<&'a str, String>) -> Self {
         Self { away, ..self }
     }
 
-    /// Judges outboxes, calls, queues and dead letters, which belong to no single saga.
     pub(crate) fn system(&self, report: &mut Report) {
         for (service, pending) in self.pending {
             for saga in pending.unpublished.iter().filter_map(|event| event.saga) {
@@ -106,7 +102,6 @@ impl<'a> SagaJudge<'a> {
         }
     }
 
-    /// Judges one saga over all services.
     pub(crate) fn saga(&self, saga: Uuid, rows: &RowsByService<'_>, report: &mut Report) {
         let mut left: Vec<UnfinishedWork<'_>> = Vec::new();
         for part in &self.system.parts {
@@ -149,22 +144,20 @@ impl<'a> SagaJudge<'a> {
         }
     }
 
-    /// Whether a service may have forgotten a saga. Services forget at different times: one that has
-    /// nothing left to undo is the first.
+    /// Services forget at different times: one that has nothing left to undo forgets first.
     fn may_be_forgotten(&self, saga: Uuid, rows: &RowsByService<'_>) -> bool {
         let recorded = || rows.values().flatten().map(|row| row.recorded_at).min();
         let began = id::time_of(saga).or_else(recorded);
         began.is_some_and(|began| began < self.remembered_since)
     }
 
-    /// Returns the reason why a message of the saga died in a service, if one did.
     fn death_of(&self, saga: Uuid, service: &str) -> Option<&str> {
         let mut dead_letters = self.broker.dead_letters.iter();
         let dead = dead_letters.find(|dead| dead.saga == Some(saga) && dead.service == service);
         dead.map(|dead| dead.reason.as_str())
     }
 
-    /// Returns who discarded the event that a saga waits for in a service.
+    /// Returns who discarded the event that the saga waits for.
     fn discarded(&self, saga: Uuid, service: &str, event_type: Option<&str>) -> Option<String> {
         let all = self.pending.iter().flat_map(|(of, pending)| {
             pending.discarded.iter().map(move |discarded| (*of, discarded))
@@ -173,7 +166,7 @@ impl<'a> SagaJudge<'a> {
         discarded(of_saga, service, event_type)
     }
 
-    /// Returns the call of the saga that waits for a person, if there is one.
+    /// Returns the saga's call that waits for a person.
     fn set_aside(&self, saga: Uuid) -> Option<String> {
         let mut all = self
             .pending
@@ -183,7 +176,7 @@ impl<'a> SagaJudge<'a> {
         Some(format!("{by} {}", describe_call(call)))
     }
 
-    /// Returns the reason why a saga may still go on by itself in a service.
+    /// Returns why a saga may still go on by itself in a service.
     fn reason_to_wait(&self, saga: Uuid, service: &str) -> Option<String> {
         if self.broker.away.is_some() {
             return Some("the broker, which may have its message, did not answer".to_owned());
@@ -227,17 +220,14 @@ impl<'a> SagaJudge<'a> {
     }
 }
 
-/// " of saga ...", or nothing.
 fn of(saga: Option<Uuid>) -> String {
     saga.map(|saga| format!(" of saga {saga}")).unwrap_or_default()
 }
 
-/// Whether a call is made again only when a person says so.
 fn is_set_aside(call: &OpenCall) -> bool {
     call.next_at.is_none()
 }
 
-/// Describes an open call, as a predicate of its service.
 fn describe_call(call: &OpenCall) -> String {
     let OpenCall { saga: _, step, key, undo, attempts, last_error, since, next_at: _ } = call;
     let key = if key.is_empty() { String::new() } else { format!(" {key}") };
@@ -249,7 +239,6 @@ fn describe_call(call: &OpenCall) -> String {
     format!("waits for the answer to its call of {step}{key}{undo} since {since}{failed}")
 }
 
-/// Describes the compensations that are left, as a predicate of their service.
 fn describe_compensations(left: &WaitingSaga) -> String {
     let WaitingSaga { saga_id: _, step, next_at, attempts, last_failure } = left;
     let failed = match last_failure {

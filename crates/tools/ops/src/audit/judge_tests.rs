@@ -3,7 +3,6 @@
 use super::*;
 use crate::audit::fixtures::{ABORT, PLACE, RESERVE, rows, system};
 
-/// Judges one saga, given the rows of both services.
 fn judged(
     orders: &[&str],
     stock: &[&str],
@@ -75,7 +74,7 @@ fn of_a_step_that_a_release_removed_only_what_has_not_ended_is_left() {
 #[test]
 fn a_saga_that_one_service_has_forgotten_is_not_lost() {
     let (system, pending, broker) = (system(), BTreeMap::new(), BrokerSnapshot::default());
-    // Nothing undoes it any more, so `orders` remembers it for 90 days; `stock` does not know that.
+    // Nothing undoes it any more, so `orders` remembers it for 90 days, unknown to `stock`.
     let rows = BTreeMap::from([("stock", rows(&[RESERVE]))]);
     let judged = |days: i64| {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);

@@ -1,4 +1,4 @@
-//! Judges the ledger rows of one saga, in one service and over all of them.
+//! Judges one saga's ledger rows, in one service and across services.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,11 +8,9 @@ use ballet_store::ledger::recorded_rows::RecordedRow;
 use ballet_store::ledger::standing::StepDeclaration;
 use jiff::Timestamp;
 
-/// A piece of work that a service has left to do for a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UnfinishedWork<'a> {
     pub(crate) service: &'a str,
-    /// The work, as a predicate of the service.
     pub(crate) what: String,
     /// The event on which it has not acted.
     pub(crate) event_type: Option<String>,
@@ -20,10 +18,9 @@ pub(crate) struct UnfinishedWork<'a> {
     pub(crate) since: Timestamp,
 }
 
-/// All rows of one saga, by service, in the order in which they were added.
 pub(crate) type RowsByService<'a> = BTreeMap<&'a str, Vec<RecordedRow>>;
 
-/// The entries of each step and key, each with its ordinal.
+/// The entries by step and key, each with its ordinal.
 type StepEntries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<Entry, i32>>;
 
 fn entries_of(rows: &[RecordedRow]) -> StepEntries<'_> {
@@ -36,7 +33,6 @@ fn entries_of(rows: &[RecordedRow]) -> StepEntries<'_> {
     all
 }
 
-/// Whether a row is the abort of this whole saga.
 pub(crate) fn aborts(part: &Part, row: &RecordedRow, saga: &SagaPart) -> bool {
     let sagas = part.sagas.iter().map(|saga| saga.saga);
     row.step.is_empty()
@@ -44,7 +40,6 @@ pub(crate) fn aborts(part: &Part, row: &RecordedRow, saga: &SagaPart) -> bool {
         && is_tombstone_of(saga.saga, sagas, &row.key)
 }
 
-/// Returns the abort of a step, alone or with the whole saga.
 fn tombstone<'r>(
     part: &Part,
     rows: &'r [RecordedRow],
@@ -64,7 +59,6 @@ fn step<'a>(part: &'a Part, name: &str) -> Option<&'a StepPart> {
     part.sagas.iter().flat_map(|saga| &saga.steps).find(|step| step.name == name)
 }
 
-/// Whether a row is of a step that a release has removed.
 fn is_removed(part: &Part, row: &RecordedRow) -> bool {
     !row.step.is_empty() && step(part, &row.step).is_none()
 }
@@ -75,7 +69,7 @@ fn can_be_compensated(part: &Part, name: &str) -> bool {
         .can_be_compensated()
 }
 
-/// Whether a step has begun the saga. A removed step has no declaration: it did if it is the owner's first.
+/// A removed step has no declaration: the owner's first row counts as the beginning.
 fn is_origin(part: &Part, rows: &[RecordedRow], name: &str) -> bool {
     match step(part, name) {
         Some(step) => step.kind == StepKind::Origin,
@@ -90,7 +84,7 @@ fn name((step, key): (&str, &str)) -> String {
     if key.is_empty() { step.to_owned() } else { format!("{step} {key}") }
 }
 
-/// Describes the contradictions among the rows. They are wrong at any moment.
+/// Describes the contradictions among the rows, which are wrong at any moment.
 pub(crate) fn contradictions(part: &Part, rows: &[RecordedRow]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut ordinals = HashSet::new();
@@ -137,7 +131,7 @@ pub(crate) fn contradictions(part: &Part, rows: &[RecordedRow]) -> Vec<String> {
     wrong
 }
 
-/// Steps that are undone out of order. Undos run in reverse: a later step of the saga is undone first.
+/// Undos run in reverse: a later step of the saga is undone first.
 fn undone_too_early(part: &Part, all: &StepEntries<'_>) -> Vec<String> {
     let alone = |entries: &BTreeMap<Entry, i32>| entries.contains_key(&Entry::Aborted);
     let mut wrong = Vec::new();
@@ -162,8 +156,7 @@ fn undone_too_early(part: &Part, all: &StepEntries<'_>) -> Vec<String> {
     wrong
 }
 
-/// Returns the work that a service has begun for a saga and not finished. `has_call` says whether a step and key
-/// have an open call.
+/// Returns work begun and not finished for a saga. `has_call` says whether a step and key have an open call.
 pub(crate) fn unfinished<'a>(
     part: &'a Part,
     rows: &[RecordedRow],
@@ -175,7 +168,7 @@ pub(crate) fn unfinished<'a>(
         let has = |entry| entries.contains_key(&entry);
         let name = name(*at);
         let abort = tombstone(part, rows, *at);
-        // The rows of a removed version stay for months. A step that has ended needs nothing more.
+        // The rows of a removed version stay for months. A step that has ended needs no more.
         let has_outcome = has(Entry::Compensated) || has(Entry::Refused);
         let has_ended = match abort {
             _ if has_outcome => true,
@@ -202,7 +195,7 @@ pub(crate) fn unfinished<'a>(
         } else {
             continue;
         };
-        // A step that was done long ago is to be undone since its abort.
+        // A step that was done long ago waits only since its abort.
         let of_step = rows.iter().filter(|row| (&*row.step, &*row.key) == *at).chain(abort);
         let since = of_step.map(|row| row.recorded_at).max().unwrap_or_default();
         left.push(UnfinishedWork { service: part.service, what, event_type: None, since });
@@ -210,8 +203,8 @@ pub(crate) fn unfinished<'a>(
     left
 }
 
-/// Returns the events of a saga on which a service should have acted and has not. A service without rows may have
-/// acted and forgotten that, if the saga is old enough.
+/// Returns the saga's events on which a service should have acted and has not. For an old saga without rows, the
+/// service may have forgotten.
 pub(crate) fn not_acted_on<'a>(
     system: &'a System,
     rows: &RowsByService<'_>,
@@ -241,15 +234,14 @@ pub(crate) fn not_acted_on<'a>(
     left
 }
 
-/// Returns the rows whose events a service has published for a saga, according to its ledger.
 pub(crate) fn published<'a>(part: &Part, rows: &'a [RecordedRow]) -> Vec<&'a RecordedRow> {
     let is_published = |row: &&RecordedRow| match row.entry {
-        // The outcome of a call that came after the abort is stored, but not published.
+        // The outcome of a call that came after the abort is not published.
         Entry::Done | Entry::Refused => tombstone(part, rows, (&row.step, &row.key))
             .is_none_or(|abort| abort.ordinal > row.ordinal),
         Entry::Compensated => true,
-        // The owner publishes its abort. In other services this row records that the abort was received. A step
-        // that refuses with the abort itself has a row of its own, for the same event.
+        // The owner publishes its abort; elsewhere the row says that the abort arrived. A step that refuses with the
+        // abort itself has its own row for that event.
         Entry::Aborted => {
             let refuses = |other: &RecordedRow| {
                 other.entry == Entry::Refused && other.event_type == row.event_type
@@ -261,24 +253,20 @@ pub(crate) fn published<'a>(part: &Part, rows: &'a [RecordedRow]) -> Vec<&'a Rec
     rows.iter().filter(is_published).filter(|row| row.event_type.is_some()).collect()
 }
 
-/// Whether the saga's owner has aborted it.
 pub(crate) fn is_aborted(part: &Part, rows: &[RecordedRow]) -> bool {
     let owned = || part.sagas.iter().filter(|saga| saga.owner == part.service);
     rows.iter().any(|row| owned().any(|saga| aborts(part, row, saga)))
 }
 
-/// A saga that its owner has begun and not decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UndecidedSaga<'a> {
     pub(crate) owner: &'a str,
-    /// The events on which the owner would decide it, and which have not come.
     pub(crate) expected: Vec<&'a EventType>,
     /// The time of the owner's last row.
     pub(crate) since: Timestamp,
 }
 
-/// Whether a removed step did the work of a declared step of this kind: it published another version of that step's
-/// event.
+/// Whether a removed step did the work of this kind, by publishing another version of the declared step's event.
 fn did_work_of(part: &Part, saga: &SagaPart, kind: StepKind, row: &RecordedRow) -> bool {
     let is_of_kind = |event: &str| {
         let mut steps = saga.steps.iter().filter(|step| step.kind == kind);
@@ -293,8 +281,8 @@ fn unversioned(event: &str) -> &str {
     event.rsplit_once(".v").map_or(event, |(name, _)| name)
 }
 
-/// Returns the sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without
-/// a decision ends when nothing is left to do.
+/// Returns the sagas that this service has begun and should have decided. A saga without a decision ends when nothing
+/// is left to do.
 pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<UndecidedSaga<'a>> {
     let is = |step: &StepPart, entry: Entry| {
         rows.iter().any(|row| row.step == step.name && row.entry == entry)
@@ -323,7 +311,6 @@ pub(crate) fn undecided<'a>(part: &'a Part, rows: &[RecordedRow]) -> Vec<Undecid
     undecided
 }
 
-/// Whether a service has reacted to this event for one saga.
 pub(crate) fn has_acted(
     part: &Part,
     saga: &SagaPart,
@@ -341,7 +328,7 @@ pub(crate) fn has_acted(
     let has = |step: &StepPart, entry: &dyn Fn(&RecordedRow) -> bool| {
         rows.iter().any(|row| row.step == step.name && entry(row))
     };
-    // If several versions have an origin on the same event, one of them begins the saga. A release may have
+    // Several versions may have an origin on the same event, of which one begins the saga, and a release may have
     // removed that one.
     let has_begun = || {
         let mut origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);

@@ -78,7 +78,6 @@ fn what_another_version_did_later_is_undone_first() {
         contradictions(&part, &rows(&[RESERVE, &done, ABORT, other, "undone reserve", &undone]))
     };
     assert_eq!(undone_last("paint"), ["reserve is undone before the later paint"]);
-    // Sagas with one id are undone each in its own order.
     assert_eq!(undone_last("deliver"), [""; 0]);
 }
 

@@ -1,11 +1,10 @@
-//! Audits the framework's own tables: the ledgers, outboxes, calls and deadlines of all
-//! services of a system. The system's own audit judges the business rows.
+//! Audits the framework's own tables: the ledgers, outboxes, calls and deadlines of all services. A system audits its
+//! business rows itself.
 //!
-//! Some rules hold at any moment: a step is not both done and refused. Others hold once a saga is
-//! quiescent: every service has acted on every event that concerns it. Breaking one of those is a
-//! violation only if nothing is on its way any more. Otherwise the saga is open, and the report says
-//! what it waits for. A database that does not answer is named, and the rest is judged. An audit writes
-//! nothing and takes no locks.
+//! Some rules hold at any moment: a step is not both done and refused. Others hold once a saga is quiescent: every
+//! service has acted on every event that concerns it. While a message is on its way, a broken rule of the second kind
+//! makes the saga open, and the report says what it waits for. An unavailable database is named, and the rest is
+//! judged. An audit writes nothing and takes no locks.
 
 mod auditor;
 mod deadlines;

@@ -1,5 +1,5 @@
-//! Compares the ledgers with a record of all published events, which only a trial has. This finds a lost event even
-//! if no service acts on it.
+//! Compares the ledgers with a record of all published events, which only a trial has. This finds a lost event on which
+//! no service acts.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,17 +14,17 @@ use crate::audit::window::next_window;
 use crate::databases::{ServiceDatabase, ServiceDatabases};
 use crate::words::counted;
 
-/// The differences between the ledgers of all services and a record of all published events.
+/// The differences between the ledgers and a record of all published events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LedgerComparison {
     /// The events that a service recorded and that were never published: a sentence each.
     pub never_published: Vec<String>,
-    /// The sagas that are not decided and have no deadline to come, each with its owner.
+    /// The sagas without a decision or a coming deadline, each with its owner.
     pub never_ending: Vec<(Uuid, String)>,
 }
 
-/// Compares the ledgers of a quiescent system with the published events. `published` returns the number of events of
-/// a saga and a type, without copies. Rows that a ledger has forgotten are not compared.
+/// Compares the ledgers of a quiescent system with the published events. `published` counts the events of a saga and a
+/// type, without copies. Forgotten ledger rows are not compared.
 ///
 /// # Errors
 ///
@@ -74,7 +74,6 @@ async fn compare_all(
     }
 }
 
-/// Returns the events of one saga that were recorded more often than they were published.
 pub(crate) fn never_published(
     system: &System,
     saga: Uuid,
@@ -102,7 +101,7 @@ pub(crate) fn never_published(
     missing
 }
 
-/// Returns the owners of a saga that is not decided.
+/// Returns the owners of an undecided saga.
 pub(crate) fn never_ending(
     system: &System,
     saga: Uuid,

@@ -25,9 +25,9 @@ fn what_was_recorded_and_never_published_is_noticed_also_if_nobody_acts_on_it() 
     // A step with keys publishes an event for each key.
     let keyed = [RESERVE, ABORT, undo, "undone reserve stock.released.v1 two"];
     assert_eq!(missing(&keyed, &all), [line("2 rows", 1)]);
-    // An outcome that came after the abort is not published.
+    // The outcome of a call that came after the abort is not published.
     assert_eq!(missing(&["calling reserve", ABORT, RESERVE, undo], &all[..2]), [line("1 row", 0)]);
-    // An event that the ledger has forgotten is missing nowhere.
+    // An event that the ledger has forgotten is not missing.
     assert_eq!(missing(&[], &others[..2]), [""; 0]);
 }
 
@@ -41,13 +41,13 @@ fn a_saga_that_is_begun_and_neither_decided_nor_aborted_never_ends() {
     assert_eq!(ending(&[PLACE]), [(nil, "orders".to_owned())]);
     assert_eq!(ending(&[PLACE, ABORT]), []);
     assert_eq!(ending(&[PLACE, "done confirm orders.confirmed.v1"]), []);
-    // A release has removed the step that began it, and perhaps also the one that decided it.
+    // A release has removed the step that began the saga, and perhaps the one that decided it.
     let old = "done place_v1 orders.placed.v0";
     assert_eq!(ending(&[old]), [(nil, "orders".to_owned())]);
     assert_eq!(ending(&[old, ABORT]), []);
     assert_eq!(ending(&[old, "done confirm orders.confirmed.v1"]), []);
     assert_eq!(ending(&[old, "done confirm_v1 orders.confirmed.v0"]), []);
-    // Another removed step has not decided it, nor does one say that the owner began it.
+    // Another removed step neither decided it nor shows that the owner began it.
     assert_eq!(ending(&[old, "done hold_v1 orders.held.v0"]), [(nil, "orders".to_owned())]);
     assert_eq!(ending(&["done note_v1 orders.noted.v1"]), []);
 }

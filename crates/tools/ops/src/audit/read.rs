@@ -12,31 +12,27 @@ use jiff::SignedDuration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// The maximum number of rows of a list that are read. Nobody reads a longer report.
+/// Nobody reads a longer report.
 const MOST: i64 = 1_000;
-/// Message ids of this age are certainly still in the inbox, which remembers seven days.
+/// Ids of this age are certainly still in the inbox, which remembers seven days.
 const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 
-/// The work that one service has not done yet.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PendingWork {
     pub(crate) calls: Vec<OpenCall>,
-    /// The sagas that have compensations left, after an answer or after a person's intervention.
+    /// The sagas with compensations left, after an answer or a person's intervention.
     pub(crate) compensations: Vec<WaitingSaga>,
-    /// The oldest unpublished events, up to a limit for each table.
+    /// The oldest, up to a limit for each table.
     pub(crate) unpublished: Vec<UnpublishedEvent>,
     pub(crate) unpublished_count: i64,
-    /// The saga, type and reason of each event that can never be published.
+    /// The saga, type and reason of each.
     pub(crate) unpublishable: Vec<(Option<Uuid>, String, String)>,
-    /// The events that a person has discarded.
     pub(crate) discarded: Vec<Intervention>,
 }
 
-/// Reads the open calls, the compensations that are left, the unpublished events, and those that can never be
-/// published.
 pub(crate) async fn pending(db: &mut PgConnection) -> Result<PendingWork, sqlx::Error> {
     let mut pending = PendingWork { calls: open::list(db).await?, ..PendingWork::default() };
-    // After the calls: the transaction that closes one leaves the compensations.
+    // After the calls, because the transaction that closes a call leaves the compensations.
     pending.compensations = compensations_by_hand::waiting(db).await?;
     for table in tables::present(db).await? {
         pending.unpublished.extend(left_behind::events(db, table, MOST).await?);
@@ -47,8 +43,8 @@ pub(crate) async fn pending(db: &mut PgConnection) -> Result<PendingWork, sqlx::
     Ok(pending)
 }
 
-/// Describes the ledger rows whose message is not in the inbox although it is young enough. Their
-/// effect did not commit with the inbox row, so the message could be handled again.
+/// Describes recent ledger rows whose message is not in the inbox. Their effect did not commit with the inbox row, so
+/// the message could be handled again.
 pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     let oldest = bound((now(db).await? - SURELY_IN_INBOX).as_second());
     let rows = without_message(db, oldest, MOST).await?;
@@ -60,8 +56,7 @@ pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, 
     Ok(rows.into_iter().map(describe).collect())
 }
 
-/// Reads the compensations that people did outside of the system, and the calls whose outcome a person told: the saga,
-/// and a sentence with the person.
+/// Reads the compensations done and the call outcomes reported by people, as the saga and a sentence with the person.
 pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     let said = |(saga, step, by, why): (Uuid, String, String, Option<String>)| {
         let why = why.unwrap_or_default();
@@ -72,12 +67,11 @@ pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>
     };
     let calls = interventions::answered(db).await?;
     let solved = compensations_by_hand::all(db).await?;
-    // The latest entry explains the rows of a saga, so it comes last.
+    // The latest entry explains a saga's rows, so it comes last.
     Ok(calls.into_iter().map(said).chain(solved.into_iter().map(compensated)).collect())
 }
 
-/// Returns who discarded this event, and why. A saga misses the event in a service: it was the service's dead letter,
-/// or its publisher could not publish it.
+/// Returns who discarded this event and why: as the service's dead letter, or as unpublishable at its publisher.
 pub(crate) fn discarded<'a>(
     mut all: impl Iterator<Item = (&'a str, &'a Intervention)>,
     service: &str,

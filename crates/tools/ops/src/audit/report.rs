@@ -16,22 +16,22 @@ pub struct Report {
     pub rows: usize,
     /// The broken rules: a sentence each, with the saga and the row.
     pub violations: Vec<String>,
-    /// The sagas and queues that are not quiescent, so that they cannot be judged yet, with what they wait for.
+    /// The sagas and queues that are not quiescent, with what they wait for.
     pub open: Vec<String>,
-    /// The sagas and messages that go on only when a person acts, with the reason.
+    /// The sagas and messages that wait for a person, with the reason.
     pub stuck: Vec<String>,
-    /// The sagas that ended too recently to be judged. They are not open, and a later audit judges them.
+    /// The sagas that ended too recently to be judged. A later audit judges them.
     pub recent: Vec<String>,
-    /// The rows that no audit can read, with the reason. Nothing is said of them.
+    /// The rows that no audit can read, with the reason.
     pub unseen: Vec<String>,
-    /// The servers that did not answer, with the reason. Nothing is said of them.
+    /// The servers that did not answer, with the reason.
     pub away: Vec<String>,
-    /// The sagas that are open or stuck; true if a person has to act. A system's own audit does not judge their rows:
-    /// they are not final.
+    /// The open or stuck sagas; true if a person has to act. A system's own audit skips their rows, which are not
+    /// final.
     #[serde(skip)]
     pub unsettled: BTreeMap<Uuid, bool>,
-    /// The compensations that a person did outside of the system, and the calls whose outcome a person told, by saga
-    /// and service, with a sentence that names the person. The service's own rows do not show them.
+    /// The compensations done and call outcomes reported by a person, by saga and service, with a sentence that names
+    /// the person. The service's own rows do not show them.
     #[serde(skip)]
     pub by_hand: BTreeMap<(Uuid, String), String>,
 }
@@ -73,7 +73,7 @@ impl Report {
         )
     }
 
-    /// Returns the parts of the report, in the order in which they are printed.
+    /// Returns the parts in the order in which they are printed.
     #[must_use]
     pub fn parts(&self, quiescent_after: SignedDuration) -> Vec<ReportPart<'_>> {
         let Self { violations, open, stuck, recent, unseen, away, .. } = self;
@@ -120,27 +120,26 @@ impl Report {
         parts
     }
 
-    /// Whether there are no violations. Something may still be open, stuck or unseen.
+    /// Whether there are no violations. Something may be open, stuck or unseen.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }
 
-    /// Whether nobody has to act: there are no violations, and nothing is stuck. Open sagas go on by themselves.
+    /// Whether nobody has to act: no violation, and nothing stuck. Open sagas go on by themselves.
     #[must_use]
     pub fn needs_nobody(&self) -> bool {
         self.is_clean() && self.stuck.is_empty()
     }
 
-    /// Whether everything was judged, and there are no violations. Something may be stuck: it stays in the state that
-    /// the report tells.
+    /// Whether everything was judged without violations. Something may be stuck.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let Self { violations, open, recent, away, .. } = self;
         [violations, open, recent, away].iter().all(|lines| lines.is_empty())
     }
 
-    /// Whether everything was judged, there are no violations, and nothing is open or stuck.
+    /// Whether everything was judged without violations, and nothing is open or stuck.
     #[must_use]
     pub fn is_quiescent(&self) -> bool {
         self.is_settled() && self.stuck.is_empty()
@@ -153,7 +152,6 @@ impl Report {
         self
     }
 
-    /// Adds the findings of another report.
     pub(crate) fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.violations.extend(other.violations);
@@ -168,7 +166,6 @@ impl Report {
         self.by_hand.extend(other.by_hand);
     }
 
-    /// Notes that a saga is open, or stuck.
     pub(crate) fn does_not_settle(&mut self, saga: Uuid, is_stuck: bool) {
         *self.unsettled.entry(saga).or_default() |= is_stuck;
     }

@@ -1,4 +1,4 @@
-//! The ledgers of all services, read some thousand sagas at a time.
+//! The ledgers of all services, some thousand sagas at a time.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,9 @@ use uuid::Uuid;
 use crate::audit::ledger::RowsByService;
 use crate::databases::{ServiceDatabase, ServiceDatabases};
 
-/// The number of sagas that are judged at a time.
 const SAGAS: i64 = 5_000;
 
-/// Reads the rows of the sagas after this one, and returns them with the last saga of the window. That is `None` if
-/// the window holds all remaining sagas.
+/// Reads the rows of the sagas after this one. Also returns the last saga of the window, or `None` if no saga remains.
 pub(crate) async fn next_window<'a>(
     sources: &mut ServiceDatabases<'a>,
     after: Option<Uuid>,
@@ -25,7 +23,6 @@ pub(crate) async fn next_window<'a>(
     (rows(sources, SagaSelection::Between(after, upper)).await, upper)
 }
 
-/// Reads the rows of these sagas, by saga and service.
 pub(crate) async fn rows<'a>(
     sources: &mut ServiceDatabases<'a>,
     wanted: SagaSelection<'_>,

@@ -1,5 +1,4 @@
-//! Queues that nobody declares or reads and that still get messages: those of a removed service. They grow until the
-//! broker's disk is full.
+//! Queues of a removed service, which nobody declares or reads. They grow until the broker's disk is full.
 
 use std::collections::BTreeSet;
 
@@ -30,8 +29,8 @@ pub fn abandoned_queues(differences: &[Difference], found: &BrokerObjects) -> Ve
     queues.map(finding).collect()
 }
 
-/// Whether somebody reads the queue. Dead letters wait for a person, so the reader of their service counts. A broker
-/// that has just started does not report readers yet.
+/// Dead letters wait for a person, so the reader of their service counts. A broker that has just started reports no
+/// readers yet.
 fn is_read(name: &str, queues: &[Value]) -> bool {
     queues.iter().any(|queue| {
         let other = queue["name"].as_str().unwrap_or_default();

@@ -12,7 +12,7 @@ use crate::standing::finding::{BROKER, Finding, Hinders};
 /// The oldest version that ballet works with.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// Connects, and also returns the virtual host. Without a broker nothing goes on.
+/// Connects, and also returns the virtual host.
 pub(super) async fn connection(broker: &Arc<dyn Broker>) -> (Finding, Option<String>) {
     let error = match broker.connect("ballet doctor").await {
         Ok(session) => {
@@ -47,7 +47,6 @@ pub(super) fn version(overview: &Value) -> Finding {
     }
 }
 
-/// The problems of the cluster's nodes.
 pub(super) fn nodes(nodes: &Value) -> Vec<Finding> {
     nodes.as_array().into_iter().flatten().flat_map(node).collect()
 }

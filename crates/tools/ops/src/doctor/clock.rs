@@ -5,14 +5,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::standing::finding::Finding;
 
-/// The precision of the time in an HTTP header.
+/// An HTTP header's time has this precision.
 pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// The largest difference that does no harm.
 const LITTLE: SignedDuration = SignedDuration::from_secs(5);
-/// The largest difference at which message ids are still accepted.
+/// Message ids are accepted up to this difference.
 const TOO_FAR: SignedDuration = SignedDuration::from_mins(5);
 
-/// Judges a server's time, which was read between `before` and `after` and is exact to `grain`.
+/// `before` and `after` enclose the reading of the server's time, which is exact to `grain`.
 pub(super) fn judge(
     subject: &str,
     there: Timestamp,

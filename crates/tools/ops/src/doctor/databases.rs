@@ -1,4 +1,4 @@
-//! The database of a service: how the service stands by it, its version, clock and tables, and work that is stuck.
+//! A service's database: its answers, version, clock and tables, and work that is stuck.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,16 +22,16 @@ use crate::words::counted;
 /// The oldest version of Postgres that ballet works with.
 const OLDEST: i32 = 140_000;
 
-/// The longest time that the checks of a healthy database take.
+/// The checks of a healthy database take less.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The maximum number of messages and calls that fail of which a look knows.
+/// The maximum number of failing messages and calls that are read.
 const MOST: u32 = 1_000;
-/// The limits of each query. Only a query that waits for a lock takes longer.
+/// Limits each query. Only one that waits for a lock takes longer.
 const SHORT: &str = "set lock_timeout = '2s'; set statement_timeout = '5s'";
 const UNREADABLE: &str =
     "check that the service has started once, and that the user may read the schema ballet";
 
-/// Looks how a service stands at this moment, and what fails in it. This takes no longer than [`PATIENCE`].
+/// Looks at the service's state and failures. Takes at most [`PATIENCE`].
 pub(super) async fn standing(
     service: &str,
     options: &PgConnectOptions,
@@ -79,11 +79,11 @@ fn unreachable(service: &str, error: &Unconnected) -> Finding {
 
 const ADDRESS: &str = "check DATABASE_URL: host, port, user, password and database";
 
-/// Looks at what changes seldom: version, clock, durability, tables, partitions.
+/// Checks what changes seldom.
 pub(super) async fn rest(service: &str, options: &PgConnectOptions, clock: &Clock) -> Vec<Finding> {
     let mut findings = Vec::new();
     let look = async {
-        // How it stands says that it cannot be read.
+        // The other check reports an unreadable database.
         let Ok(mut db) = connect_in_time(options).await else { return };
         if let Err(error) = inside(&mut db, service, clock, &mut findings).await {
             let error = error.to_string();
@@ -122,8 +122,7 @@ async fn inside(
     Ok(())
 }
 
-/// Checks that a commit is on disk when the service hears of it. A setting of a database, a user or the server counts
-/// alike.
+/// A commit must be on disk when the service gets its answer. A database, a user or the server may have the setting.
 async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding, sqlx::Error> {
     let weak: Vec<(String,)> = sqlx::query_as(
         "select distinct name || ' is ' || setting from ( \
@@ -178,7 +177,7 @@ fn tables(service: &str, wrong: &[String]) -> Finding {
     Finding::bad(Cause::Tables, service, &format!("{first}{more}"), advice)
 }
 
-/// Checks that there are partitions for the messages of today and of tomorrow.
+/// Today's and tomorrow's messages need partitions.
 fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Finding {
     let day = |ahead: i64| {
         let time = now + SignedDuration::from_hours(24 * ahead);
@@ -198,7 +197,6 @@ fn partitions(service: &str, names: &BTreeSet<String>, now: Timestamp) -> Findin
     Finding::bad(Cause::Partitions, service, &found, advice)
 }
 
-/// Counts the unpublishable events in the outbox, and what is stuck.
 async fn count_backlog(
     db: &mut PgConnection,
     service: &str,

@@ -1,4 +1,4 @@
-//! All findings: what is so at this moment, and what takes longer to see or changes seldom.
+//! All findings: what is so now, and what changes seldom or takes longer to see.
 
 use ballet_amqp::ManagementApi;
 use ballet_core::Cause;
@@ -25,8 +25,8 @@ pub struct Standing {
     vhost: String,
 }
 
-/// Looks how the broker, the databases, the services and their providers stand. It changes nothing, and ends within
-/// a minute even if a server hangs.
+/// Checks the broker, the databases, the services and their providers. Changes nothing, and ends within a minute even
+/// if a server hangs.
 pub async fn standing(servers: &SystemServers) -> Standing {
     let of_broker = async {
         let (connected, vhost) = broker::connection(&servers.broker).await;
@@ -49,7 +49,7 @@ pub async fn standing(servers: &SystemServers) -> Standing {
     standing
 }
 
-/// Looks at the rest: the journal, rights, clocks, versions and tables. It ends within a minute.
+/// Checks the journal, rights, clocks, versions and tables. Ends within a minute.
 pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> {
     let SystemServers { system, databases, clock, .. } = servers;
     let is_found = |causes: &[Cause]| {

@@ -1,4 +1,4 @@
-//! Checks that the journal still has what its policy promises to keep, and what services know as published.
+//! Checks that the journal has what its policy promises and what services have published.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,12 +14,11 @@ use crate::doctor::servers::SystemServers;
 use crate::missed::journal_check::{JournalLoss, LONGEST, lost_before};
 use crate::standing::finding::{BROKER, Finding, FindingState};
 
-/// The longest time until the journal's beginning is known.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn check(servers: &SystemServers, management: Option<&ManagementApi>) -> Finding {
     let of_policy = of_policy(servers).await;
-    // Without databases, and without nodes, other checks say so.
+    // Other checks report missing databases and nodes.
     let Some(management) = management.filter(|_| of_policy.state == FindingState::Well) else {
         return of_policy;
     };
@@ -34,8 +33,8 @@ pub(super) async fn check(servers: &SystemServers, management: Option<&Managemen
     }
 }
 
-/// Looks for what services published last before the broker started, before the journal was made, and before now: a
-/// crash loses the end of a stream.
+/// A crash loses the end of a stream, so this looks for what services published last before the broker started, before
+/// the journal was made, and before now.
 async fn lost(
     SystemServers { broker, databases, clock, .. }: &SystemServers,
     management: &ManagementApi,

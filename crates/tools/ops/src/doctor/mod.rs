@@ -1,5 +1,4 @@
-//! The judge of what is wrong with a running system. The command's `doctor` and `sagas stuck` and the console's pages
-//! show what it finds.
+//! Judges what is wrong with a running system, for the command's `doctor` and `sagas stuck` and the console.
 
 mod abandoned_queues;
 mod broker;

@@ -12,7 +12,6 @@ use crate::doctor::{broker, clock, queues, rights, topology};
 use crate::management::{queues as listed_queues, read_objects};
 use crate::standing::finding::{BROKER, Finding};
 
-/// Looks at the nodes and the topology. Also returns the queues, if they can be listed.
 pub(super) async fn standing(
     management: &ManagementApi,
     system: &System,
@@ -44,7 +43,6 @@ pub(super) async fn standing(
     (findings, queues)
 }
 
-/// Looks at what changes seldom: version, clock, and the users' rights.
 pub(super) async fn rest(
     management: &ManagementApi,
     system: &System,

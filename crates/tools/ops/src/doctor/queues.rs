@@ -1,4 +1,4 @@
-//! The queues: their readers, and how far behind these are.
+//! The queues' readers and backlogs.
 
 use ballet_core::topology::{Standstill, UNROUTED, dead_queue, standstill};
 use ballet_core::{Cause, System};
@@ -45,7 +45,7 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
     findings
 }
 
-/// The queues that stand still, whose numbers would read as zero.
+/// The numbers of queues that stand still would read as zero.
 fn standing(queues: &[Value]) -> Vec<Finding> {
     let finding = |queue: &Value| {
         let name = queue["name"].as_str().unwrap_or_default();
@@ -69,7 +69,6 @@ fn standing(queues: &[Value]) -> Vec<Finding> {
     queues.iter().filter_map(finding).collect()
 }
 
-/// Reads a number in the management API's answers.
 pub(super) fn count(value: &Value) -> u64 {
     value.as_u64().unwrap_or_default()
 }

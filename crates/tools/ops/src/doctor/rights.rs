@@ -1,4 +1,4 @@
-//! Checks that the broker's users have the rights that the declarations give them: neither less nor more.
+//! Checks that the broker's users have exactly the rights that the declarations give them.
 
 use ballet_core::{Cause, System, contract, topology};
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub(super) fn judge(
     declared.chain(strangers.map(|entry| of_stranger(entry, vhost, topics))).collect()
 }
 
-/// Whether an undeclared user, such as that of a removed service, has rights here.
+/// Whether an undeclared user has rights here, for instance of a removed service.
 fn is_strange(entry: &Value, wanted: &Value, users: &Value) -> bool {
     let may_nothing = RIGHTS.iter().all(|right| entry[right] == "^$" || entry[right] == "");
     let is_declared = list(&wanted["permissions"]).any(|other| other["user"] == entry["user"]);

@@ -14,7 +14,7 @@ pub struct SystemServers {
     pub system: &'static System,
     /// The broker.
     pub broker: Arc<dyn Broker>,
-    /// The address of the broker's management API, with user and password. Without one only the connection is known.
+    /// The URL of the broker's management API, with user and password. Without it only the connection is checked.
     pub management: Option<String>,
     /// The services with their databases.
     pub databases: Vec<(String, PgConnectOptions)>,

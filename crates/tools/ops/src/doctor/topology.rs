@@ -28,7 +28,7 @@ pub(super) fn judge(system: &System, vhost: &str, found: &BrokerObjects) -> Vec<
     findings
 }
 
-/// Whether a binding is gone because its queue or exchange is gone.
+/// Whether a binding is missing because its queue or exchange is.
 fn follows(binding: &Difference, cause: &Difference) -> bool {
     let Difference::Missing { kind: ObjectKind::Binding, wanted: binding } = binding else {
         return false;
@@ -68,7 +68,7 @@ fn finding(difference: &Difference) -> Finding {
             let hinders = Hinders::Event(text(wanted, "destination"), text(wanted, "routing_key"));
             (Cause::Binding, hinders)
         }
-        // Queues of other names hinder nobody.
+        // Queues with other names are harmless.
         Difference::Missing { kind: ObjectKind::Queue, wanted }
         | Difference::Other { kind: ObjectKind::Queue, wanted, .. } => {
             (Cause::Queue, Hinders::Service(text(wanted, "name")))
@@ -128,7 +128,7 @@ mod tests {
         assert!(found[0].contains("queue `loyalty` is declared by nobody"), "{found:?}");
         assert!(found[1].contains("3 messages") && found[1].contains("-p shop loyalty.dead"));
         assert!(named(1, "route").is_empty(), "a process of it runs");
-        // A listener to all events may be away.
+        // A listener to all events may be absent.
         assert_eq!(named(0, "events").len(), 1);
     }
 }

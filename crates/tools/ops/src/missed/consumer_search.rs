@@ -1,4 +1,4 @@
-//! The search for what one service has missed.
+//! Searches for what one service has missed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -26,35 +26,33 @@ use crate::redrive::queue::DeadLetters;
 use crate::redrive::tool_run::ToolRun;
 use crate::restored::in_ledger;
 
-/// The time between two checks of the queue and of the inbox.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A service that may have missed events.
 #[derive(Debug)]
 pub struct Consumer<'a> {
-    /// Its declarations.
+    /// The service's declarations.
     pub part: &'a Part,
     /// A connection to its database.
     pub inbox: &'a mut PgConnection,
-    /// Whether the database was restored: the messages that the service was about to try again may have been handled
-    /// since the backup, and are not tried again.
+    /// Whether the database was restored. Messages that waited for a retry may have been handled since the backup, and
+    /// are not tried again.
     pub is_restored: bool,
 }
 
 pub(super) struct ConsumerSearch<'a> {
     inbox: &'a mut PgConnection,
     consumed: KnownEvents,
-    /// The events that are missed, as known so far.
     pub(super) missed: MissedEvents,
-    /// The events that were read, and not yet looked up.
+    /// Read, and not yet looked up in the inbox.
     asked: Vec<MissedEvent>,
-    /// The messages whose copies waited in the database at the beginning.
+    /// The messages whose copies waited in the database at first.
     unsent: HashSet<MessageId>,
     dead: HashSet<MessageId>,
     redriven: HashSet<MessageId>,
-    /// The messages whose last entry so far is a discard, with the person's note.
+    /// The messages discarded last, with the person's note.
     discarded: HashMap<MessageId, Option<Intervention>>,
-    /// The number of checks in a row in which the service had handled nothing more.
+    /// The number of consecutive checks without progress.
     quiet: u32,
 }
 
@@ -79,7 +77,7 @@ impl<'a> ConsumerSearch<'a> {
         self.missed.part.service
     }
 
-    /// Takes an entry of the journal, if it is about the service.
+    /// Takes an entry that is about the service.
     pub(super) async fn take(&mut self, entry: &JournalEntry) -> Result<(), sqlx::Error> {
         let service = self.service();
         match entry {
@@ -87,7 +85,7 @@ impl<'a> ConsumerSearch<'a> {
             JournalEntry::Dead(letter) if letter.service == service => {
                 self.dead.insert(letter.id);
                 self.discarded.remove(&letter.id);
-                // The note stays with the message, so a message that dies again has the edited body, too.
+                // The note stays with the message, so a message that dies again has the edited body as well.
                 if letter.noted(EDITED).is_some() {
                     self.missed.edited.insert(letter.id, letter.identity());
                 }
@@ -107,7 +105,7 @@ impl<'a> ConsumerSearch<'a> {
     }
 
     async fn published(&mut self, id: MessageId, record: &Record) -> Result<(), sqlx::Error> {
-        // The service refused an event whose type is not its routing key. Sent again, it would be accepted.
+        // The service refused an event whose type is not its routing key. It would accept that event if sent again.
         if Envelope::type_of(&record.incoming(), &self.consumed).is_none() {
             return Ok(());
         }
@@ -118,7 +116,7 @@ impl<'a> ConsumerSearch<'a> {
         self.look_up(LOOK_UP).await
     }
 
-    /// Adds an event of a database.
+    /// Adds an event from a database.
     pub(super) async fn told(&mut self, event: &MissedEvent) -> Result<(), sqlx::Error> {
         if self.consumed.get(&event.event_type).is_some() {
             self.asked.push(event.clone());
@@ -126,7 +124,7 @@ impl<'a> ConsumerSearch<'a> {
         self.look_up(LOOK_UP).await
     }
 
-    /// Looks up what was asked, once it is so much.
+    /// Looks up the events once there are this many.
     async fn look_up(&mut self, least: usize) -> Result<(), sqlx::Error> {
         if self.asked.len() >= least {
             let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
@@ -137,7 +135,6 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    /// Ends the search once the journal is read.
     pub(super) async fn end(
         mut self,
         witnesses: &Witnesses,
@@ -151,7 +148,7 @@ impl<'a> ConsumerSearch<'a> {
         self.missed.gaps = gaps.clone();
         self.forget_dead(witnesses).await?;
         self.forget_discarded().await?;
-        // In a restored database these are old, too: the journal tells their fate.
+        // In a restored database these are old, and the journal says what became of them.
         if !self.missed.is_restored {
             self.missed.events.retain(|id, _| !self.unsent.contains(id));
         }
@@ -161,8 +158,8 @@ impl<'a> ConsumerSearch<'a> {
         Ok(self.missed)
     }
 
-    /// Forgets dead letters, except for those that have left their queue without being discarded: somebody has purged
-    /// it, and their sagas wait for them.
+    /// Forgets dead letters that are still in their queue or were discarded. The sagas wait for those that somebody
+    /// purged.
     async fn forget_dead(&mut self, witnesses: &Witnesses) -> Result<(), RedriveError> {
         let service = self.service().to_owned();
         let Self { missed, dead, discarded, .. } = self;
@@ -177,11 +174,11 @@ impl<'a> ConsumerSearch<'a> {
                     there.insert(letter.id);
                 })
                 .await?;
-            // Dead letters that another reader holds are invisible.
+            // Dead letters held by another reader are invisible.
             missed.is_held = queue.status().await?.readers > 0;
             if !missed.is_held {
                 dead.retain(|id| there.contains(id));
-                // A discarded one is still there if no file could take it.
+                // A discarded one is still there if no file took it.
                 let gone = discarded.iter().filter(|(id, _)| is_restored && !there.contains(id));
                 missed.discarded = gone.filter_map(|(_, note)| note.clone()).collect();
             }
@@ -191,8 +188,8 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    /// Forgets what persons have discarded according to the database: the journal may have lost their notes. The database
-    /// does not know what was redriven since.
+    /// Forgets what the database says was discarded, since the journal may have lost the notes. The database does not
+    /// know later redrives.
     async fn forget_discarded(&mut self) -> Result<(), sqlx::Error> {
         let Self { missed, redriven, inbox, .. } = self;
         let ids: Vec<Uuid> = missed.events.keys().map(|id| id.0).collect();
@@ -206,8 +203,8 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    /// Waits until the queue is empty and the inbox stops growing. Returns the number of messages that still wait, if
-    /// the user may know it.
+    /// Waits until the queue is empty and the inbox stops growing. Returns the number of waiting messages, if the user
+    /// may know it.
     async fn wait_for_the_service(
         &mut self,
         witnesses: &Witnesses,
@@ -220,7 +217,7 @@ impl<'a> ConsumerSearch<'a> {
             let waiting = session.find(&queue).await?.messages();
             let before = self.missed.events.len();
             self.forget_known().await?;
-            // Unacknowledged messages are not counted, but they are handled in moments.
+            // Unacknowledged messages are not counted, but handled in moments.
             let settled = waiting.is_none_or(|count| count == 0) && self.settled(before);
             if settled || Instant::now() >= end {
                 break waiting;
@@ -246,14 +243,12 @@ impl<'a> ConsumerSearch<'a> {
         Ok(())
     }
 
-    /// Whether the service has handled nothing more for three checks.
     fn settled(&mut self, before: usize) -> bool {
         self.quiet = if before == self.missed.events.len() { self.quiet + 1 } else { 0 };
         self.quiet >= 3
     }
 }
 
-/// Returns the intervention that discarded the dead letter, if its note is there.
 fn discard(letter: &DeadLetter) -> Option<Intervention> {
     let Note { by, why, at } = letter.noted(DISCARDED)?;
     let TouchedMessage { message_id, saga_id, event_type } = touched(letter);
@@ -261,8 +256,7 @@ fn discard(letter: &DeadLetter) -> Option<Intervention> {
     Some(Intervention { at, act, message_id, saga_id, event_type, by, why })
 }
 
-/// Returns the types of the events of which no ledger has a copy: those that are published outside of steps, and those
-/// of producers.
+/// Returns the events without a ledger copy: those published outside of steps, and those of producers.
 fn kept_by_nobody(consumer: &Part, parts: &[Part]) -> BTreeSet<&'static str> {
     let kept: BTreeSet<&str> = parts.iter().flat_map(in_ledger).collect();
     let consumed = consumer.consumes().into_iter().map(|event| event.name());

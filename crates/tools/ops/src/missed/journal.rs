@@ -1,4 +1,4 @@
-//! Reads the journal from a point in time up to a note that was written at the start.
+//! Reads the journal from a point in time up to a note written at the start.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,43 +20,37 @@ use crate::stream::{JournalItem, JournalReader, Notice, Record, Start};
 /// The maximum difference between the clocks of the broker and of this machine.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// The longest silence: the journal has at least our note.
+/// The journal has at least our note, so a longer silence is a fault.
 const SILENCE: Duration = Duration::from_secs(30);
 const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
                       broker may differ by more than a minute";
 
-/// An entry of the journal that matters to a search.
 pub(super) enum JournalEntry {
-    /// An event.
     Event(MessageId, Box<Record>),
-    /// A service could not handle the message, or a person has edited its dead letter.
     Dead(Box<DeadLetter>),
-    /// The dead letter was sent to this service again, under its id.
     Redriven(String, MessageId),
-    /// A person discarded the dead letter. It stays in its queue until a file has it.
+    /// A discarded dead letter stays in its queue until a file has it.
     Discarded(Box<DeadLetter>),
 }
 
-/// The entries of the journal, as they are read.
 pub(super) struct JournalEntries<'a> {
     run: &'a ToolRun,
     reader: JournalReader,
-    /// The offsets of the messages that the broker can deliver to no reader.
+    /// The offsets of messages that the broker delivers to no reader.
     pub(super) unreadable: BTreeSet<u64>,
-    /// Why the connection is lost, while it is.
+    /// Why the connection is lost.
     lost: Option<BrokerError>,
 }
 
 impl<'a> JournalEntries<'a> {
-    /// Begins to read at the point in time. `unreadable` are the offsets of messages that the broker could deliver to
-    /// no reader in an earlier reading.
+    /// Begins to read at a time. `unreadable` are the offsets known from an earlier reading.
     pub(super) async fn open(
         witnesses: &Witnesses,
         run: &'a ToolRun,
         unreadable: BTreeSet<u64>,
     ) -> Result<Self, RedriveError> {
-        // A stream that is asked for a time after its last message begins at the next one, after
-        // our own note, if the broker's clock is behind.
+        // A stream asked for a time after its last message begins at the next one. With a slow broker clock that would
+        // be after our own note.
         let start = Start::Time(witnesses.since - SKEW);
         let broker = Arc::clone(&witnesses.broker);
         let reader = JournalReader::open_past(broker, start, unreadable.clone()).await?;
@@ -69,7 +63,7 @@ impl<'a> JournalEntries<'a> {
         loop {
             let answers = self.reader.answers();
             let Ok(next) = timeout(SILENCE, self.reader.next()).await else {
-                // A message that cannot be delivered takes many connections.
+                // An undeliverable message takes many connections.
                 if self.reader.answers() > answers {
                     continue;
                 }
@@ -121,7 +115,6 @@ impl<'a> JournalEntries<'a> {
         }
     }
 
-    /// Ends the reading.
     pub(super) async fn close(self) {
         self.reader.close().await;
     }

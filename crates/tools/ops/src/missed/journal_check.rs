@@ -16,25 +16,23 @@ use crate::missed::journal::SKEW;
 use crate::missed::ledgers::told;
 use crate::redrive::error::RedriveError;
 
-/// The number of events that are looked for: a crash loses the newest.
+/// A crash loses the newest events, so only these are looked for.
 const NEWEST: i64 = 20;
-/// The longest reading. An event may be published long after its commit, if the broker or its service was down, so the
-/// journal is read to its end before an event counts as lost.
+/// An event may be published long after its commit, so it counts as lost only once the journal is read to its end.
 pub(crate) const LONGEST: Duration = Duration::from_secs(20);
 
-/// Some events that services have published, and that the journal lacks.
+/// Published events that the journal lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JournalLoss {
-    /// The time of the first of them.
+    /// The time of the first one.
     pub(crate) since: Timestamp,
-    /// Their number, and that of the events that were looked for.
+    /// How many are missing, of how many looked for.
     pub(crate) lacks: (usize, usize),
     /// Whether the journal was read to its end.
     pub(crate) is_certain: bool,
 }
 
-/// Looks in the journal for the events that services published last before a time: the start of the broker, or of the
-/// journal itself.
+/// Looks in the journal for the last events that services published before the broker, or the journal, started.
 ///
 /// # Errors
 ///
@@ -50,7 +48,7 @@ pub(crate) async fn lost_before(
     newest.sort_unstable_by(|one, other| other.cmp(one));
     newest.truncate(usize::try_from(NEWEST).unwrap_or_default());
     let Some((first, _)) = newest.last() else { return Ok(None) };
-    // Afterwards: what is published by now is before the end. An empty journal has none of it.
+    // Afterwards: what is published by now is before the end.
     let end = end(broker).await?;
     let mut left: HashSet<Uuid> = newest.iter().map(|(_, id)| *id).collect();
     let mut is_certain = end.is_none();

@@ -1,5 +1,4 @@
-//! The messages that a service knows: those that it has handled, those that it will try again, and
-//! those whose dead letters the broker has not taken yet.
+//! The messages that a service knows: handled, waiting for a retry, or dead letters that the broker has not taken yet.
 
 use std::collections::HashSet;
 
@@ -13,14 +12,11 @@ use uuid::Uuid;
 
 use crate::redrive::dead_letter::DeadLetter;
 
-/// The maximum number of minutes by which a message may come back late from a retry queue. After that it is lost, for
-/// instance because somebody purged the queue.
+/// The maximum number of minutes that a message is late from a retry queue. A later one is lost, for instance purged.
 const LATE: i32 = 10;
-/// The number of messages that are looked up at a time.
 pub(super) const LOOK_UP: usize = 1_000;
 
-/// Returns those of these messages that the service has handled or is about to try again. Dead letters are found in
-/// the journal and in their queue.
+/// Returns those of these messages that the service has handled or will retry. Dead letters are found elsewhere.
 pub(super) async fn known(
     db: &mut PgConnection,
     ids: &[MessageId],
@@ -37,15 +33,15 @@ pub(super) async fn known(
     Ok(known)
 }
 
-/// Returns the messages whose copies, as dead letters or delayed messages, wait in the service's database until the
-/// broker takes them. The journal does not have them before that.
+/// Returns the messages whose dead letters or delayed copies wait in the database for the broker. The journal lacks
+/// them until then.
 pub(super) async fn unsent(
     db: &mut PgConnection,
     service: &str,
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
     let mut unsent = HashSet::new();
     unsent_copies::each(db, |exchange, routing_key, properties, body| {
-        // The service itself reports copies that it cannot read.
+        // The service itself reports unreadable copies.
         let Ok(properties) = serde_json::from_slice(&properties) else { return };
         let copy = Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body };
         unsent.insert(DeadLetter::read(service, copy).id);

@@ -1,5 +1,5 @@
-//! The events that the services' databases have as published: a second witness of what the journal should have, and a
-//! source of what it has lost.
+//! The events that the services' databases have as published: a second witness and a source of what the journal has
+//! lost.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,11 +21,11 @@ use crate::missed::witnesses::Witnesses;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 
-/// The maximum number of ids that are kept. Of more, a part stands for all.
+/// Beyond this many ids, some stand for all.
 const MOST_TOLD: usize = 1_000_000;
 
-/// Reads the events of this time that the databases have as published, all or the newest ones of each, and asks the
-/// consumers whether they know them. Returns their ids, and why some databases cannot be read.
+/// Reads the databases' published events of this time, all or each one's newest, and asks the consumers whether they
+/// know them. Returns the ids, and why databases cannot be read.
 pub(super) async fn told<'d>(
     databases: &'d [(String, PgConnectOptions)],
     period: (Timestamp, Timestamp),
@@ -63,8 +63,7 @@ pub(super) async fn told<'d>(
     (told, away)
 }
 
-/// Sends those events of the databases that are wanted, as they were published, to a reader. Returns early if it is
-/// gone.
+/// Sends the wanted events of the databases as they were published. Returns early if the reader is gone.
 pub(super) async fn forward(
     witnesses: &Witnesses,
     service: &str,

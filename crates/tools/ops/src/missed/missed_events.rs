@@ -26,14 +26,11 @@ pub struct MissedEvent {
 /// The gaps in what is known of the events that were published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalGaps {
-    /// The beginning of the journal, if it does not reach back to the given time. Only the databases may have what is
-    /// older.
+    /// The beginning of the journal, if that is after the given time. Only the databases may have older events.
     pub begins: Option<Timestamp>,
-    /// The offsets of the messages in the journal that the broker cannot deliver to any reader. Their contents are
-    /// unknown, so services may have missed them.
+    /// The offsets of messages that the broker can deliver to no reader. Services may have missed them.
     pub unreadable: BTreeSet<u64>,
-    /// The number of events that the databases have as published, and that the journal lacks. It is the least if there
-    /// are very many.
+    /// The number of published events in the databases that the journal lacks: a lower bound if there are very many.
     pub lost: u64,
     /// The services whose databases cannot be read, and why.
     pub away: BTreeMap<String, String>,
@@ -45,27 +42,25 @@ pub struct MissedEvents {
     /// The declarations of the service.
     pub(super) part: Part,
     pub(super) events: HashMap<MessageId, MissedEvent>,
-    /// The dead letters that have the bodies of missed events that a person has edited.
+    /// The dead letters with edited bodies of missed events.
     pub(super) edited: HashMap<MessageId, LetterIdentity>,
-    /// The messages that people have discarded since the given time, if the database was restored: it may lack them.
+    /// The messages that people discarded since the given time, which a restored database may lack.
     pub discarded: Vec<Intervention>,
-    /// Whether another reader held dead letters. Then it is unknown which have left their queue: no dead letter counts
-    /// as missed, and [`discarded`](Self::discarded) is empty.
+    /// Whether another reader held dead letters. Then no dead letter counts as missed, and
+    /// [`discarded`](Self::discarded) is empty.
     pub is_held: bool,
-    /// Whether the database was restored: what failed there may have been handled since.
+    /// Whether the database was restored. Its failures may have been handled since.
     pub(super) is_restored: bool,
     /// The run that wrote the note at which the search ended.
     pub(super) run: ToolRun,
     /// The number of events in the journal that the service consumes.
     pub searched: u64,
-    /// The number of events that the service would refuse, because their ids are older than its
-    /// inbox remembers.
+    /// The number of events that the service would refuse, because its inbox has forgotten their age.
     pub too_old: u64,
-    /// The number of messages that still waited in the service's queue at the end. Some of them may
-    /// be listed as missed. `None` if the user may not know.
+    /// The number of messages left in the service's queue at the end; some may be listed as missed. `None` if the user
+    /// may not know.
     pub waiting: Option<u64>,
-    /// The types that the service consumes and that are in no ledger, if the journal lacks some events: whether it
-    /// lacks any of these is unknown.
+    /// The consumed types that no ledger has. If the journal has gaps, it may lack some of these.
     pub kept_by_nobody: BTreeSet<&'static str>,
     /// The gaps in what is known of the events that were published.
     pub gaps: JournalGaps,
@@ -103,7 +98,7 @@ impl MissedEvents {
         events
     }
 
-    /// Whether all that was missed is known, as far as the witnesses agree.
+    /// Whether all missed events are known, as far as the witnesses agree.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         !self.is_held && self.gaps == JournalGaps::default()
@@ -119,8 +114,8 @@ impl MissedEvents {
         counts
     }
 
-    /// Returns the number of these events that the service has neither handled yet nor failed to handle, of those for
-    /// which `counts` is true. If its database was restored, those that failed count as well.
+    /// Returns how many events for which `counts` is true the service has neither handled nor, unless its database was
+    /// restored, failed to handle.
     ///
     /// # Errors
     ///

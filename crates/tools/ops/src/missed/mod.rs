@@ -1,11 +1,10 @@
-//! Finds the events that services have missed, in the journal and the databases, and sends them. Their binding was
-//! missing, or they were lost on their way to a queue.
+//! Finds in the journal and the databases the events that services have missed, and sends them. A binding was missing,
+//! or they were lost on their way to a queue.
 //!
-//! The journal has every event, unless the broker has lost a part of it: a stream is not flushed to disk. What steps
-//! have published is in the databases of their services as well. A service's inbox has every message that it handled.
-//! An event is missed if the service consumes it and its inbox does not have it, unless it waits for a retry, is a dead
-//! letter, or was discarded by a person. An event is sent with its own message id, so a mistake costs nothing: the
-//! service drops messages that it has handled before.
+//! The journal has every event unless the broker lost a part: a stream is not flushed to disk. The services' databases
+//! have what steps published, and a service's inbox has every message that it handled. An event is missed if the
+//! service consumes it and its inbox lacks it, unless it waits for a retry, is a dead letter, or was discarded. It is
+//! sent with its own message id, so the service drops what it has handled before.
 
 mod consumer_search;
 mod journal;

@@ -15,11 +15,10 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::tool_run::ToolRun;
 
-/// Searches the journal and the services' databases up to now for events that these services have missed, in one
-/// reading. The results are in their order. Ids from before `floor` are not in an inbox any more.
+/// Searches the journal and the services' databases, in one reading, for events that these services have missed. The
+/// results are in their order. Inboxes no longer have ids from before `floor`.
 ///
-/// A message in a service's queue is not missed, so the search waits until the service has
-/// handled the queue, but not longer than `patience`.
+/// The search waits until each service has emptied its queue, but not longer than `patience`.
 ///
 /// # Errors
 ///
@@ -37,7 +36,7 @@ pub async fn search(
     }
     let run = ToolRun::new(options, floor);
     let mut searches: Vec<ConsumerSearch<'_>> = Vec::new();
-    // Before the notes: a copy that has left its table by now is in the journal before them.
+    // Before the notes: a copy that has left its table is then in the journal before them.
     for consumer in consumers {
         searches.push(ConsumerSearch::begin(consumer, &run).await?);
     }
@@ -60,7 +59,6 @@ pub async fn search(
     Ok(found)
 }
 
-/// Reads the journal.
 async fn read(
     witnesses: &Witnesses,
     run: &ToolRun,

@@ -25,14 +25,13 @@ use crate::redrive::source::MessageSource;
 use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
 
-/// The number of messages that are read ahead.
 const READ_AHEAD: usize = 100;
 
-/// Sends the missed events, each once. It may be stopped: the next search finds the rest.
+/// Sends each missed event once. After a stop the next search finds the rest.
 ///
 /// # Errors
 ///
-/// If the broker does not answer, or denies access. Events that were sent before stay sent.
+/// If the broker does not answer, or denies access. Events sent before stay sent.
 pub async fn send(
     witnesses: &Witnesses,
     missed: &MissedEvents,
@@ -54,15 +53,13 @@ pub async fn send(
     passes::run_to_end(&events, PassAction::new(send), options).await
 }
 
-/// The messages to send.
 struct WantedMessages {
-    /// The event of an id or, if a person has edited it, the dead letter with its body.
+    /// The event's id or, if a person has edited it, the dead letter with its body.
     ids: HashMap<MessageId, Option<LetterIdentity>>,
     consumed: KnownEvents,
 }
 
 impl WantedMessages {
-    /// Returns the message of the entry, if it is wanted.
     fn message(&self, service: &str, entry: JournalEntry) -> Option<DeadLetter> {
         match entry {
             JournalEntry::Event(id, record)
@@ -85,7 +82,6 @@ impl WantedMessages {
     }
 }
 
-/// The events that a service has missed.
 #[derive(Clone)]
 struct MissedSource {
     witnesses: Witnesses,
@@ -109,8 +105,7 @@ impl MessageSource for MissedSource {
     }
 
     fn longest_pass(&self) -> Option<Duration> {
-        // The journal holds nothing back. A new pass begins at the start again, so a limit could end
-        // each pass before the first missed event.
+        // A new pass begins at the start again, so a limit could end each pass before the first missed event.
         None
     }
 
@@ -119,7 +114,7 @@ impl MessageSource for MissedSource {
         let source = self.clone();
         let task = tokio::spawn(async move {
             if let Err(error) = source.forward(&sender).await {
-                // This fails only if nobody reads any more.
+                // Fails only if nobody reads any more.
                 sender.send(Err(error)).await.ok();
             }
         });
@@ -137,7 +132,6 @@ impl MessageSource for MissedSource {
 }
 
 impl MissedSource {
-    /// Sends what is wanted of the journal, and then what only the databases have.
     async fn forward(
         self,
         sender: &mpsc::Sender<Result<DeadLetter, RedriveError>>,

@@ -12,22 +12,21 @@ use sqlx::postgres::PgConnectOptions;
 use crate::redrive::error::RedriveError;
 use crate::redrive::tool_run::ToolRun;
 
-/// The witnesses of what a system has published since a point in time.
+/// The witnesses of what a system has published since a point in time: the journal and the databases.
 #[derive(Debug, Clone)]
 pub struct Witnesses {
     /// The broker as a user who may read the journal and send to services.
     pub broker: Arc<dyn Broker>,
-    /// The databases of the services: they have what steps have published, also if the journal has lost it.
+    /// The databases of the services, which have what steps published even if the journal lost it.
     pub databases: Vec<(String, PgConnectOptions)>,
     /// The declarations of all services.
     pub parts: Vec<Part>,
-    /// The time from which on it is searched.
+    /// The beginning of the searched time.
     pub since: Timestamp,
 }
 
 impl Witnesses {
-    /// Writes a note for each service. The first of them ends the reading. They tell who searched the journal, when
-    /// and why.
+    /// Writes a note for each service, with who searched when and why. The first one ends the reading.
     pub(super) async fn mark(&self, run: &ToolRun, services: &[&str]) -> Result<(), RedriveError> {
         let session = self.broker.connect(CONNECTION).await?;
         let marked = async {
@@ -51,7 +50,6 @@ impl Witnesses {
         marked
     }
 
-    /// Returns the beginning of the journal, if it no longer reaches back to the point in time.
     pub(super) async fn journal_begins(&self) -> Result<Option<Timestamp>, RedriveError> {
         let begins = crate::stream::begins(&self.broker).await?;
         Ok(begins.filter(|begins| *begins > self.since))

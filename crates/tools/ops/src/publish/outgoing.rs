@@ -47,7 +47,7 @@ pub fn outgoing(
     let now = clock.now();
     let fresh = clock.new_id(now).to_string();
     let named = |text: Option<&str>| text.is_some_and(|text| !is_blank(text));
-    // The attributes of a CloudEvent have ids of their own.
+    // A CloudEvent's attributes have their own ids.
     let is_plain = given.content_type.is_none_or(|form| form.starts_with(CONTENT_TYPE))
         && given.attributes == Attributes::default();
     let mut message = given;
@@ -66,7 +66,7 @@ pub fn outgoing(
     }
     let event = event.ok_or_else(|| vec!["its event is not known".to_owned()])?;
     let message_id = message_id.to_string();
-    // A saga that the message begins without an id takes the message's.
+    // A saga that the message begins takes the message's id by default.
     let begins = event.role() == Role::StartsSaga && is_plain;
     let saga = message.correlation_id.map(str::to_owned).or(begins.then(|| message_id.clone()));
     let mut properties = BasicProperties::default()

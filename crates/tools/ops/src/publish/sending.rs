@@ -8,9 +8,7 @@ use ballet_amqp::{
 };
 use futures_util::{StreamExt as _, stream};
 
-/// The maximum number of messages without a confirm.
 const IN_FLIGHT: usize = 500;
-/// The time that a confirm may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The result of publishing a message.
@@ -26,17 +24,17 @@ pub enum MessageOutcome {
     Unknown(String),
 }
 
-/// Publishes all messages, even after one that the broker does not take. `progress` gets the number of results so far.
+/// Publishes all messages, also after one that the broker does not take. `progress` gets the number of results so far.
 ///
 /// # Errors
 ///
-/// If the broker does not accept the connection. Nothing was published then.
+/// If the broker refuses the connection. Nothing was published.
 pub async fn send(
     broker: Arc<dyn Broker>,
     messages: Vec<Publish>,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Vec<MessageOutcome>, BrokerError> {
-    // One attempt of our own: the publisher would try for ever.
+    // One attempt: the publisher would try for ever.
     let session = broker.connect("ballet publish").await?;
     session.close().await;
     let settings = PublisherSettings::new("ballet", "publish");

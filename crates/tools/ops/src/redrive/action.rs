@@ -1,4 +1,4 @@
-//! The action of a pass on the dead letters that it reads.
+//! What a pass does with the dead letters that it reads.
 
 use ballet_amqp::Publish;
 
@@ -6,13 +6,12 @@ use crate::redrive::archive_file::ArchiveFile;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::summary::Summary;
 
-/// Makes the messages that replace a dead letter. `None` leaves it in the queue.
+/// Returns the messages that replace a dead letter. `None` leaves it in the queue.
 type Replace<'a> = Box<dyn FnMut(&DeadLetter) -> Option<Vec<Publish>> + Send + 'a>;
 
-/// The action of a pass on the dead letters that it reads, with its results so far.
 pub(crate) struct PassAction<'a> {
     pub(crate) replace: Replace<'a>,
-    /// Called with each dead letter that is removed. Returns whether its id will not come again.
+    /// Called with each removed dead letter. Returns whether its id will not come again.
     pub(crate) retires: Box<dyn Fn(&DeadLetter) -> bool + Send + 'a>,
     /// Stores each dead letter before it is removed.
     pub(crate) archive: Option<&'a mut ArchiveFile>,
@@ -20,7 +19,7 @@ pub(crate) struct PassAction<'a> {
 }
 
 impl<'a> PassAction<'a> {
-    /// Makes an action that replaces dead letters by these messages. Their ids may come again.
+    /// Replaces dead letters by these messages. Their ids may come again.
     pub(crate) fn new(
         replace: impl FnMut(&DeadLetter) -> Option<Vec<Publish>> + Send + 'a,
     ) -> Self {

@@ -11,12 +11,12 @@ use serde_json::Value;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::json;
 
-/// Writes dead letters to a file. They are removed from the queue only when the disk has them.
+/// Writes dead letters to a file. They leave the queue only when the disk has them.
 #[derive(Debug)]
 pub struct ArchiveFile(BufWriter<File>);
 
 impl ArchiveFile {
-    /// Opens a file that only its owner can read, because a body may be confidential. Lines are added at the end.
+    /// Opens a file that only its owner can read, since a body may be confidential. Lines are added at the end.
     ///
     /// # Errors
     ///
@@ -42,12 +42,11 @@ impl ArchiveFile {
         writeln!(self.0, "{line}")
     }
 
-    /// Adds a dead letter.
     pub(crate) fn store(&mut self, dead_letter: &DeadLetter) -> io::Result<()> {
         self.add(&json::full(dead_letter))
     }
 
-    /// Makes everything added so far durable. Dead letters are removed only after this returns.
+    /// Makes all added lines durable. Dead letters are removed only after this.
     ///
     /// # Errors
     ///
@@ -62,8 +61,7 @@ impl ArchiveFile {
     }
 }
 
-/// Whether a file ends with a whole line. If its writer was killed it may not, and the next line would be appended to
-/// the broken one.
+/// Whether a file ends with a whole line. A killed writer may have left a broken one.
 fn is_whole(file: &Path) -> io::Result<bool> {
     let file = File::open(file)?;
     let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(true) };
@@ -99,7 +97,7 @@ mod tests {
         let expected = ["{\"id\":1}", "{\"id\":2,\"bo", "{\"id\":2}", "{\"id\":3}"];
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
         fs::remove_file(&file).expect("removed");
-        // Several processes may write to something that is not a file.
+        // Several processes may write to a special file.
         let nothing = Path::new("/dev/null");
         let (one, other) = (ArchiveFile::open(nothing), ArchiveFile::open(nothing));
         assert!(one.is_ok() && other.is_ok());

@@ -1,16 +1,14 @@
-//! Derives the cause from a detail, without the parts that are particular to one message.
+//! Derives a cause from a detail, without the parts specific to one message.
 
-/// Stands for a number or an id.
 const NUMBER: char = '#';
-/// Stands for a quoted text.
 const QUOTED: &str = "\"…\"";
 /// The maximum number of characters of a cause.
 const LONGEST: usize = 300;
-/// A word of this length that is hexadecimal and has a digit is an id.
+/// A hexadecimal word of this length with a digit is an id.
 const SHORTEST_ID: usize = 8;
 
-/// Returns the beginning of the detail, without numbers, ids and quoted texts. Names in backticks stay: they tell causes
-/// apart.
+/// Returns the beginning of the detail, without numbers, ids and quoted texts. Names in backticks stay: they
+/// distinguish causes.
 #[must_use]
 pub fn cause_of(detail: &str) -> String {
     let mut cause = String::with_capacity(detail.len());
@@ -33,13 +31,12 @@ pub fn cause_of(detail: &str) -> String {
     cause.chars().take(LONGEST).collect()
 }
 
-/// Returns the text after a quotation. `None` if the quotation does not end.
 fn quoted(text: &str, quote: char) -> Option<&str> {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
         if c == quote && !escaped {
             let left = &text[at + c.len_utf8()..];
-            // An apostrophe inside of a word ends nothing.
+            // An apostrophe within a word ends nothing.
             if quote == '"' || !left.starts_with(char::is_alphanumeric) {
                 return Some(left);
             }

@@ -16,20 +16,17 @@ use uuid::Uuid;
 
 use crate::redrive::note::Note;
 
-/// The identity of a dead letter: its id, the time of its death in nanoseconds, its redrives, and the run of a tool
-/// that sent or edited it last.
+/// A dead letter's id, time of death in nanoseconds, redrives, and the run of a tool that sent or edited it last.
 pub(crate) type LetterIdentity = (u128, i128, u64, Option<Uuid>);
 
-/// The reason of a dead letter that another service put into the queue.
 const FORGED_LETTER: &str = "forged_letter";
 
-/// A message that a service could not handle, with the reason. Every part is kept unchanged, since any part may be the
-/// cause.
+/// A message that a service could not handle, with the reason. Every part stays unchanged, since any may be the cause.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     /// The service that could not handle it.
     pub service: String,
-    /// The id under which that service knows, or would know, the message.
+    /// The id under which the service knows the message.
     pub id: MessageId,
     /// The event's name, if the message has one.
     pub event_type: Option<String>,
@@ -58,7 +55,7 @@ pub struct DeadLetter {
     tag: u64,
     /// The session that holds it, through which it can be removed.
     holder: Option<Arc<dyn Session>>,
-    /// The run of a tool that sent it last.
+    /// The tool's run that sent it last.
     run_id: Option<Uuid>,
     is_unsendable: bool,
 }
@@ -70,8 +67,8 @@ impl DeadLetter {
         let published_as = routing_key.as_deref().unwrap_or_default();
         let published = Incoming { routing_key: published_as, ..incoming(&delivery) };
         let (id, saga) = (id_of(&published), saga_of(&published));
-        // Before RabbitMQ 4 a header `BCC`, which the broker removes, leads a letter to the queues of others, past the
-        // rights that guard the routing key.
+        // Before RabbitMQ 4 the header `BCC`, which the broker removes, leads a letter to other queues, past the rights
+        // on routing keys.
         let forger = (delivery.exchange == DEAD && delivery.routing_key != service)
             .then(|| delivery.routing_key.clone());
         let Delivery { tag, properties, body, .. } = delivery;
@@ -83,7 +80,7 @@ impl DeadLetter {
             Some(forger) => (Some(FORGED_LETTER.to_owned()), Some(not_its_own(service, &forger))),
             None => (text(DEAD_REASON), text(DEAD_DETAIL)),
         };
-        // After it is sent back, nobody would check that its publisher may publish its type.
+        // After a redrive nobody would check that its publisher may publish its type.
         let is_unsendable = reason.as_deref().is_some_and(is_forged);
         Self {
             service: service.to_owned(),
@@ -110,7 +107,7 @@ impl DeadLetter {
     /// Makes one of a message that is not dead: the service has never received it.
     pub(crate) fn missed(service: &str, id: MessageId, delivery: Delivery) -> Self {
         let (exchange, key) = (delivery.exchange.clone(), delivery.routing_key.clone());
-        // Its headers do not count: it has not died, and anybody may write headers about a death.
+        // It has not died, and anybody may write headers about a death.
         let event_type = Some(type_property(&delivery.properties).unwrap_or_else(|| key.clone()));
         let read = Self::read(service, delivery);
         let (exchange, routing_key) = (Some(exchange), Some(key));
@@ -135,13 +132,12 @@ impl DeadLetter {
     pub(crate) fn waiting(_: &str, delivery: Delivery) -> Self {
         let id = message_id(&delivery);
         let service = delivery.routing_key.clone();
-        // If it fails again, its identity differs: it has waited once more.
+        // After another failure its identity differs: it has waited once more.
         let waits = count_header(&delivery.properties, RETRIES).into();
         let read = Self::read(&service, delivery);
         Self { id, redrives: waits, reason: "waits".to_owned(), ..read }
     }
 
-    /// Makes the same message for another service.
     pub(crate) fn for_service(&self, service: &str) -> Self {
         let delivery = Delivery {
             tag: 0,
@@ -159,20 +155,18 @@ impl DeadLetter {
         self
     }
 
-    /// Whether a run of a tool has sent this message.
     pub(crate) fn is_from(&self, run_id: &Uuid) -> bool {
         self.run_id.as_ref() == Some(run_id)
     }
 
-    /// Returns why it is not sent to its service: it is forged (another service put it here, or its publisher may not
-    /// publish its type), or no service consumes it.
+    /// Returns why it cannot be sent to its service: it is forged (another service put it here, or its publisher may
+    /// not publish its type), or no service consumes it.
     #[must_use]
     pub fn why_unsendable(&self) -> Option<String> {
         let detail = self.detail.as_deref().unwrap_or("its type is forged");
         self.is_unsendable.then(|| format!("{detail}; it is not sent back: discard it"))
     }
 
-    /// Removes it from its queue.
     pub(crate) async fn remove(&self) -> Result<(), BrokerError> {
         match &self.holder {
             Some(holder) => holder.ack(self.tag, false).await,
@@ -186,7 +180,7 @@ impl DeadLetter {
         text_header(&self.properties, name)
     }
 
-    /// Returns the note of its last redrive or edit, from its headers. Anybody who may publish can write such headers.
+    /// Returns the note of its last redrive or edit, from its headers, which any publisher can write.
     #[must_use]
     pub fn noted(&self, prefix: &str) -> Option<Note> {
         let header = |name: &str| self.header(&format!("{prefix}-{name}"));
@@ -200,8 +194,7 @@ impl DeadLetter {
         std::str::from_utf8(&self.body).ok()
     }
 
-    /// Returns the body as readable text, unpacked if need be. A body that claims to be packed but is text is returned
-    /// unchanged.
+    /// Returns the body as text, unpacked if need be. Text that claims to be packed is returned unchanged.
     ///
     /// # Errors
     ///
@@ -222,21 +215,21 @@ impl DeadLetter {
         edited_at.is_some_and(|at: Timestamp| self.dead_at.is_none_or(|died| died <= at))
     }
 
-    /// Whether its id is older than this. The service would not accept it.
+    /// Whether the service would refuse its id as older than this.
     pub(crate) fn id_is_before(&self, floor: Timestamp) -> bool {
         id::time_of(self.id.0).is_some_and(|made| made < floor)
     }
 
-    /// Whether the inbox no longer remembers messages that are as old as this.
+    /// Whether the inbox no longer remembers messages of this age.
     pub(crate) fn is_beyond_memory(&self, floor: Timestamp) -> bool {
         match id::time_of(self.id.0) {
             Some(made) => made < floor,
-            // Other ids have no time: the inbox keeps them from their receipt on.
+            // Other ids have no time, and the inbox keeps them from their receipt on.
             None => self.dead_at.is_some_and(|at| at < floor),
         }
     }
 
-    /// Returns its identity, which differs among dead letters of the same message, and before and after an edit.
+    /// Differs among dead letters of the same message, and before and after an edit.
     pub(crate) fn identity(&self) -> LetterIdentity {
         let at = self.dead_at.map_or(0, Timestamp::as_nanosecond);
         (self.id.0.as_u128(), at, self.redrives, self.run_id)
@@ -250,7 +243,6 @@ impl DeadLetter {
     }
 }
 
-/// Whether a dead letter with this reason is not sent to its service.
 pub(crate) fn is_forged(reason: &str) -> bool {
     [FORGED_LETTER, Reason::ForgedType.code()].contains(&reason)
 }
@@ -265,7 +257,6 @@ fn not_its_own(service: &str, forger: &str) -> String {
     )
 }
 
-/// Returns the id under which every service knows, or would know, the message.
 pub(crate) fn message_id(delivery: &Delivery) -> MessageId {
     id_of(&incoming(delivery))
 }
@@ -274,8 +265,7 @@ fn id_of(message: &Incoming<'_>) -> MessageId {
     Envelope::message_id_of(message, &Limits::of_tools())
 }
 
-/// Returns the saga that the message names, in its property or else as a CloudEvent. The id has the spelling that
-/// services use.
+/// Returns the saga named by the property or the CloudEvent, spelled as services do.
 pub(crate) fn saga_of(message: &Incoming<'_>) -> Option<String> {
     let named = Envelope::correlation_id_of(message, &Limits::of_tools())?;
     Some(Uuid::try_parse(&named).map_or_else(|_| named.into_owned(), |id| id.to_string()))

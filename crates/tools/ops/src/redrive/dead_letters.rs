@@ -22,8 +22,8 @@ use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
 
 impl DeadLetters {
-    /// Makes a plan for the dead letters that are in the queue now and match the filter, up to its limit. `part` are the
-    /// service's declarations, if they are known. The service's inbox has forgotten ids from before `floor`.
+    /// Plans for the dead letters now in the queue that match the filter, up to its limit. `part` are the service's
+    /// declarations, if known. The service's inbox has forgotten ids from before `floor`.
     ///
     /// # Errors
     ///
@@ -103,8 +103,7 @@ impl DeadLetters {
         }
     }
 
-    /// Gives the dead letters of the plan another body. They stay dead letters, and the journal
-    /// keeps the old body.
+    /// Replaces the bodies of the plan's dead letters. They stay dead letters, and the journal keeps the old body.
     ///
     /// # Errors
     ///
@@ -121,7 +120,7 @@ impl DeadLetters {
         passes::run_to_end(self, PassAction::new(edited), options).await
     }
 
-    /// Discards the dead letters of the plan. The archive stores each of them first, and a note follows.
+    /// Discards the plan's dead letters. The archive stores each first, and a note follows.
     ///
     /// # Errors
     ///
@@ -149,8 +148,7 @@ impl DeadLetters {
     }
 }
 
-/// Whether the dead letter is one of the plan. A message that this run has sent and that died again is not sent in
-/// circles.
+/// A message that this run has sent and that died again is not sent in circles.
 fn is_planned(plan: &DeadLetterPlan, run: &ToolRun, letter: &DeadLetter) -> bool {
     plan.contains(letter) && !letter.is_from(&run.id)
 }

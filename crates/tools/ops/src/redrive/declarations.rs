@@ -4,13 +4,12 @@ use ballet_core::{EventType, Part, Role};
 
 use crate::redrive::dead_letter::DeadLetter;
 
-/// Whether the event starts a saga.
 pub(crate) fn starts_saga(part: Option<&Part>, dead_letter: &DeadLetter) -> bool {
     declared(part, dead_letter).is_some_and(|event| event.role() == Role::StartsSaga)
 }
 
-/// Whether only the inbox keeps the service from handling this message twice: the service follows the event outside of
-/// sagas, or is not known to consume it.
+/// Whether only the inbox prevents a second handling: the service follows the event outside of sagas, or is not known
+/// to consume it.
 pub(crate) fn needs_the_inbox(part: Option<&Part>, dead_letter: &DeadLetter) -> bool {
     let Some(part) = part else { return true };
     match declared(Some(part), dead_letter) {

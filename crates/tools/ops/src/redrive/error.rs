@@ -51,7 +51,7 @@ pub enum RedriveError {
     /// The service's inbox cannot be read.
     #[error("cannot read the inbox of the service: {0}")]
     Inbox(#[from] sqlx::Error),
-    /// The archive failed. The dead letters that it did not take stay in the queue.
+    /// The archive failed. The dead letters without an archived copy stay in the queue.
     #[error("cannot archive the dead letters, so they stay in the queue: {0}")]
     Archive(#[from] std::io::Error),
 }

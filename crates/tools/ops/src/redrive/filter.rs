@@ -6,7 +6,7 @@ use crate::redrive::cause::cause_of;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::groups::GroupKey;
 
-/// Selects the dead letters that match all of the given criteria.
+/// Selects the dead letters that match all given criteria.
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterFilter {
     /// The reason as a code.
@@ -23,8 +23,8 @@ pub struct DeadLetterFilter {
     pub group: Option<String>,
     /// Message ids, or their last digits. One of them has to match.
     pub ids: Vec<String>,
-    /// The [marks](DeadLetter::mark) of dead letters that were seen before. It excludes those that died, came back or
-    /// were edited since.
+    /// The [marks](DeadLetter::mark) of dead letters that were seen. Those that died, came back or were edited later
+    /// are excluded.
     pub seen: Option<Vec<String>>,
     /// The saga; its last digits are enough.
     pub saga: Option<String>,
@@ -32,7 +32,7 @@ pub struct DeadLetterFilter {
     pub before: Option<Timestamp>,
     /// Only dead letters that died after this time.
     pub after: Option<Timestamp>,
-    /// The most dead letters of a plan.
+    /// The maximum number of dead letters of a plan.
     pub limit: Option<u64>,
 }
 
@@ -52,7 +52,7 @@ impl DeadLetterFilter {
             })
             && self.saga.as_deref().is_none_or(|end| match &dead_letter.saga {
                 Some(saga) => is_end(end, saga),
-                // A message that begins a saga may not name it: it has the saga's id.
+                // A message that begins a saga may not name it: its own id is the saga's.
                 None => is_end(end, &dead_letter.id.to_string()),
             })
             && self.before.is_none_or(|before| died.is_some_and(|at| at < before))
@@ -77,7 +77,6 @@ impl DeadLetterFilter {
     }
 }
 
-/// Whether these are the last digits of an id.
 fn is_end(end: &str, id: &str) -> bool {
     !end.is_empty() && id.to_lowercase().ends_with(&end.to_lowercase())
 }

@@ -10,10 +10,9 @@ use serde_json::json;
 use crate::redrive::cause::cause_of;
 use crate::redrive::dead_letter::{DeadLetter, is_forged};
 
-/// The maximum number of groups with their own type and cause. Further ones share a group: foreign producers choose the
-/// types, and their texts are in the causes.
+/// Foreign producers choose the types, and their texts are in the causes, so the number of groups is limited. Further
+/// ones share a group.
 const MOST_GROUPS: usize = 1_000;
-/// The cause of the group that the further ones share.
 const FURTHER: &str = "further causes";
 
 /// The attributes that the dead letters of one group have in common.
@@ -29,7 +28,7 @@ pub struct GroupKey {
     pub event_type: Option<String>,
     /// The detail without numbers, ids and quoted texts.
     pub cause: Option<String>,
-    /// Whether it was edited since it died. Then it need not fail again for the old cause.
+    /// Whether it was edited since it died, so that the old cause may be gone.
     pub is_edited: bool,
 }
 
@@ -51,8 +50,8 @@ impl GroupKey {
         is_forged(&self.reason)
     }
 
-    /// Returns the group's id, by which a [filter](crate::redrive::DeadLetterFilter::group) selects exactly its dead
-    /// letters. `None` for the group that further ones share.
+    /// Returns the id by which a [filter](crate::redrive::DeadLetterFilter::group) selects the group. `None` for the
+    /// group that further ones share.
     #[must_use]
     pub fn id(&self) -> Option<String> {
         let Self { service, reason, step, event_type, cause, is_edited } = self;
@@ -117,7 +116,6 @@ impl DeadLetterGroups {
         key
     }
 
-    /// Returns the key of the group to which a dead letter belongs.
     fn key(&self, dead_letter: &DeadLetter) -> GroupKey {
         let mut key = GroupKey::of(dead_letter);
         if self.0.len() >= MOST_GROUPS && !self.0.contains_key(&key) {

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::redrive::dead_letter::DeadLetter;
 use crate::stream::recording::record_line::properties_as_json;
 
-/// The depth to which headers are shown. JSON parsers have limits, too.
+/// The depth of shown headers. JSON parsers have limits, too.
 const DEEPEST: usize = 32;
 
-/// Returns the whole dead letter. `body` is the exact text. A body that is not text is in `body_base64`, and a packed
-/// one also in `body_unpacked`.
+/// Returns the whole dead letter. `body` is exact text; other bodies are in `body_base64`, and packed ones also in
+/// `body_unpacked`.
 #[must_use]
 pub fn full(dead_letter: &DeadLetter) -> Value {
     let mut json = summary(dead_letter);

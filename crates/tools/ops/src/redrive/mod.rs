@@ -1,9 +1,8 @@
 //! Dead letters: read them, send them back, edit them, discard them.
 //!
-//! A message is dead if it is in the `<service>.dead` queue. Everything here works on that queue, so the broker's own
-//! tools may be used as well. An interruption loses nothing: a dead letter is removed only when the broker has
-//! confirmed its replacement. After an interruption a message may be there twice. Both copies have the same message id,
-//! and the service's inbox accepts one.
+//! A message is dead if it is in the `<service>.dead` queue, where the broker's own tools can handle it as well. A dead
+//! letter is removed only when the broker has confirmed its replacement, so an interruption loses nothing. It may leave
+//! a message twice, with one message id, of which the inbox accepts one.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

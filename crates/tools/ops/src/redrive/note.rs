@@ -3,8 +3,7 @@
 use ballet_store::operators::interventions::{Act, SignedAct};
 use jiff::Timestamp;
 
-/// A note of who acts on dead letters, when and why. It is written into the headers of the messages sent, and so into
-/// the journal.
+/// A note of who acts on dead letters, when and why. The headers of the sent messages have it, and so the journal.
 #[derive(Debug, Clone)]
 pub struct Note {
     /// The person.

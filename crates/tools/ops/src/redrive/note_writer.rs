@@ -1,5 +1,5 @@
-//! Writes notes of the messages that a person discards to the database of their service, so that an audit knows why a
-//! saga misses one. The journal has a note of each as well, which the broker confirms before the message is removed.
+//! Writes notes of discarded messages to the database of their service, so that an audit knows why a saga misses one.
+//! The broker confirms a note in the journal before the message is removed.
 
 use ballet_store::operators::interventions::{Act, TouchedMessage, insert};
 use sqlx::{Connection, PgConnection};
@@ -10,7 +10,6 @@ use uuid::Uuid;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::note::Note;
 
-/// The maximum number of notes that one statement writes.
 const PORTION: usize = 1_000;
 
 /// Writes notes while the work goes on, so that few are missing if this process ends.
@@ -29,7 +28,6 @@ impl NoteWriter {
         Self { touched, written }
     }
 
-    /// Notes a message.
     pub(crate) fn add(&self, message: &DeadLetter) {
         // It fails only if nothing can be written, which `close` reports.
         self.touched.send(touched(message)).ok();
@@ -39,17 +37,15 @@ impl NoteWriter {
     ///
     /// # Errors
     ///
-    /// If notes are missing, with the reason. The acts have taken effect all the same, and the journal has a note of
-    /// each.
+    /// If notes are missing, with the reason. The acts have taken effect, and the journal has a note of each.
     pub async fn close(self) -> Result<(), String> {
         drop(self.touched);
         self.written.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 }
 
-/// Returns the message as notes name it.
 pub(crate) fn touched(message: &DeadLetter) -> TouchedMessage {
-    // A message that begins a saga may not name it: it has the saga's id.
+    // A message that begins a saga may not name it: its own id is the saga's.
     let saga = message.saga.as_deref().map_or(Ok(message.id.0), Uuid::try_parse);
     let event_type = message.event_type.clone();
     TouchedMessage { message_id: message.id.0, saga_id: saga.ok(), event_type }

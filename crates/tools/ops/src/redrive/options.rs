@@ -11,7 +11,7 @@ use crate::redrive::note::Note;
 /// Becomes true to end an operation early. No message is lost.
 pub type Stop = watch::Receiver<bool>;
 
-/// Waits for a stop, for ever if its sender is gone.
+/// Waits for ever if the sender is gone.
 pub(crate) async fn stopped(stop: &mut Stop) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
@@ -29,7 +29,7 @@ pub struct RedriveOptions<'a> {
     pub run_id: Uuid,
     /// The maximum number of messages to send per second. There is no limit by default.
     pub rate: Option<u32>,
-    /// Whether to send the dead letters that the inbox has forgotten, too. See
+    /// Whether to send dead letters that the inbox has forgotten. See
     /// [`DeadLetterPlan::beyond_memory`](crate::redrive::DeadLetterPlan::beyond_memory).
     pub beyond_memory: bool,
     /// Ends the run early.
@@ -47,7 +47,6 @@ impl RedriveOptions<'_> {
 
 #[cfg(test)]
 impl RedriveOptions<'static> {
-    /// Returns plain options for tests.
     pub(crate) fn plain() -> Self {
         let at = jiff::Timestamp::UNIX_EPOCH;
         Self {

@@ -1,8 +1,7 @@
 //! One pass through a dead-letter queue, which replaces dead letters by other messages.
 //!
-//! A dead letter is removed only when the broker has confirmed every message that replaces it. If
-//! the process or the connection ends, the dead letter is still there, or its replacement is, or
-//! both are. Both have the same message id, and the service's inbox accepts one of them.
+//! A dead letter is removed only when the broker has confirmed its whole replacement. After an interruption the dead
+//! letter, its replacement or both are there, with one message id, of which the inbox accepts one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,28 +18,22 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, Stop, stopped};
 use crate::redrive::reader::LetterReading;
 
-/// The most dead letters whose replacements are unconfirmed.
+/// The maximum number of dead letters with unconfirmed replacements.
 const IN_FLIGHT: usize = 256;
-/// The time that the last confirms get.
 const LAST_CONFIRMS: Duration = Duration::from_secs(10);
-/// The most time that a pass which fell behind its pace may make up.
+/// The maximum time that a pass behind its pace may make up.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// The way in which a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PassEnd {
-    /// The queue was read to its end.
     Read,
     /// The time for one pass is up. There may be more.
     TimeUp,
-    /// It was stopped.
     Stopped,
 }
 
-/// A dead letter whose replacement is not yet confirmed.
 struct UnconfirmedLetter {
     dead_letter: DeadLetter,
-    /// The number of its messages without a confirm.
     unconfirmed: usize,
     failure: Option<String>,
 }
@@ -52,15 +45,13 @@ pub(crate) struct Pass<'a, 'p> {
     action: &'a mut PassAction<'p>,
     options: &'a RedriveOptions<'a>,
     in_flight: HashMap<u64, UnconfirmedLetter>,
-    /// The dead letter to which a published message belongs, by the message's number.
+    /// The dead letter of each published message, by the message's number.
     published: HashMap<u64, u64>,
-    /// The number of dead letters replaced so far. It numbers the last one.
+    /// The number of replaced dead letters, which numbers the last one.
     replaced: u64,
-    /// The number of dead letters that were read and stay.
+    /// The number of dead letters read and left.
     left: u64,
-    /// The dead letters that earlier passes removed.
     removed_before: &'a HashSet<LetterIdentity>,
-    /// The dead letters that this pass removed.
     removed: Vec<LetterIdentity>,
 }
 
@@ -88,12 +79,10 @@ impl<'a, 'p> Pass<'a, 'p> {
         })
     }
 
-    /// Returns the number of dead letters that were read and stay.
     pub(crate) fn left(&self) -> u64 {
         self.left
     }
 
-    /// Returns the dead letters that it removed.
     pub(crate) fn into_removed(self) -> Vec<LetterIdentity> {
         self.removed
     }
@@ -142,7 +131,7 @@ impl<'a, 'p> Pass<'a, 'p> {
         Ok(end)
     }
 
-    /// Publishes the messages that replace the dead letter. Returns whether there are any.
+    /// Publishes the replacement. Returns whether there is one.
     fn replace(&mut self, dead_letter: DeadLetter) -> Result<bool, RedriveError> {
         // A dead letter counts as left until it is removed.
         self.left += 1;
@@ -173,7 +162,7 @@ impl<'a, 'p> Pass<'a, 'p> {
         Ok(true)
     }
 
-    /// Removes the dead letters whose replacements are confirmed.
+    /// Removes the dead letters with confirmed replacements.
     async fn confirmed(
         &mut self,
         confirms: Option<Result<Vec<MessageConfirm>, BrokerError>>,
@@ -231,7 +220,7 @@ impl<'a, 'p> Pass<'a, 'p> {
     }
 }
 
-/// Waits until the time for one pass is up, for ever if there is no limit.
+/// Without a limit this waits for ever.
 async fn time_up(begun: Instant, longest: Option<Duration>) {
     match longest {
         Some(longest) => sleep_until(begun + longest).await,

@@ -1,9 +1,9 @@
-//! Goes through a dead-letter queue, or another source, in one or several passes.
+//! Reads a dead-letter queue or another source in one or several passes.
 //!
-//! RabbitMQ may lose the last acknowledgements of a connection: a channel with more than 32 commands
-//! under way to a quorum queue keeps further ones in its own memory, which ends with the channel
-//! (`settle` in `rabbit_fifo_client`). Such a dead letter is back in the queue although its
-//! replacement was sent. So a run counts the messages in the queue at its end, and removes those again.
+//! RabbitMQ may lose a connection's last acknowledgements: a channel with more than 32 commands under way to a quorum
+//! queue keeps further ones in its own memory, which ends with the channel (`settle` in `rabbit_fifo_client`). Such a
+//! dead letter is back in the queue although its replacement was sent. So a run counts the queue at its end, and
+//! removes those again.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,10 +18,9 @@ use crate::redrive::pass::{Pass, PassEnd};
 use crate::redrive::source::MessageSource;
 use crate::redrive::summary::Summary;
 
-/// The number of times in a row that the connection may be lost without progress.
+/// The maximum number of consecutive lost connections without progress.
 pub(crate) const MOST_LOSSES: u32 = 5;
 
-/// Goes through the source until its end, and returns the results.
 pub(crate) async fn run_to_end(
     source: &impl MessageSource,
     mut action: PassAction<'_>,
@@ -31,7 +30,7 @@ pub(crate) async fn run_to_end(
     Ok(Summary { stopped, ..action.summary })
 }
 
-/// Goes through the source until its end. Returns whether it was stopped before.
+/// Returns whether it was stopped before the end.
 pub(crate) async fn run(
     source: &impl MessageSource,
     action: &mut PassAction<'_>,
@@ -65,7 +64,6 @@ pub(crate) async fn run(
     }
 }
 
-/// The messages that a source holds after a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SourceContents {
     WhatIsLeft,

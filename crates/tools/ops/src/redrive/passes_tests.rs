@@ -14,11 +14,9 @@ use crate::redrive::reader::LetterReading;
 
 const SILENT: &str = "silent";
 
-/// The way in which the task of a reading ends.
 #[derive(Debug, Clone, Copy)]
 enum ReadingEnd {
     AtItsEnd,
-    /// When nobody reads any more.
     WhenClosed,
     Silent,
     Panics,
@@ -102,7 +100,6 @@ async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
     }
 }
 
-/// Sends a dead letter to its service.
 fn resent(dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
     let body = dead_letter.body.clone().into();
     let properties = dead_letter.properties.clone();

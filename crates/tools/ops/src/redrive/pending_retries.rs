@@ -20,10 +20,10 @@ use crate::redrive::queue::DeadLetters;
 use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
 
-/// On the default exchange the routing key is the name of a queue.
+/// The default exchange takes the name of a queue as routing key.
 const DEFAULT_EXCHANGE: &str = "";
 
-/// The messages and calls that a service would try again later, and is to try again now.
+/// Messages and calls of a service that wait for a later attempt, to be tried now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PendingRetries {
     /// The service.
@@ -49,9 +49,8 @@ impl PendingRetries {
         Ok(count)
     }
 
-    /// Moves the messages from the retry queues to the queue of the service. They keep their ids and the
-    /// counts of their attempts, so a message that fails again waits as long as it would have. A message
-    /// that is sent twice after an interruption is handled once. The journal has a note of each.
+    /// Moves the messages from the retry queues to the service's queue. They keep their ids and attempts, so the next
+    /// wait is unchanged. A message sent twice after an interruption is handled once. The journal has a note of each.
     ///
     /// # Errors
     ///
@@ -62,14 +61,14 @@ impl PendingRetries {
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         let run = ToolRun::new(options, Timestamp::MIN);
-        // A message that fails and waits again is not moved in circles.
+        // A message that fails again is not moved in circles.
         let mut moved = HashSet::new();
         let hurry = |message: &DeadLetter| {
             (self.matches(message) && moved.insert(message.id))
                 .then(|| vec![run.retried(message), to_its_service(message)])
         };
         let mut hurry = PassAction::new(hurry);
-        // In this order: a message that fails meanwhile goes on to the next queue.
+        // In this order, since a message that fails meanwhile goes to the next queue.
         for (queue, _) in RETRIES {
             let queue = DeadLetters::of_retries(broker, queue);
             if passes::run(&queue, &mut hurry, options).await? {
@@ -80,8 +79,8 @@ impl PendingRetries {
         Ok(hurry.summary)
     }
 
-    /// Makes waiting calls to the outside due, some at a time, and returns their number. They are repeated under the
-    /// same keys. A call that is being made is left alone.
+    /// Makes waiting calls to the outside due, some at a time, and returns their number. Their keys stay. A running
+    /// call is left alone.
     ///
     /// # Errors
     ///
@@ -90,7 +89,7 @@ impl PendingRetries {
         open::hurry(db, &self.sagas, &self.messages).await
     }
 
-    /// Counts the calls to the outside that wait for their next attempt.
+    /// Counts the waiting calls to the outside.
     ///
     /// # Errors
     ///
@@ -107,7 +106,6 @@ impl PendingRetries {
     }
 }
 
-/// Makes the message for the service's own queue.
 fn to_its_service(message: &DeadLetter) -> Publish {
     let mut properties = message.properties.clone();
     if let Some(headers) = properties.headers() {

@@ -1,4 +1,4 @@
-//! The plan of an operation: the dead letters that it is about.
+//! The plan of an operation on dead letters.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -10,8 +10,8 @@ use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::declarations::needs_the_inbox;
 use crate::redrive::groups::DeadLetterGroups;
 
-/// The dead letters that an operation is about: those that were in the queue when the plan was
-/// made. Dead letters that come later, come back, or are edited meanwhile are not part of it.
+/// The dead letters of an operation: those in the queue when the plan was made. Later arrivals, returns and edits are
+/// not part of it.
 #[derive(Debug, Clone)]
 pub struct DeadLetterPlan {
     groups: DeadLetterGroups,
@@ -51,17 +51,15 @@ impl DeadLetterPlan {
         self.identities.contains(&dead_letter.identity())
     }
 
-    /// Whether it cannot be found out any more if the service has handled the message before.
+    /// Whether nothing shows any more that the service has handled the message.
     pub(crate) fn is_forgotten(&self, dead_letter: &DeadLetter) -> bool {
         dead_letter.is_beyond_memory(self.floor) && needs_the_inbox(self.part(), dead_letter)
     }
 
-    /// Returns the service's declarations, if they are known.
     pub(crate) fn part(&self) -> Option<&Part> {
         self.part.as_ref()
     }
 
-    /// Returns the time before which the service's inbox does not know ids.
     pub(crate) fn floor(&self) -> Timestamp {
         self.floor
     }
@@ -85,7 +83,7 @@ impl DeadLetterPlan {
         self.groups.dead_letters()
     }
 
-    /// Returns the number of dead letters that can be discarded, and [are not sent](DeadLetter::why_unsendable).
+    /// Returns the number of dead letters that [cannot be sent](DeadLetter::why_unsendable), only discarded.
     #[must_use]
     pub fn unsendable(&self) -> u64 {
         self.unsendable
@@ -97,15 +95,14 @@ impl DeadLetterPlan {
         self.dead_letters() - self.unsendable
     }
 
-    /// Returns the number of dead letters that the inbox has forgotten and the service follows outside of
-    /// sagas. Nothing keeps the service from handling them a second time.
+    /// Returns the number of dead letters that the inbox has forgotten and that are outside of sagas. The service may
+    /// handle these a second time.
     #[must_use]
     pub fn beyond_memory(&self) -> u64 {
         self.beyond_memory
     }
 
-    /// Returns the number of dead letters that get a new message id, because the service accepts none that
-    /// is this old.
+    /// Returns the number of dead letters that get a new message id, because the service refuses their age.
     #[must_use]
     pub fn renamed(&self) -> u64 {
         self.renamed

@@ -1,4 +1,4 @@
-//! A service's dead-letter queue: finds it, counts it and reads it.
+//! Finds, counts and reads a service's dead-letter queue.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,19 +14,17 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::reader::{self, AsLetter, LetterReading};
 use crate::redrive::source::{LONGEST_PASS, MessageSource};
 
-/// The name of our connections.
 const CONNECTION: &str = "ballet dead letters";
 const COUNT_TAG: &str = "ballet count";
-/// The time that the broker gets to count the messages in a queue.
+/// The broker may take this long to count the messages of a queue.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The time that released dead letters get to return to the queue. It passes in full only if
-/// another consumer takes some of them.
+/// Released dead letters return within this time. It passes in full only if another consumer takes some.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 const RETURN_POLL: Duration = Duration::from_millis(50);
-/// A pass holds the messages of a retry queue that it does not want, even if their time is over.
+/// A pass holds unwanted messages of a retry queue, even expired ones.
 const LONGEST_PASS_OF_RETRIES: Duration = Duration::from_secs(30);
 
-/// The contents of a dead-letter queue right now.
+/// What a dead-letter queue contains now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueStatus {
     /// The number of dead letters, without those that other readers hold.
@@ -35,8 +33,8 @@ pub struct QueueStatus {
     pub readers: u32,
 }
 
-/// The dead letters of one service. Read alike are the events that no service takes, and a retry queue, which has
-/// messages of all services.
+/// The dead letters of one service; or the events that no service takes, or a retry queue, which has messages of all
+/// services.
 #[derive(Clone)]
 pub struct DeadLetters {
     broker: Arc<dyn Broker>,
@@ -73,7 +71,7 @@ impl MessageSource for DeadLetters {
     }
 
     async fn wait_until_returned(&self, released: u64) -> Result<(), RedriveError> {
-        // Messages of a retry queue that are due go on to their service, and do not return.
+        // Due messages of a retry queue go to their service, and do not return.
         if self.is_of_retries { Ok(()) } else { self.wait_for_return(released).await }
     }
 
@@ -83,7 +81,7 @@ impl MessageSource for DeadLetters {
         session.close().await;
         match counted {
             Ok(counted) => Ok(counted.dead_letters > left),
-            // All is sent already. If a dead letter is back and is sent again, the inbox drops it.
+            // All is sent already. The inbox drops what is sent twice.
             Err(RedriveError::Broker(error)) if error.is_loss() => {
                 tracing::warn!("the dead letters that are left could not be counted: {error}");
                 Ok(false)
@@ -94,7 +92,7 @@ impl MessageSource for DeadLetters {
 }
 
 impl DeadLetters {
-    /// Makes a handle on the dead letters of `service` on `broker`. This does not connect yet.
+    /// A handle on the dead letters of `service`. This does not connect yet.
     pub fn new(broker: impl Broker + 'static, service: impl Into<String>) -> Self {
         Self::on(Arc::new(broker), service)
     }
@@ -107,14 +105,12 @@ impl DeadLetters {
         Self { broker, name, service, letter, is_of_retries: false }
     }
 
-    /// Makes a handle on the queue of events that no binding took.
     pub(crate) fn of_unrouted(broker: Arc<dyn Broker>, letter: AsLetter) -> Self {
         let name = UNROUTED.to_owned();
         let service = name.clone();
         Self { broker, service, name, letter, is_of_retries: false }
     }
 
-    /// Makes a handle on a retry queue.
     pub(crate) fn of_retries(broker: &Arc<dyn Broker>, name: &str) -> Self {
         let (broker, name) = (Arc::clone(broker), name.to_owned());
         let service = name.clone();
@@ -122,8 +118,8 @@ impl DeadLetters {
         Self { broker, service, name, letter, is_of_retries: true }
     }
 
-    /// Waits until released dead letters are back. The broker takes a moment to notice that their connection is gone,
-    /// and until then the next reader misses them.
+    /// Waits until released dead letters are back. Until the broker notices that their connection is gone, the next
+    /// reader misses them.
     async fn wait_for_return(&self, released: u64) -> Result<(), RedriveError> {
         if released == 0 {
             return Ok(());
@@ -147,8 +143,7 @@ impl DeadLetters {
         &self.service
     }
 
-    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. Other readers do not see
-    /// them meanwhile.
+    /// Passes every dead letter to `each`, in order, and leaves it there. Meanwhile other readers do not see them.
     ///
     /// # Errors
     ///
@@ -209,8 +204,7 @@ impl DeadLetters {
         self.count_on(session).await
     }
 
-    /// Counts with a consumer. Once the broker reports that consumer, its count is right, and it has taken back the
-    /// messages of connections that ended before.
+    /// Once the broker reports our consumer, its count is right, and messages of ended connections are back.
     async fn count_on(&self, session: &dyn Session) -> Result<QueueStatus, RedriveError> {
         let queue = self.name.clone();
         let mut deliveries = session.consume(&queue, COUNT_TAG, 1).await?;

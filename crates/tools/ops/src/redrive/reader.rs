@@ -1,12 +1,11 @@
-//! Reads a dead-letter queue from end to end and leaves it as it is.
+//! Reads a dead-letter queue from end to end, and changes nothing.
 //!
-//! A message that is read stays unacknowledged, and returns to the queue when its connection ends, for
-//! whatever reason. A queue that is read to its end keeps its order.
+//! A message that is read stays unacknowledged, and returns to the queue when its connection ends. A queue read to its
+//! end keeps its order.
 //!
-//! Each window of dead letters comes on a channel of its own. To find the message that an
-//! acknowledgement is for, RabbitMQ walks through all unacknowledged messages before it on the
-//! channel. With 100,000 of them on one channel, each acknowledgement would take milliseconds. A window has few dead
-//! letters if they are big, so many windows share a connection.
+//! Each window of dead letters has its own channel, because RabbitMQ walks through a channel's earlier unacknowledged
+//! messages at each acknowledgement: with 100,000 of them that takes milliseconds. A window of big dead letters has
+//! few, so many windows share a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,23 +19,21 @@ use tokio::time::timeout;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 
-/// Makes a dead letter of a delivery from the queue of this service.
 pub(crate) type AsLetter = Arc<dyn Fn(&str, Delivery) -> DeadLetter + Send + Sync>;
 
 const TAG: &str = "ballet";
-/// The first window: it shows how big the dead letters are.
+/// The first window shows how big the dead letters are.
 const FIRST_WINDOW: u16 = 100;
 const WIDEST_WINDOW: u16 = 4_000;
-/// The bytes that may be on their way to us.
+/// The maximum number of bytes under way to us.
 const WINDOW_BYTES: usize = 16 * 1024 * 1024;
-/// The windows on one connection. RabbitMQ admits 2,047 channels, and its operator perhaps fewer.
+/// The maximum number of windows on a connection. RabbitMQ admits 2,047 channels, and its operator perhaps fewer.
 const MOST_CHANNELS: usize = 100;
-/// The silence after which the queue may be read to its end.
+/// After this silence the queue may be at its end.
 const QUIET: Duration = Duration::from_millis(100);
-/// The number of dead letters that are read ahead.
 const READ_AHEAD: usize = 100;
 
-/// The dead letters of a running reader. They are held until this is closed or dropped.
+/// The dead letters of a running reader, held until this is closed or dropped.
 pub(crate) struct LetterReading {
     dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
     task: JoinHandle<()>,
@@ -52,8 +49,8 @@ impl LetterReading {
         Self { dead_letters, task, held: oneshot::channel().0 }
     }
 
-    /// Returns the next one; `None` at the end of the queue. Only [`close`](Self::close) tells whether the
-    /// task has come to that end.
+    /// Returns the next one, or `None` at the end. Only [`close`](Self::close) says whether the queue was read to its
+    /// end.
     pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, RedriveError>> {
         self.dead_letters.recv().await
     }
@@ -62,7 +59,7 @@ impl LetterReading {
     ///
     /// # Errors
     ///
-    /// If the reading task panicked. It has not read everything.
+    /// If the reading task panicked before its end.
     pub(crate) async fn close(self) -> Result<(), RedriveError> {
         let Self { dead_letters, task, held } = self;
         drop((dead_letters, held));
@@ -71,7 +68,7 @@ impl LetterReading {
     }
 }
 
-/// Reads all dead letters of a service from a queue. `letter` makes a dead letter of each delivery.
+/// Reads a service's dead letters. `letter` makes one of each delivery.
 pub(crate) fn read(
     broker: Arc<dyn Broker>,
     service: String,
@@ -98,7 +95,7 @@ pub(crate) fn read(
         let QueueReader { sender, windows, connections, .. } = reader;
         drop(sender);
         released.await.ok();
-        // One after the other, so that the dead letters return in their order.
+        // One after the other, so that the dead letters keep their order.
         for session in windows.into_iter().chain(connections) {
             session.close().await;
         }
@@ -112,15 +109,14 @@ struct QueueReader {
     queue: String,
     letter: AsLetter,
     sender: mpsc::Sender<Result<DeadLetter, RedriveError>>,
-    /// The maximum number of bytes of a window.
     window_bytes: usize,
     connections: Vec<Arc<dyn Session>>,
-    /// Their channels, which hold the dead letters.
+    /// Channels that hold the dead letters.
     windows: Vec<Arc<dyn Session>>,
 }
 
 impl QueueReader {
-    /// Opens one consumer after the other. Each holds one window of dead letters.
+    /// Opens one consumer after the other, each for one window.
     async fn run(&mut self) -> Result<(), BrokerError> {
         let queue = self.queue.clone();
         let mut window = FIRST_WINDOW;
@@ -144,8 +140,8 @@ impl QueueReader {
                 }
             }
             session.cancel(TAG).await?;
-            // Takes the messages that are still on their way: a big one may take long, and acknowledgements
-            // make room for more. The broker has sent all of them before it confirmed the cancel.
+            // The broker sent these before it confirmed the cancel. A big one may take long, and acknowledgements make
+            // room for more.
             while let Some(delivery) = deliveries.next().await {
                 if !self.send(&session, delivery?).await {
                     return Ok(());
@@ -169,7 +165,7 @@ impl QueueReader {
         Ok(window)
     }
 
-    /// Sends a dead letter to the reading. Returns false if that is gone.
+    /// Returns false if the reading is gone.
     async fn send(&self, session: &Arc<dyn Session>, delivery: Delivery) -> bool {
         let dead_letter = (self.letter)(&self.service, delivery);
         self.sender.send(Ok(dead_letter.held_by(Arc::clone(session)))).await.is_ok()
@@ -181,13 +177,12 @@ async fn is_read(session: &dyn Session, queue: &str) -> Result<bool, BrokerError
     Ok(found.seen()?.is_none_or(|found| is_empty(&found)))
 }
 
-/// Whether the queue is really empty. RabbitMQ reports a quorum queue as empty if it cannot count it within 250 ms.
-/// Then it does not count our consumer, either.
+/// RabbitMQ reports a quorum queue as empty if counting takes more than 250 ms. Then our consumer is not counted,
+/// either.
 fn is_empty(found: &FoundObject) -> bool {
     found.messages == 0 && found.consumers > 0
 }
 
-/// Returns the number of dead letters of this size that fit into memory.
 fn next_window(window_bytes: usize, size: usize) -> u16 {
     let count = window_bytes / (size + 1024);
     u16::try_from(count).unwrap_or(WIDEST_WINDOW).clamp(1, WIDEST_WINDOW)

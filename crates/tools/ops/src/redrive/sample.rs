@@ -2,7 +2,6 @@
 
 use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
 
-/// Makes a delivery with these headers and without a body.
 pub(crate) fn delivered(
     exchange: &str,
     routing_key: &str,

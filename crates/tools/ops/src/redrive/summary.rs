@@ -6,7 +6,6 @@ use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::RedriveOptions;
 
-/// The maximum number of failures that are listed one by one.
 const MOST_FAILURES: usize = 20;
 
 /// The result of an operation on dead letters.
@@ -14,13 +13,12 @@ const MOST_FAILURES: usize = 20;
 pub struct Summary {
     /// The number of dead letters removed from the queue.
     pub removed: u64,
-    /// The number of dead letters that stay, because the broker did not accept the messages that
-    /// were to replace them.
+    /// The number of dead letters that stay, because the broker did not accept their replacements.
     pub failed: u64,
-    /// The ids of the first of these, each with the reason.
+    /// The first of these ids, each with the reason.
     pub failures: Vec<(String, String)>,
-    /// The ids under which no message will come again, because it was discarded or sent under a
-    /// new id. Pass them to [`failures::forget`](ballet_store::inbox::failures::forget).
+    /// The ids that will not come again: discarded, or sent under a new id. Pass them to
+    /// [`failures::forget`](ballet_store::inbox::failures::forget).
     pub retired: Vec<MessageId>,
     /// Whether the operation was stopped before its end.
     pub stopped: bool,
@@ -29,7 +27,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts a removed dead letter. `retired` says that its id will not come again.
+    /// `retired` says that its id will not come again.
     pub(crate) fn add_removed(
         &mut self,
         dead_letter: &DeadLetter,
@@ -53,7 +51,6 @@ impl Summary {
         self.error = self.error.take().or(more.error);
     }
 
-    /// Counts a dead letter that stays.
     pub(crate) fn add_failed(&mut self, id: MessageId, reason: String) {
         self.failed += 1;
         if self.failures.len() < MOST_FAILURES {

@@ -19,17 +19,16 @@ use crate::redrive::declarations::starts_saga;
 use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 
-/// On the default exchange the routing key is the name of a queue.
+/// The default exchange takes the name of a queue as routing key.
 const DEFAULT_EXCHANGE: &str = "";
-/// The maximum number of characters of a reason that are kept. The headers have to fit into one frame.
+/// The headers have to fit into one frame.
 const LONGEST_WHY: usize = 500;
 
-/// One run of a tool: its id, its note, and the bound below which ids are too old for the inbox.
+/// One run of a tool. Ids from before `floor` are too old for the inbox.
 #[derive(Debug, Clone)]
 pub(crate) struct ToolRun {
     pub(crate) id: Uuid,
     pub(crate) note: Note,
-    /// The inbox does not know ids from before this time.
     pub(crate) floor: Timestamp,
 }
 
@@ -38,14 +37,13 @@ impl ToolRun {
         Self { id: options.run_id, note: options.note.clone(), floor }
     }
 
-    /// Makes the message for the service's own queue, and its record for the journal.
     pub(crate) fn redriven(&self, dead_letter: &DeadLetter, part: Option<&Part>) -> Vec<Publish> {
         let mut headers = original_headers(dead_letter);
         let redrives = u32::try_from(dead_letter.redrives).unwrap_or(u32::MAX).saturating_add(1);
         headers.insert(REDRIVES.into(), AMQPValue::LongUInt(redrives));
         insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());
         self.sign(&mut headers, REDRIVEN);
-        // If it dies again, it still tells its first exchange and routing key.
+        // If it dies again, its first exchange and routing key are still known.
         if let Some((exchange, key)) =
             dead_letter.exchange.as_ref().zip(dead_letter.routing_key.as_ref())
         {
@@ -59,7 +57,7 @@ impl ToolRun {
             properties = properties.with_type(name);
         }
         if dead_letter.id_is_before(self.floor) {
-            // Derived from the old id alone: it is the same message after every redrive.
+            // Derived from the old id alone, so it is the same after every redrive.
             let new = MessageId::derived_from_text(&format!("redriven {}", dead_letter.id));
             if headers.inner().get(ORIGINAL_MESSAGE_ID).is_none() {
                 insert_text(&mut headers, ORIGINAL_MESSAGE_ID, &dead_letter.id.to_string());
@@ -78,12 +76,11 @@ impl ToolRun {
             properties,
             body: dead_letter.body.clone().into(),
         };
-        // The journal has the body already, from the message's arrival and from its death.
+        // The journal has the body already.
         let record = record("redriven", dead_letter, message.properties.clone(), Bytes::new());
         vec![record, message]
     }
 
-    /// Makes the dead letter with another body, and the old one for the journal.
     pub(crate) fn edited(&self, dead_letter: &DeadLetter, body: &Bytes) -> Vec<Publish> {
         let mut headers = with_reason(dead_letter);
         insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());
@@ -103,7 +100,6 @@ impl ToolRun {
         vec![old, new]
     }
 
-    /// Makes the record of a discarded dead letter for the journal.
     pub(crate) fn discarded(&self, dead_letter: &DeadLetter) -> Vec<Publish> {
         let mut headers = with_reason(dead_letter);
         self.sign(&mut headers, DISCARDED);
@@ -111,7 +107,6 @@ impl ToolRun {
         vec![record("discarded", dead_letter, properties, dead_letter.body.clone().into())]
     }
 
-    /// Makes the record for the journal of a message that is tried again now.
     pub(crate) fn retried(&self, message: &DeadLetter) -> Publish {
         let mut headers = original_headers(message);
         self.sign(&mut headers, RETRIED);
@@ -119,7 +114,7 @@ impl ToolRun {
         record("retried", message, properties, Bytes::new())
     }
 
-    /// Makes the note that this run searches the journal for events that the service missed.
+    /// Notes that this run searches the journal for the service.
     pub(crate) fn searched(&self, service: &str) -> Publish {
         let mut headers = FieldTable::default();
         insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());
@@ -145,7 +140,7 @@ impl ToolRun {
     }
 }
 
-/// Makes a record for the journal. No service gets it.
+/// No service gets a record for the journal.
 fn record(
     what: &str,
     dead_letter: &DeadLetter,
@@ -161,8 +156,8 @@ fn record(
     }
 }
 
-/// Returns the original properties without those that would act on the copy, and always with an id. Otherwise the
-/// service would derive the id from the body, and an edit would change it.
+/// Returns the original properties, without those that act on the copy, and with an id. A service derives a missing id
+/// from the body, which an edit changes.
 fn named(
     dead_letter: &DeadLetter,
     kept: fn(&BasicProperties) -> BasicProperties,
@@ -174,8 +169,7 @@ fn named(
     }
 }
 
-/// Returns the original headers. The counts begin again, as for a new message. Headers that could not be read are left
-/// out: the service judges the message by the rest.
+/// Returns the original headers. Counts begin again, and unreadable headers are left out: the service judges the rest.
 fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     let mut kept = FieldTable::default();
     for (name, value) in
@@ -188,8 +182,7 @@ fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     kept
 }
 
-/// Returns all headers but the one that returns a dead letter to its producer, who has it already. What is known
-/// of the death is in headers of ours.
+/// Returns all headers except the one that returns a dead letter to its producer. Our headers tell of the death.
 fn with_reason(dead_letter: &DeadLetter) -> FieldTable {
     let original = dead_letter.properties.headers().clone().unwrap_or_default();
     let mut headers = headers::kept(Some(&original), Deaths::Brokers);

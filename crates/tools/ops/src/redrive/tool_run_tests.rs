@@ -123,7 +123,6 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
     assert_eq!(correlation(None), None);
     let of_saga = DeadLetterFilter { saga: Some(OLD.to_owned()), ..DeadLetterFilter::default() };
     assert!(of_saga.matches(&old), "it begins that saga");
-    // A CloudEvent names its saga itself.
     let properties =
         BasicProperties::default().with_message_id(OLD.into()).with_type(wanted.name().into());
     let named = "0fffffff-ffff-7fff-8fff-ffffffffffff";

@@ -20,10 +20,10 @@ use crate::redrive::queue::DeadLetters;
 use crate::redrive::summary::Summary;
 use crate::redrive::tool_run::ToolRun;
 
-/// Why an event that no service consumes is not sent.
+/// Why an event without a consumer is not sent.
 const NOBODYS: &str = "no service declares its type: is it misspelt, or a service not declared?";
 
-/// The events that no binding took: of a misspelt type, or published while a binding was missing.
+/// The events that no binding took: misspelt, or published while a binding was missing.
 pub struct UnroutedEvents {
     queue: DeadLetters,
     consumers: Arc<EventConsumers>,
@@ -31,14 +31,13 @@ pub struct UnroutedEvents {
 
 struct EventConsumers(Vec<EventConsumer>);
 
-/// A service, and the events that it consumes.
 struct EventConsumer {
     part: Part,
     events: KnownEvents,
 }
 
 impl UnroutedEvents {
-    /// Makes a handle on the queue, for the services that declare these parts. This does not connect yet.
+    /// A handle on the queue, for the services that declare these parts. This does not connect yet.
     pub fn new(broker: Arc<dyn Broker>, parts: Vec<Part>) -> Self {
         let consumer = |part: Part| {
             let events = part.consumes().into_iter().collect();
@@ -52,26 +51,26 @@ impl UnroutedEvents {
         Self { queue: DeadLetters::of_unrouted(broker, letter), consumers }
     }
 
-    /// Returns the events as dead letters: the detail of each says which services get it if it is sent, or why none
-    /// does. They can be counted, read, and discarded; [`redrive`](Self::redrive) sends them.
+    /// Returns the events as dead letters, whose detail says which services would get the event, or why none. They can
+    /// be counted, read and discarded; [`redrive`](Self::redrive) sends them.
     #[must_use]
     pub fn letters(&self) -> DeadLetters {
         self.queue.clone()
     }
 
-    /// Returns the services that get the event: those that consume it, unless it is forged. A retry whose queue was gone
-    /// goes to its own service alone.
+    /// Returns the services that get the event: its consumers, unless it is forged. A retry whose queue was gone goes
+    /// only to its own service.
     #[must_use]
     pub fn consumers(&self, event: &DeadLetter) -> Vec<&'static str> {
         self.consumers.of(event).map(|consumer| consumer.part.service).collect()
     }
 
-    /// Sends the events that match the filter to all services that consume them. An event that nobody consumes stays.
-    /// This may be interrupted: a service that gets an event twice drops it.
+    /// Sends the matching events to all services that consume them. Events without a consumer stay. This may be
+    /// interrupted, since a service drops what it gets twice.
     ///
     /// # Errors
     ///
-    /// If the broker does not answer, or denies access. Events that were sent before stay sent.
+    /// If the broker does not answer, or denies access. Events sent before stay sent.
     pub async fn redrive(
         &self,
         filter: &DeadLetterFilter,
@@ -92,9 +91,9 @@ impl UnroutedEvents {
 }
 
 impl EventConsumers {
-    /// Returns what becomes of an event that is sent, or why it is not. It is forged if its type is not its routing key:
-    /// the broker checks only the routing key against the rights of its publisher, and a service does not compare the two
-    /// in a message that is sent again.
+    /// Returns where the event would go, or why it is not sent. It is forged if its type is not its routing key: the
+    /// broker checks only the routing key against the publisher's rights, and services do not compare the two in a
+    /// message sent again.
     fn fate(&self, event: &DeadLetter) -> Result<String, String> {
         let (key, event_type) = (key_of(event), type_of(event));
         let is_consumed = || self.0.iter().any(|consumer| consumer.events.get(key).is_some());
@@ -134,18 +133,18 @@ fn type_of(event: &DeadLetter) -> &str {
     event.event_type.as_deref().unwrap_or_default()
 }
 
-/// Whether somebody put it straight into a retry queue: then its routing key is the queue's name.
+/// Whether it was published straight to a retry queue, whose name is then the routing key.
 fn came_back(event: &DeadLetter) -> bool {
     RETRIES.iter().any(|(retry, _)| *retry == key_of(event))
 }
 
-/// Whether this service put it into a retry queue: the broker lets nobody else write there under its name.
+/// Whether this service put it into a retry queue. The broker lets nobody else write there under its name.
 fn is_retry_of(service: &str, event: &DeadLetter) -> bool {
     event.exchange.as_deref() == Some(ROUTE) && key_of(event) == service
 }
 
-/// Makes the event for this service. For a retry it takes the first exchange and routing key from headers that are not
-/// sent on: they say to which producer it is returned if it dies again.
+/// Makes the event for this service. A retry takes its first exchange and routing key from headers that are not sent
+/// on, since they name the producer to which it would be returned.
 fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
     let mut sent = event.for_service(service);
     let first = event.header(RETRY_EXCHANGE).zip(event.header(RETRY_ROUTING_KEY));
@@ -186,7 +185,7 @@ mod tests {
         DeadLetter::unrouted("unrouted", delivery, |_| Ok(String::new()))
     }
 
-    /// The broker has checked only the routing key against the rights of the publisher.
+    /// The broker has checked only the routing key against the publisher's rights.
     #[test]
     fn an_event_whose_type_is_not_its_routing_key_is_sent_to_nobody() {
         let subscriptions =
@@ -221,7 +220,7 @@ mod tests {
         }
     }
 
-    /// If it dies again, its first routing key says to which producer it is returned.
+    /// The first routing key names the producer to which it is returned if it dies again.
     #[test]
     fn a_retry_says_where_it_was_published_first_and_other_events_do_not_choose_it() {
         let first = [(RETRY_EXCHANGE, EVENTS), (RETRY_ROUTING_KEY, RUNG)];

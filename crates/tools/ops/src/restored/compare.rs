@@ -1,4 +1,4 @@
-//! Compares the events that a service published, according to the journal, with the rows in its database.
+//! Compares the events that a service published, according to the journal, with its database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,20 +18,19 @@ use uuid::Uuid;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::Progress;
 
-/// The time that an event may take from its publisher to the ledger of a service that keeps up.
+/// An event is in the ledger of a service that keeps up within this time.
 pub const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(10);
 
-/// The number of sagas that are looked up together.
 const LOOK_UP: usize = 1_000;
 
-/// The events of one saga that other services have received, and that the service's database does not have.
+/// The events of one saga that other services received and the restored database lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SagaDifference {
     /// The saga.
     pub saga: Uuid,
     /// The events that were published before.
     pub before: Vec<&'static str>,
-    /// The events that the database has instead. Empty if the service does not know the saga.
+    /// The events that the database has instead. Empty for an unknown saga.
     pub now: Vec<String>,
     /// Whether the saga waits for an outside system, so that the events may still come.
     pub is_open: bool,
@@ -44,16 +43,16 @@ pub struct RestoreComparison {
     pub differences: Vec<SagaDifference>,
     /// The number of sagas in which the service published something.
     pub sagas: u64,
-    /// The number of events that it published outside of sagas, by type. They cannot be compared.
+    /// The number of events that it published outside of sagas, by type. These are not compared.
     pub others: BTreeMap<&'static str, u64>,
-    /// The time of the oldest event in the journal, if the journal does not reach back far enough.
+    /// The time of the oldest event in the journal, if that is too late.
     pub journal_begins: Option<Timestamp>,
     /// The offsets of messages that the broker can deliver to no reader.
     pub unreadable: Vec<u64>,
 }
 
-/// Reads the events that the service that declares `part` published, in the journal from a point in time up to an
-/// offset, and looks them up in the service's database.
+/// Reads the events of the service that declares `part`, in the journal from a point in time up to an offset, and looks
+/// them up in the service's database.
 ///
 /// # Errors
 ///
@@ -95,12 +94,10 @@ pub async fn compare(
     Ok(compared)
 }
 
-/// The events of the journal that concern the service.
 #[derive(Default)]
 struct PublishedEvents {
     /// The types of the events that the service published for each saga, of those that leave rows in its ledger.
     events: BTreeMap<Uuid, BTreeSet<&'static str>>,
-    /// The sagas that somebody aborted.
     aborted: BTreeSet<Uuid>,
 }
 
@@ -153,12 +150,10 @@ async fn read(
     Ok(published)
 }
 
-/// Returns the events that abort a saga of the service.
 fn aborts(part: &Part) -> BTreeSet<&'static str> {
     part.sagas.iter().filter_map(|saga| saga.abort).map(|event| event.name()).collect()
 }
 
-/// Returns the types of the events that leave a row in the service's ledger.
 pub(crate) fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
     let mut types = BTreeSet::new();
     for saga in &part.sagas {
@@ -178,8 +173,7 @@ fn is_abort(row: &RecordedRow) -> bool {
     row.step.is_empty() && row.entry == Entry::Aborted
 }
 
-/// Returns the outcomes of steps that took effect at another company, and that are compensated neither in the journal
-/// nor in the database.
+/// Returns the outcomes at another company that neither the journal nor the database shows as compensated.
 fn held_outside(
     part: &Part,
     before: &BTreeSet<&'static str>,
@@ -199,8 +193,8 @@ fn held_outside(
     held.map(|step| step.done.name()).collect()
 }
 
-/// Compares one saga. Once the database has the abort of a saga that was aborted, the saga has nothing left to do,
-/// whichever of its steps came before the abort, except for effects that are still held outside.
+/// Compares one saga. An aborted saga whose abort is in the database has nothing left to do, whichever steps came
+/// before, except for effects still held outside.
 fn difference(
     saga: Uuid,
     before: &BTreeSet<&'static str>,
@@ -260,7 +254,7 @@ mod tests {
         assert_eq!(of(false, std::slice::from_ref(&done)), None);
         assert_eq!(of(false, &[]), Some((vec![DONE], vec![])));
         assert_eq!(of(false, &[refused]), Some((vec![DONE], vec![REFUSED.to_owned()])));
-        // This time the abort arrived before the step.
+        // This time the abort came before the step.
         assert_eq!(of(true, std::slice::from_ref(&abort)), None);
         assert_eq!(of(true, &[done.clone(), abort.clone()]), None);
         // Nobody had aborted it.

@@ -1,7 +1,7 @@
 //! A service whose database was restored from a backup, while the broker and the other services went on.
 //!
-//! The events that it missed are sent to it again from the journal ([`crate::missed`]). It may act on them in another
-//! way than before, and other services receive both outcomes. [`compare()`] finds the differences.
+//! It gets the events that it missed again from the journal ([`crate::missed`]). It may act on them otherwise than
+//! before, and other services receive both outcomes. [`compare()`] finds the differences.
 
 mod compare;
 mod postponed_events;

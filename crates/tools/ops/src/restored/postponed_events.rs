@@ -1,13 +1,13 @@
-//! The aborts that a restored service holds back until it has received the events that it missed.
+//! The aborts that a restored service holds back until it has received the missed events.
 //!
-//! An abort that waits in its queue would come first. The steps before it would then not run again, and their effects
-//! at another company would stay, unknown to the service.
+//! An abort in its queue would come first. The steps before it would then not run again, and their effects at another
+//! company would stay, unknown to the service.
 
 use std::collections::BTreeSet;
 
 use ballet_core::{Part, StepKind};
 
-/// Returns the events that the service puts off meanwhile: aborts and, in the owner of a saga, the events on which it
+/// Returns the events that the service holds back meanwhile: aborts and, in a saga's owner, the events on which it
 /// aborts.
 #[must_use]
 pub fn held_back(part: &Part) -> BTreeSet<&'static str> {
@@ -22,9 +22,8 @@ pub fn held_back(part: &Part) -> BTreeSet<&'static str> {
     aborts.filter(|name| heard.contains(name)).collect()
 }
 
-/// Returns the events that the service puts off while it knows nothing of their saga. It owns these sagas, so it
-/// receives their beginning first. Events that begin a saga are not among them, nor are events of a saga that another
-/// service owns: a step that waits there has its own reasons.
+/// Returns the events that the owner of their saga holds back until it knows the saga, without those that begin it. In
+/// other services a waiting step has its own reasons.
 #[must_use]
 pub fn after_the_beginning(part: &Part) -> BTreeSet<&'static str> {
     let owned = part.sagas.iter().filter(|saga| saga.owner == part.service);

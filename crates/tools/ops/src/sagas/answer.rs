@@ -1,9 +1,8 @@
-//! Records a person's word on a step's call to the outside. Sometimes only a person can find out its outcome: the other
-//! side may have forgotten the key, or does not answer any more.
+//! Records a person's word on a step's call to the outside, when only a person can find out its outcome: the other side
+//! may have forgotten the key, or no longer answers.
 //!
-//! One transaction, under the lock that the service takes for the saga, writes the outcome and the note about the
-//! person. The service handles the answer as if the other side had given it, through the step's own handler. So the
-//! outcome is published or, in a saga that was aborted meanwhile, compensated.
+//! One transaction, under the service's lock for the saga, writes the outcome and the note about the person. The step's
+//! own handler then handles the answer, so the outcome is published or, in an aborted saga, compensated.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,9 +28,9 @@ use crate::sagas::solve_error::{SolveError, in_use};
 /// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// The other side gave this answer, as JSON of the step's `Answer`. A "no" is an answer, too.
+    /// The other side's answer, as JSON of the step's `Answer`. A "no" is an answer, too.
     Answer(String),
-    /// The other side has done nothing for it, and nothing is under way.
+    /// The other side has done nothing, and nothing is under way.
     NothingDone,
 }
 
@@ -48,8 +47,7 @@ pub struct KnownCall<'a> {
     pub key: Option<&'a str>,
     /// The outcome of the call.
     pub outcome: CallOutcome,
-    /// Whether the other side has confirmed that it will not carry out the request that it has
-    /// taken.
+    /// Whether the other side has confirmed that it will not carry out the accepted request.
     pub is_called_off: bool,
     /// Who, when and why.
     pub note: Note,
@@ -66,12 +64,12 @@ pub struct AnsweredCall {
     pub then: CallFollowUp,
 }
 
-/// A service's action on a call whose outcome a person has recorded.
+/// What a service does with a call whose outcome was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallFollowUp {
     /// It handles the answer.
     TakesIn,
-    /// It ends the call. The saga is aborted, so there is nothing to compensate.
+    /// It ends the call. The aborted saga has nothing to compensate.
     Ends,
     /// It makes the call, as if it were new.
     Makes,
@@ -88,8 +86,8 @@ impl fmt::Display for CallFollowUp {
     }
 }
 
-/// Records the outcome of a call, after an attempt of the service that runs, if it ends within `patience`. With
-/// `dry_run` it only returns what would be done.
+/// Records the outcome of a call, once a running attempt has ended, for which it waits up to `patience`. With `dry_run`
+/// it only returns what would be done.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Explains what a saga waits for, and why. There is no I/O here, so that tests can explain made-up rows.
+//! Explains what a saga waits for, and why. There is no I/O, so tests explain made-up rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
@@ -22,7 +22,6 @@ use crate::audit::read::discarded;
 use crate::sagas::saga_state::SagaWait;
 use crate::sagas::service_state::ServiceState;
 
-/// Explains sagas by the state of each service.
 pub(crate) struct Explainer<'a> {
     system: &'a System,
     states: &'a BTreeMap<&'a str, ServiceState>,
@@ -30,13 +29,13 @@ pub(crate) struct Explainer<'a> {
     failures: HashMap<Uuid, Vec<(&'a str, &'a StuckEntry)>>,
     calls: HashMap<Uuid, Vec<(&'a str, &'a OpenCall)>>,
     unpublished: HashMap<Uuid, Vec<(&'a str, &'a UnpublishedEvent)>>,
-    /// By saga: the service, the type, and the reason.
+    /// By saga: the service, the type and the reason.
     unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
     /// By saga: the service, and the intervention that discarded an event.
     discarded: HashMap<Uuid, Vec<(&'a str, &'a Intervention)>>,
-    /// By saga: the owner, and when the first deadline passes.
+    /// By saga: the owner and the first deadline.
     deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
-    /// The versions of each saga that has several, by its name. They are computed on the first use.
+    /// The versions of each saga with several, by name.
     versions: OnceLock<BTreeMap<&'static str, BTreeSet<u32>>>,
 }
 
@@ -86,25 +85,22 @@ impl<'a> Explainer<'a> {
         explainer
     }
 
-    /// Returns the sagas with failed messages, unpublished events, open calls or deadlines, also those without a row in
-    /// any ledger.
+    /// Returns the sagas with failed messages, unpublished events, open calls or deadlines, also those in no ledger.
     pub(crate) fn known(&self) -> BTreeSet<Uuid> {
         let Self { failures, calls, unpublished, unpublishable, deadlines, .. } = self;
         let known = failures.keys().chain(calls.keys()).chain(unpublished.keys());
         known.chain(unpublishable.keys()).chain(deadlines.keys()).copied().collect()
     }
 
-    /// Returns when the services were read, by the latest of their clocks.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.states.values().map(|state| state.at).max()
     }
 
-    /// Returns when the owner's deadline for its decision passes.
+    /// Returns the owner's deadline for its decision.
     pub(crate) fn deadline(&self, saga: Uuid) -> Option<Timestamp> {
         self.deadlines.get(&saga).map(|(_, due_at)| *due_at)
     }
 
-    /// Returns what a saga waits for, the oldest first.
     pub(crate) fn waits(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<SagaWait> {
         let mut left: Vec<UnfinishedWork<'_>> = Vec::new();
         for part in &self.system.parts {
@@ -117,7 +113,7 @@ impl<'a> Explainer<'a> {
             left.extend(unfinished(part, own, is_out));
         }
         left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
-        // Nothing is known of a service that was not read.
+        // A service that was not read is unknown.
         left.retain(|left| self.states.contains_key(left.service));
         let mut waits: Vec<SagaWait> = Vec::new();
         for left in left {
@@ -151,7 +147,7 @@ impl<'a> Explainer<'a> {
         waits
     }
 
-    /// Returns the decisions that have not come, although no service has anything left to do.
+    /// Returns missing decisions in sagas for which no service has anything left to do.
     fn undecided(&self, saga: Uuid, rows: &RowsByService<'_>) -> Vec<SagaWait> {
         let mut waits = Vec::new();
         for part in &self.system.parts {
@@ -173,8 +169,7 @@ impl<'a> Explainer<'a> {
         waits
     }
 
-    /// Whether an event may still come: from a step of the version under which the owner began the saga, unless that
-    /// step has ended with another event.
+    /// Whether a step of the version under which the owner began the saga may still publish the event.
     fn may_come(&self, event: &EventType, owner: &Part, rows: &RowsByService<'_>) -> bool {
         let of = |service: &str| rows.get(service).map_or(&[][..], Vec::as_slice).iter();
         let began =
@@ -200,7 +195,6 @@ impl<'a> Explainer<'a> {
         })
     }
 
-    /// Returns the version under which each saga with this id runs, if that saga has several versions.
     pub(crate) fn versions(&self, rows: &RowsByService<'_>) -> Vec<(&'static str, u32)> {
         let of_system = self.versions.get_or_init(|| {
             let graph = Graph::new(self.system.clone());
@@ -213,8 +207,7 @@ impl<'a> Explainer<'a> {
         of_system.iter().filter_map(version).collect()
     }
 
-    /// Describes the events that nobody consumes, and that the publishers of the expected events published in their
-    /// place.
+    /// Describes the events without consumers that the publishers of the expected events published instead.
     fn published_instead(
         &self,
         expected: &[&EventType],
@@ -252,7 +245,7 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// Adds the step of the service that would go on.
+    /// Adds the step that would go on.
     fn with_step(&self, wait: SagaWait, is_it: impl Fn(&StepPart) -> bool) -> SagaWait {
         let parts = self.system.parts.iter().filter(|part| part.service == wait.service);
         let mut steps = parts.flat_map(|part| &part.sagas).flat_map(|saga| &saga.steps);
@@ -260,7 +253,6 @@ impl<'a> Explainer<'a> {
         SagaWait { step: Some(step.name), stays_open: step.runs == Runs::StaysOpen, ..wait }
     }
 
-    /// Adds the event on which the service has not acted.
     fn with_event(&self, wait: SagaWait, event_type: Option<String>) -> SagaWait {
         let is_on =
             |step: &StepPart| step.on.iter().any(|on| Some(on.name()) == event_type.as_deref());
@@ -319,12 +311,11 @@ impl<'a> Explainer<'a> {
         SagaWait { why, next_at, ..wait }
     }
 
-    /// Says that no process of a service is alive, if that is so.
+    /// Says if no process of a service is alive.
     fn silence(&self, service: &str) -> Option<String> {
         self.states.get(service)?.alive.silence(service)
     }
 
-    /// Whether a service may have forgotten a saga.
     fn may_be_forgotten(&self, saga: Uuid, rows: &RowsByService<'_>) -> bool {
         let recorded = || rows.values().flatten().map(|row| row.recorded_at).min();
         let began = id::time_of(saga).or_else(recorded);
@@ -333,7 +324,7 @@ impl<'a> Explainer<'a> {
     }
 }
 
-/// Adds a failure as the reason. A failure without another attempt is a dead letter.
+/// Without another attempt the failure is a dead letter.
 fn with_failure(failure: &StuckEntry, wait: SagaWait) -> SagaWait {
     let StuckEntry { detail, attempts, next_at, .. } = failure;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
@@ -341,8 +332,7 @@ fn with_failure(failure: &StuckEntry, wait: SagaWait) -> SagaWait {
     SagaWait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
 }
 
-/// Returns the last of these versions under which a saga may run, by the steps that have run in its owner; `None` if
-/// none has.
+/// Returns the last of these versions under which the saga may run, by the steps that ran in its owner.
 pub(crate) fn version_of(
     system: &System,
     name: &str,

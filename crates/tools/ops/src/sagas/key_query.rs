@@ -1,4 +1,4 @@
-//! Finds sagas by a business key, in the events that services have recorded in their ledgers.
+//! Finds sagas by a business key in the events that ledgers have.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::databases::{ServiceDatabase, ServiceDatabases};
 
-/// A business key with a value: the fields that may have it.
+/// A business key with a value, and the fields that may have it.
 #[derive(Debug, Clone)]
 pub struct KeyQuery {
     /// The fields that are the key, each with its event.
@@ -21,7 +21,7 @@ pub struct KeyQuery {
 }
 
 impl KeyQuery {
-    /// Whether an event of this type has the value in a field that is the key.
+    /// Whether an event of this type has the value in a key field.
     #[must_use]
     pub fn is_in(&self, event_type: &str, body: &[u8]) -> bool {
         let mut fields = self.fields.iter().filter(|(event, _)| event.name() == event_type);
@@ -37,18 +37,18 @@ impl KeyQuery {
         value == self.value || uuid(value).is_some_and(|value| Some(value) == uuid(&self.value))
     }
 
-    /// Returns the text that every body with the value contains, as services write it.
+    /// Returns the text in every body with the value, as services write it.
     fn text(&self) -> String {
         if let Ok(uuid) = Uuid::try_parse(&self.value) {
             return uuid.hyphenated().to_string();
         }
-        // Without the quotes: the value may be a number.
+        // Without the quotes, since the value may be a number.
         let text = Value::from(self.value.as_str()).to_string();
         text[1..text.len() - 1].to_owned()
     }
 }
 
-/// The sagas in whose recorded events the key has the value.
+/// The sagas that have a business key's value in their recorded events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyedSagas {
     /// Their ids.
@@ -57,21 +57,20 @@ pub struct KeyedSagas {
     pub away: Vec<String>,
 }
 
-/// Finds the sagas that have the key. The event with which a saga begins is in no ledger.
+/// Finds the sagas that have the key. The event that begins a saga is in no ledger.
 ///
-/// `databases` names each service with its database.
+/// `databases` has each service's database.
 pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyQuery) -> KeyedSagas {
     in_all(databases, SagaSearch::Key(key)).await
 }
 
 /// Finds the sagas whose ids end with these digits.
 ///
-/// `databases` names each service with its database.
+/// `databases` has each service's database.
 pub async fn ending(databases: &[(String, PgConnectOptions)], digits: &str) -> KeyedSagas {
     in_all(databases, SagaSearch::Ending(&digits.to_lowercase())).await
 }
 
-/// A way to look for sagas.
 #[derive(Clone, Copy)]
 enum SagaSearch<'a> {
     Key(&'a KeyQuery),

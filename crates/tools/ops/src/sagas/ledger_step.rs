@@ -1,5 +1,4 @@
-//! The standing of a step in the ledger of its service: whether its compensation is due, and is the next one. There is
-//! no I/O here.
+//! A step in the ledger of its service: whether its compensation is due and next. There is no I/O.
 
 use ballet_core::{Part, SagaPart, StepPart};
 use ballet_store::ledger::entry::{Entry, StepKey};
@@ -13,7 +12,6 @@ use uuid::Uuid;
 use crate::audit::ledger::aborts;
 use crate::sagas::solve_error::SolveError;
 
-/// The way in which a compensation runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UndoKind {
     /// In a transaction of the service.
@@ -22,7 +20,7 @@ pub(crate) enum UndoKind {
     Calls,
 }
 
-/// Returns the step of this name, if it is of the required kind. `wanted` is that kind as a predicate.
+/// Returns the step of this name if it is of the kind that `wanted` names, as a predicate.
 pub(crate) fn declared<'a>(
     part: &'a Part,
     step: &str,
@@ -39,7 +37,6 @@ pub(crate) fn declared<'a>(
     })
 }
 
-/// One step, with one key, in the ledger of a service.
 #[derive(Debug)]
 pub(crate) struct LedgerStep<'a> {
     part: &'a Part,
@@ -83,7 +80,6 @@ impl<'a> LedgerStep<'a> {
         self.key
     }
 
-    /// Returns the saga's name.
     pub(crate) const fn saga(&self) -> &'a str {
         self.saga.saga
     }
@@ -92,7 +88,6 @@ impl<'a> LedgerStep<'a> {
         name(self.step.name, self.key)
     }
 
-    /// Returns the row of this step with an entry.
     fn find(&self, entry: Entry) -> Option<&'a RowWithBody> {
         let is = |one: &&RowWithBody| one.line().at == self.at() && one.row.entry == entry;
         self.rows.iter().find(is)
@@ -106,18 +101,16 @@ impl<'a> LedgerStep<'a> {
         self.find(Entry::Compensated).map(|one| one.row.recorded_at)
     }
 
-    /// Returns the row of the abort of the whole saga.
     fn abort(&self) -> Option<&'a RowWithBody> {
         self.rows.iter().find(|one| aborts(self.part, &one.row, self.saga))
     }
 
-    /// Returns the message that asked for the compensation.
     pub(crate) fn cause(&self) -> Option<Uuid> {
         let of_key = self.find(Entry::Aborted);
         of_key.or_else(|| self.abort()).and_then(|one| one.cause)
     }
 
-    /// Returns the kind of the compensation that is due and not done, with the outcome that it compensates.
+    /// Returns the kind of the due compensation, with the outcome that it compensates.
     pub(crate) fn undo(&self) -> Result<(UndoKind, &'a RowWithBody), SolveError> {
         let not_done = |why: &str| SolveError::NotDone { step: self.name(), why: why.to_owned() };
         let state = state(self.rows, self.at());
@@ -152,7 +145,7 @@ impl<'a> LedgerStep<'a> {
         Ok((UndoKind::Here, done))
     }
 
-    /// Checks that the step waits for the answer to its call. Returns whether its outcome is to be compensated.
+    /// Checks that the step waits for a call's answer. Returns whether its outcome is to be compensated.
     pub(crate) fn calling(&self) -> Result<bool, SolveError> {
         let why = match state(self.rows, self.at()) {
             Some(Entry::Calling) => {
@@ -169,7 +162,7 @@ impl<'a> LedgerStep<'a> {
         StepDeclaration::of(self.part, self.saga.saga, name)
     }
 
-    /// Checks that no later step has to be compensated first, as the service would.
+    /// Checks, as the service would, that no later step has to be compensated first.
     fn check_order(&self) -> Result<(), SolveError> {
         let (row, why) = match left(self.rows, |name| self.declared(name)) {
             RemainingCompensations::Call(row) if row.row.entry == Entry::Calling => {

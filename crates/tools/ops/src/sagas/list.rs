@@ -19,20 +19,19 @@ use crate::sagas::saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};
 use crate::sagas::service_state::states;
 use crate::standing::hindrance::Hindrance;
 
-/// The number of sagas that are judged together.
 const PAGE: u16 = 500;
 
 /// The criteria for the sagas that are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SagaQuery {
-    /// Only sagas with this text or number as a value in an event that a service published for the saga: an order's id,
-    /// an email address.
+    /// Only sagas with this text or number as a value in an event that a service published for them, such as an order's
+    /// id or an email address.
     pub value: Option<String>,
     /// Only these sagas.
     pub sagas: Option<BTreeSet<Uuid>>,
     /// Only sagas in these states.
     pub states: Option<BTreeSet<SagaState>>,
-    /// The hindrances of sagas.
+    /// What hinders sagas now.
     pub hindrances: Vec<Hindrance>,
     /// Only sagas after this one in the list.
     pub after: Option<Uuid>,
@@ -51,9 +50,9 @@ pub struct ListedSaga {
     pub state: SagaState,
     /// The hindrance, if it is blocked.
     pub hindered_by: Option<Hindrance>,
-    /// The event that was published last, and the time at which it was recorded.
+    /// The last published event, and when it was recorded.
     pub last: Option<(String, Timestamp)>,
-    /// The version under which each saga with this id runs, if that saga has several.
+    /// The version of each saga with this id, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
     /// The causes of its waiting, the oldest first.
     pub waits: Vec<SagaWait>,
@@ -62,7 +61,7 @@ pub struct ListedSaga {
 /// A page of sagas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListedSagas {
-    /// By their ids in descending order: for UUIDv7 those that began last come first.
+    /// In descending order of ids: UUIDv7 puts the latest first.
     pub sagas: Vec<ListedSaga>,
     /// Whether there are more.
     pub has_more: bool,
@@ -72,7 +71,7 @@ pub struct ListedSagas {
 
 /// Lists the sagas that have rows in a ledger.
 ///
-/// `databases` names each service with its database.
+/// `databases` has each service's database.
 pub async fn list(
     system: &System,
     databases: &[(String, PgConnectOptions)],
@@ -112,7 +111,6 @@ pub async fn list(
     listed
 }
 
-/// Reads the next ids of all services, in descending order.
 async fn page(
     sources: &mut ServiceDatabases<'_>,
     after: Option<Uuid>,
@@ -140,7 +138,7 @@ async fn ids_after(
     before(db, after, i64::from(PAGE), text.as_deref(), number.as_deref()).await
 }
 
-/// Returns a regular expression for a number as a whole value of a JSON text.
+/// Matches a number as a whole value of a JSON text.
 fn number(value: &str) -> Option<String> {
     let is_number = serde_json::from_str::<Value>(value).is_ok_and(|value| value.is_number());
     is_number.then(|| format!("[:,[] *{} *[],}}]", value.replace('.', "[.]").replace('+', "[+]")))

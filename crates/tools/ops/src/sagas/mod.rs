@@ -1,5 +1,4 @@
-//! The past events of sagas and the reasons why they wait, from the ledgers of all services. A database that does not
-//! answer is named, and the rest is read.
+//! Past events of sagas and why they wait, from all ledgers. An unavailable database is named, and the rest is read.
 
 mod answer;
 mod explain;

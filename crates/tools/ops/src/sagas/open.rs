@@ -20,27 +20,27 @@ pub struct OpenSaga {
     pub saga: Uuid,
     /// When it began.
     pub began: Timestamp,
-    /// The version under which each saga with this id runs, if that saga has several.
+    /// The version of each saga with this id, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
     /// The causes of its waiting, the oldest first.
     pub waits: Vec<SagaWait>,
-    /// When the owner aborts it, unless it decides before.
+    /// When the owner aborts it if still undecided.
     pub deadline: Option<Timestamp>,
 }
 
 /// The sagas that are open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenSagas {
-    /// The sagas, in the order of their beginnings.
+    /// The sagas, the oldest first.
     pub sagas: Vec<OpenSaga>,
-    /// The databases that could not be read, and why. Sagas that wait in their services are not listed.
+    /// The databases that could not be read, and why. Sagas waiting in their services are missing.
     pub away: Vec<String>,
 }
 
-/// Finds the sagas that are open and began more than `older_than` ago. A saga is open while a service has
-/// something to do for it. One that is decided, completed or compensated in all services is not.
+/// Finds the open sagas that began more than `older_than` ago. A saga is open while a service has something to do for
+/// it, and not once it is decided, completed or compensated everywhere.
 ///
-/// `databases` names each service with its database.
+/// `databases` has each service's database.
 pub async fn open(
     system: &System,
     databases: &[(String, PgConnectOptions)],
@@ -78,7 +78,7 @@ pub async fn open(
     OpenSagas { sagas, away }
 }
 
-/// Explains a saga. Returns `None` if nothing is left to do for it.
+/// Returns `None` if nothing is left to do.
 fn explain_saga(
     explainer: &Explainer<'_>,
     saga: Uuid,

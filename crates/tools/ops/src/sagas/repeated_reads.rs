@@ -1,5 +1,5 @@
-//! Reads sagas that are in motion until two looks are alike. The databases have no common snapshot: while they are read
-//! one after the other, a service may act on an event that another published before.
+//! Reads moving sagas until two looks are alike. The databases have no common snapshot: while they are read in turn, a
+//! service may act on an event that another published before.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::sagas::service_state::{ServiceState, states};
 /// The maximum number of looks at a saga.
 pub(crate) const MOST: usize = 4;
 
-/// Judges each of these sagas by rows and states of one moment. `judge` returns whether the saga is open, and a result.
+/// Judges each saga by rows and states of one moment. `judge` returns whether the saga is open, and a result.
 ///
-/// A ledger only grows. So when the rows of all services are the same in two looks, they were the same between them,
-/// when the states were read. Rows of different moments never look like a saga with nothing left to do. A saga that
-/// moves on in each look is judged by the last.
+/// A ledger only grows. So rows that are the same in two looks were the same between them, when the states were read,
+/// and rows of different moments never look like a finished saga. A saga that moves on in each look is judged by the
+/// last.
 pub(crate) async fn judge<'a, T>(
     sources: &mut ServiceDatabases<'a>,
     system: &System,
@@ -30,7 +30,7 @@ pub(crate) async fn judge<'a, T>(
 ) -> BTreeMap<Uuid, T> {
     let mut judged = BTreeMap::new();
     let mut latest: Option<BTreeMap<&'a str, ServiceState>> = None;
-    // Each saga with whether its rows are the same as in the look before.
+    // Each saga with whether its rows have stayed the same.
     let mut seen: Vec<_> =
         first_rows.into_iter().map(|(saga, of_saga)| (saga, of_saga, false)).collect();
     for look in 1..=MOST {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::standing::hindrance::Hindrance;
 
-/// The time after its cause at which a step is late, if nothing is known to hinder it.
+/// A step is late this long after its cause, unless something is known to hinder it.
 pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The reason why a saga waits for a service.
@@ -15,13 +15,13 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 pub struct SagaWait {
     /// The service.
     pub service: String,
-    /// The missing work, as a predicate of the service: `has not acted on orders.order_placed.v1`.
+    /// The missing work, as a predicate of the service, such as `has not acted on orders.order_placed.v1`.
     pub what: String,
     /// The event on which it has not acted.
     pub event_type: Option<String>,
     /// The step that would go on. A decision that nobody can make yet has none.
     pub step: Option<&'static str>,
-    /// Whether the step stays open by design, for as long as it takes.
+    /// Whether the step stays open by design.
     pub stays_open: bool,
     /// When the waiting began.
     pub since: Timestamp,
@@ -29,9 +29,9 @@ pub struct SagaWait {
     pub why: Option<String>,
     /// Whether no process of the service is alive.
     pub is_silent: bool,
-    /// Whether its message is a dead letter, so that it goes on only when somebody acts.
+    /// Whether its message is a dead letter, which needs a person.
     pub is_dead: bool,
-    /// The time of the next attempt, if something failed.
+    /// The time of the next attempt after a failure.
     pub next_at: Option<Timestamp>,
 }
 
@@ -40,7 +40,7 @@ pub struct SagaWait {
 pub enum SagaState {
     /// A person has to act.
     Stuck,
-    /// A known cause outside of the saga blocks it: it goes on by itself when that ends.
+    /// A known cause outside of the saga blocks it, and it goes on by itself afterwards.
     Blocked,
     /// Something is due and on time.
     Waiting,
@@ -55,8 +55,8 @@ impl SagaState {
     pub const ALL: [Self; 5] =
         [Self::Stuck, Self::Blocked, Self::Waiting, Self::Completed, Self::Aborted];
 
-    /// Returns the state of an open saga. A saga that needs a person is stuck whatever else hinders it; a known cause
-    /// explains why something is late.
+    /// Returns the state of an open saga. One that needs a person is stuck whatever else hinders it, and a known cause
+    /// explains lateness.
     #[must_use]
     pub const fn open(needs_person: bool, is_hindered: bool, is_late: bool) -> Self {
         match (needs_person, is_hindered, is_late) {
@@ -100,14 +100,14 @@ impl fmt::Display for SagaState {
 /// The wait that decides the state of an open saga.
 #[derive(Debug, Clone, Copy)]
 pub struct PressingWait<'w> {
-    /// The most pressing wait: one on which a person has to act, or else the oldest.
+    /// A wait that needs a person, or else the oldest one.
     pub wait: &'w SagaWait,
-    /// The time from which on the saga is late. `None` if a step stays open by design.
+    /// The time after which the saga is late. `None` if a step stays open by design.
     pub due: Option<Timestamp>,
 }
 
 impl<'w> PressingWait<'w> {
-    /// Chooses the most pressing wait. A saga is not late before its deadline: then the owner aborts it by itself.
+    /// Chooses the most pressing wait. Before its deadline a saga is not late, since its owner aborts it then.
     #[must_use]
     pub fn of(
         waits: &'w [SagaWait],

@@ -1,4 +1,4 @@
-//! The state of one service, over all its sagas: its failures, its open work, and whether it is alive.
+//! One service's state over all its sagas: failures, open work, and whether it is alive.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,10 @@ use uuid::Uuid;
 use crate::audit::read::{PendingWork, pending};
 use crate::databases::{ServiceDatabase, ServiceDatabases};
 
-/// The maximum number of failures that are read of one service.
 const MOST: u32 = 100_000;
 
-/// The state of one service, over all its sagas.
 #[derive(Debug)]
 pub(crate) struct ServiceState {
-    /// When it was read.
     pub(crate) at: Timestamp,
     pub(crate) pending: PendingWork,
     pub(crate) failures: Vec<StuckEntry>,
@@ -39,7 +36,6 @@ impl ServiceState {
     }
 }
 
-/// Reads the state of each service.
 pub(crate) async fn states<'a>(
     sources: &mut ServiceDatabases<'a>,
 ) -> BTreeMap<&'a str, ServiceState> {

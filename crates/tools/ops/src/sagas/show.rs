@@ -1,4 +1,4 @@
-//! One saga: its events, and the reasons why it waits.
+//! One saga: its events and why it waits.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,10 @@ use crate::sagas::service_state::states;
 /// An event of a saga.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SagaEvent {
-    /// The time at which the service that published it recorded it.
+    /// The time at which the publisher recorded it.
     pub at: Timestamp,
-    /// The service that published it. For the event that begins a saga it is the service whose name the event bears:
-    /// its publisher is not recorded.
+    /// The publisher. That of the event which begins a saga is not recorded, so the service named by the event stands
+    /// for it.
     pub service: String,
     /// Its type.
     pub event_type: String,
@@ -38,27 +38,27 @@ pub struct SagaEvent {
 pub struct SagaDetails {
     /// Its events, in the order of time.
     pub events: Vec<SagaEvent>,
-    /// The version under which each saga with this id runs, if that saga has several.
+    /// The version of each saga with this id, if that saga has several.
     pub versions: Vec<(&'static str, u32)>,
     /// The causes of its waiting, the oldest first.
     pub waits: Vec<SagaWait>,
-    /// The notes of compensations by hand, each with the service, in their order.
+    /// The notes of compensations by hand, each with its service.
     pub solved: Vec<(String, CompensationByHand)>,
-    /// The interventions in its messages and calls, each with the service, in the order of time.
+    /// The interventions in its messages and calls, each with its service, by time.
     pub interventions: Vec<(String, Intervention)>,
     /// The notes of its stops.
     pub stopped: Vec<StoppedSaga>,
-    /// When the owner aborts it, unless it decides before.
+    /// When the owner aborts it if still undecided.
     pub deadline: Option<Timestamp>,
     /// The time by the databases' clocks.
     pub now: Option<Timestamp>,
-    /// The databases that could not be read, and why. The events and waits of their services are missing.
+    /// The databases that could not be read, and why. Their services' events and waits are missing.
     pub away: Vec<String>,
 }
 
 /// Reads the records of all services about a saga.
 ///
-/// `databases` names each service with its database.
+/// `databases` has each service's database.
 pub async fn show(
     system: &System,
     databases: &[(String, PgConnectOptions)],
@@ -81,7 +81,6 @@ pub async fn show(
     shown
 }
 
-/// Reads the services once, one after the other.
 async fn look<'a>(
     sources: &mut ServiceDatabases<'a>,
     system: &System,
@@ -119,7 +118,6 @@ async fn look<'a>(
     (shown, rows)
 }
 
-/// Returns the events that a service published for the saga, and the event from outside with which it began.
 fn saga_events(part: &Part, recorded: &[RowWithBody]) -> Vec<SagaEvent> {
     let rows: Vec<RecordedRow> = recorded.iter().map(|one| one.row.clone()).collect();
     let by_ordinal: BTreeMap<i32, &RowWithBody> =

@@ -1,9 +1,8 @@
-//! Marks a compensation as solved by hand: a person has compensated the step outside of the system, since the service
-//! cannot.
+//! Marks a compensation as solved by hand: a person has done outside of the system what the service cannot.
 //!
-//! One transaction, under the lock that the service takes for the saga, writes the ledger's row, the event, the end of
-//! the open call, and the note about the person. So either the service compensates or the person has, never both. The
-//! message that failed is left alone: it comes again, finds nothing to compensate, and its other handlers run.
+//! One transaction, under the service's lock for the saga, writes the ledger's row, the event, the end of the open
+//! call, and the note about the person. So the service or the person compensates, never both. The failed message is
+//! left alone: it comes again, finds nothing to compensate, and its other handlers run.
 
 use std::fmt;
 use std::time::Duration;
@@ -27,8 +26,7 @@ use crate::redrive::Note;
 use crate::sagas::ledger_step::{LedgerStep, UndoKind, declared};
 use crate::sagas::solve_error::{SolveError, in_use};
 
-/// Makes the body of the event that the compensation publishes, from the body of the step's outcome. `None` for no
-/// event.
+/// Makes the body of the compensation's event from the body of the step's outcome. `None` for no event.
 pub type MakeEvent<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
 
 /// A compensation that a person has done by hand.
@@ -43,8 +41,7 @@ pub struct ManualCompensation<'a> {
     pub key: Option<&'a str>,
     /// Makes the event of the compensation, for a step that publishes one.
     pub event: MakeEvent<'a>,
-    /// Whether the other side of its call has confirmed that it will not carry out the request that it
-    /// has taken.
+    /// Whether the other side of its call has confirmed that it will not carry out the accepted request.
     pub is_called_off: bool,
     /// Who, when and why.
     pub note: Note,
@@ -87,10 +84,10 @@ pub enum FailedMessageState {
     IsDead,
 }
 
-/// The time between two looks at whether an attempt of the service has ended.
+/// The time between two checks for the end of a running attempt.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Marks a compensation as solved, after an attempt of the service that runs, if it ends within `patience`. With
+/// Marks a compensation as solved, once a running attempt has ended, for which it waits up to `patience`. With
 /// `dry_run` it only returns what would be done.
 ///
 /// # Errors
@@ -191,7 +188,6 @@ async fn how_compensated(
     })
 }
 
-/// Returns the message that asked for the compensation and failed, with the reason.
 async fn failed_message(
     db: &mut PgConnection,
     saga: Uuid,
@@ -206,7 +202,6 @@ async fn failed_message(
     }))
 }
 
-/// Writes the ledger's row, the event and the note.
 async fn write(
     db: &mut PgConnection,
     by_hand: &ManualCompensation<'_>,

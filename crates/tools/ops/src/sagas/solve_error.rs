@@ -1,14 +1,13 @@
-//! The reasons why a compensation cannot be marked as solved by hand, or the outcome of a call cannot be recorded.
+//! Why a compensation cannot be marked as solved by hand, or a call's outcome cannot be recorded.
 
 use ballet_store::database::connection::is_lock_timeout;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// The reason why a compensation cannot be marked as solved by hand, or the outcome of a call cannot be recorded.
-/// Nothing was changed.
+/// Why a compensation cannot be marked as solved by hand, or a call's outcome cannot be recorded. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SolveError {
-    /// The service has no such step, or none of the kind that is wanted.
+    /// The service has no such step, or none of the wanted kind.
     #[error("{service} has no step `{step}` that {wanted}; it has: {known}")]
     NoStep {
         /// The service.
@@ -41,7 +40,7 @@ pub enum SolveError {
     NotDone {
         /// The step.
         step: String,
-        /// The known facts about it, as a clause.
+        /// What is known about it, as a clause.
         why: String,
     },
     /// The step waits for no answer.
@@ -49,7 +48,7 @@ pub enum SolveError {
     NotCalling {
         /// The step.
         step: String,
-        /// The known facts about it, as a clause.
+        /// What is known about it, as a clause.
         why: String,
     },
     /// It is compensated.
@@ -80,7 +79,7 @@ pub enum SolveError {
     LaterFirst {
         /// The other step.
         later: String,
-        /// The known facts about it, as a clause.
+        /// What is known about it, as a clause.
         why: String,
     },
     /// The call has not failed.
@@ -122,7 +121,7 @@ pub enum SolveError {
     Database(#[from] sqlx::Error),
 }
 
-/// Replaces a lock timeout: another process holds the lock because it works on the saga.
+/// Replaces a lock timeout, which shows that another process works on the saga.
 pub(crate) fn in_use(error: sqlx::Error, running: SolveError) -> SolveError {
     if is_lock_timeout(&error) { running } else { SolveError::Database(error) }
 }

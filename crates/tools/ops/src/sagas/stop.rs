@@ -1,7 +1,7 @@
-//! Stops a saga that is not decided: its deadline passes now, so its owner aborts it.
+//! Stops an undecided saga: its deadline passes now, so its owner aborts it.
 //!
-//! Only the owner may publish the event that aborts. A stop works like a deadline that passes: the owner sends itself
-//! an event, and judges it under the saga's lock, after the messages that wait before it.
+//! Only the owner may publish the event that aborts. Like a passing deadline, the owner sends itself an event, and
+//! judges it under the saga's lock, after the messages before it.
 
 use ballet_core::System;
 use ballet_core::fault::{self, FaultPoint};
@@ -22,7 +22,7 @@ pub struct StoppableSaga {
     pub owner: &'static str,
 }
 
-/// The reason why a saga cannot be stopped. Nothing was changed.
+/// Why a saga cannot be stopped. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {
     /// The owner has no deadline for it.
@@ -51,7 +51,7 @@ pub enum StopError {
     Database(#[from] sqlx::Error),
 }
 
-/// Returns the sagas of a system that have a deadline, so that they can be stopped.
+/// Returns the sagas that can be stopped because they have a deadline.
 #[must_use]
 pub fn stoppable(system: &System) -> Vec<StoppableSaga> {
     let owned = system.parts.iter().flat_map(|part| {

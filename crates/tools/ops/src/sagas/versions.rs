@@ -1,4 +1,4 @@
-//! The versions of each saga, and the number of sagas left under each. Versions without sagas can be removed from the
+//! The versions of each saga, and how many sagas are left under each. Versions without sagas can be removed from the
 //! code.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub struct SagaVersion {
 pub enum VersionRole {
     /// Sagas begin under it.
     Begins,
-    /// Sagas begin under a later version; those that are left end under this one.
+    /// Sagas begin under a later version, and the remaining ones end under this one.
     Ends,
     /// No saga is left.
     Over,
@@ -57,8 +57,8 @@ pub fn has_versions(system: &System) -> bool {
     graph.sagas().into_iter().any(|saga| graph.versions(saga).len() > 1)
 }
 
-/// Returns the versions of the sagas that have several, and the databases that could not be read. While a database is
-/// away, no version is known to be over.
+/// Returns the versions of sagas with several, and the unreadable databases. While a database is unavailable, no
+/// version counts as over.
 pub async fn versions(
     system: &System,
     databases: &[(String, PgConnectOptions)],

@@ -1,4 +1,4 @@
-//! The figures of a service, from its database: processes, waiting messages, copies and readers.
+//! A service's figures from its database: processes, waiting messages, copies and readers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub struct ServiceFigures {
     pub inbox: InboxWaits,
     /// The sagas that wait for the answer to a call.
     pub calling: BTreeSet<Uuid>,
-    /// Its copies, each with the number of changes that it is behind. `None` if the owner's database does not tell.
+    /// Its copies, each with the number of changes it is behind, or `None` if the owner's database does not tell.
     pub copies: Vec<(CopyState, Option<i64>)>,
     /// Its readers of telemetry.
     pub readers: Vec<ReaderPlace>,
@@ -47,7 +47,7 @@ pub async fn figures(
     for (copy, behind) in of_copies {
         let owner = sources.each().find(|source| source.service == copy.owner);
         let Some(ServiceDatabase { server, db, .. }) = owner else { continue };
-        // An owner that cannot be asked does not hide the rest.
+        // An unavailable owner does not hide the rest.
         let share =
             read_in_time(&[server.options], copies::share(db, &copy.entity)).await.ok().flatten();
         *behind = share.map(|share| share.versions.saturating_sub(copy.versions).max(0));

@@ -1,5 +1,5 @@
-//! The findings on a running system: each has a cause, a subject, the time since when, and what to do. All pages and
-//! commands that say what is wrong show these.
+//! The findings on a running system: a cause, a subject, since when, and what to do. All pages and commands that say
+//! what is wrong show these.
 
 use ballet_core::Cause;
 use jiff::Timestamp;
@@ -104,7 +104,7 @@ impl Area {
 }
 
 impl Finding {
-    /// Returns the sort key: the worst finding comes first, and a cause before its effects.
+    /// Returns the sort key: the worst first, and a cause before its effects.
     #[must_use]
     pub const fn rank(&self) -> (FindingState, Cause) {
         (self.state, self.cause)
@@ -156,7 +156,7 @@ impl Finding {
         Self::new(cause, subject, FindingState::Unknown, found, advice)
     }
 
-    /// Adds the time since when it is so.
+    /// Adds since when it is so.
     #[must_use]
     pub fn since(self, since: impl Into<Option<Timestamp>>) -> Self {
         Self { since: since.into(), ..self }

@@ -1,10 +1,10 @@
-//! The places where a known cause outside of a saga keeps it from going on. Sagas that wait there are blocked, not stuck.
+//! Where a known cause outside of a saga blocks it. Such sagas are blocked, not stuck.
 
 use ballet_core::System;
 
 use crate::standing::finding::{Finding, Hinders};
 
-/// A cause that keeps the sagas that wait for a service, or for one of its steps, from going on.
+/// A cause that blocks the sagas waiting for a service or one of its steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hindrance {
     /// The service.
@@ -24,14 +24,14 @@ impl Hindrance {
         Self { step: Some(step.to_owned()), ..Self::of_service(service, why) }
     }
 
-    /// Whether a saga that waits for this step of this service is kept from going on.
+    /// Whether it blocks a saga that waits for this step of this service.
     #[must_use]
     pub fn hinders(&self, service: &str, step: Option<&str>) -> bool {
         self.service == service && (self.step.is_none() || self.step.as_deref() == step)
     }
 }
 
-/// Returns the places where these findings keep sagas from going on.
+/// Returns what these findings block.
 #[must_use]
 pub fn hindrances(system: &System, found: &[Finding]) -> Vec<Hindrance> {
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Tables of a service that somebody keeps locked. The check touches none of these tables.
+//! Tables of a service that somebody keeps locked. The check does not touch them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use crate::standing::finding::{Finding, Hinders};
 
-/// A lock that is held for longer holds up the service, which holds its own for moments only.
+/// The service holds its own locks for moments only, so a longer one is somebody else's.
 const HELD_FOR: Duration = Duration::from_secs(3);
 
 pub(crate) async fn check(

@@ -1,4 +1,4 @@
-//! How a system stands at this moment: the findings on it, the figures of its services, and which sagas cannot go on.
+//! A system's state at this moment: the findings on it, its services' figures, and which sagas cannot go on.
 
 pub mod figures;
 pub mod finding;

@@ -1,4 +1,4 @@
-//! How a service stands at this moment, as its database tells: locks, its processes, its providers.
+//! A service's state at this moment, from its database: locks, processes, providers.
 
 use ballet_core::Cause;
 use ballet_store::calls::open;
@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use crate::standing::finding::{Finding, Hinders};
 use crate::standing::locks;
 
-/// Adds the findings on a service. Those that were made before an error stay: they may say why.
+/// Adds the findings on a service. Those before an error stay, since they may explain it.
 pub(crate) async fn findings_of(
     service: &str,
     db: &mut PgConnection,
@@ -20,7 +20,7 @@ pub(crate) async fn findings_of(
         let found = "its database's server recovers, or is a standby: it takes no writes";
         findings.push(Finding::bad(Cause::Recovery, service, found, RECOVERY).hinders(all()));
     }
-    // A lock may be why other looks fail.
+    // A lock may be why other checks fail.
     findings.extend(locks::check(db, service).await?);
     let unready = unready(db).await?;
     match alive(db).await? {
@@ -50,7 +50,6 @@ pub(crate) async fn findings_of(
     Ok(())
 }
 
-/// The advice on a server that takes no writes.
 pub(crate) const RECOVERY: &str =
     "wait until it has recovered; if it is a standby, give the address of the primary";
 
@@ -70,6 +69,6 @@ fn of_process(
         }
     };
     let unready = Finding::bad(cause, service, &found, advice);
-    // What it misses by a binding, the broker's finding says for each event.
+    // The broker's finding has what it misses by a binding.
     if cause == Cause::Binding { unready } else { unready.hinders(hinders.clone()) }
 }

@@ -1,4 +1,4 @@
-//! The stream of all events: the journal is read, filtered, recorded to a file, and replayed from it.
+//! The stream of all events: read from the journal, filtered, recorded to a file, and replayed.
 //!
 //! | for | read |
 //! |---|---|

@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub struct Record {
     /// The offset in the journal, if it comes from there.
     pub offset: Option<u64>,
-    /// The time at which it was made: by its id, else by its timestamp. For a dead letter, the time of its death.
+    /// The time of its id, else its timestamp. For a dead letter, the time of its death.
     pub time: Option<Timestamp>,
     /// The exchange to which it was published.
     pub exchange: String,
@@ -42,24 +42,23 @@ impl From<Delivery> for Record {
 }
 
 impl Record {
-    /// Returns its type: the routing key of a message published to `events`, else the property, else the routing key.
-    /// A dead letter keeps the type of its original.
+    /// Returns its type: the routing key of a message published to `events`, else the property, else the routing key. A
+    /// dead letter keeps its original's type.
     #[must_use]
     pub fn event_type(&self) -> &str {
         let named = self.guarded().or_else(|| text(self.properties.kind()));
         named.unwrap_or(&self.routing_key)
     }
 
-    /// Whether its property `type` differs from its type. Services refuse such a message, so it is not an event of
-    /// the saga that it names.
+    /// Whether its property `type` differs from its type. Services refuse such a message, so it is no event of the
+    /// named saga.
     #[must_use]
     pub fn is_forged(&self) -> bool {
         let claimed = text(self.properties.kind()).filter(|claimed| !is_blank(claimed));
         claimed.zip(self.guarded()).is_some_and(|(claimed, key)| claimed != key)
     }
 
-    /// Returns the routing key if the broker has checked it against the publisher's permissions. The broker checks no
-    /// property.
+    /// Returns the routing key if the broker checked it against the publisher's permissions, as it checks no property.
     fn guarded(&self) -> Option<&str> {
         let header = |name| text_header(&self.properties, name);
         match &*self.exchange {
@@ -69,7 +68,7 @@ impl Record {
         }
     }
 
-    /// Whether both are one message, by the parts that a recording preserves.
+    /// Whether both are one message, by what a recording preserves.
     #[must_use]
     pub fn is_same_message_as(&self, other: &Self) -> bool {
         self.message_id() == other.message_id()
@@ -84,7 +83,7 @@ impl Record {
         text(self.properties.message_id())
     }
 
-    /// Returns the id under which services know it: its message id, or the one they derive if that is no UUID.
+    /// Returns the id under which services know it: its message id, or one derived if that is no UUID.
     #[must_use]
     pub fn known_as(&self) -> Uuid {
         if let Some(Ok(id)) = self.message_id().map(Uuid::try_parse) {
@@ -93,7 +92,7 @@ impl Record {
         Envelope::message_id_of(&self.incoming(), &Limits::of_tools()).0
     }
 
-    /// Returns the saga that it names, as services read it: from its property, or else as a CloudEvent.
+    /// Returns the named saga, as services read it: from the property, or else as a CloudEvent.
     #[must_use]
     pub fn correlation_id(&self) -> Option<Cow<'_, str>> {
         match text(self.properties.correlation_id()).filter(|saga| !is_blank(saga)) {
@@ -112,7 +111,6 @@ impl Record {
         Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body }
     }
 
-    /// Returns the record with the id under which services know it.
     pub(crate) fn with_known_id(&self) -> Cow<'_, Self> {
         let id = self.known_as().to_string();
         if self.message_id() == Some(&*id) {
@@ -131,7 +129,7 @@ impl Record {
         }
     }
 
-    /// Returns its saga: its correlation id. An event without one begins a saga with its own id.
+    /// Returns its correlation id. An event without one begins a saga with its own id.
     #[must_use]
     pub fn saga(&self) -> Option<&str> {
         text(self.properties.correlation_id()).or_else(|| self.message_id())

@@ -17,7 +17,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// An id of this run, made in this millisecond.
 fn id(run: u128, number: u128) -> Uuid {
     Uuid::from_u128((0x0193_f7a0_0000 + number) << 80 | 0x7 << 76 | 0x8 << 60 | run << 32 | number)
 }
@@ -42,8 +41,8 @@ fn record(own: Uuid, saga: Uuid, cause: Option<Uuid>, name: &str, body: &Value) 
     }
 }
 
-/// The messages of one run of a saga: an order, a line for each quantity, and a parcel for each line. Only data from
-/// outside is the same in each run.
+/// One run of a saga: an order, a line for each quantity, a parcel for each line. Only outside data is the same in each
+/// run.
 fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
     let (saga, base) = (id(0, number), number * 1_000);
     let at = format!("2026-11-22T09:00:{run:02}Z");
@@ -79,7 +78,6 @@ fn differences_by(
     differences_without(HashSet::new(), rules, sagas, expected, actual)
 }
 
-/// The differences, without these fields.
 fn differences_without(
     ignored: HashSet<String>,
     rules: impl FnOnce(Comparison) -> Comparison,
@@ -134,7 +132,7 @@ proptest! {
             actual.iter_mut().for_each(|record| ids.replace(record));
             sagas.1 = HashMap::from([(ids.of(id(0, 7)), id(0, 7))]);
         }
-        // The same saga from an event outside of any order; some messages come twice.
+        // The same saga in another order, with some messages twice.
         let shuffled = |records: &[Record]| {
             let mut left = records.to_vec();
             let mut state = order;
@@ -200,7 +198,7 @@ fn a_field_that_is_ignored_makes_no_difference_wherever_it_stands() {
     assert_eq!(without(&["quantity"]).len(), 1);
 }
 
-/// A letter goes out when it is written and its stamp is bought. Either may come last; `turned` says which.
+/// A letter goes out when it is written and its stamp bought. `turned` says which comes last.
 fn letter(run: u128, turned: bool) -> Vec<Record> {
     let saga = id(0, 7);
     let [written, bought, sent, told] = [1, 2, 3, 4].map(|number| id(run, number));
@@ -220,7 +218,7 @@ fn letter(run: u128, turned: bool) -> Vec<Record> {
     [vec![placed], both.to_vec(), vec![sent_event, told]].concat()
 }
 
-/// The contract of `d`, which waits for both.
+/// Here `d` waits for both.
 fn post() -> System {
     let on = ["c.bought.v1", "b.written.v1"].map(EventType::in_saga).to_vec();
     let done = EventType::in_saga("d.sent.v1");
@@ -252,7 +250,7 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let told = "b.written.v1 c.bought.v1 d.sent.v1 a.told.v1";
     assert_eq!(places, [(told.to_owned(), "/parcel")]);
 
-    // An event of the same name with another cause is no event of the join.
+    // An event of this name with another cause is not of the join.
     let mut alone = letter(3, false);
     alone.push(record(id(3, 9), id(0, 7), Some(id(0, 7)), "d.sent.v1", &json!({})));
     let found = differences_by(joins, same(7), &expected, &alone);
@@ -269,7 +267,7 @@ fn an_open_saga_is_compared_up_to_the_end_of_its_recording() {
         comparison
     };
     assert_eq!(differences_by(open, same(7), expected, &actual), []);
-    // The recorded events have to come, and unchanged.
+    // The recorded events have to come unchanged.
     actual[1].body = actual[1].text().replace("\"quantity\":1", "\"quantity\":3").into_bytes();
     let packed = actual.remove(2);
     let found = differences_by(open, same(7), expected, &actual);

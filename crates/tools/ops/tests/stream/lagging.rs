@@ -1,4 +1,4 @@
-//! A reader of the journal whose broker comes and goes, with replicas that lag behind and streams that start again.
+//! A reader of the journal whose broker comes and goes, with lagging replicas and streams that start again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,14 +17,11 @@ use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// The journal that a connection finds.
 #[derive(Debug, Clone, Copy)]
 enum FoundJournal {
-    /// A journal that ends with this offset.
     EndsWith(u64),
-    /// A journal that lets no reader in.
     StartsAnew,
-    /// A message that cannot be delivered, on a machine that takes twenty seconds to say so.
+    /// An undeliverable message on a machine that takes twenty seconds to say so.
     SlowlyFails,
     NoBroker,
 }
@@ -138,7 +135,7 @@ impl Session for Journal {
     }
 }
 
-/// Reads on from offset 10 after a lost connection.
+/// Reads from offset 10 after a lost connection.
 async fn read(found: Vec<FoundJournal>) -> Result<JournalItem, JournalError> {
     let connections = [EndsWith(9), NoBroker].into_iter().chain(found).collect();
     let broker = Arc::new(Connections(Mutex::new(connections)));

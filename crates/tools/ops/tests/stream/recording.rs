@@ -1,4 +1,4 @@
-//! Recordings give back the original records, even when the file is cut off at any byte.
+//! Recordings give back the original records, even when cut off at any byte.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,6 @@ use ballet_amqp::{AMQPValue, BasicProperties, DecimalValue, FieldArray, FieldTab
 use ballet_ops::stream::{Record, Recording, RecordingHeader, RecordingWriter, Start};
 use proptest::prelude::*;
 
-/// A file of one test, removed at its end.
 struct TempPath(PathBuf);
 
 impl TempPath {
@@ -80,7 +79,6 @@ fn value() -> impl Strategy<Value = AMQPValue> {
     })
 }
 
-/// Makes tables, some of which look like tags.
 fn table(value: impl Strategy<Value = AMQPValue>) -> impl Strategy<Value = FieldTable> {
     let name = prop_oneof![Just("$i8".to_owned()), Just("$table".to_owned()), "[a-z$]{1,6}"];
     prop::collection::vec((name, value), 0..4).prop_map(|entries| {
@@ -208,7 +206,7 @@ fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whol
     }
     writer.finish().expect("finished");
     let whole = fs::read(&place.0).expect("a file");
-    // A machine that lost power leaves such a file: the length is right, but the bytes are missing.
+    // As after a loss of power: the length is right, the bytes are missing.
     let zeros = |from: usize, to: usize| {
         let mut damaged = whole.clone();
         damaged.resize(damaged.len().max(to), 0);
@@ -282,7 +280,6 @@ fn what_is_no_record_is_named_with_file_and_line() {
     assert!(error.starts_with(&format!("{}, line 3: missing field", place.0.display())), "{error}");
     assert!(recording.next().is_none());
 
-    // An incomplete last line is no error.
     fs::write(&place.0, format!("{good}{{\"exch")).expect("written");
     let mut recording = Recording::open(&place.0).expect("a recording");
     assert_eq!(recording.by_ref().count(), 1);

@@ -1,4 +1,4 @@
-//! The sagas of a recording that a replay can repeat, by the contracts of the shop.
+//! The sagas of the shop that a replay can repeat, by the contracts.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn shop() -> System {
 
 const SAGA: Uuid = Uuid::from_u128(0x0193_f7a0_0000_7000_8000_0000_0000_0001);
 
-/// An event of the saga. If `by` is given, that service publishes it without a cause.
+/// With `by`, that service publishes it without a cause.
 fn record(name: &str, by: Option<&str>) -> Record {
     let mut headers = FieldTable::default();
     if by.is_none() {
@@ -41,7 +41,6 @@ fn record(name: &str, by: Option<&str>) -> Record {
     }
 }
 
-/// The verdict on a saga with this first event and these further ones.
 fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, SagaScope) {
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(first.0, Some(first.1)));
@@ -80,12 +79,11 @@ fn a_saga_is_whole_when_no_service_has_anything_left_to_do() {
             assert_eq!(judged(CHECKED_OUT, &ended[..length]), open, "{length} of {ended:?}");
         }
     }
-    // The order does not matter: both ends of a join, or the last one missing.
+    // In any order: both ends of a join, or the last one missing.
     let mut other = WHOLE;
     other.swap(6, 8);
     assert_eq!(judged(CHECKED_OUT, &other), whole);
     assert_eq!(judged(CHECKED_OUT, &["orders.order_cancelled.v1"]), whole, "refused at once");
-    // A saga of an event that no service waits for is complete.
     assert_eq!(judged(("catalog.product_withdrawn.v1", "catalog"), &[]), whole);
 }
 
@@ -93,7 +91,7 @@ fn a_saga_is_whole_when_no_service_has_anything_left_to_do() {
 fn what_a_request_began_is_sent_only_if_its_service_needs_no_more_of_it() {
     let request = |service| (Some(Hindrance::Request(service)), SagaScope::default());
     assert_eq!(judged(("orders.order_placed.v1", "orders"), &WHOLE), request("orders"));
-    // A request in the middle, such as a customer's.
+    // A request amid the saga.
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(CHECKED_OUT.0, Some(CHECKED_OUT.1)));
     repeatable.add(&record("orders.order_placed.v1", None));
@@ -101,7 +99,7 @@ fn what_a_request_began_is_sent_only_if_its_service_needs_no_more_of_it() {
     repeatable.add(&record("orders.order_cancelled.v1", Some("orders")));
     assert_eq!(repeatable.hindrance(SAGA), Some(Hindrance::Request("orders")));
     assert_eq!(repeatable.hindrance(Uuid::nil()), None, "another saga");
-    // Cart takes no part in the saga, and does not know its own carts.
+    // Cart takes no part, and does not know its own carts.
     let without = SagaScope { is_open: false, without: Some("cart") };
     assert_eq!(judged(("cart.checked_out.v1", "cart"), &WHOLE), (None, without));
 }

@@ -1,4 +1,4 @@
-//! All processes of one service, for runs that kill and start them.
+//! One service's processes, for runs that kill and start them.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -10,7 +10,6 @@ use rustix::process::Signal;
 
 use super::{Fleet, LOOK, POINTS, Replica};
 
-/// All processes of one service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServiceFleet<'a> {
     pub(crate) fleet: &'a Fleet,
@@ -18,7 +17,7 @@ pub(crate) struct ServiceFleet<'a> {
 }
 
 impl ServiceFleet<'_> {
-    /// Kills the processes, and leaves them dead until [`ServiceFleet::start`].
+    /// They stay dead until [`ServiceFleet::start`].
     pub(crate) async fn kill(self) {
         self.hold().await;
         self.signal(Signal::KILL).await;
@@ -27,23 +26,19 @@ impl ServiceFleet<'_> {
         }
     }
 
-    /// The directory of the first process's fault points.
     pub(crate) async fn points(self) -> Option<PathBuf> {
         let points = |one: &mut Replica| one.service.launch.log.with_extension(POINTS);
         self.each::<_, Vec<_>>(points).await.into_iter().next()
     }
 
-    /// Sends the processes a signal.
     pub(crate) async fn signal(self, signal: Signal) {
         self.each::<(), ()>(|one| one.service.signal(signal)).await;
     }
 
-    /// The last lines of the processes' logs.
     pub(crate) async fn tail(self) -> String {
         self.each(|one| one.service.tail()).await
     }
 
-    /// Whether all processes serve and are ready.
     pub(crate) async fn is_ready(self, http: &Client) -> bool {
         let url = |one: &mut Replica| one.service.find_address().then(|| one.service.url.clone());
         let urls: Option<Vec<String>> = self.each(url).await;
@@ -56,17 +51,16 @@ impl ServiceFleet<'_> {
         urls.is_some()
     }
 
-    /// Keeps the fleet from restarting the processes.
+    /// The fleet does not restart the processes until [`ServiceFleet::release`].
     pub(crate) async fn hold(self) {
         self.each::<(), ()>(|one| one.stopping = true).await;
     }
 
-    /// Lets the fleet restart the processes again.
     pub(crate) async fn release(self) {
         self.each::<(), ()>(|one| one.stopping = false).await;
     }
 
-    /// The exit statuses, if all processes have ended.
+    /// `None` while a process lives.
     pub(crate) async fn dead(self) -> Option<Vec<ExitStatus>> {
         self.each(|one| one.service.ended()).await
     }
@@ -85,7 +79,6 @@ impl ServiceFleet<'_> {
         Ok(())
     }
 
-    /// Does this with each of the processes.
     async fn each<T, All: FromIterator<T>>(self, with: impl FnMut(&mut Replica) -> T) -> All {
         let mut replicas = self.fleet.replicas.lock().await;
         replicas.iter_mut().filter(|one| one.is_of(self.name)).map(with).collect()

@@ -5,14 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-/// A program that stops on SIGTERM. `orders` fails to start, with a message, once the file is there.
+/// Stops on SIGTERM. `orders` fails to start, with a message, once the file exists.
 const PROGRAM: &str = r#"#!/bin/sh
 if [ "$TRIAL_SERVICE" = orders ] && [ -e "$0.broken" ]; then echo no such table; exit 3; fi
 trap 'exit 0' TERM
 while :; do sleep 0.05; done
 "#;
 
-/// Stops processes until one was of `orders`.
 async fn stop_orders(fleet: &Fleet) {
     let mut dice = Dice::new(1, 1);
     while fleet.stop(&mut dice, false).await != Some("orders") {
@@ -45,7 +44,7 @@ async fn a_process_that_does_not_start_after_its_stop_is_named() {
     assert!(error.starts_with("orders does not start, and ends with exit status: 3"), "{error}");
     assert!(error.ends_with("no such table"), "{error}");
 
-    // There is not even a process, because its log cannot be written. The other service is restarted.
+    // Its log cannot be written, so there is no process. The other service is restarted.
     let killed = {
         let mut replicas = fleet.replicas.lock().await;
         replicas[0].service.launch.log = dir.join("none").join("orders.log");
@@ -66,7 +65,7 @@ async fn a_process_that_does_not_start_after_its_stop_is_named() {
     fs::remove_dir_all(&dir).expect("its end");
 }
 
-/// A program that stops on SIGTERM. If its name is not `payments` it exits by itself after half a second.
+/// Stops on SIGTERM. Unless named `payments`, it exits after half a second.
 const CRASHES: &str = r#"#!/bin/sh
 trap 'exit 0' TERM
 if [ "$TRIAL_SERVICE" = payments ]; then while :; do sleep 0.05; done; fi
@@ -89,7 +88,7 @@ async fn a_process_that_worked_and_ends_by_itself_has_crashed() {
         fleet.add(name, "", "").await.expect("a process");
     }
     let mut exits = 0;
-    // The process counts as young, and then, by a shorter limit, as old.
+    // The process counts as young and then, by a shorter limit, as old.
     for soon in [SOON, Duration::from_millis(100)] {
         fleet.soon = soon;
         let more = async {

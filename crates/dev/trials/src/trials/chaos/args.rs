@@ -5,11 +5,10 @@ use std::time::Duration;
 use crate::load::load::MOST_OPEN;
 use crate::trials::chaos::faults::kind::FaultKind;
 
-/// The number of shares that the kinds are divided into; a sample is one of them.
+/// The kinds of faults are divided into so many samples.
 const SHARES: usize = 5;
-/// The kinds of each sample.
 const ALWAYS: [FaultKind; 3] = [FaultKind::Kill, FaultKind::Stop, FaultKind::Scale];
-/// The nodes of a cluster: the smallest number that can lose one.
+/// The smallest cluster that can lose a node.
 const CLUSTER: usize = 3;
 
 /// The options of `chaos`.
@@ -63,12 +62,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Whether the user has named the kinds.
     pub(crate) fn names_kinds(&self) -> bool {
         !self.only.is_empty()
     }
 
-    /// Whether each kind has to be caused, because the user has chosen the kinds.
+    /// Whether each kind has to be caused, as the user chose them.
     pub(crate) fn chooses_kinds(&self) -> bool {
         self.names_kinds() || self.sample.is_some()
     }
@@ -92,7 +90,7 @@ impl Args {
         kinds
     }
 
-    /// Whether the servers get disks that can be filled. Only root can mount them.
+    /// Only root can mount disks that can be filled.
     pub(crate) fn small_disks(&self) -> bool {
         let wanted = self.kinds().contains(&FaultKind::Full);
         wanted && cfg!(target_os = "linux") && rustix::process::geteuid().is_root()

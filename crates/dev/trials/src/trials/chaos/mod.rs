@@ -1,5 +1,5 @@
-//! `chaos`: the system on private servers, under faults and load. After each storm of faults it checks that nothing is
-//! lost, doubled or broken. In place of faults, days may pass.
+//! `chaos`: the system on private servers, under faults and load, or while days pass. After each storm it checks that
+//! nothing is lost, doubled or broken.
 
 pub(crate) mod args;
 mod days;
@@ -58,7 +58,7 @@ fn plan(subject: &Subject, args: &Args) -> RunPlan {
     }
 }
 
-/// Any number. It only matters that it is printed.
+/// Any number will do, as it is printed.
 fn some_seed() -> u64 {
     u64::try_from(ballet::Clock::system().now().as_microsecond()).unwrap_or_default()
         % 1_000_000_000

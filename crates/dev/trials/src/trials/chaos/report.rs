@@ -10,55 +10,47 @@ use crate::trials::chaos::faults::kind::FaultKind;
 use crate::trials::oracle::OracleVerdict;
 use crate::trials::report::show_effects;
 
-/// The figures of a run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct ChaosReport {
     pub(crate) seed: u64,
     pub(crate) held: bool,
     pub(crate) seconds: u64,
-    /// The days that have passed for the services.
     pub(crate) days: i64,
     /// Partitions that were dropped with rows in them meanwhile, in each service.
     pub(crate) partitions_dropped: BTreeMap<&'static str, i64>,
-    /// The number of full checks.
     pub(crate) checks: usize,
-    /// The number of faults caused, by kind.
     pub(crate) faults: BTreeMap<&'static str, usize>,
-    /// Faults that could not be caused, with the reason.
     pub(crate) failed_faults: Vec<String>,
-    /// Kinds that were never caused, although they were chosen or tried.
+    /// Although they were chosen or tried.
     pub(crate) not_caused: Vec<String>,
-    /// Other kinds that were not caused, with the reason.
+    /// Other kinds, with the reason.
     pub(crate) left_out: Vec<String>,
-    /// The number of sagas that customers have begun.
     pub(crate) sagas: usize,
     /// Requests without an answer in time. Their sagas must end like all others.
     pub(crate) unanswered: usize,
-    /// The number of messages with different ids.
     pub(crate) messages: usize,
-    /// The number of those that are our copies of others, under new ids.
+    /// Our copies under new ids.
     pub(crate) copies_with_new_ids: usize,
-    /// The number of further deliveries with the same id.
+    /// Further deliveries with the same id.
     pub(crate) repeated_ids: usize,
     pub(crate) effects: usize,
     #[serde(flatten)]
     pub(crate) verdict: OracleVerdict,
     pub(crate) longest_stall_ms: u128,
-    /// The time of the longest stall, and the faults at that time.
+    /// The faults during the longest stall.
     pub(crate) longest_stall_during: Vec<String>,
     /// The longest time from the last fault to quiescence.
     pub(crate) longest_recovery_ms: u128,
     pub(crate) stops: usize,
     pub(crate) longest_stop_ms: u128,
     pub(crate) bad_stops: Vec<String>,
-    /// Services that had worked, and then exited on their own.
+    /// Services that had worked, and then exited by themselves.
     pub(crate) crashes: Vec<String>,
-    /// All exits that we did not cause, each followed by a restart: also of processes that had hardly started.
+    /// All exits that we did not cause, each followed by a restart, also soon after a start.
     pub(crate) unexpected_exits: Vec<String>,
 }
 
 impl ChaosReport {
-    /// Prints the report as text.
     pub(crate) fn show(&self, sagas: &str) {
         let millis = |millis| {
             let time = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));

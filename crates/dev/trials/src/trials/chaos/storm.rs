@@ -1,4 +1,4 @@
-//! Storms of faults, each followed by a check once the system is quiescent.
+//! Storms of faults, each followed by a check at quiescence.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -29,17 +29,14 @@ use crate::trials::scene::Scene;
 const SAY_EVERY: Duration = Duration::from_secs(5);
 /// The time that the last fault and the last customers of a storm may take. A server may need five minutes to start.
 const LAST: Duration = Duration::from_secs(10 * 60);
-/// The length of a storm after the end of the run, for kinds that still have to be caused.
+/// A storm after the end of the run, for kinds still to be caused.
 const ANOTHER: Duration = Duration::from_secs(10);
-/// The maximum number of failed faults that are kept for the report.
 const MOST_FAILURES: usize = 50;
 
-/// The faults so far.
 #[derive(Debug, Default)]
 struct FaultLog {
     tries: FaultTries,
     failed: Vec<String>,
-    /// The fault that is being caused.
     now: String,
     /// All faults but kills, each with the time until its cause was gone.
     spans: Vec<(FaultKind, Instant, Instant)>,
@@ -134,7 +131,6 @@ impl Storm<'_> {
                 never.left_out.splice(..0, impossible);
                 return self.report(seed, verdict, never, checks, longest).await;
             }
-            // A long run has millions of messages.
             {
                 let mut record = recorder.record();
                 known.handled.extend(record.messages.keys());
@@ -151,8 +147,6 @@ impl Storm<'_> {
         }
     }
 
-    /// The kinds that can be caused, and the others, each with the reason why not.
-    ///
     /// # Errors
     ///
     /// If the user has named one of the others.
@@ -173,7 +167,7 @@ impl Storm<'_> {
         Ok((kinds, impossible))
     }
 
-    /// Lets days pass, or the system's activities besides the customers go on.
+    /// Days, or the system's activities besides the customers.
     async fn meanwhile(&self, until: Instant) -> Result<()> {
         match &self.days {
             Some(days) => days.pass(until).await,
@@ -181,7 +175,7 @@ impl Storm<'_> {
         }
     }
 
-    /// Lists what has not ended, long after it should have.
+    /// Long after it should have ended.
     fn list_unfinished(&self) -> String {
         let fault = match &*self.done().now {
             "" => "no fault is under way".to_owned(),
@@ -211,7 +205,7 @@ impl Storm<'_> {
     ///
     /// # Errors
     ///
-    /// If the fault fails, and what it left behind cannot be undone.
+    /// If the fault fails, and its remains cannot be undone.
     async fn cause(&self, faults: &mut Faults<'_>, kind: FaultKind) -> Result<()> {
         let shown = kind != FaultKind::Kill;
         if shown {
@@ -237,7 +231,7 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// The faults during a stall, each with its seconds since the start of the run.
+    /// Each with its seconds since the start of the run.
     fn during(&self, stall: Stall, faults: &[(FaultKind, Instant, Instant)]) -> Vec<String> {
         let Some(began) = stall.began else { return Vec::new() };
         let since = |at: Instant| at.duration_since(self.begun).as_secs();
@@ -250,7 +244,7 @@ impl Storm<'_> {
         std::iter::once(whole).chain(overlap.map(fault)).collect()
     }
 
-    /// Kills services, sometimes one right after the other.
+    /// Sometimes one right after the other.
     async fn kill(
         &self,
         faults: &mut Faults<'_>,
@@ -269,7 +263,6 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// Causes all other faults, one at a time.
     async fn wreck(
         &self,
         faults: &mut Faults<'_>,
@@ -278,7 +271,7 @@ impl Storm<'_> {
     ) -> Result<()> {
         let chosen = |kind: &FaultKind| std::iter::repeat_n(*kind, kind.weight());
         let chosen: Vec<FaultKind> = kinds.iter().flat_map(chosen).collect();
-        // Each kind comes once before any is repeated. A kind that could not be caused comes again.
+        // Each kind comes once before any repeats, again if it could not be caused.
         let mut first: Vec<FaultKind> =
             kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
         first.retain(|kind| self.done().tries.caused(*kind) == 0);
@@ -297,7 +290,7 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// Prints a line of progress every few seconds.
+    /// Every few seconds.
     async fn show_progress(&self, until: Instant) -> Result<()> {
         while Instant::now() < until {
             tokio::time::sleep(SAY_EVERY.min(until - Instant::now())).await;

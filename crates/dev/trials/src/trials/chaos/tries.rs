@@ -1,4 +1,4 @@
-//! Counts attempts at each kind of fault and successes, and reports the kinds that were never caused.
+//! Counts the attempts at faults, and reports kinds that were never caused.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,9 @@ use ballet_ops::words::counted;
 
 use crate::trials::chaos::faults::kind::FaultKind;
 
-/// A kind with this many attempts and no success does not work.
+/// So many attempts without success show that a kind does not work.
 const SEVERAL: usize = 5;
 
-/// The attempts and successes of each kind of fault.
 #[derive(Debug, Default)]
 pub(crate) struct FaultTries {
     tried: BTreeMap<FaultKind, usize>,
@@ -28,21 +27,20 @@ impl FaultTries {
         self.caused.get(kind.name()).copied().unwrap_or_default()
     }
 
-    /// Whether there were few attempts, all without success.
+    /// Few attempts, all without success.
     pub(crate) fn may_be_unlucky(&self, kind: FaultKind) -> bool {
         self.caused(kind) == 0 && self.tried.get(&kind).is_some_and(|tried| *tried < SEVERAL)
     }
 
-    /// Whether it is not known yet that all of these kinds work: one had few attempts and no success, or was `chosen`
-    /// and not tried. Kills are tried all the time.
+    /// Whether some of these kinds may not work: few attempts without success, or `chosen` and not tried. Kills are
+    /// tried all the time.
     pub(crate) fn are_open(&self, kinds: &[FaultKind], chosen: bool) -> bool {
         let untried = |kind: &FaultKind| chosen && !self.tried.contains_key(kind);
         let mut kinds = kinds.iter().filter(|kind| **kind != FaultKind::Kill);
         kinds.any(|kind| self.may_be_unlucky(*kind) || untried(kind))
     }
 
-    /// The kinds of these that were never caused. Kinds without an attempt fail the run only if the user has `chosen`
-    /// them.
+    /// Kinds without an attempt fail the run only if `chosen` by the user.
     pub(crate) fn never_caused(&self, kinds: &[FaultKind], chosen: bool) -> UncausedKinds {
         let (mut never, mut untried) = (UncausedKinds::default(), Vec::new());
         for kind in kinds.iter().filter(|kind| self.caused(**kind) == 0) {
@@ -65,12 +63,11 @@ impl FaultTries {
     }
 }
 
-/// The kinds that were never caused.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct UncausedKinds {
-    /// Kinds that fail the run: it did not try what it was to try.
+    /// They fail the run: it did not try what it was to try.
     pub(crate) failed: Vec<String>,
-    /// Other kinds: the run had no time for them.
+    /// The run had no time for these.
     pub(crate) left_out: Vec<String>,
 }
 

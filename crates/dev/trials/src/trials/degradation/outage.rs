@@ -1,4 +1,4 @@
-//! An outage: one service is killed while clients come, every operation is tried, and the service is started again.
+//! An outage: one service is killed while clients come, all operations are tried, and it is restarted.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,33 +13,26 @@ use crate::customers::operation::{ClientAnswer, Operation};
 use crate::trials::degradation::outages::Outages;
 use crate::trials::scene::{PATIENCE, Scene};
 
-/// The number of clients at a time.
 const AT_ONCE: usize = 4;
-/// The pause between two clients.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The number of clients who finish before the kill, and of those who begin in the outage.
+/// So many clients finish before the kill, and so many begin in the outage.
 const ENOUGH: usize = 12;
 
-/// The results while a service was stopped.
 #[derive(Debug)]
 pub(crate) struct Outage {
     stopped: &'static str,
     seen: Vec<(&'static str, ClientAnswer)>,
-    /// The fate of a saga that began meanwhile, if an operation begins one.
     meanwhile: Option<SagaFate>,
     clients: usize,
     /// The time from the restart until every saga had ended and the system was quiescent.
     caught_up: Duration,
 }
 
-/// The fate of a saga that begins while a service is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SagaFate {
-    /// The saga is completed without the service.
     Completed,
-    /// The saga waits for the service.
     Waits,
-    /// The saga does not begin. The client asks again.
+    /// No saga begins, and the client asks again.
     Refused,
 }
 
@@ -53,7 +46,6 @@ impl SagaFate {
     }
 }
 
-/// Stops a service, tries every operation, starts it again, and returns when everything has caught up.
 pub(crate) async fn run(outages: &Outages<'_>, stopped: &'static str) -> Result<Outage> {
     let Outages { scene, .. } = outages;
     let over = AtomicBool::new(false);
@@ -115,19 +107,18 @@ async fn try_operations(
             followed = Some((SagaFate::expected(scene, operation, stopped), attempt.begun));
         }
     }
-    // This comes first, so that a saga that should wait has had the time to end wrongly.
+    // First, so that a saga that should wait had time to end wrongly.
     wait_for_clients(scene, begun + ENOUGH, true).await?;
     let meanwhile = followed.as_ref().map(|(meanwhile, _)| *meanwhile);
     if let Some((meanwhile, begun)) = followed {
         check_saga(scene, stopped, meanwhile, begun).await?;
     }
-    // In the order in which the system lists them.
+    // In the system's order.
     let at = |name: &str| operations.iter().position(|operation| operation.name == name);
     all.sort_by_key(|(name, _)| at(name));
     Ok((all, meanwhile))
 }
 
-/// Checks the fate of a saga that began while a service was stopped.
 async fn check_saga(
     scene: &Scene<'_>,
     stopped: &str,

@@ -1,4 +1,4 @@
-//! The outages of a run: the system with the operations of its clients, of which each service is killed in turn.
+//! A run's outages: each service of the system is killed in turn.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -44,7 +44,6 @@ impl<'a> Outages<'a> {
         Ok(Self { scene, operations })
     }
 
-    /// Kills a service, or the gateway.
     pub(crate) async fn kill(&self, name: &str) {
         match &self.scene.load.site.gateway {
             Some(gateway) if name == GATEWAY => gateway.kill().await,
@@ -73,8 +72,8 @@ impl<'a> Outages<'a> {
         operation.expected(stopped, self.scene.load.site.gateway.is_some())
     }
 
-    /// Tries an operation until the answer is as expected, and returns the last answer. The gateway's connections to a
-    /// dead service have to break first; for one that is back, its circuit breaker has to close.
+    /// Returns the last answer. The gateway's connections to a dead service have to break first, and for a restarted
+    /// one its circuit breaker has to close.
     pub(crate) async fn try_until_expected(
         &self,
         operation: &Operation,
@@ -89,8 +88,7 @@ impl<'a> Outages<'a> {
         Ok(felt.await?)
     }
 
-    /// Waits until the system is quiescent. Nothing may be wrong then, and there may be no sagas that clients do not
-    /// know.
+    /// Waits for quiescence. Then nothing may be wrong, and clients must know all sagas.
     pub(crate) async fn check_everything(&self) -> Result<()> {
         oracle::ensure_all_holds(&self.scene).await?;
         let Scene { subject, recorder, load, .. } = &self.scene;

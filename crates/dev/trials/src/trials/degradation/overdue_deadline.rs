@@ -1,4 +1,4 @@
-//! A saga whose deadline passes while a service is down.
+//! A saga whose deadline passes while a service is unavailable.
 
 use anyhow::{Context, Result, ensure};
 
@@ -6,11 +6,11 @@ use crate::customers::begun_saga::{BegunSaga, End};
 use crate::system::trial::OverdueDeadline;
 use crate::trials::degradation::outages::Outages;
 
-/// Long enough for the owner to begin the saga, and short enough for a run.
+/// Long enough to begin the saga, short enough for a run.
 const DEADLINE_SECONDS: u32 = 5;
 
-/// Begins a saga without a service, waits for its end, and starts the service again. Returns a sentence about it.
-/// Afterwards the owner has a short deadline, so this comes last.
+/// Begins a saga without a service, waits for its end, and restarts the service. Afterwards the owner has a short
+/// deadline, so this comes last.
 pub(crate) async fn run(outages: &Outages<'_>, overdue: OverdueDeadline) -> Result<String> {
     let OverdueDeadline { owner, variable, without, reason, case: _ } = overdue;
     let Outages { scene, operations } = outages;

@@ -1,14 +1,14 @@
-//! The aims: every fault point, for everything that a service declares.
+//! The aims: every fault point for all that a service declares.
 
 use ballet::EventType;
 use ballet::core::topology::{DEAD, RETRIES, TELEMETRY};
 use ballet::core::{Part, StepPart};
 use ballet_core::fault::{FaultPoint, PointSubject};
 
-/// The operation by which a process takes over the calls of a process that is gone.
+/// By this operation a process takes over the calls of one that is gone.
 pub(crate) const CLAIMS: &str = "claims";
 
-/// The point at which a process is killed, with the operation that it works on.
+/// Where a process is killed, and in which operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Aim {
     pub(crate) point: FaultPoint,
@@ -20,7 +20,7 @@ impl Aim {
         format!("{}@{}", self.point.name(), self.what)
     }
 
-    /// The aim that only a process started after this kill reaches.
+    /// An aim that only a process started after this kill reaches.
     pub(crate) fn after(&self) -> Option<Self> {
         let point = match self.point {
             FaultPoint::BeforeSweep => FaultPoint::BeforePublish,
@@ -30,7 +30,7 @@ impl Aim {
         Some(Self { point, what: self.what.clone() })
     }
 
-    /// The reason why no system reaches it, if so.
+    /// Why no system reaches it.
     pub(crate) fn unreachable(&self) -> Option<&'static str> {
         let is_copy = matches!(self.point, FaultPoint::BeforeCopy | FaultPoint::AfterCopy);
         (is_copy && self.what != DEAD).then_some(
@@ -39,7 +39,6 @@ impl Aim {
     }
 }
 
-/// All aims in one service.
 pub(crate) fn of(part: &Part) -> Vec<Aim> {
     let mut aims = Vec::new();
     for point in FaultPoint::ALL {
@@ -50,7 +49,7 @@ pub(crate) fn of(part: &Part) -> Vec<Aim> {
         }
     }
     if !part.telemetry.is_empty() {
-        // The service has no outbox, and so no marks.
+        // Without an outbox there are no marks.
         let points =
             [FaultPoint::BeforePublish, FaultPoint::AfterPublish, FaultPoint::AfterConfirm];
         aims.extend(points.map(|point| Aim { point, what: TELEMETRY.to_owned() }));
@@ -88,12 +87,11 @@ fn operations_at(part: &Part, about: PointSubject) -> Vec<String> {
             std::iter::once(DEAD.to_owned()).chain(retries).collect()
         }
         PointSubject::Tables => ["partitions", "truncate", CLAIMS].map(str::to_owned).into(),
-        // Only tools do this, not services.
+        // Only tools do this.
         PointSubject::Letter => Vec::new(),
     }
 }
 
-/// The rows that a step can have in the ledger.
 fn rows_of(step: &StepPart) -> Vec<String> {
     let entries = [
         ("arrived", step.on.len() > 1),

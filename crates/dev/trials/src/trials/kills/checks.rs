@@ -12,21 +12,21 @@ use uuid::Uuid;
 use crate::trials::oracle;
 use crate::trials::scene::{PATIENCE, Scene};
 
-/// The type of strange messages. No service knows it, and their dead letters are no fault.
+/// No service knows this type, and its dead letters are no fault.
 pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
-/// The number of dead letters that are taken at once.
+/// Dead letters taken at once.
 const SOME: u32 = 10;
 
-/// Waits until the system is quiescent. Nothing may be lost, doubled or broken then. Returns the number of rows.
+/// Waits for quiescence, and checks that nothing is lost, doubled or broken. Returns the number of rows.
 pub(crate) async fn check_everything(scene: &Scene<'_>) -> Result<usize> {
-    // The dead letter of a strange message comes twice if the process dies between publishing it and the ack.
+    // A strange message's dead letter comes twice if the process dies between publishing it and the ack.
     tokio::select! {
         failed = take_all_dead_letters(scene) => { failed?; bail!("it never returns by itself") }
         checked = oracle::ensure_all_holds(scene) => Ok(checked?.rows),
     }
 }
 
-/// Waits until these sagas have ended in every service, and checks that nothing is wrong with them.
+/// Waits for the ends in every service, and checks that nothing is wrong.
 pub(crate) async fn check_sagas(scene: &Scene<'_>, sagas: &[Uuid]) -> Result<()> {
     let Scene { subject, run, load, .. } = scene;
     let known = load.sagas.all();
@@ -40,7 +40,7 @@ pub(crate) async fn check_sagas(scene: &Scene<'_>, sagas: &[Uuid]) -> Result<()>
         let endpoints = run.endpoints().await?;
         let broker = endpoints.broker().await?;
         let framework = subject.framework(&endpoints, &broker, SignedDuration::ZERO).await;
-        // The business rows are read only once this passes: they take as long again.
+        // The business rows take as long again, so they are read only once this passes.
         check_report(&framework, &ids)?;
         let all = subject.business(&endpoints, framework, SignedDuration::ZERO).await;
         check_report(&all, &ids).map(Some)
@@ -48,7 +48,7 @@ pub(crate) async fn check_sagas(scene: &Scene<'_>, sagas: &[Uuid]) -> Result<()>
     Ok(sound.await?)
 }
 
-/// Takes the dead letters of a service, which all have to be strange. Returns their number.
+/// They all have to be strange. Returns their number.
 pub(crate) async fn take_dead_letters(scene: &Scene<'_>, service: &str) -> Result<usize> {
     let queue = format!("{service}.{DEAD}");
     let taken = scene.run.stage.env.management().take(&queue, SOME).await?;
@@ -68,7 +68,6 @@ async fn take_all_dead_letters(scene: &Scene<'_>) -> Result<()> {
     }
 }
 
-/// Checks that nothing is wrong with these sagas.
 fn check_report(report: &Report, sagas: &[String]) -> Result<()> {
     let Report { violations, open, recent, away, .. } = report;
     let of_sagas = |line: &&String| sagas.iter().any(|saga| line.contains(saga));

@@ -15,13 +15,12 @@ use crate::trials::kills::plan::{LeadingPaths, plan};
 use crate::trials::kills::process::TargetProcess;
 use crate::trials::scene::Scene;
 
-/// The number of rounds over all paths. A cancel that comes sooner or later than usual reaches other points.
+/// Rounds over all paths. An earlier or later cancel reaches other points.
 const ROUNDS: usize = 8;
-/// After this long without a new point there will be none.
+/// Without a new point for this long, there will be none.
 const QUIET: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Finds the first path that leads to each point, in each service.
 pub(crate) async fn explore(
     scene: &Scene<'_>,
     processes: &[TargetProcess<'_>],
@@ -37,7 +36,7 @@ pub(crate) async fn explore(
                 return Ok(leading);
             }
             path.go(scene).await.with_context(|| path.to_string())?;
-            // Later points would count as the next path's, such as those of a refund that is confirmed only now.
+            // Later points, such as a late refund's, would count as the next path's.
             check_everything(scene).await.with_context(|| path.to_string())?;
             quiet(processes).await?;
             for process in processes {
@@ -56,7 +55,6 @@ fn missing(scene: &Scene<'_>, leading: &LeadingPaths) -> Vec<String> {
     scene.run.system.parts.iter().flat_map(of).collect()
 }
 
-/// Waits until no process reaches a new point any more.
 async fn quiet(processes: &[TargetProcess<'_>]) -> Result<()> {
     let count = || processes.iter().map(|process| process.seen().len()).sum::<usize>();
     let last = Cell::new((count(), Instant::now()));

@@ -21,23 +21,20 @@ use crate::trials::kills::plan::KillCase;
 use crate::trials::kills::process::TargetProcess;
 use crate::trials::scene::Scene;
 
-/// The number of runs of the path that led to an aim, before all other paths. A path with a race may have led there by
-/// chance.
+/// Runs of an aim's leading path before all others. A race may have led there by chance.
 const ATTEMPTS: usize = 4;
 /// The number of runs of the other paths.
 const ROUNDS: usize = 2;
 /// The limit for actions of a process when a table's turn is over.
 const BY_ITSELF: Duration = Duration::from_secs(60);
-/// The number of cases of a service after which their sagas are judged.
+/// After so many cases of a service their sagas are judged.
 const TOGETHER: usize = 8;
 /// The limit for what happens beside a saga, and after it: acks, marks.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
-/// Paths under way.
 type PathsUnderWay<'a> = FuturesUnordered<LocalBoxFuture<'a, Result<Option<Uuid>>>>;
 
-/// Runs all cases of one service. A case does not wait for the saga of the case before it. Every few cases all sagas
-/// have to have ended, with nothing wrong.
+/// A case does not wait for the saga before. Every few cases all sagas have to have ended well.
 pub(crate) async fn run_all(
     process: &TargetProcess<'_>,
     cases: &[KillCase],
@@ -109,7 +106,6 @@ async fn run<'a>(
     bail!("{name}: neither {} nor another path leads to it again", case.path)
 }
 
-/// Awaits a future while paths are under way.
 async fn beside<T>(
     under_way: &mut PathsUnderWay<'_>,
     sagas: &mut Vec<Uuid>,

@@ -1,8 +1,8 @@
-//! `kills`: kills a process (SIGKILL) at every fault point of the framework, for every step, compensation, call and
-//! event of every service. After each kill every saga ends as expected.
+//! `kills`: kills a process (SIGKILL) at every fault point, for every step, compensation, call and event of every
+//! service. After each kill every saga ends as expected.
 //!
-//! The aims come from the services' declarations; the customer that leads to an aim comes from what the services noted.
-//! Only the aims that cannot be reached are listed.
+//! The aims come from the services' declarations, and the customer that leads to one from what services noted. Only
+//! unreachable aims are listed.
 
 mod aims;
 mod checks;
@@ -34,9 +34,9 @@ use crate::trials::kills::plan::{KillCase, plan};
 use crate::trials::kills::process::TargetProcess;
 use crate::trials::scene::Scene;
 
-/// The number of shares that the cases are divided into; a sample is one of them.
+/// Cases are divided into so many samples.
 const SHARES: u64 = 8;
-/// The framework's tables are made at the first start of a service: it dies before and after.
+/// The framework's tables are made at a service's first start, before and after which it dies.
 const AT_FIRST: [&str; 2] = ["before_tables@partitions", "after_tables@partitions"];
 
 /// The options of `kills`.
@@ -69,9 +69,8 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     Ok(killed.await?.map_or(ExitCode::from(130), |()| ExitCode::SUCCESS))
 }
 
-/// Lets services retry for longer: retries come after seconds. One service's copies are emptied while sagas of the
-/// others continue, and their steps have to be retried for longer than filling takes. With the delays of other runs
-/// they would become dead letters.
+/// One service's copies are emptied while sagas of the others continue, whose steps have to be retried for longer than
+/// filling takes. With the usual delays they would become dead letters.
 async fn retry_for_longer(run: &LongRun) -> Result<()> {
     let env = &run.stage.env;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,
@@ -89,7 +88,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.tried.prepare(&scene.load.site).await?;
-    // The points that no path leads to.
+    // Points without a path.
     check_everything(&scene).await?;
     try_join_all(processes.iter().map(TargetProcess::forget)).await?;
     ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
@@ -105,7 +104,7 @@ async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
         let declared: Vec<String> = aims.iter().map(Aim::line).collect();
         let seen = leading.keys().filter(|(service, _)| *service == part.service);
         let strange = seen.map(|(_, line)| line).filter(|line| !declared.contains(line));
-        // The points of the strange message, and of its dead letter, do not count.
+        // A strange message and its dead letter do not count.
         let strange = strange.filter(|line| !line.ends_with(UNKNOWN) && !line.ends_with(DEAD));
         wrong.extend(strange.map(|line| format!("{} reaches {line}, undeclared", part.service)));
     }
@@ -138,7 +137,7 @@ async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<Targ
     Ok(process)
 }
 
-/// Checks that `--only` occurs in the name of some point.
+/// `--only` has to occur in the name of some point.
 fn check_known(matrix: &[Vec<KillCase>], args: &Args) -> Result<()> {
     let Some(only) = &args.only else { return Ok(()) };
     let aims = || matrix.iter().flatten().flat_map(|case| &case.aims).map(Aim::line);
@@ -153,7 +152,6 @@ fn check_known(matrix: &[Vec<KillCase>], args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Keeps the cases that the user has chosen.
 fn choose(matrix: &mut [Vec<KillCase>], args: &Args) {
     if let Some(only) = &args.only {
         let chosen = |case: &KillCase| case.aims.iter().any(|aim| aim.line().contains(only));

@@ -18,24 +18,19 @@ use crate::system::trial::OverdueDeadline;
 use crate::trials::kills::checks::{UNKNOWN, take_dead_letters};
 use crate::trials::scene::{PATIENCE, Scene};
 
-/// Something that happens in the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SystemPath {
-    /// Services have lost their copies, and ask for all of them. They also do so at their first start, so this path
-    /// comes first.
+    /// Services have lost their copies, and ask for them, as they do at their first start. So this path comes first.
     Refill,
-    /// The activities besides the customers run.
     Meanwhile,
-    /// A customer of this case comes, with a number that chooses the variant.
+    /// A customer of this case, with a number for the variant.
     Case(usize, usize),
-    /// A deadline passes.
     Overdue,
     /// A message comes that this service cannot take.
     Disturb(&'static str),
 }
 
 impl SystemPath {
-    /// All paths, for the round with this number.
     pub(crate) fn all(scene: &Scene<'_>, round: usize) -> Vec<Self> {
         let mut all = vec![Self::Refill, Self::Meanwhile];
         let cases = scene.subject.cases[..scene.subject.usual].iter().enumerate();
@@ -46,8 +41,8 @@ impl SystemPath {
         all
     }
 
-    /// Runs the path to its end, even if processes die. Returns the saga, if there is one. A request without an answer
-    /// may have begun one, which is judged with all others.
+    /// Runs the path, also while processes die. Returns the saga. A request without an answer may have begun one, which
+    /// is judged with all others.
     pub(crate) async fn go(self, scene: &Scene<'_>) -> Result<Option<Uuid>> {
         match self {
             Self::Refill => refill(scene).await.map(|()| None),
@@ -82,13 +77,12 @@ impl fmt::Display for SystemPath {
     }
 }
 
-/// Empties the copies of all services that keep one, and waits until each has asked for the entities and has them
-/// again.
+/// Empties all copies, and waits until the services have asked for the entities and have them again.
 async fn refill(scene: &Scene<'_>) -> Result<()> {
     let readers = scene.run.system.parts.iter().filter(|part| !part.copies.is_empty());
     let mut sessions = Vec::new();
     for reader in readers.map(|part| scene.run.stage.env.database_url(part.service)) {
-        // The service may be writing the copy; then one of the two gets a deadlock error.
+        // The service may be writing the copy, and one of the two gets a deadlock error.
         let emptied = wait_until("a copy to be emptied", PATIENCE, || async {
             let mut db = PgConnection::connect(reader).await?;
             fills::forget_all(&mut db).await?;
@@ -101,7 +95,7 @@ async fn refill(scene: &Scene<'_>) -> Result<()> {
             let mut db = session.lock().await;
             let (asked, filled) = fills::are_asked_and_filled(&mut db).await?;
             if filled && !asked {
-                // Another service's request has filled the copy first, so it is emptied again.
+                // Another service's request filled the copy first, so it is emptied again.
                 fills::forget_all(&mut db).await?;
             }
             Ok::<_, sqlx::Error>((filled && asked).then_some(()))
@@ -111,8 +105,8 @@ async fn refill(scene: &Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Begins a saga, and lets its deadline pass while it cannot be decided. If the saga was faster, or another process
-/// intervened, it ends as its customer expects.
+/// Lets a deadline pass while the saga cannot be decided. A faster saga, or one of another process, ends as its
+/// customer expects.
 async fn passes(scene: &Scene<'_>, overdue: OverdueDeadline) -> Result<Option<Uuid>> {
     let OverdueDeadline { owner, without, reason, case, .. } = overdue;
     let cases = scene.subject.cases.iter();
@@ -160,7 +154,7 @@ async fn pass(scene: &Scene<'_>, owner: &str, case: usize) -> Result<Option<Uuid
     Ok(Some(id))
 }
 
-/// Sends a service a message that it cannot take, and waits for the dead letter.
+/// Waits for the dead letter.
 async fn disturb(scene: &Scene<'_>, service: &str) -> Result<()> {
     let properties = json!({ "type": UNKNOWN, "content_type": "application/json" });
     // Over the default exchange no other service gets the message.

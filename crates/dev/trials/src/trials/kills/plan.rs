@@ -1,4 +1,4 @@
-//! The cases: each aim, with the path that leads to it.
+//! Each aim with the path that leads to it.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,11 @@ use crate::trials::kills::path::SystemPath;
 #[derive(Debug)]
 pub(crate) struct KillCase {
     pub(crate) aims: Vec<Aim>,
-    /// The path that leads to the aim, or that keeps the process busy until it gets there by itself.
+    /// Leads to the aim, or keeps the process busy until it gets there.
     pub(crate) path: SystemPath,
     pub(crate) by_itself: bool,
 }
 
-/// The first path that leads to each point of each service.
 pub(crate) type LeadingPaths = HashMap<(&'static str, String), SystemPath>;
 
 /// The cases of one service, and the errors in the list of unreachable points.
@@ -36,12 +35,12 @@ pub(crate) fn plan(
         }
         let by_itself = aim.what == "truncate";
         let first = match &*aim.what {
-            // The claims of a process that is gone: any kill leads to them.
+            // Any kill leads to the claims of a dead process.
             CLAIMS => aims.iter().find(|one| one.what != CLAIMS && led(one).is_some()).cloned(),
             _ => aim.after(),
         };
         let path = if by_itself {
-            // A table is emptied once its turn is over, if it has rows.
+            // A table with rows is emptied once its turn is over.
             aims.iter().filter(|aim| aim.point == FaultPoint::BeforePublish).find_map(led)
         } else {
             led(first.as_ref().unwrap_or(aim))

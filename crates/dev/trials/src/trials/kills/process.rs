@@ -1,4 +1,4 @@
-//! The process of one service, and the directory in which it notes the points that it reaches.
+//! One service's process, and the directory with the points that it reached.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -16,7 +16,7 @@ use crate::running::long_run::LongRun;
 const LOOK: Duration = Duration::from_millis(20);
 /// The limit for what a process does at its start.
 const AT_ITS_START: Duration = Duration::from_secs(300);
-/// The maximum number of failed starts: another process may have taken the port.
+/// Another process may have taken the port.
 const STARTS: usize = 10;
 
 pub(crate) struct TargetProcess<'a> {
@@ -34,25 +34,23 @@ impl<'a> TargetProcess<'a> {
         Ok(Self { service, all, http: &run.stage.http, points })
     }
 
-    /// Makes the process die at a point.
     pub(crate) fn aim(&self, at: &str) -> Result<()> {
         let (new, aim) = (self.points.join("aim.new"), self.points.join("aim"));
         let written = fs::write(&new, at).and_then(|()| fs::rename(new, &aim));
         written.with_context(|| format!("cannot write {}", aim.display()))
     }
 
-    /// Lets the process live. Returns whether it was to die.
+    /// Returns whether it was to die.
     pub(crate) fn spare(&self) -> bool {
         fs::remove_file(self.points.join("aim")).is_ok()
     }
 
-    /// The points that it has reached so far, each with the operation there.
     pub(crate) fn seen(&self) -> Vec<String> {
         let seen = fs::read_to_string(self.points.join("seen")).unwrap_or_default();
         seen.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until the process is gone; SIGKILL must be the cause.
+    /// SIGKILL must be the cause.
     pub(crate) async fn wait_for_death(&self) -> Result<()> {
         if self.ended().await == Some(Signal::KILL.as_raw()) {
             return Ok(());
@@ -60,7 +58,7 @@ impl<'a> TargetProcess<'a> {
         bail!("{} ended by itself:\n{}", self.service, self.all.tail().await)
     }
 
-    /// Restarts the process with no point noted. A process notes each point once.
+    /// A process notes each point once, so it is restarted.
     pub(crate) async fn forget(&self) -> Result<()> {
         self.all.kill().await;
         let seen = self.points.join("seen");
@@ -68,7 +66,7 @@ impl<'a> TargetProcess<'a> {
         self.start().await
     }
 
-    /// Starts the process, and waits until it dies at this point.
+    /// Waits for its death at this point.
     pub(crate) async fn dies_at_its_start(&self, at: &str) -> Result<()> {
         self.aim(at)?;
         for _ in 0..STARTS {
@@ -82,7 +80,7 @@ impl<'a> TargetProcess<'a> {
         self.wait_for_death().await
     }
 
-    /// Starts the process, and waits until it is ready.
+    /// Waits until it is ready.
     pub(crate) async fn start(&self) -> Result<()> {
         self.all.start(&[]).await?;
         let what = format!("{} to be ready", self.service);
@@ -97,7 +95,6 @@ impl<'a> TargetProcess<'a> {
         Ok(ready.await?)
     }
 
-    /// The signal that ended the process, once it has ended.
     async fn ended(&self) -> Option<i32> {
         loop {
             if let Some(ends) = self.all.dead().await {

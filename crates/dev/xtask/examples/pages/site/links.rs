@@ -1,18 +1,15 @@
-//! The links of a page, and their targets.
+//! A page's links and their targets.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
-/// The Markdown of the repository's pages.
 pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES;
 
-/// A link or picture of a page.
 pub(crate) struct PageLink {
-    /// The line where it begins, from 1.
     pub(crate) line: usize,
     pub(crate) url: String,
 }
 
-/// A file, or an anchor in it, of the repository.
+/// A file of the repository, or an anchor in it.
 pub(crate) struct LinkTarget {
     /// The path below the root.
     pub(crate) file: String,

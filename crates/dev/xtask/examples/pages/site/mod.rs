@@ -72,7 +72,7 @@ fn tracked(root: &Path) -> Result<BTreeSet<String>> {
     Ok(listed.lines().filter(|file| root.join(file).exists()).map(str::to_owned).collect())
 }
 
-/// The pages for people. Templates are none: their links lead to files that are made from them.
+/// The pages for people. Templates link to files made from them, so they are left out.
 fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
     let is_page = |file: &&String| file.ends_with(".md") && !file.contains("/templates/");
     files
@@ -86,8 +86,7 @@ fn pages(root: &Path, files: &BTreeSet<String>) -> Result<BTreeMap<String, Strin
         .collect()
 }
 
-/// The broken links, and the pages that no link leads to. A link leads to a file of the repository, not to a page
-/// that the site alone has.
+/// Broken links, and pages without a link. Links lead to the repository's files, not to pages of the site alone.
 fn find_mistakes(pages: &BTreeMap<String, String>, files: &BTreeSet<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     let headings: BTreeMap<&str, BTreeSet<String>> = pages
@@ -135,7 +134,7 @@ fn resolve(
     }
 }
 
-/// Writes all pages, and the files that they link to. Source code becomes a page as well.
+/// All pages, and the files that they link to. Source code becomes a page as well.
 fn write(
     root: &Path,
     pages: &BTreeMap<String, String>,
@@ -167,7 +166,6 @@ fn write(
     put(out, "style.css", STYLE.as_bytes())
 }
 
-/// The files in a directory and below it.
 fn below<'a>(directory: &str, files: &'a BTreeSet<String>) -> Vec<&'a str> {
     let start = format!("{directory}/");
     files.iter().filter(|file| file.starts_with(&start)).map(String::as_str).collect()

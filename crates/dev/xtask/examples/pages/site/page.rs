@@ -8,10 +8,9 @@ use super::links::{self, LinkTarget, OPTIONS};
 use super::search::SCRIPT_FILE;
 
 const PRODUCT: &str = "ballet";
-/// The first page.
 const README: &str = "README.md";
 
-/// The table of contents: its headings, each with the pages below it.
+/// Headings, each with its pages.
 pub(crate) struct Contents(Vec<(String, Vec<(String, String)>)>);
 
 impl Contents {
@@ -47,7 +46,6 @@ impl Contents {
         Self(parts)
     }
 
-    /// The table of contents with these pages at its end, each with its title.
     pub(crate) fn with<'a>(
         mut self,
         heading: &str,
@@ -87,7 +85,6 @@ pub(crate) fn address(file: &str) -> String {
     }
 }
 
-/// Whether a browser shows the file itself.
 pub(crate) fn is_shown_as_it_is(file: &str) -> bool {
     file.ends_with(".svg") || file.ends_with(".png")
 }
@@ -98,7 +95,6 @@ fn relative(from: &str, file: &str) -> String {
     format!("{up}{}", address(file))
 }
 
-/// The anchors of a page's headings, made as code forges make them.
 pub(crate) fn headings(text: &str) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let (mut all, mut words) = (Vec::new(), None::<String>);
@@ -127,7 +123,6 @@ fn anchor(words: &str) -> String {
     words.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The HTML page of a Markdown file.
 pub(crate) fn html(file: &str, text: &str, contents: &Contents) -> String {
     let mut anchors = headings(text).into_iter();
     let moved = |url: CowStr<'_>| match links::target(&url, file) {
@@ -158,19 +153,18 @@ pub(crate) fn html(file: &str, text: &str, contents: &Contents) -> String {
     framed(file, &title_of(file, text), &body, contents)
 }
 
-/// The text of the first heading, or the file's name.
+/// The first heading, or the file's name.
 pub(crate) fn title_of(file: &str, text: &str) -> String {
     let heading = text.lines().find_map(|line| line.strip_prefix("# "));
     heading.map_or_else(|| file.to_owned(), |words| words.replace('`', ""))
 }
 
-/// The HTML page of a source file.
 pub(crate) fn source(file: &str, text: &str, contents: &Contents) -> String {
     let body = format!("<h1>{0}</h1><pre><code>{1}</code></pre>", escaped(file), escaped(text));
     framed(file, file, &body, contents)
 }
 
-/// The HTML page of a directory. Files that no page links to have no page.
+/// Files without a link have no page.
 pub(crate) fn directory(
     directory: &str,
     below: &[&str],

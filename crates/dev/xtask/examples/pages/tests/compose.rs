@@ -1,4 +1,4 @@
-//! `compose.yaml` and the Dockerfile: every name in them exists, and each service has what its system declares.
+//! `compose.yaml` and the Dockerfile: every name exists, and each service has what its system declares.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::tests::files::{
 const DOCKERFILE: &str = "crates/dev/xtask/Dockerfile";
 /// The containers that exist once, however many systems there are.
 const OTHERS: [&str; 3] = ["rabbitmq", "postgres", "ballet"];
-/// The containers of every system besides its services. Only the gateway keeps running.
+/// Per system, besides its services. Only the gateway keeps running.
 const OF_EACH: [&str; 5] = ["definitions", "databases", "image", "keys", GATEWAY];
 const GATEWAY: &str = "gateway";
 
@@ -135,7 +135,7 @@ fn what_systems_have_on_the_same_servers_has_a_name_of_its_own() {
             serde_json::from_str(&file(&system.definitions())).expect("definitions");
         let all = |list: &str| definitions[list].as_array().cloned().unwrap_or_default();
         let name = |one: &Value| one["name"].as_str().expect("a name").to_owned();
-        // Operators and their tools are the same users in all systems, with rights in each virtual host.
+        // Operators and their tools have rights in each virtual host.
         let is_own =
             |user: &String| !["ops", "tap", "redrive", "topology"].contains(&user.as_str());
         let users = all("users").iter().map(name).filter(is_own).collect::<Vec<_>>();
@@ -185,7 +185,6 @@ fn only_the_gateway_can_be_opened_to_others() {
     }
 }
 
-/// The containers that a container waits for, each with the condition.
 fn waits_for(compose: &Yaml, name: &str) -> Vec<(String, String)> {
     let waits = field(&compose["services"][name], "depends_on").as_hash().cloned();
     let text = |yaml: &Yaml| yaml.as_str().expect("a text").to_owned();
@@ -214,7 +213,7 @@ fn everything_starts_when_what_it_needs_is_healthy_or_done() {
         }
         waits(&gateway, &keys, done);
     }
-    // A container that others wait for has a health check, or ends.
+    // If others wait for it.
     for (name, container) in compose["services"].as_hash().expect("a mapping") {
         for (other, how) in waits_for(&compose, name.as_str().expect("a name")) {
             let of = &compose["services"][other.as_str()];

@@ -1,5 +1,5 @@
-//! The settings, ports, health checks and files that are given to the containers of this workspace, and to those that
-//! `ballet new gateway` writes, exist in their programs.
+//! What this workspace's containers, and those of `ballet new gateway`, get exists in their programs: settings, ports,
+//! health checks and files.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,8 @@ use crate::tests::files::{
     compose, container_of, field, file, names, own_settings, services, systems,
 };
 
-/// The files of a system in containers. Their placeholders stand for the names that the user chooses.
+/// Placeholders stand for names that the user chooses.
 const TEMPLATE: &str = "crates/tools/cli/templates/gateway";
-/// The package of a project's first service.
 const MANIFEST: &str = "crates/tools/cli/templates/project/manifest.toml";
 const SERVICE: &str = "my_service";
 /// The variables that the gateway reads besides those that its config names.
@@ -23,13 +22,12 @@ const OF_GATEWAY: [&str; 3] = ["GATEWAY_PUBLIC", "GATEWAY_PRIVATE", "LOG"];
 
 fn template() -> Yaml {
     let text = file(&format!("{TEMPLATE}/containers.yaml"));
-    // `ballet new` puts the way to find ballet in its place.
+    // `ballet new` writes the way to find ballet there.
     let text = text.replace("BALLET_CONTEXT\n", "");
     let mut documents = YamlLoader::load_from_str(&text).expect("YAML");
     documents.pop().expect("one document")
 }
 
-/// The variables of the settings that every service has.
 fn settings() -> BTreeSet<String> {
     let command = Settings::augment_args(Command::new("service"));
     let variables = command.get_arguments().filter_map(|argument| argument.get_env());
@@ -46,7 +44,6 @@ fn variables(container: &Yaml) -> BTreeSet<String> {
     all
 }
 
-/// The port after the last colon.
 fn port(address: &Yaml) -> &str {
     address.as_str().and_then(|text| text.rsplit(':').next()).expect("an address with a port")
 }
@@ -109,7 +106,7 @@ fn whatever_a_container_is_told_its_program_knows() {
 #[test]
 fn the_containers_of_a_project_find_what_they_need() {
     let template = template();
-    // Without a name both would be named after the directory, and share their containers and volumes.
+    // Otherwise both would be named after the directory, and share containers and volumes.
     assert_eq!(template["name"].as_str(), Some("my_system-containers"));
     let all = &template["services"];
     let service = &all[SERVICE];

@@ -1,4 +1,4 @@
-//! The files that the tests of the containers compare, and the declarations in them.
+//! Files that the containers' tests compare, and their declarations.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -48,7 +48,7 @@ pub(super) fn systems() -> impl Iterator<Item = SystemName> {
     SystemName::ALL.into_iter()
 }
 
-/// The name of a container that every system has. The shop's have no prefix.
+/// Every system has it. The shop's have no prefix.
 pub(super) fn container_of(system: SystemName, name: &str) -> String {
     match system {
         SystemName::Shop => name.to_owned(),
@@ -67,8 +67,7 @@ pub(super) fn programs() -> BTreeSet<String> {
     programs.filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
 }
 
-/// The variables that a service reads besides those that all services read. Paths of files are left out: a path on the
-/// host means nothing in the container. The host's own file sets them.
+/// The variables besides the common ones. Paths on the host mean nothing in the container, so they are left out.
 pub(super) fn own_settings(service: &str) -> Vec<String> {
     let command = Command::new("");
     let command = match service {

@@ -1,4 +1,4 @@
-//! The agreement of the workspace's files with each other.
+//! The workspace's files agree with each other.
 
 mod compose;
 mod containers;

@@ -1,11 +1,11 @@
-//! Copies: the rows that the previous release keeps of another service's entities.
+//! Copies: a previous release's rows of another service's entities.
 
 use super::*;
 
 const PAGE: &str = "orders.carts_republished.v1";
 const ASKED: &str = "inventory.carts_requested.v1";
 
-/// A page whose states have the given fields, some of them always.
+/// `always` are required.
 fn page(fields: &[&str], always: &[&str]) -> Value {
     let text = json!({ "type": "string" });
     let fields: serde_json::Map<_, _> =
@@ -20,7 +20,7 @@ fn page(fields: &[&str], always: &[&str]) -> Value {
     })
 }
 
-/// Orders share their carts with the field `gift`, which the copy of inventory does not have.
+/// Orders share their carts with the field `gift`, which inventory's copy lacks.
 fn with_copy(mut services: [Value; 2]) -> [Value; 2] {
     let event = |name: &str, of: Value| json!({ "name": name, "role": "plain", "schema": of });
     let [orders, inventory] = &mut services;
@@ -36,7 +36,7 @@ fn with_copy(mut services: [Value; 2]) -> [Value; 2] {
     services
 }
 
-/// A release of inventory that knows both fields and requires some of them, with the breaking changes.
+/// Inventory's release knows both fields and requires some. Returns the breaking changes, too.
 fn release(before: &[Value; 2], always: &[&str]) -> ([Value; 2], Vec<ContractChange>) {
     let mut after = before.clone();
     *schema(&mut after, "inventory", PAGE) = page(&["name", "gift"], always);

@@ -1,4 +1,4 @@
-//! A test for each rule of the difference, each beside a similar change that breaks nobody.
+//! A test for each rule, beside a similar change that breaks nobody.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const RESERVED: &str = "inventory.stock_reserved.v1";
 const RELEASED: &str = "inventory.stock_released.v1";
 const CHECKED_OUT: &str = "orders.checked_out.v1";
 
-/// A system of two services: orders take what a storefront sends, and stock is reserved for them.
+/// Orders take what a storefront sends, and stock is reserved for them.
 fn system() -> [Value; 2] {
     let placed = json!({
         "type": "object", "required": ["order_id", "lines", "total"],
@@ -123,7 +123,7 @@ fn diff(change: impl FnOnce(&mut [Value; 2])) -> Diff {
     Diff::of_systems(&contracts(&system()), &contracts(&after))
 }
 
-/// The breaking changes: rule, subject, field, and the services that break.
+/// Rule, subject, field, and broken services.
 fn broken(change: impl FnOnce(&mut [Value; 2])) -> Vec<(&'static str, String, String, String)> {
     rows(diff(change).breaking)
 }
@@ -148,7 +148,7 @@ fn compatible(change: impl FnOnce(&mut [Value; 2])) -> Vec<String> {
     unbroken(&diff(change))
 }
 
-/// The compatible changes, after the assertion that none breaks a service.
+/// Asserts that none breaks a service.
 fn unbroken(found: &Diff) -> Vec<String> {
     assert_eq!(found.breaking, [], "nobody breaks");
     found.compatible.iter().map(|change| format!("{}: {}", change.subject, change.what)).collect()
@@ -166,7 +166,6 @@ fn what_is_equal_is_no_change() {
 fn a_field_that_is_removed_breaks_who_requires_it() {
     let found = broken(|all| drop_field(schema(all, "orders", PLACED), "lines"));
     assert_eq!(found, one("field_removed", PLACED, "lines", "inventory"));
-    // Nobody reads the total.
     assert_eq!(
         compatible(|all| drop_field(schema(all, "orders", PLACED), "total")),
         ["orders.order_placed.v1: orders writes no field `total` any more"]
@@ -218,9 +217,9 @@ fn a_value_that_a_reader_does_not_know_breaks_it() {
     };
     let found = broken(|all| channels(all, "orders", json!(["web", "shop", "phone"])));
     assert_eq!(found, one("value", PLACED, "channel", "inventory"));
-    // Nobody misses the values that a publisher no longer writes.
+    // Nobody misses values that a publisher no longer writes.
     assert!(!compatible(|all| channels(all, "orders", json!(["web"]))).is_empty());
-    // The values that a reader no longer accepts may still come.
+    // Values that a reader no longer accepts may still come.
     let found = broken(|all| channels(all, "inventory", json!(["web"])));
     assert_eq!(found, one("value", PLACED, "channel", "inventory"));
     assert!(
@@ -336,7 +335,6 @@ fn an_event_that_nobody_publishes_any_more_breaks_who_waits_for_it() {
     };
     let found = broken(rename);
     assert!(found.contains(&one("not_published", RESERVED, "", "orders")[0]), "{found:?}");
-    // No step waits for the compensation's event.
     let found = compatible(|all| {
         let text = all[1].to_string().replace("stock_released.v1", "stock_released.v2");
         all[1] = serde_json::from_str(&text).expect("JSON");

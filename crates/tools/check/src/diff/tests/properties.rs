@@ -49,7 +49,7 @@ fn any_schema() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A system in which one service writes one schema, and another reads the other.
+/// One service writes one schema, and another reads the other.
 fn written_and_read(writes: &Value, reads: &Value) -> [Value; 2] {
     let whole = |schema: &Value| {
         json!({
@@ -69,7 +69,7 @@ fn written_and_read(writes: &Value, reads: &Value) -> [Value; 2] {
     [writer, reader]
 }
 
-/// A body that the schema may allow. The dice decide where it leaves a choice.
+/// The dice decide where the schema leaves a choice.
 fn body_of(schema: &Value, dice: &mut u64) -> Value {
     let mut roll = |sides: usize| {
         *dice =
@@ -126,7 +126,6 @@ fn body_of(schema: &Value, dice: &mut u64) -> Value {
     }
 }
 
-/// Whether every service in this system accepts the body.
 fn fits(system: &[Value; 2], body: &Value) -> bool {
     let validator = Validator::new(&contracts(system));
     let (text, now) = (json!({ "a": body }).to_string(), Timestamp::UNIX_EPOCH);
@@ -163,7 +162,7 @@ proptest! {
         prop_assert_eq!(found.compatible.len(), 1);
     }
 
-    /// A schema that both sides share may become wider at the reader, and narrower at the writer.
+    /// A shared schema may widen at the reader, and narrow at the writer.
     #[test]
     fn a_reader_may_take_more_and_a_writer_write_less(schema in any_schema()) {
         let before = written_and_read(&schema, &schema);
@@ -178,8 +177,8 @@ proptest! {
         prop_assert_eq!(found.breaking, Vec::new());
     }
 
-    /// The comparison of schemas agrees with single bodies: without a breaking change, the reader accepts each body
-    /// that the writer may write.
+    /// The comparison of schemas agrees with single bodies: without a breaking change the reader accepts each body that
+    /// the writer may write.
     #[test]
     fn a_body_that_a_writer_may_write_fits_a_reader_that_takes_all(
         writes in any_schema(), other in any_schema(), way in 0_usize..3, dice: [u64; 8],

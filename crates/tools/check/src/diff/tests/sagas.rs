@@ -65,7 +65,7 @@ fn a_step_that_can_be_undone_keeps_its_outcome() {
     assert!(found.contains(outcome), "{found:?}");
     let found = broken_silently(|all| new_outcome(all, "inventory", 0));
     assert!(found.contains(outcome), "{found:?}");
-    // A step that cannot be undone leaves no outcome to read again, and no step waits for this one.
+    // A step that cannot be undone leaves no outcome to read, and no step waits for this one.
     assert!(!compatible(|all| new_outcome(all, "orders", 1)).is_empty());
 }
 
@@ -105,7 +105,7 @@ fn a_compensation_that_is_gone_breaks_open_sagas() {
 
 #[test]
 fn a_step_whose_calls_are_open_goes_on_making_them() {
-    // Nobody else repeats the calls whose answers the previous release did not get.
+    // Nobody else repeats calls whose answers the previous release did not get.
     for open in ["calls_outside", "stays_open"] {
         let mut before = system();
         let reserve = &mut saga(&mut before, "inventory")["steps"][0];
@@ -121,7 +121,7 @@ fn a_step_whose_calls_are_open_goes_on_making_them() {
 const SHORT: &str = "inventory.stock_short.v1";
 const GONE: &str = "inventory.stock_gone.v1";
 
-/// Reserving stock may be refused with this event, on which the owner aborts.
+/// The owner aborts on this event.
 fn refused_with(all: &mut [Value; 2], refusal: &str) {
     saga(all, "inventory")["steps"][0]["refused"] = json!(refusal);
     saga(all, "orders")["aborts_on"] = json!([refusal]);
@@ -143,20 +143,19 @@ fn a_refusal_that_may_be_on_its_way_aborts() {
     let diff = |before: &[Value], after: &[Value]| {
         rows(Diff::of_systems(&contracts(before), &contracts(after)).breaking)
     };
-    // The refusal goes together with its abort, or is renamed.
+    // The refusal goes with its abort, or is renamed.
     assert_eq!(diff(&that_refuses(), &system()), open("order"));
     let mut renamed = system();
     refused_with(&mut renamed, GONE);
     let both = [open("inventory.reserve"), open("order")].concat();
     assert_eq!(diff(&that_refuses(), &renamed), both);
-    // The owner still aborts on the old name. Its old replica does not know the new one.
+    // The owner still aborts on the old name, and its old replica does not know the new one.
     saga(&mut renamed, "orders")["aborts_on"] = json!([SHORT, GONE]);
     let line = event(&mut that_refuses(), "orders", SHORT).clone();
     renamed[0]["events"].as_array_mut().expect("events").push(line);
     let found = diff(&that_refuses(), &renamed);
     assert!(found.contains(&open("inventory.reserve")[0]), "{found:?}");
     assert!(!found.contains(&open("order")[0]), "{found:?}");
-    // Only the owner's file.
     let [before, after] = [that_refuses(), system()].map(|[orders, _]| contracts(&[orders]));
     assert_eq!(rows(Diff::of_services(&before, &after).breaking), open("order"));
 }

@@ -1,8 +1,7 @@
-//! Bodies: maps, whose fields no schema names, and contracts written by hand.
+//! Bodies: maps, whose fields no schema names, and handwritten contracts.
 
 use super::*;
 
-/// Orders write labels of one form, and inventory reads labels of another.
 fn labelled(writes: &Value, reads: &Value) -> [Value; 2] {
     let mut all = system();
     for (service, labels) in [("orders", writes), ("inventory", reads)] {

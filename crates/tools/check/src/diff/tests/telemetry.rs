@@ -1,4 +1,4 @@
-//! Telemetry: its readers, number of streams, form, and retention.
+//! Telemetry: readers, number of streams, form, and retention.
 
 use super::*;
 
@@ -141,7 +141,6 @@ fn streams_that_keep_less_are_told() {
         listed(|all| all[0]["telemetry"][0]["kept_bytes"] = json!(9_000)),
         ["orders.beat.v1: its streams keep more"]
     );
-    // Only the publisher's declaration counts.
     assert_eq!(listed(|all| all[1]["telemetry"][0]["kept_days"] = json!(2)), [""; 0]);
 }
 

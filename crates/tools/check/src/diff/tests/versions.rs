@@ -1,4 +1,4 @@
-//! A saga gets a second version, sagas begin under it, and the first version is removed.
+//! A saga gets a second version, begins under it, and loses the first.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn steps<'a>(all: &'a mut [Value; 2], service: &str) -> &'a mut Vec<Value> {
     saga(all, service)["steps"].as_array_mut().expect("steps")
 }
 
-/// In the second version, stock is checked before it is reserved, and the check may refuse.
+/// Stock is checked before it is reserved, and the check may refuse.
 fn in_two_versions(all: &mut [Value; 2]) {
     name_event(all, "orders", PLACED_2, PLACED);
     name_event(all, "orders", DOUBTED, RESERVED);
@@ -113,7 +113,7 @@ fn t224_a_step_is_told_how_it_may_change() {
         advice.starts_with("keep it with `.until(1, ..)`, and declare what is new with"),
         "{advice}"
     );
-    // A second pivot beside the first would not wait: the first runs on the same event as before.
+    // A second pivot beside the first would not wait, as the first runs on the same event.
     let found = diff(|all| {
         in_two_versions(all);
         steps(all, "inventory")[0]["until"] = json!(null);
@@ -157,7 +157,7 @@ fn a_step_of_a_later_version_breaks_open_sagas_also_without_the_owners_contract(
         }),
         ["inventory.check", "inventory.reserve_v2"]
     );
-    // A step of the first version, which the new release still has.
+    // The new release still has this step of the first version.
     let not_yet = |all: &mut [Value; 2]| {
         let mut kept = steps(all, "inventory")[0].clone();
         kept["name"] = json!("reserve_slowly");

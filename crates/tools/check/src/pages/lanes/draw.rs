@@ -11,14 +11,13 @@ use crate::pages::lanes::route::{
 };
 use crate::pages::lanes::text::{escaped, lines};
 
-/// The space around the lanes.
 const MARGIN: usize = 8;
-/// The characters of a note that fit below each lane.
+/// Characters of a note below each lane.
 const NOTE: usize = 19;
-/// The least width of a picture in lanes, to leave room for the notes.
+/// The minimum width in lanes, which leaves room for the notes.
 const LEAST: usize = 3;
 
-/// The colours of the lanes, distinguishable on light and dark ground.
+/// Distinguishable on light and dark ground.
 const COLOURS: [&str; 8] =
     ["#3b82f6", "#10b981", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16", "#f97316"];
 
@@ -137,7 +136,7 @@ fn draw_line(picture: &mut Picture, line: &RoutedLine) {
     ));
 }
 
-/// Draws the frame of a box: double for the pivot, with cut corners for the decision.
+/// Double for the pivot, cut corners for the decision.
 fn frame(
     picture: &mut Picture,
     frame: BoxFrame,

@@ -5,7 +5,6 @@ use crate::pages::lanes::text::escaped;
 
 /// The lines that marks take below the text of a step.
 pub(super) const LINES: usize = 2;
-/// The maximum number of marks that fit.
 const MOST: usize = 3;
 const GAP: usize = 2;
 
@@ -20,7 +19,6 @@ pub struct Mark {
     pub says: &'static str,
 }
 
-/// Returns the marks of a service's step.
 pub(super) type MarksOf<'a> = &'a dyn Fn(&str, &str) -> Marks;
 
 /// The marks of a step.
@@ -35,7 +33,6 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Returns the elements for a box that begins at `x` and ends at `low`.
     pub(super) fn elements(&self, (x, low): (usize, usize)) -> String {
         let (middle, line) = (x + BOX / 2, low - PAD - LINE - 2);
         let mut drawn = format!(

@@ -1,5 +1,5 @@
-//! A saga as a picture: a lane for each service, time downwards. The picture is narrow enough for a telephone, and
-//! follows the reader's light or dark scheme.
+//! A saga as a picture: a lane for each service, time downwards. It is narrow enough for a telephone, and follows the
+//! reader's light or dark scheme.
 
 mod draw;
 mod marks;
@@ -13,7 +13,7 @@ use ballet_core::Graph;
 
 pub use marks::{Mark, Marks};
 
-/// Returns the picture of a saga as SVG, in the version under which runs begin. Empty for an unknown saga.
+/// Returns a saga's picture as SVG, in the version under which runs begin. Empty for an unknown saga.
 #[must_use]
 pub fn svg(graph: &Graph, saga: &str) -> String {
     let graph = graph.in_version(saga, graph.begun_version(saga));
@@ -24,8 +24,8 @@ pub fn svg(graph: &Graph, saga: &str) -> String {
     draw::svg(&plan, &route::route(&plan), saga, None)
 }
 
-/// Like [`svg`], but with marks on each step, and without a style: it has the class `lanes` for the style of its page.
-/// `of` returns the marks of a service's step.
+/// Like [`svg`], with marks on each step, and the class `lanes` instead of a style. `of` returns the marks of a
+/// service's step.
 #[must_use]
 pub fn marked(graph: &Graph, saga: &str, of: &dyn Fn(&str, &str) -> Marks) -> String {
     let graph = graph.in_version(saga, graph.begun_version(saga));

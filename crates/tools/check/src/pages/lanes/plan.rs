@@ -1,15 +1,14 @@
-//! The boxes of a picture, each placed in a lane and a row.
+//! A picture's boxes, each in a lane and a row.
 
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepKind};
 
 use crate::pages::lanes::text::lines;
 
-/// The maximum number of characters of a line in a box. Names are bold, and wider.
+/// Characters of a line in a box. Names are bold, and wider.
 const ROOM: usize = 15;
 const NAME: usize = 13;
 
-/// The look of a line in a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineStyle {
     Name,
@@ -19,7 +18,6 @@ pub(super) enum LineStyle {
     Compensated,
 }
 
-/// The frame of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BoxFrame {
     /// An event from outside of the saga.
@@ -27,16 +25,14 @@ pub(super) enum BoxFrame {
     Step(StepKind),
 }
 
-/// A step, or an event that comes from outside.
+/// A step, or an outside event.
 #[derive(Debug)]
 pub(super) struct LaneBox {
     pub(super) lane: usize,
     pub(super) row: usize,
     pub(super) frame: BoxFrame,
     pub(super) lines: Vec<(LineStyle, String)>,
-    /// The boxes whose events it waits for.
     pub(super) causes: Vec<usize>,
-    /// The step, in the service of the lane.
     pub(super) step: Option<&'static str>,
 }
 
@@ -57,11 +53,10 @@ pub(super) struct LanePlan {
     pub(super) lanes: Vec<&'static str>,
     pub(super) boxes: Vec<LaneBox>,
     pub(super) rows: usize,
-    /// The notes below the lanes.
     pub(super) notes: Vec<(LineStyle, String)>,
 }
 
-/// Places the boxes. `below` is the number of lines that each step has below its own.
+/// `below` is the number of lines below those of each step.
 pub(super) fn plan(graph: &Graph, saga: &str, below: usize) -> LanePlan {
     let nodes = graph.in_order(saga);
     let mut lanes: Vec<&'static str> = Vec::new();
@@ -71,7 +66,7 @@ pub(super) fn plan(graph: &Graph, saga: &str, below: usize) -> LanePlan {
         }
     }
     let mut plan = LanePlan { lanes, boxes: Vec::new(), rows: 0, notes: notes(&nodes) };
-    // The boxes that publish an event.
+    // That publish an event.
     let mut publish: Vec<(EventType, usize)> = Vec::new();
     let of_saga = |event| nodes.iter().any(|node| node.step.done == event);
     for node in &nodes {
@@ -130,7 +125,6 @@ fn styled_lines(style: LineStyle, mark: &str, text: &str) -> Vec<(LineStyle, Str
     lines.map(|line| (style, line)).collect()
 }
 
-/// Returns the notes on how a run is aborted.
 fn notes(nodes: &[Node<'_>]) -> Vec<(LineStyle, String)> {
     let Some((owner, abort)) =
         nodes.iter().find_map(|node| Some((node.saga.owner, node.saga.abort?)))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pages::lanes::plan::LanePlan;
 
-/// The width of a lane. This and the next constants are in pixels.
+/// In pixels, like the next constants.
 pub(super) const LANE: usize = 136;
 pub(super) const BOX: usize = 112;
 pub(super) const LINE: usize = 15;
@@ -13,10 +13,8 @@ pub(super) const HEAD: usize = 34;
 const GAP: usize = 18;
 const TRACK: usize = 8;
 
-/// The coordinates of rows and lines.
 #[derive(Debug)]
 pub(super) struct RoutedPlan {
-    /// The upper edge of each row.
     pub(super) tops: Vec<usize>,
     pub(super) bottom: usize,
     pub(super) lines: Vec<RoutedLine>,
@@ -25,7 +23,6 @@ pub(super) struct RoutedPlan {
 /// The corners of a line from the box that publishes an event to one that it triggers.
 #[derive(Debug)]
 pub(super) struct RoutedLine {
-    /// The lane of the publisher, which gives the colour.
     pub(super) lane: usize,
     pub(super) corners: Vec<(usize, usize)>,
 }
@@ -93,7 +90,6 @@ pub(super) const fn height(lines: usize) -> usize {
     lines * LINE + 2 * PAD
 }
 
-/// Returns the middle of a lane.
 pub(super) const fn middle(lane: usize) -> usize {
     lane * LANE + LANE / 2
 }

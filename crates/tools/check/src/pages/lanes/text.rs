@@ -1,6 +1,6 @@
 //! Text in a picture: broken into lines, and escaped.
 
-/// Breaks text into lines of at most `room` characters, behind the given ones. A longer word is broken anywhere.
+/// Lines have at most `room` characters, behind the given ones. A longer word is broken anywhere.
 pub(super) fn lines(text: &str, room: usize, behind: &[char]) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive(behind) {

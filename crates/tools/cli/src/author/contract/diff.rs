@@ -32,7 +32,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    // A broken reference in the old contracts is no error: the new ones fix it.
+    // The new contracts fix a broken reference in the old ones.
     let diff = match (args.old.is_dir(), args.new.is_dir()) {
         (true, true) => {
             let old = Contracts::read(&args.old).map_err(unusable)?;

@@ -1,4 +1,4 @@
-//! `ballet contract write`: writes the file of a service's contract, whole or not at all.
+//! `ballet contract write`: writes a service's contract, whole or not at all.
 
 use std::ffi::OsString;
 use std::fs;
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     Ok(ExitStatus::All)
 }
 
-/// The folder of the contracts. A project that has none yet is called as its directory.
+/// A new project's system is called as its directory.
 fn folder(named: Option<&Path>) -> Result<PathBuf> {
     let here = std::env::current_dir().context("there is no current directory")?;
     let is_workspace = |place: &&Path| {
@@ -87,7 +87,7 @@ fn write(folder: &Path, name: &str, mut program: Command) -> Result<()> {
     Ok(())
 }
 
-/// Replaces the file. A reader finds the old file or the new one, also after a crash.
+/// A reader finds the old file or the new one, also after a crash.
 fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = file.with_extension(format!("json.{}", std::process::id()));
     // The first contract of a system makes the folder.

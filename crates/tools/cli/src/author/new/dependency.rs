@@ -1,4 +1,4 @@
-//! The dependency of a new project on ballet: a version, a git repository, or the path of a checkout.
+//! A new project's dependency on ballet: a version, a git repository, or a checkout.
 
 use std::env;
 use std::fmt;
@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use crate::author::new::workspace;
 use crate::base::exit::usage;
 
-/// The form in which a project depends on ballet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Dependency {
     /// A version from the registry.
@@ -21,8 +20,8 @@ pub(super) enum Dependency {
 }
 
 impl Dependency {
-    /// Reads the value of `--ballet` for a system in this directory, which need not exist. Without it: the checkout
-    /// that this command was built from, or its version if it was installed.
+    /// Reads `--ballet` for a system in this directory, which need not exist. The default is this command's checkout,
+    /// or its version if installed.
     pub(super) fn of(named: Option<&str>, root: &Path) -> Result<Self> {
         let Some(named) = named else {
             return match own_checkout() {
@@ -80,7 +79,6 @@ impl Dependency {
         })
     }
 
-    /// The checkout, if there is one.
     pub(super) fn checkout(&self) -> Option<&Path> {
         match self {
             Self::Path { checkout, .. } => Some(checkout),
@@ -88,7 +86,6 @@ impl Dependency {
         }
     }
 
-    /// The manifest's lines for these crates.
     pub(super) fn lines(&self, crates: &[&str]) -> String {
         let from = |name: &str| match self {
             Self::Version(version) => format!("{version:?}"),
@@ -103,7 +100,7 @@ impl Dependency {
         crates.iter().map(|name| format!("{name} = {}\n", from(name))).collect()
     }
 
-    /// The text that brings a checkout into the system's image, and into the container's build.
+    /// Brings a checkout into the system's image and the container's build.
     pub(super) fn in_container(&self) -> (String, String) {
         let Self::Path { written, .. } = self else { return Default::default() };
         let path = written.display();
@@ -113,7 +110,7 @@ impl Dependency {
         )
     }
 
-    /// The arguments of `cargo install` for this package, which lies in this folder of a checkout.
+    /// The arguments of `cargo install` for a package in this folder of a checkout.
     pub(super) fn install(&self, package: &str, folder: &str) -> String {
         match self {
             Self::Version(version) => format!("--locked --version {version} {package}"),
@@ -157,7 +154,6 @@ impl fmt::Display for Dependency {
     }
 }
 
-/// The folder of one of our crates in a checkout.
 pub(super) fn folder(name: &str) -> String {
     let (ring, folder) = match name {
         "ballet" => ("framework", name),
@@ -168,8 +164,7 @@ pub(super) fn folder(name: &str) -> String {
     format!("crates/{ring}/{folder}")
 }
 
-/// The checkout for which cargo runs this command, or in which it was built. A checkout that cargo itself has fetched
-/// does not count.
+/// The checkout for which cargo runs this command, or where it was built, unless cargo itself fetched it.
 fn own_checkout() -> Option<PathBuf> {
     let of_cargo = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let built = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -226,7 +221,7 @@ mod tests {
         let at = format!("ballet = {{ git = \"{git}\", rev = \"6188ca2\" }}\n");
         assert_eq!(line(Some(&format!("{git}#6188ca2")), &root), at);
         let name = checkout().file_name().expect("a name").to_string_lossy().into_owned();
-        // The dependency when nothing was asked for, with a path relative to this package.
+        // With a path relative to this package.
         let beside = format!("ballet = {{ path = \"../{name}/crates/framework/ballet\" }}\n");
         assert_eq!(line(None, &root), beside);
         assert_eq!(line(Some("../../.."), &root), beside);

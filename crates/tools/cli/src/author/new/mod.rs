@@ -1,4 +1,4 @@
-//! `ballet new`: begins a project, or adds a part to one. The code that it writes compiles and passes its tests.
+//! `ballet new`: begins a project, or adds a part. What it writes compiles and passes its tests.
 
 mod dependency;
 mod names;

@@ -1,11 +1,11 @@
-//! Names of services and systems: the allowed ones, and their form in Rust.
+//! Allowed names of services and systems, and their form in Rust.
 
 use anyhow::Result;
 use ballet::core::{Part, rules};
 
 use crate::base::exit::usage;
 
-/// Names of crates, programs and containers that the workspace has besides the services.
+/// The workspace has crates, programs and containers of these names besides the services.
 const TAKEN: &[&str] = &[
     "alloc",
     "anyhow",
@@ -36,7 +36,7 @@ const TAKEN: &[&str] = &[
 /// The producer outside of a new project.
 const PRODUCER: &str = "clerk";
 
-/// The words that cannot be names of crates.
+/// No crate can have these names.
 const KEYWORDS: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
     "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
@@ -45,7 +45,7 @@ const KEYWORDS: &[&str] = &[
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// Checks the name of a new service, which is also the name of its crate and its program.
+/// The service's crate and program have this name.
 pub(super) fn check_service(name: &str) -> Result<()> {
     if TAKEN.contains(&name) || KEYWORDS.contains(&name) {
         return Err(usage(format!(
@@ -60,7 +60,6 @@ pub(super) fn check_service(name: &str) -> Result<()> {
     }
 }
 
-/// Checks the name of the first service of a new project.
 pub(super) fn check_first_service(name: &str) -> Result<()> {
     if name == PRODUCER {
         return Err(usage(format!(
@@ -70,7 +69,7 @@ pub(super) fn check_first_service(name: &str) -> Result<()> {
     check_service(name)
 }
 
-/// Checks the name of a new project's system, which is also the name of its virtual host.
+/// The system's virtual host has this name.
 pub(super) fn check_system(name: &str) -> Result<()> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain) {
@@ -87,7 +86,7 @@ pub(super) fn check_system(name: &str) -> Result<()> {
     )))
 }
 
-/// The name in the form of a type: `order_placed` is `OrderPlaced`.
+/// `order_placed` is `OrderPlaced`.
 pub(super) fn camel(name: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();
@@ -96,7 +95,7 @@ pub(super) fn camel(name: &str) -> String {
     name.split('_').map(word).collect::<Vec<String>>().concat()
 }
 
-/// A name that lives as long as the process, which makes only one service.
+/// The process makes only one service.
 fn lasting(name: &str) -> &'static str {
     Box::leak(name.into())
 }

@@ -1,4 +1,4 @@
-//! `ballet new trials`, `gateway` and `ci`: what a project has when somebody wants it.
+//! `ballet new trials`, `gateway` and `ci`: what a project gets on demand.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
-/// A path in the project, and its template.
+/// The path is in the project.
 type Template = (&'static str, &'static str);
 
 macro_rules! templates {
@@ -40,11 +40,11 @@ const CI: &[Template] = templates! {
     ".ci/run" = "ci/run",
     "clippy.toml" = "ci/clippy.toml",
 };
-/// The alias that runs the trials. Further words follow it.
+/// Further words follow the alias.
 const ALIAS: &str = "# `cargo ballet chaos` and its like call this.\n\
     trials = [\"run\", \"--quiet\", \"--package\", \"trials\", \"--features\", \"faults\", \"--\"]\n";
 
-/// The package of the gateway, whose program is in the image.
+/// Its program is in the image.
 pub(super) const GATEWAY_PACKAGE: &str = "ballet-gateway";
 
 pub(super) fn trials() -> Result<ExitStatus> {
@@ -92,16 +92,14 @@ pub(super) fn ci() -> Result<ExitStatus> {
     place.ended(".ci/run")
 }
 
-/// A project that `ballet new` has begun.
 struct Project {
     system: &'static System,
     root: &'static Path,
-    /// The first service, which is the package of the root.
+    /// Its package is the root's.
     service: &'static str,
 }
 
 impl Project {
-    /// The project of the current directory.
     fn here() -> Result<Self> {
         let contracts = contracts()?;
         let (system, root) = (contracts.system(), workspace::root(contracts.folder())?);
@@ -118,7 +116,6 @@ impl Project {
         }
     }
 
-    /// The files of these templates, in which the project's names and these words stand.
     fn files(
         &self,
         templates: &[Template],

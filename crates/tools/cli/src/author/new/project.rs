@@ -16,7 +16,6 @@ macro_rules! template {
     };
 }
 
-/// The files of a project.
 const TEMPLATES: [(&str, &str); 10] = [
     template!("Cargo.toml", "manifest.toml"),
     template!("README.md", "README.md"),
@@ -29,7 +28,7 @@ const TEMPLATES: [(&str, &str); 10] = [
     template!("src/bin/ballet.rs", "src/bin/ballet.rs"),
     template!("tests/my_service.rs", "tests/my_service.rs"),
 ];
-/// The crates of ballet that a project, and what may be added to it, is built with.
+/// A project and its additions need these.
 const CRATES: [&str; 4] = ["ballet", "ballet-cli", "ballet-testkit", "ballet-trials"];
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +64,7 @@ pub(super) fn run(args: &ProjectArgs) -> Result<ExitStatus> {
     ]);
     let mut files: Vec<_> =
         TEMPLATES.iter().map(|(path, template)| words.file(path, template)).collect();
-    // Take the versions of dependencies that ballet itself is tested with.
+    // The versions with which ballet is tested.
     let lock = dependency.checkout().map(|checkout| checkout.join("Cargo.lock"));
     if let Some(text) = lock.and_then(|lock| std::fs::read_to_string(lock).ok()) {
         files.push(NewFile { path: "Cargo.lock".to_owned(), text });
@@ -82,7 +81,7 @@ pub(super) fn run(args: &ProjectArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::All)
 }
 
-/// Refuses a place in the checkout: the new workspace would be a part of it.
+/// The new workspace would be a part of the checkout.
 fn check_place(root: &Path, checkout: &Path, name: &str) -> Result<()> {
     if !whole(root)?.starts_with(checkout) {
         return Ok(());
@@ -100,7 +99,7 @@ mod tests {
     use crate::author::new::dependency::folder;
     use crate::author::new::parts::GATEWAY_PACKAGE;
 
-    /// A name in the registry that we do not publish belongs to somebody else.
+    /// An unpublished name in the registry belongs to somebody else.
     #[test]
     fn what_a_project_takes_from_the_registry_is_published_by_us() {
         let crates = CRATES.map(|name| (name, folder(name)));

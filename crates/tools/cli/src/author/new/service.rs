@@ -1,4 +1,4 @@
-//! `ballet new service`: a service that does a part of a saga, with its contract and a test.
+//! `ballet new service`: a service with a part of a saga, its contract and a test.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,6 @@ use crate::base::exit::{ExitStatus, usage};
 use crate::base::systems::contracts;
 use crate::base::ui;
 
-/// The files of a service, below its directory.
 const TEMPLATES: [(&str, &str); 6] = [
     ("Cargo.toml", include_str!("../../../templates/service/manifest.toml")),
     (
@@ -28,9 +27,7 @@ const TEMPLATES: [(&str, &str); 6] = [
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
-/// The words of the step in the template of the code.
 const STEP: &str = "undo = take_back";
-/// The end of the step in the template of the contract.
 const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
 
 #[derive(Debug, clap::Args)]
@@ -120,7 +117,7 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::All)
 }
 
-/// The types that the templates have besides the service, the saga and the two events that it reads.
+/// Types of the templates besides the service, the saga and the two events read.
 fn types() -> Vec<String> {
     let others = ["MyTrigger", "MyAbort", "MySaga", "MyService"];
     let named = TEMPLATES.iter().filter(|(_, text)| text.contains("MyTrigger"));
@@ -147,7 +144,6 @@ fn own_type(name: &str, service: &str, taken: &mut Vec<String>) -> String {
     own
 }
 
-/// The owner's part of the saga.
 fn saga<'a>(system: &'a System, named: Option<&str>) -> Result<&'a SagaPart> {
     let owned = system
         .parts
@@ -164,7 +160,6 @@ fn saga<'a>(system: &'a System, named: Option<&str>) -> Result<&'a SagaPart> {
     }
 }
 
-/// The event that the step waits for.
 fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<EventType> {
     let Some(name) = named else {
         let begins =
@@ -185,13 +180,12 @@ fn trigger(system: &System, saga: &SagaPart, named: Option<&str>) -> Result<Even
     })
 }
 
-/// The steps of the saga in all services.
 fn steps<'a>(system: &'a System, saga: &SagaPart) -> impl Iterator<Item = &'a StepPart> {
     let (name, parts) = (saga.saga, system.parts.iter().flat_map(|part| &part.sagas));
     parts.filter(move |part| part.saga == name).flat_map(|part| &part.steps)
 }
 
-/// The versions of the saga in which the event comes. An event of one version triggers no step of another.
+/// The versions with this event. An event of one version triggers no step of another.
 fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
     let publishers: Vec<Versions> =
         steps(system, saga).filter(|step| step.has_outcome(on)).map(|step| step.versions).collect();
@@ -202,7 +196,6 @@ fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
     last.into_iter().fold(since, Versions::until)
 }
 
-/// The words of the step, in these versions of the saga.
 fn step_in(versions: Versions) -> String {
     let mut words = STEP.to_owned();
     if versions.first() > FIRST {
@@ -214,7 +207,6 @@ fn step_in(versions: Versions) -> String {
     words
 }
 
-/// The versions of a step, as a contract has them.
 fn lines_of(versions: Versions) -> String {
     let line = |name: &str, version: u32| format!(",\n          \"{name}\": {version}");
     let since = Some(versions.first()).filter(|first| *first > FIRST);
@@ -222,7 +214,6 @@ fn lines_of(versions: Versions) -> String {
     since + &versions.last().map(|last| line("until", last)).unwrap_or_default()
 }
 
-/// The fields of an event, as comments.
 fn fields(contracts: &Contracts, event: EventType) -> String {
     let lines: String =
         contracts.fields(event).into_iter().map(|field| format!("//   {field}\n")).collect();
@@ -232,7 +223,6 @@ fn fields(contracts: &Contracts, event: EventType) -> String {
     format!("// The fields of the event; add those that you need:\n{lines}")
 }
 
-/// The words of the event's attribute.
 fn words_of(event: EventType) -> String {
     let mut words = format!("{:?}", event.name());
     words += match event.role() {
@@ -247,7 +237,6 @@ fn words_of(event: EventType) -> String {
     words
 }
 
-/// The event's role and its foreign producers, as a contract has them.
 fn role(event: EventType) -> String {
     let role = serde_json::to_string(&event.role()).unwrap_or_default();
     match event.foreign_producers() {

@@ -1,4 +1,4 @@
-//! The workspace that a service is written into: its manifest, and its lists of all services.
+//! The workspace of a new service: its manifest, and its lists of services.
 
 use std::fs;
 use std::path::Path;
@@ -10,12 +10,9 @@ use crate::author::new::writing;
 use crate::base::exit::usage;
 use crate::base::ui;
 
-/// The system in containers.
 const CONTAINERS: &str = "containers.yaml";
-/// A service in it.
 const CONTAINER: &str = include_str!("../../../templates/service/container.yaml");
 
-/// The workspace that the contracts are in.
 pub(super) fn root(contracts: &Path) -> Result<&Path> {
     let root = contracts.ancestors().find(|directory| directory.join("Cargo.toml").exists());
     root.ok_or_else(|| {
@@ -27,20 +24,17 @@ pub(super) fn root(contracts: &Path) -> Result<&Path> {
     })
 }
 
-/// The path of the service: beside those of its system.
 pub(super) fn place(root: &Path, system: &str, name: &str) -> String {
     let beside = format!("crates/systems/{system}");
     let folder = if root.join(&beside).is_dir() { beside } else { "services".to_owned() };
     format!("{folder}/{name}")
 }
 
-/// The lints of the workspace, if it has any.
 pub(super) fn lints(root: &Path) -> Result<String> {
     let has_lints = manifest(root)?.contains("[workspace.lints");
     Ok(if has_lints { "\n[lints]\nworkspace = true\n".to_owned() } else { String::new() })
 }
 
-/// The manifest of the workspace.
 pub(super) fn manifest(root: &Path) -> Result<String> {
     let file = root.join("Cargo.toml");
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
@@ -63,7 +57,6 @@ pub(super) fn join(root: &Path, place: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds a service to the trials, if there are any.
 pub(super) fn enter_trials(root: &Path, place: &str, name: &str) -> Result<()> {
     let dependency = format!("{name} = {{ path = \"../{place}\" }}\n");
     let program = format!("            ServiceProgram::of({name}::service),\n");
@@ -71,7 +64,6 @@ pub(super) fn enter_trials(root: &Path, place: &str, name: &str) -> Result<()> {
     insert(root, "trials/src/main.rs", "adds its service here.\n", &program)
 }
 
-/// Adds a service to the containers, if there are any.
 pub(super) fn enter_containers(root: &Path, system: &str, name: &str) -> Result<()> {
     let container = CONTAINER.replace("my_service", name).replace("my_system", system);
     let secret = format!("      GATEWAY_SECRET_{name}: {name}-development-secret-of-the-gateway\n");
@@ -96,7 +88,7 @@ pub(super) fn insert(root: &Path, path: &str, marker: &str, line: &str) -> Resul
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// Brings the broker's definitions up to date, in a workspace for which `ballet new gateway` has written them.
+/// Only in a workspace with the definitions that `ballet new gateway` writes.
 pub(super) fn define(root: &Path, contracts: &Path) -> Result<()> {
     let definitions = writing::definitions(Contracts::read(contracts)?.system());
     let file = root.join(&definitions.path);

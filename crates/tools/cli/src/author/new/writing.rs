@@ -1,5 +1,4 @@
-//! Writes files from templates. The templates are files that compile, with names such as `my_service` in place of the
-//! real ones.
+//! Writes files from templates, which compile with names such as `my_service`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,28 +13,23 @@ use crate::base::cargo::cargo;
 use crate::base::exit::usage;
 use crate::base::ui;
 
-/// A file to write: its path below the workspace, and its text.
 #[derive(Debug)]
 pub(super) struct NewFile {
     pub(super) path: String,
     pub(super) text: String,
 }
 
-/// The path of the broker's definitions.
 const DEFINITIONS: &str = "broker/definitions.json";
 
-/// The broker's definitions of a system.
 pub(super) fn definitions(system: &System) -> NewFile {
     let text = definitions::text(system, "ballet topology definitions");
     NewFile { path: DEFINITIONS.to_owned(), text }
 }
 
-/// The words of the templates and their replacements.
 #[derive(Debug)]
 pub(super) struct Replacements(pub(super) Vec<(&'static str, String)>);
 
 impl Replacements {
-    /// Fills in a template.
     pub(super) fn file(&self, path: &str, template: &str) -> NewFile {
         NewFile { path: self.fill(path), text: self.fill(template) }
     }
@@ -46,7 +40,7 @@ impl Replacements {
     }
 }
 
-/// Writes all files, or none if one of them exists.
+/// None, if one of them exists.
 pub(super) fn write(root: &Path, files: &[NewFile]) -> Result<()> {
     let exists = |file: &&NewFile| root.join(&file.path).exists();
     if let Some(file) = files.iter().find(exists) {
@@ -70,8 +64,7 @@ pub(super) fn write(root: &Path, files: &[NewFile]) -> Result<()> {
     Ok(())
 }
 
-/// Formats the written files: names are longer or shorter than those in the templates. Without rustfmt they stay as
-/// they are.
+/// Names differ in length from the templates'. Without rustfmt the files stay.
 fn format(root: &Path, files: &[NewFile]) {
     let rust = files.iter().map(|file| root.join(&file.path));
     let rust = rust.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
@@ -80,8 +73,7 @@ fn format(root: &Path, files: &[NewFile]) {
     rustfmt.stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
 }
 
-/// Makes `Cargo.lock` hold exactly what the workspace needs, so that `--locked` builds it. Without cargo it stays as it
-/// is, and the first build does this.
+/// Makes `Cargo.lock` fit, so that `--locked` builds. Without cargo the first build does this.
 pub(super) fn lock(root: &Path) {
     if !root.join("Cargo.lock").exists() {
         return;

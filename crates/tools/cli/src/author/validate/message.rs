@@ -1,5 +1,4 @@
-//! A message in a file: its properties, beside each other or in `properties`, and its body. The form in which
-//! RabbitMQ's management API returns a message can be read, too.
+//! A message in a file: its properties, at the top or in `properties`, and its body, or RabbitMQ's management API form.
 
 use std::borrow::Cow;
 
@@ -29,15 +28,14 @@ struct MessageFields<'a> {
     properties: Option<&'a RawValue>,
     exchange: Option<String>,
     routing_key: Option<String>,
-    /// The event. A JSON string holds the text of the body.
+    /// A JSON string holds the body's text.
     #[serde(borrow)]
     body: Option<&'a RawValue>,
-    /// The body's text, as the management API calls it.
+    /// The body's text in the management API.
     payload: Option<String>,
     payload_encoding: Option<String>,
 }
 
-/// A message read from a file.
 pub(crate) struct FileMessage<'a> {
     properties: MessageProperties,
     exchange: String,
@@ -46,7 +44,7 @@ pub(crate) struct FileMessage<'a> {
 }
 
 impl<'a> FileMessage<'a> {
-    /// Reads a message, or says why it cannot be one.
+    /// The error says why it cannot be a message.
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, String> {
         let rest: MessageFields<'a> =
             serde_json::from_slice(text).map_err(|error| wrong(&error))?;
@@ -75,12 +73,10 @@ impl<'a> FileMessage<'a> {
         Ok(Self { properties, exchange, routing_key, body })
     }
 
-    /// The message's headers.
     pub(crate) fn headers(&self) -> Option<&Map<String, Value>> {
         self.properties.headers.as_ref()
     }
 
-    /// The message as a service would get it.
     pub(crate) fn incoming(&self) -> Incoming<'_> {
         let MessageProperties { headers, .. } = &self.properties;
         let mut attributes = Attributes::default();
@@ -110,7 +106,7 @@ impl<'a> FileMessage<'a> {
     }
 }
 
-/// Adds a header, and those that are nested in it, to the size.
+/// Together with nested ones.
 fn measure(name: &str, value: &Value, depth: usize, size: &mut HeaderSize) {
     size.count += 1;
     size.bytes += name.len();

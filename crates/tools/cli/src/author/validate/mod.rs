@@ -1,4 +1,4 @@
-//! `ballet validate`: says whether the services would take the messages in a file, without a broker.
+//! `ballet validate`: whether services would accept a file's messages, without a broker.
 
 pub(crate) mod message;
 pub(crate) mod texts;
@@ -69,12 +69,10 @@ pub(crate) fn run(arguments: &ValidateArgs, options: &GlobalOptions) -> Result<E
     })
 }
 
-/// The verdict on one text in the file.
 struct TextVerdict {
     event: Option<&'static str>,
     /// The id that every service gives the message. A bare body has none yet.
     message_id: Option<String>,
-    /// The reasons why the services would refuse the message, with their details.
     faults: Vec<(&'static str, String)>,
 }
 
@@ -86,7 +84,7 @@ fn judge(
 ) -> TextVerdict {
     let now = options.clock.now();
     if let Some(name) = arguments.event.as_deref() {
-        // A bare body is judged alone, independent of its saga.
+        // A bare body is judged independent of its saga.
         let saga = "00000000-0000-0000-0000-000000000000";
         let bare = Incoming {
             event_type: Some(name),

@@ -1,15 +1,13 @@
-//! The messages in a file as texts: one, an array of them, or one on each line.
+//! A file's messages as texts: one, an array, or one on each line.
 
 use serde_json::value::RawValue;
 
-/// A message's text, and its place in the file.
 pub(crate) struct MessageText<'a> {
-    /// The place, such as `line 3: `. Empty if there is only one message.
+    /// Such as `line 3: `. Empty for a single message.
     pub(crate) place: String,
     pub(crate) text: &'a [u8],
 }
 
-/// The messages of a file.
 pub(crate) fn texts(file: &[u8]) -> Vec<MessageText<'_>> {
     if let Ok(several) = serde_json::from_slice::<Vec<&RawValue>>(file) {
         let place = |index: usize| format!("message {}: ", index + 1);
@@ -20,7 +18,7 @@ pub(crate) fn texts(file: &[u8]) -> Vec<MessageText<'_>> {
     }
     let lines = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).enumerate();
     let lines: Vec<(usize, &[u8])> = lines.filter(|(_, line)| !line.is_empty()).collect();
-    // The file has one on each line if its first line is a whole message. Otherwise one message spans several lines.
+    // If the first line is a whole message, each line has one. Otherwise one message spans several lines.
     let is_whole = |(_, line): &(usize, &[u8])| serde_json::from_slice::<&RawValue>(line).is_ok();
     if lines.len() > 1 && lines.first().is_some_and(is_whole) {
         let place = |line: usize| format!("line {}: ", line + 1);

@@ -1,4 +1,4 @@
-//! `ballet copies`: lists the copies that services keep of each other's entities, and has them published again.
+//! `ballet copies`: lists services' copies of entities, and has them published again.
 
 mod list;
 mod rebuild;

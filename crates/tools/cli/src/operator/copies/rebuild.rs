@@ -14,7 +14,6 @@ use crate::operator::copies::selection::{
     CopySelection, ServiceCopy, not_shared, reader_and_owner,
 };
 
-/// The time between two looks at a rebuild.
 const LOOK: Duration = Duration::from_millis(300);
 
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! The copies that a command works on, and their databases.
+//! The copies of a command, and their databases.
 
 use anyhow::{Context as _, Result};
 use ballet_store::copies::state::{self as copies, CopyState};
@@ -17,14 +17,12 @@ pub(crate) struct CopySelection {
     entity: Vec<String>,
 }
 
-/// A copy, with the database of the service that keeps it.
 pub(super) struct ServiceCopy {
     pub(super) service: String,
     pub(super) copy: CopyState,
 }
 
 impl CopySelection {
-    /// Finds the copies in the services' databases.
     pub(super) async fn find(&self, options: &GlobalOptions) -> Result<Vec<ServiceCopy>> {
         let mut found = Vec::new();
         for service in services_or_all(&self.service)? {
@@ -45,7 +43,6 @@ pub(super) async fn connect(service: &str, options: &GlobalOptions) -> Result<Pg
     options.connect_needed(service, "copies are in the services' databases").await
 }
 
-/// The databases of a copy's reader and of its owner.
 pub(super) async fn reader_and_owner(
     kept: &ServiceCopy,
     options: &GlobalOptions,

@@ -1,4 +1,4 @@
-//! `ballet dlq discard`: writes dead letters to a file and removes them.
+//! `ballet dlq discard`: writes dead letters to a file, and removes them.
 
 use std::path::PathBuf;
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
     });
-    // Once for all services: if another command wrote to the file in between, the later services could not be finished.
+    // Once for all services: another command writing in between would keep the later ones from being finished.
     let mut archive = ArchiveFile::open(&file)
         .with_context(|| format!("cannot write {}: nothing was discarded", file.display()))?;
     let stop = stop_on_ctrl_c();
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let redrive_options = note_args.redrive_options(options, stop.clone(), &show);
         let letters = &planned.queue.dead_letters;
         let summary = letters.discard(&planned.plan, &mut archive, &notes, &redrive_options).await;
-        // A message without a note has been dealt with, and the journal says by whom.
+        // A message without a note is done, and the journal says by whom.
         if let Err(why) = notes.close().await {
             ui::note(&format!(
                 "who did it is in the journal (ballet tap), and not in the database of {service}, so `sagas show` does \

@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         return Ok(ExitStatus::All);
     }
     let id = dead_letter.id.to_string();
-    // Somebody else may have edited it while the editor was open.
+    // Somebody else may have edited it meanwhile.
     let seen = Some(dead_letters.iter().map(DeadLetter::mark).collect());
     let filter = DeadLetterFilter { ids: vec![id.clone()], seen, ..DeadLetterFilter::default() };
     let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
@@ -94,15 +94,15 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-/// The objections of the services' contracts to the new body. Without contracts, or if none knows the event, there are
-/// none: then only the redrive shows whether the body is accepted.
+/// What the services' contracts have against the new body. Nothing without a contract that knows the event: then only
+/// the redrive shows whether the body is accepted.
 fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<String> {
     let Ok(contracts) = contracts() else { return Vec::new() };
     let validator = Validator::new(contracts);
     let known = dead_letter.event_type.as_deref().and_then(|name| validator.event(name));
     let Some(event) = known else { return Vec::new() };
     let content_type = dead_letter.properties.content_type().as_ref();
-    // The body of a CloudEvent wraps the event, and is not compared.
+    // A CloudEvent's body wraps the event, and is not compared.
     if content_type.is_some_and(|content_type| content_type.as_str().contains("cloudevents")) {
         return Vec::new();
     }
@@ -121,7 +121,7 @@ fn from_file(file: &Path) -> Result<Option<String>> {
     Ok(Some(text.trim().to_owned()))
 }
 
-/// Opens the body in an editor. `None` if it was not changed.
+/// `None` if the body was not changed.
 fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
     let old = dead_letter.readable().map_err(|why| {
         usage(format!("{}, so it cannot be edited: give a new body with --body FILE", why.detail))
@@ -152,7 +152,6 @@ fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
             )
         })?;
     }
-    // A file that stays does no harm.
     std::fs::remove_file(&file).ok();
     Ok(changed.then(|| text.trim().to_owned()))
 }

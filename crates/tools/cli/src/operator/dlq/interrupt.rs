@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::base::ui;
 
-/// Becomes true with the first Ctrl-C. The second one ends the program at once.
+/// True with the first Ctrl-C. The second ends the program at once.
 pub(crate) fn stop_on_ctrl_c() -> Stop {
     let (sender, stop) = watch::channel(false);
     let is_captured = is_captured();

@@ -1,4 +1,4 @@
-//! `ballet dlq list` and `ballet dlq groups`: dead letters one by one, and counted.
+//! `ballet dlq list` and `ballet dlq groups`: dead letters singly, and counted.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,6 @@ pub(crate) struct GroupsArgs {
     selection: DeadLetterSelection,
 }
 
-/// The latest dead letters, without their bodies.
 #[derive(Default)]
 struct LatestDeadLetters {
     limit: usize,

@@ -1,4 +1,4 @@
-//! Looks up the dead letters of one message by its id.
+//! Finds one message's dead letters by its id.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,7 @@ use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
 use crate::operator::dead_letters;
 
-/// The dead letters of the one message whose id ends like this. There are several if several services have it, or if
-/// there are copies.
+/// The id ends like this. Several services or copies may have the message.
 pub(crate) async fn message(
     id: &str,
     services: &[String],
@@ -31,7 +30,6 @@ pub(crate) async fn message(
     }
 }
 
-/// The services that have one of these dead letters.
 pub(crate) fn services_of(dead_letters: &[DeadLetter]) -> BTreeSet<&str> {
     dead_letters.iter().map(|dead_letter| dead_letter.service.as_str()).collect()
 }

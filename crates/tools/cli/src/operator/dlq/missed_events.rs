@@ -1,4 +1,4 @@
-//! `ballet dlq redrive --from-journal`: sends a service the events that it has missed.
+//! `ballet dlq redrive --from-journal`: sends a service its missed events.
 
 use std::slice;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::selection::DeadLetterSelection;
 use crate::operator::dlq::send_args::SendArgs;
 
-/// The options that do not select dead letters by the way they died.
+/// They do not select dead letters by how they died.
 pub(crate) const OTHERS: [&str; 10] = [
     "group",
     "service",
@@ -49,7 +49,7 @@ pub(crate) struct FromJournal {
 }
 
 impl FromJournal {
-    /// The service, and the time from which on it is searched, if this source is asked for.
+    /// Returns the service and the beginning of the searched time, if this source is asked for.
     pub(crate) fn asked(&self, options: &GlobalOptions) -> Result<Option<(Part, Timestamp)>> {
         let (Some(service), Some(since)) = (&self.from_journal, self.since) else {
             return Ok(None);
@@ -59,13 +59,12 @@ impl FromJournal {
     }
 }
 
-/// The journal and the databases of all services.
 pub(crate) fn witnesses(since: Timestamp, options: &GlobalOptions) -> Result<Witnesses> {
     let (databases, parts) = (options.databases(&services()?)?, system()?.parts.clone());
     Ok(Witnesses { broker: options.broker()?, databases, parts, since })
 }
 
-/// The time up to which inboxes remember what was handled.
+/// Inboxes do not know ids from before.
 pub(crate) fn floor(options: &GlobalOptions) -> Timestamp {
     options.clock.now() - Limits::default().inbox_window
 }
@@ -126,7 +125,7 @@ pub(crate) async fn run(
     Ok(if left > 0 { ExitStatus::Partly } else { done })
 }
 
-/// Searches what one service missed. Returns None if the user stopped it.
+/// Returns None if the user stopped it.
 pub(crate) async fn search(
     witnesses: &Witnesses,
     consumer: Consumer<'_>,
@@ -145,7 +144,6 @@ pub(crate) async fn search(
     Ok(found.map_err(with_advice)?.pop())
 }
 
-/// The declarations of the service.
 pub(crate) fn part(service: &str) -> Result<Part> {
     let parts = &system()?.parts;
     match parts.iter().find(|part| part.service == service) {
@@ -178,7 +176,7 @@ pub(crate) fn time_in_memory(
     Ok(since)
 }
 
-/// Says what is not known of what was published, and of what these services missed of it.
+/// What is unknown of published events, and of what these services missed.
 pub(crate) fn warn(all: &[MissedEvents], since: Timestamp) {
     if let Some(missed) = all.first() {
         warn_of_gaps(&missed.gaps, since);

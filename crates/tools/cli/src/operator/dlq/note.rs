@@ -1,4 +1,4 @@
-//! The note on an act on messages or sagas: by whom, when and why.
+//! A note on an act on messages or sagas: by whom, when and why.
 
 use anyhow::Result;
 use ballet_ops::redrive::{Note, Progress, RedriveOptions, Stop};
@@ -19,13 +19,12 @@ pub(crate) struct NoteArgs {
 }
 
 impl NoteArgs {
-    /// The note: by whom, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
         let at = options.clock.now();
         Note { by: self.by.clone().unwrap_or_else(you), why: self.why.clone(), at }
     }
 
-    /// The note of an act that needs a reason. `ask` is the text of the error if none is given.
+    /// `ask` is the error's text if no reason is given.
     pub(crate) fn note_with_reason(&self, ask: &str, options: &GlobalOptions) -> Result<Note> {
         let note = self.note(options);
         match note.why.as_deref().map(str::trim) {
@@ -34,7 +33,7 @@ impl NoteArgs {
         }
     }
 
-    /// Asks a person at the terminal for the reason, unless it is given. A script is not asked.
+    /// Asks at the terminal, unless the reason is given. A script is not asked.
     pub(crate) fn or_ask_reason(&self, question: &str, is_script: bool) -> Self {
         if self.why.is_some() || is_script || !is_interactive() {
             return self.clone();

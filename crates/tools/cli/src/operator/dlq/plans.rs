@@ -1,4 +1,4 @@
-//! The plan of a command for each service, and the tidying up afterwards.
+//! A command's plan for each service, and the tidying up.
 
 use anyhow::Result;
 use ballet::MessageId;
@@ -12,7 +12,6 @@ use crate::operator::dlq::missed_events::floor;
 use crate::operator::dlq::render;
 use crate::operator::dlq::selection::DeadLetterSelection;
 
-/// The plan for one service.
 pub(crate) struct ServicePlan {
     pub(crate) queue: ServiceQueue,
     pub(crate) plan: DeadLetterPlan,
@@ -43,7 +42,6 @@ pub(crate) async fn plans(
     Ok(planned)
 }
 
-/// Prints the groups of the planned dead letters as a table.
 pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     if options.output != Output::Table {
         return;
@@ -52,7 +50,7 @@ pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     render::groups(&groups, options);
 }
 
-/// Removes messages that will not come again from the list of stuck ones.
+/// Messages that will not come again leave the list of stuck ones.
 pub(crate) async fn forget(
     options: &GlobalOptions,
     service: &str,

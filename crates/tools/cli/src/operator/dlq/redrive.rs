@@ -35,16 +35,14 @@ pub(crate) struct Args {
     sending: SendArgs,
 }
 
-/// The result over all services.
 #[derive(Debug, Default)]
 struct Totals {
     sent: u64,
-    /// The number of messages not sent, without the forged ones.
     left: u64,
     /// The number of forged messages, which are never sent.
     forged: u64,
     stopped: bool,
-    /// Whether a server has failed. The command has said how.
+    /// The command has said how.
     failed: bool,
 }
 

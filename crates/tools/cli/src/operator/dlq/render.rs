@@ -11,14 +11,13 @@ use crate::base::ui;
 /// What is said instead of a table without rows.
 pub(crate) const NONE: &str = "no dead letters match";
 
-/// The text, indented if it is JSON.
+/// Indented if it is JSON.
 pub(crate) fn pretty(text: &str) -> String {
     let pretty = serde_json::from_str::<Value>(text).ok();
     let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
     pretty.unwrap_or_else(|| text.to_owned())
 }
 
-/// Prints groups.
 pub(crate) fn groups(groups: &[(&GroupKey, &DeadLetterGroup)], options: &GlobalOptions) {
     let now = options.clock.now();
     let header =

@@ -1,4 +1,4 @@
-//! The options that select dead letters.
+//! Options that select dead letters.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::base::exit::usage;
 use crate::base::ui::{self, age};
 
-/// The maximum number of ids that a refusal names.
 const MOST_SHOWN: usize = 5;
 
 /// Selects the dead letters that match all given options.
@@ -70,7 +69,6 @@ impl DeadLetterSelection {
         }
     }
 
-    /// Keeps only the missed events that are selected.
     pub(crate) fn narrow(&self, missed: &mut MissedEvents) -> Result<()> {
         self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
         missed.retain(|event| {
@@ -84,14 +82,13 @@ impl DeadLetterSelection {
         Ok(())
     }
 
-    /// Whether a message is among those that are named by id.
     fn names(&self, id: MessageId) -> bool {
         let id = id.to_string();
         self.id.iter().any(|end| is_end(end, &id))
     }
 
-    /// Refuses the end of an id that several messages share, so that nobody sends or discards another message than the
-    /// one that was meant.
+    /// Nobody shall send or discard another message than meant, so the end of an id that several messages share is
+    /// refused.
     pub(crate) fn require_whole_ids(&self, ids: impl Iterator<Item = MessageId>) -> Result<()> {
         let ids: BTreeSet<String> = ids.map(|id| id.to_string()).collect();
         for end in &self.id {
@@ -109,7 +106,6 @@ impl DeadLetterSelection {
         Ok(())
     }
 
-    /// Whether any option besides the service is given.
     fn is_given(&self) -> bool {
         let texts =
             [&self.reason, &self.step, &self.event_type, &self.detail, &self.group, &self.saga];
@@ -119,8 +115,7 @@ impl DeadLetterSelection {
             || self.newer_than.is_some()
     }
 
-    /// Refuses to go on without a selection or `--all`, so that nobody redrives or discards
-    /// everything by mistake.
+    /// Nobody shall redrive or discard everything by mistake.
     pub(crate) fn require_unless(&self, all: bool) -> Result<()> {
         if all || self.is_given() {
             return Ok(());

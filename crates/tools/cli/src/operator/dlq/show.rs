@@ -91,13 +91,12 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
     ui::print(&body(dead_letter));
 }
 
-/// Renders by whom, when and why it was done.
 fn by(Note { by, why, at }: &Note, options: &GlobalOptions) -> String {
     let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
     format!("by {by} {} ago{why}", ui::ago(Some(*at), options.clock.now()))
 }
 
-/// The body as text, indented if it is JSON.
+/// Indented if it is JSON.
 fn body(dead_letter: &DeadLetter) -> String {
     match dead_letter.readable() {
         Ok(text) => {

@@ -1,4 +1,4 @@
-//! `ballet dlq redrive --from-unrouted`: sends the events that no binding took to the services that consume them.
+//! `ballet dlq redrive --from-unrouted`: sends events that no binding took to their consumers.
 
 use anyhow::Result;
 use ballet_ops::redrive::UnroutedEvents;

@@ -1,4 +1,4 @@
-//! `ballet inbox list`: messages and calls that failed and are not done, one by one.
+//! `ballet inbox list`: failed messages and calls, one by one.
 
 use anyhow::{Context as _, Result};
 use ballet_store::inbox::stuck::{self, StuckEntry, StuckKind};
@@ -54,7 +54,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::listed_without(&away))
 }
 
-/// Reads one more than the limit, if there are more.
+/// One more than the limit shows that there are more.
 async fn read(
     service: &str,
     limit: u32,

@@ -1,4 +1,4 @@
-//! `ballet inbox retry`: tries again now what waits for its next attempt.
+//! `ballet inbox retry`: retries at once what waits.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -89,7 +89,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(if summary.failed > 0 { ExitStatus::Partly } else { ExitStatus::All })
 }
 
-/// Refuses a wrong name, which finds nothing, too. The user `redrive` may see only the queue of dead letters.
+/// Refuses a wrong name. The user `redrive` sees only the dead-letter queue.
 async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     let session = broker.connect("ballet inbox").await;
     let session = session.map_err(|error| with_advice(error.into()))?;
@@ -106,7 +106,6 @@ async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     }
 }
 
-/// Makes the calls to the outside due, or only counts them.
 async fn say_calls(
     waiting: &PendingRetries,
     options: &GlobalOptions,

@@ -1,4 +1,4 @@
-//! `ballet outbox`: lists, retries or deletes events that a service could not publish.
+//! `ballet outbox`: lists, retries or deletes events that could not be published.
 
 use std::path::{Path, PathBuf};
 
@@ -94,11 +94,10 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     }
 }
 
-/// The action on the events.
 #[derive(Debug, Clone, Copy)]
 enum OutboxAction<'a> {
     Retry,
-    /// Write them to this file and delete them, with this note.
+    /// Write them to this file with this note, and delete them.
     Forget(&'a Path, &'a NoteArgs),
 }
 
@@ -108,7 +107,6 @@ impl EventSelection {
         DeadEventFilter { messages: id.clone(), sagas: saga.clone(), events: event.clone() }
     }
 
-    /// Connects to the databases of the services.
     async fn databases(&self, options: &GlobalOptions) -> Result<Vec<(String, PgConnection)>> {
         let mut databases = Vec::new();
         for service in services_or_all(&self.service)? {
@@ -182,7 +180,7 @@ async fn change(
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;
-    // Only these are deleted: the user has not confirmed any that come later.
+    // Only these are deleted, as the user has not confirmed later ones.
     let (mut whole, mut meant) = (0, Vec::new());
     for (service, db) in &mut databases {
         let keys = dead_events::keys(db, &filter).await;
@@ -248,7 +246,6 @@ async fn change(
     Ok(done)
 }
 
-/// Writes events to the file, before they are deleted.
 fn keep(kept: &mut ArchiveFile, service: &str, gone: &[DeadEvent]) -> Result<()> {
     for event in gone {
         kept.add(&as_json(service, event))?;

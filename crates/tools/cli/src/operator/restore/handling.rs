@@ -1,4 +1,4 @@
-//! Waits until a restored service has handled what it was sent.
+//! Waits until a restored service has handled what it got.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -27,17 +27,15 @@ use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::restore::hold::hold;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// The time between two renewals of the hold on aborts, which lasts for an hour.
+/// The hold on aborts lasts for an hour, and is renewed this often.
 const RENEW: Duration = Duration::from_mins(5);
-/// The maximum number of failures that are looked at.
+/// Failures beyond this number are not read.
 const MOST_STUCK: u32 = 10_000;
 
-/// Watches a restored service handle what it was sent.
 pub(super) struct HandlingWatch<'a> {
     part: &'a Part,
     missed: &'a MissedEvents,
-    /// The sagas whose calls to the outside are made again. Those of new sagas come and go all the time, and do not
-    /// count.
+    /// Their calls to the outside are repeated. Those of new sagas come and go, and do not count.
     sagas: BTreeSet<Uuid>,
     broker: &'a Arc<dyn Broker>,
     sending: &'a SendArgs,
@@ -57,7 +55,7 @@ impl<'a> HandlingWatch<'a> {
         db: &mut PgConnection,
     ) -> Result<Self> {
         let mut sagas = sagas_answered_soon(db).await?;
-        // An event that begins a saga may lack a saga id.
+        // An event that begins a saga may lack its id.
         let saga = |event: &MissedEvent| match &event.saga {
             Some(saga) => saga.parse().ok(),
             None => Some(event.id.0),
@@ -66,8 +64,7 @@ impl<'a> HandlingWatch<'a> {
         Ok(Self { part, missed, sagas, broker, sending, stop, backup })
     }
 
-    /// Waits for all but the aborts, which the service puts off meanwhile. Returns false if they have to wait for the
-    /// rest.
+    /// The service holds back aborts. Returns false if they have to wait for the rest.
     pub(super) async fn wait_for_all_but_aborts(
         &self,
         db: &mut PgConnection,
@@ -84,7 +81,7 @@ impl<'a> HandlingWatch<'a> {
             ));
             return Ok(false);
         };
-        // A call whose answer comes after the abort is compensated then.
+        // A call answered after the abort is compensated then.
         if left.is_nothing() || (left.messages == 0 && !*self.stop.borrow()) {
             return Ok(true);
         }
@@ -98,7 +95,7 @@ impl<'a> HandlingWatch<'a> {
         Ok(false)
     }
 
-    /// Sends the service the messages that it has put off.
+    /// Sends what the service has put off.
     pub(super) async fn hurry(&self, options: &GlobalOptions) -> Result<()> {
         if self.missed.events().is_empty() {
             return Ok(());
@@ -110,7 +107,7 @@ impl<'a> HandlingWatch<'a> {
         hurried.map(drop).map_err(with_advice)
     }
 
-    /// Waits for all messages. Returns false if they were not handled in time.
+    /// Returns false if they were not handled in time.
     pub(super) async fn wait_for_all(
         &self,
         db: &mut PgConnection,
@@ -136,9 +133,9 @@ impl<'a> HandlingWatch<'a> {
         Ok(())
     }
 
-    /// Waits until nothing is left. Returns the rest if the service does not start within `longest`, if it then makes
-    /// no progress for too long, or if the user stops. While this waits for all but the aborts, it renews their hold;
-    /// None says that the hold ended while the service ran.
+    /// Returns the rest if the service does not start within `longest`, makes no progress for too long, or the user
+    /// stops. While this waits for all but the aborts, it renews their hold. None means that the hold ended while the
+    /// service ran.
     async fn wait(
         &self,
         db: &mut PgConnection,
@@ -155,7 +152,7 @@ impl<'a> HandlingWatch<'a> {
         let mut without_saga = HashSet::new();
         let mut renewed: Option<Instant> = None;
         loop {
-            // A service that is being started makes no progress.
+            // A starting service makes no progress.
             if !has_started && alive(db).await? == Liveness::Yes {
                 (has_started, news) = (true, Instant::now());
             }
@@ -165,7 +162,7 @@ impl<'a> HandlingWatch<'a> {
             let calls = self.sagas.intersection(&open).count() as u64;
             progress.show(whole.saturating_sub(messages));
             let left = OpenWork { messages, calls };
-            // After the look, so that its result is from a time at which aborts were put off.
+            // Afterwards, so that the look was made while aborts were put off.
             if has_started && are_aborts_put_off {
                 if held_until(db).await?.is_none() {
                     return Ok(None);
@@ -196,8 +193,8 @@ impl<'a> HandlingWatch<'a> {
     }
 }
 
-/// The messages that an owner puts off with the aborts: those of sagas that it does not know. No message has what they
-/// build on, or the owner would refuse them.
+/// An owner puts off messages of unknown sagas together with aborts. What they build on is missing, or the owner would
+/// refuse them.
 async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<HashSet<MessageId>> {
     let after_the_beginning = restored::after_the_beginning(part);
     if after_the_beginning.is_empty() {
@@ -205,7 +202,7 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
     }
     let mut put_off = HashMap::new();
     for stuck in stuck::list(db, MOST_STUCK).await? {
-        // A step may wait for another event for reasons of its own.
+        // A step may wait for another event for its own reasons.
         if let (StuckKind::Message { message_id, event_type }, Some(saga)) =
             (stuck.what, stuck.saga_id)
             && stuck.reason == "not_yet"
@@ -221,10 +218,8 @@ async fn put_off_without_saga(db: &mut PgConnection, part: &Part) -> Result<Hash
     Ok(put_off.into_keys().collect())
 }
 
-/// The work that a service has not done yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OpenWork {
-    /// The messages that it was sent.
     messages: u64,
     /// The sagas with calls to the outside that are still to be answered.
     calls: u64,
@@ -236,7 +231,7 @@ impl OpenWork {
     }
 }
 
-/// The reason why the service does not handle them, if they failed.
+/// Why the service does not handle what failed.
 async fn failing(db: &mut PgConnection) -> Result<String> {
     let stuck = stuck::list(db, 1_000).await?;
     let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();

@@ -1,4 +1,4 @@
-//! The hold on a restored service: it puts off aborts and deadlines until it has heard what it missed.
+//! The hold on a restored service: aborts and deadlines wait until it has what it missed.
 
 use anyhow::Result;
 use ballet_store::deadlines::put_off_all;
@@ -6,8 +6,7 @@ use ballet_store::operators::restored_database::hold_aborts;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
-/// The length of the hold. No abort is taken in and no deadline passes, so that the service first hears its own
-/// decisions.
+/// Meanwhile no abort is handled and no deadline passes, so the service first gets its own decisions.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Puts off aborts and deadlines from now on, in the database of this backup. Returns the number of deadlines.

@@ -1,4 +1,4 @@
-//! `ballet restore`: brings a service whose database comes from a backup to where the others are.
+//! `ballet restore`: brings a service with a restored database to where the others are.
 
 mod handling;
 mod hold;
@@ -107,7 +107,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let handled =
             HandlingWatch::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db)
                 .await?;
-        // An abort that came first would cover them, and their effects outside would stay.
+        // An earlier abort would cover them, and their effects outside would stay.
         if !handled.wait_for_all_but_aborts(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(ExitStatus::Partly);
         }
@@ -136,7 +136,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         return Ok(ExitStatus::Different);
     }
     if missed.is_held && !args.check {
-        // The first note was printed before the wait for the service, which may have been long.
+        // The first note was printed before the wait, which may have been long.
         ui::note(&format!(
             "another program was reading {0}.dead: what was purged from it was not sent, and what persons have \
              discarded since the backup is not noted. End it, stop {0}, and run the same command again",
@@ -147,7 +147,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-/// Sends the service what it missed. Returns false if the user stopped it.
+/// Returns false if the user stopped it.
 async fn tell_again(
     witnesses: &Witnesses,
     missed: &MissedEvents,
@@ -158,7 +158,7 @@ async fn tell_again(
     options: &GlobalOptions,
 ) -> Result<bool> {
     let (service, whole) = (missed.service(), missed.events().len() as u64);
-    // Only the journal still says that people gave these up.
+    // Only the journal says that people gave these up.
     let given_up: Vec<_> = missed.discarded.iter().map(|one| MessageId(one.message_id)).collect();
     failures::forget(db, &given_up).await?;
     insert_again(db, &missed.discarded).await?;

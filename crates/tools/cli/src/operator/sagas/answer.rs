@@ -1,4 +1,4 @@
-//! `ballet sagas solved` with `--answer` or `--nothing-done`: a person knows how a step's call ended.
+//! `ballet sagas solved` with `--answer` or `--nothing-done`: a person knows how a call ended.
 
 use std::time::Duration;
 

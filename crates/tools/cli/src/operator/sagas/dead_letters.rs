@@ -1,4 +1,4 @@
-//! Dead letters that keep a saga from going on.
+//! Dead letters that block a saga.
 
 use anyhow::Result;
 use ballet::core::{Part, Role};
@@ -8,8 +8,7 @@ use crate::operator::dead_letters::ServiceQueue;
 use crate::operator::sagas::service_waits::ServiceWaits;
 use crate::operator::sagas::stuck_saga::StuckSaga;
 
-/// Adds the dead letters that are not in the service's own list: those that reached no handler, and all of a service
-/// whose database is not known.
+/// Adds those that the service's own list lacks: those that reached no handler, and all if its database is unknown.
 pub(super) async fn add_dead_letters(
     queue: &ServiceQueue,
     noted: &ServiceWaits,
@@ -41,8 +40,7 @@ pub(super) async fn add_dead_letters(
     Ok(())
 }
 
-/// The saga of a dead letter. An event outside of sagas may have a correlation id of its own, and one
-/// that starts a saga may have none.
+/// An event outside of sagas may have a correlation id, and one that starts a saga may have none.
 fn saga_of(dead_letter: &DeadLetter, part: Option<&Part>) -> Option<String> {
     let known = part.map(Part::consumes).unwrap_or_default();
     let event = known.iter().find(|event| Some(event.name()) == dead_letter.event_type.as_deref());

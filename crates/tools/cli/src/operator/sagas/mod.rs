@@ -1,4 +1,4 @@
-//! `ballet sagas`: shows what a saga has done and waits for, lists sagas, and marks what a person has solved.
+//! `ballet sagas`: shows what sagas did and wait for, lists them, and marks what a person has solved.
 
 mod answer;
 mod dead_letters;

@@ -1,4 +1,4 @@
-//! The states of open sagas: waiting, blocked or stuck, by the rule of the console.
+//! Open sagas' states: waiting, blocked or stuck, by the console's rule.
 
 use anyhow::Result;
 use ballet_ops::doctor;
@@ -8,14 +8,13 @@ use jiff::Timestamp;
 
 use crate::base::options::GlobalOptions;
 
-/// The places where something on the servers keeps sagas from going on at this moment.
+/// Where something on the servers blocks sagas now.
 pub(super) async fn hindered(options: &GlobalOptions) -> Result<Vec<Hindrance>> {
     let servers = options.system_servers(None)?;
     let standing = doctor::standing(&servers).await;
     Ok(hindrances(servers.system, &standing.findings))
 }
 
-/// The state of a saga with these waits, and what hinders it if it is blocked.
 pub(super) fn open_state<'h>(
     waits: &[SagaWait],
     deadline: Option<Timestamp>,
@@ -25,7 +24,6 @@ pub(super) fn open_state<'h>(
     PressingWait::of(waits, deadline, PATIENCE).map(|pressing| pressing.state(hindrances, now))
 }
 
-/// The hindrance in words.
 pub(super) fn hindrance_text(hindrance: &Hindrance) -> String {
     let Hindrance { service, step, why } = hindrance;
     match step {

@@ -1,4 +1,4 @@
-//! A saga as named on the command line: by its id or the end of it, or by a business key that services declare.
+//! A saga on the command line: by its id or the end of it, or by a business key.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -19,15 +19,14 @@ use crate::operator::sagas::waits::warn_of;
 use crate::tester::stream::feed::{EventFeed, StopReason};
 use crate::tester::stream::selection::JournalRange;
 
-/// The database with the console's index, beside those of the services.
 const INDEX: &str = "console";
 /// The maximum number of ids that an error names.
 const MOST: usize = 10;
 
-/// The fewest digits of an id that name a saga: the number that is shown where room is short.
+/// An id's digits that are shown where room is short name a saga.
 const SHORT: usize = 8;
 
-/// A saga's id, the last digits of one, or `KEY=VALUE`.
+/// The id may be its last digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SagaName {
     Id(Uuid),
@@ -59,15 +58,13 @@ impl FromStr for SagaName {
     }
 }
 
-/// The sagas that match the name.
 pub(super) struct NamedSagas {
     pub(super) sagas: BTreeSet<Uuid>,
-    /// Whether a source that could name more could not be read. The user was told.
+    /// A source that could name more was unreadable, which was reported.
     pub(super) is_partial: bool,
 }
 
 impl SagaName {
-    /// The one saga of this name.
     pub(super) async fn find_one(&self, options: &GlobalOptions) -> Result<Uuid> {
         let NamedSagas { sagas, is_partial } = self.all(options).await?;
         let mut last_first = sagas.iter().rev();
@@ -98,7 +95,6 @@ impl SagaName {
         }
     }
 
-    /// All sagas of this name.
     pub(super) async fn all(&self, options: &GlobalOptions) -> Result<NamedSagas> {
         let (name, value) = match self {
             Self::Id(id) => {
@@ -129,7 +125,7 @@ impl SagaName {
         let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
         warn_of(&away);
         let mut is_partial = !away.is_empty();
-        // No ledger has the event with which a saga begins, nor what services without one of our ledgers publish.
+        // No ledger has the event that begins a saga, nor those of services without our ledgers.
         let begins = key.fields.iter().any(|(event, _)| event.role() == Role::StartsSaga);
         if begins || sagas.is_empty() {
             let names: BTreeSet<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
@@ -143,8 +139,8 @@ impl SagaName {
 }
 
 impl SagaName {
-    /// The sagas in the console's index, if a console follows the journal and the index has any. Otherwise the ledgers
-    /// and the journal are searched, which may have sagas too old for the index.
+    /// Uses a console that follows the journal and has sagas in its index. Otherwise the ledgers and the journal may
+    /// have sagas too old for the index.
     async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
         let database = options.database(INDEX).ok().flatten()?;
         let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {
@@ -176,7 +172,6 @@ impl std::fmt::Display for SagaName {
     }
 }
 
-/// The fields of the events that hold this key.
 fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     let all = contracts()?.keys();
     let fields: Vec<_> = all.iter().filter(|(_, key)| key.name() == name).copied().collect();
@@ -191,8 +186,7 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     }))
 }
 
-/// Adds the sagas of the journal's events that have the key. Returns whether the journal could not be read; the user
-/// was told.
+/// Returns whether the journal was unreadable, which was reported.
 async fn add_of_journal(
     sagas: &mut BTreeSet<Uuid>,
     filter: RecordFilter,
@@ -241,7 +235,6 @@ async fn of_journal(
     Ok(sagas)
 }
 
-/// The events outside of sagas.
 fn plain() -> Result<BTreeSet<&'static str>> {
     let parts = contracts()?.system().parts.iter();
     let types = parts.flat_map(|part| [part.emits(), part.consumes()].concat());

@@ -1,4 +1,4 @@
-//! The stuck sagas in a service's own tables.
+//! Stuck sagas in a service's own tables.
 
 use std::collections::HashSet;
 
@@ -11,22 +11,17 @@ use sqlx::{Connection, Executor};
 use crate::base::options::GlobalOptions;
 use crate::operator::sagas::stuck_saga::{StuckSaga, UNPUBLISHABLE};
 
-/// The maximum number of entries of one service that are read.
 const MOST: u32 = 100_000;
 
-/// The waits in one service, from its database.
 #[derive(Debug, Default)]
 pub(super) struct ServiceWaits {
     pub(super) waiting: Vec<StuckSaga>,
-    /// The messages that wait.
     pub(super) messages: HashSet<MessageId>,
-    /// The number of further events that it could not publish: those that no saga waits for, and those beyond the
-    /// limit.
+    /// Further events that it could not publish: without a waiting saga, or beyond the limit.
     pub(super) more_unpublished: usize,
 }
 
-/// Reads the waits in one service, if its database is known. Of the events that it could not publish, which come with
-/// their bodies, it reads at most `limit`.
+/// Reads the waits if the database is known, with at most `limit` of the unpublished events, which have bodies.
 pub(super) async fn read_waits(
     service: &str,
     options: &GlobalOptions,
@@ -35,7 +30,7 @@ pub(super) async fn read_waits(
     let Some(mut db) = options.connect(service).await? else { return Ok(None) };
     let limit = u32::try_from(limit).unwrap_or(MOST);
     let read = async {
-        // A table that is locked is named by the findings.
+        // The findings name a locked table.
         db.execute("set lock_timeout = '3s'").await?;
         let stuck = stuck::list(&mut db, MOST).await?;
         let unpublished = dead_events::list(&mut db, &DeadEventFilter::default(), limit).await?;
@@ -46,7 +41,6 @@ pub(super) async fn read_waits(
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
 
-/// Keeps the entries that belong to sagas.
 fn in_sagas(
     service: &str,
     stuck: Vec<StuckEntry>,

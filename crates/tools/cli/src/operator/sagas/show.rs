@@ -1,4 +1,4 @@
-//! `ballet sagas show`: one saga as swim lanes, and what it waits for.
+//! `ballet sagas show`: a saga as swim lanes, and what it waits for.
 
 use anyhow::Result;
 use ballet::core::{Graph, id};
@@ -66,7 +66,6 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(done)
 }
 
-/// Reads what the services have recorded of the saga.
 async fn look(saga: Uuid, options: &GlobalOptions) -> Result<(Graph, SagaDetails)> {
     let databases = options.databases(&services()?)?;
     let system = system()?;
@@ -83,7 +82,6 @@ const fn has_begun(shown: &SagaDetails) -> bool {
     !shown.events.is_empty() || !shown.waits.is_empty()
 }
 
-/// The dead letters of the saga.
 async fn dead_letters(saga: Uuid, options: &GlobalOptions) -> Result<Vec<DeadLetter>> {
     let saga = saga.to_string();
     let mut found = Vec::new();
@@ -102,7 +100,7 @@ async fn dead_letters(saga: Uuid, options: &GlobalOptions) -> Result<Vec<DeadLet
     Ok(found)
 }
 
-/// Adds the dead letters that no table of a service explains.
+/// No table of a service explains them.
 fn add(shown: &mut SagaDetails, dead_letters: &[DeadLetter]) {
     for letter in dead_letters {
         let detail = letter.detail.as_deref().unwrap_or(&letter.reason);
@@ -112,7 +110,7 @@ fn add(shown: &mut SagaDetails, dead_letters: &[DeadLetter]) {
             .iter_mut()
             .find(|wait| wait.service == letter.service && wait.event_type == letter.event_type);
         match waits {
-            // It failed in a handler, and the service has recorded that.
+            // The service has recorded the failure of its handler.
             Some(wait) if wait.is_dead => {}
             Some(wait) => (wait.why, wait.is_dead) = (why, true),
             None => {

@@ -1,4 +1,4 @@
-//! `ballet sagas solved`: a person has compensated a step outside of the system, or knows how its call ended.
+//! `ballet sagas solved`: a person has compensated a step, or knows how its call ended.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -118,7 +118,6 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     Ok(ExitStatus::All)
 }
 
-/// The service that has the step.
 pub(super) fn part(args: &Args) -> Result<Part> {
     let parts = &system()?.parts;
     if let Some(service) = &args.service {
@@ -148,7 +147,7 @@ pub(super) fn part(args: &Args) -> Result<Part> {
     }
 }
 
-/// Refuses an event for a step that publishes none.
+/// The step may publish none.
 fn check_wanted(args: &Args, part: &Part) -> Result<()> {
     let mut steps = part.sagas.iter().flat_map(|saga| &saga.steps);
     let is_silent = steps.any(|step| step.name == args.step && step.compensated.is_none());

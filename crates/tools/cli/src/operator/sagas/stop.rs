@@ -1,4 +1,4 @@
-//! `ballet sagas stop`: an operator has a saga aborted by its owner.
+//! `ballet sagas stop`: has a saga aborted by its owner.
 
 use anyhow::{Context as _, Result};
 use ballet_ops::sagas::{StoppableSaga, stop, stoppable};

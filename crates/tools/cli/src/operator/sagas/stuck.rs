@@ -1,4 +1,4 @@
-//! `ballet sagas stuck`: the stuck sagas, and why they are stuck.
+//! `ballet sagas stuck`: the stuck sagas, and why.
 
 use std::collections::{HashMap, HashSet};
 
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         Some(named) => Some(named.all(options).await?),
         None => None,
     };
-    // All are read before those that were asked for are known.
+    // All are read before the requested ones are known.
     let most = if wanted.is_some() { usize::MAX } else { args.limit.max(1) };
     let queues = match dead_letters::open(options, &args.service).await {
         Ok(queues) => queues,

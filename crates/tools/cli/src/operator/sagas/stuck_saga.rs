@@ -1,14 +1,13 @@
-//! The reasons why a saga is stuck.
+//! Why a saga is stuck.
 
 use ballet::MessageId;
 use ballet_ops::sagas::{Hindrance, PATIENCE, SagaState};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The reason of a saga whose next event its service could not publish.
+/// The service could not publish its next event.
 pub(super) const UNPUBLISHABLE: &str = "unpublishable";
 
-/// A stuck saga with the reason.
 #[derive(Debug, Default)]
 pub(super) struct StuckSaga {
     pub(super) saga: String,
@@ -16,17 +15,14 @@ pub(super) struct StuckSaga {
     pub(super) step: Option<String>,
     pub(super) what: Option<String>,
     pub(super) since: Option<Timestamp>,
-    /// The next attempt, if there is one.
     pub(super) next_at: Option<Timestamp>,
     pub(super) reason: String,
     pub(super) detail: Option<String>,
     pub(super) attempts: u64,
-    /// The id of the failed message, if there is one.
     pub(super) message: Option<MessageId>,
 }
 
 impl StuckSaga {
-    /// The state of the saga, by the rule of all sagas.
     pub(super) fn state(&self, hindrances: &[Hindrance], now: Timestamp) -> SagaState {
         let Self { service, step, next_at, .. } = self;
         let is_hindered = hindrances.iter().any(|one| one.hinders(service, step.as_deref()));

@@ -1,4 +1,4 @@
-//! `ballet sagas versions`: the versions of each saga, and whether one can be removed.
+//! `ballet sagas versions`: each saga's versions, and whether one can be removed.
 
 use anyhow::Result;
 use ballet_ops::sagas::{self, SagaVersion, VersionRole};
@@ -42,12 +42,11 @@ fn show(all: &[SagaVersion], options: &GlobalOptions) {
     ui::list(options.output, all, row, "every saga has one version", table, cells);
 }
 
-/// The versions of one saga as text, to follow its state.
+/// Follows the saga's state.
 pub(super) fn text(versions: &[(&str, u32)]) -> String {
     versions.iter().map(|(saga, version)| format!(", version {version} of {saga}")).collect()
 }
 
-/// The same as a JSON object.
 pub(super) fn json(versions: &[(&str, u32)]) -> Value {
     versions.iter().map(|(saga, version)| ((*saga).to_owned(), json!(version))).collect()
 }

@@ -1,4 +1,4 @@
-//! The waits of sagas, as rows of a table and as JSON.
+//! Sagas' waits, as table rows and JSON.
 
 use ballet_ops::sagas::{Hindrance, SagaWait};
 use ballet_terminal::Cell;
@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 use crate::base::ui;
 use crate::operator::sagas::open_state::hindrance_text;
 
-/// The columns of a wait.
 pub(super) const HEADER: [&str; 5] = ["service", "for", "waits because it", "next attempt", "why"];
 
-/// The cells of a wait. The hindrance is the reason of a wait that has none of its own.
+/// The hindrance is the reason of a wait without one.
 pub(super) fn cells(wait: &SagaWait, hindrance: Option<&Hindrance>, now: Timestamp) -> [Cell; 5] {
     let next = match wait.next_at {
         Some(at) => Some(format!("in {}", ui::ago(Some(now), at))),
@@ -37,7 +36,6 @@ pub(super) fn json(wait: &SagaWait) -> Value {
     })
 }
 
-/// Notes each database that could not be read.
 pub(super) fn warn_of(away: &[String]) {
     for away in away {
         ui::note(&format!("{away}; what its service did and waits for is not shown"));

@@ -1,4 +1,4 @@
-//! `ballet topology`: compares the broker with what the system declares, and repairs it.
+//! `ballet topology`: compares the broker with the declarations, and repairs it.
 
 mod repair;
 
@@ -24,10 +24,9 @@ use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::send_args::SendArgs;
 
-/// The longest time until a policy is in force.
 const IN_FORCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(250);
-/// A broker on this machine that has loaded `broker/definitions.json`.
+/// It has loaded `broker/definitions.json`.
 const DEVELOPMENT: &str = "http://topology:topology-development@127.0.0.1:15672";
 
 #[derive(Debug, Subcommand)]
@@ -154,7 +153,7 @@ async fn apply(
     })
 }
 
-/// The remaining differences. A policy that was made just now is in force some moments later.
+/// A new policy is in force some moments later.
 async fn remaining_differences(
     definitions: &Value,
     management: &ManagementApi,
@@ -198,10 +197,9 @@ async fn held_messages(management: &ManagementApi, queues: &[Value]) -> Result<V
     Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
 }
 
-/// The action that `apply` takes only with `--prune`.
+/// `apply` needs `--prune` for this.
 const PRUNE: &str = "prune";
 
-/// The action of `apply` on a difference.
 fn action(difference: &Difference) -> &'static str {
     match difference {
         _ if has_to_be_asked_for(difference) => PRUNE,

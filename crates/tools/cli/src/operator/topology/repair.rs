@@ -1,4 +1,4 @@
-//! `ballet topology repair`: sends everything that was lost by the broker, once what was missing there is created.
+//! `ballet topology repair`: creates what was missing on the broker, and sends what was lost.
 
 use std::time::Duration;
 

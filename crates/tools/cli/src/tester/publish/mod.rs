@@ -1,4 +1,4 @@
-//! `ballet publish`: publishes events from a file, once the contracts have accepted all of them.
+//! `ballet publish`: publishes a file's events, once the contracts accept all.
 
 mod args;
 
@@ -69,7 +69,6 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     })
 }
 
-/// Reads a message and completes it, or returns all its problems.
 fn complete(
     text: &MessageText<'_>,
     args: &Args,
@@ -86,7 +85,6 @@ fn complete(
     outgoing(read.incoming(), read.headers(), defaults, validator, clock)
 }
 
-/// Prints the problems of each message in the file.
 fn refuse(
     read: &[(&MessageText<'_>, Result<OutgoingMessage, Vec<String>>)],
     options: &GlobalOptions,

@@ -10,7 +10,6 @@ use ballet::core::System;
 
 use crate::base::exit::usage;
 
-/// The program of one service, as an option names it.
 #[derive(Debug, Clone)]
 pub(crate) struct ProgramArg {
     service: String,
@@ -32,12 +31,10 @@ impl FromStr for ProgramArg {
     }
 }
 
-/// The programs of all services of a system.
 #[derive(Debug)]
 pub(crate) struct Build(BTreeMap<&'static str, PathBuf>);
 
 impl Build {
-    /// Finds the programs in a directory, where each has the name of its service.
     pub(crate) fn find(
         directory: &Path,
         system: &System,
@@ -87,7 +84,6 @@ impl Build {
         )))
     }
 
-    /// The services and their programs.
     pub(crate) fn programs(self) -> impl Iterator<Item = (&'static str, PathBuf)> {
         self.0.into_iter()
     }

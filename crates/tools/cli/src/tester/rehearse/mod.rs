@@ -1,4 +1,4 @@
-//! `ballet rehearse`: replays a recording against a build of the services, in a world that ends with the command.
+//! `ballet rehearse`: replays a recording against a build, in a world that ends with the command.
 
 mod build;
 mod prepare;
@@ -89,7 +89,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
     let system = systems::system()?;
     let build = Build::find(&args.build, system, args.program)?;
     setting::check(&args.env, system)?;
-    // Report unreadable files before anything is brought up.
+    // Before anything is brought up.
     for file in [Some(&args.recording), args.expect.as_ref()].into_iter().flatten() {
         drop(Recording::open(file)?);
     }

@@ -1,4 +1,4 @@
-//! The user's command that gives the services the data that they had before the recording.
+//! The user's command that gives services their data from before the recording.
 
 use std::io::stderr;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use ballet_stage::Children;
 
 use crate::base::ui;
 
-/// Runs the command to its end. It prints to standard error, because standard output has the differences.
+/// Prints to standard error, as standard output has the differences.
 pub(crate) async fn run(
     children: &Children,
     command: &str,

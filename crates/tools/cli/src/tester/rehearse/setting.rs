@@ -1,4 +1,4 @@
-//! The settings that the services of a rehearsal get.
+//! Settings for the services of a rehearsal.
 
 use std::str::FromStr;
 
@@ -7,7 +7,6 @@ use ballet::core::System;
 
 use crate::base::exit::usage;
 
-/// A variable for all services, or for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceSetting {
     service: Option<String>,
@@ -32,7 +31,7 @@ impl FromStr for ServiceSetting {
     }
 }
 
-/// Refuses a setting for a service that the system does not have.
+/// The system has to have the named services.
 pub(crate) fn check(settings: &[ServiceSetting], system: &System) -> Result<()> {
     let is_unknown = |service: &&String| system.parts.iter().all(|part| part.service != **service);
     match settings.iter().filter_map(|setting| setting.service.as_ref()).find(is_unknown) {
@@ -44,7 +43,7 @@ pub(crate) fn check(settings: &[ServiceSetting], system: &System) -> Result<()> 
     }
 }
 
-/// The variables of a service. Its own come after those of all services.
+/// A service's own come after those of all.
 pub(crate) fn of_service(settings: &[ServiceSetting], service: &str) -> Vec<(String, String)> {
     let of = |wanted: Option<&str>| {
         let found = settings.iter().filter(move |setting| setting.service.as_deref() == wanted);

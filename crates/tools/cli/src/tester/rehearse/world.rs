@@ -1,4 +1,4 @@
-//! The world of one rehearsal: servers, a virtual host, databases, and the services of the build.
+//! A rehearsal's servers, virtual host, databases, and services of the build.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -16,10 +16,10 @@ use crate::tester::rehearse::setting::{self, ServiceSetting};
 /// The file with variables for another shell, beside the logs.
 const ENV: &str = "env";
 
-/// An existing broker, its management API, and a database server.
+/// A broker, its management API, and a database server.
 pub(crate) type GivenServers = (String, Option<String>, String);
 
-/// Brings up servers, unless existing ones are given, and makes a virtual host and databases on them.
+/// Brings servers up unless given, and makes a virtual host and databases.
 pub(crate) async fn open(system: &System, given: Option<GivenServers>, id: Uuid) -> Result<Stage> {
     let servers = match given {
         Some((amqp, management, database)) => Servers::at(amqp, management, database).await?,
@@ -29,13 +29,12 @@ pub(crate) async fn open(system: &System, given: Option<GivenServers>, id: Uuid)
     Ok(Stage::of(system).named("rehearsal").on(servers, folder).await?)
 }
 
-/// Starts the services of the build, and waits until all of them are ready.
 pub(crate) async fn start(
     stage: &mut Stage,
     build: Build,
     settings: &[ServiceSetting],
 ) -> Result<()> {
-    // The logs may hold private data.
+    // Logs may have private data.
     let made = DirBuilder::new().mode(0o700).create(&stage.logs);
     made.with_context(|| format!("cannot create {}", stage.logs.display()))?;
     let programs: Vec<_> = build.programs().collect();
@@ -49,7 +48,6 @@ pub(crate) async fn start(
     Ok(stage.ready_or_consuming().await?)
 }
 
-/// Gives the services the data that they had before the recording.
 pub(crate) async fn prepare(stage: &mut Stage, command: &str) -> Result<()> {
     let (variables, children) = (variables(stage), stage.children.clone());
     tokio::select! {
@@ -58,7 +56,6 @@ pub(crate) async fn prepare(stage: &mut Stage, command: &str) -> Result<()> {
     }
 }
 
-/// Says how to look at the world from another shell.
 pub(crate) fn show(stage: &Stage) -> Result<()> {
     let file = stage.logs.join(ENV);
     write_exports(&file, "", &variables(stage))?;
@@ -71,10 +68,10 @@ pub(crate) fn show(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// Ends everything. Only services that were started have logs.
+/// Only started services have logs.
 pub(crate) async fn tear_down(stage: Stage, keep_logs: bool) -> Result<()> {
     let (folder, keep_logs) = (stage.logs.clone(), keep_logs && !stage.services.is_empty());
-    // The file with the passwords goes with the servers that they are for.
+    // The file with passwords goes with their servers.
     fs::remove_file(folder.join(ENV)).ok();
     let ended = Box::pin(stage.end(keep_logs)).await;
     if keep_logs {
@@ -83,7 +80,6 @@ pub(crate) async fn tear_down(stage: Stage, keep_logs: bool) -> Result<()> {
     Ok(ended?)
 }
 
-/// The addresses of all servers and services, for a shell and for programs in it.
 fn variables(stage: &Stage) -> Vec<(String, String)> {
     let mut all = stage.variables();
     all.push(("AMQP_URL".to_owned(), stage.env.ops_amqp_url().to_owned()));

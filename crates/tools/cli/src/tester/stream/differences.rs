@@ -1,4 +1,4 @@
-//! Prints the differences, and the number of sagas in which the first of each kind stands.
+//! Prints differences, and the number of sagas with each kind first.
 
 use std::collections::HashMap;
 
@@ -11,30 +11,24 @@ use crate::base::ui::{self, Output};
 
 /// The maximum number of differences that are listed, except by -o jsonl.
 const MOST: usize = 100;
-/// The maximum number of kinds of differences that are summed up.
 const KINDS: usize = 10;
 
-/// The differences of a comparison.
 pub(crate) struct DifferenceReport {
     output: Output,
     count: usize,
-    /// The saga whose differences were shown last.
     shown: String,
-    /// The saga of the last difference.
     last: String,
-    /// The events that differ in that saga, by their paths.
     of_last: Vec<Vec<String>>,
     kinds: HashMap<String, KindCounts>,
-    /// The number of differences that only follow from others.
     following: u64,
 }
 
-/// A kind of difference: the same change of the same event.
+/// The same change of the same event.
 #[derive(Default)]
 struct KindCounts {
     sagas: u64,
     last: String,
-    /// The fewest events before it. The earliest difference is closest to the cause.
+    /// The earliest difference is closest to the cause.
     before: usize,
 }
 
@@ -86,7 +80,7 @@ impl DifferenceReport {
         ui::print(&format!("  {}{place}", ballet_terminal::plain(&difference.to_string())));
     }
 
-    /// Says how many differences were not shown.
+    /// Says how many were not shown.
     pub(crate) fn end(&self) {
         if self.output == Output::Table && self.count > MOST {
             let more = ui::grouped(self.count - MOST);
@@ -101,7 +95,7 @@ impl DifferenceReport {
         }
     }
 
-    /// Whether an event that led to this one differs. The differences of a saga come in the order of their paths.
+    /// Whether an earlier event of its path differs. A saga's differences come in the order of their paths.
     fn follows(&mut self, difference: &Difference) -> bool {
         if self.last != difference.saga {
             self.last.clone_from(&difference.saga);
@@ -116,7 +110,7 @@ impl DifferenceReport {
         follows
     }
 
-    /// Prints the number of sagas for each kind of difference, the most frequent first.
+    /// The most frequent kind first.
     pub(crate) fn sum_up(&self) {
         let mut kinds: Vec<_> = self.kinds.iter().collect();
         kinds.sort_by_key(|(name, kind)| {
@@ -159,7 +153,6 @@ fn without_places(pointer: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// The step that publishes the event, and its service, as the contracts have it.
 fn step(difference: &Difference) -> Option<String> {
     let (event, causes) = difference.path.split_last()?;
     let publishes = |step: &StepPart| {

@@ -1,4 +1,4 @@
-//! The events of a recording that a replay sends.
+//! The events that a replay sends.
 
 use std::path::Path;
 
@@ -14,19 +14,17 @@ use crate::base::systems::{contracts, loaded_system, system};
 use crate::base::ui;
 use crate::tester::stream::selection::StreamSelection;
 
-/// The error of a recording from which nothing is sent.
+/// Nothing of the recording is sent.
 pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
     let file = recording.display();
     usage(format!("{file} has no event that can be sent, so nothing can be compared"))
 }
 
-/// Selects the events to send.
 pub(crate) struct EventSelector {
     filter: RecordFilter,
     outside: Option<OutsideEvents>,
-    /// The sagas that can be repeated, if that matters.
     repeatable: Option<Repeatable>,
-    /// Whether the sagas that cannot be repeated are left out.
+    /// Leaves the other sagas out.
     only_repeatable: bool,
     /// The keys that get new values.
     pub(crate) made: MadeKeys,
@@ -54,7 +52,7 @@ impl EventSelector {
         Ok(Self { filter, outside, repeatable, only_repeatable: false, made, words })
     }
 
-    /// Judges which sagas of this recording a replay can repeat. With `only`, the others are left out.
+    /// With `only`, sagas of this recording that a replay cannot repeat are left out.
     pub(crate) fn of_repeatable(mut self, recording: &Path, only: bool) -> Result<Self> {
         self.only_repeatable = only;
         self.repeatable = loaded_system().map(Repeatable::by);
@@ -71,13 +69,11 @@ impl EventSelector {
         self.is_wanted(record) && !is_left_out()
     }
 
-    /// The saga of the record, and why it cannot be repeated.
     pub(crate) fn hindrance(&self, record: &Record) -> Option<(Uuid, Hindrance)> {
         let saga = record.saga_id()?;
         Some((saga, self.repeatable.as_ref()?.hindrance(saga)?))
     }
 
-    /// Whether the record would be sent, provided that its saga can be repeated.
     pub(crate) fn is_wanted(&self, record: &Record) -> bool {
         is_event(record)
             && self.filter.matches(record)
@@ -85,7 +81,7 @@ impl EventSelector {
     }
 }
 
-/// The keys that events of the system make. Empty without contracts, which a replay does not need.
+/// Empty without contracts, which a replay does not need.
 fn made_keys(options: &GlobalOptions) -> Result<MadeKeys> {
     match contracts() {
         Ok(contracts) => Ok(MadeKeys::of(contracts.keys())),

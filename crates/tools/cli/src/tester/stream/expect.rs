@@ -1,4 +1,4 @@
-//! `ballet replay --expect`: compares the answers of services with the recorded ones.
+//! `ballet replay --expect`: compares answers with the recorded ones.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -51,18 +51,15 @@ pub(crate) struct ComparingArgs {
 }
 
 impl ExpectArgs {
-    /// Expects the content of this recording, or else of the one that is replayed.
     pub(crate) fn with(expect: Option<PathBuf>, comparing: ComparingArgs) -> Self {
         Self { expect_same: expect.is_none(), expect, comparing }
     }
 
-    /// The recording with the answers that a replay of this one should get.
     pub(crate) fn recording<'a>(&'a self, replayed: &'a Path) -> Option<&'a Path> {
         self.expect.as_deref().or(self.expect_same.then_some(replayed))
     }
 }
 
-/// The sagas of the events that were sent.
 #[derive(Debug, Default)]
 pub(crate) struct SentSagas(HashSet<Uuid>);
 
@@ -72,17 +69,15 @@ impl SentSagas {
     }
 }
 
-/// Collects the answers while the events are sent.
 pub(crate) struct Expectation {
     gathering: JoinHandle<Result<Comparison>>,
     sent: oneshot::Sender<()>,
     output: Output,
-    /// The types of the recorded events of the sagas.
     recorded: BTreeSet<String>,
 }
 
 impl Expectation {
-    /// Reads what is expected, and listens to the journal from its end on.
+    /// Listens to the journal from its end on.
     pub(crate) async fn begin(
         args: &ExpectArgs,
         expected: &Path,
@@ -120,17 +115,14 @@ impl Expectation {
         Ok(Self { gathering, sent, output, recorded: seen })
     }
 
-    /// Removes what was gathered, after a replay that was not sent whole.
     pub(crate) async fn give_up(self) {
         self.gathering.abort();
-        // The task ends with the abort, or has ended with an error of its own.
+        // The task ends with the abort, or has ended with an error.
         self.gathering.await.ok();
     }
 
-    /// Waits for the last answers, and shows what differs.
     pub(crate) async fn compare(self) -> Result<ExitStatus> {
         ui::say("waiting until the services have answered");
-        // The receiver lives until it is told.
         self.sent.send(()).ok();
         let mut comparison = self.gathering.await??;
         let mut shown = DifferenceReport::new(self.output);

@@ -1,4 +1,4 @@
-//! The selected events of the journal, up to where the command stops.
+//! The journal's selected events, up to where the command stops.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,25 +17,24 @@ use crate::tester::stream::selection::JournalRange;
 /// Longer than any command runs.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// The reason why there are no more events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StopReason {
-    /// The end, the limit, or the longest silence was reached.
+    /// The end, the limit, or the maximum silence.
     AsAsked,
     /// The user has stopped the command.
     Interrupted,
 }
 
-/// Reads events, and reports trouble with the reading on standard error.
+/// Reports trouble on standard error.
 pub(crate) struct EventFeed {
     journal: JournalReader,
     filter: RecordFilter,
     left: u64,
     seen: u64,
-    /// The last offset that is wanted.
+    /// The last wanted offset.
     end: Option<u64>,
     at_end: bool,
-    /// The last offset when the reading began. An event read before it ends a silence even if it is not wanted.
+    /// The last offset at the beginning. An unwanted event before it also ends a silence.
     behind: Option<u64>,
     idle: Duration,
     silence: Pin<Box<Sleep>>,
@@ -78,12 +77,11 @@ impl EventFeed {
         })
     }
 
-    /// The place in the journal where the reading begins.
     pub(crate) fn begins(&self) -> Start {
         self.journal.begins()
     }
 
-    /// The next wanted event. Dropping the future loses nothing.
+    /// Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Result<Record, StopReason>> {
         loop {
             if self.at_end || self.left == 0 {
@@ -111,7 +109,6 @@ impl EventFeed {
         }
     }
 
-    /// The number of events that were read, wanted or not.
     pub(crate) fn events_read(&self) -> u64 {
         self.seen
     }
@@ -121,7 +118,6 @@ impl EventFeed {
     }
 }
 
-/// Returns the record, or reports the notice.
 fn record(read: JournalItem) -> Option<Record> {
     match read {
         JournalItem::Record(record) => return Some(record),
@@ -142,7 +138,7 @@ fn record(read: JournalItem) -> Option<Record> {
     None
 }
 
-/// Refuses a beginning behind the end: the reader would wait for events that may never come.
+/// The reader would wait for events that may never come.
 fn check_begin(range: &JournalRange, last: Option<u64>) -> Result<()> {
     let Some(Start::Offset(from)) = range.from else { return Ok(()) };
     match last {
@@ -154,8 +150,8 @@ fn check_begin(range: &JournalRange, last: Option<u64>) -> Result<()> {
     }
 }
 
-/// Completes with Ctrl-C, or when the program is told to end. It listens from the call on, not from the first poll: a
-/// caller that reads or writes first would miss the signal.
+/// Completes with Ctrl-C or SIGTERM. It listens from the call on, not from the first poll: a caller that reads or
+/// writes first would miss the signal.
 pub(crate) fn interruption() -> impl Future<Output = ()> + Send {
     let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     async move {

@@ -1,4 +1,4 @@
-//! `ballet tap`, `record` and `replay`: the stream of all events, on the screen, in a file, and back.
+//! `ballet tap`, `record` and `replay`: the stream of events, on the screen, in a file, and back.
 
 mod differences;
 pub(crate) mod event_selector;

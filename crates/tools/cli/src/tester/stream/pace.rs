@@ -1,4 +1,4 @@
-//! The times at which the events of a recording are sent again.
+//! When a recording's events are sent again.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,14 +15,13 @@ use crate::base::systems::loaded_system;
 use crate::base::ui;
 use crate::tester::stream::render::EventPrinter;
 
-/// The speed at which a recording is sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum ReplayPace {
-    /// This many times as fast as it was recorded.
+    /// Relative to the recording.
     Times(f64),
     /// Without waiting.
     Max,
-    /// One by one, when the user says so.
+    /// One by one, as the user says.
     Step,
 }
 
@@ -42,7 +41,6 @@ impl FromStr for ReplayPace {
     }
 }
 
-/// The user's decision on the next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StepAnswer {
     Send,
@@ -50,12 +48,11 @@ pub(crate) enum StepAnswer {
     Quit,
 }
 
-/// Waits until an event's time has come.
 pub(crate) struct Metronome {
     pace: ReplayPace,
-    /// The time at which the replay began. A recorded time after it comes from a wrong clock, and is not waited for.
+    /// When the replay began. A later recorded time is of a wrong clock, and not waited for.
     now: Timestamp,
-    /// The first time in the recording, and the moment at which its event was due.
+    /// The first recorded time, and when its event was due.
     began: Option<(Timestamp, Instant)>,
     lines: EventPrinter,
 }
@@ -68,7 +65,7 @@ impl Metronome {
         Ok(Self { pace, now, began: None, lines: EventPrinter::of(loaded_system()) })
     }
 
-    /// The moment at which the event is due; `None` for at once.
+    /// `None` for at once.
     pub(crate) fn due(&mut self, record: &Record) -> Option<Instant> {
         let ReplayPace::Times(times) = self.pace else { return None };
         let time = record.time.filter(|time| *time <= self.now)?;
@@ -78,7 +75,6 @@ impl Metronome {
         began.checked_add(after).filter(|due| *due > Instant::now())
     }
 
-    /// Asks the user about the event, if the pace is `Step`.
     pub(crate) async fn ask(&mut self, record: &Record) -> Result<StepAnswer> {
         if self.pace != ReplayPace::Step {
             return Ok(StepAnswer::Send);
@@ -98,7 +94,6 @@ impl Metronome {
     }
 }
 
-/// Waits until the event is due.
 pub(crate) async fn until(due: Option<Instant>) {
     if let Some(due) = due {
         sleep_until(due).await;

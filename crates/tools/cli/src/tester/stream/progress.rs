@@ -1,4 +1,4 @@
-//! The progress of a replay: a file beside the recording, for `--resume`.
+//! A replay's progress, in a file beside the recording, for `--resume`.
 
 use std::fs::{File, rename};
 use std::io::{ErrorKind, Write};
@@ -10,24 +10,21 @@ use uuid::Uuid;
 
 use crate::base::exit::usage;
 
-/// The state of an interrupted replay from which another goes on.
+/// Another replay goes on from here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReplayProgress {
     /// The broker's address and virtual host.
     pub(crate) to: String,
-    /// The options that decide what is sent.
+    /// They decide what is sent.
     pub(crate) selection: String,
-    /// The keys that get new values, by the contracts.
     #[serde(default)]
     pub(crate) keys: String,
-    /// The number of selected events that were sent.
     pub(crate) sent: u64,
-    /// The shift of the new ids, with which the rest gets matching ones.
+    /// The rest gets matching new ids.
     pub(crate) later: i64,
     pub(crate) run: Uuid,
 }
 
-/// The file with the progress of one recording's replay.
 #[derive(Debug)]
 pub(crate) struct ProgressFile(PathBuf);
 
@@ -38,7 +35,6 @@ impl ProgressFile {
         Self(path.into())
     }
 
-    /// The progress of a replay that was interrupted.
     pub(crate) fn read(&self) -> Result<Option<ReplayProgress>> {
         let context = || format!("cannot read {}", self.0.display());
         match std::fs::read(&self.0) {
@@ -48,7 +44,6 @@ impl ProgressFile {
         }
     }
 
-    /// The progress to go on from, if it belongs to the same replay.
     pub(crate) fn resumed(&self, to: &str, selection: &str, keys: &str) -> Result<ReplayProgress> {
         let Some(before) = self.read()? else {
             return Err(usage(format!(
@@ -78,7 +73,7 @@ impl ProgressFile {
         Ok(before)
     }
 
-    /// Refuses to begin a new replay if one was interrupted.
+    /// A new replay must not begin.
     pub(crate) fn refuse_interrupted(&self) -> Result<()> {
         let Some(before) = self.read()? else { return Ok(()) };
         Err(usage(format!(
@@ -88,7 +83,6 @@ impl ProgressFile {
         )))
     }
 
-    /// Writes the file whole or not at all.
     pub(crate) fn write(&self, progress: &ReplayProgress) -> Result<()> {
         let mut new = self.0.as_os_str().to_owned();
         new.push(".new");

@@ -18,7 +18,7 @@ use crate::base::ui;
 use crate::tester::stream::feed::{EventFeed, StopReason};
 use crate::tester::stream::selection::{JournalRange, StreamSelection};
 
-/// The longest time whose events a killed process may lose from the file. The journal still has them.
+/// A killed process may lose so much from the file, but not from the journal.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Exi
     let asked = args.range.start(options)?;
     let begun = options.clock.now();
     let filter = args.selection.filter();
-    // The journal is opened first, so that a wrong address leaves no file.
+    // First, so that a wrong address leaves no file.
     let (mut feed, mut writer) = if args.append {
         if asked.is_some() {
             return Err(usage(
@@ -92,7 +92,7 @@ async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<St
     let mut flush = interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // Kept over the ticks: connecting again takes longer than one.
+        // Kept over the ticks, as reconnecting takes longer than one.
         let mut next = pin!(feed.next());
         let next = loop {
             tokio::select! {
@@ -110,7 +110,6 @@ async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<St
     }
 }
 
-/// Opens the file, if it is a recording of this journal. Also returns the place to go on from.
 async fn open_to_append(
     args: &RecordArgs,
     broker: &Arc<dyn Broker>,

@@ -9,13 +9,13 @@ use ballet_terminal::{columns, cut, plain};
 
 use crate::base::ui;
 
-/// Times, in UTC: `10:03:04.123`.
+/// In UTC: `10:03:04.123`.
 const TIME: &str = "%H:%M:%S%.3f";
 const DAY: &str = "%Y-%m-%d";
 /// The width of usual types and services, for an unknown system. A column grows with its content.
 const TYPE: usize = 28;
 const SERVICE: usize = 10;
-/// The least room for the body beside the other columns. With less, the body gets a line of its own.
+/// With less room beside the other columns the body gets its own line.
 const LEAST: usize = 20;
 const INDENT: &str = "  ";
 
@@ -28,7 +28,6 @@ pub(crate) struct EventPrinter {
 }
 
 impl EventPrinter {
-    /// Makes the columns wide enough for the system's names.
     pub(crate) fn of(system: Option<&System>) -> Self {
         let parts = || system.iter().flat_map(|system| &system.parts);
         let types = parts().flat_map(|part| [part.emits(), part.consumes()].concat());
@@ -53,7 +52,7 @@ impl EventPrinter {
         };
         let event_type = plain(record.event_type());
         let service = plain(record.service().unwrap_or("–"));
-        // The saga as services know it, so that the first event shows the same as those after it. A note may have none.
+        // As services know it, so that the first event shows the same as later ones. A note may have none.
         let names_one = record.exchange == EVENTS || record.saga().is_some();
         let saga = record.saga_id().filter(|_| names_one).map(|id| id.to_string());
         let saga = saga.or_else(|| record.saga().map(str::to_owned));
@@ -81,7 +80,7 @@ impl EventPrinter {
     }
 }
 
-/// The separator between the columns, which take this much, and the body; and as much of the body as has room.
+/// The separator after columns of this width, and as much of the body as fits.
 fn body(said: &str, before: usize, mark: usize, columns: Option<usize>) -> (String, String) {
     let beside = columns.map(|columns| columns.saturating_sub(before + mark));
     match (beside, columns) {
@@ -94,7 +93,6 @@ fn body(said: &str, before: usize, mark: usize, columns: Option<usize>) -> (Stri
     }
 }
 
-/// The mark of a dead letter, and the reason of its death or what a tool did with it.
 fn death_mark(record: &Record) -> Option<(&'static str, String)> {
     if !record.is_dead_letter() {
         return None;

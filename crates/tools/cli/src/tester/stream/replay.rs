@@ -20,7 +20,7 @@ use crate::tester::stream::selection::StreamSelection;
 use crate::tester::stream::sending::RunningReplay;
 use crate::tester::stream::unrepeatable::UnrepeatableSagas;
 
-/// Services refuse events whose ids are older, or ahead of the clock.
+/// Services refuse events with ids that are older, or ahead of the clock.
 const OLD: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
 const EXAMPLES: &str = "\
@@ -194,7 +194,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Exi
     }
 }
 
-/// Lists keys that are no UUIDs: only their service knows their form.
+/// Only their service knows the form of keys that are no UUIDs.
 fn say_texts(survey: &Survey) {
     let names: Vec<&str> = survey.texts().collect();
     if !names.is_empty() {
@@ -205,7 +205,7 @@ fn say_texts(survey: &Survey) {
     }
 }
 
-/// Connects to the target. Without the exchange nothing can be sent, and nothing can be resumed.
+/// Without the exchange nothing can be sent or resumed.
 async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     let session = broker.connect("ballet replay").await;
     let session = session.map_err(|error| of_journal(error.into()))?;
@@ -227,7 +227,6 @@ fn later(survey: &Survey, now: jiff::Timestamp) -> i64 {
     survey.last.map_or(0, |last| now.as_millisecond() - last.as_millisecond())
 }
 
-/// The origin of a recording.
 #[derive(Clone, Copy)]
 enum RecordingOrigin {
     Here,
@@ -235,8 +234,8 @@ enum RecordingOrigin {
     Unknown,
 }
 
-/// Compares the recording with this broker. A system has many addresses (other nodes, aliases, tunnels), so it is known
-/// by its journal, which has the last message of the recording at the same offset.
+/// A system has many addresses (nodes, aliases, tunnels), so it is known by its journal, with the recording's last
+/// message at the same offset.
 async fn origin(
     broker: &Arc<dyn Broker>,
     here: &Peer,
@@ -259,7 +258,7 @@ async fn origin(
     }
 }
 
-/// Asks before a recording goes back to its own system, which it changes.
+/// The recording would change its own system.
 fn confirm(origin: RecordingOrigin, to: &str, events: u64) -> Result<()> {
     let why = match origin {
         RecordingOrigin::Elsewhere => return Ok(()),

@@ -1,4 +1,4 @@
-//! The part of the journal that is read, and the events that are selected.
+//! The part of the journal that is read, and the selected events.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ impl StreamSelection {
         }
     }
 
-    /// Notes types that no contract declares: they may be misspelt, and waiting for them is silent.
+    /// Undeclared types may be misspelt, and waiting for them is silent.
     pub(crate) fn say_undeclared(&self) {
         let declared: Vec<EventType> = loaded_system().map(System::known_types).unwrap_or_default();
         if declared.is_empty() {
@@ -120,7 +120,6 @@ fn place(text: &str) -> Result<Start, String> {
 }
 
 impl JournalRange {
-    /// The place to begin, if an option says it.
     pub(crate) fn start(&self, options: &GlobalOptions) -> Result<Option<Start>> {
         match (self.from, self.since) {
             (Some(start), _) => Ok(Some(start)),
@@ -136,7 +135,7 @@ impl JournalRange {
         }
     }
 
-    /// All events that are there when the command begins.
+    /// Events from before the command.
     pub(crate) fn until_the_end() -> Self {
         Self { until: Some("now".to_owned()), ..Self::default() }
     }

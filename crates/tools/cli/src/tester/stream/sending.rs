@@ -1,4 +1,4 @@
-//! A replay under way: its events in their order, each when it is due.
+//! A replay under way, with each event when it is due.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,18 +17,16 @@ use crate::tester::stream::feed::interruption;
 use crate::tester::stream::pace::{Metronome, ReplayPace, StepAnswer, until};
 use crate::tester::stream::progress::{ProgressFile, ReplayProgress};
 
-/// The longest time whose events a killed replay may send again. Receivers drop them: the ids are the same.
+/// A killed replay may send so much again. Receivers drop it, by the same ids.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
-/// A replay under way.
 pub(crate) struct RunningReplay {
-    /// The file with the progress. None for a replay that nobody resumes.
+    /// None if nobody resumes.
     pub(crate) file: Option<ProgressFile>,
     pub(crate) progress: ReplayProgress,
     pub(crate) ids: Option<NewIds>,
     pub(crate) whole: u64,
     pub(crate) pace: ReplayPace,
-    /// The time at which the replay began.
     pub(crate) now: Timestamp,
 }
 
@@ -46,7 +44,7 @@ impl RunningReplay {
         })?;
         let before = self.progress.sent;
         let sent = self.send(&mut sender, recording, selected).await;
-        // Waits for the messages under way, even after Ctrl-C, unless that comes again.
+        // Waits for the messages under way, also after Ctrl-C, unless that comes again.
         let finished = match &sent {
             Err(error) if error.is::<SendError>() => Ok(()),
             _ => tokio::select! {
@@ -95,7 +93,7 @@ impl RunningReplay {
             (self.pace != ReplayPace::Step).then(|| ui::Progress::new("events sent", self.whole));
         let mut metronome = Metronome::new(self.pace, self.now)?;
         if self.pace != ReplayPace::Step {
-            // Saved before the first event: a killed replay goes on with the same new ids.
+            // Before the first event, so that a killed replay goes on with the same new ids.
             self.save()?;
         }
         let mut stop = Box::pin(interruption());

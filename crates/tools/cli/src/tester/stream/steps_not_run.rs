@@ -1,4 +1,4 @@
-//! Reports steps that no recorded saga has run: a comparison without differences says nothing about them.
+//! Steps that no recorded saga has run, about which a comparison says nothing.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,6 @@ use ballet::core::{EventType, StepPart, System};
 use crate::base::systems::loaded_system;
 use crate::base::ui;
 
-/// Reports the steps of the system that the recorded events do not show.
 pub(crate) fn say(recorded: &BTreeSet<String>) {
     for line in loaded_system().map(|system| never(system, recorded)).unwrap_or_default() {
         ui::say(&line);
@@ -22,7 +21,7 @@ fn never(system: &System, recorded: &BTreeSet<String>) -> Vec<String> {
             let StepPart { name, done, refused: refuses, compensated: undone, .. } = step;
             let place = format!("{name} of {}", part.service);
             if is_missing(done) {
-                // This is all that can be said of a step that has not run.
+                // Nothing else can be said of such a step.
                 ran.push(place);
                 continue;
             }

@@ -22,9 +22,9 @@ use crate::tester::stream::feed::{EventFeed, interruption};
 use crate::tester::stream::render::EventPrinter;
 use crate::tester::stream::selection::{JournalRange, StreamSelection};
 
-/// The longest time that an event waits for others to be written with it.
+/// An event waits at most this long for others of its write.
 const SOON: Duration = Duration::from_millis(5);
-/// The number of bytes that are written at once.
+/// In bytes.
 const FULL: usize = 1 << 16;
 
 const EXAMPLES: &str = "\
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitSt
 async fn show(feed: &mut EventFeed, screen: &mut Screen) -> Result<()> {
     loop {
         let mut next = pin!(feed.next());
-        // Events share a write, but none waits long for the next one.
+        // Events share a write, but do not wait long for each other.
         let next = match poll!(next.as_mut()) {
             Poll::Ready(next) => next,
             Poll::Pending => match timeout(SOON, next.as_mut()).await {
@@ -96,27 +96,23 @@ async fn show(feed: &mut EventFeed, screen: &mut Screen) -> Result<()> {
     }
 }
 
-/// Whether the output's reader is gone: `ballet tap | head` is a usual way to stop.
+/// `ballet tap | head` is a usual way to stop.
 fn is_reader_gone(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<io::Error>();
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WriteOutcome {
     Whole,
-    /// The reader did not read, and the user has stopped the command.
+    /// The reader did not read.
     Interrupted,
 }
 
-/// Standard output.
 struct Screen {
     output: Output,
     lines: EventPrinter,
-    /// The text that is not written yet.
     text: Vec<u8>,
-    /// The number of events that were shown.
     count: u64,
     pipe: mpsc::Sender<Vec<u8>>,
     written: later::UnboundedReceiver<io::Result<()>>,
@@ -129,7 +125,7 @@ impl Screen {
         let text = Vec::with_capacity(FULL);
         let (pipe, texts) = mpsc::channel::<Vec<u8>>();
         let (done, written) = later::unbounded_channel();
-        // The output may block for ever. The command can end without this thread.
+        // The output may block for ever, and the command can end without this thread.
         std::thread::spawn(move || {
             for text in texts {
                 let mut out = io::stdout().lock();
@@ -161,7 +157,6 @@ impl Screen {
         if self.text.len() < FULL { Ok(WriteOutcome::Whole) } else { self.write().await }
     }
 
-    /// Adds the text after the last event.
     fn end(&mut self) {
         if self.output == Output::Json {
             let end = if self.count == 0 { &b"[]\n"[..] } else { b"\n]\n" };
@@ -176,7 +171,7 @@ impl Screen {
         }
         let text = std::mem::replace(&mut self.text, Vec::with_capacity(FULL));
         let gone = || io::Error::from(ErrorKind::BrokenPipe);
-        // A user who sees that the output is held up may stop the command at once.
+        // A user who sees the output held up may stop at once.
         let interrupt = interruption();
         self.pipe.send(text).map_err(|_| gone())?;
         tokio::select! {

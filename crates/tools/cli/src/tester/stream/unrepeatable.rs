@@ -1,4 +1,4 @@
-//! Reports the parts of a recording that a replay cannot repeat, and keeps them out of the comparison.
+//! What a replay cannot repeat, which the comparison leaves out.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -10,7 +10,6 @@ use crate::base::ui;
 /// The maximum number of sagas with something in common that are named.
 const NAMED: usize = 3;
 
-/// Limits the comparison to the parts that a replay can repeat, and says so.
 pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatable: &Repeatable) {
     let mut open = BTreeSet::new();
     let mut without: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
@@ -43,7 +42,6 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
     }
 }
 
-/// The sagas that a replay cannot repeat, by the reason.
 #[derive(Debug, Default)]
 pub(crate) struct UnrepeatableSagas(BTreeMap<Hindrance, BTreeSet<Uuid>>);
 
@@ -52,7 +50,7 @@ impl UnrepeatableSagas {
         self.0.entry(why).or_default().insert(saga);
     }
 
-    /// Reports these sagas. If nothing is compared they are sent all the same, and a deadline passes there in its time.
+    /// Without a comparison they are sent, and a deadline passes there in its time.
     pub(crate) fn say(&self, are_left_out: bool) {
         for (why, sagas) in &self.0 {
             let (count, ids) = count_and_ids(sagas);
@@ -76,7 +74,6 @@ impl UnrepeatableSagas {
     }
 }
 
-/// The number of sagas, and the first of them.
 fn count_and_ids(sagas: &BTreeSet<Uuid>) -> (String, String) {
     let s = if sagas.len() == 1 { "" } else { "s" };
     let count = format!("{} saga{s}", ui::grouped(sagas.len()));

@@ -19,7 +19,7 @@ async fn what_is_no_http_reaches_no_service_and_ends_its_connection() {
         "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /a HTTP/3.0\r\nHost: x\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        // A client that speaks TLS.
+        // A TLS client.
         "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0",
         &with("A Name: 1"),
         &with("Content-Length: many"),

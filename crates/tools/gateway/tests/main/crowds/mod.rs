@@ -52,7 +52,6 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     let mut third = TcpStream::connect(gateway.host()).await.unwrap();
     let answer = read_to_end(&mut third).await;
     assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("your address"), "{answer}");
-    // Another address is still served.
     let other = TcpSocket::new_v4().unwrap();
     other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let mut other = other.connect(gateway.host().parse().unwrap()).await.unwrap();
@@ -67,7 +66,6 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     .unwrap();
 }
 
-/// Starts a gateway with a route for clients that sign in, and returns its service's connections.
 async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>) {
     let (address, connections) = raw::connections().await;
     let key = SigningKey::ed25519("one");
@@ -80,7 +78,6 @@ async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStrea
     (Gateway::start_with_keys(&[&key], &config).await, key, connections)
 }
 
-/// Opens a stream of events, with the service's end of it.
 async fn watch(
     gateway: &Gateway,
     path: &str,
@@ -111,12 +108,11 @@ async fn t203_one_client_cannot_have_all_of_a_services_streams() {
     let detail = problem(third, 429).await;
     assert!(detail.starts_with("2 of your requests are under way"), "{detail}");
     let _other = watch(&gateway, "/a", &bob, &mut services).await;
-    // The end of a stream makes room.
     drop(held.pop());
     let place = wait_until("room", LIMIT, || async {
         let asked = Client::new().get(gateway.at("/a/none")).bearer_auth(&alice);
         let asked = asked.timeout(std::time::Duration::from_millis(300)).send().await;
-        // The service gets this request, and does not answer it.
+        // The service does not answer this.
         match asked {
             Ok(refused) => Err(refused.status().to_string()),
             Err(_) if !services.is_empty() => Ok(Some(())),
@@ -131,21 +127,21 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
     let (gateway, key, mut services) = streams("").await;
     let short = {
         let mut short = claims("alice", "");
-        // A busy machine has to open both streams before that.
+        // A busy machine has to open both streams before.
         short["exp"] = json!(now() + 10);
         short
     };
     let (mut ends, _service) = watch(&gateway, "/a", &key.token(&short), &mut services).await;
     let long = key.token(&claims("alice", ""));
     let (mut goes_on, mut service) = watch(&gateway, "/a", &long, &mut services).await;
-    // The stream ends as if the service had ended it: the client comes back, and is told to sign in.
+    // As if the service had ended it: the client comes back, and has to sign in.
     let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
     assert_eq!(end.unwrap(), None);
     let again = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&short)).send().await;
     problem(again.unwrap(), 401).await;
     service.write_all(b"9\r\ndata: 2\n\n\r\n").await.unwrap();
     assert_eq!(goes_on.chunk().await.unwrap().unwrap(), "data: 2\n\n");
-    // It ends when the set has its key no more.
+    // The set no longer has its key.
     let folder = gateway.folder.as_ref().unwrap();
     folder.write("jwks.json", &set(&[&SigningKey::ed25519("two")]));
     gateway.signal("-HUP");
@@ -273,7 +269,7 @@ async fn what_services_are_told_is_signed_for_each_of_them_with_all_that_decides
     ] {
         check(got, path, left_out, more, secret).unwrap_err();
     }
-    // A reload changes all of it, also for a service that is as it was.
+    // Also for a service that is as it was.
     let read = std::fs::read_to_string(folder.path().join("gateway.toml")).unwrap();
     let read = read.replace("file:secret-", "file:new-");
     let read = read.replace("name = \"b\"\n", "name = \"b\"\nretries = 0\n");

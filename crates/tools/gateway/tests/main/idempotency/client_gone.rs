@@ -1,4 +1,4 @@
-//! Clients that go away while their request is running.
+//! Clients that leave while their request runs.
 
 use ballet_stage::wait_until;
 use reqwest::Client;
@@ -21,7 +21,7 @@ async fn while_the_first_is_running_the_second_is_told_so_and_a_client_that_leav
     assert!(second.headers().contains_key("retry-after"));
     let detail = problem(second, 409).await;
     assert_eq!(detail, "the first request with this Idempotency-Key is still running");
-    // The client goes away, the request does not.
+    // The request goes on.
     first.abort();
     shop.gateway.logged("request").await;
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
@@ -49,7 +49,6 @@ async fn t203_a_request_whose_client_went_away_counts_until_it_has_ended() {
     let detail = problem(shop.post("b", "x").await, 429).await;
     assert!(detail.starts_with("1 of your requests are under way"), "{detail}");
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
-    // The first key has its answer.
     wait_until("room again", LIMIT, || async {
         let answer = shop.post("a", "x").await;
         let is = answer.status().as_u16();

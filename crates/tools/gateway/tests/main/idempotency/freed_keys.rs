@@ -46,7 +46,6 @@ async fn a_key_that_was_stored_after_the_gateway_gave_up_is_free_again() {
     assert_eq!(service.got().len(), 1);
 }
 
-/// The gateway signs.
 const SIGNING: &str = "[signing]\nsecret = \"file:secret-{upstream}\"\n";
 
 #[tokio::test]
@@ -74,10 +73,9 @@ async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says
                 ([signing], GATEWAY_SECRET) and the same time";
     assert_eq!(shop.gateway.logged(said).await["upstream"], "a");
     assert_eq!(shop.post("k", "x").await.status(), StatusCode::CREATED);
-    // The sender of a webhook signs it, and learns that its own signature is wrong.
+    // A webhook's sender learns that its own signature is wrong.
     let webhook = Client::new().post(shop.gateway.at("/webhook")).body("forged");
     assert_eq!(webhook.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
-    // Safe requests are retried.
     let read = Client::new().get(shop.gateway.at("/a")).header("x-api-key", &shop.key);
     assert_eq!(read.send().await.unwrap().status(), StatusCode::CREATED);
     // Here too the service says which 401 is for the gateway.

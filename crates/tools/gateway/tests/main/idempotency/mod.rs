@@ -14,10 +14,10 @@ use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, read_until};
 use crate::support::service::{TestService, text};
 
-/// The rate that limits the number of a client's keys.
+/// Limits the number of a client's keys.
 const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";
 
-/// Two clients, and a gateway with a route that remembers answers.
+/// The gateway has a route that remembers answers.
 struct KeyedShop {
     database: Database,
     folder: Folder,
@@ -58,7 +58,6 @@ impl KeyedShop {
     }
 }
 
-/// Starts a service that counts its requests.
 async fn counting(status: u16) -> TestService {
     let count = std::sync::atomic::AtomicU32::new(0);
     TestService::start(move |_| {
@@ -78,7 +77,7 @@ async fn the_same_request_takes_effect_once() {
     assert_eq!(first.status(), 201);
     assert!(!first.headers().contains_key("idempotency-replayed"));
     for _ in 0..3 {
-        // Keys may have the quotes of the standard.
+        // Keys may have the standard's quotes.
         for key in ["k1", "\"k1\""] {
             let again = shop.post(key, "x").await;
             assert_eq!(again.status(), 201);
@@ -90,7 +89,6 @@ async fn the_same_request_takes_effect_once() {
     assert_eq!(service.got().len(), 1);
     let detail = problem(shop.post("k1", "y").await, 422).await;
     assert_eq!(detail, "this Idempotency-Key was used for another request: choose a new one");
-    // Another client's equal key is a different key.
     let other = shop.post_as(&shop.other, "k1", "x").await;
     assert_eq!(other.text().await.unwrap(), "order 2");
     let missing = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
@@ -107,7 +105,7 @@ async fn a_key_does_not_end_with_the_databases_clock() {
     let service = counting(201).await;
     let mut shop = shop(&service.upstream("a"), "").await;
     assert_eq!(shop.post("k", "x").await.status(), 201);
-    // Before the system's own function, the next gateway finds this one.
+    // The next gateway finds this before the system's own function.
     let name = shop.database.url().rsplit_once('/').unwrap().1;
     let ahead = format!(
         "create schema ahead; create function ahead.now() returns timestamptz language sql as \
@@ -131,7 +129,7 @@ async fn t203_a_client_stores_no_more_keys_than_its_rate_allows() {
     let (service, few) = (counting(201).await, RATE.replace("20000", "3"));
     let open = shop(&service.upstream("a"), "").await;
     let config = std::fs::read_to_string(open.folder.path().join("gateway.toml")).unwrap();
-    // A route that stores keys and has no rate does not start.
+    // A route with keys and without a rate does not start.
     let unbounded = open.folder.write("unbounded.toml", &config.replace("rate = \"keys\"\n", ""));
     let (good, _, said) = command(&["check", unbounded.to_str().unwrap()]);
     assert!(!good && said.contains("route.idempotency: each key is stored for a day"), "{said}");
@@ -210,7 +208,7 @@ async fn an_unknown_outcome_is_not_tried_again_and_the_log_says_why() {
         let (answer, ()) = tokio::join!(shop.post(key, "x"), breaks);
         let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
         problem(answer, 502).await;
-        // The cause is logged before the line of the access log.
+        // The cause is logged before the access.
         let cause = shop.gateway.logged_request(&id).await;
         assert_eq!((&cause["level"], &cause["upstream"]), (&"WARN".into(), &"a".into()), "{cause}");
         assert!(cause["message"].as_str().unwrap().starts_with("broken: "), "{cause}");
@@ -247,7 +245,7 @@ async fn a_public_route_passes_keys_on_to_a_service_that_recognises_them() {
     let path = folder.write("public.toml", &config(""));
     let (is_good, told, said) = command(&["check", path.to_str().unwrap()]);
     assert!(!is_good && (told + &said).contains("a service that recognises them"), "{said}");
-    // The gateway remembers nothing of it, and needs no memory for it.
+    // It needs no memory for it.
     let gateway = Gateway::start_in(&folder, &config("deduplicates = true\n")).await;
     let post = |key: &str| {
         let request = Client::new().post(gateway.at("/a")).header("idempotency-key", key);
@@ -296,12 +294,11 @@ async fn what_stands_still_without_the_database_is_named_before_a_client_finds_o
     let gateway = Gateway::start(&config).await;
     let well = "\"database\":\"ok\",\"stands_still\":[]";
     gateway.private_says("/readyz", 200, well).await;
-    // No request comes meanwhile. All gateways may share the database, and they still serve everything else, so a load
-    // balancer keeps them.
+    // No request comes meanwhile. All gateways may share the database, and serve everything else, so a load balancer
+    // keeps them.
     link.set(Link::Silent);
     gateway.private_says("/readyz", 200, "\"stands_still\":[\"POST /orders\"]").await;
     gateway.private_says("/metrics", 200, "gateway_database_away 1").await;
-    // Only clients that insist on a key are refused.
     let post = || Client::new().post(gateway.at("/carts")).header("x-api-key", key);
     let answer = post().header("idempotency-key", "k").send().await.unwrap();
     assert!(problem(answer, 503).await.contains("nothing was sent: try again"));

@@ -1,4 +1,4 @@
-//! Judges a saga by the entries of the journal: its state, and what it waits for. The rules are those of the ledgers.
+//! Judges a saga by the journal: its state and what it waits for. The rules are those of the ledgers.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -49,31 +49,31 @@ pub enum MessageFate {
     },
     /// Its dead letter was sent back.
     SentBack,
-    /// Its dead letter was discarded: the service goes without it.
+    /// Its dead letter was discarded, so the service goes without it.
     Discarded,
 }
 
-/// A saga as the journal tells it.
+/// A saga as the journal shows it.
 #[derive(Debug)]
 pub struct JournalSaga<'a> {
     pub(super) graph: &'a Graph,
     pub(super) rows: RowsByService<'a>,
-    /// The sagas with this id. They share it, and nothing else.
+    /// The sagas with this id, which share nothing else.
     pub names: Vec<&'static str>,
     /// The state in which it has ended, if it has.
     pub ended: Option<SagaState>,
     /// The causes of its waiting, the oldest first.
     pub waits: Vec<SagaWait>,
-    /// The time at which its owner aborts it, as long as it is undecided.
+    /// The time at which its owner aborts it if still undecided.
     pub deadline: Option<Timestamp>,
 }
 
 impl<'a> JournalSaga<'a> {
-    /// Judges a saga by all of its entries, in the order of the journal.
+    /// Judges a saga by all its entries, in the journal's order.
     #[must_use]
     pub fn judge(graph: &'a Graph, saga: Uuid, entries: &'a [JournalEntry]) -> Self {
         let system = graph.system();
-        // An event that the broker has not confirmed is published again, under the same id. Services handle it once.
+        // An unconfirmed event is published again under the same id, and handled once.
         let mut known = HashSet::new();
         let published: Vec<(&str, Timestamp)> = entries
             .iter()
@@ -109,8 +109,8 @@ impl<'a> JournalSaga<'a> {
     }
 }
 
-/// Whether no service acted on the event that would have begun the saga, and a person discarded it for all services
-/// that wait for it.
+/// Whether no service acted on the event that would have begun the saga, and a person discarded it for all that wait
+/// for it.
 fn is_thrown_away(graph: &Graph, entries: &[JournalEntry], waits: &[SagaWait]) -> bool {
     let known = graph.system().known_types();
     let begins = |name: &str| {
@@ -134,7 +134,7 @@ const fn part_name(part: &Part) -> &'static str {
     part.service
 }
 
-/// Returns the sagas that one of these events begins or aborts, or in which it is the outcome of a step.
+/// Returns the sagas that these events begin or abort, or in which they are outcomes.
 fn names(graph: &Graph, published: &BTreeSet<&str>) -> Vec<&'static str> {
     let has_come = |event: &EventType| published.contains(event.name());
     let of_node = |node: &Node<'_>| {
@@ -150,7 +150,7 @@ fn names(graph: &Graph, published: &BTreeSet<&str>) -> Vec<&'static str> {
     graph.sagas().into_iter().filter(is_of).collect()
 }
 
-/// Returns the owner that has not decided, and when its deadline passes.
+/// Returns the undecided owner and its deadline.
 fn deadline<'a>(
     system: &'a System,
     rows: &RowsByService<'_>,
@@ -168,7 +168,6 @@ fn deadline<'a>(
     of_part.min_by_key(|(_, at)| *at)
 }
 
-/// Derives the states of the services for this saga, as far as the journal tells: dead letters and deadlines.
 fn states<'a>(
     system: &'a System,
     saga: Uuid,
@@ -177,8 +176,7 @@ fn states<'a>(
     deadline: Option<(&str, Timestamp)>,
 ) -> BTreeMap<&'a str, ServiceState> {
     let last = entries.iter().map(|entry| entry.at).max().unwrap_or_default();
-    // A service that has acted on an event has handled its dead letter in the end. The journal may have lost the entry
-    // of its publication.
+    // A service that has acted on an event has handled its dead letter. The journal may have lost the entry.
     let is_open = |entry: &&JournalEntry| {
         let is_it = |event: &EventType| event.name() == entry.event_type;
         let own = rows.get(&*entry.service).map_or(&[][..], Vec::as_slice);
@@ -203,7 +201,6 @@ fn states<'a>(
     system.parts.iter().map(|part| (part.service, state(part.service))).collect()
 }
 
-/// Returns the last entry of each message that could not be handled.
 fn last_of_each<'e>(
     entries: impl Iterator<Item = &'e JournalEntry>,
 ) -> BTreeMap<&'e str, &'e JournalEntry> {
@@ -211,7 +208,6 @@ fn last_of_each<'e>(
     of_failures.map(|entry| (&*entry.message_id, entry)).collect()
 }
 
-/// Returns the dead letters that are not settled.
 fn open_dead_letters<'e>(
     saga: Uuid,
     entries: impl Iterator<Item = &'e JournalEntry>,

@@ -1,4 +1,4 @@
-//! A saga as the journal tells it. There is no I/O here: the caller reads the journal.
+//! A saga as the journal shows it. There is no I/O: the caller reads the journal.
 
 mod journal_saga;
 mod path;

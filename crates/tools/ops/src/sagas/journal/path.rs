@@ -1,4 +1,4 @@
-//! The path that a saga should take, and its position on it.
+//! A saga's path and its position on it.
 
 use ballet_core::StepKind;
 use ballet_core::graph::Node;
@@ -40,7 +40,7 @@ pub struct PathStep {
     pub kind: StepKind,
     /// Its standing.
     pub standing: StepStanding,
-    /// The time of its outcome, or the time since which it is expected.
+    /// The time of its outcome, or since when it is expected.
     pub at: Option<Timestamp>,
     /// The event of the outcome.
     pub event: Option<String>,
@@ -48,18 +48,18 @@ pub struct PathStep {
     pub times: usize,
 }
 
-/// Returns the steps of one of the sagas with this id, each after those that it waits for.
+/// Returns the steps of one of the sagas with this id, each after those it waits for.
 #[must_use]
 pub fn path(seen: &JournalSaga<'_>, saga: &str) -> Vec<PathStep> {
     let graph = seen.graph;
-    // The steps of the version under which it runs, and all steps that have run.
+    // The steps of its version, and all steps that have run.
     let version = version_of(graph.system(), saga, &graph.versions(saga), &seen.rows)
         .unwrap_or_else(|| graph.begun_version(saga));
     let in_order = graph.in_order(saga);
     let has_run = |node: &Node<'_>| of_step(seen, node).next().is_some();
     let is_origin = |node: &Node<'_>| node.step.kind == StepKind::Origin;
     let has_begun = in_order.iter().any(|node| is_origin(node) && has_run(node));
-    // Once one origin has begun the saga, the others will not run.
+    // Once one origin has begun the saga, the others do not run.
     let is_spare = |node: &Node<'_>| is_origin(node) && has_begun;
     let may_run = |node: &Node<'_>| node.step.versions.has(version) && !is_spare(node);
     let shown = in_order.iter().filter(|node| has_run(node) || may_run(node));

@@ -1,5 +1,5 @@
-//! Derives the rows that the ledgers have, or will have, from the events of a saga. Work that publishes no event counts
-//! as done as soon as it can be: an arrival at a join, and a compensation that is silent.
+//! Derives ledger rows from a saga's events. Work without an event, such as an arrival at a join or a silent
+//! compensation, counts as done as soon as possible.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,19 +10,18 @@ use jiff::Timestamp;
 
 use crate::audit::ledger::RowsByService;
 
-/// The rows of a service, and the state from which the next rows of each step follow.
+/// The rows of a service, and the state that determines the next ones.
 #[derive(Default)]
 struct ServiceRows {
     rows: Vec<RecordedRow>,
     steps: HashMap<String, Repetitions>,
 }
 
-/// The repetitions of a step. They are counted as they come: a saga may have thousands.
+/// A step's repetitions, counted on the way since a saga may have thousands.
 #[derive(Default)]
 struct Repetitions {
-    /// The number of those that have an outcome.
     outcomes: usize,
-    /// The keys of those that are done and not undone.
+    /// The keys that are done and not undone.
     standing: Vec<String>,
 }
 
@@ -42,7 +41,6 @@ impl ServiceRows {
         self.rows.push(RecordedRow { ordinal, ..row });
     }
 
-    /// Returns the key of the last repetition that is done and not undone.
     fn standing_key(&self, step: &StepPart) -> Option<String> {
         self.steps.get(step.name)?.standing.last().cloned()
     }
@@ -55,7 +53,6 @@ impl ServiceRows {
     }
 }
 
-/// Returns the rows after these events, in the order in which they were published.
 pub(super) fn rows<'a>(
     system: &'a System,
     published: &(impl Iterator<Item = (&'a str, Timestamp)> + Clone),
@@ -76,7 +73,7 @@ pub(super) fn rows<'a>(
             }
         }
         if !is_of_a_step && let Some(part) = named_after(system, name) {
-            // No ledger has it. A row without a step stands for a published event alone.
+            // No ledger has it. A row without a step is a published event alone.
             let row = row(("", ""), Entry::Compensated, Some(name), at);
             rows.entry(part.service).or_default().add(row);
         }
@@ -100,7 +97,7 @@ pub(super) fn rows<'a>(
     rows.filter(|(_, own)| !own.is_empty()).collect()
 }
 
-/// Returns the service that an event is named after or, for a service outside of this system, a consumer of the event.
+/// Returns the service named by the event or, for an outside one, a consumer of the event.
 fn named_after<'a>(system: &'a System, name: &str) -> Option<&'a Part> {
     let service = name.split('.').next();
     let consumes = |part: &&Part| part.consumes().iter().any(|event| event.name() == name);
@@ -108,7 +105,7 @@ fn named_after<'a>(system: &'a System, name: &str) -> Option<&'a Part> {
     named.next().or_else(|| system.parts.iter().find(consumes))
 }
 
-/// Adds the rows that an event shows in a service. Returns whether one of its steps publishes the event.
+/// Adds the rows that an event implies. Returns whether a step of the service publishes it.
 fn add_step_rows(
     saga: &SagaPart,
     own: &mut ServiceRows,
@@ -121,7 +118,7 @@ fn add_step_rows(
     for step in &saga.steps {
         let is_refused = step.refused.as_ref().is_some_and(is);
         is_of_a_step |= is_refused;
-        // The event with which an origin refuses may also be the abort of the saga that it has begun.
+        // An origin may refuse with the abort of the saga that it began.
         let is_abort = saga.abort.as_ref().is_some_and(is) && !own.rows.is_empty();
         let outcome = match () {
             () if done_by.contains(&step.name) => Some(Entry::Done),
@@ -129,7 +126,7 @@ fn add_step_rows(
             () => None,
         };
         if let Some(outcome) = outcome {
-            // No header has the key of a step that repeats: each outcome counts as a repetition.
+            // No header has a repeated step's key, so each outcome counts as a repetition.
             let key = own.next_key(step);
             own.add(row((step.name, &key), outcome, Some(name), at));
         }
@@ -148,8 +145,8 @@ fn add_step_rows(
     is_of_a_step
 }
 
-/// Returns the steps that have published this outcome. If several may have begun a saga with it, these are the steps
-/// whose event has come, or else those that wait for none.
+/// Returns the steps that published this outcome. Among several possible origins these are the steps whose event has
+/// come, or else those that wait for none.
 fn done_by(
     saga: &SagaPart,
     name: &str,
@@ -165,14 +162,13 @@ fn done_by(
     if free.is_empty() { all().map(|step| step.name).collect() } else { free }
 }
 
-/// Adds the tombstones: the owner's is published, those of the others follow it.
+/// Adds the tombstones: the owner's is published, the others follow it.
 fn add_abort(part: &Part, saga: &SagaPart, own: &mut ServiceRows, name: &str, at: Timestamp) {
     let published = (saga.owner == part.service).then_some(name);
     own.add(row(("", saga.saga), Entry::Aborted, published, at));
     saga.steps.iter().for_each(|step| add_silent_compensations(own, step, at));
 }
 
-/// Adds the compensations of a step whose compensation publishes nothing.
 fn add_silent_compensations(own: &mut ServiceRows, step: &StepPart, at: Timestamp) {
     if step.compensated.is_some() || !step.kind.can_be_compensated() {
         return;

@@ -1,4 +1,4 @@
-//! Bodies in a form that is the same in every run: without times and the ids that services make.
+//! Bodies in a form that is the same in every run: without times and made ids.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,15 +6,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The length of a UUID in text.
 const LENGTH: usize = 36;
 
-/// Ids and times from outside, which are the same in every run.
+/// Ids and times from outside, the same in every run.
 #[derive(Debug, Default)]
 pub(super) struct GivenValues(HashSet<String>);
 
 impl GivenValues {
-    /// Adds the ids and times in the body of an event from outside.
     pub(super) fn add(&mut self, body: &Value) {
         match body {
             Value::String(text) => drop(self.0.insert(text.clone())),
@@ -24,7 +22,6 @@ impl GivenValues {
         }
     }
 
-    /// Removes ids that are new in every run.
     pub(super) fn remove(&mut self, ids: &[Uuid]) {
         if !ids.is_empty() {
             self.0.retain(|text| Uuid::try_parse(text).map_or(true, |id| !ids.contains(&id)));
@@ -32,17 +29,16 @@ impl GivenValues {
     }
 }
 
-/// The names of the ids of one side, after the events that made them. An id has the same name at every place.
+/// The names of one side's ids, after the events that made them. An id has the same name everywhere.
 #[derive(Debug, Default)]
 pub(super) struct IdNames<'a>(HashMap<Uuid, (Option<&'a str>, String)>);
 
 impl<'a> IdNames<'a> {
-    /// Names an id, unless it has a name. `maker` is the message that made it.
+    /// Names an unnamed id. `maker` is the message that made it.
     pub(super) fn give(&mut self, id: Uuid, maker: Option<&'a str>, name: &str) {
         self.0.entry(id).or_insert_with(|| (maker, name.to_owned()));
     }
 
-    /// Names the ids in a body after their places.
     pub(super) fn give_in(
         &mut self,
         body: &Value,
@@ -77,7 +73,7 @@ impl<'a> IdNames<'a> {
     }
 }
 
-/// Returns the ids in a text, such as `parcel_0193f7a0-...`, with their positions.
+/// Returns the ids in a text such as `parcel_0193f7a0-...`, with their positions.
 fn ids_in(text: &str) -> impl Iterator<Item = (usize, Uuid)> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -95,12 +91,12 @@ fn ids_in(text: &str) -> impl Iterator<Item = (usize, Uuid)> {
     })
 }
 
-/// Whether it is a timestamp. Most other texts fail the quick test for a separator of date and time.
+/// Most texts fail the quick test for a separator of date and time.
 fn is_time(text: &str) -> bool {
     text.contains(['T', 't', ' ']) && text.parse::<Timestamp>().is_ok()
 }
 
-/// Returns the body of a message with names for ids and a word for times.
+/// Returns a body with names for ids and a word for times.
 pub(super) fn canonical(
     body: &Value,
     given: &GivenValues,

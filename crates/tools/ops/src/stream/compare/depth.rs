@@ -1,4 +1,4 @@
-//! The depth of an event in its saga: behind its cause, or behind all triggers of its join.
+//! An event's depth in its saga: behind its cause, or behind all triggers of its join.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,6 @@ use crate::stream::record::Record;
 /// The limit of a chain of causes. It also ends circles.
 pub(super) const LONGEST: usize = 64;
 
-/// The depths of the events of a saga.
 pub(super) struct Depths<'a> {
     by_id: &'a HashMap<&'a str, &'a Record>,
     by_type: HashMap<&'a str, Vec<&'a Record>>,
@@ -26,7 +25,6 @@ impl<'a> Depths<'a> {
         Self { by_id, by_type, joins, known: HashMap::new() }
     }
 
-    /// Returns the number of events before this one.
     pub(super) fn of(&mut self, record: &'a Record) -> usize {
         self.up_to(record, LONGEST)
     }

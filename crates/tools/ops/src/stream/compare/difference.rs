@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct Difference {
     /// The saga's id in the recording.
     pub saga: String,
-    /// The types of the events that led to it, then its own.
+    /// The types of the events that led to it, and its own.
     pub path: Vec<String>,
     /// The kind of difference.
     #[serde(flatten)]
@@ -35,9 +35,9 @@ pub enum DifferenceKind {
     Field {
         /// The JSON pointer of the value.
         pointer: String,
-        /// The expected value; nothing if the field is new.
+        /// The expected value, if the field is not new.
         expected: Option<Value>,
-        /// The actual value; nothing if the field is missing.
+        /// The actual value, unless the field is missing.
         actual: Option<Value>,
     },
 }

@@ -1,10 +1,10 @@
-//! The events of joins, which wait for several triggers and are caused by the last one.
+//! Events of joins, which wait for several triggers and are caused by the last.
 
 use std::collections::HashMap;
 
 use ballet_core::System;
 
-/// The events that a join publishes, each with the triggers of its joins.
+/// The events that joins publish, each with its triggers.
 #[derive(Debug, Clone, Default)]
 pub struct Joins(HashMap<String, Vec<Vec<String>>>);
 
@@ -22,14 +22,12 @@ impl Joins {
         joins
     }
 
-    /// Adds an event that waits for these triggers.
     fn add<'a>(&mut self, event: &str, triggers: impl Iterator<Item = &'a str>) {
         let mut triggers: Vec<String> = triggers.map(str::to_owned).collect();
         triggers.sort_unstable();
         self.0.entry(event.to_owned()).or_default().push(triggers);
     }
 
-    /// Returns the triggers of the join that published the event after this cause.
     pub(super) fn of_event(&self, event: &str, cause: &str) -> Option<&[String]> {
         let mut all = self.0.get(event)?.iter();
         all.find(|triggers| triggers.iter().any(|trigger| trigger == cause)).map(Vec::as_slice)

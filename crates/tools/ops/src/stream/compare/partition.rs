@@ -1,5 +1,5 @@
-//! Compares two recordings of any length: their sagas are spread over files, and each processor compares one file at
-//! a time.
+//! Compares two recordings of any length: their sagas are spread over files, of which each processor compares one at a
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{DirBuilder, File};
@@ -22,10 +22,10 @@ use crate::stream::recording::line::{read_line, write_line};
 use crate::stream::replay::made_keys::MadeKeys;
 use crate::stream::replay::repeatable::SagaScope;
 
-/// The number of files for each side: a million events of a kilobyte make 8 MB each.
+/// The number of files for each side, 8 MB each for a million events of a kilobyte.
 const PARTS: u64 = 128;
 
-/// The sagas to compare: the id in the stream, and the id in the recording.
+/// The sagas to compare, by their ids in the stream, with their ids in the recording.
 pub type ComparedSagas = HashMap<Uuid, Uuid>;
 
 /// Compares expected with actual events.
@@ -53,11 +53,8 @@ pub struct ComparisonCounts {
 struct PartitionSide {
     /// The number of each saga, by its id in the stream. A number takes less memory per message than an id.
     sagas: HashMap<Uuid, u32>,
-    /// The ids in the recording, by number.
     recorded: Vec<Uuid>,
-    /// The files with records, with their paths.
     parts: HashMap<u64, (PathBuf, BufWriter<File>)>,
-    /// The prefix of the paths.
     begin: PathBuf,
     /// The sagas of messages, for events that have a cause but no saga.
     of_message: HashMap<Uuid, u32>,
@@ -65,9 +62,9 @@ struct PartitionSide {
 }
 
 impl Comparison {
-    /// Creates a comparison in a folder of its own, which is removed at the end. Only its owner can read it, because
-    /// bodies may be confidential. `expected` are the sagas of the recording, `actual` those that were sent. Fields
-    /// with `ignored` names are left out.
+    /// Creates a comparison in its own folder, which is removed at the end. Only its owner can read it, because bodies
+    /// may be confidential. `expected` are the recording's sagas, `actual` those sent. Fields with `ignored` names are
+    /// left out.
     ///
     /// # Errors
     ///
@@ -90,14 +87,14 @@ impl Comparison {
         Ok(Self { folder, expected, actual, ignored, joins, made, scopes })
     }
 
-    /// Sets the joins: which of a join's triggers came last does not matter.
+    /// Sets the joins, so that the order of a join's triggers does not matter.
     #[must_use]
     pub fn with_joins(mut self, joins: Joins) -> Self {
         self.joins = joins;
         self
     }
 
-    /// Sets the made keys: their values are new in every run, even if they come from outside.
+    /// Sets the made keys, whose values are new in every run even from outside.
     #[must_use]
     pub fn with_keys(mut self, made: MadeKeys) -> Self {
         self.made = made;
@@ -165,7 +162,6 @@ impl Comparison {
         Ok(compared)
     }
 
-    /// Compares the sagas of a part.
     fn compare(
         &self,
         (expected, actual): &(Option<PathBuf>, Option<PathBuf>),
@@ -191,13 +187,12 @@ impl Comparison {
 
 impl Drop for Comparison {
     fn drop(&mut self) {
-        // If this fails, the rest stays in the folder for temporary files.
+        // After a failure the rest stays in the folder for temporary files.
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 
 impl PartitionSide {
-    /// Writes the record to the file of its saga, if that is compared.
     fn add(&mut self, record: &Record) -> io::Result<bool> {
         let Some(saga) = self.saga(record) else { return Ok(false) };
         self.of_message.insert(record.known_as(), saga);
@@ -220,7 +215,7 @@ impl PartitionSide {
         Ok(true)
     }
 
-    /// Returns the number of the record's saga. A record without a saga belongs to that of its cause.
+    /// A record without a saga belongs to that of its cause.
     fn saga(&self, record: &Record) -> Option<u32> {
         if let Some(number) = record.saga_id().and_then(|saga| self.sagas.get(&saga)) {
             return Some(*number);
@@ -229,9 +224,7 @@ impl PartitionSide {
         self.of_message.get(&cause).copied()
     }
 
-    /// Closes the file of a part, if it has records, and returns its path.
     fn close(&mut self, part: u64) -> io::Result<Option<PathBuf>> {
-        // No more records are looked up.
         self.of_message = HashMap::new();
         let Some((path, mut file)) = self.parts.remove(&part) else { return Ok(None) };
         file.flush()?;
@@ -239,7 +232,6 @@ impl PartitionSide {
     }
 }
 
-/// Reads the sagas of a file.
 fn read(path: Option<&Path>) -> io::Result<BTreeMap<Uuid, Vec<Record>>> {
     let mut sagas: BTreeMap<Uuid, Vec<Record>> = BTreeMap::new();
     let Some(path) = path else { return Ok(sagas) };
@@ -257,7 +249,7 @@ fn file_error(folder: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: folder.to_owned(), error }
 }
 
-/// Returns the part of a saga. Where an id is random depends on its maker, so all of it counts.
+/// Which digits of an id are random depends on its maker, so all count.
 fn part_of(saga: Uuid) -> u64 {
     let mut hasher = DefaultHasher::new();
     saga.hash(&mut hasher);

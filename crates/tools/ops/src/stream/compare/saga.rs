@@ -15,15 +15,13 @@ use crate::stream::replay::entry::is_event;
 use crate::stream::replay::made_keys::MadeKeys;
 use crate::stream::replay::repeatable::SagaScope;
 
-/// The types of the events that led to one, then its own.
+/// The types of the events that led to one, and its own.
 type EventPath = Vec<String>;
 
-/// The rules for the comparison of sagas.
 pub(super) struct ComparisonRules<'a> {
-    /// The names of fields that are left out.
     pub(super) ignored: &'a HashSet<String>,
     pub(super) joins: &'a Joins,
-    /// The keys whose values are new in every run.
+    /// The keys with new values in every run.
     pub(super) made: &'a MadeKeys,
 }
 
@@ -45,7 +43,7 @@ pub(super) fn compare(
     }
     let mut differences = Vec::new();
     for (path, (mut missing, mut new)) in both {
-        // Equal events on both sides are a pair in any order.
+        // Equal events pair up in any order.
         missing.retain(|event| {
             let same = new.iter().position(|other| other.canonical == event.canonical);
             same.map(|at| new.remove(at)).is_none()
@@ -60,7 +58,7 @@ pub(super) fn compare(
             fields(&expected, &actual, &mut pointer, &mut add);
         }
         missing.into_iter().for_each(|event| add(DifferenceKind::Missing { body: event.body }));
-        // A saga that was open at the end of the recording may have further events.
+        // A saga still open at the end of the recording may have further events.
         let new = new.into_iter().filter(|_| !scope.is_open);
         new.for_each(|event| add(DifferenceKind::New { body: event.body }));
     }
@@ -73,7 +71,6 @@ struct SeenEvent {
     canonical: Value,
 }
 
-/// The events of a saga on one side.
 struct SagaSide {
     events: BTreeMap<EventPath, Vec<SeenEvent>>,
 }
@@ -85,7 +82,7 @@ impl SagaSide {
         let mut names = IdNames::default();
         let mut known = HashSet::new();
         let mut left_out = HashSet::new();
-        // A message may come twice under one id; its dead letters, one in each service, have that id, too.
+        // A message may come twice under one id, which its dead letters have, too.
         let first: Vec<&Record> = records
             .iter()
             .filter(|record| without.is_none_or(|of| !is_answer(record, of, &mut left_out)))
@@ -104,7 +101,7 @@ impl SagaSide {
         let mut nodes = Vec::new();
         for record in &first {
             if record.is_dead_letter() {
-                // A dead letter has a reason; a tool's note has none.
+                // A dead letter has a reason, unlike a tool's note.
                 let Some(reason) = text_header(&record.properties, DEAD_REASON) else { continue };
                 let service = record.service().unwrap_or_default();
                 let dead = format!("dead in {service}: {reason}");
@@ -126,8 +123,8 @@ impl SagaSide {
             nodes.push((depths.of(record), path(record, &by_id, joins), *record, body));
         }
         given.remove(&new);
-        // A cause comes before its effect, so an id belongs to the event that made it. Without a cause between two
-        // events, their order in the stream is chance.
+        // A cause comes before its effect, so an id belongs to the event that made it. Otherwise the order in the
+        // stream is chance.
         nodes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
         for (_, path, record, _) in &nodes {
             if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
@@ -145,7 +142,7 @@ impl SagaSide {
     }
 }
 
-/// Whether a record is an answer of this service, or follows from one. Answers to answers come later in the stream.
+/// Whether a record is this service's answer, or follows from one. Answers to answers come later in the stream.
 fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) -> bool {
     let Some(cause) = record.cause() else { return false };
     let is_answer = record.service() == Some(of) || left_out.contains(cause);
@@ -155,8 +152,8 @@ fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) 
     is_answer
 }
 
-/// Returns the types of the events that led to this one, then its own. An event of a join follows all its triggers in
-/// a fixed order, because the last one is chance.
+/// Returns the types of the events that led to this one, and its own. An event of a join follows all its triggers in a
+/// fixed order, because the last one is chance.
 fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> EventPath {
     let mut path = vec![record.event_type().to_owned()];
     let mut at = record;
@@ -174,7 +171,6 @@ fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> Event
     path
 }
 
-/// Removes the fields with these names.
 fn without_fields(body: &mut Value, ignored: &HashSet<String>) {
     match body {
         Value::Object(map) => {
@@ -186,7 +182,7 @@ fn without_fields(body: &mut Value, ignored: &HashSet<String>) {
     }
 }
 
-/// Returns the values that differ, in their original form, unless only their names differ.
+/// Returns the differing values in their original form, unless only their names differ.
 fn fields(
     expected: &SeenEvent,
     actual: &SeenEvent,
@@ -246,7 +242,7 @@ fn pair_values(
     pointer: &str,
     add: &mut impl FnMut(DifferenceKind),
 ) {
-    // The names of ids say more than the ids, which are new in every run.
+    // The names of ids say more than the ids themselves.
     let is_name =
         |seen: &SeenEvent| seen.canonical.as_str().is_some_and(|text| text.starts_with('<'));
     let value = |seen: &SeenEvent| if is_name(seen) { &seen.canonical } else { &seen.body }.clone();

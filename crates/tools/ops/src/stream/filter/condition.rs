@@ -55,13 +55,12 @@ impl HeaderIs {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValueIs {
     pointer: String,
-    /// The value as text, and as JSON if it is valid JSON.
+    /// As text, and as JSON if valid.
     text: String,
     json: Option<Value>,
 }
 
 const BODY: &str = "/body";
-/// The fields of a recorded message.
 const FIELDS: [&str; 8] =
     ["offset", "time", "exchange", "routing_key", "properties", "body", "body_text", "body_base64"];
 

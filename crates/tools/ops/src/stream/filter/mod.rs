@@ -7,13 +7,12 @@ use crate::stream::filter::condition::{HeaderIs, ValueIs};
 use crate::stream::filter::pattern::TypePattern;
 use crate::stream::record::Record;
 
-/// A selection of records: those that match one condition of each kind that is given.
+/// Selects the records that match one condition of each given kind.
 #[derive(Debug, Clone, Default)]
 pub struct RecordFilter {
     /// Types, as the binding of a topic exchange names them.
     pub types: Vec<TypePattern>,
-    /// The ids of sagas, as in messages or as services derive them, or the ends of ids, such as the last eight
-    /// digits.
+    /// Ids of sagas, as in messages or as services derive them, or their last digits.
     pub sagas: Vec<String>,
     /// Publishers, or the services in which dead letters died.
     pub services: Vec<String>,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The difference between a journal and the one that was read up to a message.
+/// How a journal differs from the one that was read up to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JournalDifference {
     /// It ends before that message.

@@ -1,5 +1,4 @@
-//! The first and last message of the journal. A stream does not report them: its number of messages is a few seconds
-//! old.
+//! The journal's first and last message. A stream's count of messages is seconds old.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +12,10 @@ use crate::stream::journal::error::{JournalError, refused};
 use crate::stream::journal::records::{CONNECTION, is_undeliverable, starts_anew, takes_readers};
 use crate::stream::record::Record;
 
-/// The limit for the first message of a stream that is not empty.
 pub(super) const FIRST_LIMIT: Duration = Duration::from_secs(30);
-/// The time after which a stream that counts no messages is taken for empty. The count is up to five seconds old.
+/// After this time a stream that counts no messages is empty. The count is up to five seconds old.
 const EMPTY_LIMIT: Duration = Duration::from_secs(6);
-/// The pause between two looks at a stream that is starting.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The maximum number of messages of a chunk.
 const WHOLE_CHUNK: u16 = u16::MAX;
 
 /// Returns the oldest message of the journal, or `None` if it is empty.
@@ -47,7 +43,6 @@ pub async fn end(broker: &Arc<dyn Broker>) -> Result<Option<u64>, JournalError> 
     Ok(last(broker).await?.and_then(|last| last.offset))
 }
 
-/// Returns the journal's last message, or `None` if it is empty.
 pub(super) async fn last(broker: &Arc<dyn Broker>) -> Result<Option<Record>, JournalError> {
     let until = Instant::now() + FIRST_LIMIT;
     let mut takes_readers_now = false;
@@ -74,7 +69,7 @@ async fn read_last(broker: &dyn Broker) -> Result<Option<Record>, JournalError> 
     let last = async {
         let mut deliveries = consume(&*session, StreamStart::Last, WHOLE_CHUNK).await?;
         let Some(mut last) = first(&*session, &mut deliveries).await? else { return Ok(None) };
-        // The broker sends all messages at once. They arrive before its answer to this.
+        // The broker sends all messages at once, before its answer to this.
         session.cancel(CONNECTION).await?;
         while let Some(delivery) = deliveries.next().await {
             last = Record::from(delivery?);
@@ -95,7 +90,7 @@ pub(super) async fn consume(
     deliveries.map_err(|error| refused(error, &session.peer().vhost))
 }
 
-/// Returns the first delivery; `None` if the stream is empty.
+/// Returns `None` if the stream is empty.
 async fn first(
     session: &dyn Session,
     deliveries: &mut Deliveries,
@@ -108,7 +103,7 @@ async fn first(
         }
         let journal = Object::Queue(JOURNAL.to_owned());
         let messages = session.find(&journal).await?.messages();
-        // A user who may not count the messages waits for the full limit.
+        // Without the right to count, this waits for the full limit.
         if messages == Some(0) || (messages.is_none() && limit == FIRST_LIMIT) {
             return Ok(None);
         }

@@ -57,7 +57,7 @@ const NO_RIGHT: &str =
     "the user needs the right to read the queue `journal`, as the user `tap` has";
 const NO_JOURNAL: &str = "apply broker/definitions.json with `ballet topology apply`";
 
-/// Explains which permission a refused consumer lacks.
+/// Explains a refused consumer's missing permission.
 pub(crate) fn refused(error: BrokerError, vhost: &str) -> JournalError {
     match error {
         BrokerError::ChannelClosed { code: code @ (403 | 404), text } => JournalError::Refused {

@@ -1,5 +1,5 @@
-//! One message of the journal, at a known offset. It distinguishes the journal from another one of the same name:
-//! offsets alone fit again once the new journal has grown.
+//! One message of the journal at a known offset. It distinguishes the journal from another of the same name, whose
+//! offsets fit again once it has grown.
 
 use std::sync::Arc;
 
@@ -21,12 +21,11 @@ pub enum LookupResult {
     Record(Record),
     /// The offset is beyond the end of the journal.
     Beyond,
-    /// The message is gone: it was dropped, or no reader gets it.
+    /// The message is gone: dropped, or readable by nobody.
     Gone,
 }
 
-/// Tells how the journal differs from one that had a message at this offset: `last`, if it is known. `None` if no
-/// difference shows.
+/// Compares the journal with one that had a message, `last` if known, at this offset. `None` if no difference shows.
 ///
 /// # Errors
 ///
@@ -56,7 +55,7 @@ pub async fn at(broker: &Arc<dyn Broker>, offset: u64) -> Result<LookupResult, J
         Ok(Some(last)) if last.offset == Some(offset) => return Ok(LookupResult::Record(last)),
         Ok(Some(last)) if last.offset.is_some_and(|last| offset < last) => {}
         Ok(_) => return Ok(LookupResult::Beyond),
-        // The messages at the end cannot be delivered. This one may be before them.
+        // The last messages cannot be delivered. This one may be before them.
         Err(JournalError::NoEnd) => {}
         Err(error) => return Err(error),
     }

@@ -1,4 +1,4 @@
-//! Reads the journal: from a given start, past undeliverable messages, and on after a lost connection.
+//! Reads the journal: from a start, past undeliverable messages, and on after a lost connection.
 
 pub(crate) mod difference;
 pub(crate) mod end;

@@ -1,5 +1,4 @@
-//! The range that the journal still has: its beginning, and whether it has lost messages that its policy promises to
-//! keep.
+//! The journal's range: its beginning, and whether messages are lost that its policy promises to keep.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,15 +14,13 @@ use crate::stream::journal::error::JournalError;
 use crate::stream::journal::records::{JournalRecords, is_undeliverable};
 use crate::stream::record::Record;
 
-/// The number of messages searched for one with a time, which those of other producers may lack.
+/// How many messages are searched for one with a time, which other producers may leave out.
 const LOOKED_AT: usize = 1_000;
-/// The time limit of that search.
 const LIMIT: Duration = Duration::from_secs(30);
-/// A tolerance: the clocks of producers, broker and readers differ, and the broker forgets whole segments.
+/// Clocks differ, and the broker forgets whole segments.
 const ROUGHLY: SignedDuration = SignedDuration::from_mins(10);
 
-/// Returns the time from which the journal is complete; `None` if it still has its first message, or if no message
-/// has a time.
+/// Returns the time from which the journal is complete. `None` if it has its first message, or no message has a time.
 ///
 /// # Errors
 ///
@@ -48,14 +45,14 @@ pub async fn begins(broker: &Arc<dyn Broker>) -> Result<Option<Timestamp>, Journ
         }
         Ok(None)
     };
-    // If none of them can be delivered, there is silence.
+    // If none can be delivered, there is silence.
     let first = timeout(LIMIT, first).await.unwrap_or(Ok(None));
     records.disconnect().await;
     first
 }
 
-/// Returns the time from which the journal is complete, if that is later than its policy promises: it has lost older
-/// messages, because too much was published or the policy was changed. `None` if it is complete.
+/// Returns the time from which the journal is complete, if its policy promises an earlier one: too much was published,
+/// or the policy was changed. `None` if it is complete.
 ///
 /// # Errors
 ///

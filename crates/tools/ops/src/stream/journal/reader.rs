@@ -17,7 +17,7 @@ use crate::stream::journal::records::{Attempt, CONNECTION, JournalRecords};
 use crate::stream::record::Record;
 use crate::stream::start::Start;
 
-/// How long a journal that is too short may be a replica of the same one that lags behind.
+/// A journal that is too short may be a lagging replica for this long.
 const LAGS: Duration = Duration::from_secs(30);
 
 /// An item that a [`JournalReader`] returns.
@@ -40,46 +40,45 @@ pub enum Notice {
         /// The time of that message.
         time: Option<Timestamp>,
     },
-    /// The connection is lost. The reader connects again, and continues after the last record.
+    /// The connection is lost. The reader reconnects, and continues after the last record.
     Lost(BrokerError),
     /// The connection is back.
     Back,
     /// No reader gets the message with this offset.
     Unreadable(u64),
-    /// The journal has no message since the requested time. The reader waits for the next one.
+    /// The journal has no message since the requested time. The reader waits for the next.
     NothingSince,
 }
 
-/// Reads the journal. It holds few messages in memory: the broker waits for a slow reader, which costs a stream
-/// nothing.
+/// Reads the journal with few messages in memory: the broker waits for a slow reader at no cost to the stream.
 pub struct JournalReader {
     broker: Arc<dyn Broker>,
     vhost: String,
     begins: Start,
     records: JournalRecords,
-    /// The requested time, until the first record shows whether the journal still has it.
+    /// Set until the first record shows whether the journal still has this time.
     since: Option<Timestamp>,
-    /// The time at which it is certain that the journal has nothing since the requested time: the broker then waits
-    /// for the next message, and does not say so.
+    /// When it is certain that the journal has nothing since the requested time. The broker then waits for the next
+    /// message silently.
     nothing_at: Option<Instant>,
-    /// The next offset, if the stream has no gap.
+    /// The next offset, without a gap.
     expected: Option<u64>,
-    /// The number of times that the broker has delivered, or refused to.
+    /// How often the broker delivered, or refused to.
     answers: u64,
-    /// The offset of the last message that was returned, or that no reader gets.
+    /// The offset of the last message returned or skipped.
     reached: Option<u64>,
-    /// The last message that was read, or that existed when the reader began at the end.
+    /// The last message read, or the last at the start.
     last: Option<Record>,
     lost: Option<Backoff>,
-    /// The time since which each look finds that the journal ends too early.
+    /// Since when each check finds the journal too short.
     short_since: Option<Instant>,
-    /// A record behind a gap, until it is known whether messages were cut.
+    /// Set aside until it is known whether messages were cut.
     behind_gap: Option<Record>,
     waiting: VecDeque<JournalItem>,
 }
 
 impl JournalReader {
-    /// Finds the place to begin at.
+    /// Finds the place to begin.
     ///
     /// # Errors
     ///
@@ -88,7 +87,7 @@ impl JournalReader {
         Self::open_past(broker, asked, BTreeSet::new()).await
     }
 
-    /// Like [`open`](Self::open). No reader gets the messages at the `unreadable` offsets, as an earlier one has found.
+    /// Like [`open`](Self::open), with the `unreadable` offsets that an earlier reader found.
     ///
     /// # Errors
     ///
@@ -149,11 +148,11 @@ impl JournalReader {
         self.begins
     }
 
-    /// Returns the next record, or a notice. It waits without limit. Dropping the future loses nothing.
+    /// Returns the next record or a notice. Waits without limit. Dropping the future loses nothing.
     ///
     /// # Errors
     ///
-    /// If the broker refuses, or the journal was made again. After a lost connection the reader tries again.
+    /// If the broker refuses, or the journal was made again. A lost connection is tried again.
     pub async fn next(&mut self) -> Result<JournalItem, JournalError> {
         let item = self.item().await?;
         match &item {
@@ -164,8 +163,8 @@ impl JournalReader {
         Ok(item)
     }
 
-    /// Like [`next`](Self::next), up to the message with the offset `end`, if there is an end. Returns `None` behind it, or
-    /// if the journal has nothing since the requested time.
+    /// Like [`next`](Self::next), up to the offset `end`, if given. Returns `None` behind it, or if the journal has
+    /// nothing since the requested time.
     ///
     /// # Errors
     ///
@@ -204,7 +203,7 @@ impl JournalReader {
                     Ok(true) => {}
                     Ok(false) => continue,
                     Err(JournalError::Broker(error)) if error.is_loss() => {
-                        // A broker that is down says nothing about its replicas.
+                        // An unavailable broker says nothing about its replicas.
                         self.short_since = None;
                         continue;
                     }
@@ -233,8 +232,8 @@ impl JournalReader {
         }
     }
 
-    /// Returns the next message. A notice comes in its place if no reader gets one, or once it is certain that the
-    /// journal has none since the requested time.
+    /// Returns the next message. A notice replaces an unreadable one, or says that the journal has none since the
+    /// requested time.
     async fn delivery(&mut self) -> Result<Result<Delivery, Notice>, JournalError> {
         loop {
             let next = match self.nothing_at {
@@ -247,7 +246,7 @@ impl JournalReader {
             };
             self.answers += u64::from(next.is_ok());
             let is_there = matches!(next, Ok(Attempt::Read(_)));
-            // A new connection has the full limit for its first message.
+            // A new connection gets the full limit.
             self.nothing_at =
                 self.nothing_at.filter(|_| !is_there).map(|_| Instant::now() + FIRST_LIMIT);
             match next? {
@@ -258,8 +257,8 @@ impl JournalReader {
         }
     }
 
-    /// Returns the number of times that the broker has delivered a message, or refused to deliver one. It grows while
-    /// [`next`](Self::next) looks for a way past a message that no reader gets.
+    /// Returns how often the broker delivered a message or refused to. This grows while [`next`](Self::next) looks for
+    /// a way past an unreadable message.
     #[must_use]
     pub fn answers(&self) -> u64 {
         self.answers
@@ -270,8 +269,8 @@ impl JournalReader {
         self.records.disconnect().await;
     }
 
-    /// Whether the journal is the one that was read before the connection was lost. A new journal would deliver
-    /// nothing until it is as long, and then continue as if nothing had happened.
+    /// Whether this is the journal read before. A new journal would deliver nothing until it is as long, and then seem
+    /// to continue.
     async fn is_same(&mut self) -> Result<bool, JournalError> {
         let before = self.expected.and_then(|expected| expected.checked_sub(1));
         let offset = self.last.as_ref().map_or(before, |last| last.offset);
@@ -290,7 +289,7 @@ impl JournalReader {
         }
     }
 
-    /// Whether the record comes next, without a notice before it. Otherwise the record is set aside.
+    /// Whether the record comes next without a notice. Otherwise it is set aside.
     fn goes_on(&mut self, record: &Record) -> bool {
         let (Some(offset), expected) = (record.offset, self.expected) else { return true };
         self.expected = Some(offset + 1);
@@ -300,7 +299,7 @@ impl JournalReader {
         }
         let back = self.lost.take().map(|_| JournalItem::Notice(Notice::Back));
         self.waiting.extend(back);
-        // A stream has small gaps where the broker keeps its own notes.
+        // A stream has small gaps for the broker's own notes.
         if is_gap && offset > 0 {
             self.behind_gap = Some(record.clone());
         } else {
@@ -317,7 +316,7 @@ impl fmt::Debug for JournalReader {
     }
 }
 
-/// Checks whether the journal has lost messages before this record: none, unless it is the oldest.
+/// Only the oldest record of the journal has lost predecessors.
 async fn find_cut(
     broker: &dyn Broker,
     record: &Record,

@@ -1,7 +1,7 @@
-//! Reads the journal past the messages that the broker cannot deliver.
+//! Reads the journal past undeliverable messages.
 //!
-//! A stream accepts some headers that the broker cannot write to a consumer, such as a number named `x-basic-type`.
-//! The broker closes the connection of every reader that reaches such a message.
+//! A stream accepts headers that the broker cannot write to a consumer, such as a number named `x-basic-type`. The
+//! broker closes each connection that reaches such a message.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,28 +18,27 @@ use crate::stream::journal::error::JournalError;
 pub const CONNECTION: &str = "ballet journal";
 /// The broker's error for a message that it cannot deliver, and for its own faults.
 const INTERNAL_ERROR: u16 = 541;
-/// The number of connections that a message gets. RabbitMQ 3.10 sends a chunk of the stream at once, in packets of at
-/// least 1,414 bytes. The packet that contains the undeliverable message is not sent at all. Connections that begin a
-/// little earlier have other packets: among as many as a packet has messages (8 of the smallest), one ends a packet
-/// just before that message. A busy broker may end packets elsewhere, so there are three rounds. One more connection
-/// follows once it is known that the broker lets others read. Among messages of different sizes there may be no
-/// packet that ends there: then a good message before that one is skipped as well, and its offset says so.
+/// The number of connections for one message. RabbitMQ 3.10 sends a chunk of the stream at once, in packets of at least
+/// 1,414 bytes, and drops a whole packet with an undeliverable message. A connection that begins earlier has other
+/// packets: among as many as a packet has messages (8 of the smallest), one ends a packet just before that message. A
+/// busy broker may end packets elsewhere, so there are three rounds, and one more connection once others are known to
+/// read. Among messages of different sizes no packet may end there: then the good message before is skipped as well,
+/// and its offset is reported.
 const ATTEMPTS: u64 = 24;
-/// The most undeliverable messages in a row. More are a fault of the broker.
+/// The maximum number of consecutive undeliverable messages. More are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
 
-/// The maximum number of messages that the broker may send ahead. It sends them as soon as a reader comes, and holds
-/// the unread ones in memory: this many of the largest are still acceptable.
+/// The broker sends this many as soon as a reader comes, and holds the unread ones in memory: so many of the largest
+/// are still acceptable.
 const MOST_AHEAD: u16 = 128;
-/// The number of messages read one by one after the broker has closed a connection.
+/// How many messages are read singly after the broker closed a connection.
 const SLOW: u64 = 100;
 
-/// The way in which deliveries are requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RequestMode {
-    /// Many at a time, limited by their total size. One acknowledgement covers many.
+    /// Many at a time, limited by their total size, with few acknowledgements.
     Fast,
-    /// One by one: the broker sends each message before it begins with one that ends the connection.
+    /// One by one, so that the broker sends each message before one that ends the connection.
     Slow,
 }
 
@@ -49,25 +48,24 @@ struct JournalConnection {
     pace: RequestMode,
     ack_every: u64,
     read: u64,
-    /// The delivery whose acknowledgement requests more.
+    /// Its acknowledgement requests more.
     to_ack: Option<u64>,
-    /// The task that sends an acknowledgement. It is separate, because the caller may stop waiting for the next
-    /// message, and a repeated acknowledgement closes the channel.
+    /// Acknowledges in a separate task, because the caller may drop its future, and a repeated acknowledgement closes
+    /// the channel.
     acking: Option<JoinHandle<Result<(), BrokerError>>>,
 }
 
-/// The result of an attempt to read a message.
 #[allow(clippy::large_enum_variant, reason = "nearly all are messages")]
 pub(super) enum Attempt {
     Read(Delivery),
     /// No reader gets the message with this offset.
     Skipped(u64),
-    /// The broker has closed the connection before a message came. The next attempt goes on.
+    /// The broker closed the connection before a message came. The next attempt goes on.
     Again,
 }
 
-/// The messages of the journal. A lost connection is an error, after which the next [`attempt`](Self::attempt)
-/// connects again and continues after the last message.
+/// The messages of the journal. After the error of a lost connection the next [`attempt`](Self::attempt) reconnects,
+/// and continues after the last message.
 pub(super) struct JournalRecords {
     broker: Arc<dyn Broker>,
     reader: Option<JournalConnection>,
@@ -75,19 +73,18 @@ pub(super) struct JournalRecords {
     start: StreamStart,
     pace: RequestMode,
     ahead: Ahead,
-    /// Whether the next connection uses another prefetch.
+    /// Whether the next connection has another prefetch.
     adjusts: bool,
-    /// The number of seconds to begin earlier if the first messages cannot be delivered.
+    /// By this many seconds a start is earlier if the first messages cannot be delivered.
     earlier: u64,
-    /// The number of connections in a row that got nothing.
+    /// The number of consecutive connections without a message.
     attempts: u64,
     in_a_row: u32,
     unreadable: BTreeSet<u64>,
 }
 
 impl JournalRecords {
-    /// Creates a reader from `start`, without a connection yet. Messages at the `unreadable` offsets are known to be
-    /// undeliverable.
+    /// A reader from `start`, without a connection yet. The `unreadable` offsets are known to be undeliverable.
     pub(super) fn new(
         broker: Arc<dyn Broker>,
         start: StreamStart,
@@ -107,7 +104,7 @@ impl JournalRecords {
         }
     }
 
-    /// Returns the next readable message. It waits without limit. Dropping the future loses no message.
+    /// Waits without limit. Dropping the future loses no message.
     pub(super) async fn next(&mut self) -> Result<Delivery, JournalError> {
         loop {
             if let Attempt::Read(delivery) = self.attempt().await? {
@@ -121,8 +118,7 @@ impl JournalRecords {
     ///
     /// # Errors
     ///
-    /// If the connection is lost, the broker refuses to read, or it cannot deliver a thousand messages in a
-    /// row.
+    /// If the connection is lost, the broker refuses, or a thousand consecutive messages are undeliverable.
     pub(super) async fn attempt(&mut self) -> Result<Attempt, JournalError> {
         match self.read().await {
             Ok(delivery) if self.is_new(&delivery) => {
@@ -140,7 +136,7 @@ impl JournalRecords {
         }
     }
 
-    /// Moves the start past the message, unless the message is before the start.
+    /// Moves the start past a message that is not before the start.
     fn is_new(&mut self, delivery: &Delivery) -> bool {
         let offset = integer_header(&delivery.properties, STREAM_OFFSET);
         let Some(offset) = offset.and_then(|offset| u64::try_from(offset).ok()) else {
@@ -152,14 +148,14 @@ impl JournalRecords {
         self.start = StreamStart::Offset(offset + 1);
         if let Some(reader) = &mut self.reader {
             reader.read += 1;
-            // A new connection then begins after this message.
+            // A new connection begins after this message.
             self.ahead.delivered(delivery.body.len());
             self.adjusts = reader.pace == RequestMode::Fast && self.ahead.adjusts();
         }
         true
     }
 
-    /// Ends the connection. The next message comes over a new one.
+    /// The next message comes over a new connection.
     pub(super) async fn disconnect(&mut self) {
         if let Some(reader) = self.reader.take() {
             reader.session.close().await;
@@ -190,13 +186,13 @@ impl JournalRecords {
                 none.insert(open(&*self.broker, start, pace, self.ahead.count()).await?)
             }
         };
-        // This comes before the next delivery is taken, which is returned at once.
+        // Before the next delivery is taken, which is returned at once.
         if let Some(tag) = reader.to_ack.take() {
             let session = Arc::clone(&reader.session);
             reader.acking = Some(tokio::spawn(async move { session.ack(tag, true).await }));
         }
         if let Some(acking) = &mut reader.acking {
-            // If the connection has ended, the next delivery has the error. Earlier deliveries count.
+            // If the connection has ended, the next delivery has the error.
             acking.await.ok();
             reader.acking = None;
         }
@@ -208,8 +204,8 @@ impl JournalRecords {
         Ok(delivery)
     }
 
-    /// Decides where to begin again after the broker has closed the connection. Returns the offset of a message that is
-    /// found to be undeliverable.
+    /// Decides where to begin again after a closed connection. Returns the offset of a message now known to be
+    /// undeliverable.
     async fn go_on(&mut self, error: BrokerError) -> Result<Option<u64>, JournalError> {
         let got_some = self.reader.as_ref().is_some_and(|reader| reader.read > 0);
         self.disconnect().await;
@@ -236,7 +232,7 @@ impl JournalRecords {
                 if self.unreadable.contains(&offset) || self.attempts > most {
                     return self.skip(offset, error);
                 } else if self.attempts == most {
-                    // A last attempt follows. If the check gets no answer, all attempts follow again.
+                    // A last attempt follows, and all attempts again if the check gets no answer.
                     self.attempts = 0;
                     self.takes_readers().await?;
                     self.attempts = most;
@@ -263,7 +259,7 @@ impl JournalRecords {
     }
 }
 
-/// Returns the number of offsets directly before this one that are not known to be unreadable.
+/// Returns how many offsets directly before this one may be readable.
 fn readable_before(unreadable: &BTreeSet<u64>, offset: u64) -> u64 {
     let last = unreadable.range(..offset).next_back();
     last.map_or(offset, |last| offset - last - 1)
@@ -293,12 +289,11 @@ async fn open(
     })
 }
 
-/// Whether the broker lets anybody read. While a stream's writer restarts (with its node or its leader, or because
-/// RabbitMQ 3.10 lost a file of another, deleted stream), the broker closes the connection of each reader as it does
-/// at an undeliverable message.
+/// Whether the broker lets anybody read. While a stream's writer restarts, with its node or leader or because RabbitMQ
+/// 3.10 lost a file of another, deleted stream, the broker closes connections as at an undeliverable message.
 pub(super) async fn takes_readers(broker: &dyn Broker) -> Result<bool, BrokerError> {
     let session = broker.connect(CONNECTION).await?;
-    // There is nothing to deliver since a time in the future.
+    // Nothing is delivered since a time in the future.
     let later = StreamStart::Time(u32::MAX.into());
     let consumed = session.consume_stream(JOURNAL, CONNECTION, 1, later).await;
     session.close().await;

@@ -15,7 +15,7 @@ pub enum RecordingError {
         /// The error of the operating system.
         error: io::Error,
     },
-    /// The file cannot take more. Its content is still usable.
+    /// The file cannot take more. What it has is usable.
     #[error(
         "{}: {error}; {written} records were written before, all that it has can be used, and --append goes on \
          after them", path.display()
@@ -25,7 +25,7 @@ pub enum RecordingError {
         path: PathBuf,
         /// The error of the operating system.
         error: io::Error,
-        /// The number of records that were added in this run and are in the file.
+        /// The number of records of this run in the file.
         written: u64,
     },
     /// A line is not a record.

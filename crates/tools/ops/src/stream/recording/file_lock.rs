@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{Error, ErrorKind, Result};
 
-/// Locks a file against other writers for as long as it is open. On file systems without locks it does nothing.
+/// Locks a file against other writers while it is open. On file systems without locks it does nothing.
 ///
 /// # Errors
 ///

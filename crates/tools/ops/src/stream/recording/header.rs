@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::stream::start::Start;
 
-/// The name of the format.
 const FORMAT: &str = "ballet recording";
-/// The version that is written. A reader accepts no later one.
+/// A reader accepts no later version.
 const VERSION: u32 = 1;
 
 /// The first line of a recording: its format and origin.
@@ -38,7 +37,7 @@ impl RecordingHeader {
         Self { format: FORMAT.to_owned(), version: VERSION, system, broker, begun, from }
     }
 
-    /// Returns the reason why this version cannot read the recording.
+    /// Returns why this version cannot read the recording.
     pub(crate) fn problem(&self) -> Option<String> {
         if self.format != FORMAT {
             return Some(format!("its format is `{}`", self.format));

@@ -6,15 +6,12 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-/// The first bytes of a packed file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Whether the name says that the file is packed.
 pub(crate) fn is_packed_by_name(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
 
-/// Whether the content of the file is packed.
 pub(crate) fn is_packed(file: &mut File) -> io::Result<bool> {
     let mut first = Vec::new();
     file.by_ref().take(2).read_to_end(&mut first)?;
@@ -22,7 +19,7 @@ pub(crate) fn is_packed(file: &mut File) -> io::Result<bool> {
     Ok(first == GZIP)
 }
 
-/// Opens a file, and unpacks its content if it is packed.
+/// Unpacks the content if it is packed.
 pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     let mut file = File::open(path)?;
     let is_packed = is_packed(&mut file)?;
@@ -34,16 +31,14 @@ pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     }
 }
 
-/// The result of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NextLine {
     /// A line is in the buffer, without its end.
     Line,
-    /// The file has ended. If it was cut off, its last line has this many bytes.
+    /// A last line that was cut off has this many bytes.
     End { left: usize },
 }
 
-/// Reads the next line into `line`.
 pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<NextLine> {
     line.clear();
     match from.read_until(b'\n', line) {

@@ -58,7 +58,7 @@ impl Recording {
         &self.header
     }
 
-    /// Returns the number of the line in which it is cut off, once all records are read.
+    /// Returns the number of the line that is cut off, once all records are read.
     #[must_use]
     pub fn cut_line(&self) -> Option<u64> {
         self.cut_line

@@ -1,4 +1,4 @@
-//! A record's line, which is written and read without copies.
+//! A record's line, written and read without copies.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 use crate::stream::record::Record;
 use crate::stream::recording::value::{Headers, Text, is_shallow};
 
-/// The line of a record.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordLine<'a> {
@@ -91,7 +90,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, 
     <&RawValue>::deserialize(from).map(Some)
 }
 
-/// Returns the text as JSON, if it is valid and gives the same bytes back.
+/// Returns valid JSON that gives the same bytes back.
 fn one_line(text: &str) -> Option<&RawValue> {
     if text.contains(['\n', '\r']) {
         return None;
@@ -101,7 +100,6 @@ fn one_line(text: &str) -> Option<&RawValue> {
     (json.get().len() == text.len()).then_some(json)
 }
 
-/// Returns the properties as JSON, without the headers.
 pub(crate) fn properties_as_json(properties: &BasicProperties) -> Value {
     let all = RecordProperties::of(properties);
     let shown = RecordProperties { headers: None, left_out_headers: Vec::new(), ..all };
@@ -140,7 +138,7 @@ struct RecordProperties<'a> {
     cluster_id: Option<Text<'a>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     headers: Option<Headers<'a>>,
-    /// Headers nested too deep for a line, which are only for people.
+    /// Headers nested too deep for a line.
     #[serde(borrow, skip_serializing_if = "Vec::is_empty")]
     left_out_headers: Vec<Text<'a>>,
 }

@@ -1,5 +1,5 @@
-//! AMQP's header values as JSON. Values with a JSON type of their own are plain: text, `true`, `null`, numbers of the
-//! common widths, lists and tables. Any other type is a table with one name: `$` and the type.
+//! AMQP's header values as JSON. Text, `true`, `null`, numbers of the common widths, lists and tables are plain. Any
+//! other type is a table with one name: `$` and the type.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,10 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// The limit of nested headers. A JSON reader stops at 128, and a tag may be around each value.
+/// A JSON reader stops at 128 levels, and a tag may be around each value.
 const DEEPEST: usize = 40;
 
-/// Whether a line can hold a header's value.
 pub(super) fn is_shallow(value: &AMQPValue) -> bool {
     fn is_within(value: &AMQPValue, depth: usize) -> bool {
         depth <= DEEPEST
@@ -33,7 +32,6 @@ pub(super) fn is_shallow(value: &AMQPValue) -> bool {
     is_within(value, 0)
 }
 
-/// A header's value in its written form.
 struct HeaderJson<'a>(&'a AMQPValue);
 
 impl Serialize for HeaderJson<'_> {
@@ -50,7 +48,7 @@ impl Serialize for HeaderJson<'_> {
             AMQPValue::FieldArray(values) => {
                 to.collect_seq(values.as_slice().iter().map(HeaderJson))
             }
-            // A table that looks like a tag is itself put in a tag.
+            // A table that looks like a tag gets a tag.
             AMQPValue::FieldTable(table) => {
                 let entries = table.inner().iter().map(|(name, value)| (name.as_str(), value));
                 match tag(entries) {
@@ -64,7 +62,7 @@ impl Serialize for HeaderJson<'_> {
             AMQPValue::ShortUInt(value) => tagged_as(to, "$u16", value),
             AMQPValue::LongUInt(value) => tagged_as(to, "$u32", value),
             AMQPValue::LongLongInt(value) => tagged_as(to, "$i64", value),
-            // The bits, because JSON has no infinity, and a float is not a double.
+            // As bits, because JSON has no infinity, and a float is not a double.
             AMQPValue::Float(value) => tagged_as(to, "$float_bits", &value.to_bits()),
             AMQPValue::Double(value) => tagged_as(to, "$double_bits", &value.to_bits()),
             AMQPValue::DecimalValue(value) => {
@@ -96,7 +94,7 @@ fn tagged_as<S: Serializer>(
     to.collect_map([(tag, value)])
 }
 
-/// Text in a line, copied only if something in it is escaped.
+/// Copied only if something is escaped.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
@@ -106,7 +104,6 @@ impl<'a> From<&'a str> for Text<'a> {
     }
 }
 
-/// The headers of a line.
 pub(super) struct Headers<'a>(pub(super) Cow<'a, FieldTable>);
 
 impl Headers<'_> {
@@ -138,7 +135,7 @@ struct HeaderValue(AMQPValue);
 
 impl<'de> Deserialize<'de> for HeaderValue {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // Common values are read without intermediate JSON.
+        // Common values need no intermediate JSON.
         let value = match <&RawValue>::deserialize(from)?.get() {
             text if is_plain(text) => AMQPValue::LongString(text[1..text.len() - 1].into()),
             json => {
@@ -150,19 +147,17 @@ impl<'de> Deserialize<'de> for HeaderValue {
     }
 }
 
-/// Whether JSON is text without escapes.
 fn is_plain(json: &str) -> bool {
     json.starts_with('"') && !json.contains('\\')
 }
 
-/// Returns the header value for a JSON value.
 fn from_json(json: &Value) -> Result<AMQPValue, String> {
     Ok(match json {
         Value::Null => AMQPValue::Void,
         Value::Bool(value) => AMQPValue::Boolean(*value),
         Value::String(text) => AMQPValue::LongString(text.as_str().into()),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            // A value written by a person or another tool may be wider.
+            // A value of another tool may be wider.
             (Some(number), _) => {
                 i32::try_from(number).map_or(AMQPValue::LongLongInt(number), AMQPValue::LongInt)
             }
@@ -182,7 +177,6 @@ fn from_json(json: &Value) -> Result<AMQPValue, String> {
     })
 }
 
-/// Returns a table of headers.
 fn to_table(json: &Map<String, Value>) -> Result<FieldTable, String> {
     let mut table = FieldTable::default();
     for (name, value) in json {
@@ -196,7 +190,7 @@ fn short(name: &str) -> Result<ShortString, String> {
         .map_err(|_| format!("the header `{name:.40}...` has a name of more than 255 bytes"))
 }
 
-/// Returns the only entry of a table, if its name begins with `$`.
+/// Returns the only entry if its name begins with `$`.
 fn tag<'a, V>(mut table: impl Iterator<Item = (&'a str, V)>) -> Option<(&'a str, V)> {
     let first = table.next().filter(|(name, _)| name.starts_with('$'))?;
     table.next().is_none().then_some(first)

@@ -1,4 +1,4 @@
-//! Writes a recording. If the process dies, the file can still be used and continued.
+//! Writes a recording that stays usable, and can be continued, if the process dies.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -17,15 +17,14 @@ use crate::stream::recording::header::RecordingHeader;
 use crate::stream::recording::line::{read_line, write_line};
 use crate::stream::recording::lines::{is_packed, is_packed_by_name};
 
-/// The bytes of lines that are written at once. In a packed file they are packed together.
+/// The bytes written, or packed, together.
 const BLOCK: usize = 256 * 1024;
 
-/// The first bytes of a packed block.
 const BEGIN: [u8; 3] = [0x1f, 0x8b, 8];
-/// The errors of a read where no whole block is: a cut, or damaged content.
+/// Where no whole block is: a cut, or damaged content.
 const NO_BLOCK: [ErrorKind; 3] =
     [ErrorKind::UnexpectedEof, ErrorKind::InvalidInput, ErrorKind::InvalidData];
-/// The maximum number of bytes that are cut off a damaged packed file. A machine that loses power has not written more.
+/// The maximum number of bytes cut off a damaged packed file. Before a loss of power a machine has not written more.
 const TAIL: u64 = 64 * 1024 * 1024;
 
 /// Writes records to a file.
@@ -34,17 +33,15 @@ pub struct RecordingWriter {
     file: File,
     packed: bool,
     lines: Vec<u8>,
-    /// The number of records in `lines`.
     waiting: u64,
     written: u64,
-    /// The length of the complete content.
     length: u64,
     last: Option<u64>,
 }
 
 impl RecordingWriter {
-    /// Creates a file, which must not exist. It is packed if requested, or if its name ends with `.gz`. Only its
-    /// owner can read it, because bodies may be confidential.
+    /// Creates a file, which must not exist. It is packed on request or if its name ends with `.gz`. Only its owner can
+    /// read it, because bodies may be confidential.
     ///
     /// # Errors
     ///
@@ -66,7 +63,6 @@ impl RecordingWriter {
         match writer.flush() {
             Ok(()) => Ok(writer),
             Err(RecordingError::Full { error, .. }) => {
-                // A file without a header is useless.
                 std::fs::remove_file(path).ok();
                 Err(file_error(path, error))
             }
@@ -74,7 +70,7 @@ impl RecordingWriter {
         }
     }
 
-    /// Continues a file. An incomplete end is cut off. Returns the header and the last record, too.
+    /// Continues a file, whose incomplete end is cut off. Also returns the header and the last record.
     ///
     /// # Errors
     ///
@@ -133,11 +129,11 @@ impl RecordingWriter {
         self.written + self.waiting
     }
 
-    /// Adds a record. It is in the file after the next [`flush`](Self::flush) at the latest.
+    /// Adds a record, which is in the file after the next [`flush`](Self::flush).
     ///
     /// # Errors
     ///
-    /// If the file cannot be written. It stays usable up to the previous record.
+    /// If the file cannot be written. It keeps the previous records.
     pub fn add(&mut self, record: &Record) -> Result<(), RecordingError> {
         write_line(record, &mut self.lines);
         self.waiting += 1;
@@ -145,7 +141,7 @@ impl RecordingWriter {
         if self.lines.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 
-    /// Writes the added records. A process that dies afterwards loses none of them.
+    /// Writes the added records, which then survive the process.
     ///
     /// # Errors
     ///
@@ -155,7 +151,7 @@ impl RecordingWriter {
             return Ok(());
         }
         let wrote = if self.packed {
-            // Each block can be read by itself, and a file can be continued after the last.
+            // Each block can be read alone, and a file continued after the last one.
             let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
             packer.write_all(&self.lines).and_then(|()| packer.finish()).and_then(|packed| {
                 self.file.write_all(&packed)?;
@@ -180,7 +176,7 @@ impl RecordingWriter {
         }
     }
 
-    /// Cuts off an incomplete end after a failed write. If that fails, too, readers stop before it.
+    /// Cuts off the rest of a failed write. Readers stop before it anyway.
     fn keep_whole_lines(&mut self) {
         if let Ok(end) = self.file.stream_position()
             && !self.packed
@@ -217,11 +213,9 @@ fn file_error(path: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: path.to_owned(), error }
 }
 
-/// The complete lines of a file that may be cut off.
 #[derive(Default)]
 struct CompleteLines {
     header: Option<RecordingHeader>,
-    /// The last line after the header.
     last: Vec<u8>,
     length: u64,
 }
@@ -232,7 +226,6 @@ impl CompleteLines {
         self.lines(&mut from)
     }
 
-    /// Adds the complete lines of these bytes.
     fn lines(&mut self, from: &mut dyn BufRead) -> io::Result<()> {
         let mut line = Vec::new();
         loop {
@@ -253,7 +246,7 @@ impl CompleteLines {
         }
     }
 
-    /// Finds the complete blocks. The rest can be cut off; if it contains further blocks, this fails.
+    /// Finds the complete blocks. The rest can be cut off, unless it has further blocks.
     fn scan_packed(&mut self, file: &mut File) -> io::Result<()> {
         let mut from = BufReader::with_capacity(1 << 17, &mut *file);
         let damage = loop {
@@ -287,7 +280,7 @@ impl CompleteLines {
     }
 }
 
-/// Whether there is a complete block behind the begin of a damaged one.
+/// Whether a complete block follows a damaged one.
 fn has_block(rest: &[u8]) -> bool {
     let begins = (1..rest.len()).filter(|at| rest[*at..].starts_with(&BEGIN));
     begins

@@ -1,4 +1,4 @@
-//! Selects the records of a recording that are sent.
+//! Selects the records to send.
 
 use std::collections::HashSet;
 
@@ -7,15 +7,14 @@ use ballet_core::topology::EVENTS;
 
 use crate::stream::record::Record;
 
-/// Distinguishes events from outside of a system from the answers of its services.
+/// Distinguishes outside events from answers of a system's services.
 #[derive(Debug, Clone, Default)]
 pub struct OutsideEvents {
-    /// The events that services publish by themselves, without a cause.
     by_themselves: HashSet<String>,
 }
 
 impl OutsideEvents {
-    /// Reads the declarations: deadlines that pass, and copies that are requested and filled.
+    /// Reads the declarations of passing deadlines and of requested and filled copies.
     #[must_use]
     pub fn of(system: &System) -> Self {
         let mut by_themselves = HashSet::new();
@@ -29,14 +28,14 @@ impl OutsideEvents {
         Self { by_themselves }
     }
 
-    /// Whether the record came from outside: nothing caused it, and no service publishes it by itself.
+    /// Whether the record came from outside: without a cause, and published by no service by itself.
     #[must_use]
     pub fn is_from_outside(&self, record: &Record) -> bool {
         record.cause().is_none() && !self.by_themselves.contains(record.event_type())
     }
 }
 
-/// Whether the record is an event. Dead letters and the notes about them are never sent: services make their own.
+/// Whether the record is an event. Dead letters and notes about them are never sent, since services make their own.
 #[must_use]
 pub fn is_event(record: &Record) -> bool {
     record.exchange == EVENTS

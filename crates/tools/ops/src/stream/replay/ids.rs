@@ -1,4 +1,4 @@
-//! New ids for old ones: the same new id at every place of the old one, in the same order.
+//! New ids for old ones: one new id for all places of the old one, in the same order.
 
 use ballet_amqp::{AMQPValue, FieldTable, ShortString};
 use ballet_core::envelope::is_blank;
@@ -8,22 +8,20 @@ use uuid::Uuid;
 use crate::stream::record::Record;
 use crate::stream::replay::survey::Survey;
 
-/// A UUID as text.
 const LENGTH: usize = 36;
 const TIME_BITS: u32 = 48;
 
-/// Replaces the ids of a recording. A new id is a function of the old one, so none is kept.
+/// Replaces the ids of a recording. A new id is a function of the old one, so none is stored.
 #[derive(Debug)]
 pub struct NewIds {
     survey: Survey,
     /// The number of milliseconds that a version 7 id is moved ahead. Its other digits stay, and so does the order.
     later: i64,
-    /// The namespace for all other ids.
     run: Uuid,
 }
 
 impl NewIds {
-    /// Creates ids that are this many milliseconds later. `run` makes those without a time.
+    /// `later` are milliseconds. `run` makes the ids without a time.
     #[must_use]
     pub fn new(mut survey: Survey, later: i64, run: Uuid) -> Self {
         survey.sort();
@@ -44,10 +42,10 @@ impl NewIds {
         Uuid::from_u128((u128::from(millis.min(most)) << (128 - TIME_BITS)) | rest)
     }
 
-    /// Replaces the ids of the record: in its properties, and at every place in its headers or its body that has the
-    /// id of a message or a saga of the recording, or a made key.
+    /// Replaces the record's ids: in its properties, and in its headers and body those of the recording's messages,
+    /// sagas and made keys.
     pub fn replace(&self, record: &mut Record) {
-        // A message without an id gets one, too: the messages that it caused have the id that services derived.
+        // A message without an id gets one as well, since its effects name the derived id.
         let message = ShortString::from(self.of(record.known_as()).to_string());
         let mut properties = std::mem::take(&mut record.properties).with_message_id(message);
         let headers = properties.headers().as_ref().map(|headers| self.in_headers(headers));
@@ -82,7 +80,7 @@ impl NewIds {
         replaced
     }
 
-    /// Replaces known ids in place: a new one is as long as the old one.
+    /// In place, as a new id is as long as the old one.
     fn in_text(&self, text: &mut [u8]) {
         let mut at = 0;
         while at + LENGTH <= text.len() {

@@ -14,7 +14,7 @@ use crate::stream::replay::entry::is_event;
 pub struct MadeKeys(BTreeMap<&'static str, Vec<Key>>);
 
 impl MadeKeys {
-    /// Selects from these keys those that their events make.
+    /// Selects the keys that their events make.
     #[must_use]
     pub fn of(keys: impl IntoIterator<Item = (EventType, Key)>) -> Self {
         let mut made: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -34,7 +34,7 @@ impl MadeKeys {
         self.0.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 
-    /// Passes on the keys that the record makes: the name of each, and the value if it is a UUID.
+    /// Passes on the keys that the record makes, with values that are UUIDs.
     pub(crate) fn each(&self, record: &Record, take: impl FnMut(&'static str, Option<Uuid>)) {
         if self.0.contains_key(record.event_type())
             && is_event(record)
@@ -44,7 +44,6 @@ impl MadeKeys {
         }
     }
 
-    /// Passes on the keys in the body of an event of this type.
     pub(crate) fn each_in(
         &self,
         event_type: &str,

@@ -1,4 +1,4 @@
-//! The sagas of a recording that a replay can repeat, and how far, by the contracts.
+//! Which sagas of a recording a replay can repeat, and how far, by the contracts.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use uuid::Uuid;
 use crate::stream::record::Record;
 use crate::stream::replay::entry::is_event;
 
-/// The reason why a replay cannot repeat a saga.
+/// Why a replay cannot repeat a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hindrance {
-    /// The saga needs a request to this service, which learns of it only by that request.
+    /// The saga needs a request to this service, which learns of it in no other way.
     Request(&'static str),
     /// A deadline passed in it, which only time repeats.
     Deadline,
@@ -21,19 +21,19 @@ pub enum Hindrance {
 /// The part of a saga that is compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SagaScope {
-    /// The saga was open when the recording ended, so more events than the recorded ones may come.
+    /// The saga was open when the recording ended, so more events may come.
     pub is_open: bool,
-    /// The saga began with a request to this service, whose own answers need data from that request.
+    /// The saga began with a request to this service, whose answers need that request's data.
     pub without: Option<&'static str>,
 }
 
-/// Judges the sagas of a recording. It keeps a few bytes for each.
+/// Judges the sagas of a recording, with a few bytes for each.
 #[derive(Debug)]
 pub struct Repeatable {
     system: System,
     /// The types of sagas, by their indexes in [`RecordedSaga::types`].
     places: HashMap<&'static str, usize>,
-    /// The events that services publish after requests, each with what a replay then lacks.
+    /// The events published after requests, with what a replay lacks.
     requested: HashMap<&'static str, Lack>,
     deadlines: Vec<EventType>,
     sagas: HashMap<Uuid, RecordedSaga>,
@@ -41,13 +41,12 @@ pub struct Repeatable {
 
 #[derive(Debug, Clone, Copy)]
 enum Lack {
-    /// The service takes part in the saga, but does not know it.
+    /// The service takes part without knowing of the saga.
     Steps(&'static str),
-    /// The service hears of the saga, and may answer.
+    /// The service receives the saga's events, and may answer.
     Answers(&'static str),
 }
 
-/// The events of a saga that were seen.
 #[derive(Debug, Default)]
 struct RecordedSaga {
     types: Vec<u64>,
@@ -97,7 +96,7 @@ impl Repeatable {
             }
             seen.types[word] |= 1 << bit;
         }
-        // An event of a foreign producer under the same name is no answer to a request.
+        // A foreign producer's event of the same name answers no request.
         let by = |service| (record.service() == Some(service)).then_some(service);
         match lack {
             Some(Lack::Steps(service)) => seen.request = seen.request.or(by(service)),
@@ -106,7 +105,7 @@ impl Repeatable {
         }
     }
 
-    /// Returns the reason why the saga cannot be repeated, if there is one.
+    /// Returns why the saga cannot be repeated, if so.
     #[must_use]
     pub fn hindrance(&self, saga: Uuid) -> Option<Hindrance> {
         let seen = self.sagas.get(&saga)?;
@@ -140,7 +139,7 @@ fn types_of(saga: &SagaPart) -> impl Iterator<Item = EventType> {
     of_steps.chain(saga.aborts_on.iter().copied()).chain(saga.abort).chain(deadline)
 }
 
-/// Returns what a replay lacks of a service that published this event because of a request.
+/// Returns what a replay lacks of a service that published this event for a request.
 fn lack(part: &Part, event: EventType, graph: &Graph) -> Option<Lack> {
     let begun = graph.begun_by(event);
     let takes_part = |saga: &&SagaPart| {
@@ -162,7 +161,6 @@ fn lack(part: &Part, event: EventType, graph: &Graph) -> Option<Lack> {
     answers.then_some(Lack::Answers(part.service))
 }
 
-/// Returns the events that a service publishes in its part of a saga.
 fn outcomes(part: &Part, saga: &SagaPart) -> impl Iterator<Item = EventType> {
     let outcomes = saga
         .steps
@@ -171,7 +169,6 @@ fn outcomes(part: &Part, saga: &SagaPart) -> impl Iterator<Item = EventType> {
     outcomes.chain(saga.abort.filter(|_| saga.owner == part.service))
 }
 
-/// Whether a service has work left in a saga with these events.
 fn is_open(saga: &SagaPart, has: impl Fn(EventType) -> bool) -> bool {
     let any = |events: &[EventType]| events.iter().any(|event| has(*event));
     let done = |kind| saga.steps.iter().any(|step| step.kind == kind && has(step.done));
@@ -184,7 +181,7 @@ fn is_open(saga: &SagaPart, has: impl Fn(EventType) -> bool) -> bool {
     }
     saga.steps.iter().any(|step| {
         let is_triggered = !step.on.is_empty() && step.on.iter().all(|event| has(*event));
-        // Of several steps that begin it on the same event, each under another version, one answers.
+        // Of several origins on the same event, each under another version, one answers.
         let has_begun = || step.kind == StepKind::Origin && done(StepKind::Origin);
         let is_answered = has(step.done) || step.refused.is_some_and(&has) || has_begun();
         let is_taken_back = is_aborted || any(&step.compensated_by);

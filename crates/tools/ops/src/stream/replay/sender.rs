@@ -12,11 +12,11 @@ use futures_util::StreamExt;
 
 use crate::stream::record::Record;
 
-/// The most unconfirmed messages.
+/// The maximum number of unconfirmed messages.
 const IN_FLIGHT: usize = 1_000;
 const CONNECTION: &str = "ballet replay";
 
-/// The reason why the sending ends.
+/// Why the sending ends.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -44,7 +44,6 @@ pub enum SendError {
     },
 }
 
-/// A connection, and the number of the first message in flight on it.
 struct SenderLink {
     session: Arc<dyn Session>,
     confirms: Confirms,
@@ -56,13 +55,12 @@ struct UnconfirmedMessage {
     confirmed: bool,
 }
 
-/// Sends messages in order. After a lost connection it sends the unconfirmed ones again, so a message may arrive
-/// twice, under the same id.
+/// Sends messages in order. After a lost connection it repeats the unconfirmed ones, so a message may arrive twice,
+/// under the same id.
 pub struct Sender {
     broker: Arc<dyn Broker>,
     link: Option<SenderLink>,
     backoff: Backoff,
-    /// The unconfirmed messages, and those after them.
     flight: VecDeque<UnconfirmedMessage>,
     confirmed: u64,
 }
@@ -148,7 +146,7 @@ impl Sender {
         tokio::time::sleep(self.backoff.wait()).await;
         match connect(&*self.broker).await {
             Ok(link) => {
-                // Messages confirmed after a gap are sent again, too: the numbers follow each other.
+                // Messages confirmed after a gap are sent again, since the numbers follow each other.
                 for UnconfirmedMessage { message, confirmed } in &mut self.flight {
                     *confirmed = false;
                     if let Err(error) = link.session.publish(message.clone()) {
@@ -162,7 +160,7 @@ impl Sender {
         }
     }
 
-    /// Handles a lost connection. It is an error if a new one would not help.
+    /// Fails if a new connection would not help.
     fn handle_loss(&mut self, error: BrokerError) -> Result<(), SendError> {
         self.link = None;
         match error {
@@ -214,8 +212,8 @@ async fn connect(broker: &dyn Broker) -> Result<SenderLink, BrokerError> {
     Ok(SenderLink { session, confirms, first: 1 })
 }
 
-/// Returns the record as it was published, without `user_id`, which the broker would refuse for another user, and
-/// `cluster_id`, which it no longer writes.
+/// Returns the record as published, without `user_id`, which the broker refuses for another user, and the obsolete
+/// `cluster_id`.
 #[must_use]
 pub fn to_publish(record: Record) -> Publish {
     let properties = match record.properties.user_id() {

@@ -9,16 +9,14 @@ use uuid::Uuid;
 use crate::stream::record::Record;
 use crate::stream::replay::made_keys::MadeKeys;
 
-/// The number of records to send, their times and their ids. It keeps 16 bytes for each id, and nothing else of a
-/// record.
+/// The number of records to send, their times and ids. Keeps 16 bytes for each id.
 #[derive(Debug, Clone)]
 pub struct Survey {
     /// The number of records.
     pub records: u64,
     /// The earliest time.
     pub first: Option<Timestamp>,
-    /// The latest time, of a record or in an id. A time in the future is from a wrong clock, and would make all new
-    /// ids equally old.
+    /// The latest time, of a record or in an id. A wrong clock's future time would make all new ids equally old.
     pub last: Option<Timestamp>,
     now: Timestamp,
     ids: Vec<u128>,
@@ -29,7 +27,7 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Creates a survey of a recording that was made before `now`. The values of these keys count as ids.
+    /// For a recording made before `now`. The values of these keys count as ids.
     #[must_use]
     pub fn new(now: Timestamp, made: MadeKeys) -> Self {
         let (first, last, texts) = (None, None, BTreeSet::new());
@@ -51,7 +49,7 @@ impl Survey {
         }
     }
 
-    /// Remembers the ids of a record: its own, its saga's and its cause's, and those that it makes as keys.
+    /// Remembers a record's ids: its own, its saga's, its cause's, and made keys.
     pub fn know(&mut self, record: &Record) {
         let cause = record.cause().and_then(|cause| Uuid::try_parse(cause).ok());
         for id in [Some(record.known_as()), record.saga_id(), cause].into_iter().flatten() {
@@ -88,7 +86,6 @@ impl Survey {
         self.sorted = true;
     }
 
-    /// Whether it is the id of a message or saga of the recording, or a made key.
     pub(crate) fn knows(&self, id: Uuid) -> bool {
         debug_assert!(self.sorted, "it is asked after it is sorted");
         self.ids.binary_search(&id.as_u128()).is_ok()

@@ -1,4 +1,4 @@
-//! Checks during the run that every message was handled: an inbox forgets after some days, and days pass fast here.
+//! Days pass fast here, and an inbox forgets after some, so messages are checked during the run.
 
 use std::collections::HashSet;
 
@@ -9,12 +9,11 @@ use crate::running::long_run::LongRun;
 use crate::scene::record::Recorder;
 use crate::trials::oracle::not_handled;
 
-/// The messages that all their consumers are known to have handled.
+/// Handled by all their consumers, as far as known.
 #[derive(Debug, Default)]
 pub(crate) struct HandledMessages(HashSet<Uuid>);
 
 impl HandledMessages {
-    /// Checks the messages that are not known to be handled yet.
     pub(crate) async fn check(&mut self, run: &LongRun, recorder: &Recorder) -> Result<()> {
         let messages: Vec<(Uuid, String)> = {
             let record = recorder.record();

@@ -1,4 +1,4 @@
-//! Days that pass for the services while customers come: partitions come and go, and deadlines pass.
+//! Days pass for the services while customers come: partitions come and go, deadlines pass.
 
 mod handled_messages;
 pub(crate) mod time_lead;
@@ -22,16 +22,15 @@ use crate::scene::record::Recorder;
 use crate::trials::chaos::days::handled_messages::HandledMessages;
 use crate::trials::chaos::days::time_lead::TimeLead;
 
-/// The time that passes at a step. Services make partitions for three days ahead.
+/// Services make partitions for three days ahead.
 const STEP: SignedDuration = SignedDuration::from_hours(60);
-/// The real time between two steps while customers come.
+/// Real time, while customers come.
 const EVERY: Duration = Duration::from_secs(8);
-/// The real time between two steps after the last customer.
+/// Real time, after the last customer.
 const EVERY_AFTER: Duration = Duration::from_secs(4);
-/// The maximum number of steps after the last customer, until every saga has ended and every call has its answer.
+/// The maximum number of clock steps after the last customer, until all sagas have ended and calls are answered.
 const MOST_AFTER: u32 = 40;
 
-/// The days that pass in a run.
 pub(crate) struct PassingDays<'a> {
     run: &'a LongRun,
     recorder: Recorder,
@@ -40,27 +39,24 @@ pub(crate) struct PassingDays<'a> {
 }
 
 impl<'a> PassingDays<'a> {
-    /// Days that pass by this lead, of which customers have the clock.
+    /// Customers have the clock with this lead.
     pub(crate) fn new(run: &'a LongRun, recorder: Recorder, lead: TimeLead) -> Self {
         Self { run, recorder, lead, handled: Mutex::default() }
     }
 
-    /// The lead of the system's clock over this machine's.
     pub(crate) fn ahead(&self) -> SignedDuration {
         self.lead.ahead()
     }
 
-    /// The days that have passed.
     pub(crate) fn passed(&self) -> i64 {
         self.lead.ahead().as_hours() / 24
     }
 
-    /// The messages that are known to be handled. An inbox may have forgotten them.
+    /// An inbox may have forgotten them.
     pub(crate) async fn handled(&self) -> HashSet<Uuid> {
         self.handled.lock().await.all()
     }
 
-    /// Lets days pass until then.
     pub(crate) async fn pass(&self, until: Instant) -> Result<()> {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,7 +91,7 @@ impl<'a> PassingDays<'a> {
         Ok(dropped)
     }
 
-    /// Moves the clock on once, and checks the messages that the inboxes may forget soon.
+    /// Then checks the messages that inboxes may forget soon.
     async fn step(&self) -> Result<()> {
         self.lead.step(self.run, STEP).await?;
         self.handled.lock().await.check(self.run, &self.recorder).await?;
@@ -111,7 +107,6 @@ impl<'a> PassingDays<'a> {
         Ok(calls)
     }
 
-    /// Runs a query on the database of a service.
     async fn ask<T>(
         &self,
         service: &str,

@@ -14,30 +14,26 @@ use sqlx::{Connection, PgConnection};
 use crate::running::clock;
 use crate::running::long_run::LongRun;
 
-/// The time that a service has to make its partitions.
+/// A service makes its partitions within this time.
 const CAUGHT_UP: Duration = Duration::from_secs(300);
 
-/// The time that has passed for the system beyond real time, in seconds. Clones share it.
+/// Beyond real time, in seconds. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TimeLead(Arc<AtomicI64>);
 
 impl TimeLead {
-    /// The lead of the system's clock over this machine's.
+    /// Ahead of this machine's clock.
     pub(crate) fn ahead(&self) -> SignedDuration {
         SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
     }
 
-    /// A clock that shows the system's time.
     pub(crate) fn clock(&self) -> Clock {
         let lead = self.clone();
         clock::ahead(move || lead.ahead())
     }
 
-    /// Lets some time pass at once.
-    ///
-    /// The processes' own clocks go first: a process refuses a message only if it is ahead of both its own clock and
-    /// its database's, and processes learn of their databases' time within seconds. Spans in seconds are not affected:
-    /// the leases of processes, and the claims of calls under way.
+    /// The processes' clocks go first: a process refuses a message only if it is ahead of its own and its database's
+    /// clock, whose time it learns within seconds. Spans in seconds, such as leases and claims, are not affected.
     pub(crate) async fn step(&self, run: &LongRun, by: SignedDuration) -> Result<()> {
         let (ahead, by) = (self.ahead().saturating_add(by).as_secs(), by.as_secs());
         self.wait_for_partitions(run, ahead).await?;
@@ -52,8 +48,7 @@ impl TimeLead {
         Ok(())
     }
 
-    /// Waits until each service has a partition for the time after a step. A busy machine may need longer for that than
-    /// the time between two steps; fewer days pass then.
+    /// A busy machine may need longer than the time between two steps. Fewer days pass then.
     async fn wait_for_partitions(&self, run: &LongRun, ahead: i64) -> Result<()> {
         let then = Clock::system().now() + SignedDuration::from_secs(ahead);
         let name = format!("inbox_{}", then.strftime("%Y%m%d"));

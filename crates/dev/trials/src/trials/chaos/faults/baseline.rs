@@ -1,5 +1,5 @@
-//! The normal state, recorded before the first fault, and its restoration after a fault. A command that failed may have
-//! had its effect all the same.
+//! Records the normal state before the first fault, and restores it after each. A failed command may have had its
+//! effect.
 
 use std::collections::BTreeMap;
 
@@ -15,17 +15,14 @@ use crate::system::trial::Sandbox;
 const SECTIONS: [&str; 6] =
     ["permissions", "topic_permissions", "policies", "exchanges", "queues", "bindings"];
 
-/// The normal state.
 #[derive(Debug)]
 pub(crate) struct Baseline {
     definitions: Value,
-    /// The memory and disk limits of each node, as an Erlang term. A node in a container takes no commands, and is left
-    /// out.
+    /// Each node's memory and disk limits, as an Erlang term. A node in a container takes no commands, and is left out.
     limits: BTreeMap<String, String>,
     roles: Vec<DatabaseRole>,
 }
 
-/// A service's role in its database.
 #[derive(Debug)]
 pub(super) struct DatabaseRole {
     pub(super) service: &'static str,
@@ -57,12 +54,11 @@ impl Baseline {
         Ok(Self { definitions, limits, roles })
     }
 
-    /// The services' roles.
     pub(super) fn roles(&self) -> &[DatabaseRole] {
         &self.roles
     }
 
-    /// Lets a node connect to the others again, and ends its alarms. While the node is paused, only the first succeeds.
+    /// Lets a node connect to the others, and ends its alarms. On a paused node only the first succeeds.
     pub(super) async fn node(&self, node: &RabbitMq) -> Result<()> {
         let limits = node.node_name().and_then(|name| self.limits.get(&name));
         let Some(limits) = limits else { return Ok(()) };
@@ -79,7 +75,7 @@ impl Baseline {
     /// Imports the broker's definitions that are missing or changed.
     pub(super) async fn define(&self, management: &ManagementClient) -> Result<()> {
         management.call(Method::POST, &["definitions"], Some(&self.definitions)).await?;
-        // A busy broker omits a queue now and then, and reports success all the same.
+        // A busy broker sometimes omits a queue and reports success.
         let now = definitions(management).await?;
         for section in SECTIONS {
             let entries = |all: &Value| all[section].as_array().cloned().unwrap_or_default();
@@ -90,7 +86,7 @@ impl Baseline {
         Ok(())
     }
 
-    /// Gives the services' roles their connections back, and the providers their tables.
+    /// Restores connections of roles and the providers' tables.
     pub(super) async fn databases(&self) -> Result<()> {
         for role in &self.roles {
             let mut db = PgConnection::connect(&role.url).await?;
@@ -117,7 +113,6 @@ impl DatabaseRole {
         Ok(Self { service, url, name, connections, tables })
     }
 
-    /// Limits the number of the role's connections.
     pub(super) async fn limit(
         &self,
         db: &mut PgConnection,
@@ -128,7 +123,6 @@ impl DatabaseRole {
     }
 }
 
-/// The broker's definitions in these sections, in a stable order.
 async fn definitions(management: &ManagementClient) -> Result<Value> {
     let mut all = management.call(Method::GET, &["definitions"], None).await?;
     let mut found = Map::new();

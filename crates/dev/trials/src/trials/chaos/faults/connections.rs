@@ -1,4 +1,4 @@
-//! Faults of a service's connections to the broker: they are closed, corrupted, or lose a permission.
+//! Faults of a service's broker connections: closed, corrupted, or without a permission.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,13 @@ use crate::running::long_run::LongRun;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The connections of a service's user. The list of all connections lacks those of the last seconds, and a service that
-/// is killed every other second has no older ones.
+/// The list of connections lacks the last seconds, and a service killed every other second has no older ones.
 async fn open(management: &ManagementClient, service: &str) -> Result<Vec<Value>> {
     let open = management.call(Method::GET, &["connections", "username", service], None).await?;
     Ok(open.as_array().cloned().unwrap_or_default())
 }
 
-/// A connected service, with its connections. This waits for one: services are killed all the time.
+/// Waits for a connected service, as services are killed all the time.
 async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<Value>)> {
     let management = run.stage.env.management();
     let mut services = run.services();
@@ -35,8 +34,7 @@ async fn connected(run: &LongRun, dice: &mut Dice) -> Result<(&'static str, Vec<
     Ok(connected.await?)
 }
 
-/// Closes some of a service's connections. If the service is killed first, another one is chosen. Returns `None` if that
-/// goes on for too long.
+/// Chooses another service if this one is killed first. Returns `None` if that goes on for too long.
 pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let management = run.stage.env.management();
     let begun = Instant::now();
@@ -51,7 +49,7 @@ pub(crate) async fn close(run: &LongRun, dice: &mut Dice) -> Result<Option<Strin
     }
 }
 
-/// Closes these connections of a service, or all if none of these exists any more. Returns the number.
+/// All of the service's connections if none of these exists. Returns the number.
 async fn close_these(
     management: &ManagementClient,
     service: &str,
@@ -64,8 +62,8 @@ async fn close_these(
             usize::from(management.call(Method::DELETE, &["connections", id], None).await.is_ok());
     }
     if closed == 0 {
-        // The broker finds a connection by name only in its statistics, which lack those of the last seconds. Listed
-        // connections may also be gone.
+        // The broker finds connections by name only in its statistics, which lack the last seconds. Listed ones may be
+        // gone.
         closed = open(management, service).await?.len();
         if closed > 0 {
             management.call(Method::DELETE, &["connections", "username", service], None).await?;
@@ -74,16 +72,15 @@ async fn close_these(
     Ok(closed)
 }
 
-/// Puts garbage between the frames of a service's connections. Without connections nobody would notice.
+/// Puts garbage between frames. Without connections nobody would notice.
 pub(crate) async fn corrupt(run: &LongRun, dice: &mut Dice) -> Result<String> {
     let (service, _) = connected(run, dice).await?;
     run.proxies[service].broker.iter().for_each(Proxy::corrupt);
     Ok(service.to_owned())
 }
 
-/// Takes a service's permission to publish or to consume, and gives it back. Open connections are closed for it: the
-/// broker checks it when a consumer starts, and caches on a channel where it may publish. Without connections nobody
-/// has noticed.
+/// Takes a service's permission to publish or consume, and gives it back. Connections are closed for it: the broker
+/// checks permissions at a consumer's start, and caches them per channel. Without connections nobody notices.
 pub(crate) async fn permission(run: &LongRun, dice: &mut Dice) -> Result<Option<String>> {
     let (service, _) = connected(run, dice).await?;
     let which = if dice.one_in(3) { "read" } else { "write" };

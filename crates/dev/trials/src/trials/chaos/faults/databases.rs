@@ -1,4 +1,4 @@
-//! Faults of the databases that servers do not have on their own: readers, roles, and a provider's table.
+//! Database faults of our own making: readers, roles, and a provider's table.
 
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ use crate::trials::scene::Scene;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Holds all tables of a service as `pg_dump` does.
 pub(crate) async fn dump(run: &LongRun, dice: &mut Dice) -> Result<String> {
     let service = random_service(run, dice)?;
     let time = dice.millis(2_000, 30_000);
@@ -25,7 +24,7 @@ pub(crate) async fn dump(run: &LongRun, dice: &mut Dice) -> Result<String> {
     Ok(format!("{service}, {time:?}"))
 }
 
-/// Ends a service's sessions, and refuses all but two new ones for a while.
+/// Ends a service's sessions, and for a while refuses all but two new ones.
 pub(crate) async fn pool(baseline: &Baseline, dice: &mut Dice) -> Result<String> {
     let role = dice.pick(baseline.roles()).context("the system has no services")?;
     let mut db = PgConnection::connect(&role.url).await?;
@@ -39,12 +38,12 @@ pub(crate) async fn pool(baseline: &Baseline, dice: &mut Dice) -> Result<String>
     Ok(role.service.to_owned())
 }
 
-/// Restores the databases. It tries again while the server is down or starting.
+/// Tries again while the server is unavailable.
 async fn mend(baseline: &Baseline) -> Result<(), ballet_stage::Error> {
     wait_until("the databases", PATIENCE, || async { baseline.databases().await.map(Some) }).await
 }
 
-/// Makes a provider that a service plays itself hang, or fail at once, for up to a minute, by taking its table.
+/// Takes the table of a provider that a service plays, so that it hangs or fails for up to a minute.
 pub(crate) async fn provider(
     scene: &Scene<'_>,
     baseline: &Baseline,

@@ -1,4 +1,4 @@
-//! The kinds of faults, and their weights.
+//! Kinds of faults, and their weights.
 
 use clap::ValueEnum;
 
@@ -62,12 +62,11 @@ impl FaultKind {
         Self::value_variants()
     }
 
-    /// Whether the fault needs a cluster.
     pub(crate) const fn needs_cluster(self) -> bool {
         matches!(self, Self::Leader | Self::Follower | Self::Split)
     }
 
-    /// Whether the fault is one between services and servers.
+    /// Whether the fault is between services and servers.
     pub(crate) const fn needs_proxies(self) -> bool {
         matches!(self, Self::Slow | Self::Network | Self::Corrupt)
     }
@@ -76,13 +75,11 @@ impl FaultKind {
         self.row().0
     }
 
-    /// The weight of the kind in the choice of the next fault. Kills run besides all others, and a queue is deleted
-    /// only when nothing moves.
+    /// The weight in the choice of the next fault. Kills run besides, and a queue is deleted only when nothing moves.
     pub(crate) const fn weight(self) -> usize {
         self.row().1
     }
 
-    /// The text for the summary.
     pub(crate) const fn description(self) -> &'static str {
         self.row().2
     }

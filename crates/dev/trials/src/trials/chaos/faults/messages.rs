@@ -1,4 +1,4 @@
-//! Faults of messages: events that come again, and queues in another order.
+//! Message faults: repeated events, and queues in another order.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::scene::producer::publish_all;
 use crate::trials::chaos::faults::random_service::random_service;
 use crate::trials::scene::Scene;
 
-/// The number of messages that are sent again or reordered at once.
+/// How many messages are sent again or reordered at once.
 const SOME: usize = 40;
 
 /// Publishes earlier events again in any order, a third of them under new ids. There may be none yet.
@@ -32,7 +32,7 @@ pub(crate) async fn copies(scene: &Scene<'_>, dice: &mut Dice) -> Result<Option<
             let mut headers = event.properties.headers().clone().unwrap_or_default();
             headers.insert(COPY.into(), AMQPValue::Boolean(true));
             let mut properties = event.properties.with_headers(headers);
-            // The id of an event that begins a saga is the saga's. A new id would begin a new saga.
+            // A saga has the id of the event that begins it, so a new id would begin another saga.
             let begins = beginnings.contains(&event.routing_key.as_str())
                 && properties.correlation_id().is_none();
             if !begins && dice.one_in(3) {
@@ -90,7 +90,6 @@ pub(crate) async fn reorder(run: &LongRun, dice: &mut Dice) -> Result<Option<Str
     Ok((!taken.is_empty()).then(|| format!("{} of {service}", taken.len())))
 }
 
-/// A client of the broker as the administrator.
 fn broker(run: &LongRun) -> Result<RabbitMq> {
     Ok(RabbitMq::new(run.stage.env.ops_amqp_url())?)
 }

@@ -1,4 +1,4 @@
-//! The faults. Each cleans up after itself, so that only its consequences remain. If that fails, [`undo`] cleans up.
+//! The faults. Each cleans up after itself and leaves only its consequences. If that fails, [`undo`] cleans up.
 
 pub(crate) mod baseline;
 mod connections;
@@ -22,7 +22,6 @@ use crate::trials::scene::Scene;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Causes random faults.
 pub(crate) struct Faults<'a> {
     pub(crate) scene: &'a Scene<'a>,
     pub(crate) baseline: &'a Baseline,
@@ -30,7 +29,7 @@ pub(crate) struct Faults<'a> {
 }
 
 impl Faults<'_> {
-    /// The reason why a kind can never be caused in this run, if there is one.
+    /// Why a kind can never be caused in this run.
     pub(crate) fn impossible(&self, kind: FaultKind) -> Option<&'static str> {
         let servers = &self.scene.run.stage.servers;
         match kind {
@@ -49,7 +48,7 @@ impl Faults<'_> {
         }
     }
 
-    /// Causes one fault. Returns its object, or `None` if there is none at the moment.
+    /// Returns the fault's object, or `None` if there is none now.
     pub(crate) async fn cause(&mut self, kind: FaultKind) -> Result<Option<String>> {
         let (run, baseline, dice) = (self.scene.run, self.baseline, &mut self.dice);
         let (servers, fleet) = (&run.stage.servers, &run.fleet);
@@ -118,8 +117,7 @@ impl Faults<'_> {
         Ok(format!("Postgres, {time:?}"))
     }
 
-    /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so this is done only
-    /// when nothing moves.
+    /// A deleted queue's messages are lost, so nothing may move.
     async fn queue(&mut self) -> Result<String> {
         let (management, vhost) =
             (self.scene.run.stage.env.management(), self.scene.run.stage.env.vhost());
@@ -146,7 +144,7 @@ impl Faults<'_> {
         Ok(format!("{time:?}"))
     }
 
-    /// Fills the disk of Postgres or of a node of the broker.
+    /// The disk of Postgres or of a node.
     async fn full(&mut self) -> Result<String> {
         let servers = &self.scene.run.stage.servers;
         let time = self.dice.millis(2_000, 15_000);

@@ -14,14 +14,13 @@ use crate::trials::chaos::faults::random_service::random_service;
 /// The time that a node has to come back after it was cut off.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Kills all nodes and starts them again together.
 pub(crate) async fn all(servers: &Servers) -> Result<String> {
     try_join_all(servers.nodes().map(RabbitMq::kill)).await?;
     try_join_all(servers.nodes().map(RabbitMq::start)).await?;
     Ok(String::new())
 }
 
-/// Kills the node that leads a service's queue, or one that follows, and starts it again after a while.
+/// Kills the leader of a service's queue or a follower, and restarts it after a while.
 pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<String> {
     let service = random_service(run, dice)?;
     let path = ["queues", run.stage.env.vhost(), service];
@@ -36,7 +35,7 @@ pub(crate) async fn one(run: &LongRun, dice: &mut Dice, leader: bool) -> Result<
     Ok(format!("{}, of {service}", node.node_name().unwrap_or_default()))
 }
 
-/// Cuts the links between a node and the others, and restores them. The node is in the minority, so it pauses.
+/// Cuts a node off, and restores the links. In the minority, it pauses.
 pub(crate) async fn split(
     servers: &Servers,
     baseline: &Baseline,
@@ -59,14 +58,13 @@ pub(crate) async fn split(
     Ok(apart.node_name().unwrap_or_default())
 }
 
-/// Cuts a node's link to another one. A different cookie keeps the node from connecting again.
+/// A different cookie keeps the node from reconnecting.
 pub(super) async fn cut(node: &RabbitMq, other: &RabbitMq) -> Result<()> {
     let other = other.node_name().unwrap_or_default();
     let cut = format!("erlang:set_cookie('{other}', apart), erlang:disconnect_node('{other}').");
     Ok(node.control(&["eval", &cut]).await.map(drop)?)
 }
 
-/// Freezes one node.
 pub(crate) async fn freeze(servers: &Servers, dice: &mut Dice, time: Duration) -> Result<String> {
     let nodes: Vec<_> = servers.nodes().collect();
     let node = dice.pick(&nodes).context("there is no broker")?;

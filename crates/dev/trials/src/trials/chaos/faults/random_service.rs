@@ -1,4 +1,4 @@
-//! Chooses the object of a fault.
+//! Chooses what a fault is about.
 
 use anyhow::{Context, Result};
 

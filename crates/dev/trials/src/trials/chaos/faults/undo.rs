@@ -1,4 +1,4 @@
-//! Cleans up after a fault that failed half way. Customers would wait for ever otherwise.
+//! Cleans up after a fault that failed half way, or customers would wait for ever.
 
 use std::time::Duration;
 
@@ -10,13 +10,12 @@ use futures_util::future::join_all;
 use crate::running::long_run::LongRun;
 use crate::trials::chaos::faults::baseline::Baseline;
 
-/// The time for which a server may refuse to start, or to take a command.
+/// A server may refuse to start or to take a command this long.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The time that a server has to be as before. A start may take five minutes.
+/// A start may take five minutes.
 const LIMIT: Duration = Duration::from_secs(6 * 60);
 
-/// Resumes the processes, opens the proxies, starts and thaws the servers, frees their disks, and restores the
-/// baseline.
+/// Restores processes, proxies, servers, disks, and the baseline.
 pub(crate) async fn undo(run: &LongRun, baseline: &Baseline) -> Result<()> {
     run.open_proxies();
     let servers = &run.stage.servers;
@@ -27,7 +26,7 @@ pub(crate) async fn undo(run: &LongRun, baseline: &Baseline) -> Result<()> {
         let name = node.node_name().unwrap_or_else(|| "the broker".to_owned());
         (name, broker(node, baseline).boxed_local())
     }));
-    // All at the same time: a node comes back only when the others let it, and one that hangs does not delay others.
+    // All at once: a node comes back only when the others let it, and a hanging one delays nobody.
     let mended = all.into_iter().map(|(name, mended)| async move {
         let why = match tokio::time::timeout(LIMIT, mended).await {
             Ok(Ok(())) => return None,
@@ -43,7 +42,7 @@ pub(crate) async fn undo(run: &LongRun, baseline: &Baseline) -> Result<()> {
     Ok(())
 }
 
-/// A server that was not frozen answers a thaw with an error, which means nothing.
+/// The error of thawing a server that was not frozen means nothing.
 async fn postgres(postgres: &Postgres, baseline: &Baseline) -> Result<()> {
     postgres.thaw().await.ok();
     if postgres.has_small_disk() {
