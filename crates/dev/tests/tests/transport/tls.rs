@@ -50,7 +50,7 @@ pub(crate) async fn world(name: &str, options: Options) -> Option<(TripWorld, Se
         writeln!(std::io::stderr(), "SKIPPED {name}: TLS needs servers from local programs").ok();
         return None;
     }
-    let mut world = TripWorld::on(&servers, name, vec![the_hotel()]).await;
+    let mut world = Box::pin(TripWorld::on(&servers, name, vec![the_hotel()])).await;
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }

@@ -211,7 +211,8 @@ mod tests {
             ["http://u:p%40@a:15672/", "http://u:p%40@b:15672/"]
         );
         let six = crate::Addresses::parse("amqp://u:p@[::1]/shop").expect("a URL");
-        assert_eq!(Management::beside(six.all()).bases[0].as_str(), "http://u:p@[::1]:15672/");
+        let beside = Management::beside(six.all());
+        assert_eq!(beside.apis[0].base.as_str(), "http://u:p@[::1]:15672/");
         assert_eq!(found(&["amqp://u:p@a:5673/shop"]), [""; 0]);
         assert_eq!(found(&["amqps://u:p@a/shop"]), [""; 0]);
     }

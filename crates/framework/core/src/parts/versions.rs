@@ -1,3 +1,5 @@
+//! The versions of a saga for which a part is declared.
+
 use std::fmt;
 
 use serde::Serialize;

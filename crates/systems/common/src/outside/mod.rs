@@ -17,7 +17,6 @@ pub use operations::{Operations, connection, unexpected, unless_about};
 pub use reply::{Reply, cannot_look_up, reply};
 pub use signature::{HEADER as SIGNATURE_HEADER, signature};
 pub use signed_json::SignedJson;
-pub use url::BaseUrl;
 pub use webhook_state::{Webhook, WebhookFacts, WebhookState};
 pub use webhooks::Webhooks;
 pub use word::Word;

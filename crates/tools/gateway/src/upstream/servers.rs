@@ -240,9 +240,11 @@ mod tests {
     }
 
     fn two(name: String, port: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
-        assert_eq!(name, "things");
         let address = move |last: u8| SocketAddr::from(([127, 0, 0, last], port));
-        Box::pin(async move { Ok(vec![address(2), address(3)]) })
+        Box::pin(async move {
+            assert_eq!(name, "things");
+            Ok(vec![address(2), address(3)])
+        })
     }
 
     fn nobody(_: String, _: u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
