@@ -320,7 +320,7 @@ impl CallCompensate for Charge {
     }
 }
 
-/// The steps of a participant, each as a line.
+/// Each as a line.
 fn steps(participant: &Participant) -> Vec<String> {
     let part = participant.part();
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);

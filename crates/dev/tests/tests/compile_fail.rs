@@ -14,9 +14,8 @@ use ballet_stage::cargo_variables;
 use serde_json::Value;
 
 const CASES: &str = "tests/compile_fail";
-/// The files that cases include: steps that are types, and steps that are methods.
 const INCLUDED: [&str; 2] = ["prelude.inc", "attributes.inc"];
-/// The libraries that the cases name.
+/// Those that the cases name.
 const LIBRARIES: [&str; 3] = ["ballet", "schemars", "serde"];
 
 #[test]
@@ -42,7 +41,7 @@ fn wrong_declarations_do_not_compile() {
     assert!(wrong.is_empty(), "the compiler says otherwise:\n{wrong}");
 }
 
-/// Returns the paths of the libraries, built with the features that the whole workspace gives them.
+/// Built with the features that the whole workspace gives them.
 fn libraries() -> Vec<(&'static str, PathBuf)> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
@@ -74,7 +73,7 @@ fn libraries() -> Vec<(&'static str, PathBuf)> {
     LIBRARIES.map(library).into()
 }
 
-/// The errors of the compiler for a case, without what changes with each edit of a library.
+/// Without what changes with each edit of a library.
 fn compile(case: &Path, libraries: &[(&str, PathBuf)]) -> String {
     let mut compiler = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     compiler.args(["--edition=2024", "--emit=metadata", "-Adead_code", "--diagnostic-width=140"]);
@@ -93,7 +92,7 @@ fn compile(case: &Path, libraries: &[(&str, PathBuf)]) -> String {
     said.trim_end().lines().map(|line| stable(line, &case) + "\n").collect()
 }
 
-/// A line; of a place in a library only the file.
+/// Keeps only the file of a place in a library.
 fn stable(line: &str, case: &str) -> String {
     match line.split_once("--> ").or_else(|| line.split_once("::: ")) {
         Some((arrow, place))

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-/// A limit for hangs: no test waits for it.
+/// A limit for hangs.
 const HANG: Duration = Duration::from_secs(60);
 
 ballet_testkit::events! {
@@ -75,7 +75,7 @@ fn warranty() -> Participant {
     Participant::new("warranty")
 }
 
-/// Starts the service without servers: a sound one waits for its database.
+/// Without servers, a sound service waits for its database.
 async fn start(participant: Participant) -> Option<String> {
     start_service(Service::new(participant)).await
 }
@@ -108,7 +108,7 @@ impl Projection for Log {
     }
 }
 
-/// It is called as a step that the same event triggers.
+/// It has the name of a step that the same event triggers.
 struct LogGiven;
 
 impl Projection for LogGiven {
@@ -129,7 +129,6 @@ async fn two_handlers_of_one_name_for_one_event_do_not_start() {
     is_refused(both, why).await;
 }
 
-/// A step that waits for two events.
 struct Join;
 
 impl Step for Join {

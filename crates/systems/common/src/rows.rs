@@ -1,4 +1,4 @@
-//! The times in rows, whose type is not the driver's, and whole rows as JSON.
+//! Times in rows, whose type is not the driver's, and whole rows as JSON.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;

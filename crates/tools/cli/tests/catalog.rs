@@ -101,7 +101,7 @@ fn contracts_that_were_written_by_hand_declare_the_abort_and_keys_or_none() {
         }
     });
     unknown.ends_with(1).tells(&["no such field: it has the fields customer_id, points"]);
-    // It would hear nothing of the order's cancellation.
+    // It would miss the order's cancellation.
     let by_hand: Value = serde_json::from_str(&by_hand).expect("JSON");
     let mut unaware = by_hand.clone();
     unaware["sagas"][0].as_object_mut().expect("a saga").remove("abort");

@@ -1,5 +1,5 @@
-//! `ballet contract`: contracts written from programs, and compared as a pipeline does it. `ballet participant`: what a
-//! program is not tried for.
+//! `ballet contract`: contracts written from programs, and compared as a pipeline does it. `ballet participant`: what
+//! a program is not tried for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Command;
 use ballet_testkit::command::CommandOutput;
 use serde_json::Value;
 
-/// A copy of the shop's contracts, to be changed.
+/// To be changed.
 struct ContractsCopy(PathBuf);
 
 impl Drop for ContractsCopy {
@@ -41,14 +41,14 @@ fn diff(arguments: &[&Path]) -> CommandOutput {
     said_by(command.args(["contract", "diff"]).args(arguments))
 }
 
-/// Writes a contract to this folder from a program, given as a script.
+/// From a program, given as a script.
 fn write(folder: &Path, script: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
     said_by(&mut command)
 }
 
-/// Tries a program that ends at once as the step of this file.
+/// The program ends at once.
 fn try_participant(case: &Path, only: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.args(["participant", "try", "--patience", "1", "--only", only, "--case"]).arg(case);
@@ -117,7 +117,7 @@ fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
     for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
         diff(&[one, other]).ends_with(2).says(&[said]);
     }
-    // The change back mends it.
+    // The change back fixes it.
     assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
     for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
@@ -194,7 +194,7 @@ fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     let err = said_by(command.arg("--contracts").arg(&shop.0).arg("catalog")).ends_with(2).err;
     assert!(err.contains("loyalty.json is not a contract: it is empty"), "{err}");
 
-    // A file cut off in its middle, and one with a word that no contract has.
+    // Cut off in its middle; and with an unknown word.
     let orders = shop.0.join("orders.json");
     let whole = fs::read_to_string(&orders).expect("a contract");
     let (half, _) = whole.split_at(whole.find("\"after\"").expect("a deadline"));
@@ -227,7 +227,7 @@ fn a_participant_is_told_which_scenario_is_not_tried_and_what_it_lacks() {
         ("CallUnknown", "the file has no `calls`"),
         ("CallAborted", "the file has no `calls`"),
     ];
-    // A scenario that was asked for is not left out in silence, and no server is needed to say so.
+    // Without a server, the command says which requested scenario is left out.
     for (scenario, why) in lacks {
         try_participant(&file, scenario).ends_with(2).says(&[scenario, "cannot be tried", why]);
     }

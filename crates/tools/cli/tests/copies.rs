@@ -21,7 +21,7 @@ use tokio::process::Command;
 
 const LONG: Duration = Duration::from_secs(120);
 
-/// Whether the desk has each book of the shelf in its version, and no other.
+/// The desk has each book of the shelf in its version, and no other.
 const AS_ON_THE_SHELF: &str = "select count(*) = 12000 and bool_and(version = 1 + id::int % 4 \
                                and (state is null) = (id::int % 10 = 0)) from ballet.copy";
 
@@ -53,7 +53,7 @@ impl EntityEvent for BookChanged {
     }
 }
 
-/// The ids are numbers: their order differs from that of their texts.
+/// Ids are numbers, whose order differs from that of their texts.
 const SHELF: &[Migration] = &[Migration {
     name: "0001_book",
     sql: "create table book (book_id bigint primary key, version bigint not null, title text); \
@@ -64,7 +64,7 @@ const SHELF: &[Migration] = &[Migration {
               from generate_series(1, 12000) as at",
 }];
 
-/// A shelf with books, and a desk that copies them.
+/// The desk copies the books.
 struct Library {
     env: TestEnv,
     broker: MemoryBroker,
@@ -104,7 +104,7 @@ impl Library {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
-        // The names of the databases differ in the service's name only.
+        // The databases' names differ only in the service's name.
         let url = self.env.admin_database_url("desk").replace("desk", "{service}");
         command.arg("copies").args(arguments).args(["--service", "desk"]).stdin(Stdio::null());
         command.env("DATABASE_URL", url);
@@ -115,7 +115,7 @@ impl Library {
         ended(self.command(arguments)).await
     }
 
-    /// Runs a command whose result is JSON.
+    /// Its result is JSON.
     async fn with_json(&self, arguments: &[&str]) -> CommandOutput {
         self.ballet(&[arguments, &["-o", "json"]].concat()).await
     }
@@ -160,7 +160,7 @@ async fn copies_are_listed_and_brought_anew(library: &Library) {
         )
         .await;
 
-    // A rebuild leaves rows that are newer than the owner's, or that the owner does not know.
+    // A rebuild leaves rows that are newer than the owner's, or unknown to it.
     library.ballet(&["rebuild", "--dry-run"]).await.ends_with(0);
     let said = library.ballet(&["rebuild"]).await.ends_with(0).both();
     assert!(said.contains("desk has every book of shelf: 12,000"), "{said}");

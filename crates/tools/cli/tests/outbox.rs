@@ -22,14 +22,13 @@ ballet_testkit::events! {
     Struck = plain "bell.struck.v1" { hour: u8 }
 }
 
-/// A bell that could not publish some events.
 struct Tower {
     env: TestEnv,
     broker: MemoryBroker,
     bell: Running,
 }
 
-/// Of a process whose number no retry draws: it passes over what has the number of one of its own steps.
+/// The process has a number that no retry draws, because a retry passes over the number of its own steps.
 const DEAD: &str = "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, \
     saga_id, body, created_at, reason) select 7000, 1, hour, gen_random_uuid(), 'bell.struck.v1', null, \
     format('{\"hour\":%s}', hour), now() - interval '1 day', 'the tower burns' \
@@ -52,7 +51,7 @@ impl Tower {
         Self { bell: service.start(settings).await.expect("started"), env, broker }
     }
 
-    /// Makes three events that could not be published.
+    /// They could not be published.
     async fn fails(&self) {
         self.db().await.execute(DEAD).await.expect("events");
     }
@@ -77,7 +76,7 @@ impl Tower {
         ended(self.command(arguments)).await
     }
 
-    /// Makes a directory that has a retry killed at a point.
+    /// A retry is killed at this point.
     fn aim(&self, point: FaultPoint) -> PathBuf {
         let place = format!("outbox-{}-{}-{}", self.env.vhost(), point.name(), std::process::id());
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
@@ -93,7 +92,7 @@ impl Tower {
         ids.into_iter().map(|(id,)| id).collect()
     }
 
-    /// Waits until the sessions of killed processes hold no event.
+    /// No session of a killed process holds an event.
     async fn until_free(&self) {
         let free =
             "select count(*) from (select from ballet.outbox_dead for update skip locked) as free";
@@ -114,7 +113,7 @@ impl Tower {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    /// Waits until the service reports this, and is ready.
+    /// And is ready.
     async fn until_said(&self, path: &str, words: &str) {
         wait_until(words, SOON, || async {
             let (status, said) = self.get(path).await.map_err(|error| error.to_string())?;
@@ -124,7 +123,7 @@ impl Tower {
         .expect("said");
     }
 
-    /// Waits until these were published, and no others, after the first ones.
+    /// After the first ones, these and no others.
     async fn until_published(&self, after: usize, expected: &[String]) {
         wait_until("the events", SOON, || async {
             let published = self.published().split_off(after);
@@ -134,7 +133,6 @@ impl Tower {
         .expect("published");
     }
 
-    /// Waits until so many were published.
     async fn until_count(&self, count: usize) {
         wait_until("the events", SOON, || async {
             let published = self.published().len();
@@ -228,7 +226,7 @@ async fn a_retry_whose_events_another_one_holds_says_so(tower: &Tower) {
     assert!(said.contains("not put back: 3 events of bell,"), "{said}");
     assert_eq!(tower.dead().await.len(), 3);
     other.execute("rollback").await.expect("free");
-    // What an administrator puts back is published by the service.
+    // The service publishes what an administrator puts back.
     let (before, dead) = (tower.published().len(), tower.dead().await);
     let mut retry = tower.command(&["retry", "--all"]);
     retry.env("DATABASE_URL", tower.env.admin_database_url("bell"));
@@ -241,7 +239,7 @@ async fn many_events_are_put_back_in_steps_and_an_interrupted_retry_goes_on(towe
     let many = DEAD.replace("generate_series(1, 3)", "generate_series(4, 12000)");
     tower.db().await.execute(AssertSqlSafe(many)).await.expect("events");
     let mut dead = tower.dead().await;
-    // It is killed before its first step is committed, and after that.
+    // Killed before its first step is committed, and after that.
     for (point, left) in [(FaultPoint::BeforeTables, 12_000), (FaultPoint::AfterTables, 7_000)] {
         let place = tower.aim(point);
         let mut retry = tower.command(&["retry", "--all"]);

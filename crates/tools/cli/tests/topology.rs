@@ -1,4 +1,4 @@
-//! `ballet topology` as in the rollout of a release, with only the rights of its user.
+//! `ballet topology` in the rollout of a release, with only its user's permissions.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,12 +14,12 @@ use tokio::process::Command;
 const TICKED: &str = "clock.ticked.v1";
 const STRUCK: &str = "clock.struck.v1";
 
-/// The definitions of a clock, and of a bell that follows these of its events.
+/// Of a clock, and of a bell that follows these of its events.
 fn declared(follows: &[&'static str]) -> Value {
     topology::definitions(&tower(follows, &[]), |_| String::new())
 }
 
-/// The system of clock and bell with further services, which do nothing.
+/// With further services, which do nothing.
 fn tower(follows: &[&'static str], more: &[&'static str]) -> System {
     let clock = Part {
         service: "clock",
@@ -40,7 +40,7 @@ struct TopologyWorld {
 }
 
 impl TopologyWorld {
-    /// Makes a broker with these definitions.
+    /// With these definitions.
     async fn new(name: &str, definitions: &Value) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let env = TestEnv::new(servers, name, definitions, &[]).await.expect("a test environment");
@@ -54,7 +54,7 @@ impl TopologyWorld {
         Self { env, place, management_url }
     }
 
-    /// Runs `ballet topology` for a system with these definitions.
+    /// For a system with these definitions.
     async fn topology(&self, definitions: &Value, arguments: &[&str]) -> CommandOutput {
         let file = self.place.join("definitions.json");
         std::fs::write(&file, definitions.to_string()).expect("written");
@@ -65,7 +65,7 @@ impl TopologyWorld {
         ended(command).await
     }
 
-    /// Waits until a check ends with this code and names all of these.
+    /// The check ends with this code and names all of these.
     async fn until_check(&self, definitions: &Value, code: i32, named: &[&str]) {
         wait_until(&format!("a check with {code}"), Duration::from_secs(60), || async {
             let found = self.topology(definitions, &["check"]).await;
@@ -77,14 +77,14 @@ impl TopologyWorld {
         .expect("a check");
     }
 
-    /// Calls the management API as an administrator.
+    /// As an administrator.
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Value {
         let mut whole = vec![path[0], self.env.vhost()];
         whole.extend(&path[1..]);
         self.env.management().call(method, &whole, body).await.expect("an answer")
     }
 
-    /// Whether an event reaches the bell's queue.
+    /// An event reaches the bell's queue.
     async fn reaches_bell(&self, event: &str) -> bool {
         let management = self.env.management();
         management.publish("events", event, &json!({}), "{}").await.expect("published");
@@ -125,7 +125,7 @@ async fn a_queue_with_other_arguments_is_named_with_what_differs(
         "x-max-length is 5, but should be none",
         "the binding of queue `bell` to `route` with key `clock.ticked.v1` is missing",
     ]);
-    // All that can be repaired is repaired; a queue that may hold messages is not touched.
+    // What can be repaired is repaired; a queue that may hold messages is not touched.
     world.topology(wanted, &["apply"]).await.ends_with(3).tells(&["by hand  queue `bell`"]);
     assert!(world.reaches_bell(TICKED).await);
     world.call(Method::DELETE, &["queues", "bell"], None).await;
@@ -146,7 +146,7 @@ async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_come
     let gone = "the binding of queue `bell` to `route` with key `clock.struck.v1`";
     let said = world.topology(&after, &["apply", "--dry-run"]).await.ends_with(0).both();
     assert!(said.contains(&format!("prune    {gone} is no longer declared")), "{said}");
-    // The event has no other consumer now: it goes to the journal, but not to `unrouted`.
+    // Without another consumer the event goes to the journal, but not to `unrouted`.
     assert!(said.contains("create   the binding of queue `journal` to `route`"), "{said}");
     assert!(said.contains("queue `stranger`") && said.contains("is not ours and stays"), "{said}");
     assert!(world.reaches_bell(STRUCK).await, "a dry run does nothing");
@@ -173,7 +173,7 @@ async fn the_queues_of_a_service_that_was_taken_away_are_named_until_somebody_re
     world.until_check(&wanted, 1, &both.each_ref().map(|remedy| &**remedy)).await;
     world.topology(&before, &["check"]).await.ends_with(0);
 
-    // While a process of it runs, its dead letters are not abandoned either.
+    // While its process runs, its dead letters are not abandoned either.
     let broker = RabbitMq::new(world.env.amqp_url("gong")).expect("a URL");
     let session = broker.connect("gong").await.expect("a session");
     let reader = session.consume("gong", "gong", 1).await.expect("a consumer");
@@ -217,7 +217,7 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more(
     assert!(said.contains("prune    policy") && !said.contains(&changed), "{said}");
     world.topology(wanted, &["apply", "--prune"]).await.ends_with(0).tells(&[&changed]);
 
-    // Another queue of that virtual host is ignored.
+    // Another queue of the virtual host is ignored.
     let mut more = declared(&[TICKED]);
     let mut queue = more["queues"][0].clone();
     queue["name"] = json!("somebody");
@@ -234,7 +234,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     let said = world.topology(&wanted, &["apply"]).await.ends_with(1).both();
     assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
 
-    // An administrator makes the user, and gives the rights.
+    // An administrator makes the user, with its permissions.
     let management = world.env.management();
     let suffix = world.env.vhost().trim_start_matches(before.name);
     let gong = json!({ "password": "its own", "tags": "management" });
@@ -244,7 +244,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     std::fs::create_dir_all(&contracts).expect("a directory");
     for part in &after.parts {
         let file = contracts.join(format!("{}.json", part.service));
-        // The events that the user handles give it no rights.
+        // The events that the user handles give it no permissions.
         let contract = json!({ "contract": 1, "service": part.service, "events": [] });
         std::fs::write(file, contract.to_string()).expect("written");
     }
@@ -266,7 +266,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     management.call(Method::POST, &["definitions"], Some(&rights)).await.expect("imported");
 
     world.topology(&wanted, &["apply"]).await.ends_with(0).tells(&["created: queue `gong`"]);
-    // The user `topology` has logged in with its earlier password. The new user has its own.
+    // The user `topology` keeps its earlier password. The new user has its own.
     let url = world.env.amqp_url("bell").replace(&format!("bell{suffix}"), &user);
     let (start, _) = url.split_once("://").expect("a URL");
     let (_, place) = url.split_once('@').expect("a URL");
@@ -317,7 +317,7 @@ async fn a_check_names_the_queue_whose_messages_cannot_be_dead_lettered(
     })
     .await
     .expect("held");
-    // The broker reports some moments later which policy is in force for a queue.
+    // The broker reports a queue's policy some moments later.
     let held = "held     1 message in queue `retry.5s` waited longer";
     world.until_check(wanted, 1, &["in force: policy `full`", held]).await;
 }

@@ -1,5 +1,4 @@
-//! `ballet validate` and `ballet id`: the checks that a producer can make before a message is published, without any
-//! server.
+//! `ballet validate` and `ballet id`: a producer's checks before publishing, without a server.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 
 const CHECKED_OUT: &str = "cart.checked_out.v1";
 
-/// Runs the command on the shop's contracts, with this on its standard input.
+/// With this on its standard input, on the shop's contracts.
 fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts/shop");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ballet"))
@@ -28,7 +27,7 @@ fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
     child.wait_with_output().expect("it ends").into()
 }
 
-/// A checkout, as `examples/producer.py` writes it.
+/// As `examples/producer.py` writes it.
 fn checkout() -> Value {
     json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
@@ -90,7 +89,7 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     forged["app_id"] = json!("orders");
     let mut unknown = message(&checkout());
     unknown["type"] = json!("cart.checked_out.v9");
-    // A message as the management API shows it.
+    // As the management API shows it.
     let taken = json!({ "exchange": "events", "routing_key": CHECKED_OUT, "payload_encoding": "string",
         "payload": checkout().to_string(),
         "properties": { "message_id": "0193f7a0-0000-7000-8000-00000000a001", "headers": {} } });
@@ -117,7 +116,7 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     let advice = rows[5]["faults"][0]["detail"].as_str().expect("a sentence");
     assert!(advice.contains("--type"), "{advice}");
 
-    // The same in an array, for people: what is wrong, and how many are valid.
+    // In an array, for people: what is wrong, and how many are valid.
     let CommandOutput { out, err, .. } =
         ballet(&["validate", "-"], &json!(all[..2]).to_string()).ends_with(3);
     assert!(out.starts_with("message 2: forged_app_id: "), "{out}");
@@ -153,7 +152,7 @@ fn what_cannot_be_judged_is_a_wrong_usage() {
     }
 }
 
-/// The Python of docs/producers.md derives the ids that `ballet id` and the services derive.
+/// The Python of docs/producers.md derives the same ids as `ballet id` and the services.
 #[test]
 fn ids_are_derived_as_the_page_about_producers_says() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/producers.md");
@@ -175,9 +174,9 @@ fn ids_are_derived_as_the_page_about_producers_says() {
         id(&[&of_content[..], &["--correlation-id", saga]].concat(), body),
     ];
     assert_eq!(printed, derived.concat());
-    // The command and its output are on the page.
+    // The page has the command and its output.
     assert!(page.contains(&format!("$ cargo ballet id booking-17\n{}", derived[0])));
-    // A UUID is the id itself, and without any input the id is new.
+    // A UUID is the id itself; without input the id is new.
     assert_eq!(id(&["id", saga], ""), format!("{saga}\n"));
     let new = [id(&["id"], ""), id(&["id"], "")];
     assert!(new[0] != new[1] && new[0].as_bytes()[14] == b'7', "{new:?}");

@@ -17,22 +17,22 @@ use uuid::Uuid;
 
 use crate::compensate::{cancelled, ordered};
 
-/// A card processor that acts once for each key, and cannot answer at first.
+/// It acts once for each key, and cannot answer at first.
 #[derive(Clone, Default)]
 pub(crate) struct Processor(Arc<Mutex<Memory>>);
 
 #[derive(Default)]
 struct Memory {
-    /// The operation under each key: the path and the answer.
+    /// The path and the answer, by key.
     done: BTreeMap<Uuid, (&'static str, Value)>,
-    /// The keys of all requests, in order.
+    /// Of all requests, in order.
     asked: Vec<Uuid>,
-    /// The number of answers that are lost from now on.
+    /// So many answers are lost from now on.
     lost: usize,
 }
 
 impl Processor {
-    /// Serves the processor's API on this machine.
+    /// On this machine.
     pub(crate) async fn client(&self) -> ApiClient {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -89,7 +89,6 @@ impl Processor {
         }
     }
 
-    /// The paths of all operations.
     pub(crate) fn done(&self) -> Vec<&'static str> {
         let memory = self.0.lock().expect("a memory");
         let mut done: Vec<_> = memory.done.values().map(|(path, _)| *path).collect();
@@ -103,7 +102,7 @@ async fn a_card_is_charged_once_although_answers_are_lost_and_refunded_under_ano
     let processor = Processor::default();
     let system =
         TestSystem::new("charge", vec![call_outside::service(processor.client().await)]).await;
-    // Both the answer to a call and the answer to a look-up of it; twice.
+    // The answers to a call and to its look-up, twice.
     processor.0.lock().expect("a memory").lost = 4;
     let order_id = system.new_id();
     let held = SeatsHeld { order_id, show: "premiere".to_owned(), seats: 1 };

@@ -19,7 +19,7 @@ use crate::answers::id;
 use crate::call_outside::Processor;
 use crate::settings::defaults;
 
-/// The services that take part in the order of tickets.
+/// For the order of tickets.
 async fn of_the_order(processor: &Processor) -> Vec<Service> {
     vec![
         begin_a_saga::service(),

@@ -20,7 +20,7 @@ async fn heat(system: &TestSystem, oven: &str, celsius: u16) {
 async fn what_fails_for_now_is_tried_again_and_baked_once() {
     let kitchen = failures::service();
     let mut system = TestSystem::asleep("for_now", vec![kitchen.part()]).await;
-    // All wait in this order, so both orders fail at first: one oven is cold, and the other is unknown.
+    // In this order both orders fail at first: one oven is cold, the other unknown.
     heat(&system, "left", 20).await;
     order(&system, "left", "funghi").await;
     order(&system, "right", "margherita").await;

@@ -9,8 +9,8 @@ use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 use crate::participant::scenarios::{aborts, calls, copies, deaths, ids, outages, poison, steps};
 use ballet_stage::{Options, Servers};
 
-/// A scenario for the program. In each, every effect must exist once at the end, and every event must be published
-/// under one id. Each ends with a SIGTERM, which the program must obey.
+/// A scenario for the program. At its end every effect must exist once, every event must be published under one id,
+/// and the program must obey a SIGTERM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scenario {
     /// A message comes once, and another with a field that is not known yet.
@@ -49,7 +49,7 @@ pub enum Scenario {
     DeadLettersRefused,
     /// The step fails for a while although the servers work, then succeeds.
     FailsForAWhile,
-    /// The id of a message comes again in another saga. A program that remembers ids takes it for a copy.
+    /// The id of a message comes again in another saga. A program that remembers ids takes this message for a copy.
     ReusedId,
     /// Ids are too old to be remembered, or lie in the future.
     OldIds,
@@ -92,7 +92,7 @@ impl Scenario {
         Self::BrokerRestarted,
     ];
 
-    /// Says what the scenario needs and the file or the step does not have.
+    /// Returns what the scenario needs and the file or the step lacks.
     pub(crate) fn lacks(self, contract: &Contract) -> Option<&'static str> {
         let (has, what) = match self {
             Self::Refused => (contract.refused_by.is_some(), "the file has no `refused_by`"),

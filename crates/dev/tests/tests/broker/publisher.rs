@@ -47,7 +47,7 @@ async fn t03_a_batch_is_in_memory_until_every_message_is_confirmed() {
     let mut publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"]));
     until("taken", || broker.taken_count() == 1).await;
-    // No real time passes: the clock goes on once nobody has anything left to do.
+    // The clock goes on once nothing is left to do.
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(publisher.handle.waiting(), 1);
     assert!(publisher.none_published());

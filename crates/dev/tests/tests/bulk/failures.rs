@@ -1,4 +1,4 @@
-//! A bulk step that fails: the one to blame is found, and the others do not suffer for it.
+//! A bulk step that fails: the message to blame is found, and the others are handled.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use ballet_stage::wait_until;
 use crate::hall::{self, OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show, UsherWanted};
 use crate::stage::BulkStage;
 
-/// Does what the orders wish, whatever comes of it.
+/// Does what the orders ask for.
 struct HoldMoodily {
-    /// How often a shaky order fails before it works.
+    /// How often an unstable order fails before it works.
     shaky: AtomicU32,
 }
 
@@ -88,7 +88,6 @@ async fn hall(name: &str) -> BulkStage {
     stage
 }
 
-/// Places an order for each wish, all in one batch.
 async fn place(stage: &BulkStage, wishes: &[&str]) -> Vec<SagaId> {
     let sagas: Vec<_> = wishes.iter().map(|_| stage.new_saga()).collect();
     stage
@@ -101,7 +100,7 @@ async fn place(stage: &BulkStage, wishes: &[&str]) -> Vec<SagaId> {
     sagas
 }
 
-/// Handlers, reasons and details of the dead letters, in the order of the sagas.
+/// In the order of the sagas.
 fn dead(stage: &BulkStage) -> Vec<[String; 3]> {
     let mut dead = stage.taken("dead");
     dead.sort_by_key(|one| one.properties.correlation_id().as_ref().map(ToString::to_string));

@@ -42,7 +42,7 @@ pub(crate) const TABLES: &[Migration] = &[Migration {
           create table run (step text not null, items int not null)",
 }];
 
-/// No order gets more seats than this.
+/// The maximum number of seats of an order.
 pub(crate) const MOST: i64 = 8;
 
 pub(crate) fn ordinary() -> Participant {
@@ -56,7 +56,7 @@ pub(crate) fn ordinary() -> Participant {
         .publishes::<HallOpened>()
 }
 
-/// The same, but for one step that stays an ordinary one.
+/// One step stays an ordinary one.
 pub(crate) fn bulk() -> Participant {
     Participant::new("hall")
         .saga::<Show>(|saga| {
@@ -76,7 +76,6 @@ fn ids<E>(items: &[Item<E>]) -> Vec<sqlx::types::Uuid> {
     items.iter().map(|item| item.saga_id.0).collect()
 }
 
-/// Writes down what is done for a saga, in its order.
 async fn log(tx: &mut Tx<'_>, what: &str) -> Result<(), Failure> {
     let saga = saga(tx).0;
     sqlx::query("insert into done (saga_id, what) values ($1, $2)")
@@ -100,7 +99,7 @@ async fn log_all<E>(tx: &mut BulkTx<'_>, items: &[Item<E>], what: &str) -> Resul
     Ok(())
 }
 
-/// Holds the seats, if the order is not too large. Opens the hall for the large ones.
+/// Opens the hall for large orders; refuses those that are too large.
 struct HoldSeats;
 
 impl Step for HoldSeats {
@@ -195,7 +194,7 @@ impl Compensate for HoldAllSeats {
     }
 }
 
-/// Notes the customer's wish: an ordinary step on the same event, in both participants.
+/// An ordinary step on the same event, in both participants.
 struct NoteWish;
 
 impl Step for NoteWish {
@@ -229,7 +228,6 @@ impl Compensate for NoteWish {
     }
 }
 
-/// Sends an usher, and another if one declines.
 struct SendUsher;
 
 impl Step for SendUsher {
@@ -317,7 +315,6 @@ impl Compensate for SendAllUshers {
     }
 }
 
-/// Sells what is held.
 struct SellSeats;
 
 impl Step for SellSeats {

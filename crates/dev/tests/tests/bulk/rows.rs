@@ -17,18 +17,18 @@ use crate::hall::{
 };
 use crate::stage::BulkStage;
 
-/// Takes two things from the shelf, one after the other.
+/// Takes two things, one after the other.
 struct Take {
     meeting: Option<Arc<Meeting>>,
 }
 
-/// The point at which the first two batches wait for each other, each with its first row in hand.
+/// Where the first two batches wait for each other, each with its first row locked.
 struct Meeting {
     arrived: AtomicU32,
     barrier: Barrier,
 }
 
-/// How long one waits, who is in vain there if the other is not let in.
+/// How long a batch waits in vain if the other is not let in.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Meeting {
@@ -39,7 +39,7 @@ impl Meeting {
     }
 }
 
-/// The two things that an order of seats takes, in its order.
+/// In the order's own sequence.
 fn things(seats: i64) -> [&'static str; 2] {
     [(0, 1), (1, 0), (2, 0), (1, 2), (2, 1), (0, 2)]
         .map(|(one, other)| [["mug", "spoon", "bowl"][one], ["mug", "spoon", "bowl"][other]])
@@ -99,7 +99,7 @@ impl Compensate for Take {
     }
 }
 
-/// Touches what was taken once more. Its trigger does not say what that was: it has to read it.
+/// Touches what was taken once more. Its trigger does not name that, so it reads it.
 struct Polish;
 
 const OF_SAGAS: &str = "select name from took where saga_id = any($1)";
@@ -144,8 +144,7 @@ fn order(seats: i64) -> OrderPlaced {
     OrderPlaced { seats, wish: String::new() }
 }
 
-/// Two lanes, each with two orders in one batch, that would meet with one row each in hand: what the one has the other
-/// needs next.
+/// Two batches on two lanes would hold one row each and need the other's.
 #[tokio::test(flavor = "multi_thread")]
 async fn named_rows_are_locked_in_one_order() {
     let meeting = Meeting { arrived: AtomicU32::new(0), barrier: Barrier::new(2) };
@@ -154,8 +153,8 @@ async fn named_rows_are_locked_in_one_order() {
     stage
         .at_once(|stage| {
             for lane in [0, 1] {
-                // A lane takes the first that comes alone. Then one takes a mug and a spoon, the
-                // other a spoon and a mug.
+                // A lane takes the first message alone. Then one takes a mug and a spoon, the other a spoon and a
+                // mug.
                 stage.tell(stage.new_saga_of(lane), &OrderCancelled {});
                 let order = order(i64::try_from(lane).unwrap_or_default());
                 stage.tell(stage.new_saga_of(lane), &order);

@@ -17,7 +17,7 @@ use crate::hall::TABLES;
 const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct BulkStage {
-    // Before the database, so that they are gone when it is dropped.
+    // Before the database, so that the services stop before it is dropped.
     services: Vec<Running>,
     participant: Participant,
     pub(crate) db: PgPool,
@@ -26,7 +26,6 @@ pub(crate) struct BulkStage {
     system: MemorySystem,
 }
 
-/// A message, to be sent once or again.
 #[derive(Debug, Clone)]
 pub(crate) struct StageMessage {
     pub(crate) id: Uuid,
@@ -43,7 +42,6 @@ impl StageMessage {
 }
 
 impl BulkStage {
-    /// A service with one lane.
     pub(crate) async fn new(name: &str, participant: Participant) -> Self {
         let mut stage = Self::empty(name, participant).await;
         stage.start(1).await;
@@ -58,7 +56,6 @@ impl BulkStage {
         Self { services: Vec::new(), participant, db, broker, handler_seconds: 30, system }
     }
 
-    /// One more process of the service.
     pub(crate) async fn start(&mut self, lanes: u16) {
         let set = |settings: &mut Settings| {
             settings.lanes = lanes;
@@ -71,7 +68,7 @@ impl BulkStage {
         self.services[0].handle().new_id()
     }
 
-    /// A saga of the lane with this number, of two.
+    /// Of two lanes.
     pub(crate) fn new_saga_of(&self, lane: u128) -> SagaId {
         loop {
             let saga = self.new_saga();
@@ -81,7 +78,7 @@ impl BulkStage {
         }
     }
 
-    /// Ends the service, and tells how many deadlocks there were.
+    /// Returns the number of deadlocks.
     pub(crate) async fn deadlocks(&mut self) -> i64 {
         for service in self.services.drain(..) {
             service.stop().await;
@@ -107,18 +104,18 @@ impl BulkStage {
         self.broker.put_event(event_type, properties, body.into_bytes());
     }
 
-    /// Publishes an event as the service that owns it would.
+    /// As the service that owns it.
     pub(crate) fn tell<E: Event>(&self, saga: SagaId, event: &E) {
         self.put(&StageMessage::of(self.new_id(), saga, event));
     }
 
-    /// Sends messages so that a lane finds them all ready, as one batch.
+    /// A lane finds them all ready, as one batch.
     pub(crate) async fn at_once(&self, send: impl FnOnce(&Self)) {
-        // The lane takes the first alone, and waits with it.
+        // The lane takes the first message alone, and waits with it.
         self.locked(async || send(self)).await;
     }
 
-    /// The same behind a message with which the lane waits already, so that it takes all others together.
+    /// The lane waits with the first message already, so it takes all others together.
     pub(crate) async fn at_once_behind(&self, first: &StageMessage, send: impl FnOnce(&Self)) {
         let waits = "select count(*) > 0 from pg_locks \
                      where relation = 'ballet.inbox'::regclass and not granted";
@@ -135,7 +132,7 @@ impl BulkStage {
         .await;
     }
 
-    /// Sends while no batch can begin, and waits until all are delivered, and then handled.
+    /// Waits until all are delivered and handled.
     async fn locked(&self, send: impl AsyncFnOnce()) {
         let mut held = self.system.connect(self.participant.service()).await;
         let lock = "begin; lock table ballet.inbox in share mode";
@@ -151,7 +148,7 @@ impl BulkStage {
         self.settle().await;
     }
 
-    /// Waits until everything is handled and published.
+    /// Until everything is handled and published.
     pub(crate) async fn settle(&self) {
         let queue = self.participant.service();
         wait_until("a rest", LONG, || async {
@@ -176,13 +173,13 @@ impl BulkStage {
         self.system.count(self.participant.service(), what).await
     }
 
-    /// How many pieces of this are taken from the shelf.
+    /// Pieces that are taken from the shelf.
     pub(crate) async fn taken_of(&self, name: &str) -> i64 {
         let taken = sqlx::query_scalar("select taken from shelf where name = $1").bind(name);
         taken.fetch_one(&self.db).await.expect("the shelf")
     }
 
-    /// The messages that went to an exchange, each once, in order.
+    /// Each once, in order.
     pub(crate) fn taken(&self, exchange: &str) -> Vec<Publish> {
         let mut known = std::collections::HashSet::new();
         let taken = self.broker.taken().into_iter().filter(|message| message.exchange == exchange);
@@ -194,7 +191,7 @@ impl BulkStage {
             .collect()
     }
 
-    /// The service's messages of a saga, in order: type, body and what caused it.
+    /// In order: type, body and cause.
     pub(crate) fn told(&self, saga: SagaId) -> Vec<String> {
         let service = self.participant.service();
         let saga = saga.to_string();
@@ -205,7 +202,7 @@ impl BulkStage {
         };
         let line = |message: &Publish| {
             let cause = text_header(&message.properties, "causation_id");
-            // Each handler's run is a span of its own; the trace stays the same.
+            // Each handler's run has its own span in the same trace.
             let trace = text_header(&message.properties, "traceparent").map(|trace| &trace[..36]);
             let body = String::from_utf8_lossy(&message.body);
             format!("{} {body} because of {cause:?} in {trace:?}", message.routing_key)

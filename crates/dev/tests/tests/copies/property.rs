@@ -1,5 +1,5 @@
-//! Any order, duplicates and losses of an owner's events: those that were not lost are copied, and a run
-//! brings the rest.
+//! Under any order, duplicates and losses of an owner's events, those that arrive are copied, and a run brings the
+//! rest.
 
 use ballet::core::Versioned;
 use ballet_store::copies::rebuild::Rebuild;
@@ -17,7 +17,7 @@ const CASES: usize = 400;
 struct LampHistory {
     /// Whether each version has the lamp removed.
     removals: Vec<bool>,
-    /// The versions that arrive, in this order, counted from zero.
+    /// In this order, counted from zero.
     arrivals: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! One test's world: a database for each service, and the broker in memory.
+//! A database for each service, and the broker in memory.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -25,7 +25,7 @@ impl Deref for CopiesStage {
 }
 
 impl CopiesStage {
-    /// The house, the porter and the gardener; none of them runs.
+    /// None of the services runs.
     pub(crate) async fn new(name: &str) -> Self {
         Self(MemorySystem::new(name, &[house(), reader("porter"), reader("gardener")]).await)
     }
@@ -38,23 +38,21 @@ impl CopiesStage {
         self.start(reader(name), &[], |_| {}).await
     }
 
-    /// Publishes an event as its service would, under a new id.
+    /// As its service would, under a new id.
     pub(crate) fn put<E: Event>(&self, event: &E) {
         let body = serde_json::to_vec(event).expect("JSON");
         self.put_raw(E::TYPE, body);
     }
 
-    /// The same, made this long ago.
     pub(crate) fn put_made_before<E: Event>(&self, before: Duration, event: &E) {
         self.put_raw_made_before(before, E::TYPE, serde_json::to_vec(event).expect("JSON"));
     }
 
-    /// The id of a run that began this long ago.
     pub(crate) fn run_before(&self, before: Duration) -> Uuid {
         self.new_id_before(before)
     }
 
-    /// The only page of a run, with lamps by id, version and text.
+    /// By id, version and text.
     pub(crate) fn page(&self, run: Uuid, lamps: &[(&str, i64, &str)]) {
         self.page_made_before(Duration::ZERO, run, lamps);
     }
@@ -88,7 +86,7 @@ impl CopiesStage {
         copied(&mut self.connect(reader).await).await
     }
 
-    /// Waits until a reader's copy equals what the house has.
+    /// Equal to what the house has.
     pub(crate) async fn until_equal(&self, reader: &str) {
         let both = (self.connect(reader).await, self.connect("house").await);
         let both = tokio::sync::Mutex::new(both);
@@ -106,13 +104,13 @@ impl CopiesStage {
         .expect("equal");
     }
 
-    /// Waits until a reader has a run as a whole.
+    /// Until the run is complete.
     pub(crate) async fn until_filled(&self, reader: &str) {
         let filled = "select count(*) from ballet.copy_fill where filled_run is not null";
         self.until(reader, filled, 1).await;
     }
 
-    /// Has a reader's copy brought anew, and waits until that is done.
+    /// Waits until the copy is rebuilt.
     pub(crate) async fn rebuild(&self, reader: &str) {
         let mut house = self.connect("house").await;
         let rebuild = Rebuild::request(&mut house, "lamp").await.expect("asked").expect("shared");
@@ -126,7 +124,7 @@ impl CopiesStage {
         .expect("done");
     }
 
-    /// The bodies of a type that the broker took, in order.
+    /// In order.
     pub(crate) fn taken(&self, event_type: EventType) -> Vec<serde_json::Value> {
         let taken = self.broker.taken().into_iter();
         taken

@@ -1,4 +1,4 @@
-//! A compensation that fails for longer than anything is remembered.
+//! A compensation that fails for longer than any memory lasts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::trip::{
 };
 use crate::world::{SOON, TripWorld, WorldPart, part};
 
-/// A hotel that does not take back its rooms while it is closed.
+/// It does not take back its rooms while it is closed.
 #[derive(Clone, Default)]
 struct ClosedHotel {
     closed: Arc<AtomicBool>,
@@ -57,7 +57,7 @@ impl ClosedHotel {
         part(hotel, HOTEL_TABLES)
     }
 
-    /// Waits until it was asked again, in more than one attempt.
+    /// In more than one attempt.
     async fn until_asked_again(&self) {
         let before = self.asked.load(Ordering::SeqCst);
         wait_until("another attempt", SOON, || async {
@@ -81,12 +81,12 @@ async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_lis
     let id = world.publish(saga, &cancelled).await;
     hotel.until_asked_again().await;
     let mut db = world.database("hotel").await;
-    // First the inbox forgets that time, then the oldest memory ends.
+    // First the inbox forgets, then the oldest memory ends.
     for days in [9, 400] {
         world.services.pop().expect("the hotel").stop().await;
         world.let_pass("hotel", days).await;
         world.start(hotel.part()).await;
-        // Enough happens in that time for it to forget something.
+        // Enough happens meanwhile for it to forget something.
         world.services.pop().expect("the hotel").stop().await;
         work_at_all_times(&mut db).await;
         world.start(hotel.part()).await;

@@ -1,4 +1,4 @@
-//! A step that repeats in a saga under another key each time: one driver after the other.
+//! A step that repeats in a saga under another key each time.
 
 use ballet::{
     Compensate, CompensateResult, Event, Migration, Participant, Saga, SagaId, Step, StepResult,

@@ -1,4 +1,4 @@
-//! A step that repeats and asks outside: one repetition is undone by hand.
+//! A step that repeats and calls outside. One repetition is undone by hand.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,11 +30,10 @@ impl Saga for Tour {
     type Abort = TourCancelled;
 }
 
-/// Rents rooms from somebody. His orders are kept in order.
 #[derive(Clone, Default)]
 struct RentRoom {
     told: Arc<Mutex<Vec<String>>>,
-    /// He takes no room back any more.
+    /// The host takes no room back any more.
     gone: Arc<AtomicBool>,
 }
 

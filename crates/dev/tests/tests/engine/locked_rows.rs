@@ -1,4 +1,4 @@
-//! A row that somebody has locked holds up those who need it, and nobody else.
+//! A locked row holds up only those who need it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const TABLES: &[Migration] = &[Migration {
           insert into house values ('Rome', 0), ('Oslo', 0)",
 }];
 
-/// How many trips go to each city.
+/// To each city.
 const TRIPS: usize = 20;
 
 fn hotel() -> Participant {
@@ -79,8 +79,8 @@ async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
     world.until_count("hotel", &format!("house where booked = {TRIPS}"), 2).await;
     assert_eq!(world.dead_letters(0).await, Vec::<serde_json::Value>::new());
 
-    // A conflict before any handler is noted: a restored service gets all messages again since the oldest one that it
-    // had not handled.
+    // A conflict before any handler is noted, because a restored service gets all messages again since the oldest one
+    // that it had not handled.
     operator.execute("begin; lock table ballet.ledger").await.expect("locked");
     let (saga, rome) = (world.new_saga(), TripBooked { city: "Rome".into() });
     let id = world.publish(saga, &rome).await;

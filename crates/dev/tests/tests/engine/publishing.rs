@@ -1,4 +1,4 @@
-//! A handler may publish only events that its service declares for it, and only where they belong.
+//! A handler may publish only declared events, and only where they belong.
 
 use ballet::{
     Abort, Event, EventType, Failure, Handle, Participant, Projection, SagaId, Service, Tx,
@@ -13,7 +13,7 @@ use crate::trip::{
 };
 use crate::world::{TripWorld, part};
 
-/// Publishes this alone, and returns why it is refused.
+/// Returns why this event, published alone, is refused.
 async fn refused<E: Event>(handle: &Handle, saga: Option<SagaId>, event: E) -> String {
     let unit = match saga {
         Some(saga) => handle.saga_unit(saga).await,
@@ -99,7 +99,7 @@ async fn an_event_of_a_saga_is_published_in_one_only() {
                `saga_unit`, or publish it from a handler of an event of the saga";
     assert_eq!(refused(system.handle(0), None, RoomSought {}).await, why);
 
-    // A plain event has no saga, whatever it is correlated with: nothing, itself, or another one.
+    // A plain event has no saga, whatever it is correlated with.
     let renamed = HotelRenamed { name: "Ritz".into() };
     let itself = system.new_id();
     for (id, correlated) in [

@@ -1,5 +1,5 @@
-//! A step that fails is tried again at once, then later, then not any more. Retry queues hold
-//! messages for moments here.
+//! A failing step is tried again at once, then later, then not any more. Here, retry queues hold messages for
+//! moments.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
 use crate::world::{LONG, SOON, TripWorld, part};
 
-/// A porter who is asked to carry the luggage up, and never can.
+/// He never can carry the luggage up.
 #[derive(Clone, Default)]
 struct Porter {
     called: Arc<AtomicUsize>,
@@ -71,7 +71,7 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
     assert_eq!(headers["x-attempts"], 6, "twice at once, three times");
     assert_eq!(headers["x-retries"], Value::Null, "who sends it again begins anew");
     assert_eq!(porter.called.load(Ordering::SeqCst), 6);
-    // It is the original that was tried again.
+    // The original was tried again.
     assert_eq!(headers["x-dead-exchange"], "events", "not the way back from a retry queue");
     assert_eq!(headers["x-dead-routing-key"], "desk.trip_booked.v1");
     assert_eq!(headers["x-retry-detail"], Value::Null);
@@ -96,7 +96,7 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
     world.until_empty("hotel").await;
 }
 
-/// Is in conflict with another transaction each time.
+/// In conflict with another transaction each time.
 #[derive(Clone)]
 struct Rivals(Porter);
 
@@ -132,12 +132,12 @@ async fn a_conflict_that_does_not_end_makes_a_dead_letter_after_an_hour_of_retri
     let headers = &dead[0]["properties"]["headers"];
     assert_eq!(headers["x-dead-reason"], "failed");
     assert_eq!(headers["x-dead-step"], "carry_luggage");
-    // Four times at once, and after each of 14 waits; then it has failed, and three retries are left.
+    // Four attempts at once and one after each of 14 waits, which has three retries left.
     assert_eq!(rivals.0.called.load(Ordering::SeqCst), 72);
     assert_eq!(headers["x-attempts"], 72);
 }
 
-/// Waits for a guest as long as anybody waits for another event, and fails in between as often as it may.
+/// Waits for a guest as long as a wait may last, and fails in between as often as it may.
 #[derive(Clone)]
 struct Welcome {
     called: Arc<AtomicUsize>,

@@ -1,4 +1,4 @@
-//! Ids without a time: the service reports what it has forgotten, and never guesses.
+//! Ids without a time: the service reports what it has forgotten, and does not guess.
 
 use ballet::SagaId;
 use serde_json::json;

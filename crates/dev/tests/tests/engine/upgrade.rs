@@ -19,30 +19,29 @@ use crate::trip::{Rental, TripWanted, Trouble, hotel};
 use crate::two_versions::{released, system};
 use crate::world::{LONG, TripWorld};
 
-/// How a process ends.
 #[derive(Clone, Copy)]
 pub(crate) enum ProcessEnd {
-    /// In the middle of what it does.
+    /// In the middle of its work.
     Dropped,
     Stopped,
 }
 
-/// How many trips are wanted while two releases of a service work side by side.
+/// While two releases of a service work side by side.
 pub(crate) const TRIPS: usize = 15;
-/// The agency's pause between two of them.
+/// Between two trips.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The system in the middle of an upgrade: each service by the release that it runs.
+/// By service, the release that it runs.
 pub(crate) struct Upgrade {
     pub(crate) world: TripWorld,
     pub(crate) rental: Rental,
 }
 
 impl Upgrade {
-    /// Everybody runs the release before, which knows one version. The broker has what the next one needs.
+    /// All run the release before. The broker has what the next one needs.
     pub(crate) async fn begin(name: &str) -> Self {
         let servers = Servers::shared().await.expect("servers");
-        // The objects of the old release stay, as the topology of a roll-out does.
+        // The objects of the old release stay, as in a roll-out.
         let mut parts = system(1).parts;
         parts[1].publishes.extend(hotel(Trouble::default()).part().publishes);
         let world = TripWorld::asleep(servers, name, parts).await;
@@ -53,12 +52,11 @@ impl Upgrade {
         upgrade
     }
 
-    /// Starts one more process.
     pub(crate) async fn start(&mut self, service: &str, release: u32) {
         self.world.start(released(service, release, &self.rental)).await;
     }
 
-    /// Replaces the process of a service, which works beside the new one for some trips.
+    /// The old process works beside the new one for some trips.
     pub(crate) async fn replace(
         &mut self,
         service: &str,
@@ -75,7 +73,6 @@ impl Upgrade {
         }
     }
 
-    /// Stops the process of a service that has one.
     pub(crate) async fn stop(&mut self, service: &str) {
         self.taken(service).stop().await;
     }
@@ -85,7 +82,7 @@ impl Upgrade {
         self.world.services.remove(at.expect("it runs"))
     }
 
-    /// The open sagas, by the version under which they run.
+    /// By version.
     async fn open(&self) -> Vec<Vec<(&'static str, u32)>> {
         let options = |service: &str| -> PgConnectOptions {
             self.world.env.database_url(service).parse().expect("a database")
@@ -97,7 +94,7 @@ impl Upgrade {
         open.sagas.into_iter().map(|saga| saga.versions).collect()
     }
 
-    /// Waits until no saga of this version is open, as a developer does before removing it from the code.
+    /// As a developer does before removing the version from the code.
     pub(crate) async fn until_ended(&self, version: u32) {
         let ended = wait_until("sagas to end", LONG, || async {
             let open = self.open().await;
@@ -116,7 +113,7 @@ impl Upgrade {
         sqlx::query_as(sql).fetch_all(&mut db).await.expect("rows")
     }
 
-    /// The sagas in whose ledger a service has a step that is done.
+    /// Sagas with a step of the service that is done.
     pub(crate) async fn did(&self, service: &str, step: &str) -> BTreeSet<Uuid> {
         let sql = "select saga_id, step from ballet.ledger where entry = 'done'";
         let rows = self.rows(service, sql).await;
@@ -124,7 +121,7 @@ impl Upgrade {
     }
 }
 
-/// Somebody outside who wants trips all the time, and knows nothing of versions.
+/// It wants trips all the time, and knows nothing of versions.
 pub(crate) struct Agency {
     wanted: Arc<std::sync::Mutex<BTreeMap<Uuid, &'static str>>>,
     closed: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! The broker in memory with one more fault: acknowledgements that do not get there.
+//! The broker in memory with one more fault: lost acknowledgements.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,9 +20,9 @@ pub(crate) struct LossyBroker {
 #[derive(Debug, Default)]
 struct AckLosses {
     lost: AtomicBool,
-    /// Whether the process that connects through here is taken for dead.
+    /// Whether this connection's process counts as dead.
     dead: AtomicBool,
-    /// How many deliveries the acknowledgements that were lost stood for.
+    /// How many deliveries the lost acknowledgements stood for.
     count: AtomicU64,
 }
 
@@ -31,24 +31,24 @@ impl LossyBroker {
         Self { memory, acks: Arc::default() }
     }
 
-    /// Whether acknowledgements are lost from now on. To be set while none is outstanding.
+    /// To be set while no acknowledgement is outstanding.
     pub(crate) fn lose_acks(&self, lost: bool) {
         self.acks.count.store(0, Ordering::SeqCst);
         self.acks.lost.store(lost, Ordering::SeqCst);
     }
 
-    /// Cuts the process off for good. What it did not acknowledge goes back to the queue.
+    /// What the process did not acknowledge goes back to the queue.
     pub(crate) fn kill(&self) {
         self.acks.dead.store(true, Ordering::SeqCst);
         self.memory.drop_connections("");
     }
 
-    /// How many messages wait in the queue, and how many are being handled.
+    /// Ready and unacknowledged messages.
     pub(crate) fn left(&self, queue: &str) -> (usize, usize) {
         (self.memory.ready(queue).len(), self.memory.unacked(queue))
     }
 
-    /// Whether everything in the queue was delivered and acknowledged, as its consumer sees it.
+    /// As its consumer sees it.
     pub(crate) fn is_settled(&self, queue: &str) -> bool {
         let outstanding = self.memory.unacked(queue) as u64;
         outstanding == self.acks.count.load(Ordering::SeqCst) && self.memory.ready(queue).is_empty()
@@ -80,7 +80,7 @@ struct LossySession {
     acked: Mutex<AckedTags>,
 }
 
-/// The acknowledgements so far: everything up to a tag, and tags above it one by one.
+/// Everything up to a tag, and tags above it one by one.
 #[derive(Debug, Default)]
 struct AckedTags {
     to: u64,

@@ -1,5 +1,5 @@
-//! A crew under exploration: what it does repeats under keys, in two sagas that share an id, beside joins that share
-//! an event, and steps of two versions.
+//! A crew under exploration. Its steps repeat under keys, in two sagas that share an id, beside joins that share an
+//! event, and steps of two versions.
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -28,7 +28,7 @@ ballet_testkit::events! {
     Insured = "crew.insured.v1" { saga: Uuid, who: String, rate: f64 }
     Lapsed = "crew.lapsed.v1" { saga: Uuid, who: String, rate: f64 }
     CoverEnded = "cover.ended.v1"
-    /// Each has another field: one that is taken for another cannot be read.
+    /// Each has another field, so that an event taken for another cannot be read.
     Arranged = "sales.arranged.v1" { arranged: Uuid }
     Paid = "sales.paid.v1" { paid: Uuid }
     Shipped = "sales.shipped.v1" { shipped: Uuid }
@@ -68,7 +68,7 @@ pub(crate) fn crew(outside: &SaleProvider) -> Participant {
         .saga::<Cover>(|saga| saga.repeating(InsureOne, |of: &Lapse| of.who.clone()))
 }
 
-/// Steps that note somebody. Their compensation strikes out whom their outcome names.
+/// Their compensation strikes out whom the outcome names.
 macro_rules! noting {
     ($($step:ident = $name:literal: $on:ident => $done:ident, $undone:ident)+) => {$(
         struct $step;
@@ -119,7 +119,7 @@ noting! {
     InsureOne = "insure": Insure => Insured, Lapsed
 }
 
-/// Rents for somebody, by a call.
+/// By a call.
 struct RentOne(SaleProvider);
 
 impl CallStep for RentOne {

@@ -1,4 +1,4 @@
-//! Commits whose answer is lost or late: what they hold is published, and their calls are made.
+//! Commits whose answer is lost or late. Their events are published, and their calls are made.
 
 use ballet::{Event, SagaId};
 use ballet_stage::wait_until;
@@ -57,8 +57,8 @@ async fn a_batch_whose_commits_answer_is_late_is_not_taken_for_left_behind() {
     proxy.hold_the_next_commit();
     stage.put(stage.new_id(), saga, &Placed {});
     stage.until("select count(*) from hold", 1).await;
-    // The table's turn ends, so the sweeper looks at it. What a process that is gone left in another
-    // shows that it has looked.
+    // The table's turn ends, so the sweeper looks at it. An event left in another table by a dead process shows that
+    // it has looked.
     stage.until("select count(*) from ballet.outbox_table", 2).await;
     let mut db = PgConnection::connect(stage.url()).await.expect("a database");
     let (event, other) = (Authorized::TYPE, stage.new_id());

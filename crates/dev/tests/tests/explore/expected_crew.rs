@@ -1,16 +1,16 @@
-//! What the crew must have done when things came in an order: the table of the engine in its shortest form.
+//! The engine's table in its shortest form: what the crew must have done after an order of inputs.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Something that happens to a saga of the crew, or to the other saga under its id.
+/// In a saga of the crew, or in the other saga under its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum CrewInput {
     Hire(&'static str),
     Dismiss(&'static str),
     Rent(&'static str),
     Return(&'static str),
-    /// The provider answers the call of a rent.
+    /// Of the call of a rent.
     Answer(&'static str),
     Insure(&'static str),
     Lapse(&'static str),
@@ -24,7 +24,7 @@ pub(crate) enum CrewInput {
 }
 
 impl CrewInput {
-    /// Whether it takes something back, which waits after a restore.
+    /// After a restore, what takes something back waits.
     pub(crate) fn takes_back(self) -> bool {
         matches!(
             self,
@@ -37,7 +37,7 @@ const SALE: &str = "sale";
 const COVER: &str = "cover";
 const VERSIONS: [&str; 2] = ["carry", "carry_v2"];
 
-/// A row of the ledger: step, key, entry, and the event that arrived.
+/// Step, key, entry, and the event that arrived.
 pub(crate) type ExpectedRow = [&'static str; 4];
 
 #[derive(Debug)]
@@ -45,10 +45,10 @@ pub(crate) struct ExpectedCrew {
     saga: Uuid,
     rate: f64,
     pub(crate) rows: Vec<ExpectedRow>,
-    /// The events: type and body.
+    /// By type and body.
     pub(crate) told: Vec<(&'static str, Value)>,
     pub(crate) dead: usize,
-    /// Those for whom a call is answered only later.
+    /// Their calls are answered only later.
     held: Vec<&'static str>,
 }
 
@@ -102,7 +102,7 @@ impl ExpectedCrew {
         }
     }
 
-    /// The furthest entry of a step, which is the latest.
+    /// The latest entry is the furthest.
     fn state(&self, step: &str, key: &str) -> Option<&'static str> {
         let of_step = |row: &&ExpectedRow| row[..2] == [step, key];
         let mut states = self.rows.iter().rev().filter(of_step).map(|row| row[2]);
@@ -144,7 +144,7 @@ impl ExpectedCrew {
         });
     }
 
-    /// Takes in the answer to a call that is out and not held.
+    /// To a call that is out and not held.
     fn answer(&mut self, who: &'static str) {
         if self.held.contains(&who) || self.state("rent", who) != Some("calling") {
             return;
@@ -182,7 +182,7 @@ impl ExpectedCrew {
         }
     }
 
-    /// Undoes what stands in a saga, the latest first, unless a call is out.
+    /// The latest first, unless a call is out.
     fn go_on(&mut self, saga: &str) {
         let rows = self.rows.clone();
         let is_out = |row: &ExpectedRow| self.state(row[0], row[1]) == Some("calling");
@@ -210,7 +210,7 @@ impl ExpectedCrew {
         self.told.push((told, json!({"saga": self.saga, "who": key, "rate": self.rate})));
     }
 
-    /// Whom a step has noted, and whether each is struck out, in order.
+    /// In order, with whether each is struck out.
     pub(crate) fn notes(&self) -> Vec<(String, String, bool)> {
         let mut notes = Vec::new();
         for [step, key, entry, _] in &self.rows {
@@ -223,7 +223,7 @@ impl ExpectedCrew {
         notes
     }
 
-    /// Those for whom something is rented in the end.
+    /// Whether something is rented in the end.
     pub(crate) fn rents_for(&self, who: &str) -> bool {
         self.state("rent", who) == Some("done")
     }

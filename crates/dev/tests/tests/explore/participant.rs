@@ -1,4 +1,4 @@
-//! A participant with two steps: a compensatable one and, later, the pivot.
+//! A participant with a compensatable step and, later, the pivot.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider};
 use crate::sale::{Cancelled, PAY_TABLES, Packed, Placed, calling, local};
 use crate::stage::{Databases, DeathPoint, ExploreStage, databases};
 
-/// One saga: an order of things, and how the provider answers.
+/// An order of things, and the provider's answers.
 pub(crate) struct ParticipantRun {
     saga: SagaId,
     order: Vec<ParticipantInput>,
@@ -41,7 +41,7 @@ impl ParticipantExploration {
         Self { stage, runs: Vec::new(), local: is_local, one_by_one: true }
     }
 
-    /// Adds a saga for every order of these things.
+    /// A saga for each order.
     pub(crate) fn every_order_of(&mut self, things: &[ParticipantInput], no: RefusedRequest) {
         let held: Vec<ProviderRequest> =
             things.iter().flat_map(|thing| asks(*thing)).copied().collect();
@@ -65,7 +65,7 @@ impl ParticipantExploration {
         }
     }
 
-    /// The `at`th thing of every saga.
+    /// For every saga.
     fn step(&self, at: usize) {
         for run in &self.runs {
             if let Some(action) = run.order.get(at) {
@@ -79,7 +79,7 @@ impl ParticipantExploration {
         self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
     }
 
-    /// All sagas side by side, each thing when the one before is over.
+    /// All sagas side by side; each thing when the one before is over.
     async fn one_by_one(&self) {
         for at in 0..self.longest() {
             self.step(at);
@@ -87,7 +87,7 @@ impl ParticipantExploration {
         }
     }
 
-    /// The same, and after one of the things the service dies before anybody hears of its commits.
+    /// After one of the things the service dies before anybody learns of its commits.
     async fn with_a_crash(&mut self, after: usize, dies: DeathPoint) {
         for at in 0..self.longest() {
             if at == after {
@@ -101,7 +101,7 @@ impl ParticipantExploration {
         }
     }
 
-    /// All at once, in the order of each saga: a batch holds several things of one saga.
+    /// A batch holds several things of one saga.
     pub(crate) fn at_once(&mut self) {
         self.one_by_one = false;
         for at in 0..self.longest() {
@@ -109,7 +109,7 @@ impl ParticipantExploration {
         }
     }
 
-    /// All at once, and every message twice: what belongs to one saga meets at the replicas.
+    /// Every message comes twice, and the copies meet at the replicas.
     pub(crate) fn twice_saga_by_saga(&mut self) {
         self.one_by_one = false;
         for run in &self.runs {
@@ -121,7 +121,7 @@ impl ParticipantExploration {
         }
     }
 
-    /// Lets everything come to its end, and judges it.
+    /// Waits until all is at rest.
     pub(crate) async fn judge(&self, what: &str, began: Instant) {
         self.stage.outside.answer_all();
         self.stage.settle().await;

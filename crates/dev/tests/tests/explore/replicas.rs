@@ -1,4 +1,4 @@
-//! Several replicas of a service on one queue and one database, everything at once and twice.
+//! Several replicas on one queue and one database, everything at once and twice.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! The owner under exploration: it begins a sale in one of three ways, decides its end, and has a step of its own that
-//! may have to be undone. Beside it it owns a warranty under the same id.
+//! The owner begins a sale in one of three ways, decides its end, and has an own step that may have to be undone. It
+//! also owns a warranty under the same id.
 
 use ballet::{
     Compensate, CompensateResult, Failure, Migration, Never, Owner, Participant, Saga, Step,
@@ -22,7 +22,7 @@ ballet_testkit::events! {
     Sealed = "sales.sealed.v1"
 }
 
-/// Who posts under this name is refused.
+/// A request under this name is refused.
 pub(crate) const NOBODY: &str = "nobody";
 
 pub(crate) const SALES_TABLES: &[Migration] = &[Migration {
@@ -66,7 +66,7 @@ impl Owner for Sales {
     }
 }
 
-/// Every ending is noted: there must be one.
+/// Each ending is noted; there must be one.
 async fn end(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
     let saga = saga(tx)?;
     sqlx::query("insert into ending values ($1, $2)")

@@ -1,5 +1,4 @@
-//! The stage on which sagas are explored: a service on a real database and the broker in memory, which can be
-//! brought to rest, and to a crash.
+//! A service on a real database and the broker in memory, which can be brought to rest, and to a crash.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::outside::{ProviderRequest, SaleProvider, account_of};
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct ExploreStage {
-    // Before the databases, so that the services are gone when their database is dropped.
+    // Before the databases, so that the services stop before their database is dropped.
     services: Vec<Running>,
     participant: Participant,
     tables: &'static [Migration],
@@ -33,21 +32,20 @@ pub(crate) struct ExploreStage {
     _databases: Arc<Databases>,
 }
 
-/// The databases of stages, by their names.
 pub(crate) type Databases = BTreeMap<String, Database>;
 
-/// Databases, for as many stages as there are names.
+/// One for each name.
 pub(crate) async fn databases(test: &str, stages: &[&str]) -> Arc<Databases> {
     let postgres = Postgres::shared().await.expect("a Postgres");
     Arc::new(Database::prepared(postgres, test, stages).await.expect("databases"))
 }
 
-/// The point of a commit's way out at which the service dies.
+/// Where the service dies on the way out of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeathPoint {
-    /// Committed; nothing is published or acknowledged.
+    /// Committed; nothing published or acknowledged.
     BeforePublishing,
-    /// Committed and published; nothing is confirmed or acknowledged.
+    /// Committed and published; nothing confirmed or acknowledged.
     BeforeConfirms,
 }
 
@@ -77,9 +75,9 @@ impl ExploreStage {
         let mut settings = Settings::new("amqp://in.memory", &self.url);
         settings.lanes = lanes;
         settings.database_connections = Some(7 + u32::from(lanes));
-        // A process that loses its acknowledgements gets no further than this.
+        // A process without acknowledgements gets no further than this.
         settings.prefetch = Some(u16::MAX);
-        // As many as may be held at a time.
+        // As many as may be held.
         settings.calls = u16::MAX;
         let service = Service::new(self.participant.clone())
             .migrations(self.tables)
@@ -95,7 +93,7 @@ impl ExploreStage {
         self.context.new_id(self.context.now())
     }
 
-    /// Publishes an event as the service that owns it would.
+    /// As the service that owns it.
     pub(crate) fn put<E: Event>(&self, id: Uuid, saga: SagaId, event: &E) {
         let body = serde_json::to_vec(event).expect("JSON");
         self.put_raw::<E>(id, saga, body);
@@ -106,12 +104,11 @@ impl ExploreStage {
         self.broker.memory.put_event(E::TYPE, properties, body);
     }
 
-    /// The service's database.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Services that start from now on reach their database by this way.
+    /// For services that start later.
     pub(crate) fn connect_through(&mut self, url: &str) {
         url.clone_into(&mut self.url);
     }
@@ -137,15 +134,15 @@ impl ExploreStage {
         .expect("the rows");
     }
 
-    /// Waits until all messages are handled, and no call is open but those that are held.
+    /// Until all messages are handled, and only held calls are open.
     pub(crate) async fn settle(&self) {
         wait_until("a rest", LONG, || async {
             if !self.broker.is_settled(self.service()) {
-                // Thousands of them: a busy machine that goes on with them is not late.
+                // There are thousands: a busy machine that makes progress is not late.
                 let (wait, handled) = self.broker.left(self.service());
                 return Err(format!("{wait} messages wait, and {handled} are being handled"));
             }
-            // A commit comes before its acknowledgement, so this sees its calls.
+            // A commit precedes its acknowledgement, so this sees its calls.
             let open: Vec<(Uuid, String, String, bool)> = sqlx::query_as(
                 "select saga_id, step, key, undo from ballet.call where closed_at is null",
             )
@@ -168,7 +165,7 @@ impl ExploreStage {
         .expect("a rest");
     }
 
-    /// Waits until everything that was committed is published and marked.
+    /// All that was committed, also marked.
     pub(crate) async fn publish_all(&self) {
         wait_until("an empty outbox", LONG, || async {
             let unmarked = "select count(*) from (select from ballet.outbox() \
@@ -181,8 +178,7 @@ impl ExploreStage {
         .expect("an empty outbox");
     }
 
-    /// Ends the hold of a database that was restored, and brings back what was put off meanwhile: the broker in memory
-    /// does not do so by itself.
+    /// Brings back what a restored database put off, because the broker in memory does not.
     pub(crate) async fn end_hold_and_bring_back(&self) {
         // Earlier than any process's clock can lag behind.
         let end = "update ballet.restored set hold_until = ballet.now() - interval '1 hour'";
@@ -196,7 +192,7 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// From here on the service commits, and nobody hears of it.
+    /// From here on the service commits, but nothing leaves it.
     pub(crate) fn doom(&self, dies: DeathPoint) {
         self.broker.lose_acks(true);
         match dies {
@@ -205,7 +201,7 @@ impl ExploreStage {
         }
     }
 
-    /// The service dies, and another takes its place.
+    /// Another process takes its place.
     pub(crate) async fn crash(&mut self) {
         self.kill();
         self.revive().await;
@@ -224,7 +220,7 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// One of the replicas dies in the middle of its work.
+    /// In the middle of its work.
     pub(crate) async fn lose_one(&mut self) {
         wait_until("some work done", LONG, || async {
             let done =
@@ -237,7 +233,6 @@ impl ExploreStage {
         self.services.pop();
     }
 
-    /// Reads what there is of all sagas.
     pub(crate) async fn facts(&self) -> HashMap<Uuid, SagaFacts> {
         let mut facts: HashMap<Uuid, SagaFacts> = HashMap::new();
         let rows: Vec<(Uuid, String, String, String, String, i32)> = sqlx::query_as(
@@ -268,7 +263,7 @@ impl ExploreStage {
             let name = if message.exchange == topology::EVENTS {
                 message.routing_key
             } else {
-                // A dead letter, or what is put off.
+                // A dead letter, or a retry.
                 format!("{}: {}", message.exchange, message.routing_key)
             };
             told.entry(name).or_default().insert(id);
@@ -277,7 +272,7 @@ impl ExploreStage {
     }
 }
 
-/// The statement, which writes to `ballet.outbox_left`, for an outbox table of a process that is gone.
+/// `statement` writes to `ballet.outbox_left`.
 pub(crate) fn left_by_a_gone_process(statement: &str) -> String {
     format!(
         "do $do$ begin execute replace($left${statement}$left$, 'outbox_left', \

@@ -1,4 +1,4 @@
-//! Races whose window a lock in the database holds open for as long as it takes.
+//! Races whose window a lock in the database holds open.
 
 use ballet::{Abort, SagaId};
 use sqlx::{Connection, Executor, PgConnection};
@@ -11,7 +11,7 @@ use crate::sale::{
 use crate::sales::{SALES_TABLES, sales};
 use crate::stage::{ExploreStage, databases};
 
-/// A service alone on its stage, with one saga for which the provider is prepared.
+/// Alone, with one saga for which the provider is prepared.
 async fn stage(name: &str, is_local: bool, held: &[ProviderRequest]) -> (ExploreStage, SagaId) {
     let outside = SaleProvider::new();
     let participant = if is_local { local(&outside) } else { calling(&outside) };
@@ -32,7 +32,7 @@ async fn connect(stage: &ExploreStage) -> PgConnection {
     PgConnection::connect(stage.url()).await.expect("a database")
 }
 
-/// Counts the waiters for locks.
+/// Those that wait for locks.
 const WAITING: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
                        where d.datname = current_database() and not granted";
 
@@ -45,7 +45,7 @@ async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
     let (mut stage, saga) = stage("skew", true, &[]).await;
     stage.start(1).await;
     let mut db = connect(&stage).await;
-    // The step's transaction has done everything but its commit, and waits there.
+    // The step's transaction waits at its commit.
     db.execute(
         "create function wait() returns trigger language plpgsql as
              $$ begin perform pg_advisory_xact_lock(7); return null; end $$;
@@ -58,7 +58,7 @@ async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
     stage.put(stage.new_id(), saga, &Placed {});
     stage.until(WAITING, 1).await;
     stage.put(stage.new_id(), saga, &cancelled());
-    // The abort waits too; without the lock it would be through.
+    // Without the lock the abort would be through.
     let two = "select (select count(*) from pg_locks l join pg_database d on d.oid = l.database \
                where d.datname = current_database() and not granted) \
                + (select count(*) from ballet.ledger where entry = 'aborted')";
@@ -82,7 +82,7 @@ async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
     stage.settle().await;
     let mut unit = stage.handle(0).saga_unit(saga).await.expect("a transaction");
     stage.put(stage.new_id(), saga, &Captured { part: 1 });
-    // The outcome waits; without the lock it would be recorded.
+    // Without the lock the outcome would be recorded.
     let waits_or_recorded = "select (select count(*) from pg_locks l join pg_database d \
                on d.oid = l.database where d.datname = current_database() and not granted) \
                + (select count(*) from ballet.ledger where step = 'confirm')";
@@ -120,7 +120,7 @@ async fn t73_nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
     stage.put(stage.new_id(), saga, &Placed {});
     stage.until("select count(*) from hold", 1).await;
     assert_eq!(stage.broker.memory.ready("pay.dead").len(), 1);
-    // Later deliveries are settled, so it holds up the watermark.
+    // Later deliveries are settled, so this one holds up the watermark.
     assert_eq!(stage.broker.memory.unacked("pay"), 2, "the copy is not confirmed yet");
     stage.broker.memory.release_confirms();
     stage.settle().await;
@@ -133,7 +133,7 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     stage.start(1).await;
     stage.put(stage.new_id(), saga, &Placed {});
     stage.settle().await;
-    // As if the claim of the process that makes it had run out: another makes it as well.
+    // As if the caller's claim had run out: another process makes the call as well.
     sqlx::query("update ballet.call set next_at = now()").execute(&stage.db).await.expect("due");
     let asked =
         || async { Ok::<_, String>((stage.outside.account(saga.0).asked == 2).then_some(())) };

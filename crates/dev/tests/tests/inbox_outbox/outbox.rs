@@ -1,4 +1,4 @@
-//! Everything that is committed is sent, whatever happens on the way; and nothing else is.
+//! Everything that is committed is sent, and nothing else is.
 
 use ballet_amqp::headers::text_header;
 
@@ -7,7 +7,7 @@ use crate::stage::{OutboxStage, TRACE, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::trip::{desk, hotel};
 
-/// Batches without a mark.
+/// Without a mark.
 const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
 
@@ -61,11 +61,11 @@ async fn t49_while_the_broker_is_away_commits_go_on_and_drain_in_order() {
     assert_eq!(stage.taken::<TripBooked>().len(), 20);
 }
 
-/// A process that lives, as far as its lock says.
+/// By its lock, a living process.
 const LIVING: &str = "select pg_advisory_lock(6450292, 77)";
 
-/// Tables of the living process, which is said to be gone as soon as there are batches in them: one of its own
-/// that is not published, and published ones of another.
+/// The living process counts as gone once there are batches in its tables: an unpublished one of its own, and
+/// published ones of another.
 const TABLES_OF_IT: &str = "select ballet.take_outbox(77) from generate_series(1, 3)";
 const OTHERS: &str = "
     insert into ballet.outbox_1 values (77, 1, 0, gen_random_uuid(), 'guide.note_printed.v1',
@@ -101,7 +101,7 @@ async fn t35_an_outbox_table_is_emptied_when_all_of_it_is_published_and_nobody_w
     stage.until_count("guide", "ballet.outbox_1", 0).await;
 }
 
-/// Batches of a process that is gone. Some rows cannot be read, alone or among good ones.
+/// Of a process that is gone. Some rows cannot be read, alone or among good ones.
 const DAMAGED: &str = r#"
     insert into ballet.outbox_left select 99, batch, position, id, type, null, null, null, body, now()
     from (values

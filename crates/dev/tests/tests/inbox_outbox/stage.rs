@@ -1,4 +1,4 @@
-//! One test's world: real databases, and a broker in memory.
+//! Real databases, and a broker in memory.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, Weak};
@@ -11,12 +11,11 @@ use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties, until};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-/// The trace of the messages from outside.
 pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 pub(crate) struct OutboxStage {
     system: MemorySystem,
-    /// Held by whatever of a service still runs, in the order of their starts.
+    /// Held by whatever of a service still runs, in the order of starts.
     alive: Mutex<Vec<Weak<MemoryBroker>>>,
 }
 
@@ -33,7 +32,6 @@ impl OutboxStage {
         Self { system: MemorySystem::new(name, parts).await, alive: Mutex::default() }
     }
 
-    /// Starts one replica of a service.
     pub(crate) async fn start(
         &self,
         participant: Participant,
@@ -48,14 +46,14 @@ impl OutboxStage {
         tables: &'static [Migration],
         set: impl FnOnce(&mut Settings),
     ) -> Running {
-        // The clock stands still: the table that is written to keeps its turn.
+        // The clock stands still, so the current table keeps its turn.
         let clock = Clock::system();
         let now = clock.now();
         let seed = u64::from_le_bytes(clock.new_id(now).into_bytes()[8..].try_into().expect("8"));
         self.start_by(participant, tables, Clock::standing(now, seed), set).await
     }
 
-    /// Starts one replica that goes by this clock.
+    /// By this clock.
     pub(crate) async fn start_by(
         &self,
         participant: Participant,
@@ -71,7 +69,7 @@ impl OutboxStage {
         service.start(settings).await.expect("started")
     }
 
-    /// Ends the service that was started first, as a crash does.
+    /// As a crash does; the service that was started first.
     pub(crate) async fn crash(&self, first: Running) {
         drop(first);
         let alive = || self.alive.lock().expect("not poisoned")[0].strong_count();
@@ -82,7 +80,7 @@ impl OutboxStage {
         self.system.new_id().to_string()
     }
 
-    /// Publishes an event as its service would; plain if there is no saga.
+    /// As its service would. Without a saga it is plain.
     pub(crate) fn put<E: Event>(&self, id: &str, saga: Option<SagaId>, event: &E) {
         let mut headers = FieldTable::default();
         headers.insert("traceparent".into(), AMQPValue::LongString(TRACE.into()));
@@ -95,12 +93,12 @@ impl OutboxStage {
         self.taken::<E>()
     }
 
-    /// How many copies were set aside, or put off for later.
+    /// Dead letters and retries.
     pub(crate) fn copies(&self) -> usize {
         self.broker.taken().iter().filter(|message| message.exchange != "events").count()
     }
 
-    /// Waits until this many sessions of a service wait for a lock.
+    /// For a lock.
     pub(crate) async fn until_waiting(&self, service: &str, sessions: i64) {
         let waiting = "pg_stat_activity where datname = current_database() \
                        and wait_event_type = 'Lock'";
@@ -112,14 +110,14 @@ pub(crate) async fn execute(db: &mut PgConnection, sql: &str) {
     db.execute(AssertSqlSafe(sql.to_owned())).await.expect("executed");
 }
 
-/// Begins a trip as an HTTP handler of the desk does.
+/// As an HTTP handler of the desk does.
 pub(crate) async fn book(desk: &Running, saga: SagaId) {
     let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
     unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
     unit.commit().await.expect("committed");
 }
 
-/// The statement, which writes to `ballet.outbox_left`, for an outbox table of a process that is gone.
+/// `statement` writes to `ballet.outbox_left`.
 pub(crate) fn left_by_a_gone_process(statement: &str) -> String {
     format!(
         "do $do$ begin execute replace($left${statement}$left$, 'outbox_left', \

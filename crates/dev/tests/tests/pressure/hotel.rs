@@ -1,4 +1,4 @@
-//! A hotel without any trouble of its own.
+//! A hotel without trouble of its own.
 
 use ballet::{Never, Participant, Step, StepResult, Tx, done};
 

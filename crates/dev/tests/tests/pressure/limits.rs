@@ -1,11 +1,11 @@
-//! Each setting at the ends of its range: the service works, or has refused to start.
+//! Each setting at the ends of its range: the service works, or refuses to start.
 
 use axum::Router;
 use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
 
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
-/// Books a room in a town named after how long a statement, and a pause, may take.
+/// The town is named after the limits of a statement and a pause.
 struct Limits;
 
 impl Step for Limits {
@@ -62,7 +62,7 @@ async fn t210_all_settings_work_at_the_ends_of_their_ranges() {
         |s| s.drain_seconds = 3600,
     ];
     let stage = PressureStage::new("ends", &hotel()).await;
-    // A handler may take its time in one statement, and between two.
+    // Within one statement, and between two.
     for (together, limits) in [(low, "30/60"), (high, "1500/1530")] {
         let set = |settings: &mut Settings| together.iter().for_each(|set| set(settings));
         let running = stage.start_with(hotel(), |_| Router::new(), set).await;

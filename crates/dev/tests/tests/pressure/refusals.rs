@@ -1,4 +1,4 @@
-//! A refusal leaves nothing of its step but the event; steps that name the same row do not run beside each other.
+//! A refusal leaves only its event; steps that name the same row do not run side by side.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ ballet_testkit::events! {
 
 const FULL: &str = "full";
 
-/// Writes and publishes before it knows whether there is room.
+/// Before it knows whether there is room.
 async fn write(tx: &mut Tx<'_>, city: &str) -> Result<(), Failure> {
     let saga = tx.saga_id().map(|saga| saga.0);
     sqlx::query(BOOK).bind(saga).bind(city).execute(tx.db()).await?;
@@ -87,7 +87,7 @@ impl Compensate for InBulk {
     }
 }
 
-/// Refuses when the other side has answered, and for a longer name already when it is to be asked.
+/// Refuses when the provider has answered; for a longer name, before the call.
 struct AfterACall;
 
 impl CallStep for AfterACall {
@@ -144,7 +144,7 @@ impl CallCompensate for AfterACall {
     }
 }
 
-/// Books trips in batches, of which some are refused, and counts what is left.
+/// Some trips of each batch are refused.
 async fn a_refusal_leaves_nothing(name: &str, hotel: impl Fn() -> Participant) {
     let stage = PressureStage::new(name, &hotel()).await;
     let publishing = || hotel().publishes::<RoomNoted>();
@@ -234,7 +234,7 @@ async fn a_row_that_all_steps_name_is_locked_also_if_it_is_the_only_one() {
     running.stop().await;
 }
 
-/// Has a statement that does not fit the database, until somebody makes the table.
+/// Its statement does not fit the database until the table exists.
 struct WritesElsewhere;
 
 impl Step for WritesElsewhere {
@@ -266,7 +266,7 @@ async fn a_statement_that_does_not_fit_the_database_is_told_at_its_first_failure
         assert!(said.contains(part), "{said}");
     }
     assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 0), "it is told before");
-    // One message, whose attempts wait for longer and longer, keeps no replica from its requests.
+    // The longer and longer waits of one message keep no replica from its requests.
     until_ready(address, "ready again", |status, _| status == 200).await;
     stage.execute("create table rooms_by_city (city text not null)").await;
     stage.book("Oslo");

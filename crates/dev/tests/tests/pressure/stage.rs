@@ -1,4 +1,4 @@
-//! One test's service, its database, and a broker in memory.
+//! One service, its database, and a broker in memory.
 
 use std::time::Duration;
 
@@ -33,7 +33,6 @@ pub(crate) const TABLES: &[Migration] = &[Migration {
     sql: "create table room (room bigserial primary key, saga_id uuid not null, city text not null)",
 }];
 
-/// The statement by which a room is booked.
 pub(crate) const BOOK: &str = "insert into room (saga_id, city) values ($1, $2)";
 
 type Routes = fn(Handle) -> Router;
@@ -80,14 +79,12 @@ impl PressureStage {
         self.system.new_saga()
     }
 
-    /// Books a trip of a new saga.
     pub(crate) fn book(&self, city: &str) -> SagaId {
         let saga = self.new_saga();
         self.put(saga, &TripBooked { city: city.to_owned() });
         saga
     }
 
-    /// Books trips to Rome.
     pub(crate) fn book_many(&self, count: usize) -> Vec<SagaId> {
         (0..count).map(|_| self.book("Rome")).collect()
     }
@@ -98,7 +95,7 @@ impl PressureStage {
         self.broker.put_event(E::TYPE, properties, serde_json::to_vec(event).expect("JSON"));
     }
 
-    /// The messages that were set aside: the city of each, and the reason with its detail.
+    /// By city, the reason with its detail.
     pub(crate) fn dead_letters(&self) -> Vec<(String, String)> {
         let mut dead = self.broker.taken();
         dead.retain(|message| message.exchange == "dead");
@@ -111,7 +108,7 @@ impl PressureStage {
         dead.iter().map(read).collect()
     }
 
-    /// How many copies were put off for later.
+    /// Copies that were put off for later.
     pub(crate) fn put_off(&self) -> usize {
         self.broker.taken().iter().filter(|message| message.exchange.starts_with("retry")).count()
     }

@@ -1,4 +1,4 @@
-//! Many messages: how many at a time, to whom, and in which order.
+//! Many messages: how many at a time, to whom, in which order.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ async fn t18_instances_of_a_service_share_and_each_service_gets_its_own() {
     one.ready().await;
     two.ready().await;
     trips_published(&world, 40).await;
-    // Held until both have some, so that neither can take them all.
+    // Held until both have some, so that neither takes them all.
     let mut taken = one.take(8).await;
     taken.extend(two.take(8).await);
     let mut ids = Vec::new();

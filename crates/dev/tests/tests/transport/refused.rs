@@ -1,4 +1,4 @@
-//! A flood of messages from outside that nobody can take.
+//! A flood of foreign messages that nobody can take.
 
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
@@ -10,7 +10,7 @@ use crate::returned::{WishMade, clerk};
 use crate::scene::{asleep, session};
 use crate::world::LONG;
 
-/// How many come, unless `BALLET_REFUSED` says otherwise.
+/// Unless `BALLET_REFUSED` says otherwise.
 const USUALLY: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use crate::outside::{
 };
 use crate::values::Money;
 
-/// The processor's name in failures.
+/// In failures.
 const NAME: &str = "the payment provider";
 
 /// A card processor behind an HTTP API.
@@ -50,7 +50,7 @@ impl RemoteProvider {
         ApiClient::new(connection).map(Self)
     }
 
-    /// Requests an operation. Its answer has to be about our order and our money.
+    /// The answer has to be about our order and our money.
     async fn operate(
         &self,
         path: &str,
@@ -62,7 +62,7 @@ impl RemoteProvider {
         checked(self.0.operate(path, key, request).await?, order_id, amount)
     }
 
-    /// Returns the operation under a key, if there is one.
+    /// `None` if there is none under the key.
     async fn look_up(
         &self,
         key: CallKey,
@@ -84,7 +84,7 @@ impl RemoteProvider {
     }
 }
 
-/// Returns the operation if it is about our order and our money.
+/// Whether it is about our order and our money.
 fn checked(
     operation: ProcessorOperation,
     order_id: Uuid,
@@ -101,7 +101,7 @@ fn checked(
     Ok(operation)
 }
 
-/// Returns the operation if it is about our authorisation.
+/// Whether it is about our authorisation.
 fn settled(operation: ProcessorOperation, request: &Settle) -> Result<ProcessorOperation, Lost> {
     match &operation.reference {
         Some(other) if other.as_str() != request.reference.as_str() => {

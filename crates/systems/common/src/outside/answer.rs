@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::outside::no_answer::NoAnswer;
 
-/// The longest text of the other side that is quoted, in characters.
+/// In characters, of what is quoted.
 const LONGEST_DETAIL: usize = 200;
 
 /// The member of an operation that identifies its request.
@@ -26,7 +26,7 @@ impl OperationKey {
     }
 }
 
-/// Reads the operation that was requested under `key`. Errors do not quote `secret`.
+/// Errors do not quote `secret`.
 pub(crate) fn operation<T: DeserializeOwned>(
     key: CallKey,
     status: StatusCode,
@@ -36,7 +36,7 @@ pub(crate) fn operation<T: DeserializeOwned>(
 ) -> Result<T, NoAnswer> {
     let after = retry_after(headers);
     match status {
-        // A refusal of the card's bank has a status of its own.
+        // A refusal by the card's bank has its own status.
         StatusCode::OK | StatusCode::CREATED | StatusCode::PAYMENT_REQUIRED => {
             read(key, body, secret)
         }
@@ -50,7 +50,7 @@ pub(crate) fn operation<T: DeserializeOwned>(
     }
 }
 
-/// Whether a body is about the request under `key`. A server in between may answer in JSON, but knows no key.
+/// A server in between may answer in JSON, but knows no key.
 pub(crate) fn names(key: CallKey, body: &Bytes) -> bool {
     serde_json::from_slice(body).is_ok_and(|operation: OperationKey| operation.is(key))
 }
@@ -65,13 +65,13 @@ fn read<T: DeserializeOwned>(key: CallKey, body: &Bytes, secret: &str) -> Result
     serde_json::from_slice(body).map_err(garbage)
 }
 
-/// Returns the number of seconds to wait. A date would need the other side's clock.
+/// In seconds. A date would need the other side's clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
 
-/// Returns the text of a refusal, without anything that must not be logged.
+/// Without anything that must not be logged.
 fn detail(body: &Bytes, secret: &str) -> String {
     let text = String::from_utf8_lossy(body);
     let value: Option<Value> = serde_json::from_str(&text).ok();
@@ -81,7 +81,7 @@ fn detail(body: &Bytes, secret: &str) -> String {
     without(secret, said.unwrap_or_default())
 }
 
-/// Makes a text of the other side safe to show.
+/// Makes the other side's text safe to show.
 fn without(secret: &str, text: &str) -> String {
     let text = text.replace(secret, "***");
     text.chars().filter(|c| !c.is_control()).take(LONGEST_DETAIL).collect()

@@ -23,11 +23,10 @@ use crate::outside::answer::{names, operation};
 use crate::outside::no_answer::NoAnswer;
 use crate::outside::url::BaseUrl;
 
-/// The limit for connecting.
 const CONNECT: Duration = Duration::from_secs(3);
-/// The time for which an idle connection stays open: shorter than most servers keep theirs.
+/// Shorter than most servers keep idle connections.
 const IDLE: Duration = Duration::from_secs(10);
-/// The longest body of an answer, in bytes.
+/// In bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// The settings of a connection to an API.
@@ -206,7 +205,7 @@ impl ApiClient {
     }
 }
 
-/// Returns the innermost error, which says what happened.
+/// The innermost error says what happened.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

@@ -6,13 +6,13 @@ use std::str::FromStr;
 
 use hyper::Uri;
 
-/// The address of an API: `https://host/path`. Plain `http` is accepted only for this machine, since each request
-/// carries the API's key.
+/// The address of an API: `https://host/path`. Plain `http` is accepted only for this machine, since requests carry
+/// the API's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// Returns the address of a path below it.
+    /// Below this address.
     pub(crate) fn join(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
         format!("{}{path}", self.0).parse()
     }

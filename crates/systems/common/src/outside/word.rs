@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::outside::no_answer::NoAnswer;
 
-/// The longest word, in characters.
+/// In characters.
 const LONGEST: usize = 200;
 
 /// A name or a code from the other side: 1 to 200 visible ASCII characters.

@@ -1,4 +1,4 @@
-//! The step `charge_fare`, after the ride.
+//! The step `charge_fare`.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use rides_events::dispatch::{FareCharged, RideCompleted};
 use crate::hold_fare::{ReleaseAnswer, ReleaseRequest};
 use crate::store::payment;
 
-/// Captures the fare from the hold, or releases the hold if the ride costs nothing. If the processor refuses, the rider
-/// owes the fare, because the ride has taken place.
+/// Captures the fare from the hold, or releases the hold if the ride costs nothing. If the processor refuses, the
+/// rider owes the fare.
 #[derive(Debug, Clone)]
 pub(crate) struct ChargeFare(pub(crate) Arc<dyn Provider>);
 
@@ -42,7 +42,7 @@ impl CallStep for ChargeFare {
         request: &ReleaseRequest,
     ) -> Result<Option<ReleaseAnswer>, Failure> {
         match request {
-            // A hold is released under the same key as often as one asks.
+            // A hold is released under one key, however often it is asked for.
             ReleaseRequest::All(_) => request.ask(&*self.0, key).await.map(Some),
             ReleaseRequest::AllBut(due) => {
                 let known = self.0.look_up_capture(key, due).await?;

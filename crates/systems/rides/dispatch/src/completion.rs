@@ -9,13 +9,13 @@ use crate::offer::OfferState;
 use crate::store::{offer, ride};
 use crate::verifier::Verifier;
 
-/// The interval between two looks. When the driver completes the ride, the watch looks at once.
+/// Between two looks. When the driver completes the ride, the watch looks at once.
 const AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// The interval once the driver has, and is not seen there yet.
+/// Once the driver has said so, and is not seen there yet.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
-/// Looks whether the ride of this saga is over, and completes it if it is.
+/// Completes the ride if it is over.
 pub(crate) async fn look(
     tx: &mut Tx<'_>,
     verifier: &Verifier,

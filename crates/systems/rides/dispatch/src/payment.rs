@@ -50,7 +50,7 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// Returns the request to capture this amount, or to release the hold.
+    /// Captures this amount, or releases the hold.
     pub(crate) fn settle(self, amount: Money) -> Settle {
         Settle { order_id: self.ride_id.0, reference: self.reference, amount }
     }

@@ -106,7 +106,7 @@ pub(crate) struct Ride {
 }
 
 impl Ride {
-    /// Returns the amount that the rider pays: nothing before the end.
+    /// Nothing before the end.
     pub(crate) fn charged(&self) -> Money {
         let nothing = Money { amount_minor: 0, ..self.quote.price };
         match self.status {
@@ -123,7 +123,7 @@ impl Ride {
     }
 }
 
-/// The fare of a ride that has ended, and why it is not the quoted price.
+/// The fare, and why it is not the quoted price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RideEnd {
     pub(crate) fare: Money,

@@ -5,7 +5,7 @@ use rides_events::Point;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The most seats of a car for riders.
+/// Of a car for riders.
 const MOST_SEATS: u8 = 8;
 
 /// The shift of a driver who goes online.

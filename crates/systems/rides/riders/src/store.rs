@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgExecutor, Postgres};
 use crate::requests::AboutRider;
 use crate::rider::RegisteredRider;
 
-/// Registers a rider, also one who was erased. `None` if there is one with this id.
+/// Also a rider who was erased. `None` if there is one with this id.
 pub(crate) async fn register(
     db: &mut PgConnection,
     rider_id: RiderId,
@@ -31,7 +31,7 @@ pub(crate) async fn register(
     Ok(rider.fetch_optional(db).await?)
 }
 
-/// Changes a rider who has one of these versions, or any. `None` if there is none.
+/// A rider with one of these versions, or any. `None` if there is none.
 pub(crate) async fn change(
     db: &mut PgConnection,
     rider_id: RiderId,
@@ -63,7 +63,7 @@ fn bound<'a>(
         .bind(now.to_sqlx())
 }
 
-/// Erases a rider. Returns the version of the erasure, or `None` if there is none with this id.
+/// Returns the version of the erasure, or `None` if there is no such rider.
 pub(crate) async fn erase(
     db: &mut PgConnection,
     rider_id: RiderId,
@@ -78,7 +78,6 @@ pub(crate) async fn erase(
     Ok(version.bind(rider_id.0).bind(now.to_sqlx()).fetch_optional(db).await?)
 }
 
-/// Returns a rider, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
@@ -87,7 +86,7 @@ pub(crate) async fn find(
     Ok(rider.bind(rider_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of riders, the newest first.
+/// The newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<RiderId>,

@@ -61,7 +61,7 @@ pub(crate) struct CheckoutTerms {
 }
 
 impl NewCart {
-    /// Checks the request. Quantities of the same product add up, as in an order.
+    /// Quantities of the same product add up, as in an order.
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         let count = self.items.len();
         if count > MAX_LINES {

@@ -13,9 +13,9 @@ use shop_events::inventory::StockReceived;
 
 use crate::store::stock::{self, ReceiptOutcome, Stock};
 
-/// The largest quantity of a receipt.
+/// Of a receipt.
 const MAX_RECEIVED: u64 = 1_000_000_000;
-/// The longest delivery note number, in characters.
+/// Of a delivery note number, in characters.
 const MAX_RECEIPT: usize = 100;
 
 pub(crate) fn api() -> Api<Handle> {

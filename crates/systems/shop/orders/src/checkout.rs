@@ -7,7 +7,6 @@ use shop_events::{
     Currency, MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, Sku, WrongText, check_text,
 };
 
-/// The reason why a checkout is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidCheckout {
     /// There are no lines.
@@ -82,7 +81,7 @@ pub(crate) enum InvalidCheckout {
 }
 
 impl InvalidCheckout {
-    /// Returns the names and indexes that lead to the invalid field of the checkout.
+    /// Names and indexes that lead to the invalid field.
     pub(crate) fn field(&self) -> Vec<String> {
         let line = |line: usize, field: &str| {
             let field = field.split('.').map(str::to_owned);
@@ -107,7 +106,7 @@ impl InvalidCheckout {
     }
 }
 
-/// Makes an order from a checkout, if its form is valid. Its prices are judged separately.
+/// If its form is valid. Prices are judged separately.
 pub(crate) fn place(
     order_id: OrderId,
     checkout: CartCheckedOut,

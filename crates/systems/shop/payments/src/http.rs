@@ -65,7 +65,7 @@ async fn read(
         .ok_or_else(|| Problem::not_found(format!("there is no payment for an order {order_id}")))
 }
 
-/// Answers once the webhook is stored together with its effect.
+/// Once the webhook is stored with its effect.
 async fn take_webhook(
     State(state): State<WebhookState>,
     SignedJson(webhook): SignedJson<PaymentWebhook>,

@@ -12,14 +12,14 @@ use sqlx::PgConnection;
 
 use crate::store::candidates::{bought, partners, popular};
 
-/// The most products that are weighed for one product, from either side of its pairs.
+/// For one product, from either side of its pairs.
 const WEIGHED_FOR_ONE: i64 = 500;
-/// The same for each product that a customer bought.
+/// For each product that a customer bought.
 const WEIGHED_FOR_EACH: i64 = 50;
-/// The number of a customer's latest purchases by which other products are found.
+/// Other products are found by so many latest purchases.
 const LAST_BOUGHT: usize = 30;
 
-/// The most products of a list.
+/// Of a list.
 pub(crate) type ListSize = Limit<50, 10>;
 
 /// The recommended products, the best first. All of them can be bought.
@@ -57,7 +57,6 @@ pub(crate) struct RecommendedProduct {
     image_url: Option<String>,
 }
 
-/// Returns the products that are bought together with a product.
 pub(crate) async fn related_to(
     db: &mut PgConnection,
     sku: Sku,
@@ -66,7 +65,7 @@ pub(crate) async fn related_to(
     found_by(db, &[sku], WEIGHED_FOR_ONE, size).await
 }
 
-/// Returns the products that are bought together with a customer's purchases, without these.
+/// Without the customer's purchases.
 pub(crate) async fn for_customer(
     db: &mut PgConnection,
     customer_id: CustomerId,
@@ -76,7 +75,6 @@ pub(crate) async fn for_customer(
     found_by(db, &bought, WEIGHED_FOR_EACH, size).await
 }
 
-/// Returns the popular products.
 pub(crate) async fn most_popular(
     db: &mut PgConnection,
     without: &[Sku],
@@ -86,7 +84,7 @@ pub(crate) async fn most_popular(
     shown(db, Basis::Popular, skus).await
 }
 
-/// Returns the products that go best with `these`, or else the popular ones; never `these` themselves.
+/// Products that go best with `these`, or else popular ones; never `these` themselves.
 async fn found_by(
     db: &mut PgConnection,
     by: &[Sku],

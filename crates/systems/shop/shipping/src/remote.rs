@@ -11,11 +11,10 @@ use shop_events::OrderId;
 
 use crate::carrier::{Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered};
 
-/// The interval at which a carrier is asked about a parcel on its way, unless the carrier sets another. A webhook
-/// is earlier.
+/// For a parcel on its way, unless the carrier sets another interval. A webhook is earlier.
 const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
 
-/// The carrier's name in failures.
+/// In failures.
 const NAME: &str = "the carrier";
 
 /// A carrier behind an HTTP API.
@@ -51,7 +50,7 @@ impl RemoteCarrier {
         ApiClient::new(connection).map(Self)
     }
 
-    /// Requests an operation. Its answer has to be about our order.
+    /// The answer has to be about our order.
     async fn operate(
         &self,
         path: &str,
@@ -62,7 +61,7 @@ impl RemoteCarrier {
         checked(self.0.operate(path, key, request).await?, order_id)
     }
 
-    /// Requests an operation on a parcel. The answer has to be about our parcel, with this result.
+    /// The answer has to be about our parcel, with this result.
     async fn handle(
         &self,
         path: &str,
@@ -81,7 +80,7 @@ impl RemoteCarrier {
     }
 }
 
-/// Returns the operation if it is about our order.
+/// If it is about our order.
 fn checked(operation: CarrierOperation, order_id: OrderId) -> Result<CarrierOperation, Lost> {
     Lost::unless_about(&order_id, &operation.order_id)?;
     Ok(operation)

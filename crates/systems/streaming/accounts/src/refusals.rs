@@ -1,4 +1,4 @@
-//! The refusals of requests about accounts. The message of each says what the caller can do instead.
+//! The refusals of requests about accounts. Each message says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
@@ -8,7 +8,7 @@ use streaming_events::{AccountId, DeviceId, Slug};
 use crate::account::StoredAccount;
 use crate::store::device::MAX_DEVICES;
 
-/// Returns the account if it is open and the caller may see it.
+/// If the account is open and the caller may see it.
 pub(crate) fn require_open(
     account: Option<StoredAccount>,
     account_id: AccountId,

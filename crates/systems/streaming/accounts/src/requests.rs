@@ -61,7 +61,7 @@ impl NewAccount {
     }
 }
 
-/// Checks a text that a person typed.
+/// For texts that a person typed.
 pub(crate) fn checked(field: &'static str, text: &str) -> Result<(), Problem> {
     check_text(text).map_err(|wrong| {
         Problem::unprocessable(format!("{field} {wrong}")).at(Place::body([field]))

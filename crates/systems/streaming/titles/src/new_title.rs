@@ -6,11 +6,11 @@ use serde::Deserialize;
 use streaming_events::titles::Right;
 use streaming_events::{Slug, check_text};
 
-/// The most regions and periods of a title.
+/// Regions and periods of a title.
 const MAX_RIGHTS: usize = 500;
-/// The longest description, in characters.
+/// In characters.
 const MAX_DESCRIPTION: usize = 4_000;
-/// The longest title: two days.
+/// Two days.
 const MAX_LENGTH: u32 = 172_800;
 const MAX_AGE: u8 = 21;
 

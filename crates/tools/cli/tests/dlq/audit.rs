@@ -1,4 +1,4 @@
-//! `ballet audit`: any system is audited by its contracts, without its code.
+//! `ballet audit`: a system is audited by its contracts, without its code.
 
 use ballet_stage::wait_until;
 use ballet_testkit::command::{CommandOutput, ended};
@@ -17,7 +17,7 @@ async fn audit(shop: &ShopWorld, more: &[&str]) -> CommandOutput {
     ended(command).await
 }
 
-/// Waits until the audit ends with this code, and says this.
+/// The audit ends with this code, and says this.
 async fn until(shop: &ShopWorld, code: i32, words: &str) -> CommandOutput {
     wait_until(&format!("an audit with {words:?}"), SOON, || async {
         let said = audit(shop, &[]).await;
@@ -42,7 +42,7 @@ pub(crate) async fn any_system_is_audited_by_its_contracts_and_addresses_alone(s
     shop.dead("orders").await;
     let waits = until(shop, 1, "go on only when a person acts").await;
     assert!(waits.out.contains("dead letter of orders"), "{waits:#?}");
-    // The name of an event must not steer the terminal.
+    // An event's name must not steer the terminal.
     let forged = ShopWorld::new_id();
     let properties = json!({ "message_id": forged, "type": ESCAPES });
     let management = shop.env.management();

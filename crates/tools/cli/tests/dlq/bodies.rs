@@ -1,4 +1,4 @@
-//! Dead letters whose bodies are not plain text: packed, broken, or made to harm the reader.
+//! Dead letters whose bodies are packed, broken, or made to harm the reader.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::world::{CounterWorld, TICKED, publish_all};
 use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 
-/// Publishes an event with a body that says it is gzip.
+/// The body claims to be gzip.
 async fn publish_packed(world: &CounterWorld, id: &str, body: Vec<u8>) {
     let properties = BasicProperties::default()
         .with_message_id(id.into())
@@ -61,7 +61,7 @@ pub(crate) async fn a_packed_body_is_shown_and_edited_as_text(world: &CounterWor
     assert_eq!(world.counted().await, [(5, 1), (6, 1)]);
 }
 
-/// Somebody puts them there as they are: no program has taken out the unreadable ones.
+/// Put there as they are; no program has taken out the unreadable ones.
 pub(crate) async fn letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded(
     world: &CounterWorld,
 ) {
@@ -98,7 +98,7 @@ pub(crate) async fn letters_that_cannot_be_read_are_listed_shown_edited_redriven
     assert!(again.contains("no_type"), "{again}");
     world.ballet(&["discard", "--yes", "--id", &no_type]).await.ends_with(0);
     world.dead(0).await;
-    // Headers that are nested without end.
+    // Endlessly nested headers.
     let mut headers = Vec::new();
     while headers.len() < 120_000 {
         headers = [&short(b"")[..], b"F", &long(&headers)].concat();

@@ -1,4 +1,4 @@
-//! The bank and the carrier of the shop, in no database of the shop: no backup restores their acts.
+//! The shop's bank and carrier, outside of its databases: no backup restores their acts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,16 +13,16 @@ use shipping::carrier::{
     Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered,
 };
 
-/// An act under a key: the act, its order, and its subject.
+/// Under a key: the act, its order, and its subject.
 type CompanyAct = (&'static str, String, String);
 
-/// The companies. Each acts once under a key.
+/// Each acts once under a key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Companies {
     done: Arc<Mutex<BTreeMap<CallKey, CompanyAct>>>,
-    /// Whether the bank does not answer requests to capture.
+    /// The bank does not answer requests to capture.
     holds_captures: Arc<AtomicBool>,
-    /// Whether parcels are on their way for as long as a test takes.
+    /// Parcels stay on their way for as long as a test takes.
     holds_deliveries: Arc<AtomicBool>,
 }
 
@@ -49,7 +49,7 @@ impl Companies {
         self.holds_deliveries.store(hold, Ordering::SeqCst);
     }
 
-    /// The acts for an order, each as often as it was done.
+    /// For an order, each as often as it was done.
     pub(crate) fn did(&self, order: &str) -> Vec<&'static str> {
         let done = self.done();
         let of_order = done.values().filter(|(_, of, _)| of == order);

@@ -1,5 +1,5 @@
-//! `ballet doctor`, on a healthy system that is then broken on purpose, one thing after the other. The broken thing
-//! comes first, before all that follows from it.
+//! `ballet doctor` on a healthy system that is broken on purpose, one thing after the other. The broken thing comes
+//! before all that follows from it.
 
 use ballet::core::{contract, topology};
 use ballet_stage::{Method, Options, Servers, wait_until};
@@ -14,7 +14,7 @@ use crate::lost_journal::{
 use crate::publish::contracts;
 use crate::world::{CounterWorld, SOON, TICKED, ballet, counter};
 
-/// A system with a broker of its own, and the command that examines it.
+/// With its own broker, and the command that examines it.
 pub(crate) struct ExaminedSystem {
     pub(crate) world: CounterWorld,
     management: String,
@@ -32,7 +32,7 @@ impl ExaminedSystem {
         patient
     }
 
-    /// Puts an event into the journal: the broker needs some seconds to tell an empty journal from a slow one.
+    /// The broker needs some seconds to distinguish an empty journal from a slow one.
     async fn begin_journal(&self, number: u64) {
         self.world.tick(TICKED, number).await;
     }
@@ -41,7 +41,7 @@ impl ExaminedSystem {
         self.world.env.management().call(method, path, Some(body)).await.expect("an answer");
     }
 
-    /// Gives the counter its declared rights, except for this one to configure.
+    /// The declared rights, except for this one to configure.
     async fn give_rights(&self, configure: &str) {
         let vhost = self.world.env.vhost();
         let system = contract::system(vhost, vec![counter().part()]);
@@ -64,7 +64,7 @@ impl ExaminedSystem {
         db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
     }
 
-    /// The command, with access to all servers.
+    /// With access to all servers.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.world.env, &self.world.place);
         command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
@@ -74,7 +74,7 @@ impl ExaminedSystem {
         command
     }
 
-    /// The exit code, and the problems: the check and what it found.
+    /// The exit code; of each problem the check and its finding.
     async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
         let ended = ended(self.command(&["doctor", "--quiet", "-o", "json"])).await;
         let rows: Vec<Value> = ended.json();
@@ -85,12 +85,12 @@ impl ExaminedSystem {
         (ended.code, rows.iter().map(|row| (text(row, "cause"), text(row, "found"))).collect())
     }
 
-    /// Waits until this check finds this, before all others.
+    /// Before all other findings.
     pub(crate) async fn has(&self, check: &str, found: &str) {
         self.find(check, found, false).await;
     }
 
-    /// Waits until this check finds this, also behind other findings.
+    /// Also behind other findings.
     pub(crate) async fn has_also(&self, check: &str, found: &str) {
         self.find(check, found, true).await;
     }
@@ -107,7 +107,7 @@ impl ExaminedSystem {
         .expect("it is found");
     }
 
-    /// Follows the advice of `ballet doctor` about the topology.
+    /// As `ballet doctor` advises for the topology.
     pub(crate) async fn apply(&self) {
         let apply = ["topology", "apply", "--vhost", self.world.env.vhost()];
         ended(self.command(&apply)).await.succeeds();
@@ -217,7 +217,7 @@ async fn t217_t220_each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.has("partitions", &format!("{tomorrow} is missing")).await;
     patient.sql(&format!("drop table {tomorrow}")).await;
     patient.world.stop().await;
-    // A service that starts makes the partition anew.
+    // A service that starts makes the partition again.
     patient.has_both_until_started().await;
     patient.is_well().await;
 

@@ -1,5 +1,5 @@
-//! One judge of what is wrong: each fault has one cause, and the console's first page, its page of services, `ballet
-//! doctor`, `ballet sagas stuck` and `/readyz` name it alike.
+//! One judge of faults: each has one cause, and the console's first page, its page of services, `ballet doctor`,
+//! `ballet sagas stuck` and `/readyz` name it alike.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use tokio::task::JoinHandle;
 use crate::doctor::ExaminedSystem;
 use crate::world::TICKED;
 
-/// Longer than readiness takes to name what it compares every 20 seconds, or a lock that is held for 30.
+/// Longer than what readiness compares every 20 seconds, or a lock that is held for 30.
 const SEEN: Duration = Duration::from_secs(120);
 
-/// A console with an operator who looks at its pages. Its own database is on a server that nobody breaks.
+/// With an operator who looks at its pages. Its own database is on a server that stays intact.
 pub(crate) struct WatchingConsole {
     http: Client,
     at: String,
@@ -78,7 +78,6 @@ impl WatchingConsole {
         answer.text().await.map_err(|error| error.to_string())
     }
 
-    /// Waits until a page shows this.
     pub(crate) async fn shows(&self, path: &str, says: &str) {
         wait_until(&format!("{path} to show {says}"), SEEN, || async {
             let page = self.page(path).await?;
@@ -89,14 +88,14 @@ impl WatchingConsole {
     }
 }
 
-/// The places where a cause is named.
+/// Where a cause is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Places {
     /// All five.
     All,
-    /// All but `/readyz`: the service does not depend on it, cannot answer, or has tests of its own.
+    /// The service does not depend on the cause, cannot answer, or has tests of its own.
     NotReadiness,
-    /// The pages and the doctor: no saga waits.
+    /// The pages and the doctor, because no saga waits.
     NoSagas,
 }
 
@@ -120,7 +119,7 @@ impl Watched {
         watched
     }
 
-    /// Waits until all of these places name the cause.
+    /// All of these places.
     async fn name(&self, cause: &str, places: Places) {
         let doctor = async {
             self.patient.has_also(cause, "").await;
@@ -157,7 +156,7 @@ impl Watched {
         }
     }
 
-    /// Waits until nothing is wrong.
+    /// Nothing is wrong.
     async fn are_well(&self) {
         self.patient.is_well().await;
         wait_until("a first page that is well", SEEN, || async {
@@ -233,7 +232,7 @@ async fn t220_each_fault_of_a_database_or_a_service_has_one_name_in_all_places()
     db.execute("grant insert on counted to current_user").await.expect("granted");
     watched.are_well().await;
 
-    // As if a provider had answered 500 to all calls of a step. Nobody makes this one again.
+    // As if a provider had answered 500 to all calls of a step. Nobody repeats this one.
     db.execute(
         "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, attempts, \
              next_at, last_error) values (gen_random_uuid(), gen_random_uuid(), 'count_ticks', '', false, '', 0, \

@@ -1,4 +1,4 @@
-//! The fate of dead letters that are sent back, changed, moved or thrown away.
+//! Dead letters that are sent back, changed, moved or discarded.
 
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::ended;
@@ -10,7 +10,7 @@ use crate::rights::who_may_only_look_changes_nothing;
 use crate::selection::what_means_nothing_or_several_is_refused_with_words;
 use crate::world::{CounterWorld, SOON, TICKED};
 
-/// One service for all that is done with dead letters. Each part begins without any.
+/// One service for all parts. Each begins without dead letters.
 #[tokio::test]
 async fn t36_t78_t80_t81_t82_t163_what_is_done_with_a_dead_letter_takes_effect_once() {
     let world = CounterWorld::new("letters").await;
@@ -67,12 +67,12 @@ async fn what_two_redrive_at_once_is_sent_by_one_of_them(world: &CounterWorld) {
         .filter_map(|ended| ended.err.lines().find(|line| line.contains(" sent back")))
         .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
         .sum();
-    // The second command may have seen none, or only a part of them.
+    // The second command may have seen none, or only some.
     let again = world.ballet(&["redrive", "--all"]).await.ends_with(0);
     let rest = if again.out.contains("no dead letters match") { 0 } else { 60 - sent };
     assert_eq!(sent + rest, 60, "{one:?} {other:?} {again:?}");
     world.all_counted_once(60).await;
-    // Messages that were handled before are not handled again.
+    // Handled messages are not handled again.
     let mut db = world.database().await;
     let known = "select count(*) from ballet.inbox where message_id::text = any($1)";
     let known: (i64,) = sqlx::query_as(known).bind(&ids).fetch_one(&mut db).await.expect("rows");
@@ -132,7 +132,7 @@ async fn what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_no
     world.trouble("tick", true).await;
     for times in 1..=2 {
         world.ballet(&["redrive", "--all"]).await.ends_with(0).says(&["3 dead letters sent back"]);
-        // The broker's counts may still be those of before.
+        // The broker's counts may be old.
         let dead_letters = wait_until("all to be dead again", SOON, || async {
             let mut found = world.list(&[]).await;
             let is_again = |dead_letter: &Value| dead_letter["redrives"] == times;
@@ -156,7 +156,7 @@ async fn what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_no
     world.all_counted_once(3).await;
 }
 
-/// Moves messages with a shovel that ends by itself, as the form "Move messages" of RabbitMQ's console does.
+/// With a shovel that ends by itself, as "Move messages" in RabbitMQ's console.
 async fn move_back(world: &CounterWorld) {
     let (management, vhost) = (world.env.management(), world.env.vhost());
     let here = format!("amqp:///{vhost}");
@@ -179,12 +179,12 @@ async fn move_back(world: &CounterWorld) {
 
 async fn what_the_console_moves_back_as_it_is_is_handled(world: &CounterWorld) {
     world.trouble("tick", true).await;
-    // The message has no property but the routing key, which a move does not keep.
+    // The only property is the routing key, which a move does not keep.
     world.publish(TICKED, &json!({}), r#"{"number": 0}"#).await;
     world.dead(1).await;
-    // Too early: it becomes the same dead letter again.
+    // Too early, so it becomes the same dead letter again.
     move_back(world).await;
-    // The broker's counts may still be those of before.
+    // The broker's counts may be old.
     let dead_letter = wait_until("its dead letter", SOON, || async {
         Ok::<_, String>(world.list(&[]).await.pop())
     });

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED};
 
-/// The most headers that a service accepts by default, and their size in bytes.
+/// Of a service by default, and their size in bytes.
 const MOST_HEADERS: usize = 64;
 const MOST_BYTES: usize = 32 * 1024;
 
-/// As many headers as a producer may send, with the greatest total size.
+/// As many as a producer may send, with the maximum total size.
 fn headers_at_the_limit() -> Value {
     let size = MOST_BYTES / MOST_HEADERS;
     let header = |number| {

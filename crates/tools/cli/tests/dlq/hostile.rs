@@ -1,4 +1,4 @@
-//! Dead letters whose types and texts are written to do harm.
+//! Dead letters whose types and texts are meant to do harm.
 
 use serde_json::json;
 use sqlx::{Connection, query_scalar};
@@ -10,10 +10,10 @@ use crate::bodies::{
 use crate::headers::a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive;
 use crate::world::{CounterWorld, TICKED};
 
-/// The escape codes that set the title of a terminal.
+/// They set the title of a terminal.
 pub(crate) const ESCAPES: &str = "\u{1b}]0;x\u{7}";
 
-/// One service for all odd letters. Each part begins without any.
+/// One service for all letters. Each part begins without any.
 #[tokio::test]
 async fn t81_t176_odd_and_hostile_letters_are_shown_as_they_are_and_steer_nothing() {
     let world = CounterWorld::new("hostile").await;
@@ -63,12 +63,12 @@ async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal(world: &
     let id = id.as_str().expect("an id");
     let advice = format!("dlq discard --group {id}\n");
     assert!(groups.err.ends_with(&advice), "{groups:?}");
-    // The words as the shell reads them.
+    // As the shell reads the words.
     let chosen = ["redrive", "--reason", "forged_type", "--type", kind, "--dry-run"];
     let chosen = world.ballet(&chosen).await.ends_with(0);
     assert!(chosen.err.contains("0 dead letters would be sent back"), "{chosen:?}");
     assert!(chosen.err.contains("3 dead letters are forged and not sent: discard"), "{chosen:?}");
-    // Nothing would compare their type with the routing key any more.
+    // Their type would no longer be compared with the routing key.
     let sent = ["redrive", "--reason", "forged_type", "--type", kind];
     let sent = world.ballet(&sent).await.ends_with(3);
     assert_eq!(sent.err.matches("it is not sent back").count(), 3, "{sent:?}");
@@ -86,7 +86,7 @@ async fn what_a_letter_says_is_no_command_for_the_shell_or_the_terminal(world: &
     world.dead(1).await;
 }
 
-/// Before RabbitMQ 4 a right covers the routing key alone, and not the keys in `BCC`.
+/// Before RabbitMQ 4 a permission covers only the routing key, not the keys in `BCC`.
 async fn a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent(
     world: &CounterWorld,
 ) {

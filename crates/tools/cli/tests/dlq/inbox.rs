@@ -34,8 +34,7 @@ fn next_at(row: &Value) -> Option<Timestamp> {
     row["next_at"].as_str().map(|at| at.parse().expect("a time"))
 }
 
-/// Waits until this many messages have this many attempts behind them, and wait for the next one. Returns the time of
-/// the first of these attempts.
+/// This many messages wait for the next attempt after this many. Returns the time of the first of these attempts.
 async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
     // Each look of the command is a process.
     let there = format!(
@@ -49,7 +48,7 @@ async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
         let there: Vec<&Value> = listed.iter().filter(is_there).collect();
         let next = there.iter().filter_map(|row| next_at(row)).min();
         match next {
-            // A message that is due does not count: it is on its way back.
+            // A due message is on its way back, so it does not count.
             Some(next) if there.len() == count && next > now() => Ok(Some(next)),
             _ => Err(format!("{listed:?}")),
         }
@@ -58,7 +57,7 @@ async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
     .expect("they wait")
 }
 
-/// A world whose retries come as late as in production.
+/// Retries come as late as in production.
 async fn patient(name: &str) -> CounterWorld {
     let world = CounterWorld::new(name).await;
     let path = ["policies", world.env.vhost(), "quick-retries"];

@@ -1,4 +1,4 @@
-//! The command is killed, at every point and at any moment: nothing is lost, nothing is doubled.
+//! The command is killed at every point: nothing is lost, nothing is doubled.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -11,7 +11,7 @@ use crate::world::{CounterWorld, SOON};
 
 const SIGKILL: i32 = 9;
 
-/// Runs the command so that it kills itself at this point.
+/// The command kills itself at this point.
 async fn killed_at(world: &CounterWorld, point: FaultPoint, arguments: &[&str]) {
     let faults = world.place.join("faults");
     std::fs::create_dir_all(&faults).expect("a directory");
@@ -28,7 +28,7 @@ fn points() -> Vec<FaultPoint> {
     FaultPoint::ALL.iter().filter(of_dead_letters).copied().collect()
 }
 
-/// Waits until more were counted than this.
+/// More than this.
 async fn more_are_counted(world: &CounterWorld, than: i64) {
     wait_until("some to be sent", SOON, || async {
         let counted: i64 = world.counted().await.iter().map(|(_, times)| times).sum();
@@ -75,7 +75,7 @@ async fn t80_what_is_killed_at_any_point_loses_and_doubles_nothing_and_can_be_do
 async fn a_redrive_that_is_interrupted_says_what_was_sent_and_the_same_command_goes_on() {
     let world = CounterWorld::new("interrupted").await;
     world.dead_ticks(40).await;
-    // A low rate, so that most are left when the first are seen.
+    // At a low rate most are left when the first are seen.
     let redrive = world.command(&["redrive", "--all", "--rate", "1"]).spawn().expect("started");
     more_are_counted(&world, 0).await;
     interrupt(&redrive);
@@ -88,7 +88,7 @@ async fn a_redrive_that_is_interrupted_says_what_was_sent_and_the_same_command_g
     assert!((1..40).contains(&sent), "{said}");
     world.dead(u64::try_from(40 - sent).expect("a count")).await;
 
-    // The connection is lost on the way. What was sent, and whose original was no longer acknowledged, is sent again.
+    // The connection is lost. What was sent without its original being acknowledged is sent again.
     let proxy = Proxy::to(world.env.amqp_url("redrive")).await.expect("a proxy");
     let mut redrive = world.command(&["redrive", "--all", "--rate", "5"]);
     redrive.env("AMQP_URL", proxy.url());
@@ -101,7 +101,7 @@ async fn a_redrive_that_is_interrupted_says_what_was_sent_and_the_same_command_g
     world.all_counted_once(40).await;
     world.dead(0).await;
 
-    // The broker takes the right away on the way. It looks up rights once for each channel.
+    // The permission is taken away meanwhile. The broker looks it up once for each channel.
     world.dead_ticks(20).await;
     let mut redrive = world.command(&["redrive", "--all", "--rate", "1"]);
     redrive.env("AMQP_URL", proxy.url());

@@ -1,4 +1,4 @@
-//! `ballet sagas list`: sagas are found by state, by page, by a value and by a key.
+//! `ballet sagas list`: by state, by page, by a value and by a key.
 
 use ballet::core::MessageId;
 use serde_json::{Value, json};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::sagas::until_said;
 use crate::shop::{ShopWorld, checkout};
 
-/// The sagas of a listing, in its order.
+/// In the order of the listing.
 async fn ids(shop: &ShopWorld, arguments: &[&str]) -> Vec<Value> {
     let listed = [&["sagas", "list", "-o", "jsonl"], arguments].concat();
     let listed = shop.ballet(&listed).await.ends_with(0).lines();
     listed.into_iter().map(|row| row["saga"].clone()).collect()
 }
 
-/// A shop without any saga has those that this makes, and a dead letter.
+/// The shop had no saga; it then has those of this test, and a dead letter.
 pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a_declared_key(
     shop: &ShopWorld,
 ) {
@@ -38,7 +38,7 @@ pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a
 
     let key = |name: &str, value: &str| format!("{name}={value}");
     assert_eq!(ids(shop, &[&key("customer", &customer)]).await, [json!(done), json!(declined)]);
-    // The cart is in the event with which a saga begins, and in no other.
+    // Only the event with which a saga begins has the cart.
     assert_eq!(ids(shop, &[&key("cart", &cart)]).await, [json!(done), json!(declined)]);
     let listed = ["sagas", "list", &key("customer", &customer), "-o", "json"];
     let listed: Value = shop.ballet(&listed).await.ends_with(0).json();
@@ -89,7 +89,7 @@ pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a
         assert!(wrong.err.contains(ways), "{wrong:?}");
     }
 
-    // A saga that no ledger knows: its first event is a dead letter.
+    // No ledger knows the saga, because its first event is a dead letter.
     let dead = ShopWorld::new_id();
     let mut wrong = of_cart();
     let lost = ShopWorld::new_id();
@@ -103,14 +103,14 @@ pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a
     let shown = shop.ballet(&["sagas", "show", &key("cart", &lost)]).await.succeeds();
     assert!(shown.contains("has not handled cart.checked_out.v1"), "{shown}");
 
-    // A message whose id its producer has chosen.
+    // With an id that its producer has chosen.
     let derived = MessageId::derived_from_text("order 17").0.to_string();
     let (basket, mut foreign) = (ShopWorld::new_id(), checkout());
     foreign["cart_id"] = json!(basket);
     shop.drop("order 17", &foreign.to_string()).await;
     shop.order_is(&derived, "completed").await;
     assert_eq!(ids(shop, &[&key("cart", &basket)]).await, [json!(derived)]);
-    // An event outside of sagas has the key, too, but is no saga.
+    // An event outside of sagas has the key, too.
     let cleared = json!({ "cart_id": basket, "customer_id": customer, "reason": "customer" });
     let (properties, own) = (json!({ "message_id": ShopWorld::new_id() }), "cart.cleared.v1");
     let management = shop.env.management();

@@ -1,4 +1,4 @@
-//! A journal that has lost messages, and a queue whose process is gone: `ballet doctor` names them.
+//! `ballet doctor` names a journal that has lost messages, and a queue whose process is gone.
 
 use ballet::core::topology::JOURNAL;
 use ballet_stage::{Method, Servers};
@@ -33,7 +33,7 @@ pub(crate) async fn a_queue_whose_process_is_gone_is_named(
 ) {
     let rabbitmq = servers.rabbitmq();
     if rabbitmq.version().major >= 4 {
-        // Seen on 4.3.6: it goes on naming a leader, and `running`, for a queue whose process is gone.
+        // Seen on 4.3.6: it still names a leader, and `running`, for a queue whose process is gone.
         return;
     }
     let process = format!("whereis('{}_counter')", patient.world.env.vhost());

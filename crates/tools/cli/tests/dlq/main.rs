@@ -1,5 +1,5 @@
-//! `ballet dlq` and `ballet sagas` as an operator uses them: the program itself, on a real broker and real databases,
-//! with only the rights of their user.
+//! `ballet dlq` and `ballet sagas` as an operator uses them: the program, on real servers, with only the operator's
+//! permissions.
 
 #![allow(clippy::large_futures, reason = "a test awaits its parts one after the other")]
 

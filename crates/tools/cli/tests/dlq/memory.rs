@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::world::CounterWorld;
 
-/// An id of eight days ago.
+/// Of eight days ago.
 fn old_id() -> String {
     let day = 24 * 60 * 60 * 1000;
     let now = ballet::Clock::system().now().as_millisecond();
@@ -12,14 +12,14 @@ fn old_id() -> String {
     format!("{}-{}-7000-8000-000000000001", &then[..8], &then[8..])
 }
 
-/// The dead letter as the broker has it.
+/// As the broker has it.
 async fn dead_letter(world: &CounterWorld) -> Value {
     let mut dead_letters =
         world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
     dead_letters.pop().expect("a dead letter")
 }
 
-/// The messages that were handled although their ids are older than the inbox.
+/// Handled although their ids are older than the inbox.
 async fn old_messages(world: &CounterWorld) -> Vec<String> {
     sqlx::query_scalar("select message_id::text from ballet.inbox_other")
         .fetch_all(&mut world.database().await)
@@ -36,7 +36,7 @@ pub(crate) async fn a_letter_beyond_the_inbox_is_redriven_once(world: &CounterWo
     let copy = dead_letter(world).await;
     let before = old_messages(world).await;
 
-    // No terminal is there for a question, and a subscription has no ledger: the letter stays.
+    // Without a terminal for the question, and without a ledger, the letter stays.
     world.ballet(&["redrive", "--all"]).await.ends_with(3).says(&["might handle them twice"]);
     assert!(world.counted().await.is_empty());
     world.dead(1).await;
@@ -48,7 +48,7 @@ pub(crate) async fn a_letter_beyond_the_inbox_is_redriven_once(world: &CounterWo
     let new: Vec<&String> = known.iter().filter(|known| !before.contains(known)).collect();
     assert!(new.len() == 1 && *new[0] != id, "{before:?} {known:?}");
 
-    // A copy of the dead letter, as a kill between sending and removing leaves it, gets the same id.
+    // After a kill between sending and removing, the copy gets the same id.
     let body = copy["payload"].as_str().expect("text");
     let management = world.env.management();
     let put = management.publish("dead", "counter", &copy["properties"], body).await;

@@ -1,4 +1,4 @@
-//! The events that a service has missed are found in the journal and sent once.
+//! A service's missed events are found in the journal and sent once.
 
 use ballet::Clock;
 use ballet_amqp::{Broker, RabbitMq};
@@ -20,13 +20,13 @@ const AUTHORIZED: &str = "payments.payment_authorized.v1";
 const ORDERS: usize = 8;
 
 impl ShopWorld {
-    /// Removes the binding of a service for an event.
+    /// For an event.
     pub(crate) async fn unbind(&self, service: &str, event: &str) {
         let path = ["bindings", self.env.vhost(), "e", "route", "q", service, event];
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
-    /// The command with the rights to repair the topology.
+    /// With the permissions to repair the topology.
     pub(crate) async fn topology(&self, verb: &str) -> CommandOutput {
         self.topology_with(&[verb]).await
     }
@@ -38,7 +38,7 @@ impl ShopWorld {
         ended(command).await
     }
 
-    /// Publishes orders with bodies that differ from all others.
+    /// Each with its own body.
     pub(crate) async fn order(&self, count: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for _ in 0..count {
@@ -53,7 +53,7 @@ impl ShopWorld {
         }
     }
 
-    /// The events that the command would send to shipping.
+    /// Those that the command would send to shipping.
     async fn missed(&self) -> Vec<Value> {
         self.missed_by("shipping").await
     }
@@ -121,7 +121,7 @@ async fn events_that_no_binding_took_are_sent_to_the_services_that_consume_them(
     let checked_out = "cart.checked_out.v1";
     shop.unbind("orders", checked_out).await;
     let orders = shop.order(3).await;
-    // A misspelt type, which nobody consumes.
+    // Nobody consumes this misspelt type.
     let misspelt = "cart.checkedout.v1";
     let published = management.publish("events", misspelt, &json!({}), "{}").await;
     assert!(published.expect("published"));
@@ -175,7 +175,7 @@ async fn t180_what_was_handled_or_refused_under_any_id_is_not_missed() {
     let [inside, around] = [ShopWorld::new_id(), ShopWorld::new_id()];
     send(&json!({ "content_type": ce_type }), &structured(&inside)).await;
     send(&json!({ "headers": attributes(&around) }), &checkout()).await;
-    // Sagas whose ids are older than their messages, as those of most events are.
+    // Sagas whose ids are older than their messages, as for most events.
     let [old_inside, old_around, plain] =
         [ShopWorld::old_id(), ShopWorld::old_id(), ShopWorld::old_id()];
     let properties = json!({ "content_type": ce_type, "correlation_id": old_inside });
@@ -186,7 +186,7 @@ async fn t180_what_was_handled_or_refused_under_any_id_is_not_missed() {
     shop.all_are(&[inside, around, old_inside, old_around, plain], "completed").await;
     assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
 
-    // Refused events are dead letters under the same ids, and have no time that breaks the search.
+    // Refused events are dead letters under the same ids, without a time that breaks the search.
     let never = "ffffffff-ffff-7fff-8fff-ffffffffffff";
     send(&json!({ "message_id": never }), &checkout()).await;
     send(&json!({ "correlation_id": never }), &checkout()).await;
@@ -199,7 +199,7 @@ async fn t180_what_was_handled_or_refused_under_any_id_is_not_missed() {
 }
 
 impl ShopWorld {
-    /// The finding of `ballet doctor` on the journal.
+    /// On the journal.
     async fn doctor_on_journal(&self) -> Vec<Value> {
         let mut command = self.command(&["doctor", "--quiet", "-o", "json"]);
         command.env("RABBITMQ_MANAGEMENT_URL", self.env.management_url());
@@ -208,7 +208,7 @@ impl ShopWorld {
         found
     }
 
-    /// Loses the journal, as a broker without its disks does. It is made anew without what it had.
+    /// As a broker without its disks does. The new journal is empty.
     pub(crate) async fn lose_the_journal(&self) {
         let path = ["queues", self.env.vhost(), "journal"];
         self.env.management().call(Method::DELETE, &path, None).await.expect("lost");
@@ -216,7 +216,7 @@ impl ShopWorld {
     }
 }
 
-/// "It is not in the journal" is believed only if the databases of the services say the same.
+/// "It is not in the journal" is believed only if the services' databases agree.
 #[tokio::test]
 async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     let mut shop = ShopWorld::open("lost_disks").await;
@@ -259,7 +259,7 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     let few = shop.ballet(&[&redrive[..], &["--id", one]].concat()).await;
     // Other services may have missed what no ledger has.
     few.ends_with(3).says(&["1 event sent to shipping", "the broker has lost a part of it"]);
-    // What doctor advises brings all of it back.
+    // Doctor's advice brings all of it back.
     let advice = of_journal[0]["do"].as_str().expect("an advice");
     let command = advice.split('`').nth(1).expect("a command");
     let words: Vec<&str> = command.split(' ').skip_while(|word| *word != "repair").collect();
@@ -275,9 +275,9 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     shop.close().await;
 }
 
-/// A journal that has everything is confirmed by the databases.
+/// The databases confirm a complete journal.
 async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost(shop: &ShopWorld) {
-    // A broker that was down for long publishes late: the order of the journal is not that of the events' times.
+    // A broker that was down for long publishes late, so the journal's order is not that of the events' times.
     let clock = Clock::system();
     let of_later = clock.new_id(clock.now() + SignedDuration::from_hours(1)).to_string();
     let misspelt = json!({ "message_id": of_later });
@@ -289,7 +289,7 @@ async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost(shop: &Sho
     let declined = shop.new_order(&declined_checkout()).await;
     shop.order_is(&declined, "cancelled").await;
     for service in ["orders", "inventory", "payments", "shipping"] {
-        // Each outcome is kept with the id under which it was published. The abort came before some of the declined order.
+        // Each outcome is kept with the id of its publishing. The abort came before some of the declined order.
         let without = format!(
             "select count(*) from ballet.ledger where emitted_id is null and event_type is not null \
              and (entry in ('refused', 'undone') or entry = 'done' and saga_id <> '{declined}')"
@@ -309,7 +309,7 @@ async fn ledgers_that_agree_with_the_journal_say_that_nothing_is_lost(shop: &Sho
     assert_eq!(shop.doctor_on_journal().await, Vec::<Value>::new());
 }
 
-/// One command does all three: what is missing at the broker, what was missed, and what no binding took.
+/// One command restores what is missing at the broker, and sends what was missed and what no binding took.
 async fn a_repair_creates_what_is_missing_and_sends_all_that_was_lost(shop: &ShopWorld) {
     shop.unbind("shipping", CONFIRMED).await;
     let missed = shop.order(3).await;
@@ -330,7 +330,7 @@ async fn a_repair_creates_what_is_missing_and_sends_all_that_was_lost(shop: &Sho
     shop.is_sound().await;
 }
 
-/// A broker that crashes loses the end of the journal, and with it the notes of what persons have discarded.
+/// A broker that crashes loses the end of the journal, and with it the notes of what people discarded.
 #[tokio::test]
 async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note() {
     let world = CounterWorld::new("lost_note").await;
@@ -348,7 +348,7 @@ async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note
     publish_all().await;
     world.dead(2).await;
     world.ballet(&["discard", "--all", "--yes"]).await.ends_with(0);
-    // This journal has the events, and no note.
+    // This journal has the events, but no note.
     let (management, vhost) = (world.env.management(), world.env.vhost());
     management.call(Method::DELETE, &["queues", vhost, "journal"], None).await.expect("lost");
     world.topology(&["apply"]).await.ends_with(0);
@@ -360,7 +360,7 @@ async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note
     world.close().await;
 }
 
-/// The command that sends the counter what it missed.
+/// It sends the counter what it missed.
 fn from_journal(world: &CounterWorld, service: &str, since: &str) -> Command {
     let mut command = ballet(&world.env, &world.place);
     command
@@ -407,7 +407,7 @@ async fn a_dead_letter_that_the_broker_has_not_taken_is_not_missed(world: &Count
     missed.says(&["counter has missed nothing"]);
 }
 
-/// Messages that somebody purges at the broker are not lost: no other service would send them again.
+/// Messages that are purged at the broker are not lost: no other service would send them again.
 #[tokio::test]
 async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     let mut world = CounterWorld::new("purged").await;
@@ -418,7 +418,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.dead_ticks(2).await;
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
     world.purge("counter.dead").await;
-    // Another reader may hold any of them, so it is not known which were purged.
+    // Another reader may hold any of them, so it is unknown which were purged.
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let reads = session.consume("counter.dead", "test", 1).await.expect("a reader");
@@ -430,7 +430,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     session.close().await;
     assert!(from_journal(&world, 0).await.err.contains("2 events sent to counter"));
     world.all_counted_once(2).await;
-    // Messages that a person discards stay discarded.
+    // What a person discards stays discarded.
     world.trouble("tick", true).await;
     world.tick(TICKED, 2).await;
     world.dead(1).await;
@@ -443,7 +443,7 @@ async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
     world.retry_waits().await;
     world.lose_what_waits().await;
     world.trouble_of("tick", None).await;
-    // The message may come at any moment, until it is long overdue.
+    // Until it is long overdue, the message may come at any moment.
     assert!(from_journal(&world, 0).await.err.contains("has missed nothing"));
     world.retry_is_overdue().await;
     assert!(from_journal(&world, 0).await.err.contains("1 event sent to counter"));

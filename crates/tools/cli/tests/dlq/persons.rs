@@ -1,4 +1,4 @@
-//! The acts of people: edits, redrives, discards and retries are in `tap` and `dlq show`, discards in `sagas show` too.
+//! People's edits, redrives, discards and retries are in `tap` and `dlq show`, discards in `sagas show` too.
 
 use ballet_stage::{Method, wait_until};
 use ballet_testkit::command::ended;
@@ -12,18 +12,18 @@ use crate::world::SOON;
 
 const PLACED: &str = "orders.order_placed.v1";
 
-/// A trigger that makes inventory fail at reserving stock.
+/// Inventory then fails at reserving stock.
 const TROUBLE: &str = "create function trouble() returns trigger language plpgsql as \
         $$ begin raise exception 'the warehouse is flooded'; end $$; \
      create trigger trouble before insert on reservation for each row execute function trouble()";
 
-/// From here on retries come as late as in production, and no longer at once as in tests.
+/// From here on retries come as late as in production.
 async fn retries_take_their_time(shop: &ShopWorld) {
     let path = ["policies", shop.env.vhost(), "quick-retries"];
     shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
 }
 
-/// The events of a saga in the journal.
+/// In the journal.
 async fn seen_of(shop: &ShopWorld, saga: &str) -> String {
     tap(shop, &["tap", "--since", "1h", "--until", "now", "--saga", saga]).await
 }
@@ -77,7 +77,7 @@ async fn t26_t150_t158_t227_sagas_are_found_and_who_acted_on_them_is_shown_with_
     let seen = seen_of(&shop, &retried).await;
     assert!(seen.contains("retried by ada: it is dry again"), "{seen}");
 
-    // A dead letter that was discarded: its saga goes on to say who has done it.
+    // The saga of a discarded dead letter still says who did it.
     shop.stop("inventory").await;
     shop.start("inventory", Some(10)).await;
     let discarded = shop.new_order(&checkout()).await;
@@ -96,7 +96,7 @@ async fn t26_t150_t158_t227_sagas_are_found_and_who_acted_on_them_is_shown_with_
     let seen = seen_of(&shop, &discarded).await;
     assert!(seen.contains("discarded by ada: a test order"), "{seen}");
 
-    // A tool that knows no database works all the same, and says where the note is.
+    // Without databases a tool works all the same, and says where the note is.
     shop.drop(&ShopWorld::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let mut alone = shop.command(&["dlq", "discard", "--all", "--yes"]);

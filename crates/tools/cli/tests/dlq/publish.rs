@@ -1,4 +1,4 @@
-//! `ballet publish`: messages that the contracts accept go out and have their effect once; nothing else leaves.
+//! `ballet publish`: messages that the contracts accept are published and have their effect once; others are not.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED, TOCKED, ballet};
 
-/// The counter's contract, as its command finds it.
+/// As the command finds it.
 pub(crate) fn contracts(world: &CounterWorld) {
     let schema = json!({ "type": "object", "required": ["number"],
         "properties": { "number": { "type": "integer", "format": "int64" } } });
@@ -39,7 +39,7 @@ async fn publish(
     ended(command).await
 }
 
-/// One service: what is wrong comes first, while nothing is counted, and what breaks the broker last.
+/// One service: faulty messages come first, while nothing is counted; what breaks the broker comes last.
 #[tokio::test]
 async fn what_contracts_accept_is_published_once_and_nothing_else_leaves() {
     let world = CounterWorld::new("publish").await;
@@ -100,7 +100,7 @@ async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said(world: &
 }
 
 async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away(world: &CounterWorld) {
-    // This user has the rights to redrive only.
+    // This user may only redrive.
     let refused =
         publish(world, "redrive", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
     assert!(refused.out.contains("not published clock.ticked.v1"), "{refused:?}");

@@ -11,7 +11,7 @@ use crate::companies::Companies;
 use crate::shop::{ShopWorld, checkout};
 use crate::world::SOON;
 
-/// The database of a service that is not running, and its backup.
+/// Of a service that is not running.
 pub(crate) struct Backup {
     server: Url,
     name: String,
@@ -32,7 +32,7 @@ impl Backup {
         backup
     }
 
-    /// The backup of a service that runs before and after.
+    /// The service runs before and after.
     pub(crate) async fn of(shop: &mut ShopWorld, service: &'static str) -> Self {
         shop.stop(service).await;
         let backup = Self::take(shop, service).await;
@@ -40,7 +40,7 @@ impl Backup {
         backup
     }
 
-    /// Replaces the present database with the backup.
+    /// With the backup.
     pub(crate) async fn restore(&self) {
         let name = &self.name;
         self.run(&format!("drop database {name} with (force)")).await;
@@ -53,7 +53,7 @@ impl Backup {
     }
 }
 
-/// The command restores; the service is started when it asks for that.
+/// The service is started when the command asks for that.
 pub(crate) async fn restored(
     shop: &mut ShopWorld,
     service: &'static str,
@@ -82,8 +82,8 @@ pub(crate) async fn restored_within(
     CommandOutput { err: said, ..ended }
 }
 
-/// A stream is not flushed to disk: a broker that crashes loses the end of its journal, and what others know is all that
-/// tells it.
+/// A stream is not flushed to disk, so a crashed broker loses the end of its journal. Only what others know shows
+/// that.
 #[tokio::test]
 async fn a_restore_does_not_believe_a_journal_that_has_lost_its_end() {
     let mut shop = ShopWorld::open("restored_lost").await;
@@ -99,7 +99,7 @@ async fn a_restore_does_not_believe_a_journal_that_has_lost_its_end() {
     backup.restore().await;
     let check = ["restore", "payments", "--backup", &backup.taken, "--check"];
     shop.ballet(&check).await.ends_with(3).says(&["the broker has lost a part of it"]);
-    // What steps have published is in the ledgers of the others, so payments is where they are.
+    // What steps have published is in the others' ledgers, so payments catches up with them.
     let restored = restored(&mut shop, "payments", &backup.taken).await.ends_with(3);
     restored.says(&["the journal lacks", "what the broker has lost cannot be compared"]);
     let paid = "select count(*) from payment where state = 'captured'";
@@ -108,7 +108,7 @@ async fn a_restore_does_not_believe_a_journal_that_has_lost_its_end() {
     shop.close().await;
 }
 
-/// Waits until a company was asked for a step of an order, and has not answered.
+/// The company has not answered the step of an order.
 pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order: &str) {
     let asked = format!(
         "select count(*) from ballet.call where saga_id = '{order}' and step = '{step}' \
@@ -117,7 +117,7 @@ pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order:
     until_yields(shop.env.admin_database_url(service), &asked, "1", SOON).await;
 }
 
-/// An order with held money and a booked parcel that is cancelled while `away` does not run.
+/// With held money and a booked parcel, while `away` does not run.
 pub(crate) async fn cancelled_without(
     shop: &mut ShopWorld,
     companies: &Companies,
@@ -186,7 +186,7 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     shop.close().await;
 }
 
-/// Waits until the messages of this many sagas are tried again.
+/// Messages of this many sagas are tried again.
 async fn retries_are(database: &str, wanted: i64) {
     let count = "select count(distinct saga_id) from ballet.failure f where next_at is not null \
                  and not exists (select from ballet.inbox i where i.message_id = f.message_id)";
@@ -267,7 +267,7 @@ async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named(
     let mut db = shop.database("orders").await;
     let passed = "update ballet.deadline set due_at = now() - interval '1 minute'";
     assert_eq!(db.execute(passed).await.expect("passed").rows_affected(), 1);
-    // The events of the saga that began with the request wait for its beginning, and die.
+    // The saga that began with the request has no beginning, so its events wait and die.
     let restore = ["restore", "orders", "--backup", &backup.taken];
     let ended = restored_within(shop, "orders", &restore, "30").await.ends_with(3);
     ended.tells(&["1 deadline put off"]);

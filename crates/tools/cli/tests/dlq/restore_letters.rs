@@ -1,4 +1,4 @@
-//! `ballet restore` of a service whose dead letters people have mended since the backup.
+//! `ballet restore` of a service whose dead letters people have fixed since the backup.
 
 use ballet_amqp::{Broker, RabbitMq};
 

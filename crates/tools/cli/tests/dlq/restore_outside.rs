@@ -1,4 +1,4 @@
-//! `ballet restore` of a service that calls other companies: what it waits for, and what it does not.
+//! `ballet restore` of a service that calls other companies: what it waits for.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::restore::{Backup, cancelled_without, is_asked, restored_within};
 use crate::shop::ShopWorld;
 use crate::world::SOON;
 
-/// Whether the service puts aborts off.
+/// The service puts aborts off.
 async fn holds_aborts(database: &str) -> bool {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let held = "select exists (select from ballet.restored where hold_until > now())";
@@ -63,14 +63,14 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     assert!(!holds_aborts(&database).await);
 
     for is_stopped in [true, false] {
-        // A busy machine may need long for the first of them after the start.
+        // A busy machine may need long for the first one after the start.
         let patience = if is_stopped { "2" } else { "120" };
         let restore = [&restore[..], &[patience]].concat();
         let mut child = shop.command(&restore).spawn().expect("the command");
         let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
         let mut said = said_until(&mut lines, "start payments now").await;
         if is_stopped {
-            // More than thrice its patience: all that it says is that it waits.
+            // For more than thrice its patience it only says that it waits.
             let other = async {
                 loop {
                     let line = lines.next_line().await.expect("a line");
@@ -105,14 +105,14 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     assert!(is_given_back, "{did:?}");
 }
 
-/// Ends the hold as if its hour had passed.
+/// As if its hour had passed.
 async fn end_hold(database: &str) {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let end = sqlx::query("update ballet.restored set hold_until = now()").execute(&mut db).await;
     assert_eq!(end.expect("ended").rows_affected(), 1);
 }
 
-/// The lines up to the one with these words.
+/// Up to the one with these words.
 async fn said_until(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> Vec<String> {
     let mut said = Vec::new();
     while !said.iter().any(|line: &String| line.contains(words)) {

@@ -1,4 +1,4 @@
-//! The rights on dead letters are those of the broker's users.
+//! Permissions on dead letters are those of the broker's users.
 
 use ballet_testkit::command::{CommandOutput, ended};
 
@@ -32,7 +32,7 @@ pub(crate) async fn who_may_only_look_changes_nothing(world: &CounterWorld) {
     }
     assert!(world.counted().await.is_empty(), "nothing was sent");
     world.dead(1).await;
-    // What is sent back does not need the database of its service.
+    // Sending back does not need the service's database.
     let mut redrive = world.command(&["redrive", "--all"]);
     redrive.env("DATABASE_URL", "postgres://counter:counter@127.0.0.1:1/counter");
     ended(redrive).await.ends_with(0).says(&["1 dead letter sent back"]);

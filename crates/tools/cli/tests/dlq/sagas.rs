@@ -10,8 +10,7 @@ use tokio::sync::Mutex;
 use crate::shop::{ShopWorld, checkout, declined_checkout, wrong_checkout};
 use crate::world::SOON;
 
-/// Waits until something of a saga has failed in a service. Each look of the command is a process, with a session in
-/// every database.
+/// Each look of the command is a process, with a session in every database.
 pub(crate) async fn until_failed(shop: &ShopWorld, service: &str, saga: &str) {
     let db = PgConnection::connect(shop.env.admin_database_url(service)).await;
     let db = Mutex::new(db.expect("a database"));
@@ -25,7 +24,6 @@ pub(crate) async fn until_failed(shop: &ShopWorld, service: &str, saga: &str) {
     .expect("a failure");
 }
 
-/// Waits until a listing has this word.
 pub(crate) async fn until_said(shop: &ShopWorld, arguments: &[&str], word: &str) -> String {
     wait_until(&format!("{word:?} in {arguments:?}"), SOON, || async {
         let said = shop.ballet(arguments).await;
@@ -137,7 +135,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason(shop: &mut ShopWor
     ]);
     assert!(shown.err.contains(&format!("ballet dlq redrive --saga {dead}")), "{shown:?}");
 
-    // The note is all that there is of a saga whose first event was discarded.
+    // The note is all that exists of a saga whose first event was discarded.
     let discard =
         ["dlq", "discard", "--id", &dead, "--yes", "--by", "ada", "--why", "a test order"];
     shop.ballet(&discard).await.ends_with(0);
@@ -156,7 +154,7 @@ async fn a_refused_order_shows_its_dead_letter_and_its_reason(shop: &mut ShopWor
         "stock_released  compensated",
     ]);
 
-    // A database that is away is named, and the others are read.
+    // An unavailable database is named, and the others are read.
     shop.stop("shipping").await;
     let [shipping, admin] = ["shipping", "orders"].map(|name| shop.env.admin_database_url(name));
     let name = shipping.rsplit('/').next().expect("a name").split('?').next().expect("a name");

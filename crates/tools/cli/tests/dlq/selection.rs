@@ -1,4 +1,4 @@
-//! The selection of dead letters: which are selected, how many, and what may be done with them.
+//! Which dead letters are selected, how many, and what may be done with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED, TOCKED, publish_all};
 
-/// Puts many dead letters at once, as the service writes them.
+/// As the service writes them.
 async fn put_dead_letters(world: &CounterWorld, count: usize) {
     let letter = |number: usize| {
         let (reason, event) = match number % 3 {
@@ -56,7 +56,7 @@ async fn groups(world: &CounterWorld) -> BTreeMap<(String, String), u64> {
 
 #[tokio::test]
 async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_are_right() {
-    // The time for 100,000 is measured by hand: `DEAD_LETTERS=100000`.
+    // 100,000 are measured by hand: `DEAD_LETTERS=100000`.
     let count = std::env::var("DEAD_LETTERS").ok().and_then(|count| count.parse().ok());
     let count = count.unwrap_or(1_500_usize) / 3 * 3;
     let third = count as u64 / 3;
@@ -108,7 +108,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     eprintln!("discard of {third}: {:?}", begun.elapsed());
     let kept = std::fs::read_to_string(world.place.join("kept")).expect("a file");
     assert_eq!(kept.lines().count() as u64, third);
-    // The queue may return messages in another order after they were looked at and put back.
+    // The queue may return messages in another order after they were put back.
     let bodies = kept.lines().map(|line| {
         let line: Value = serde_json::from_str(line).expect("JSON");
         line["body"].as_str().expect("text").to_owned()

@@ -1,5 +1,4 @@
-//! F11: a poison event in any service of the shop is a dead letter, and its redrive after a fix
-//! completes the saga.
+//! F11: a poison event in any service of the shop is a dead letter, and its redrive after a fix completes the saga.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,10 +26,10 @@ use crate::world::{SOON, ballet, place};
 pub(crate) struct ShopWorld {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
-    /// The URL of the database with which each service was last started.
+    /// By service, as of its last start.
     databases: BTreeMap<String, String>,
     carrier: shipping::sandbox::Sandbox,
-    /// The bank and the carrier, if they are companies of their own.
+    /// If they are companies of their own.
     pub(crate) companies: Option<Companies>,
     pub(crate) http: Client,
     pub(crate) place: PathBuf,
@@ -41,7 +40,7 @@ impl ShopWorld {
         Self::open_with(name, None).await
     }
 
-    /// Opens a shop with a bank and a carrier that are in none of its databases.
+    /// The bank and the carrier are in none of its databases.
     pub(crate) async fn open_beside(companies: Companies, name: &str) -> Self {
         Self::open_with(name, Some(companies)).await
     }
@@ -70,7 +69,7 @@ impl ShopWorld {
         shop
     }
 
-    /// Starts a service. A small `max_body` turns every message to it into poison.
+    /// A small `max_body` turns every message to it into poison.
     pub(crate) async fn start(&mut self, name: &'static str, max_body: Option<usize>) {
         let running = self.started(name, max_body).await;
         self.runs(name, running);
@@ -119,13 +118,13 @@ impl ShopWorld {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
-    /// Puts mugs on the shelf.
+    /// On the shelf.
     pub(crate) async fn receive(&self, receipt: &str, quantity: u64) {
         let note = json!({ "receipt": receipt, "quantity": quantity });
         self.post("inventory", "/stock/mug/receive", &note).await;
     }
 
-    /// A service's database, for an administrator.
+    /// For an administrator.
     pub(crate) async fn database(&self, service: &str) -> PgConnection {
         let url = self.env.admin_database_url(service);
         PgConnection::connect(url).await.expect("a database")
@@ -136,13 +135,13 @@ impl ShopWorld {
         context.new_id(context.now()).to_string()
     }
 
-    /// An id of half an hour ago.
+    /// Of half an hour ago.
     pub(crate) fn old_id() -> String {
         let clock = Clock::system();
         clock.new_id(clock.now() - SignedDuration::from_mins(30)).to_string()
     }
 
-    /// Drops a checkout on the exchange; the order will bear the message's id.
+    /// On the exchange; the order gets the message's id.
     pub(crate) async fn drop(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id });
         let key = "cart.checked_out.v1";
@@ -150,7 +149,7 @@ impl ShopWorld {
         assert!(published.expect("published"));
     }
 
-    /// Drops a checkout under a new id, and returns the id.
+    /// Under a new id, which it returns.
     pub(crate) async fn new_order(&self, checkout: &Value) -> String {
         let id = Self::new_id();
         self.drop(&id, &checkout.to_string()).await;
@@ -174,7 +173,7 @@ impl ShopWorld {
         found.expect("a dead letter");
     }
 
-    /// The command, which finds the shop's services by itself.
+    /// It finds the shop's services by itself.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
@@ -214,14 +213,12 @@ pub(crate) fn checkout() -> Value {
     })
 }
 
-/// A checkout whose payment is declined.
 pub(crate) fn declined_checkout() -> Value {
     let mut declined = checkout();
     declined["card_token"] = json!("card_declined");
     declined
 }
 
-/// A checkout with a mistake.
 pub(crate) fn wrong_checkout() -> Value {
     let mut wrong = checkout();
     wrong["lines"][0]["quantity"] = json!("one");

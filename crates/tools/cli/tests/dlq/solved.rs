@@ -1,5 +1,5 @@
-//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, reports how
-//! a call ended, and stops a saga.
+//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step, reports how a call ended, and stops
+//! a saga.
 
 use ballet::core::fault::FaultPoint;
 use ballet_stage::wait_until;
@@ -16,7 +16,7 @@ const RELEASED: &str = "inventory.stock_released.v1";
 const STEP: [&str; 2] = ["--step", "reserve_stock"];
 const WHY: [&str; 2] = ["--why", "put back on the shelf, case 4711"];
 
-/// From now on inventory cannot release stock.
+/// Inventory cannot release stock.
 async fn forbid(shop: &ShopWorld) {
     let forbid = "create function forbid() returns trigger language plpgsql as \
              $$ begin raise exception 'the warehouse has burnt down'; end $$; \
@@ -25,7 +25,7 @@ async fn forbid(shop: &ShopWorld) {
     shop.database("inventory").await.execute(sqlx::raw_sql(forbid)).await.expect("forbidden");
 }
 
-/// An order that is cancelled, and whose stock is not released.
+/// A cancelled order whose stock is not released.
 async fn stuck(shop: &ShopWorld) -> String {
     let id = shop.new_order(&declined_checkout()).await;
     until_failed(shop, "inventory", &id).await;
@@ -42,7 +42,7 @@ async fn solved(shop: &ShopWorld, saga: &str, more: &[&str]) -> CommandOutput {
     ended(command(shop, saga, more)).await
 }
 
-/// Runs the command, which dies at this point.
+/// It dies at this point.
 async fn dies(shop: &ShopWorld, mut command: Command, point: FaultPoint, label: &str) {
     let place = shop.place.join(format!("{}-{label}", point.name()));
     std::fs::create_dir_all(&place).expect("a directory");
@@ -96,7 +96,7 @@ async fn a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(shop: &Sh
     assert!(plan.err.contains("nothing was changed"), "{plan:?}");
     assert_eq!(count(shop, "ballet.solved").await, 0);
 
-    // The command dies before it has committed, and after that.
+    // Before its commit, and after.
     for (point, left) in [(FaultPoint::BeforeTables, 0), (FaultPoint::AfterTables, 1)] {
         dies(shop, command(shop, &saga, &WHY), point, "solved").await;
         assert_eq!(count(shop, "ballet.solved").await, left);
@@ -111,7 +111,7 @@ async fn a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(shop: &Sh
         "case 4711",
     ]);
 
-    // The message that failed comes again, and late copies of it: they find nothing to do.
+    // The failed message and its late copies find nothing to do.
     let retry = ["inbox", "retry", "inventory", "--saga", &saga];
     shop.ballet(&retry).await.ends_with(0);
     until_said(shop, &["sagas", "stuck"], "no saga is stuck").await;
@@ -138,7 +138,7 @@ async fn a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(shop: &Sh
     assert_eq!((&note["by"], &note["service"]), (&json!("ada"), &json!("inventory")), "{json}");
     assert!(note["last_error"].as_str().expect("a reason").contains("burnt down"), "{json}");
 
-    // Its event is published once, with a body that a person has written.
+    // Published once, with a body that a person has written.
     let second = stuck(shop).await;
     let body = json!({ "order_id": second, "lines": [] });
     std::fs::write(shop.place.join("body.json"), body.to_string()).expect("written");
@@ -215,7 +215,7 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     shop.is_sound().await;
 }
 
-/// The events of the journal.
+/// Of the journal.
 pub(crate) async fn tap(shop: &ShopWorld, arguments: &[&str]) -> String {
     let mut command = shop.command(arguments);
     command.env("AMQP_URL", shop.env.amqp_url("tap"));
@@ -240,7 +240,7 @@ async fn a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision(shop: &m
     ] {
         stop(saga, more).await.ends_with(code).says(&[said]);
     }
-    // The command dies before it has committed, so nothing is done; and, with another saga, after that.
+    // The command dies before its commit, so nothing is done; and, with another saga, after it.
     let another = shop.new_order(&checkout()).await;
     until_said(shop, &["sagas", "show", &another], "inventory.stock_reserved").await;
     for (saga, point) in [(&saga, FaultPoint::BeforeTables), (&another, FaultPoint::AfterTables)] {
@@ -257,7 +257,7 @@ async fn a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision(shop: &m
     shop.start("payments", None).await;
     let shown = until_said(shop, &["sagas", "show", &saga], "finished").await;
     has_all(&shown, &["aborted: deadline_passed", "stock_released  compensated", "stopped by ada"]);
-    // Text that a person has typed is shown on one line.
+    // A person's text is shown on one line.
     has_all(&shown, &["the customer is gone saga 1  done"]);
     shop.order_is(&completed, "completed").await;
     shop.is_sound().await;

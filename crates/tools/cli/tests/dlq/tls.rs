@@ -1,4 +1,4 @@
-//! The command, on servers that speak TLS.
+//! The command, on servers with TLS.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::world::{CounterWorld, ballet};
 
-/// The command with these servers and certificates.
+/// These servers and certificates.
 fn with_certificates(
     mut command: Command,
     amqp: &str,
@@ -29,7 +29,7 @@ async fn t161_the_command_speaks_tls_and_tells_what_is_wrong_with_a_certificate(
     let servers = Servers::private(Options::fast().tls(&identity)).await.expect("servers");
     let Some(port) = servers.rabbitmq().tls_port() else {
         use std::io::Write;
-        // Written past the harness, which keeps the output of a test that passes.
+        // Past the harness, which hides the output of a passing test.
         writeln!(std::io::stderr(), "SKIPPED: TLS needs servers from local programs").ok();
         return;
     };

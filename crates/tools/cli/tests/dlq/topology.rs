@@ -1,4 +1,4 @@
-//! `ballet topology`, with the rights to repair what is missing at the broker.
+//! `ballet topology`, with the permissions to repair the broker.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::world::{CounterWorld, ballet};
 
-/// The command with the rights to repair the topology.
+/// With the permissions to repair.
 pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) -> Command {
     let user = env.amqp_url("topology").trim_start_matches("amqp://");
     let (user, _) = user.split_once('@').expect("a user");

@@ -1,4 +1,4 @@
-//! The journal is read past messages that the broker can deliver to no reader.
+//! The journal is read past messages that the broker cannot deliver.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::publish::contracts;
 use crate::world::{CounterWorld, TICKED, ballet, publish_all};
 
-/// The limit for hundreds of connections to a busy broker.
+/// For hundreds of connections to a busy broker.
 const LONG: Duration = Duration::from_secs(300);
 
-/// A misspelt type, which nobody consumes.
+/// Nobody consumes this misspelt type.
 const MISSPELT: &str = "clock.tikked.v1";
 
-/// Makes an event. One without a number has the header, and is undeliverable: a stream takes it, but the broker cannot
-/// write it as the property `type`. All good ones have one size.
+/// One without a number has a header that a stream takes, but that the broker cannot write as the property `type`.
+/// All good ones have one size.
 fn message(world: &CounterWorld, event: &Result<u64, AMQPValue>) -> Publish {
     let (key, properties, body) = match event {
         Ok(number) => {
@@ -47,9 +47,9 @@ async fn from_journal(world: &CounterWorld, more: &[&str]) -> CommandOutput {
     ended_within(LONG, &mut command).await.ends_with(3)
 }
 
-/// Nothing else is published meanwhile. The broker sends a chunk in packets, and drops the one with an undeliverable
-/// message: the good ones before it come if some connection begins where a packet ends just before it. Among messages of
-/// different sizes there may be no such place, and then a good one is counted as unreadable, too.
+/// The broker sends a chunk in packets, and drops one with an undeliverable message. The good ones before it come
+/// only if some connection begins where a packet ends just before it. Messages of different sizes may have no such
+/// place, and then a good one counts as unreadable, too. So nothing else is published meanwhile.
 #[tokio::test]
 async fn t175_good_events_among_undeliverable_ones_are_all_found_and_sent_and_the_others_counted() {
     let world = CounterWorld::new("undeliverable").await;

@@ -1,4 +1,4 @@
-//! One test's world: a service that counts what it is told, and the command beside it.
+//! A service that counts, and the command beside it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -26,7 +26,7 @@ ballet_testkit::events! {
     Tocked = plain "clock.tocked.v1" { number: i64 }
 }
 
-/// The number has no key, so that a number counted twice is seen.
+/// Without a key, so that a number counted twice is seen.
 const TABLES: &[Migration] = &[Migration {
     name: "0001_counted",
     sql: "create table counted (number bigint not null, word text not null); \
@@ -54,10 +54,10 @@ impl Projection for CountTocks {
     }
 }
 
-/// The detail of a failure that may pass.
+/// Of a failure that may pass.
 pub(crate) const FOR_A_WHILE: &str = "away for a while";
 
-/// Fails while the table `trouble` says so.
+/// While the table `trouble` says so.
 async fn count(tx: &mut Tx<'_>, number: i64, word: &str) -> Result<(), Failure> {
     let trouble: Option<(String,)> = sqlx::query_as("select kind from trouble where word = $1")
         .bind(word)
@@ -87,9 +87,9 @@ fn definitions() -> Value {
 pub(crate) struct CounterWorld {
     pub(crate) env: TestEnv,
     pub(crate) service: Option<Running>,
-    /// The command's working directory.
+    /// Of the command.
     pub(crate) place: PathBuf,
-    /// A pool that is kept: new sessions cost the server more than the counting.
+    /// Kept, because new sessions cost the server more than the counting.
     counts: PgPool,
     context: Clock,
 }
@@ -104,7 +104,7 @@ impl CounterWorld {
         Self::of(env.expect("a test environment"), name).await
     }
 
-    /// Makes a world on servers of its own, where vhost and users have the declared names.
+    /// On servers of its own, where vhost and users have the declared names.
     pub(crate) async fn with_plain_names(servers: &Servers, name: &str) -> Self {
         let env = TestEnv::with_plain_names(servers, &definitions(), &["counter"]).await;
         Self::of(env.expect("a test environment"), name).await
@@ -132,20 +132,19 @@ impl CounterWorld {
         self.service.take().expect("it runs").stop().await;
     }
 
-    /// Removes the binding of the counter for an event.
+    /// Of the counter, for an event.
     pub(crate) async fn unbind(&self, event: &str) {
         let path = ["bindings", self.env.vhost(), "e", "route", "q", "counter", event];
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
-    /// Purges a queue.
     pub(crate) async fn purge(&self, queue: &str) {
         let path = ["queues", self.env.vhost(), queue, "contents"];
         let management = self.env.management();
         management.call(Method::DELETE, &path, None).await.expect("purged");
     }
 
-    /// Makes the world as it was: without dead letters, counts and troubles.
+    /// Without dead letters, counts and troubles.
     pub(crate) async fn emptied(&self) {
         self.purge("counter.dead").await;
         let all = sqlx::raw_sql("delete from counted; delete from trouble");
@@ -153,19 +152,19 @@ impl CounterWorld {
         self.dead(0).await;
     }
 
-    /// Waits until one message waits for its retry.
+    /// One message.
     pub(crate) async fn retry_waits(&self) {
         let waits = "select count(*) from ballet.failure where next_at is not null";
         until_yields(self.env.database_url("counter"), waits, "1", SOON).await;
     }
 
-    /// Sets the retry back as if it had been due so long ago that its message is lost.
+    /// As if it had been due so long ago that its message is lost.
     pub(crate) async fn retry_is_overdue(&self) {
         let overdue = "update ballet.failure set next_at = next_at - interval '11 minutes'";
         sqlx::query(overdue).execute(&mut self.database().await).await.expect("overdue");
     }
 
-    /// Loses the one message that waits for a retry. While the service runs, the message may be in either queue.
+    /// While the service runs, the message may be in either queue.
     pub(crate) async fn lose_what_waits(&mut self) {
         self.stop().await;
         self.has_ready("counter", 1).await;
@@ -185,12 +184,12 @@ impl CounterWorld {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// Makes the events of one word fail from now on, or no more.
+    /// From now on, or no more.
     pub(crate) async fn trouble(&self, word: &str, is: bool) {
         self.trouble_of(word, is.then_some("the counter is full")).await;
     }
 
-    /// Makes the events of one word fail with this kind from now on, or no more.
+    /// With this kind of failure.
     pub(crate) async fn trouble_of(&self, word: &str, kind: Option<&str>) {
         let statement = match kind {
             Some(_) => "insert into trouble values ($1, $2)",
@@ -217,14 +216,14 @@ impl CounterWorld {
         id
     }
 
-    /// Publishes a tick with this id and body, which is to die.
+    /// With this id and body.
     pub(crate) async fn poison(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id, "type": TICKED });
         self.publish(TICKED, &properties, body).await;
         self.dead(1).await;
     }
 
-    /// Waits until the dead letters were redriven so often, in order.
+    /// So often, in order.
     pub(crate) async fn are_redriven(&self, expected: &[u64]) {
         wait_until(&format!("dead letters redriven {expected:?}"), SOON, || async {
             let listed = self.list(&[]).await;
@@ -237,7 +236,7 @@ impl CounterWorld {
         .expect("redriven");
     }
 
-    /// Makes this many dead letters of ticks, and mends the cause.
+    /// Fixes the cause afterwards.
     pub(crate) async fn dead_ticks(&self, count: u64) -> Vec<String> {
         self.trouble("tick", true).await;
         let mut ids = Vec::new();
@@ -249,31 +248,30 @@ impl CounterWorld {
         ids
     }
 
-    /// Waits until this many dead letters are in the queue.
     pub(crate) async fn dead(&self, count: u64) {
         self.has_ready("counter.dead", count).await;
     }
 
-    /// Waits until this many messages are in a queue.
+    /// This many messages.
     pub(crate) async fn has_ready(&self, queue: &str, count: u64) {
         let management = self.env.management();
         let counted = management.until_depth(queue, SOON, |depth| depth.ready == count).await;
         counted.expect("so many messages");
     }
 
-    /// Each number that was counted, with its count, in order.
+    /// With its count, in order.
     pub(crate) async fn counted(&self) -> Vec<(i64, i64)> {
         let statement = "select number, count(*) from counted group by number order by number";
         sqlx::query_as(statement).fetch_all(&self.counts).await.expect("rows")
     }
 
-    /// Waits until one number is counted, once.
+    /// Once.
     pub(crate) async fn is_counted(&self, number: i64) {
         self.are_counted(1).await;
         assert_eq!(self.counted().await, [(number, 1)]);
     }
 
-    /// Waits until this many numbers are counted.
+    /// This many.
     pub(crate) async fn are_counted(&self, count: i64) {
         wait_until(&format!("{count} numbers to be counted"), SOON, || async {
             let counted = self.counted().await.len();
@@ -284,14 +282,14 @@ impl CounterWorld {
         .expect("counted");
     }
 
-    /// Waits until the numbers up to this are counted, and checks that each was counted once.
+    /// Up to this number; each must be counted once.
     pub(crate) async fn all_counted_once(&self, count: i64) {
         self.are_counted(count).await;
         let expected: Vec<(i64, i64)> = (0..count).map(|number| (number, 1)).collect();
         assert_eq!(self.counted().await, expected);
     }
 
-    /// The command with the rights to redrive and no others, as its user has it.
+    /// With the permissions to redrive and no others.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.env, &self.place);
         command.arg("dlq").args(arguments);
@@ -300,18 +298,17 @@ impl CounterWorld {
         command
     }
 
-    /// Runs the command to its end.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 
-    /// The dead letter with this id, as JSON.
+    /// As JSON.
     pub(crate) async fn shown(&self, id: &str) -> Value {
         let shown: Value = self.ballet(&["show", id, "-o", "json"]).await.ends_with(0).json();
         shown[0].clone()
     }
 
-    /// The rows of a listing, as JSON.
+    /// As JSON.
     pub(crate) async fn list(&self, arguments: &[&str]) -> Vec<Value> {
         let mut all = vec!["list", "-o", "json", "--limit", "100000"];
         all.extend(arguments);
@@ -319,7 +316,7 @@ impl CounterWorld {
     }
 }
 
-/// Publishes these over AMQP, and waits until the broker has them.
+/// Until the broker has them.
 pub(crate) async fn publish_all(url: &str, messages: impl IntoIterator<Item = Publish>) {
     let broker = RabbitMq::new(url).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
@@ -338,9 +335,9 @@ pub(crate) async fn publish_all(url: &str, messages: impl IntoIterator<Item = Pu
     session.close().await;
 }
 
-/// A directory of a test's own.
+/// For one test.
 pub(crate) fn place(name: &str) -> PathBuf {
-    // Tests run side by side, and two may choose the same name.
+    // Two tests that run side by side may choose the same name.
     static PLACES: AtomicU32 = AtomicU32::new(0);
     let number = PLACES.fetch_add(1, Ordering::Relaxed);
     let place = format!("dlq-{name}-{}-{number}", std::process::id());
@@ -349,7 +346,7 @@ pub(crate) fn place(name: &str) -> PathBuf {
     place
 }
 
-/// The command with the address of the broker, and without this test's environment.
+/// With the broker's address, and without this test's environment.
 pub(crate) fn ballet(env: &TestEnv, place: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command

@@ -39,7 +39,7 @@ async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
     said_by(&mut elsewhere).await.ends_with(2).tells(&["there are no contracts of services here"]);
 }
 
-/// The names and marks of the templates. None of them may survive.
+/// Names and marks of the templates. None of them may survive.
 const PLACEHOLDERS: [&str; 18] = [
     "my_service",
     "my_system",
@@ -61,7 +61,7 @@ const PLACEHOLDERS: [&str; 18] = [
     "FIELDS_OF",
 ];
 
-/// The files below a directory: their paths and texts.
+/// Below a directory: paths and texts.
 fn files(root: &Path) -> Vec<(String, String)> {
     let (mut folders, mut files) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -106,7 +106,7 @@ async fn no_placeholder_survives_in_what_is_written() {
     }
     assert!(files.len() > 30, "{} files", files.len());
 
-    // The services that were there before and those that came later are in all lists.
+    // All lists have both the earlier and the later services.
     let trials = fs::read_to_string(place.at("harbour/trials/src/main.rs")).expect("a file");
     let compose = fs::read_to_string(place.at("harbour/containers.yaml")).expect("a file");
     for service in ["desk", "pantry", "cellar"] {
@@ -114,7 +114,7 @@ async fn no_placeholder_survives_in_what_is_written() {
         assert!(compose.contains(&format!("      GATEWAY_SECRET_{service}: ")), "{compose}");
     }
 
-    // The broker in a container is set as the one of the tests.
+    // The broker in a container is set as that of the tests.
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../../dev/stage/broker/rabbitmq.conf");
     let ours = fs::read_to_string(ours).expect("our settings");
     let file = place.at("harbour/broker/rabbitmq.conf");

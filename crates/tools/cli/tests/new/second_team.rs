@@ -1,5 +1,5 @@
-//! A second workspace, outside of this one, with services of its own. It is built and tested as `ballet new` writes it,
-//! and the command works on it while it runs.
+//! A second workspace, outside of this one, is built and tested as `ballet new` writes it, and the command works on
+//! it while it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,14 +12,13 @@ use tokio::process::Child;
 
 use crate::test_directory::{BALLET, PATIENCE, TestDirectory, edit, said_by};
 
-/// Run by its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
+/// By its name, because rustup's program tells the compiler which toolchain it is.
 const CARGO: &str = "cargo";
-/// The place where a colleague has cloned the system that another has begun.
+/// A colleague's clone of the system.
 const CLONE: &str = "colleague/harbour";
 
-/// Builds with the target directory of this workspace. A further package gives all dependencies the features that they
-/// have in this workspace, so that none of them is built again. Their profile is made the same, too. If nothing has debug
-/// information, cargo strips all, and builds all again.
+/// Shares this workspace's target directory. A further package gives all dependencies this workspace's features and
+/// profile, so that none is built again. If nothing has debug information, cargo strips all, and builds all again.
 async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let edges = ["--edges", "normal,dev,no-proc-macro", "--prefix", "none"];
@@ -65,7 +64,7 @@ async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     target.to_owned()
 }
 
-/// Starts the demo, and waits for the variables that it gives to a shell.
+/// Waits for the variables that the demo gives to a shell.
 async fn start_demo(
     place: &TestDirectory,
     workspace: &str,
@@ -103,7 +102,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let said = place.ballet(&first, "").await.ends_with(0).both();
     assert!(said.contains("whoever clones it needs a checkout there"), "{said}");
     clone(&place).await;
-    // A machine has the crates of its own platform alone.
+    // A machine has only the crates of its own platform.
     let locked = ["tree", "--locked", "--offline", "--depth", "0"];
     said_by(&mut place.command(CARGO, &locked, CLONE)).await.ends_with(0);
 
@@ -126,8 +125,8 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let formatted = [&["fmt", "--check"], &packages[..]].concat();
     let mut formatted = place.command(CARGO, &formatted, CLONE);
     said_by(&mut formatted).await.ends_with(0);
-    // There are no unit tests, so only half as many programs are linked. With the feature of the trials, which run
-    // next, the framework is not built twice.
+    // There are no unit tests, so half as many programs are linked. With the feature of the trials, which run next,
+    // the framework is not built twice.
     let only = ["front_desk", "pantry"].map(|name| ["--test", name]).concat();
     let whole = ["test", "--workspace", "--offline", "--features", "trials/faults"];
     let only = [&whole[..], &only[..]].concat();
@@ -143,7 +142,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
         assert!(said.contains(&format!("test {name} ... ok")), "{name} is not in:\n{said}");
     }
 
-    // Services print their contract files, and the broker's definitions are made from the files.
+    // Services print their contract files; the broker's definitions are made from the files.
     for service in ["front_desk", "pantry"] {
         let program = target.join("debug").join(service).display().to_string();
         let mut print = place.command(&program, &["--print-contract"], CLONE);
@@ -165,7 +164,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert!(ended.success(), "{ended}:\n{log}");
 }
 
-/// Runs a short chaos, by the system's own trial program.
+/// A short chaos, by the system's own trial program.
 async fn is_tried(place: &TestDirectory, target: &Path) {
     let only = ["--only", "kill,stop,close,copies,reorder", "--replicas", "1"];
     let chaos = [&["chaos", "--minutes", "0.4", "--json"], &only[..]].concat();
@@ -184,7 +183,7 @@ async fn is_tried(place: &TestDirectory, target: &Path) {
     assert_eq!(number("effects"), number("effects_expected"), "{text}");
 }
 
-/// Clones what the author has committed.
+/// What the author has committed.
 async fn clone(place: &TestDirectory) {
     let git = async |arguments: &[&str], below: &str| {
         said_by(&mut place.command("git", arguments, below)).await.ends_with(0);
@@ -196,7 +195,7 @@ async fn clone(place: &TestDirectory) {
     git(&["clone", "--quiet", "author/harbour", CLONE], "").await;
 }
 
-/// Observes the running system as an operator does.
+/// As an operator does.
 async fn observe(place: &TestDirectory, env: &[(String, String)], target: &Path) {
     let ballet = |arguments: &'static [&'static str]| {
         let mut command = place.command(BALLET, arguments, CLONE);

@@ -1,4 +1,4 @@
-//! The directory in which a test runs the command, outside of this workspace.
+//! Where a test runs the command, outside of this workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use ballet_testkit::command::{CommandOutput, ended_within};
 use tokio::process::Command;
 
 pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
-/// The longest time for a build of everything on a busy machine.
+/// For a build of everything on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1800);
 
-/// A directory of its own, outside of this workspace.
+/// Outside of this workspace.
 pub(crate) struct TestDirectory(PathBuf);
 
 impl Drop for TestDirectory {
@@ -32,12 +32,12 @@ impl TestDirectory {
         self.0.join(path)
     }
 
-    /// Runs a program in a directory below.
+    /// In a directory below.
     pub(crate) fn command(&self, program: &str, arguments: &[&str], below: &str) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.at(below)).stdin(Stdio::null());
         command.kill_on_drop(true);
-        // The environment of a shell, not of a test of this workspace.
+        // The environment of a shell, not of this workspace's tests.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             let of_cargo = text.starts_with("CARGO_") && text != "CARGO_HOME";
@@ -49,7 +49,7 @@ impl TestDirectory {
         command
     }
 
-    /// The path from this directory to the checkout of this test.
+    /// From this directory.
     pub(crate) fn path_to_checkout(&self) -> String {
         let here = self.0.canonicalize().expect("a directory");
         let up = "../".repeat(here.components().count() - 1);
@@ -60,13 +60,13 @@ impl TestDirectory {
         )
     }
 
-    /// Begins the project `harbour`, with the contract of its service.
+    /// The project `harbour`, with the contract of its service.
     pub(crate) async fn begin(&self) {
         self.ballet(&["new", "harbour"], "").await.ends_with(0);
         self.write_contract("harbour", "desk");
     }
 
-    /// Writes the contract of a project's first service, as its program would: it need not be built.
+    /// As the first service's program would, which need not be built.
     pub(crate) fn write_contract(&self, project: &str, service: &str) {
         let contracts = self.at(project).join("contracts/harbour");
         fs::create_dir_all(&contracts).expect("a directory");
@@ -79,12 +79,10 @@ impl TestDirectory {
     }
 }
 
-/// Runs a command to its end.
 pub(crate) async fn said_by(command: &mut Command) -> CommandOutput {
     ended_within(PATIENCE, command).await
 }
 
-/// Changes a file.
 pub(crate) fn edit(file: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(file).expect("a file");
     assert!(text.contains(from), "{from} is not in {}", file.display());

@@ -29,7 +29,7 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
         };
         assert!(*code == 406 && text.contains("message size"), "{code} {text}");
     }
-    // Bodies as big as the biggest services take go in.
+    // As big as the biggest services accept.
     world.publish(vec![filled(110, MIB)]).await;
     let all = ["tap", "-o", "jsonl", "--from", "first", "--until", "now"];
     let lines = world.ballet(&all).await.ends_with(0).lines();
@@ -42,13 +42,13 @@ async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
 async fn t218_reading_a_journal_of_big_bodies_does_not_block_who_publishes() {
     let servers = Servers::own_broker(Options::fast()).await.expect("servers of our own");
     let world = StreamWorld::on(&servers, "big", &definitions()).await;
-    // Small events first: the reader asks for many at once when it comes to the big ones.
+    // Small events first: the reader asks for many at once before the big ones come.
     world.ticks(0..500).await;
     for round in 0..30 {
         let of_round = round * 12 + 500..round * 12 + 512;
         world.publish(of_round.map(|number| filled(number, MIB)).collect()).await;
     }
-    // Looked at more often than every 2.5 s, so that the figure is fresh and no peak is overlooked.
+    // More often than every 2.5 s, so that the figure is fresh and no peak is overlooked.
     let often = "vm_memory_monitor:set_check_interval(100).";
     servers.rabbitmq().control(&["eval", often]).await.expect("set");
     let used = "element(1, vm_memory_monitor:get_memory_use(bytes)).";

@@ -16,7 +16,7 @@ async fn ctrl_c_ends_a_tap_whose_reader_does_not_read() {
     let arguments = ["tap", "-o", "jsonl", "--from", "first"];
     let mut tap = world.command(&arguments).spawn().expect("started");
     let mut out = tap.stdout.take().expect("output");
-    // A pipe takes only a part of it, so after the first bytes the command is held up.
+    // A pipe takes only a part, so after the first bytes the command waits.
     timeout(SOON, out.read_u8()).await.expect("in time").expect("a byte");
     let id = tap.id().expect("it runs");
     wait_until("a write that is held up", SOON, || async move {
@@ -69,8 +69,8 @@ async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
     world.close().await;
 }
 
-/// Runs the command in a terminal of its own, with the exit code of the command. A shell that stayed would hear the
-/// Ctrl-C as well, and some then end with a code of their own.
+/// With the command's exit code. A shell that stayed would get the Ctrl-C as well, and some then end with a code of
+/// their own.
 fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Command {
     let mut script = tokio::process::Command::new("script");
     let line = format!("exec {line}");

@@ -80,14 +80,14 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     ];
     assert_eq!(all, expected);
 
-    // Without contracts nobody knows who makes a shipment.
+    // Without contracts it is unknown who makes a shipment.
     let mut outside = replay(&test, &arguments);
     outside.current_dir("/").env_remove("BALLET_CONTRACTS");
     ended(outside).await.ends_with(0).says(&["keys that services make stay as they are"]);
     let all = bodies().await.split_off(6);
     assert_ne!(text(&all[1]["order_id"]), order);
     assert_eq!(text(&all[3]["shipment_id"]), shipment);
-    // Contracts that are named have to be there.
+    // Named contracts have to exist.
     let nowhere = [&arguments[..], &["--contracts", "nowhere"]].concat();
     ended(replay(&test, &nowhere)).await.ends_with(2).says(&["cannot read nowhere"]);
     test.close().await;

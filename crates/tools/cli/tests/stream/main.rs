@@ -1,4 +1,4 @@
-//! `ballet tap`, `record` and `replay` as their users have them: the program itself, on a real broker.
+//! `ballet tap`, `record` and `replay`: the program, on a real broker.
 
 mod big;
 mod by_hand;

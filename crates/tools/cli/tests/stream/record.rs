@@ -54,7 +54,7 @@ async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
 
     what_is_wrong_with_a_file_is_said(&world).await;
 
-    // Another journal: its events would follow those of the first.
+    // Another journal's events would follow those of the first.
     let other = StreamWorld::new("other").await;
     let into = ["record", &world.file("run.jsonl"), "--append", "--until", "now"];
     other.ballet(&into).await.ends_with(2).says(&["is a recording of vhost"]);

@@ -19,13 +19,13 @@ use crate::release::{BROKEN, release, script, service};
 use crate::world::{SOON, StreamWorld, event};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
-/// The longest time for a whole rehearsal with servers of its own, on a busy machine.
+/// For a rehearsal with servers of its own, on a busy machine.
 const LONG: Duration = Duration::from_secs(550);
-/// The stock before the orders come. There are no lamps.
+/// Before the orders. There are no lamps.
 const SHELVES: &str = "insert into stock (sku, on_hand, received, created_at) \
     values ('mug', 100, 100, now()), ('teapot', 100, 100, now())";
 
-/// The products of the shop, as orders has copied them. There are lamps in the catalogue.
+/// As orders has copied them. The catalogue has lamps.
 const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
     select 'product', sku, 1, jsonb_build_object('sku', sku, 'version', 1, 'title', sku, \
         'description', '', 'price', jsonb_build_object('amount_minor', 1250, 'currency', 'EUR'), \
@@ -33,17 +33,17 @@ const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
         'changed_at', '2026-01-01T00:00:00Z') \
     from unnest(array['mug', 'teapot', 'lamp']) as sku on conflict do nothing";
 
-/// A recording of a shop of today.
+/// Of a shop of today.
 struct ShopRecording {
     world: StreamWorld,
     file: String,
-    /// The orders of teapots.
+    /// For teapots.
     teapots: Vec<Uuid>,
     release: String,
 }
 
 impl ShopRecording {
-    /// Records orders that complete, one that is not paid, and one for a product that is not in stock.
+    /// Orders that complete, one that is not paid, and one for a product without stock.
     async fn new() -> Self {
         let shop = shop::system();
         let names: Vec<_> = shop.parts.iter().map(|part| part.service).collect();
@@ -83,7 +83,7 @@ impl ShopRecording {
         Self { world, file, teapots, release }
     }
 
-    /// Rehearses with these options until it ends with this code.
+    /// Until it ends with this code.
     async fn rehearse(&self, options: &[&str], code: i32) -> CommandOutput {
         let ended = ended_within(LONG, &mut self.command(options).await).await.ends_with(code);
         remove_logs(&ended.err);
@@ -104,7 +104,7 @@ impl ShopRecording {
             .args(options)
             .current_dir(&self.world.place)
             .envs(Servers::shared().await.expect("servers").env())
-            // A service of a rehearsal must not see what this shell has set.
+            // A rehearsal's service must not see this shell's variables.
             .env("HTTP_REQUESTS", "none")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -113,7 +113,7 @@ impl ShopRecording {
         command
     }
 
-    /// The virtual hosts and databases that are left of a rehearsal with this output, which names their number.
+    /// Virtual hosts and databases of a rehearsal, whose output names their number.
     async fn left(&self, said: &str) -> Vec<String> {
         let (_, number) = said.split_once("_rehearsal_").expect("it names its virtual host");
         let number = format!("_rehearsal_{}", &number[..6]);
@@ -132,7 +132,7 @@ impl ShopRecording {
     }
 }
 
-/// Removes the logs: a command that says where the logs are leaves them.
+/// A command that names its logs leaves them.
 fn remove_logs(said: &str) {
     if let Some((_, folder)) = said.split_once("the services' logs are in ") {
         let folder = Path::new(folder.lines().next().expect("a folder"));
@@ -159,7 +159,7 @@ async fn prepare(database_url: &str, rows: &'static str) {
     session.close().await.expect("closed");
 }
 
-/// Publishes a checkout of a producer that is no service of the shop.
+/// From a producer that is no service of the shop.
 async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card: &str) {
     let body = json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
@@ -175,7 +175,7 @@ async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card:
     world.publish(vec![message]).await;
 }
 
-/// Waits until there are this many events of a type.
+/// This many events of a type.
 async fn answers(world: &StreamWorld, of: &str, count: usize) {
     wait_until(&format!("{count} of {of}"), SOON, || async {
         let all = world.tap(&[of, "--from", "first", "--until", "now"]).await;
@@ -188,7 +188,7 @@ async fn answers(world: &StreamWorld, of: &str, count: usize) {
 #[tokio::test]
 async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sagas_of_a_bug() {
     let recorded = ShopRecording::new().await;
-    // A build of payments that does not say where it serves HTTP.
+    // This build of payments does not say where it serves HTTP.
     let silent = recorded.world.place.join("silent");
     script(&silent, &format!("exec '{}/payments' \"$@\" > /dev/null 2>&1", recorded.release));
     let silent = format!("payments={}", silent.display());
@@ -198,7 +198,7 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
     assert_eq!(out, "", "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
 
-    // On servers of its own, with one service of another release.
+    // On its own servers, with one service of another release.
     let broken = format!("inventory={}/{BROKEN}", recorded.release);
     let CommandOutput { out, err: said, .. } =
         recorded.rehearse(&["--program", &broken, "-o", "jsonl"], 3).await;

@@ -1,5 +1,4 @@
-//! Releases of the shop to rehearse: directories with a program for each service, which is this test program itself, so
-//! that no other build is needed.
+//! Releases of the shop to rehearse: directories with a program for each service, all of them this test program.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -19,18 +18,17 @@ use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserve
 use shop_events::orders::OrderPlaced;
 use sqlx::PgConnection;
 
-/// The variable that names the service which this program is to be.
+/// Which service this program is to be.
 const SERVICE: &str = "BALLET_TEST_RELEASE";
-/// The inventory of the release that has a bug.
+/// Of the release that has a bug.
 pub(crate) const BROKEN: &str = "inventory-with-a-bug";
 
-/// Writes a program with this text.
 pub(crate) fn script(file: &Path, text: &str) {
     std::fs::write(file, format!("#!/bin/sh\n{text}\n")).expect("written");
     std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).expect("a program");
 }
 
-/// A release with all services of the shop, and the inventory that has a bug.
+/// With all services of the shop, and the inventory that has a bug.
 pub(crate) fn release(place: &Path) -> PathBuf {
     let release = place.join("release");
     std::fs::create_dir_all(&release).expect("a directory");
@@ -55,7 +53,7 @@ struct Args {
     nocapture: bool,
 }
 
-/// Not a test: the entry point of a release's programs.
+/// Not a test, but the entry point of a release's programs.
 #[test]
 fn program() -> ExitCode {
     let Ok(name) = std::env::var(SERVICE) else { return ExitCode::SUCCESS };
@@ -65,7 +63,6 @@ fn program() -> ExitCode {
     })
 }
 
-/// The service of that name.
 pub(crate) fn service(name: &str, settings: &Settings) -> Service {
     match name {
         "orders" => orders::Orders(SignedDuration::from_mins(10).into()).service(),
@@ -91,13 +88,13 @@ pub(crate) fn service(name: &str, settings: &Settings) -> Service {
     }
 }
 
-/// The inventory's tables.
+/// Of the inventory.
 const MIGRATIONS: &[Migration] = &[Migration {
     name: "0001_stock",
     sql: include_str!("../../../../../migrations/inventory/0001_stock.sql"),
 }];
 
-/// The handler with the bug: of teapots it reports one more than it holds.
+/// Its bug: of teapots it reports one more than it holds.
 #[derive(Debug)]
 struct ReserveStock;
 

@@ -37,19 +37,19 @@ impl Projection for Hear {
     }
 }
 
-/// `ballet replay` into this world, as its operator.
+/// As the operator of this world.
 pub(crate) fn replay(into: &StreamWorld, arguments: &[&str]) -> Command {
     into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
 }
 
-/// The same, to the same broker under another name.
+/// To the same broker under another name.
 fn by_another_name(into: &StreamWorld, arguments: &[&str]) -> Command {
     let url = into.env.ops_amqp_url().replace("127.0.0.1", "localhost");
     assert_ne!(url, into.env.ops_amqp_url());
     into.command_at(&url, &[&["replay"], arguments].concat())
 }
 
-/// The numbers that the bell has heard, once there are this many.
+/// Once there are this many.
 async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     wait_until("all to be heard", SOON, || async {
         let connected = PgConnection::connect(world.env.database_url("bell")).await;
@@ -62,7 +62,7 @@ async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     .expect("heard")
 }
 
-/// The messages published there, without their offsets.
+/// Without their offsets.
 pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
     let mut all = world.tap(&["--from", "first", "--until", "now"]).await;
     for record in &mut all {
@@ -71,7 +71,7 @@ pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
     all
 }
 
-/// A tick of now: services refuse events that are older than their memory.
+/// Of now, because services refuse events that are older than their memory.
 fn now_tick(number: u64) -> Publish {
     let clock = ballet::Clock::system();
     let id = clock.new_id(clock.now()).to_string();
@@ -99,16 +99,16 @@ async fn t157_a_replayed_recording_reaches_the_handlers_in_order_and_nothing_els
     assert_eq!(heard, (0..300).collect::<Vec<_>>());
     assert_eq!(published(&test).await, before[..300]);
 
-    // The same ids: nothing is handled twice.
+    // The same ids, so nothing is handled twice.
     ended(replay(&test, &[&file, "--pace", "max"])).await.ends_with(0);
     ended(replay(&test, &[&file, "--pace", "max", "--dry-run"])).await.ends_with(0);
     test.publish(vec![now_tick(300)]).await;
     assert_eq!(self::heard(&test, 301).await.last(), Some(&300));
-    // Nothing went to where it was recorded: that needs a confirmation.
+    // Nothing went to where it was recorded, which needs a confirmation.
     assert_eq!(published(&recorded).await, before);
     ended(replay(&recorded, &[&file])).await.ends_with(2).says(&["is where it was recorded"]);
     assert_eq!(published(&recorded).await, before);
-    // It is the same system by another name.
+    // The same system by another name.
     let said = ended(by_another_name(&recorded, &[&file])).await.ends_with(2).err;
     assert!(said.contains("is where it was recorded"), "{said}");
     assert_eq!(published(&recorded).await, before);
@@ -122,7 +122,7 @@ async fn a_system_of_the_same_name_with_another_journal_is_sent_to_without_a_que
     let world = StreamWorld::new("rebuilt").await;
     world.ticks(0..20).await;
     let file = world.record("before.jsonl").await;
-    // Like the journal of a test, which is made anew for each run: first empty, later with events of its own.
+    // As the journal of a test, made again for each run: first empty, later with its own events.
     world.env.journal_anew().await.expect("another journal");
     for own in [0..0, 100..130] {
         world.ticks(own).await;
@@ -157,7 +157,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_a_lost_connection() {
     assert!(began.elapsed().as_secs_f64() >= 1.9, "{:?}", began.elapsed());
     test.close().await;
 
-    // Connections are lost on the way, and nothing is missing.
+    // Connections are lost, and nothing is missing.
     recorded.ticks(40..12_000).await;
     let file = recorded.record("many.jsonl").await;
     let test = StreamWorld::new("lost-target").await;
@@ -191,7 +191,7 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_a_lost_connection() {
 #[tokio::test]
 async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() {
     let recorded = StreamWorld::new("hour").await;
-    // Two events, an hour apart by their ids.
+    // An hour apart by their ids.
     let events = ["0193f7a0-0000", "0193f7d6-ee80"].into_iter().zip(0..).map(|(time, number)| {
         let id = format!("{time}-7000-8000-00000000000{number}");
         let properties = BasicProperties::default().with_message_id(id.into());
@@ -219,7 +219,7 @@ async fn a_replay_that_is_killed_while_it_waits_goes_on_with_the_same_new_ids() 
     assert!(!Path::new(&format!("{file}.replay")).exists());
     let sent = published(&test).await;
     assert_eq!(numbers(&sent), [0, 1]);
-    // Services refuse an id that is ahead of the clock, as the id of the second event, due in an hour, would be.
+    // Services refuse an id that is ahead of the clock, as the second event's would be.
     let id = sent[1]["properties"]["message_id"].as_str().expect("text");
     let time = time_of(id.parse::<Uuid>().expect("a UUID")).expect("version 7");
     assert!(time <= ballet::Clock::system().now(), "ahead of the clock: {time}");

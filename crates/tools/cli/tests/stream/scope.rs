@@ -1,4 +1,4 @@
-//! The events of a recording that `ballet replay --expect-same` sends and compares, by the contracts.
+//! Which events of a recording `ballet replay --expect-same` sends and compares, by the contracts.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ const RANG: &str = "bell.rang.v1";
 const SAT_DOWN: &str = "host.sat_down.v1";
 const LATE: &str = "host.party_deadline_passed.v1";
 
-/// The contracts of a house. Guests arrive, or are let in by a request to the host.
+/// Guests arrive, or the host lets them in by a request.
 fn contracts(folder: &Path) {
     let in_saga = |name: &str| json!({ "name": name, "role": "in_saga", "schema": {} });
     let plain = |name: &str| json!({ "name": name, "role": "plain", "schema": {} });
@@ -58,7 +58,7 @@ ballet_testkit::events! {
     Welcomed = plain "host.welcomed.v1" { name: String }
 }
 
-/// The host's step. By a bug it forgets the guests' names, and does not welcome Bert.
+/// The host's bug: it forgets the guests' names, and does not welcome Bert.
 struct Welcome;
 
 impl Projection for Welcome {
@@ -77,7 +77,7 @@ fn id(saga: u8, number: u8) -> String {
     format!("0193f7a0-000{number}-7000-8000-00000000000{saga}")
 }
 
-/// An event of a saga: the first has the saga's id, the others are caused by the first.
+/// The first has the saga's id, and causes the others.
 fn of(saga: u8, number: u8, name: &str, by: &str, body: &Value) -> Publish {
     let mut headers = FieldTable::default();
     if number > 0 {

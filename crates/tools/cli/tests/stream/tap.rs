@@ -62,7 +62,7 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
         let list: Vec<Value> = world.ballet(&document).await.ends_with(0).json();
         assert_eq!(list.len(), count);
     }
-    // A time after the last event. Waits until that is older.
+    // After the last event. Waits until that is older.
     let nothing =
         async { while !world.tap(&["--since", "1s", "--until", "now"]).await.is_empty() {} };
     timeout(SOON, nothing).await.expect("an end");
@@ -164,7 +164,7 @@ async fn tap_says_what_retention_has_cut() {
         world.ballet(&["tap", "--from", "first", "--limit", "1"]).await.ends_with(0);
     assert!(!first.is_empty() && said.is_empty(), "{said}");
     let (_, said) = begin("--since").await;
-    // These ids are from years before, so by their times nothing is missing.
+    // These ids are years older, so by their times nothing is missing.
     assert!(said.is_empty(), "{said}");
     world.close().await;
 }

@@ -1,4 +1,4 @@
-//! `ballet replay` of events whose ids were made by a wrong clock.
+//! `ballet replay` of events with ids of a wrong clock.
 
 use ballet::Clock;
 use ballet::core::id::time_of;

@@ -1,4 +1,4 @@
-//! One test's world: a broker with a journal, events in it, and the command.
+//! A broker with a journal, its events, and the command.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,7 +20,7 @@ pub(crate) const TICKED: &str = "clock.ticked.v1";
 pub(crate) const RANG: &str = "bell.rang.v1";
 pub(crate) const STRUCK: &str = "clock.struck.v1";
 
-/// A clock, and a bell that hears its ticks.
+/// The bell follows the clock's ticks.
 pub(crate) fn definitions() -> Value {
     let clock = Part {
         service: "clock",
@@ -37,7 +37,7 @@ pub(crate) fn definitions() -> Value {
     topology::definitions(&System { name: "tower", parts: vec![clock, bell] }, |_| String::new())
 }
 
-/// The same definitions, with a journal that keeps only the last of its events.
+/// With a journal that keeps only its last events.
 pub(crate) fn with_short_journal() -> Value {
     let mut definitions = definitions();
     let policies = definitions["policies"].as_array_mut().expect("policies");
@@ -102,12 +102,11 @@ impl StreamWorld {
         self.place.join(name).display().to_string()
     }
 
-    /// Whether the broker blocks publishers.
     pub(crate) fn blocked(&self) -> tokio::sync::watch::Receiver<bool> {
         self.session.blocked()
     }
 
-    /// Publishes messages, and waits until the broker has them.
+    /// Until the broker has them.
     pub(crate) async fn publish(&self, messages: Vec<Publish>) {
         let mut confirms = self.confirms.lock().await;
         let mut open = 0;
@@ -123,12 +122,12 @@ impl StreamWorld {
         }
     }
 
-    /// Publishes ticks with these numbers.
+    /// With these numbers.
     pub(crate) async fn ticks(&self, numbers: std::ops::Range<u64>) {
         self.publish(numbers.map(tick).collect()).await;
     }
 
-    /// The command with the rights of the user `tap`.
+    /// With the permissions of the user `tap`.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_at(self.env.amqp_url("tap"), arguments)
     }
@@ -147,26 +146,25 @@ impl StreamWorld {
         command
     }
 
-    /// Runs the command to its end.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }
 
-    /// Records all events that are there. Returns the file.
+    /// Returns the file.
     pub(crate) async fn record(&self, name: &str) -> String {
         let file = self.file(name);
         self.ballet(&["record", &file, "--from", "first", "--until", "now"]).await.ends_with(0);
         file
     }
 
-    /// The lines that a tap prints as JSON.
+    /// Printed as JSON.
     pub(crate) async fn tap(&self, arguments: &[&str]) -> Vec<Value> {
         let all = [&["tap", "-o", "jsonl"], arguments].concat();
         self.ballet(&all).await.ends_with(0).lines()
     }
 }
 
-/// The numbers of ticks in the order of the lines.
+/// In the order of the lines.
 pub(crate) fn numbers(lines: &[Value]) -> Vec<u64> {
     lines.iter().map(|line| line["body"]["number"].as_u64().expect("a number")).collect()
 }

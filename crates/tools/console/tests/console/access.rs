@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::test_console::{Browser, RunningConsole, SOON, TestConsole};
 
-/// One console for all who want in. The guesses lock this address out, and the last part breaks a table.
+/// One console for all. The guesses lock this address out, and the last part breaks a table.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_logged_in_sees_the_pages_until_the_session_ends_and_nobody_else_does() {
     let world = TestConsole::new("console_access").await;
@@ -85,7 +85,7 @@ async fn a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all(
     let wait = refused.headers()["retry-after"].to_str().expect("text").parse::<u64>();
     assert!((1..=60).contains(&wait.expect("seconds")));
     assert!(stranger.cookie.is_none());
-    // That keeps nobody out but the stranger's address.
+    // Only the stranger's address is locked out.
     let mut elsewhere = console.stranger_at([127, 0, 0, 2]);
     assert_eq!(elsewhere.log_in("operator", password).await, StatusCode::SEE_OTHER);
 }
@@ -99,7 +99,7 @@ async fn the_console_answers_by_its_own_names_alone(world: &TestConsole) {
         })
         .await;
     let stranger = console.stranger();
-    // A page of a site that lets its name lead here speaks to its own origin: it may send any header.
+    // A site whose name leads here speaks to its own origin, so it may send any header.
     for host in
         ["evil.example", "evil.example:7070", "127.0.0.1.evil.example", "localhost.evil", "a b"]
     {
@@ -178,7 +178,7 @@ async fn what_is_kept_up_to_date_ends_with_the_session(
 async fn a_stranger_is_not_told_what_the_database_says(world: &TestConsole, browser: &Browser) {
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     db.execute("alter table console.session rename to gone").await.expect("renamed");
-    // Nobody can tell whose cookie it is.
+    // It is unknown whose cookie it is.
     let (status, page) = browser.get("/sagas").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.contains("database does not answer, or refuses. Its log says why"), "{page}");

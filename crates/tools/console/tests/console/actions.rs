@@ -1,4 +1,4 @@
-//! An operator's actions on the pages: permissions, questions, outcomes, and the trail.
+//! An operator's actions: permissions, questions, outcomes, and the trail.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::test_console::{Browser, PLACED, RESERVED, RunningConsole, TestConsole
 
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 
-/// One console: first nobody has done anything.
+/// One console; at first nobody has done anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_edits_and_sends_back_and_a_viewer_changes_nothing() {
     let world = TestConsole::new("console_acts").await;
@@ -51,7 +51,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
         page.contains("Nothing was changed") && page.contains("lines: an array is wanted"),
         "{page}"
     );
-    // The change is shown before it is taken.
+    // The change is shown before it is accepted.
     let right = body("%5B%5D");
     let (_, page) = operator.act(&edit, &edit, &format!("act=check&body={right}")).await;
     for says in ["<del>-   &quot;lines&quot;: &quot;none&quot;", "<ins>+   &quot;lines&quot;: []"] {
@@ -65,7 +65,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
         operator.act(&edit, &edit, &format!("act=edit&why=a+typing+error&body={right}")).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
     operator.until(&action, "It has a new body").await;
-    // Who still sees the old one overwrites nothing.
+    // Whoever still sees the old body overwrites nothing.
     for (act, why) in [("check", ""), ("edit", "&why=two")] {
         let second = format!("act={act}{why}&body={}", body("%5B7%5D"));
         let (status, page) = operator.fill_in(&seen_before, &edit, &second).await;
@@ -75,7 +75,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
     let page = operator.until(&letter, "a typing error").await;
     assert!(page.contains("<strong>operator</strong>"), "{page}");
 
-    // First the page says what would be sent, then it is sent: the service handles it, and the saga continues.
+    // The page first says what would be sent. Then the service handles it, and the saga continues.
     let id = letter.rsplit('/').next().expect("an id");
     let act = format!("/dead-letters/act?service=payments&id={id}");
     let page = operator.until(&act, "Which they are").await;
@@ -130,7 +130,7 @@ async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(
             status == StatusCode::FORBIDDEN && page.contains("Only an operator"),
             "{to}: {page}"
         );
-        // A page of another site cannot send it in the name of an operator.
+        // Another site's page cannot send it in an operator's name.
         let foreign = operator.request(Method::POST, to).header("origin", "http://evil.example");
         let answer = foreign.body(*fields).send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{to} from elsewhere");
@@ -162,7 +162,7 @@ async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     let page = operator.until(&at, "the customer called").await;
     assert!(!page.contains("Lovelace"), "{page}");
 
-    // Behind a gateway nobody logs in. A person without an account may see, but not act.
+    // Behind a gateway nobody logs in. Without an account a person may see, but not act.
     let as_user = |browser: &Browser, name: &str| {
         browser.request(Method::GET, "/sagas").header("x-forwarded-user", name.to_owned())
     };

@@ -1,4 +1,4 @@
-//! A call that only a person can answer: the page first says what would happen, and then records who answered.
+//! A call that only a person can answer: the page first says what would happen, then records who answered.
 
 use ballet_console::{Console, Role};
 use ballet_stage::{Database, Servers};
@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::test_console::{PLACED, TestConsole};
 
-/// Returns the rows of an authorization that is set aside: the bank may have forgotten its key.
+/// Of an authorization that is set aside, because the bank may have forgotten its key.
 fn rows(saga: Uuid) -> String {
     format!(
         "insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, recorded_at)
@@ -45,7 +45,7 @@ async fn a_call_that_waits_for_a_person_is_answered_and_who_did_it_is_kept() {
     let viewer = console.browser_of("eve", "a+long+password").await;
     assert_eq!(viewer.get(&answer).await.0, StatusCode::FORBIDDEN);
 
-    // The page first says what would happen, and what cannot.
+    // What would happen, and what cannot.
     let step = "step=payments%2Fauthorize_payment";
     let declined = "answer=%7B%22declined%22%3A%7B%22reason%22%3A%22said_by_phone%22%7D%7D";
     for (fields, says) in [

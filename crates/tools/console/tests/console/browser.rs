@@ -1,5 +1,4 @@
-//! An operator's day in a real browser: headless Chromium. It leaves pictures of each page at three widths in
-//! target/console for a person to look at.
+//! An operator's day in headless Chromium. It leaves pictures of each page in target/console for a person to look at.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -15,7 +14,7 @@ use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 use crate::web_browser::WebBrowser;
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
-/// The widths of a phone, a desktop and a large screen.
+/// A phone, a desktop and a large screen.
 const WIDTHS: [u16; 3] = [390, 1280, 1920];
 const HOSTILE: &str =
     "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
@@ -23,12 +22,12 @@ const HOSTILE: &str =
 struct BrowserPerson {
     browser: WebBrowser,
     at: String,
-    /// The faults of the pages so far: all are reported at the end.
+    /// All faults of the pages are reported at the end.
     wrong: Mutex<Vec<String>>,
 }
 
 impl BrowserPerson {
-    /// Opens the console as a person who has not logged in.
+    /// Not logged in.
     fn at(browser: WebBrowser, console: &RunningConsole) -> Self {
         Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
     }
@@ -57,7 +56,7 @@ impl BrowserPerson {
         clicked.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Waits until the page shows this, without loading it again.
+    /// Without loading the page again.
     async fn sees(&self, says: &str) {
         let what = format!("the page to say {says:?}");
         let last = wait_until(&what, SOON, || async {
@@ -67,7 +66,7 @@ impl BrowserPerson {
         last.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Loads the page again until it shows this.
+    /// Loads the page again.
     async fn finds(&self, path: &str, says: &str) {
         let is_first = AtomicBool::new(true);
         let what = format!("{path} to say {says:?}");
@@ -82,8 +81,7 @@ impl BrowserPerson {
         found.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Checks this page at all widths, light and dark: it is accessible, its policy refused nothing, and a picture is
-    /// left.
+    /// At all widths, light and dark: accessible, nothing refused by its policy, and a picture is left.
     async fn looks(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/console");
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -177,7 +175,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.sees("It has a new body").await;
     person.looks("action").await;
 
-    // It is sent back; the service handles it, and the open page shows it without a reload.
+    // The service handles what is sent back, and the open page shows it without a reload.
     let act = "/dead-letters/act?service=payments&reason=failed";
     person.opens(act).await;
     person.looks("send-back").await;
@@ -226,7 +224,7 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     .await
     .expect("the tail goes on by itself");
 
-    // Another console, which knows the faults around the services. One session is for both.
+    // This console knows the faults around the services. One session is for both.
     let looked =
         world.console_with(|options| options.management = Some(world.env.management_url())).await;
     let person = BrowserPerson { at: format!("http://{}", looked.address), ..person };

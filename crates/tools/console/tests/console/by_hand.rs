@@ -1,4 +1,4 @@
-//! A saga that only a person can end: the page first says what would happen, and then records who did it. Behind a
+//! A saga that only a person can end: the page first says what would happen, then records who did it. Behind a
 //! gateway that is the person whom the gateway names.
 
 use ballet_console::{Console, Role, TrustedHeader};
@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::test_console::TestConsole;
 
-/// Returns the ledger of an order whose reservation has to be released, and an event that could not be published.
+/// The ledger of an order whose reservation has to be released, and an event that could not be published.
 fn rows(saga: Uuid) -> String {
     format!(
         r#"insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, recorded_at)
@@ -53,7 +53,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     };
     const UNDONE: &str = "select count(*) from ballet.ledger_other where entry = 'undone'";
 
-    // The page first says what would happen, and what cannot.
+    // What would happen, and what cannot.
     let step = "step=inventory%2Freserve_stock";
     for (fields, says) in [
         (format!("act=check&{step}"), "inventory.stock_released.v1"),
@@ -68,7 +68,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     }
     assert_eq!(count(&mut db, UNDONE).await, 0);
 
-    // A gateway names the person: a viewer may not act, an operator may.
+    // The gateway's person may act as an operator, not as a viewer.
     let url = || world.database.url().parse().expect("a URL");
     for (name, role) in [("eve", Role::Viewer), ("ada", Role::Operator)] {
         Console::set_account(url(), name, role, "a long password").await.expect("an account");
@@ -103,7 +103,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     assert_eq!(count(&mut db, "select count(*) from ballet.outbox_dead").await, 0);
     operator.until(&looked, "Nothing of this saga waits for a next attempt in inventory").await;
 
-    // The same goes for the waiting events of all sagas together.
+    // So are the waiting events of all sagas together.
     for number in 2..4 {
         db.execute(AssertSqlSafe(unpublishable(world.id(), number))).await.expect("a row");
     }

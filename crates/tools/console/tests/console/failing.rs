@@ -1,4 +1,4 @@
-//! Errors of steps that are tried again, and servers that say nothing: the journal has none of these.
+//! Failing steps that are tried again, and silent servers; the journal has neither.
 
 use ballet_stage::{Database, Link, Proxy, Servers};
 use reqwest::{Method, StatusCode};
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::test_console::{Browser, PLACED, RESERVED, SOON, TestConsole};
 
-/// Rows of a message that waits for its next attempt, of one that was handled at its third, and of a call that fails.
+/// A message that waits for its next attempt, one that was handled at its third, and a call that fails.
 fn rows(message: Uuid, call: Uuid) -> String {
     format!(
         "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, attempts, first_failed_at, next_at)
@@ -50,7 +50,7 @@ async fn errors_of_failing_steps_are_found() {
     world.close().await;
 }
 
-/// Waits until the open first page shows this.
+/// On the open first page.
 async fn goes_on(browser: &Browser, says: &str) {
     let mut live = browser.request(Method::GET, "/live").send().await.expect("an answer");
     let mut seen = String::new();
@@ -89,7 +89,7 @@ async fn the_first_page_does_not_say_well_while_a_database_says_nothing() {
     browser.until("/", "no answer within").await;
     way.set(Link::Open);
     browser.until("/", well).await;
-    // So it is if the console's own database says nothing.
+    // So it is if the console's own database is silent.
     let seen = goes_on(&browser, "own database does not answer");
     tokio::join!(seen, async {
         // The page is open before.

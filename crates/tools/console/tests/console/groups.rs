@@ -1,4 +1,4 @@
-//! Groups of dead letters: each is acted on as exactly the letters that it shows, and keeps its place in the list.
+//! Groups of dead letters: an action is for exactly the letters shown, and a group keeps its place in the list.
 
 use ballet_console::{Console, Role};
 use ballet_stage::wait_until;
@@ -6,11 +6,11 @@ use reqwest::StatusCode;
 
 use crate::test_console::{PLACED, RESERVED, SOON, TestConsole};
 
-/// The rows of the page of dead letters, and of what hangs on the first page.
+/// Of the page of dead letters, and of what hangs on the first page.
 const ROW: &str = "<li class=\"row stuck\">";
 const CAUSE: &str = "<li class=\"stuck\"><a href=\"/sagas?state=stuck&amp;service";
 
-/// Returns the link to the actions in the row that says this.
+/// To the actions in the row that says this.
 fn link(page: &str, row: &str, says: &str) -> String {
     let of = page.split(row).skip(1).find(|of| of.contains(says));
     let of = of.unwrap_or_else(|| panic!("no row says {says:?}: {page}"));
@@ -105,7 +105,7 @@ async fn who_comes_second_is_told_who_was_first_and_when() {
     assert_eq!(status, StatusCode::BAD_REQUEST, "{page}");
     assert!(page.contains("ada edits") && page.contains("Z: case 17"), "{page}");
 
-    // The second of two who act on a group, or on one letter of it.
+    // Two act on a group, or on one letter of it. This is the second.
     let (_, seen_by_eve) = eve.get(&act).await;
     let discard = format!("act=discard&why=case+18&sure=1&{}", fields(&act));
     let (_, action) = ada.act(&act, "/dead-letters/act", &discard).await;
@@ -118,7 +118,7 @@ async fn who_comes_second_is_told_who_was_first_and_when() {
     }
     let (status, page) = eve.get(&act).await;
     assert!(status == StatusCode::OK && page.contains("ada discards"), "{page}");
-    // What the command does is in the journal.
+    // The journal has what the command does.
     let look = format!("/dead-letters/payments/{gone}");
     let said = wait_until("the page to say who has discarded it", SOON, || async {
         let (status, page) = eve.get(&look).await;
@@ -149,7 +149,7 @@ async fn what_no_binding_took_is_seen_sent_on_and_discarded() {
     let edit = format!("/dead-letters/unrouted/{id}/edit");
     assert_eq!(operator.get(&edit).await.0, StatusCode::NOT_FOUND);
 
-    // All of them: only the one that a service consumes is sent on.
+    // Only the one that a service consumes is sent on.
     let all = "/dead-letters/act?service=unrouted";
     let page = operator.until(all, "Which they are").await;
     assert!(page.contains("Send 1 on") && page.contains("Discard 2"), "{page}");

@@ -1,5 +1,4 @@
-//! The history of a saga: what persons did is in it once, at its time, with links that lead somewhere; and an aborted
-//! saga says why.
+//! The history of a saga has each person's act once, at its time, with working links; an aborted saga says why.
 
 use ballet_amqp::{AMQPValue, Publish};
 use ballet_stage::{Database, Servers};
@@ -20,7 +19,7 @@ fn id_of(message: &Publish) -> String {
     message.properties.message_id().as_ref().map(ToString::to_string).expect("an id")
 }
 
-/// Follows all links of a page, and returns the page.
+/// Returns the page.
 async fn links_lead_somewhere(browser: &Browser, path: &str) -> String {
     let (_, page) = browser.get(path).await;
     for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
@@ -38,7 +37,7 @@ async fn links_lead_somewhere(browser: &Browser, path: &str) -> String {
     page
 }
 
-/// Asserts that the page has these texts, each once, in this order.
+/// Each once, in this order.
 fn once_in_order(page: &str, texts: &[&str]) {
     let mut from = 0;
     for text in texts {
@@ -93,13 +92,13 @@ async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewher
     assert_eq!(page.matches(": hurry").count(), 2, "{page}");
     links_lead_somewhere(&operator, &at).await;
 
-    // It is sent back with its group: there is no dead letter to look at any more.
+    // It is sent back with its group, so there is no dead letter any more.
     let act = "/dead-letters/act?service=payments&reason=failed";
     let fields = "act=redrive&service=payments&reason=failed&why=the+list+is+mended";
     let (_, action) = operator.act(act, "/dead-letters/act", fields).await;
     world.handles("payments", &id, AUTHORIZED).await;
     operator.until(&action, "1 of 1 were sent back").await;
-    // What the journal does not have: of the console, and of commands.
+    // From the console and from commands, not from the journal.
     let stop = format!("{at}/stop");
     let (_, stopped) = operator.act(&stop, &stop, "name=order_fulfillment&why=a+strike").await;
     operator.until(&stopped, "Nothing was changed").await;
@@ -151,7 +150,7 @@ async fn an_aborted_saga_says_why_which_step_and_who() {
         world.event(PLACED, refused, None, "{}"),
         declined,
         world.event(CANCELLED, refused, Some(because), "{}"),
-        // The owner itself refuses, with the event that aborts.
+        // The owner refuses with the event that aborts.
         world.event(CHECKED_OUT, at_once, None, "{}"),
         world.event(CANCELLED, at_once, None, r#"{"reason":"empty_cart"}"#),
     ];

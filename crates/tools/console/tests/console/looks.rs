@@ -1,4 +1,4 @@
-//! The page of services, and blocked sagas, by the findings on the running system.
+//! The page of services, and blocked sagas, by findings on the running system.
 
 use ballet_stage::{Database, Servers};
 use ballet_store::process;

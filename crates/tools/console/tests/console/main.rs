@@ -1,4 +1,4 @@
-//! The console over HTTP, on a real broker and a real database.
+//! The console over HTTP, on real servers.
 
 #![allow(clippy::large_futures, reason = "a test awaits its parts one after the other")]
 

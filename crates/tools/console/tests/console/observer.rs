@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, SOON, TestConsole, options};
 
-/// The variables with the broker and the database for the child process.
+/// Broker and database for the child process.
 const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
 const DATABASE: &str = "BALLET_CONSOLE_TEST_DATABASE";
 
@@ -50,7 +50,7 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
     const SAGAS: i64 = 100;
     let world = TestConsole::new("console_killed").await;
     let url = world.database.url().to_owned();
-    // The tables are there before the process.
+    // The tables exist before the process.
     drop(Console::open(world.options()).await.expect("it opens"));
     let mut db = PgConnection::connect(&url).await.expect("a session");
     let sagas: Vec<_> = (0..SAGAS).map(|_| world.id()).collect();
@@ -67,7 +67,7 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
         let of_saga = sagas.iter().cycle().zip(0..EACH);
         let messages = of_saga.map(|(saga, _)| world.event(PLACED, *saga, None, "{}")).collect();
         world.publish(messages).await;
-        // Kill it as soon as it has added something.
+        // Killed as soon as it has added something.
         let end = Instant::now() + SOON;
         while count(&mut db, ENTRIES).await <= before {
             assert!(Instant::now() < end, "round {round}: nothing is added");
@@ -144,7 +144,7 @@ async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest()
         .publish([died_again, sent_back].map(|id| world.event(PLACED, id, None, "{}")).into())
         .await;
     until(&mut db, "select count(*) from console.saga where ended is null", 2).await;
-    // The same day is created again for later entries.
+    // Later entries create the day again.
     drop(console);
     let days = "select inhrelid::regclass::text from pg_inherits \
                 where inhparent = 'console.entry'::regclass";
@@ -166,7 +166,7 @@ async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest()
     until(&mut db, "select count(*) from console.changed", 0).await;
     let page = browser.until(&format!("/sagas/{died_again}"), "state stuck").await;
     assert!(page.contains("no shelf 18") && page.contains("order_fulfillment"), "{page}");
-    // Nobody can tell by the journal whether inventory has acted.
+    // The journal does not show whether inventory has acted.
     let to_ask = "select count(*) from console.saga \
                   where ended is null and not is_dead and due <= now() and asked_at is null and cardinality(names) = 1";
     assert_eq!(count(&mut db, to_ask).await, 1);

@@ -71,7 +71,7 @@ async fn a_saga_that_hangs_is_found_from_the_first_page_and_ends_when_it_goes_on
         assert_eq!(status, StatusCode::OK);
         assert!(page.contains("No saga is like that."), "{filter}: {page}");
     }
-    // The commands find the same in the index, and nothing under another key or another value.
+    // The commands find the same in the index, and nothing under another key or value.
     let database = world.database.url().parse().expect("a URL");
     let broker: Arc<dyn Broker> =
         Arc::new(RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL"));

@@ -1,4 +1,4 @@
-//! The repair of the topology: an operator looks what would be done, and does it.
+//! An operator looks what a repair of the topology would do, and does it.
 
 use ballet_console::{Console, Role};
 use ballet_stage::{Database, Servers};
@@ -52,7 +52,7 @@ async fn an_operator_repairs_the_topology_after_a_look_at_what_would_be_done() {
         page.contains("the binding of queue `payments`") && page.contains("it was gone"),
         "{page}"
     );
-    // The lost one has arrived, and the binding is there for the next one.
+    // The lost one has arrived, and the binding is there for the next.
     world.publish(vec![world.event(RESERVED, world.id(), None, "{}")]).await;
     let come = world.env.management().until_depth("payments", SOON, |depth| depth.ready == 2).await;
     come.expect("both");

@@ -1,4 +1,4 @@
-//! The environment of a test: a broker with a journal, a database, a console, and a browser that keeps its cookie.
+//! A broker with a journal, a database, a console, and a browser that keeps its cookie.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -26,7 +26,6 @@ pub(crate) const CHECKED_OUT: &str = "cart.checked_out.v1";
 pub(crate) const PLACED: &str = "orders.order_placed.v1";
 pub(crate) const RESERVED: &str = "inventory.stock_reserved.v1";
 
-/// Returns the contracts of the shop.
 pub(crate) fn contracts() -> &'static Contracts {
     static CONTRACTS: OnceLock<Contracts> = OnceLock::new();
     CONTRACTS.get_or_init(|| {
@@ -73,13 +72,13 @@ impl TestConsole {
         RunningConsole { address, first, task }
     }
 
-    /// Deletes the binding that leads an event to a service.
+    /// From an event to a service.
     pub(crate) async fn unbind(&self, service: &str, name: &str) {
         let path = ["bindings", self.env.vhost(), "e", ROUTE, "q", service, name];
         self.env.management().call(Method::DELETE, &path, None).await.expect("deleted");
     }
 
-    /// Publishes these, and waits until the broker has them.
+    /// Until the broker has them.
     pub(crate) async fn publish(&self, messages: Vec<Publish>) {
         let mut confirms = self.confirms.lock().await;
         let mut open = messages.len();
@@ -94,7 +93,7 @@ impl TestConsole {
         }
     }
 
-    /// Plays a service: takes messages from its queue until this one comes, and publishes an event because of it.
+    /// As a service does: takes messages from the queue until this one comes, and publishes an event because of it.
     pub(crate) async fn handles(&self, service: &str, id: &str, name: &str) {
         let mut queue = self.session.consume(service, "test service", 1).await.expect("its queue");
         loop {
@@ -119,7 +118,7 @@ impl TestConsole {
         self.clock.new_id(self.clock.now())
     }
 
-    /// Returns an event of a saga, with the id of its cause.
+    /// With the id of its cause.
     pub(crate) fn event(&self, name: &str, saga: Uuid, cause: Option<Uuid>, body: &str) -> Publish {
         let properties = self.properties(name, saga, cause);
         Publish {
@@ -147,7 +146,7 @@ impl TestConsole {
             .with_headers(headers)
     }
 
-    /// Returns a dead letter of a service, as the service would publish it.
+    /// As its service would publish it.
     pub(crate) fn dead(
         &self,
         service: &str,
@@ -182,7 +181,7 @@ impl TestConsole {
         }
     }
 
-    /// Puts this many copies of a saga's first entry before it, each a message of its own.
+    /// Before the saga's first entry, each a message of its own.
     pub(crate) async fn repeat(&self, saga: Uuid, times: i32) {
         let mut db = PgConnection::connect(self.database.url()).await.expect("a session");
         let copies = "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
@@ -198,13 +197,12 @@ impl TestConsole {
     }
 }
 
-/// Returns the options of a console with these servers, on a free port.
+/// On a free port.
 pub(crate) fn options(amqp: &str, database: &str) -> Options {
     let broker = Arc::new(RabbitMq::new(amqp).expect("a URL"));
     Options::new(contracts(), broker, database.parse().expect("a URL"))
 }
 
-/// A running console.
 pub(crate) struct RunningConsole {
     pub(crate) address: SocketAddr,
     pub(crate) first: Option<Account>,
@@ -218,7 +216,7 @@ impl Drop for RunningConsole {
 }
 
 impl RunningConsole {
-    /// Returns a browser that has logged in as the first account.
+    /// Logged in as the first account.
     pub(crate) async fn browser(&self) -> Browser {
         let first = self.first.as_ref().expect("the first start");
         self.browser_of(first.name, &first.password).await
@@ -231,12 +229,12 @@ impl RunningConsole {
         browser
     }
 
-    /// Returns a browser that has not logged in.
+    /// Not logged in.
     pub(crate) fn stranger(&self) -> Browser {
         self.stranger_at([127, 0, 0, 1])
     }
 
-    /// Returns one that connects from this address.
+    /// From this address.
     pub(crate) fn stranger_at(&self, address: [u8; 4]) -> Browser {
         let client = Client::builder().redirect(redirect::Policy::none());
         let client = client.local_address(IpAddr::from(address)).build().expect("a client");
@@ -259,7 +257,7 @@ impl Browser {
         }
     }
 
-    /// Sends a form, as a page of the console does.
+    /// As a page of the console does.
     pub(crate) fn form(&self, path: &str, body: &str) -> RequestBuilder {
         self.request(Method::POST, path)
             .header("origin", &self.at)
@@ -267,13 +265,13 @@ impl Browser {
             .body(body.to_owned())
     }
 
-    /// Fills in the form of a page, and sends it.
+    /// Of a page, and sends it.
     pub(crate) async fn act(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let (_, page) = self.get(page).await;
         self.fill_in(&page, to, fields).await
     }
 
-    /// Fills in the form of a page that was loaded before. Hidden fields are sent along.
+    /// Of a page that was loaded before. Hidden fields are sent along.
     pub(crate) async fn fill_in(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let seen = page.split("name=\"seen\" value=\"").nth(1);
         let seen = seen.and_then(|rest| rest.split('"').next()).unwrap_or_default();
@@ -302,7 +300,7 @@ impl Browser {
         (answer.status(), answer.text().await.expect("text"))
     }
 
-    /// Loads a page until it shows this.
+    /// Until it shows this.
     pub(crate) async fn until(&self, path: &str, says: &str) -> String {
         let end = Instant::now() + SOON;
         loop {

@@ -1,5 +1,5 @@
-//! A browser for the tests of pages: Chromium with its driver. This speaks the WebDriver protocol,
-//! JSON over HTTP, itself: the crates for it bring a licence that we do not accept, or a second HTTP client.
+//! Chromium with its driver, for tests of pages. The WebDriver protocol is spoken here, because its crates bring a
+//! licence that we do not accept, or a second HTTP client.
 
 use std::fmt::Display;
 use std::process::Stdio;
@@ -10,10 +10,10 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 const LONGEST_START: Duration = Duration::from_secs(60);
-/// The key of an element in the answers of the protocol.
+/// Of an element in the protocol's answers.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A headless browser. It ends with this value.
+/// Dropping it ends the browser.
 #[derive(Debug)]
 pub(crate) struct WebBrowser {
     _driver: Child,
@@ -22,7 +22,7 @@ pub(crate) struct WebBrowser {
 }
 
 impl WebBrowser {
-    /// Starts a browser. `None` if there is no `chromedriver` on the `PATH`.
+    /// `None` without a `chromedriver` on the `PATH`.
     pub(crate) async fn start() -> Option<Self> {
         let program = program("chromedriver")?;
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
@@ -58,7 +58,6 @@ impl WebBrowser {
         Some(browser)
     }
 
-    /// Asks the driver.
     async fn ask(&self, method: Method, path: &str, body: Value) -> Result<Value, String> {
         let request = self.client.request(method.clone(), format!("{}{path}", self.at));
         let request = if method == Method::POST { request.json(&body) } else { request };
@@ -71,7 +70,6 @@ impl WebBrowser {
         }
     }
 
-    /// Opens an address.
     pub(crate) async fn open(&self, url: &str) -> Result<(), String> {
         self.ask(Method::POST, "/url", json!({ "url": url })).await.map(drop)
     }
@@ -82,21 +80,13 @@ impl WebBrowser {
         Ok(found[ELEMENT].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Clicks on an element.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such element, or it cannot be clicked on.
+    /// Fails if there is no such element, or it cannot be clicked on.
     pub(crate) async fn click(&self, selector: &str) -> Result<(), String> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/click"), json!({})).await.map(drop)
     }
 
-    /// Types into an element, in place of its text.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such element, or nothing can be typed there.
+    /// In place of the element's text. Fails if there is no such element, or nothing can be typed there.
     pub(crate) async fn fill(&self, selector: &str, text: &str) -> Result<(), String> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/clear"), json!({})).await?;
@@ -104,26 +94,26 @@ impl WebBrowser {
         self.ask(Method::POST, &format!("/element/{element}/value"), text).await.map(drop)
     }
 
-    /// Runs a script, and returns its result. The driver runs it, so the page's own policy does not matter.
+    /// By the driver, so the page's own policy does not matter.
     pub(crate) async fn run(&self, script: &str) -> Result<Value, String> {
         let body = json!({ "script": script, "args": [] });
         self.ask(Method::POST, "/execute/sync", body).await
     }
 
-    /// Returns the text that a person sees.
+    /// That a person sees.
     pub(crate) async fn text(&self) -> Result<String, String> {
         let text = self.run("return document.body.innerText").await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Returns the messages on the browser's console since the last call: errors, and refusals by the page's policy.
+    /// Errors and refusals by the page's policy, since the last call.
     pub(crate) async fn complaints(&self) -> Result<Vec<String>, String> {
         let log = self.ask(Method::POST, "/se/log", json!({ "type": "browser" })).await?;
         let entries = log.as_array().into_iter().flatten();
         Ok(entries.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())
     }
 
-    /// Sets the size of the page, and its colour scheme.
+    /// With its colour scheme.
     pub(crate) async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), String> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.tool("Emulation.setDeviceMetricsOverride", size).await?;
@@ -136,14 +126,14 @@ impl WebBrowser {
         self.tool("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
-    /// Takes a picture of the whole page, as PNG in base64.
+    /// Of the whole page, as PNG in base64.
     pub(crate) async fn picture(&self) -> Result<String, String> {
         let how = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.tool("Page.captureScreenshot", how).await?;
         Ok(picture["data"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Returns the accessibility tree, as a screen reader gets it.
+    /// The accessibility tree.
     pub(crate) async fn for_screen_readers(&self) -> Result<Value, String> {
         Ok(self.tool("Accessibility.getFullAXTree", json!({})).await?["nodes"].clone())
     }
@@ -153,7 +143,6 @@ impl WebBrowser {
         self.ask(Method::POST, "/goog/cdp/execute", body).await
     }
 
-    /// Ends the session in order.
     pub(crate) async fn close(self) -> Result<(), String> {
         self.ask(Method::DELETE, "", Value::Null).await.map(drop)
     }

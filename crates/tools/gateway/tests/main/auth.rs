@@ -12,7 +12,7 @@ use crate::support::raw::{self, read_until, reserved};
 use crate::support::service::{TestService, text};
 use crate::support::tokens::{SigningKey, claims, encode, jwt, now, set};
 
-/// Returns two routes: `/a` needs a scope, `/b` only a client.
+/// `/a` needs a scope, `/b` only a client.
 fn routes(service: &TestService) -> String {
     let route = |prefix: &str, rest: &str| {
         format!("[[route]]\nprefix = \"{prefix}\"\nmethods = [\"GET\"]\nupstream = \"a\"\n{rest}\n")
@@ -118,7 +118,7 @@ async fn each_kind_of_bad_token_is_refused() {
         signed.as_bytes(),
     );
     refused(&gateway, &format!("{signed}.{}", encode(hmac)), algorithm).await;
-    // The name of one key, with the algorithm of another.
+    // One key's name with the algorithm of another.
     let confused = rsa.token_with(&json!({ "alg": "RS256", "kid": "ed" }), &good);
     refused(&gateway, &confused, algorithm).await;
     for (weak, sentence) in
@@ -175,7 +175,7 @@ async fn each_kind_of_bad_token_is_refused() {
     assert_eq!(get(&gateway, "/a", &late).await.status(), 200);
 }
 
-/// Waits until the gateway answers a token with this status.
+/// With this status.
 async fn becomes(gateway: &Gateway, token: &str, status: u16) {
     let what = format!("a token to be answered {status}");
     let found = wait_until(&what, LIMIT, || async {
@@ -206,7 +206,7 @@ async fn t228_keys_change_without_a_restart() {
     *keys.lock().unwrap() = set(&[&old, &new]);
     becomes(&gateway, &by_new, 200).await;
     becomes(&gateway, &by_old, 200).await;
-    // The source is away: the keys of the last read stay valid.
+    // The source is unavailable: the keys of the last read stay valid.
     *keys.lock().unwrap() = String::new();
     let reads = login.got().len();
     wait_until("further reads", LIMIT, || async {
@@ -238,7 +238,7 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
     becomes(&gateway, &token, 401).await;
     refused(&gateway, &token, "the token's signature is wrong").await;
     let mut short = claims("alice", "a:read");
-    // Long enough to work on a busy machine.
+    // Long enough on a busy machine.
     short["exp"] = json!(now() + 10);
     let token = other.token(&short);
     becomes(&gateway, &token, 200).await;

@@ -1,4 +1,4 @@
-//! Config files, good and wrong, as an operator sees them.
+//! Config files, good and wrong.
 
 use crate::support::gateway::{Folder, command};
 

@@ -1,4 +1,4 @@
-//! A database that is away, freezes, or gets another password. The gateway serves without it.
+//! A database that is unavailable, freezes, or gets another password. The gateway serves without it.
 
 use ballet_stage::{Database, Link, Postgres, Proxy, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
@@ -11,7 +11,7 @@ fn config(service: &TestService, url: &str, timeout: &str) -> String {
     format!("{database}{}{ROUTE}", service.upstream("a"))
 }
 
-/// Waits until a statement in this database waits for a lock.
+/// For a lock, in this database.
 async fn a_statement_waits(database: &Database) {
     let waiting = "select exists (select from pg_stat_activity \
                    where datname = current_database() and wait_event_type = 'Lock')";
@@ -24,7 +24,7 @@ async fn a_statement_waits(database: &Database) {
     .unwrap();
 }
 
-/// The other machine vanishes in the middle of a statement. Another one takes its place.
+/// The other machine vanishes in the middle of a statement, and another takes its place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
     let database = Database::new(Postgres::shared().await.unwrap(), "froze").await.unwrap();
@@ -33,7 +33,7 @@ async fn a_database_that_froze_in_a_statement_takes_no_connection_for_good() {
     let config = config(&service, link.url(), "2s").replace("\"2s\"", "\"2s\"\nconnections = 1");
     let mut gateway = Gateway::start(&config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
-    // The tables are there. The next gateway looks for expired keys as soon as it runs.
+    // The tables exist. The next gateway looks for expired keys as soon as it runs.
     gateway.signal("-KILL");
     assert!(!gateway.ended().await);
     let mut holder = PgConnection::connect(database.url()).await.unwrap();

@@ -7,7 +7,7 @@ use crate::support::gateway::{Gateway, problem};
 use crate::support::service::TestService;
 use crate::support::tokens::{SigningKey, claims, jwt, now};
 
-/// The route `/a`, with a limit of `most` wrong credentials.
+/// With a limit of `most` wrong credentials.
 fn config(service: &TestService, most: u32) -> String {
     let limits = format!("[limits]\nrefused_sign_ins = {most}\n");
     let route = "[[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\n";
@@ -28,7 +28,7 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
         assert_eq!(get(&gateway, &good).await.status(), 200);
         assert_eq!(get(&gateway, "guessed").await.status(), 401);
     }
-    // Now a right guess is not told from a wrong one.
+    // Now a right guess looks like a wrong one.
     let other = key.token(&claims("bob", "a:read"));
     for token in ["guessed", &other] {
         let answer = get(&gateway, token).await;
@@ -37,7 +37,7 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
         let detail = problem(answer, 429).await;
         assert!(detail.starts_with("3 credentials from this address did not count"), "{detail}");
     }
-    // Clients that were signed in before stay so: nobody locks out the others at the same address.
+    // Nobody locks out clients that were signed in before at the same address.
     assert_eq!(get(&gateway, &good).await.status(), 200);
     // A request without credentials is answered as before.
     let without = reqwest::get(gateway.at("/a")).await.unwrap();

@@ -1,4 +1,4 @@
-//! The gateway as a process of its own, with odd services, databases and clients.
+//! The gateway as a process, with odd services, databases and clients.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 

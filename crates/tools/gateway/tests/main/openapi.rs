@@ -8,7 +8,7 @@ use crate::support::raw::{self, nobody};
 use crate::support::service::{TestService, json as answer, text};
 use crate::support::tokens::{SigningKey, jwt, set};
 
-/// Returns the document of a service of orders, with an operation that no route leads to.
+/// With an operation that no route leads to.
 fn orders() -> Value {
     let order = json!({ "$ref": "#/components/schemas/Order" });
     let good = json!({ "description": "The order.",
@@ -105,7 +105,7 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
     assert_eq!(all, ["/api/orders", "/api/orders/{id}", "/pages/order/{order_id}"]);
     assert_eq!(document["info"]["title"], "A system");
     assert_eq!(document["tags"][0], json!({ "name": "a", "description": "Takes orders." }));
-    // The document has only the targets of routes, and the components that they need.
+    // Only the targets of routes, and the components that they need.
     assert_eq!(paths["/api/orders/{id}"]["delete"], Value::Null);
     assert_eq!(document["components"]["schemas"]["Row"], Value::Null);
     // The permissions.
@@ -113,7 +113,7 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
     assert_eq!((&read["security"], &read["tags"]), (&json!([]), &json!(["a"])));
     assert_eq!(place["security"], json!([{ "token": ["orders:write"] }]));
     assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
-    // The parameters of the path, and the answers of the gateway beside the service's.
+    // The parameters of the path, and the gateway's answers beside the service's.
     assert_eq!(read["parameters"][0]["schema"]["maxLength"], 9);
     let statuses = |operation: &Value| -> Vec<String> {
         operation["responses"].as_object().unwrap().keys().cloned().collect()
@@ -139,7 +139,7 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
         assert_eq!(refused["content"]["application/problem+json"]["schema"], problem);
         assert!(refused["headers"][header].is_object(), "{refused}");
     }
-    // A page has its parts. Nothing is known of an optional part without a document.
+    // A page has its parts. An optional part without a document is unknown.
     let page = &paths["/pages/order/{order_id}"]["get"];
     assert_eq!(page["parameters"][0]["schema"]["maxLength"], 9);
     assert_eq!(page["responses"]["404"]["description"], "There is no such order.");
@@ -192,7 +192,7 @@ async fn the_document_is_shown_to_people_where_nothing_else_is() {
     {
         assert!(page.contains(part), "{part}: {page}");
     }
-    // A system with its own page there shows that.
+    // A system's own page there takes its place.
     let own = "[[route]]\nprefix = \"/\"\nmethods = [\"GET\"]\nupstream = \"b\"\npublic = true\n";
     let service = TestService::start(|_| text(200, "its own")).await;
     let config = jwt() + &upstreams(&nobody(), &service.address) + CONFIG + own;

@@ -1,4 +1,4 @@
-//! Pages, browsers, and an operator's view of the gateway.
+//! Pages, browsers, and an operator's view.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ optional = true
 timeout = \"300ms\"
 ";
 
-/// Returns the page with a part that may be slow.
+/// One part may be slow.
 fn patient() -> String {
     PAGE.replace("300ms", "1m")
 }
@@ -51,7 +51,7 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     assert_eq!(got.path, "/products/tea%20pot");
     assert_eq!(got.header("traceparent").map(str::len), Some(55));
     drop(gateway);
-    // One service is away, one silent, one failing, and one sends no JSON.
+    // One service is unavailable, one silent, one failing, and one sends no JSON.
     let (silent, _connections) = raw::connections().await;
     let failing = TestService::start(|_| text(500, "a stack trace")).await;
     let starting = TestService::start(|_| text(503, "not yet")).await;
@@ -197,7 +197,7 @@ async fn a_new_config_is_read_without_breaking_connections() {
     let new = other.upstream("a") + &ROUTE.replace("/a", "/b");
     gateway.reload(&folder, &new);
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
-    // The request in progress ends as it began, and its connection then serves by the new config.
+    // The request in progress ends as it began; then its connection serves by the new config.
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold").await.unwrap();
     read_until(&mut client, "old").await;
     client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

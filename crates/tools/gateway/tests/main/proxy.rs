@@ -234,7 +234,7 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     let request = client.get(gateway.at("/a")).header("x-large", "x".repeat(2048));
     let detail = problem(request.send().await.unwrap(), 431).await;
     assert_eq!(detail, "the headers are larger than 2KiB");
-    // The library of HTTP takes 100 headers unless it is told otherwise.
+    // The HTTP library takes 100 headers by default.
     for count in [21, 101, 200] {
         let mut request = client.get(gateway.at("/a")).header("x-request-id", "order-page-1");
         for i in 1..count {
@@ -261,7 +261,7 @@ async fn a_client_that_sends_too_much_before_it_reads_is_told_so() {
     let service = TestService::ok().await;
     let config = format!("[limits]\nbody = \"1KiB\"\n{}{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&config).await;
-    // More than the buffers of a connection hold.
+    // Above the buffers of a connection.
     let large = "x".repeat(12 << 20);
     let length = format!("Content-Length: {}", large.len());
     let chunks = format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
@@ -348,7 +348,7 @@ async fn a_stop_lets_requests_in_progress_end() {
     read_until(&mut service, "\r\n\r\n").await;
     gateway.signal("-TERM");
     gateway.private_says("/readyz", 503, "\"stopping\":true").await;
-    // It says so a moment before it closes its door.
+    // A moment before it closes its door.
     wait_until("a closed door", LIMIT, || async {
         let refused = TcpStream::connect(gateway.host()).await.is_err();
         Ok::<_, String>(refused.then_some(()))

@@ -1,4 +1,4 @@
-//! Services that are away, slow, busy or broken.
+//! Services that are unavailable, slow, busy or broken.
 
 use ballet_stage::wait_until;
 use reqwest::Client;
@@ -37,7 +37,7 @@ async fn upstreams_that_fail_are_told_apart() {
     problem(post, 504).await;
 }
 
-/// Answers 503 this many times, then 200.
+/// 503 this many times, then 200.
 async fn fails_first(times: usize) -> TestService {
     let left = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(times));
     TestService::start(move |_| {
@@ -95,7 +95,7 @@ async fn a_breaker_opens_tries_and_closes() {
     }
     gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 1").await;
     let open = reqwest::get(gateway.at("/a")).await.unwrap();
-    // On a slow machine the pause may already be over.
+    // On a slow machine the pause may be over.
     if open.status() == 503 {
         assert!(open.headers().contains_key("retry-after"));
         let detail = problem(open, 503).await;

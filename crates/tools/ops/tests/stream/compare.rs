@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// An id of this run, made in this millisecond.
+/// Of this run, made in this millisecond.
 fn id(run: u128, number: u128) -> Uuid {
     Uuid::from_u128((0x0193_f7a0_0000 + number) << 80 | 0x7 << 76 | 0x8 << 60 | run << 32 | number)
 }
@@ -42,8 +42,7 @@ fn record(own: Uuid, saga: Uuid, cause: Option<Uuid>, name: &str, body: &Value) 
     }
 }
 
-/// The messages of one run of a saga: an order, a line for each quantity, and a parcel for each line. Only data from
-/// outside is the same in each run.
+/// An order, a line for each quantity, and a parcel for each line. Only data from outside is the same in each run.
 fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
     let (saga, base) = (id(0, number), number * 1_000);
     let at = format!("2026-11-22T09:00:{run:02}Z");
@@ -79,7 +78,7 @@ fn differences_by(
     differences_without(HashSet::new(), rules, sagas, expected, actual)
 }
 
-/// The differences, without these fields.
+/// Without these fields.
 fn differences_without(
     ignored: HashSet<String>,
     rules: impl FnOnce(Comparison) -> Comparison,
@@ -200,7 +199,7 @@ fn a_field_that_is_ignored_makes_no_difference_wherever_it_stands() {
     assert_eq!(without(&["quantity"]).len(), 1);
 }
 
-/// A letter goes out when it is written and its stamp is bought. Either may come last; `turned` says which.
+/// A letter goes out when it is written and its stamp is bought, in an order that `turned` chooses.
 fn letter(run: u128, turned: bool) -> Vec<Record> {
     let saga = id(0, 7);
     let [written, bought, sent, told] = [1, 2, 3, 4].map(|number| id(run, number));
@@ -220,7 +219,7 @@ fn letter(run: u128, turned: bool) -> Vec<Record> {
     [vec![placed], both.to_vec(), vec![sent_event, told]].concat()
 }
 
-/// The contract of `d`, which waits for both.
+/// Of `d`, which waits for both.
 fn post() -> System {
     let on = ["c.bought.v1", "b.written.v1"].map(EventType::in_saga).to_vec();
     let done = EventType::in_saga("d.sent.v1");
@@ -238,7 +237,7 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let joins = |comparison: Comparison| comparison.with_joins(Joins::of(&post()));
     assert_eq!(differences_by(joins, same(7), &expected, &actual), []);
 
-    // A different value is still found, behind both triggers.
+    // A different value is found behind both triggers.
     let parcel = id(2, 8).to_string();
     actual[3].body = actual[3].text().replace(&parcel, &id(2, 9).to_string()).into_bytes();
     let found = differences_by(joins, same(7), &expected, &actual);
@@ -252,7 +251,7 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let told = "b.written.v1 c.bought.v1 d.sent.v1 a.told.v1";
     assert_eq!(places, [(told.to_owned(), "/parcel")]);
 
-    // An event of the same name with another cause is no event of the join.
+    // An event of the same name with another cause does not belong to the join.
     let mut alone = letter(3, false);
     alone.push(record(id(3, 9), id(0, 7), Some(id(0, 7)), "d.sent.v1", &json!({})));
     let found = differences_by(joins, same(7), &expected, &alone);
@@ -269,7 +268,7 @@ fn an_open_saga_is_compared_up_to_the_end_of_its_recording() {
         comparison
     };
     assert_eq!(differences_by(open, same(7), expected, &actual), []);
-    // The recorded events have to come, and unchanged.
+    // The recorded events have to come, unchanged.
     actual[1].body = actual[1].text().replace("\"quantity\":1", "\"quantity\":3").into_bytes();
     let packed = actual.remove(2);
     let found = differences_by(open, same(7), expected, &actual);

@@ -1,4 +1,4 @@
-//! A reader of the journal whose broker comes and goes, with replicas that lag behind and streams that start again.
+//! A reader of the journal, with a lost broker, lagging replicas and streams that start again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,14 +17,14 @@ use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// The journal that a connection finds.
+/// By a connection.
 #[derive(Debug, Clone, Copy)]
 enum FoundJournal {
-    /// A journal that ends with this offset.
+    /// It ends with this offset.
     EndsWith(u64),
-    /// A journal that lets no reader in.
+    /// It lets no reader in.
     StartsAnew,
-    /// A message that cannot be delivered, on a machine that takes twenty seconds to say so.
+    /// A message cannot be delivered, and the machine takes twenty seconds to say so.
     SlowlyFails,
     NoBroker,
 }
@@ -138,7 +138,7 @@ impl Session for Journal {
     }
 }
 
-/// Reads on from offset 10 after a lost connection.
+/// From offset 10, after a lost connection.
 async fn read(found: Vec<FoundJournal>) -> Result<JournalItem, JournalError> {
     let connections = [EndsWith(9), NoBroker].into_iter().chain(found).collect();
     let broker = Arc::new(Connections(Mutex::new(connections)));

@@ -9,7 +9,7 @@ use ballet_amqp::{AMQPValue, BasicProperties, DecimalValue, FieldArray, FieldTab
 use ballet_ops::stream::{Record, Recording, RecordingHeader, RecordingWriter, Start};
 use proptest::prelude::*;
 
-/// A file of one test, removed at its end.
+/// Removed at the test's end.
 struct TempPath(PathBuf);
 
 impl TempPath {
@@ -80,7 +80,7 @@ fn value() -> impl Strategy<Value = AMQPValue> {
     })
 }
 
-/// Makes tables, some of which look like tags.
+/// Some look like tags.
 fn table(value: impl Strategy<Value = AMQPValue>) -> impl Strategy<Value = FieldTable> {
     let name = prop_oneof![Just("$i8".to_owned()), Just("$table".to_owned()), "[a-z$]{1,6}"];
     prop::collection::vec((name, value), 0..4).prop_map(|entries| {
@@ -208,7 +208,7 @@ fn a_packed_file_is_continued_before_its_damaged_end_and_not_before_what_is_whol
     }
     writer.finish().expect("finished");
     let whole = fs::read(&place.0).expect("a file");
-    // A machine that lost power leaves such a file: the length is right, but the bytes are missing.
+    // After a loss of power the length is right, but the bytes are missing.
     let zeros = |from: usize, to: usize| {
         let mut damaged = whole.clone();
         damaged.resize(damaged.len().max(to), 0);

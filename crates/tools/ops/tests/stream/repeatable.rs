@@ -1,4 +1,4 @@
-//! The sagas of a recording that a replay can repeat, by the contracts of the shop.
+//! The sagas of a recording that a replay can repeat, by the shop's contracts.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn shop() -> System {
 
 const SAGA: Uuid = Uuid::from_u128(0x0193_f7a0_0000_7000_8000_0000_0000_0001);
 
-/// An event of the saga. If `by` is given, that service publishes it without a cause.
+/// With `by`, that service publishes it without a cause.
 fn record(name: &str, by: Option<&str>) -> Record {
     let mut headers = FieldTable::default();
     if by.is_none() {
@@ -41,7 +41,7 @@ fn record(name: &str, by: Option<&str>) -> Record {
     }
 }
 
-/// The verdict on a saga with this first event and these further ones.
+/// By the saga's first event and further ones.
 fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, SagaScope) {
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(first.0, Some(first.1)));
@@ -80,7 +80,7 @@ fn a_saga_is_whole_when_no_service_has_anything_left_to_do() {
             assert_eq!(judged(CHECKED_OUT, &ended[..length]), open, "{length} of {ended:?}");
         }
     }
-    // The order does not matter: both ends of a join, or the last one missing.
+    // Both ends of a join in either order, or the last one missing.
     let mut other = WHOLE;
     other.swap(6, 8);
     assert_eq!(judged(CHECKED_OUT, &other), whole);

@@ -5,7 +5,6 @@ use ballet::core::EventType;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Makes the properties of an event in a saga.
 pub(crate) fn properties(event: EventType, saga: Uuid, id: Uuid) -> Value {
     let trace = format!("00-{}-00f067aa0ba902b7-01", saga.simple());
     let clock = Clock::system();

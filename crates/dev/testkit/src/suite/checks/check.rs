@@ -7,7 +7,6 @@ use crate::suite::rig::step_rig::StepRig;
 
 type RunCheck = dyn for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, CheckResult>;
 
-/// A check, with the name for its failures.
 pub(crate) struct StepCheck {
     pub(crate) name: String,
     pub(crate) run: Box<RunCheck>,
@@ -22,7 +21,6 @@ impl StepCheck {
     }
 }
 
-/// Makes a check from an async function.
 macro_rules! check {
     ($name:expr, $run:expr) => {
         $crate::suite::checks::check::StepCheck::new($name, |rig| Box::pin($run(rig)))

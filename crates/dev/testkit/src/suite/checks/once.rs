@@ -16,7 +16,7 @@ pub(crate) fn checks(phase: Phase) -> Vec<StepCheck> {
     ]
 }
 
-/// Delivers everything twice: under the same ids, then under new ones.
+/// Under the same ids, then under new ones.
 async fn twice(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
     let mut world = ServiceWorld::before(rig, phase).await?;
     let sent = world.publish(0, rig.events(phase)?);

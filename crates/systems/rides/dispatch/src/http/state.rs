@@ -7,7 +7,6 @@ use crate::config::DispatchSettings;
 use crate::history::RideHistory;
 use crate::verifier::Verifier;
 
-/// The running service, its settings, the clients that watch rides, and the places of drivers.
 #[derive(Debug, Clone)]
 pub(crate) struct DispatchState {
     pub(crate) handle: Handle,

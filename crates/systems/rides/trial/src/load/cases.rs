@@ -1,13 +1,12 @@
-//! The scenarios of riders and drivers, and how often each is played.
+//! How riders and drivers act in a trial, and how often.
 
 use ballet_trials::Case;
 
-/// The course of a ride in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RideScenario {
     /// The first driver accepts, and drives.
     Ride,
-    /// The same, but every request to the card processor is lost once, and then its answer is.
+    /// Every request to the card processor is lost once, and then its answer is.
     FlakyCard,
     /// The card is declined.
     CardDeclined,
@@ -21,7 +20,7 @@ pub(crate) enum RideScenario {
     TakeAnotherName,
     /// No driver is near.
     NobodyNear,
-    /// The same, but requests to the card processor are lost, also the one that releases the hold.
+    /// Requests to the card processor are lost, also the one that releases the hold.
     FlakyCardNobodyNear,
     /// All who are near decline.
     AllDecline,

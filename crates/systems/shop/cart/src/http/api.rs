@@ -100,7 +100,7 @@ pub(crate) fn api() -> Api<CartsState> {
         )
 }
 
-/// An example of a checkout with all fields.
+/// With all fields.
 fn terms() -> Value {
     json!({
         "card_token": "card_approved",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::test_catalog::{TestCatalog, product, skus};
 
-/// Returns the SKUs of all pages of a list.
+/// SKUs of all pages.
 async fn all(service: &TestCatalog, list: &str) -> Vec<String> {
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {

@@ -38,14 +38,14 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// Returns a request about the authorisation.
+    /// About the authorisation.
     pub(crate) fn settle(self) -> Settle {
         let Self { order_id, amount, reference, .. } = self;
         Settle { order_id: order_id.0, reference, amount }
     }
 }
 
-/// Stores that the provider holds the money. One that declined leaves no payment: a refusal leaves no rows.
+/// Only if the provider holds the money, because a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &Authorize,
@@ -68,7 +68,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Changes the state of a payment. Fails permanently if the new state may not follow.
+/// Fails permanently if the new state may not follow.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -99,7 +99,7 @@ pub(crate) async fn advance(
     }
 }
 
-/// Returns the payment of an order that must have one. Fails for another attempt if there is none yet.
+/// The order must have one. Fails for another attempt if there is none yet.
 pub(crate) async fn of_order(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -108,7 +108,6 @@ pub(crate) async fn of_order(
     payment.ok_or_else(|| Failure::not_yet(format!("order {order_id} has no payment yet")))
 }
 
-/// Returns the payment of an order, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -120,7 +119,7 @@ pub(crate) async fn find(
     Ok(payment)
 }
 
-/// Returns a page of payments, the newest orders first.
+/// The newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

@@ -5,7 +5,7 @@ use sqlx::PgExecutor;
 
 use crate::webhook::{EXPIRED, REVERSED};
 
-/// Returns why an authorisation has ended by itself, if the provider said so.
+/// Why it ended by itself, if the provider said so.
 pub(crate) async fn ended(
     db: impl PgExecutor<'_>,
     reference: &str,

@@ -1,4 +1,4 @@
-//! Reads the services' rows from their databases.
+//! Reads the services' rows.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::audit::rows::{
     PriceRecord, ReservationRecord, ShipmentRecord, ShopSnapshot, StockRecord,
 };
 
-/// The URL of each service's database.
+/// By service.
 type Databases = BTreeMap<String, String>;
 
-/// Reads every service whose database answers.
+/// Every service whose database answers.
 pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     let read_at = now();
     let orders = of(databases, "orders", orders).await;
@@ -51,7 +51,7 @@ pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     }
 }
 
-/// Reads from the database of a service as long as its server answers.
+/// As long as the server answers.
 async fn of<T>(
     databases: &Databases,
     service: &str,
@@ -64,7 +64,7 @@ async fn of<T>(
     while_answering(databases, &[service], rows).await
 }
 
-/// Returns the rows, or none if the service is unavailable.
+/// None if the service is unavailable.
 fn seen<Rows: Default>(
     service: &'static str,
     read: sqlx::Result<Rows>,
@@ -154,7 +154,7 @@ async fn cart(db: &mut PgConnection) -> sqlx::Result<(Vec<CheckoutRecord>, Vec<C
             jsonb_build_object('amount_minor', total_minor, 'currency', currency) as total
         from checkout";
     let checkouts = all(db, checkouts).await?;
-    // Read after the checkouts: the order of a cart is among them, unless the cart is new.
+    // After the checkouts, so they have the order of each cart, unless the cart is new.
     Ok((checkouts, all(db, "select cart_id, status, order_id from cart").await?))
 }
 

@@ -17,12 +17,13 @@ use crate::system::system;
 pub struct OpenShop {
     stage: Stage,
     pub(crate) gateway: Gateway,
-    /// The user that publishes products and receives goods.
+    /// It publishes products and receives goods.
     pub(crate) merchant: Customer,
 }
 
 impl OpenShop {
-    /// Starts all services and the gateway on these servers, from the programs beside this one, and fills the shelves.
+    /// Starts all services and the gateway on these servers, from the programs beside this one, and fills the
+    /// shelves.
     ///
     /// # Errors
     ///

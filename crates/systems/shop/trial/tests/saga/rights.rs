@@ -1,4 +1,4 @@
-//! Each user of the broker can do its own part, and nothing else.
+//! Each user of the broker can do only its own part.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::shop::{FOR_ORDERS, Shop, USUAL, mugs};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Publishes as a user, and returns the broker's answer.
+/// Returns the broker's answer.
 async fn publish(
     shop: &Shop,
     user: &str,

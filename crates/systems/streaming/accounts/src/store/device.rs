@@ -8,10 +8,10 @@ use streaming_events::{AccountId, DeviceId};
 
 use crate::account::Device;
 
-/// The most devices of an account.
+/// Of an account.
 pub(crate) const MAX_DEVICES: i64 = 100;
 
-/// Adds a device, unless the account has too many. The caller has locked the account's row.
+/// Unless the account has too many. The caller has locked the account's row.
 pub(crate) async fn add(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -34,7 +34,7 @@ pub(crate) async fn add(
     Ok(added.rows_affected() == 1)
 }
 
-/// Removes a device. Returns whether it existed.
+/// Returns whether it existed.
 pub(crate) async fn remove(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -48,7 +48,7 @@ pub(crate) async fn remove(
     Ok(removed.rows_affected() == 1)
 }
 
-/// Returns the devices of an account, each with the sessions that it plays.
+/// Each with the sessions that it plays.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     account_id: AccountId,

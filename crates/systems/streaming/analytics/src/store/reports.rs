@@ -1,4 +1,4 @@
-//! The reports for people: the most watched titles, the hours of a title, and the late seconds.
+//! Reports: the most watched titles, the hours of a title, and the late seconds.
 
 use ballet::Failure;
 use common::paging::Limit;
@@ -55,8 +55,7 @@ pub(crate) struct WatchedTitle {
     pub(crate) watched_seconds: i64,
 }
 
-/// Returns the titles that were watched most in a window up to now, without those that were withdrawn: the next ones
-/// come in their place.
+/// In a window up to now. The next titles replace those that were withdrawn.
 pub(crate) async fn most_watched(
     db: &mut PgConnection,
     window: RankingWindow,
@@ -98,7 +97,7 @@ pub(crate) async fn most_watched(
     Ok(watched)
 }
 
-/// Returns the hours of a title, the newest first.
+/// The newest first.
 pub(crate) async fn hours(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
@@ -115,7 +114,7 @@ pub(crate) async fn hours(
     Ok(hours.fetch_all(db).await?)
 }
 
-/// Returns the late seconds of a title, the newest hour first.
+/// The newest hour first.
 pub(crate) async fn late(
     db: impl PgExecutor<'_>,
     title_id: TitleId,

@@ -23,7 +23,7 @@ pub enum LicenseState {
     Revoked,
 }
 
-/// Stores a licence. It names nobody: it may be granted after the account is erased.
+/// It names nobody, because it may be granted after the account is erased.
 pub(crate) async fn grant(
     db: &mut PgConnection,
     granted: &PlaybackLicenseGranted,
@@ -42,7 +42,7 @@ pub(crate) async fn grant(
     Ok(())
 }
 
-/// Ends a live licence. Any other is left alone.
+/// Any other is left alone.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -56,7 +56,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Revokes the live licences of a title, and returns their sessions in order.
+/// Returns their sessions in order.
 pub(crate) async fn revoke_all(
     db: &mut PgConnection,
     title_id: TitleId,

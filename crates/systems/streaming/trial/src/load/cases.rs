@@ -1,13 +1,12 @@
-//! The scenarios of viewers, and how often each is played.
+//! How viewers act in a trial, and how often.
 
 use ballet_trials::Case;
 
-/// The actions of a viewer in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ViewerScenario {
     /// Watches, and stops.
     Watch,
-    /// The same with a pause, and with heartbeats that come twice and out of order.
+    /// With a pause, and with heartbeats that come twice and out of order.
     Pause,
     /// Goes silent, so that the session is lost.
     LoseNetwork,

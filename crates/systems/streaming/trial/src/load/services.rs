@@ -7,7 +7,7 @@ use playback::Playback;
 use playback::config::PlaybackSettings;
 use titles::Titles;
 
-/// Returns all services, each with the settings of its own program.
+/// Each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let playback = Playback { settings: PlaybackSettings::default() }.participant();
     vec![

@@ -55,7 +55,7 @@ async fn a_title_that_was_withdrawn_is_no_longer_among_the_most_watched() {
         looked.unwrap_or_else(|error| panic!("{error}"));
     };
     shows(json!(["The Harbour"])).await;
-    // As many others as the longest ranking shows, each watched for less time.
+    // As many as the longest ranking shows, each watched for less time.
     let others = "insert into title_minute (title_id, minute, viewers, watched_seconds)
         select gen_random_uuid(), minute, 1, 1 from title_minute, generate_series(1, 100) limit 100";
     world.system.execute("analytics", others).await;

@@ -67,7 +67,7 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     .unwrap();
 }
 
-/// Starts a gateway with a route for clients that sign in, and returns its service's connections.
+/// For clients that sign in. Returns its service's connections.
 async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>) {
     let (address, connections) = raw::connections().await;
     let key = SigningKey::ed25519("one");
@@ -80,7 +80,7 @@ async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStrea
     (Gateway::start_with_keys(&[&key], &config).await, key, connections)
 }
 
-/// Opens a stream of events, with the service's end of it.
+/// With the service's end of it.
 async fn watch(
     gateway: &Gateway,
     path: &str,
@@ -138,14 +138,14 @@ async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
     let (mut ends, _service) = watch(&gateway, "/a", &key.token(&short), &mut services).await;
     let long = key.token(&claims("alice", ""));
     let (mut goes_on, mut service) = watch(&gateway, "/a", &long, &mut services).await;
-    // The stream ends as if the service had ended it: the client comes back, and is told to sign in.
+    // The stream ends as if the service had ended it: the client comes back, and has to sign in.
     let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
     assert_eq!(end.unwrap(), None);
     let again = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&short)).send().await;
     problem(again.unwrap(), 401).await;
     service.write_all(b"9\r\ndata: 2\n\n\r\n").await.unwrap();
     assert_eq!(goes_on.chunk().await.unwrap().unwrap(), "data: 2\n\n");
-    // It ends when the set has its key no more.
+    // It ends when the set lacks its key.
     let folder = gateway.folder.as_ref().unwrap();
     folder.write("jwks.json", &set(&[&SigningKey::ed25519("two")]));
     gateway.signal("-HUP");
@@ -217,7 +217,7 @@ async fn the_document_is_sent_packed_once_and_not_without_end() {
     assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
     assert_ne!(packed.headers()[header::ETAG], etag, "of another form");
     assert!(packed.bytes().await.unwrap().len() < whole.len());
-    // A proxy that packs it makes its tag weak.
+    // A proxy that packs the answer makes its tag weak.
     let weak = format!("\"other\", W/{}", etag.to_str().unwrap());
     let known = get().header(header::IF_NONE_MATCH, weak).send().await.unwrap();
     assert_eq!((known.status().as_u16(), known.headers()[header::ETAG].clone()), (304, etag));
@@ -273,7 +273,7 @@ async fn what_services_are_told_is_signed_for_each_of_them_with_all_that_decides
     ] {
         check(got, path, left_out, more, secret).unwrap_err();
     }
-    // A reload changes all of it, also for a service that is as it was.
+    // A reload changes all of it, also for an unchanged service.
     let read = std::fs::read_to_string(folder.path().join("gateway.toml")).unwrap();
     let read = read.replace("file:secret-", "file:new-");
     let read = read.replace("name = \"b\"\n", "name = \"b\"\nretries = 0\n");

@@ -1,4 +1,4 @@
-//! Clients that go away while their request is running.
+//! Clients that disconnect while their request is running.
 
 use ballet_stage::wait_until;
 use reqwest::Client;
@@ -21,7 +21,7 @@ async fn while_the_first_is_running_the_second_is_told_so_and_a_client_that_leav
     assert!(second.headers().contains_key("retry-after"));
     let detail = problem(second, 409).await;
     assert_eq!(detail, "the first request with this Idempotency-Key is still running");
-    // The client goes away, the request does not.
+    // The client disconnects, the request goes on.
     first.abort();
     shop.gateway.logged("request").await;
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();

@@ -74,7 +74,7 @@ async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says
                 ([signing], GATEWAY_SECRET) and the same time";
     assert_eq!(shop.gateway.logged(said).await["upstream"], "a");
     assert_eq!(shop.post("k", "x").await.status(), StatusCode::CREATED);
-    // The sender of a webhook signs it, and learns that its own signature is wrong.
+    // A webhook's sender learns that its own signature is wrong.
     let webhook = Client::new().post(shop.gateway.at("/webhook")).body("forged");
     assert_eq!(webhook.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     // Safe requests are retried.

@@ -1,4 +1,4 @@
-//! Keys whose gateway was killed, stood still, or is one of several, and keys of several clients.
+//! Keys of a gateway that was killed, frozen, or is one of several, and keys of several clients.
 
 use ballet_stage::{Database, Postgres, wait_until};
 use reqwest::{Client, StatusCode};
@@ -13,13 +13,13 @@ use crate::support::service::{TestService, text};
 use crate::support::tokens::{SigningKey, claims, jwt};
 
 impl KeyedShop {
-    /// Sends a request with this key from its own task.
+    /// With this key, from its own task.
     fn posting(&self, key: &str) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
         let request = Client::new().post(self.gateway.at("/a")).header("x-api-key", &self.key);
         tokio::spawn(request.header("idempotency-key", key).body("x").send())
     }
 
-    /// Kills the gateway while a request is in progress, and starts another.
+    /// A request is in progress. Starts another gateway.
     async fn killed_under(
         &mut self,
         first: tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>,
@@ -30,7 +30,7 @@ impl KeyedShop {
         self.gateway = self.another().await;
     }
 
-    /// Starts one more gateway with the same config and database.
+    /// With the same config and database.
     pub(crate) async fn another(&self) -> Gateway {
         let gateway = Gateway::run(&self.folder.path().join("gateway.toml")).await;
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
@@ -47,7 +47,7 @@ async fn t213_a_service_that_recognises_keys_is_asked_again_at_once_after_a_kill
     let mut died = connections.recv().await.unwrap();
     read_until(&mut died, "\r\n\r\nx").await;
     shop.killed_under(first).await;
-    // Most of its lease is left: a minute and more.
+    // A minute and more of its lease is left.
     let again = shop.posting("k");
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\nx").await;
@@ -71,7 +71,7 @@ async fn t213_without_such_a_service_the_client_is_told_what_is_known_and_when_m
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\nx").await;
     shop.killed_under(first).await;
-    // Until its lease ends it may still be running. After that nobody knows.
+    // Until its lease ends it may still be running. After that its outcome is unknown.
     wait_until("the lease to end", LIMIT, || async {
         let answer = shop.post("k", "x").await;
         let wait = answer.headers().get("retry-after").cloned();
@@ -141,7 +141,7 @@ async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are
     }
     let got = service.got();
     let mut keys: Vec<&str> = got.iter().filter_map(|got| got.header("idempotency-key")).collect();
-    // An unambiguous key stays as it always was: services know an order by it.
+    // An unambiguous key stays as it always was, because services know an order by it.
     assert_eq!(keys[0], "sub:x:y:z");
     keys.sort_unstable();
     keys.dedup();
@@ -153,12 +153,12 @@ async fn t215_a_gateway_that_stood_still_beyond_its_lease_sends_nothing() {
     let service = counting(201).await;
     let mut shop = shop(&service.upstream("a"), "timeout = \"1s\"\nidle = \"1s\"\n").await;
     let other = shop.another().await;
-    // There is one connection, on which a statement is prepared for all later ones.
+    // Later statements are prepared on the one connection.
     let config = std::fs::read_to_string(shop.folder.path().join("gateway.toml")).unwrap();
     let single = config.replace("timeout = \"1m\"", "timeout = \"1m\"\nconnections = 1");
     shop.folder.write("gateway.toml", &single);
     shop.gateway = shop.another().await;
-    // From here on its statement is prepared.
+    // From here on the statement is prepared.
     assert_eq!(shop.post("before", "x").await.status(), 201);
     // The gateway is stopped while it asks the database whether it may send.
     let mut lock = PgConnection::connect(shop.database.url()).await.unwrap();

@@ -14,10 +14,10 @@ use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, read_until};
 use crate::support::service::{TestService, text};
 
-/// The rate that limits the number of a client's keys.
+/// It limits a client's keys.
 const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";
 
-/// Two clients, and a gateway with a route that remembers answers.
+/// A route remembers answers for two clients.
 struct KeyedShop {
     database: Database,
     folder: Folder,
@@ -58,7 +58,7 @@ impl KeyedShop {
     }
 }
 
-/// Starts a service that counts its requests.
+/// It counts its requests.
 async fn counting(status: u16) -> TestService {
     let count = std::sync::atomic::AtomicU32::new(0);
     TestService::start(move |_| {
@@ -78,7 +78,7 @@ async fn the_same_request_takes_effect_once() {
     assert_eq!(first.status(), 201);
     assert!(!first.headers().contains_key("idempotency-replayed"));
     for _ in 0..3 {
-        // Keys may have the quotes of the standard.
+        // Keys may have the standard's quotes.
         for key in ["k1", "\"k1\""] {
             let again = shop.post(key, "x").await;
             assert_eq!(again.status(), 201);
@@ -107,7 +107,7 @@ async fn a_key_does_not_end_with_the_databases_clock() {
     let service = counting(201).await;
     let mut shop = shop(&service.upstream("a"), "").await;
     assert_eq!(shop.post("k", "x").await.status(), 201);
-    // Before the system's own function, the next gateway finds this one.
+    // The next gateway finds this function before the system's own.
     let name = shop.database.url().rsplit_once('/').unwrap().1;
     let ahead = format!(
         "create schema ahead; create function ahead.now() returns timestamptz language sql as \
@@ -247,7 +247,7 @@ async fn a_public_route_passes_keys_on_to_a_service_that_recognises_them() {
     let path = folder.write("public.toml", &config(""));
     let (is_good, told, said) = command(&["check", path.to_str().unwrap()]);
     assert!(!is_good && (told + &said).contains("a service that recognises them"), "{said}");
-    // The gateway remembers nothing of it, and needs no memory for it.
+    // The gateway stores nothing of it, and needs no memory for it.
     let gateway = Gateway::start_in(&folder, &config("deduplicates = true\n")).await;
     let post = |key: &str| {
         let request = Client::new().post(gateway.at("/a")).header("idempotency-key", key);
@@ -296,7 +296,7 @@ async fn what_stands_still_without_the_database_is_named_before_a_client_finds_o
     let gateway = Gateway::start(&config).await;
     let well = "\"database\":\"ok\",\"stands_still\":[]";
     gateway.private_says("/readyz", 200, well).await;
-    // No request comes meanwhile. All gateways may share the database, and they still serve everything else, so a load
+    // No request comes meanwhile. All gateways may share the database and still serve everything else, so a load
     // balancer keeps them.
     link.set(Link::Silent);
     gateway.private_says("/readyz", 200, "\"stands_still\":[\"POST /orders\"]").await;

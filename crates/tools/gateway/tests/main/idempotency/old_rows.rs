@@ -8,7 +8,7 @@ use crate::support::gateway::{Gateway, LIMIT};
 use crate::support::raw::{self, nobody};
 use crate::support::service::ROUTE;
 
-/// More rows from days ago than one statement removes.
+/// From days ago, and more than one statement removes.
 const OLD: &str = "
     insert into gateway.idempotent_request
         (client, key, fingerprint, attempt, lease_until, expires_at)
@@ -16,7 +16,7 @@ const OLD: &str = "
         now() - interval '2 days' + number * interval '1 second'
     from generate_series(1, 12000) as number";
 
-/// Returns the number of rows in a table of the gateway.
+/// Of the gateway.
 pub(crate) async fn count(shop: &KeyedShop, table: &str) -> i64 {
     count_in(shop.database.url(), table).await
 }
@@ -31,12 +31,12 @@ async fn count_in(url: &str, table: &str) -> i64 {
 async fn what_is_over_is_removed_in_portions_and_what_is_used_again_meanwhile_stays() {
     let service = counting(201).await;
     let mut shop = shop(&service.upstream("a"), "").await;
-    // The tables are there. The next gateway cleans as soon as it runs.
+    // The tables exist. The next gateway cleans as soon as it runs.
     shop.gateway.signal("-KILL");
     assert!(!shop.gateway.ended().await);
     let connect = async || PgConnection::connect(shop.database.url()).await.unwrap();
     connect().await.execute(OLD).await.unwrap();
-    // As if another gateway was using one of them again at this moment.
+    // As if another gateway used one of them again at this moment.
     let mut other = connect().await;
     let again = "begin; update gateway.idempotent_request set expires_at = now() + interval '1 day' \
                  where key = 'k1'";
@@ -54,7 +54,7 @@ async fn what_is_over_is_removed_in_portions_and_what_is_used_again_meanwhile_st
     assert_eq!(kept, ["k1"]);
 }
 
-/// Rows that take long to remove, like those of large answers: a portion of them takes longer than a statement may.
+/// A portion of these rows takes longer to remove than a statement may, as with large answers.
 const SLOW: &str = "
     insert into gateway.idempotent_request
         (client, key, fingerprint, attempt, lease_until, expires_at)

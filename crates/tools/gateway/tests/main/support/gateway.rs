@@ -18,7 +18,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 const LISTEN: &str = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
 
-/// A folder that is removed at the end of the test.
+/// Removed at the end of the test.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
@@ -38,7 +38,7 @@ impl Folder {
 
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
-        // Replaced as a whole, as an editor does it.
+        // As a whole, as an editor does it.
         let beside = self.0.join(format!("{name}.new"));
         std::fs::write(&beside, text).unwrap();
         std::fs::rename(&beside, &path).unwrap();
@@ -52,7 +52,7 @@ impl Drop for Folder {
     }
 }
 
-/// Runs a command of the program to its end. Returns whether it succeeded, and its output.
+/// Returns whether the command succeeded, and its output.
 pub(crate) fn command(arguments: &[&str]) -> (bool, String, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ballet-gateway"));
     let output = command
@@ -65,7 +65,7 @@ pub(crate) fn command(arguments: &[&str]) -> (bool, String, String) {
     (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
-/// A running gateway. It is killed when this is dropped.
+/// Dropping it kills the gateway.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     child: Child,
@@ -76,12 +76,12 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway with this config, on free ports.
+    /// On free ports.
     pub(crate) async fn start(config: &str) -> Self {
         Self::start_with_keys(&[], config).await
     }
 
-    /// Starts a gateway with this config and these keys in `jwks.json`, on free ports.
+    /// With these keys in `jwks.json`, on free ports.
     pub(crate) async fn start_with_keys(keys: &[&SigningKey], config: &str) -> Self {
         let folder = Folder::new();
         folder.write("jwks.json", &set(keys));
@@ -89,18 +89,17 @@ impl Gateway {
         Self { folder: Some(folder), ..gateway }
     }
 
-    /// Starts a gateway with this config in this folder, on free ports.
+    /// In this folder, on free ports.
     pub(crate) async fn start_in(folder: &Folder, config: &str) -> Self {
         Self::run(&folder.write("gateway.toml", &format!("{LISTEN}{config}"))).await
     }
 
-    /// Gives it another config.
+    /// With another config.
     pub(crate) fn reload(&self, folder: &Folder, config: &str) {
         folder.write("gateway.toml", &format!("{LISTEN}{config}"));
         self.signal("-HUP");
     }
 
-    /// Starts a gateway with this file.
     pub(crate) async fn run(file: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ballet-gateway"))
             .arg("run")
@@ -127,7 +126,6 @@ impl Gateway {
         gateway
     }
 
-    /// Returns the address of a path.
     pub(crate) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.public)
     }
@@ -136,12 +134,12 @@ impl Gateway {
         self.public.strip_prefix("http://").unwrap()
     }
 
-    /// Waits for an entry of the log with this message.
+    /// With this message.
     pub(crate) async fn logged(&self, message: &str) -> Value {
         self.logged_with("message", message).await
     }
 
-    /// Waits for the entry of the access log with this id.
+    /// Of the access log, with this id.
     pub(crate) async fn logged_request(&self, id: &str) -> Value {
         self.logged_with("request_id", id).await
     }
@@ -159,7 +157,7 @@ impl Gateway {
         found.await.unwrap()
     }
 
-    /// Returns all entries of the access log so far.
+    /// So far.
     pub(crate) fn accesses(&self) -> Vec<Value> {
         let entries = self.log.lock().unwrap();
         entries.iter().filter(|entry| entry["target"] == "access").cloned().collect()
@@ -175,7 +173,7 @@ impl Gateway {
         assert!(done.success());
     }
 
-    /// Suspends it, and waits until all its threads stand still: one may go on for a while.
+    /// Waits until all its threads stand still.
     pub(crate) async fn freeze(&self) {
         self.signal("-STOP");
         let tasks = format!("/proc/{}/task", self.child.id().unwrap());
@@ -192,12 +190,12 @@ impl Gateway {
         .unwrap();
     }
 
-    /// Waits for its end. Returns whether it ended well.
+    /// Returns whether it ended well.
     pub(crate) async fn ended(&mut self) -> bool {
         tokio::time::timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().success()
     }
 
-    /// Waits until a page of the private listener answers with this status and text.
+    /// A page of the private listener, with this status and text.
     pub(crate) async fn private_says(&self, path: &str, status: u16, text: &str) {
         let what = format!("{path} to answer {status} with {text:?}");
         let found = wait_until(&what, LIMIT, || async {

@@ -8,14 +8,14 @@ use tokio::sync::mpsc;
 
 use crate::support::gateway::LIMIT;
 
-/// Sends bytes, and reads until the peer closes.
+/// Until the peer closes.
 pub(crate) async fn exchange(host: &str, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(host).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     read_to_end(&mut stream).await
 }
 
-/// Reads until the peer closes or breaks the connection.
+/// Until the peer closes or breaks the connection.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let reading = async {
@@ -28,7 +28,6 @@ pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// Reads until these bytes have come.
 pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut all = String::new();
     let reading = async {
@@ -43,7 +42,7 @@ pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     all
 }
 
-/// Starts a service that hands out its connections. Returns its address and the receiver of the connections.
+/// The service hands out its connections. Returns its address and their receiver.
 pub(crate) async fn connections() -> (String, mpsc::UnboundedReceiver<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -58,8 +57,7 @@ pub(crate) async fn connections() -> (String, mpsc::UnboundedReceiver<TcpStream>
     (address, receiver)
 }
 
-/// Reserves an address: nobody listens there until the socket does, or is dropped. A port without a socket would be
-/// given to another test.
+/// Nobody listens there until the socket does, or is dropped. A port without a socket would be given to another test.
 pub(crate) fn reserved() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -67,7 +65,7 @@ pub(crate) fn reserved() -> (TcpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// Returns an address where nobody ever listens.
+/// Nobody ever listens there.
 pub(crate) fn nobody() -> String {
     let (socket, address) = reserved();
     Box::leak(Box::new(socket));

@@ -10,7 +10,7 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A request as the service received it.
+/// As the service received it.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedRequest {
     pub(crate) path: String,
@@ -24,7 +24,7 @@ impl ReceivedRequest {
     }
 }
 
-/// A service that records its requests.
+/// It records its requests.
 #[derive(Debug)]
 pub(crate) struct TestService {
     pub(crate) address: String,
@@ -35,7 +35,7 @@ pub(crate) struct TestService {
 type Answer = Arc<dyn Fn(&ReceivedRequest) -> Response + Send + Sync>;
 
 impl TestService {
-    /// Starts a service that answers with this function.
+    /// It answers with this function.
     pub(crate) async fn start(
         answer: impl Fn(&ReceivedRequest) -> Response + Send + Sync + 'static,
     ) -> Self {
@@ -55,7 +55,7 @@ impl TestService {
         Self { address, got, task }
     }
 
-    /// Starts a service that answers everything with 200 and `ok`.
+    /// It answers everything with 200 and `ok`.
     pub(crate) async fn ok() -> Self {
         Self::start(|_| text(200, "ok")).await
     }
@@ -64,7 +64,7 @@ impl TestService {
         self.got.lock().unwrap().clone()
     }
 
-    /// Returns the lines of a config that name this service `name`.
+    /// Of a config, with the service's name.
     pub(crate) fn upstream(&self, name: &str) -> String {
         format!("[[upstream]]\nname = \"{name}\"\nservers = [\"{}\"]\n", self.address)
     }
@@ -98,6 +98,6 @@ pub(crate) fn json(status: u16, text: &str) -> Response {
     response.body(Body::from(text.to_owned())).unwrap()
 }
 
-/// A public route to the upstream `a`.
+/// To the upstream `a`.
 pub(crate) const ROUTE: &str = "[[route]]\nprefix = \"/a\"\nmethods = [\"GET\", \"POST\", \"PUT\"]\n\
                          upstream = \"a\"\npublic = true\n";

@@ -6,7 +6,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
-/// A private key with its id.
+/// With its id.
 pub(crate) enum SigningKey {
     Ed25519(String, Ed25519KeyPair),
     Rsa(String, RsaKeyPair),
@@ -15,7 +15,7 @@ pub(crate) enum SigningKey {
 pub(crate) const ISSUER: &str = "https://login.example";
 pub(crate) const AUDIENCE: &str = "shop";
 
-/// Returns the lines of a config that accept tokens with the keys of `jwks.json`.
+/// Accepts tokens with the keys of `jwks.json`.
 pub(crate) fn jwt() -> String {
     format!("[jwt]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\nkeys = \"jwks.json\"\n")
 }
@@ -30,7 +30,7 @@ impl SigningKey {
         Self::Ed25519(id.to_owned(), Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap())
     }
 
-    /// Reads a key that is in the repository, and good for nothing else. ring makes no RSA keys.
+    /// The key in the repository is good for nothing else. ring makes no RSA keys.
     pub(crate) fn rsa(id: &str) -> Self {
         let text: String = include_str!("rsa-key-of-the-tests.txt").split_whitespace().collect();
         let der = base64::prelude::BASE64_STANDARD.decode(text).unwrap();
@@ -76,7 +76,7 @@ impl SigningKey {
         }
     }
 
-    /// Returns a token with these claims.
+    /// With these claims.
     pub(crate) fn token(&self, claims: &Value) -> String {
         let header = json!({ "alg": self.algorithm(), "kid": self.id() });
         self.token_with(&header, claims)
@@ -100,7 +100,7 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.unwrap().as_secs()).unwrap()
 }
 
-/// Returns the claims of a good token.
+/// Of a good token.
 pub(crate) fn claims(subject: &str, scopes: &str) -> Value {
     json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "scope": scopes, "exp": now() + 600

@@ -1,5 +1,4 @@
-//! The page with the map, on a port of this machine. It loads nothing from elsewhere, and shows what the services'
-//! public lists contain.
+//! The page with the map. It loads nothing from elsewhere, and shows what the public lists contain.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,7 +29,7 @@ struct MapPage {
     seen: watch::Receiver<Arc<TownSnapshot>>,
 }
 
-/// Serves the page until this future is dropped. Prints its address at the beginning and whenever the town wakes up.
+/// Prints its address at the beginning and whenever the town wakes up.
 pub(crate) async fn serve(
     plan: Arc<TownPlan>,
     seen: watch::Receiver<Arc<TownSnapshot>>,
@@ -85,7 +84,7 @@ async fn now(State(MapPage { seen, .. }): State<MapPage>) -> Json<MapState> {
     Json(seen.borrow().shown.clone())
 }
 
-/// Streams the map, again after each look at the town.
+/// The map, again after each look at the town.
 async fn events(
     State(MapPage { mut seen, .. }): State<MapPage>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

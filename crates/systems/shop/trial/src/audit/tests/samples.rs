@@ -49,7 +49,7 @@ pub(super) fn operation(key: u8, result: &str) -> OperationRecord {
     }))
 }
 
-/// Returns a shop with one quiescent order.
+/// With one quiescent order.
 pub(super) fn shop(status: &str) -> ShopSnapshot {
     let completed = status == "completed";
     let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
@@ -87,7 +87,7 @@ pub(super) fn shop(status: &str) -> ShopSnapshot {
     }
 }
 
-/// Returns the counts of an order of two products, or empty ones.
+/// Of an order of two products, or empty ones.
 pub(super) fn learned(counts: bool) -> LearnedCounts {
     if !counts {
         return LearnedCounts::default();

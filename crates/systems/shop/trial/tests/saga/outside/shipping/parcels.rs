@@ -1,10 +1,10 @@
-//! Parcels: each is booked, cancelled and delivered once, whatever happens to the answers.
+//! Each parcel is booked, cancelled and delivered once, whatever happens to the answers.
 
 use crate::outside::partner::Misbehaviour;
 use crate::outside::rig::finished;
 use crate::outside::shipping::test_shipping::TestShipping;
 
-/// Ways to lose the outcome of a request. Payments meets the others, with the same client.
+/// Payments meets the others, with the same client.
 const LOST: [Misbehaviour; 2] = [Misbehaviour::ActsAndHangs, Misbehaviour::ActsAndSays(500)];
 
 #[tokio::test]
