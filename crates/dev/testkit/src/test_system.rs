@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use crate::looks::Looks;
 
-/// Counted from the last change.
 const LIMIT: Duration = Duration::from_secs(60);
 /// It gets a copy of everything published.
 const PROBE: &str = "probe";

@@ -320,7 +320,6 @@ impl CallCompensate for Charge {
     }
 }
 
-/// Each as a line.
 fn steps(participant: &Participant) -> Vec<String> {
     let part = participant.part();
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);

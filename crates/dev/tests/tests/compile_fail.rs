@@ -15,7 +15,6 @@ use serde_json::Value;
 
 const CASES: &str = "tests/compile_fail";
 const INCLUDED: [&str; 2] = ["prelude.inc", "attributes.inc"];
-/// Those that the cases name.
 const LIBRARIES: [&str; 3] = ["ballet", "schemars", "serde"];
 
 #[test]

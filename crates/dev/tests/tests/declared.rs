@@ -11,7 +11,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-/// A limit for hangs.
 const HANG: Duration = Duration::from_secs(60);
 
 ballet_testkit::events! {
@@ -155,7 +154,6 @@ async fn a_join_that_repeats_does_not_start() {
     is_refused(join, "warranty.join_orders waits for 2 events, and repeats").await;
 }
 
-/// Begins a saga on an event.
 struct Take;
 
 impl Step for Take {

@@ -8,7 +8,6 @@ use std::process::Command;
 use ballet_testkit::command::CommandOutput;
 use serde_json::Value;
 
-/// To be changed.
 struct ContractsCopy(PathBuf);
 
 impl Drop for ContractsCopy {
@@ -41,14 +40,13 @@ fn diff(arguments: &[&Path]) -> CommandOutput {
     said_by(command.args(["contract", "diff"]).args(arguments))
 }
 
-/// From a program, given as a script.
+/// Writes a contract from a program, given as a script.
 fn write(folder: &Path, script: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.arg("--contracts").arg(folder).args(["contract", "write", "--", "sh", "-c", script]);
     said_by(&mut command)
 }
 
-/// The program ends at once.
 fn try_participant(case: &Path, only: &str) -> CommandOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.args(["participant", "try", "--patience", "1", "--only", only, "--case"]).arg(case);

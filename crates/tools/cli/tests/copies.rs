@@ -1,5 +1,3 @@
-//! `ballet copies`: lists the copies, and rebuilds them.
-
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +62,6 @@ const SHELF: &[Migration] = &[Migration {
               from generate_series(1, 12000) as at",
 }];
 
-/// The desk copies the books.
 struct Library {
     env: TestEnv,
     broker: MemoryBroker,
@@ -115,7 +112,6 @@ impl Library {
         ended(self.command(arguments)).await
     }
 
-    /// Its result is JSON.
     async fn with_json(&self, arguments: &[&str]) -> CommandOutput {
         self.ballet(&[arguments, &["-o", "json"]].concat()).await
     }
@@ -147,7 +143,6 @@ async fn copies_are_listed_and_brought_anew(library: &Library) {
     assert_eq!(listed[0]["events_behind"], 0, "{listed}");
     library.ballet(&["list"]).await.ends_with(0).tells(&["12,000", "filled"]);
 
-    // One of each kind.
     library
         .execute(
             "desk",

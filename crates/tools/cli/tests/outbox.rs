@@ -51,7 +51,7 @@ impl Tower {
         Self { bell: service.start(settings).await.expect("started"), env, broker }
     }
 
-    /// They could not be published.
+    /// Makes events that cannot be published.
     async fn fails(&self) {
         self.db().await.execute(DEAD).await.expect("events");
     }
@@ -76,7 +76,7 @@ impl Tower {
         ended(self.command(arguments)).await
     }
 
-    /// A retry is killed at this point.
+    /// Makes the directory that kills a retry at this point.
     fn aim(&self, point: FaultPoint) -> PathBuf {
         let place = format!("outbox-{}-{}-{}", self.env.vhost(), point.name(), std::process::id());
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
@@ -92,7 +92,7 @@ impl Tower {
         ids.into_iter().map(|(id,)| id).collect()
     }
 
-    /// No session of a killed process holds an event.
+    /// Waits until no session of a killed process holds an event.
     async fn until_free(&self) {
         let free =
             "select count(*) from (select from ballet.outbox_dead for update skip locked) as free";
@@ -113,7 +113,6 @@ impl Tower {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    /// And is ready.
     async fn until_said(&self, path: &str, words: &str) {
         wait_until(words, SOON, || async {
             let (status, said) = self.get(path).await.map_err(|error| error.to_string())?;
@@ -123,7 +122,7 @@ impl Tower {
         .expect("said");
     }
 
-    /// After the first ones, these and no others.
+    /// Waits for these and no others, after the first ones.
     async fn until_published(&self, after: usize, expected: &[String]) {
         wait_until("the events", SOON, || async {
             let published = self.published().split_off(after);

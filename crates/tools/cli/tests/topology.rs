@@ -19,7 +19,7 @@ fn declared(follows: &[&'static str]) -> Value {
     topology::definitions(&tower(follows, &[]), |_| String::new())
 }
 
-/// With further services, which do nothing.
+/// Defines further services, which do nothing.
 fn tower(follows: &[&'static str], more: &[&'static str]) -> System {
     let clock = Part {
         service: "clock",
@@ -40,7 +40,6 @@ struct TopologyWorld {
 }
 
 impl TopologyWorld {
-    /// With these definitions.
     async fn new(name: &str, definitions: &Value) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let env = TestEnv::new(servers, name, definitions, &[]).await.expect("a test environment");
@@ -54,7 +53,6 @@ impl TopologyWorld {
         Self { env, place, management_url }
     }
 
-    /// For a system with these definitions.
     async fn topology(&self, definitions: &Value, arguments: &[&str]) -> CommandOutput {
         let file = self.place.join("definitions.json");
         std::fs::write(&file, definitions.to_string()).expect("written");
@@ -77,14 +75,13 @@ impl TopologyWorld {
         .expect("a check");
     }
 
-    /// As an administrator.
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Value {
         let mut whole = vec![path[0], self.env.vhost()];
         whole.extend(&path[1..]);
         self.env.management().call(method, &whole, body).await.expect("an answer")
     }
 
-    /// An event reaches the bell's queue.
+    /// Whether an event reaches the bell's queue.
     async fn reaches_bell(&self, event: &str) -> bool {
         let management = self.env.management();
         management.publish("events", event, &json!({}), "{}").await.expect("published");

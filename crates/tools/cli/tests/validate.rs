@@ -27,7 +27,7 @@ fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
     child.wait_with_output().expect("it ends").into()
 }
 
-/// As `examples/producer.py` writes it.
+/// A checkout as `examples/producer.py` writes it.
 fn checkout() -> Value {
     json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",

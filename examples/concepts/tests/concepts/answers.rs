@@ -7,16 +7,13 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// For waits that hang.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// Of what a request began.
 pub(crate) fn id((status, body): (StatusCode, Value)) -> Uuid {
     assert!(status.is_success(), "{status}: {body}");
     serde_json::from_value(body).expect("an id")
 }
 
-/// Returns its headers.
 pub(crate) async fn dead_letter(system: &TestSystem) -> Value {
     system.dead_letters(1).await[0]["properties"]["headers"].clone()
 }

@@ -1,5 +1,3 @@
-//! Tests of the example `begin_a_saga`.
-
 use ballet_testkit::TestSystem;
 use concepts::begin_a_saga;
 use concepts::ticket_order::{

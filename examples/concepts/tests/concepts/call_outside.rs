@@ -1,5 +1,3 @@
-//! Tests of the example `call_outside`.
-
 use ballet_testkit::TestSystem;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -23,16 +21,14 @@ pub(crate) struct Processor(Arc<Mutex<Memory>>);
 
 #[derive(Default)]
 struct Memory {
-    /// The path and the answer, by key.
+    /// Path and answer by key.
     done: BTreeMap<Uuid, (&'static str, Value)>,
-    /// Of all requests, in order.
     asked: Vec<Uuid>,
-    /// So many answers are lost from now on.
+    /// The number of answers that are lost from now on.
     lost: usize,
 }
 
 impl Processor {
-    /// On this machine.
     pub(crate) async fn client(&self) -> ApiClient {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

@@ -19,7 +19,6 @@ use crate::answers::id;
 use crate::call_outside::Processor;
 use crate::settings::defaults;
 
-/// For the order of tickets.
 async fn of_the_order(processor: &Processor) -> Vec<Service> {
     vec![
         begin_a_saga::service(),

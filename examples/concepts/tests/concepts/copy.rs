@@ -1,5 +1,3 @@
-//! Tests of the example `copy`.
-
 use ballet::core::Versioned;
 use ballet_stage::wait_until;
 use ballet_testkit::TestSystem;
@@ -11,7 +9,6 @@ use serde_json::{Value, json};
 use crate::answers::SOON;
 use crate::share::{remove, show};
 
-/// With this price, if there is one.
 async fn until(system: &TestSystem, film_id: &str, expected: StatusCode, price: Value) {
     wait_until("an answer of the kiosk", SOON, || async {
         let (status, film) = system.get("kiosk", &format!("/films/{film_id}")).await;

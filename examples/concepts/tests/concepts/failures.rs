@@ -1,5 +1,3 @@
-//! Tests of the example `failures`.
-
 use ballet_testkit::TestSystem;
 use concepts::failures::{self, OvenHeated, PizzaOrdered};
 

@@ -1,5 +1,3 @@
-//! Tests of the example `local_step`.
-
 use ballet::SagaId;
 use ballet_testkit::TestSystem;
 use concepts::local_step::{self, TicketsPrinted};

@@ -1,5 +1,3 @@
-//! Tests of the example `repeat`.
-
 use ballet_testkit::TestSystem;
 use concepts::repeat::{self, ChairFreed, ChairSet, PartyBegun, PartyPlanned};
 use serde_json::json;
@@ -16,7 +14,6 @@ async fn tell(system: &TestSystem, party: Uuid, what: &str) {
     assert_eq!(system.post("parties", &path, &json!({})).await.0, 200);
 }
 
-/// These guests have these chairs.
 async fn until_seated(system: &TestSystem, party: Uuid, seated: &str) {
     let sql = format!(
         "select coalesce(string_agg(guest || ' on ' || chair, ', ' order by guest), 'nobody') \

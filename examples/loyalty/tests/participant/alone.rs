@@ -14,7 +14,7 @@ use crate::faults;
 pub(crate) const PYTHON: &str = "Python with pika and psycopg";
 pub(crate) const TRIGGER: &str = "orders.order_placed.v1";
 
-/// The service does not run yet.
+/// Prepares everything; the service does not run yet.
 pub(crate) async fn asleep(name: &str) -> TestSystem {
     let servers = Servers::shared().await.expect("servers");
     TestSystem::asleep_on(servers, name, vec![in_python().part]).await

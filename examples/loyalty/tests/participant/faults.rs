@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use ballet_testkit::participant::Scenario;
 
-/// As changes of text.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
@@ -16,7 +15,7 @@ pub(crate) struct Fault {
     changes: &'static [(&'static str, &'static str, &'static str)],
 }
 
-/// With a fault. Dropping it removes it.
+/// A faulty copy of the program. Dropping it removes it.
 #[derive(Debug)]
 pub(crate) struct Copy(PathBuf);
 
@@ -32,7 +31,6 @@ impl Drop for Copy {
     }
 }
 
-/// Of the service in Python.
 pub(crate) fn original() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../python-loyalty")
 }

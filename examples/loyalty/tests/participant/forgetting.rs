@@ -1,5 +1,3 @@
-//! What the service in Python forgets.
-
 use ballet_stage::{left_out, python};
 use serde_json::json;
 

@@ -25,7 +25,7 @@ use crate::loyalty::Loyalty;
 
 /// One after the other, since each keeps the machine busy.
 static TURN: Mutex<()> = Mutex::const_new(());
-/// For what a faulty program loses.
+/// The wait for what a faulty program loses.
 const SOON: Duration = Duration::from_secs(12);
 /// Of the faults. `BALLET_TURN` says which one is tried; without it all are.
 const SHARES: usize = 8;

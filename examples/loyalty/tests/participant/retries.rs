@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::alone::{self, PYTHON, TRIGGER};
 
 const SAGA: &str = "0193f7a0-0000-4000-8000-000000000001";
-/// Above a `bigint`.
+/// The points exceed a `bigint`.
 const BODY: &str = r#"{"customer_id": "0193f7a0-0000-4000-8000-000000000002",
     "total": {"amount_minor": 1000000000000000000000000, "currency": "EUR"}}"#;
 

@@ -15,7 +15,6 @@ use uuid::Uuid;
 use crate::looks::Looks;
 use crate::memory::broker::MemoryBroker;
 
-/// Counted from the last change.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A broker in memory, and a database with the framework's tables for each of some services.

@@ -99,7 +99,7 @@ const fn once() -> i64 {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Types {
-    /// Several for a join.
+    /// A join has several.
     pub(crate) triggers: Vec<EventType>,
     pub(crate) done: EventType,
     pub(crate) refused: Option<EventType>,

@@ -1,5 +1,3 @@
-//! The suite for one program.
-
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};

@@ -77,7 +77,7 @@ fn service(writes: bool) -> Service {
     })
 }
 
-/// Empty if the desk passes.
+/// Returns the suite's report; empty if the desk passes.
 fn said_of(writes: bool, case: StepCase) -> String {
     let check = || {
         StepSuite::new(&desk(), move |_, _| service(writes))

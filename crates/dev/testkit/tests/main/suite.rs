@@ -204,7 +204,7 @@ fn post(hold: Hold, outside: Outside) -> Participant {
     Participant::new("shelf").saga::<Letters>(|saga| saga.retriable(Post { hold, outside }))
 }
 
-/// Empty if the shelf passes.
+/// Returns the suite's report; empty if the shelf passes.
 fn said_of(fault: Fault) -> String {
     let hold = move |url: String| Hold { fault, url, aside: Arc::default() };
     let url = |settings: &ballet::Settings| settings.database_url().expect("a database");

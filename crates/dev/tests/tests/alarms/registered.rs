@@ -49,7 +49,7 @@ fn family(name: &str) -> &str {
     ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
 }
 
-/// All services of this process share them.
+/// Reads the metrics of this process, which all its services share.
 async fn scrape(world: &TripWorld) -> Vec<Sample> {
     samples(&metrics(world.services[0].address()).await.expect("metrics"))
 }
@@ -148,7 +148,6 @@ async fn every_metric_begins_at_zero_and_alarms_and_board_ask_for_no_other() {
     .expect("all metrics");
 }
 
-/// Without its labels.
 fn metric(text: &str) -> Option<&str> {
     let end = text.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(text.len());
     (end > "ballet_".len()).then(|| family(&text[..end]))

@@ -1,5 +1,3 @@
-//! The rules as `promtool` judges them, and their cases.
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -12,7 +12,6 @@ use ballet_stage::wait_until;
 use crate::hall::{self, OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show, UsherWanted};
 use crate::stage::BulkStage;
 
-/// Does what the orders ask for.
 struct HoldMoodily {
     /// How often an unstable order fails before it works.
     shaky: AtomicU32,
@@ -100,7 +99,6 @@ async fn place(stage: &BulkStage, wishes: &[&str]) -> Vec<SagaId> {
     sagas
 }
 
-/// In the order of the sagas.
 fn dead(stage: &BulkStage) -> Vec<[String; 3]> {
     let mut dead = stage.taken("dead");
     dead.sort_by_key(|one| one.properties.correlation_id().as_ref().map(ToString::to_string));

@@ -56,7 +56,6 @@ pub(crate) fn ordinary() -> Participant {
         .publishes::<HallOpened>()
 }
 
-/// One step stays an ordinary one.
 pub(crate) fn bulk() -> Participant {
     Participant::new("hall")
         .saga::<Show>(|saga| {

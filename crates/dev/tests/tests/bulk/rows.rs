@@ -39,7 +39,6 @@ impl Meeting {
     }
 }
 
-/// In the order's own sequence.
 fn things(seats: i64) -> [&'static str; 2] {
     [(0, 1), (1, 0), (2, 0), (1, 2), (2, 1), (0, 2)]
         .map(|(one, other)| [["mug", "spoon", "bowl"][one], ["mug", "spoon", "bowl"][other]])

@@ -80,7 +80,6 @@ fn messages(
     batches
 }
 
-/// Everything that is left of a saga.
 async fn left(stage: &BulkStage, saga: SagaId) -> Vec<String> {
     let mut left = Vec::new();
     for query in [

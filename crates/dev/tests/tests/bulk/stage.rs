@@ -68,7 +68,7 @@ impl BulkStage {
         self.services[0].handle().new_id()
     }
 
-    /// Of two lanes.
+    /// Returns a saga of one of two lanes.
     pub(crate) fn new_saga_of(&self, lane: u128) -> SagaId {
         loop {
             let saga = self.new_saga();
@@ -78,7 +78,6 @@ impl BulkStage {
         }
     }
 
-    /// Returns the number of deadlocks.
     pub(crate) async fn deadlocks(&mut self) -> i64 {
         for service in self.services.drain(..) {
             service.stop().await;
@@ -104,12 +103,12 @@ impl BulkStage {
         self.broker.put_event(event_type, properties, body.into_bytes());
     }
 
-    /// As the service that owns it.
+    /// Publishes as the service that owns the event.
     pub(crate) fn tell<E: Event>(&self, saga: SagaId, event: &E) {
         self.put(&StageMessage::of(self.new_id(), saga, event));
     }
 
-    /// A lane finds them all ready, as one batch.
+    /// Sends so that a lane finds all messages ready, as one batch.
     pub(crate) async fn at_once(&self, send: impl FnOnce(&Self)) {
         // The lane takes the first message alone, and waits with it.
         self.locked(async || send(self)).await;
@@ -148,7 +147,7 @@ impl BulkStage {
         self.settle().await;
     }
 
-    /// Until everything is handled and published.
+    /// Waits until everything is handled and published.
     pub(crate) async fn settle(&self) {
         let queue = self.participant.service();
         wait_until("a rest", LONG, || async {
@@ -173,13 +172,12 @@ impl BulkStage {
         self.system.count(self.participant.service(), what).await
     }
 
-    /// Pieces that are taken from the shelf.
+    /// Counts the pieces that are taken from the shelf.
     pub(crate) async fn taken_of(&self, name: &str) -> i64 {
         let taken = sqlx::query_scalar("select taken from shelf where name = $1").bind(name);
         taken.fetch_one(&self.db).await.expect("the shelf")
     }
 
-    /// Each once, in order.
     pub(crate) fn taken(&self, exchange: &str) -> Vec<Publish> {
         let mut known = std::collections::HashSet::new();
         let taken = self.broker.taken().into_iter().filter(|message| message.exchange == exchange);
@@ -191,7 +189,7 @@ impl BulkStage {
             .collect()
     }
 
-    /// In order: type, body and cause.
+    /// Returns type, body and cause, in order.
     pub(crate) fn told(&self, saga: SagaId) -> Vec<String> {
         let service = self.participant.service();
         let saga = saga.to_string();

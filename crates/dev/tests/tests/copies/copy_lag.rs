@@ -33,7 +33,6 @@ async fn a_copy_that_is_not_filled_says_so_and_the_service_stays_ready() {
     let _house = stage.house().await;
     stage.until_filled("porter").await;
     says(&porter, "ok").await;
-    // The figures are read at intervals.
     let filled = wait_until("the figures of a filled copy", LONG, || async {
         let filled = metric(&porter, "ballet_copy_filled{entity=\"lamp\"}").await;
         let behind = metric(&porter, "ballet_copies_behind_events").await;

@@ -38,7 +38,6 @@ impl CopiesStage {
         self.start(reader(name), &[], |_| {}).await
     }
 
-    /// As its service would, under a new id.
     pub(crate) fn put<E: Event>(&self, event: &E) {
         let body = serde_json::to_vec(event).expect("JSON");
         self.put_raw(E::TYPE, body);
@@ -52,7 +51,6 @@ impl CopiesStage {
         self.new_id_before(before)
     }
 
-    /// By id, version and text.
     pub(crate) fn page(&self, run: Uuid, lamps: &[(&str, i64, &str)]) {
         self.page_made_before(Duration::ZERO, run, lamps);
     }
@@ -86,7 +84,6 @@ impl CopiesStage {
         copied(&mut self.connect(reader).await).await
     }
 
-    /// Equal to what the house has.
     pub(crate) async fn until_equal(&self, reader: &str) {
         let both = (self.connect(reader).await, self.connect("house").await);
         let both = tokio::sync::Mutex::new(both);
@@ -104,7 +101,6 @@ impl CopiesStage {
         .expect("equal");
     }
 
-    /// Until the run is complete.
     pub(crate) async fn until_filled(&self, reader: &str) {
         let filled = "select count(*) from ballet.copy_fill where filled_run is not null";
         self.until(reader, filled, 1).await;
@@ -124,7 +120,6 @@ impl CopiesStage {
         .expect("done");
     }
 
-    /// In order.
     pub(crate) fn taken(&self, event_type: EventType) -> Vec<serde_json::Value> {
         let taken = self.broker.taken().into_iter();
         taken

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use crate::trip::TripBooked;
 use crate::world::{SOON, TripWorld, the_hotel};
 
-/// Returns the whole sentence.
 async fn says(address: SocketAddr, status: u16, words: &str) -> String {
     says_of("bindings", address, status, words).await
 }

@@ -10,7 +10,6 @@ use ballet_stage::wait_until;
 use crate::trip::{CarRented, Rental, RoomBooked, Trip, TripBooked, cars};
 use crate::world::{SOON, TripWorld, part};
 
-/// The trip needs a car.
 async fn wanted(world: &TripWorld) -> SagaId {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;

@@ -17,10 +17,8 @@ use crate::world::{SOON, TripWorld};
 /// How long it remembers a key, if not for ever.
 pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The reaction to a request for a city.
 type Deals = dyn Fn(&str) -> Result<(), Failure> + Send + Sync;
 
-/// With the provider that the step asks.
 #[derive(Clone)]
 pub(crate) struct CarHire {
     pub(crate) deals: Arc<Deals>,

@@ -12,7 +12,7 @@ use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{DESK_TABLES, GUIDE_TABLES, RoomBooked, TripBooked, desk, guide};
 use crate::world::{SOON, TripWorld, WorldPart, part, the_hotel};
 
-/// In hours, for the clock of a process.
+/// The wrong clocks are off by so many hours.
 const WRONG: [i64; 2] = [120 * 24, -120 * 24];
 
 fn wrong(hours: i64) -> Clock {
@@ -87,7 +87,6 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }
 
-/// Of today.
 fn of_today() -> [String; 2] {
     let now = Clock::system().now();
     let week = now.as_second().div_euclid(7 * 86_400) * 7 * 86_400;
@@ -162,7 +161,6 @@ async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }
 
-/// Sets the database's clock ahead.
 async fn leap(world: &TripWorld, hours: i64) {
     let sql = format!(
         "create or replace function ballet.now() returns timestamptz language sql volatile \

@@ -32,7 +32,6 @@ async fn hired(name: &str, huts: &Huts) -> (TripWorld, SagaId) {
     (world, saga)
 }
 
-/// Ada is an operator.
 async fn by_hand(
     world: &TripWorld,
     participant: &Participant,
@@ -82,7 +81,6 @@ async fn stuck_in(world: &TripWorld) -> Vec<stuck::StuckEntry> {
     stuck::list(&mut db, 100).await.expect("a list")
 }
 
-/// Waits until the saga is stuck for this reason.
 async fn until_stuck(world: &TripWorld, reason: &str) {
     wait_until(reason, SOON, || async {
         let stuck = stuck_in(world).await;
@@ -102,7 +100,7 @@ async fn until_nothing_is_stuck(world: &TripWorld) {
     .expect("nothing");
 }
 
-/// Until no attempt is in the way.
+/// Tries until no attempt is in the way.
 async fn when_free(
     world: &TripWorld,
     part: &Participant,

@@ -27,7 +27,6 @@ async fn begin_many(world: &TripWorld, count: usize) -> Vec<SagaId> {
     sagas
 }
 
-/// For all sagas that are open.
 async fn all_become_due(db: &mut PgConnection) -> u64 {
     let due = "update ballet.deadline set due_at = now() - interval '1 minute'";
     db.execute(due).await.expect("an answer").rows_affected()

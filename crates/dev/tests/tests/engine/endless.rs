@@ -57,7 +57,6 @@ impl ClosedHotel {
         part(hotel, HOTEL_TABLES)
     }
 
-    /// In more than one attempt.
     async fn until_asked_again(&self) {
         let before = self.asked.load(Ordering::SeqCst);
         wait_until("another attempt", SOON, || async {

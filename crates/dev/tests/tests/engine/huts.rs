@@ -21,7 +21,7 @@ ballet_testkit::events! {
     GuidePaidOff = "huts.guide_paid_off.v1" { city: String }
 }
 
-/// A guide is asked by letter.
+/// A hut is held here; its guide is asked by letter.
 #[derive(Clone, Default)]
 pub(crate) struct Huts {
     /// Nobody can leave while it snows.
@@ -114,7 +114,6 @@ impl CallCompensate for HireGuide {
 }
 
 impl Huts {
-    /// Without a guide.
     pub(crate) fn alone(&self) -> Participant {
         let step = self.clone();
         Participant::new("huts").saga::<Trip>(|saga| saga.compensatable(step))

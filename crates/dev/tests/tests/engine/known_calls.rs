@@ -94,7 +94,7 @@ async fn say_once(
     answer(&mut db, &known, Duration::ZERO, false).await
 }
 
-/// As soon as no attempt is in the way.
+/// Tries until no attempt is in the way.
 async fn say(
     world: &TripWorld,
     counter: &Counter,

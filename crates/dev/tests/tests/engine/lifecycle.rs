@@ -1,5 +1,3 @@
-//! A service's start, upkeep and stop.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -101,7 +99,6 @@ async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
     assert_eq!(published.len(), 1, "published before the service was gone");
 }
 
-/// Sees its limits, and takes its time.
 const CURIOUS_TABLES: &[Migration] = &[Migration {
     name: "0001_limits",
     sql: "create table seen as select current_setting('statement_timeout') as statement, \

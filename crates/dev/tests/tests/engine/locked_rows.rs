@@ -16,7 +16,6 @@ const TABLES: &[Migration] = &[Migration {
           insert into house values ('Rome', 0), ('Oslo', 0)",
 }];
 
-/// To each city.
 const TRIPS: usize = 20;
 
 fn hotel() -> Participant {

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::{SOON, TripWorld, the_hotel};
 
-/// In the hotel's database: server process and number.
+/// Returns server process and number, in the hotel's database.
 async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
     let held = "select pid, objid::bigint from pg_locks \
                 where locktype = 'advisory' and classid::bigint = 6450292 and granted \

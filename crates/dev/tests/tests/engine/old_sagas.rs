@@ -11,7 +11,6 @@ use crate::trip::{
 };
 use crate::world::{TripWorld, part, the_hotel};
 
-/// How long ago the service ran.
 const EARLIER: SignedDuration = days(EARLIER_DAYS);
 const EARLIER_DAYS: i64 = 35;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -21,7 +20,6 @@ const fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * days)
 }
 
-/// A clock that is late.
 fn clock(late: SignedDuration) -> Clock {
     let system = Clock::system();
     let seed = u64::from(system.new_id(system.now()).as_fields().0);
@@ -33,7 +31,7 @@ fn of_age(age: SignedDuration) -> SagaId {
     SagaId(clock.new_id(clock.now()))
 }
 
-/// By a desk whose clock is late.
+/// Publishes by a desk whose clock is late.
 async fn book(world: &TripWorld, late: SignedDuration, saga: SagaId, city: &str) {
     let id = of_age(late).to_string();
     world.publish_as(&id, saga, &TripBooked { city: city.to_owned() }).await;

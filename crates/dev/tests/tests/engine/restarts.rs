@@ -28,7 +28,6 @@ const LEISURE: Duration = Duration::from_millis(200);
 /// They book in a rush without a pause, then at intervals.
 pub(crate) struct Customers {
     booked: Arc<AtomicUsize>,
-    /// The rush ends at this number.
     rush: Arc<AtomicUsize>,
     enough: Arc<AtomicUsize>,
     tasks: JoinSet<()>,

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
 use crate::world::{LONG, SOON, TripWorld, part};
 
-/// He never can carry the luggage up.
 #[derive(Clone, Default)]
 struct Porter {
     called: Arc<AtomicUsize>,
@@ -96,7 +95,6 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
     world.until_empty("hotel").await;
 }
 
-/// In conflict with another transaction each time.
 #[derive(Clone)]
 struct Rivals(Porter);
 

@@ -19,7 +19,7 @@ const ALTERS: &[Migration] = &[
     },
 ];
 
-/// In the table of a process that is gone.
+/// Writes an event into the table of a process that is gone.
 const LEFT: &str = "create table ballet.outbox_99 (like ballet.outbox_0); \
     insert into ballet.outbox_99 (owner, batch, position, message_id, event_type, saga_id, body, \
         created_at) select 999, 7, 0, m, 'hotel.room_booked.v1', m, '{\"city\":\"Oslo\"}', ballet.now() \

@@ -26,7 +26,6 @@ async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<St
     Ok(saga.to_string())
 }
 
-/// The hotel may have trouble.
 async fn agency(trouble: Trouble, otlp: &str) -> (TripWorld, Running) {
     let parts = vec![part(desk(), DESK_TABLES), the_hotel()];
     let mut world = TripWorld::prepared("attempts", parts).await;
@@ -42,7 +41,6 @@ async fn agency(trouble: Trouble, otlp: &str) -> (TripWorld, Running) {
     (world, desk)
 }
 
-/// With this `traceparent`.
 async fn booked(desk: &Running, city: &str, trace: &str) -> SagaId {
     let request = reqwest::Client::new().post(format!("http://{}/trips/{city}", desk.address()));
     let answer = request.header("traceparent", trace).send().await.expect("an answer");
@@ -63,7 +61,6 @@ async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
     world.seen().await.iter().filter(of_saga).map(trace).collect()
 }
 
-/// And what came beside the trace.
 fn beside(message: &Value) -> [Option<&str>; 3] {
     let headers = &message["properties"]["headers"];
     let text = |name: &str| headers[name].as_str();

@@ -46,7 +46,6 @@ pub(crate) const HOTEL_TABLES: &[Migration] = &[Migration {
     sql: "create table room (room bigserial primary key, saga_id uuid not null, freed boolean not null default false)",
 }];
 
-/// A desk with time enough.
 pub(crate) fn desk() -> Participant {
     desk_within(SignedDuration::from_hours(1))
 }
@@ -186,7 +185,6 @@ impl Compensate for BookRoom {
     }
 }
 
-/// The rental outside: requests and answers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rental {
     pub(crate) asked: Arc<Mutex<Vec<(CallKey, String)>>>,
@@ -299,7 +297,6 @@ impl Projection for Names {
     }
 }
 
-/// As an HTTP handler of the desk does.
 pub(crate) async fn cancel(desk: &ballet::Handle, saga: ballet::SagaId) -> Abort {
     let mut unit = desk.saga_unit(saga).await.expect("a transaction");
     let abort_event = TripCancelled { reason: "the customer".into() };

@@ -16,7 +16,7 @@ ballet_testkit::events! {
     CarReserved = "cars.car_reserved.v1" { car: String }
 }
 
-/// Its release reports the same in another event.
+/// Reserves a car in a release that reports the same in another event.
 struct ReserveCar;
 
 impl Step for ReserveCar {

@@ -21,14 +21,12 @@ use crate::world::{LONG, TripWorld};
 
 #[derive(Clone, Copy)]
 pub(crate) enum ProcessEnd {
-    /// In the middle of its work.
     Dropped,
     Stopped,
 }
 
 /// While two releases of a service work side by side.
 pub(crate) const TRIPS: usize = 15;
-/// Between two trips.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// By service, the release that it runs.
@@ -82,7 +80,6 @@ impl Upgrade {
         self.world.services.remove(at.expect("it runs"))
     }
 
-    /// By version.
     async fn open(&self) -> Vec<Vec<(&'static str, u32)>> {
         let options = |service: &str| -> PgConnectOptions {
             self.world.env.database_url(service).parse().expect("a database")
@@ -153,7 +150,6 @@ impl Agency {
         Self { wanted, closed, task }
     }
 
-    /// Waits until some more are wanted.
     pub(crate) async fn more(&self) {
         let count = || self.wanted.lock().expect("not poisoned").len();
         let enough = count() + TRIPS;

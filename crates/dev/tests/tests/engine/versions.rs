@@ -11,7 +11,6 @@ use crate::trip::TripWanted;
 use crate::two_versions::system;
 use crate::upgrade::{Agency, ProcessEnd, TRIPS, Upgrade};
 
-/// By the end that the saga must have.
 fn expected(city: &str, is_second: bool) -> &'static str {
     match (city, is_second) {
         ("Rome", _) | ("Nowhere", false) => "confirmed",

@@ -16,12 +16,12 @@ use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// The age of the management API's counts, on a busy machine.
 const COUNTS_AGE: Duration = Duration::from_secs(6);
-/// For many messages, or after a fault.
+/// The limit for many messages, or after a fault.
 pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 pub(crate) struct TripWorld {
     system: TestSystem,
-    /// If it is another port than at the start.
+    /// The server's port, if it is another one than at the start.
     pub(crate) asked_at: Option<u16>,
     clock: Clock,
 }
@@ -82,7 +82,6 @@ impl TripWorld {
         Self::prepared_on(Servers::shared().await.expect("servers"), name, parts).await
     }
 
-    /// On these servers.
     pub(crate) async fn prepared_on(servers: &Servers, name: &str, parts: Vec<WorldPart>) -> Self {
         let all = parts.iter().map(|part| part.participant.part()).collect();
         let system = TestSystem::prepared_on(servers, name, all).await;
@@ -114,7 +113,6 @@ impl TripWorld {
         self.start_by(part, Clock::system(), set).await;
     }
 
-    /// By another clock.
     pub(crate) async fn start_by(
         &mut self,
         part: WorldPart,
@@ -137,7 +135,6 @@ impl TripWorld {
         self.execute(service, &sql).await;
     }
 
-    /// As of some days from now.
     pub(crate) fn id_after(&self, days: i64) -> String {
         let then = self.clock.now() + SignedDuration::from_hours(24 * days);
         self.clock.new_id(then).to_string()
@@ -147,7 +144,6 @@ impl TripWorld {
         self.system.new_id().to_string()
     }
 
-    /// As the service that owns it.
     pub(crate) async fn publish<E: Event>(&self, saga: SagaId, event: &E) -> String {
         self.system.publish(saga, event).await.to_string()
     }
@@ -181,7 +177,6 @@ impl TripWorld {
         self.try_count(service, what).await.expect("a count")
     }
 
-    /// Its body has this text.
     pub(crate) async fn until_published(&self, text: &str) {
         wait_until(&format!("a message with {text}"), SOON, || async {
             let seen = self.seen().await;

@@ -48,7 +48,7 @@ impl LossyBroker {
         (self.memory.ready(queue).len(), self.memory.unacked(queue))
     }
 
-    /// As its consumer sees it.
+    /// Whether the queue is settled, as its consumer sees it.
     pub(crate) fn is_settled(&self, queue: &str) -> bool {
         let outstanding = self.memory.unacked(queue) as u64;
         outstanding == self.acks.count.load(Ordering::SeqCst) && self.memory.ready(queue).is_empty()
@@ -88,7 +88,6 @@ struct AckedTags {
 }
 
 impl AckedTags {
-    /// Returns how many deliveries that acknowledges.
     fn add(&mut self, tag: u64, multiple: bool) -> u64 {
         assert!(tag > self.to && !self.apart.contains(&tag), "no tag is acknowledged twice");
         if !multiple {

@@ -39,7 +39,6 @@ ballet_testkit::events! {
     Carried = "crew.carried.v1" { version: u32 }
 }
 
-/// The other saga under the same id.
 pub(crate) struct Cover;
 
 impl Saga for Cover {
@@ -119,7 +118,6 @@ noting! {
     InsureOne = "insure": Insure => Insured, Lapsed
 }
 
-/// By a call.
 struct RentOne(SaleProvider);
 
 impl CallStep for RentOne {

@@ -10,21 +10,19 @@ pub(crate) enum CrewInput {
     Dismiss(&'static str),
     Rent(&'static str),
     Return(&'static str),
-    /// Of the call of a rent.
     Answer(&'static str),
     Insure(&'static str),
     Lapse(&'static str),
     Arrange,
     Pay,
     Ship,
-    /// Of this version.
     Carry(u32),
     Abort,
     EndCover,
 }
 
 impl CrewInput {
-    /// After a restore, what takes something back waits.
+    /// Whether it undoes something: after a restore that waits.
     pub(crate) fn takes_back(self) -> bool {
         matches!(
             self,
@@ -45,10 +43,8 @@ pub(crate) struct ExpectedCrew {
     saga: Uuid,
     rate: f64,
     pub(crate) rows: Vec<ExpectedRow>,
-    /// By type and body.
     pub(crate) told: Vec<(&'static str, Value)>,
     pub(crate) dead: usize,
-    /// Their calls are answered only later.
     held: Vec<&'static str>,
 }
 
@@ -144,7 +140,6 @@ impl ExpectedCrew {
         });
     }
 
-    /// To a call that is out and not held.
     fn answer(&mut self, who: &'static str) {
         if self.held.contains(&who) || self.state("rent", who) != Some("calling") {
             return;
@@ -182,7 +177,7 @@ impl ExpectedCrew {
         }
     }
 
-    /// The latest first, unless a call is out.
+    /// Undoes the latest first, unless a call is out.
     fn go_on(&mut self, saga: &str) {
         let rows = self.rows.clone();
         let is_out = |row: &ExpectedRow| self.state(row[0], row[1]) == Some("calling");
@@ -210,7 +205,7 @@ impl ExpectedCrew {
         self.told.push((told, json!({"saga": self.saga, "who": key, "rate": self.rate})));
     }
 
-    /// In order, with whether each is struck out.
+    /// Returns each note in order, with whether it is struck out.
     pub(crate) fn notes(&self) -> Vec<(String, String, bool)> {
         let mut notes = Vec::new();
         for [step, key, entry, _] in &self.rows {
@@ -223,7 +218,6 @@ impl ExpectedCrew {
         notes
     }
 
-    /// Whether something is rented in the end.
     pub(crate) fn rents_for(&self, who: &str) -> bool {
         self.state("rent", who) == Some("done")
     }

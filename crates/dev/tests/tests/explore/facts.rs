@@ -1,5 +1,3 @@
-//! The records of a saga at rest.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::Event;
@@ -27,7 +25,6 @@ impl SagaFacts {
         self.told.get(E::TYPE.name()).map_or(0, BTreeSet::len)
     }
 
-    /// The ordinal of this entry.
     pub(crate) fn entry(&self, step: &str, entry: &str) -> Option<i32> {
         let row = self.ledger.iter().find(|row| row.step == step && row.entry == entry);
         row.map(|row| row.ordinal)

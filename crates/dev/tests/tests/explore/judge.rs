@@ -9,7 +9,6 @@ use crate::sale::{Authorized, Captured, Declined, NotCaptured, Refunded, Release
 
 pub(crate) struct ParticipantCase<'a> {
     pub(crate) order: &'a [ParticipantInput],
-    /// Whether the first step is local.
     pub(crate) local: bool,
     /// Each thing was over before the next came.
     pub(crate) one_by_one: bool,

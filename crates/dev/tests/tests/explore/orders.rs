@@ -11,10 +11,8 @@ pub(crate) enum ParticipantInput {
     SecondCopy,
     Abort,
     AbortCopy,
-    /// Of the first step's call.
     AnswerFirst,
     AnswerSecond,
-    /// Of the calls of the undos.
     AnswerUndo,
 }
 

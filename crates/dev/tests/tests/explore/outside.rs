@@ -30,7 +30,6 @@ pub(crate) enum RefusedRequest {
     Second,
 }
 
-/// One saga at the provider.
 #[derive(Debug, Clone)]
 pub(crate) struct ProviderAccount {
     no: RefusedRequest,

@@ -37,7 +37,6 @@ struct OwnerExploration {
     runs: Vec<OwnerRun>,
     answers: Mutex<HashMap<Uuid, Abort>>,
     refused: Mutex<HashMap<Uuid, BTreeSet<OwnerInput>>>,
-    /// Their time is over.
     due: Mutex<Vec<Uuid>>,
     one_by_one: bool,
     /// Whether aborts, and messages without a saga, wait until all else has come.
@@ -84,7 +83,6 @@ impl OwnerExploration {
         unit.commit().await
     }
 
-    /// By somebody who does not know the sale's state.
     async fn request(&self, saga: SagaId, thing: OwnerInput) {
         let answer = match thing {
             Request => self.originate(saga).await,
@@ -129,12 +127,10 @@ impl OwnerExploration {
             .await;
     }
 
-    /// The owner's own event for every passed deadline.
     async fn due_are_told(&self) {
         self.stage.until("select count(*) from ballet.deadline where due_at <= now()", 0).await;
     }
 
-    /// Every saga whose time is over.
     async fn due_are_decided(&self) {
         let due = self.due.lock().expect("not poisoned").clone();
         wait_until("decided sagas", LONG, || async {

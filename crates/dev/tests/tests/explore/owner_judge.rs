@@ -14,22 +14,16 @@ pub(crate) enum OwnerInput {
     Begin,
     /// Another beginning, by somebody.
     Post(&'static str),
-    /// By a request.
     Request,
-    /// Under another id.
     Again,
     Refusal,
     RefusalCopy,
     Pivot,
-    /// For another part.
     PivotCopy,
-    /// By a request.
     Cancel,
-    /// The time is over.
     Deadline,
     /// The owner's own event: again under another id, or without the deadline.
     DeadlineCopy,
-    /// Triggers the owner's own step.
     Praise,
     /// Decides the warranty under the same id.
     Seal,
@@ -69,9 +63,7 @@ pub(crate) struct OwnerCase<'a> {
     pub(crate) gifts: i64,
     pub(crate) taken_back: i64,
     pub(crate) answer: Option<Abort>,
-    /// The requests that were refused.
     pub(crate) refused: BTreeSet<OwnerInput>,
-    /// Of the sagas with its id.
     pub(crate) deadlines: BTreeSet<String>,
 }
 

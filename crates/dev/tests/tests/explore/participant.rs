@@ -18,7 +18,6 @@ use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider};
 use crate::sale::{Cancelled, PAY_TABLES, Packed, Placed, calling, local};
 use crate::stage::{Databases, DeathPoint, ExploreStage, databases};
 
-/// An order of things, and the provider's answers.
 pub(crate) struct ParticipantRun {
     saga: SagaId,
     order: Vec<ParticipantInput>,
@@ -41,7 +40,6 @@ impl ParticipantExploration {
         Self { stage, runs: Vec::new(), local: is_local, one_by_one: true }
     }
 
-    /// A saga for each order.
     pub(crate) fn every_order_of(&mut self, things: &[ParticipantInput], no: RefusedRequest) {
         let held: Vec<ProviderRequest> =
             things.iter().flat_map(|thing| asks(*thing)).copied().collect();
@@ -65,7 +63,6 @@ impl ParticipantExploration {
         }
     }
 
-    /// For every saga.
     fn step(&self, at: usize) {
         for run in &self.runs {
             if let Some(action) = run.order.get(at) {
@@ -121,7 +118,6 @@ impl ParticipantExploration {
         }
     }
 
-    /// Waits until all is at rest.
     pub(crate) async fn judge(&self, what: &str, began: Instant) {
         self.stage.outside.answer_all();
         self.stage.settle().await;

@@ -93,7 +93,6 @@ impl CrewExploration {
         }
     }
 
-    /// For every saga.
     fn step(&self, at: usize) {
         for run in &self.runs {
             if let Some(thing) = run.order.get(at) {
@@ -114,7 +113,7 @@ impl CrewExploration {
         }
     }
 
-    /// By saga, each event once.
+    /// Returns each event once, by its saga.
     fn told(&self) -> HashMap<Uuid, Vec<(String, Value)>> {
         let mut told: HashMap<Uuid, BTreeMap<String, (String, Value)>> = HashMap::new();
         for message in self.stage.broker.memory.taken() {

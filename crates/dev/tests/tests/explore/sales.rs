@@ -79,7 +79,6 @@ async fn end(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Notes the sale that begins.
 pub(crate) async fn place(tx: &mut Tx<'_>) -> Result<(), Failure> {
     let saga = saga(tx)?;
     sqlx::query("insert into sale values ($1, 'placed')").bind(saga).execute(tx.db()).await?;

@@ -34,7 +34,6 @@ pub(crate) struct ExploreStage {
 
 pub(crate) type Databases = BTreeMap<String, Database>;
 
-/// One for each name.
 pub(crate) async fn databases(test: &str, stages: &[&str]) -> Arc<Databases> {
     let postgres = Postgres::shared().await.expect("a Postgres");
     Arc::new(Database::prepared(postgres, test, stages).await.expect("databases"))
@@ -93,7 +92,7 @@ impl ExploreStage {
         self.context.new_id(self.context.now())
     }
 
-    /// As the service that owns it.
+    /// Publishes as the service that owns the event.
     pub(crate) fn put<E: Event>(&self, id: Uuid, saga: SagaId, event: &E) {
         let body = serde_json::to_vec(event).expect("JSON");
         self.put_raw::<E>(id, saga, body);
@@ -108,7 +107,6 @@ impl ExploreStage {
         &self.url
     }
 
-    /// For services that start later.
     pub(crate) fn connect_through(&mut self, url: &str) {
         url.clone_into(&mut self.url);
     }
@@ -165,7 +163,7 @@ impl ExploreStage {
         .expect("a rest");
     }
 
-    /// All that was committed, also marked.
+    /// Waits until all that was committed is published and marked.
     pub(crate) async fn publish_all(&self) {
         wait_until("an empty outbox", LONG, || async {
             let unmarked = "select count(*) from (select from ballet.outbox() \
@@ -201,7 +199,7 @@ impl ExploreStage {
         }
     }
 
-    /// Another process takes its place.
+    /// Crashes the service. Another process takes its place.
     pub(crate) async fn crash(&mut self) {
         self.kill();
         self.revive().await;
@@ -220,7 +218,6 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// In the middle of its work.
     pub(crate) async fn lose_one(&mut self) {
         wait_until("some work done", LONG, || async {
             let done =
@@ -272,7 +269,7 @@ impl ExploreStage {
     }
 }
 
-/// `statement` writes to `ballet.outbox_left`.
+/// The outbox table of a process that is gone, which `statement` writes as `ballet.outbox_left`.
 pub(crate) fn left_by_a_gone_process(statement: &str) -> String {
     format!(
         "do $do$ begin execute replace($left${statement}$left$, 'outbox_left', \

@@ -32,7 +32,6 @@ async fn connect(stage: &ExploreStage) -> PgConnection {
     PgConnection::connect(stage.url()).await.expect("a database")
 }
 
-/// Those that wait for locks.
 const WAITING: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
                        where d.datname = current_database() and not granted";
 

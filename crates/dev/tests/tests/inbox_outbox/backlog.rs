@@ -30,7 +30,7 @@ async fn count_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64)
     }
 }
 
-/// Rows of outbox tables, since the database began.
+/// Counts rows of outbox tables since the database began.
 async fn written_and_read(stage: &OutboxStage) -> (i64, i64) {
     sqlx::query_as(
         "select sum(n_tup_ins)::bigint, sum(seq_tup_read)::bigint from pg_stat_user_tables \
@@ -65,7 +65,6 @@ fn left_behind(process: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_it_is_gone() {
-    /// As much as one table takes.
     const TURN: i64 = 42;
     let rental = Rental::default();
     let stage = OutboxStage::new("dump", &[service(&rental)]).await;

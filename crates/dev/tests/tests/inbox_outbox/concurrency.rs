@@ -1,5 +1,3 @@
-//! Transactions that meet.
-
 use crate::notes::{Notes, TABLES, renamed};
 use crate::stage::OutboxStage;
 

@@ -6,11 +6,10 @@ use ballet_testkit::memory::{ExchangeKind, until};
 use crate::stage::{OutboxStage, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
 
-/// Without a mark.
 const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
 
-/// Of a process that is gone.
+/// Writes batches of a process that is gone.
 fn left(batches: u32, events: u32) -> String {
     left_by_a_gone_process(&rows(batches, events))
 }

@@ -7,7 +7,6 @@ use crate::stage::{OutboxStage, TRACE, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::trip::{desk, hotel};
 
-/// Without a mark.
 const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
 
@@ -61,7 +60,7 @@ async fn t49_while_the_broker_is_away_commits_go_on_and_drain_in_order() {
     assert_eq!(stage.taken::<TripBooked>().len(), 20);
 }
 
-/// By its lock, a living process.
+/// Its lock says that this process is alive.
 const LIVING: &str = "select pg_advisory_lock(6450292, 77)";
 
 /// The living process counts as gone once there are batches in its tables: an unpublished one of its own, and

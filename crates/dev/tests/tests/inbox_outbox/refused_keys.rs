@@ -44,7 +44,6 @@ async fn close_all_lots(stage: &OutboxStage, running: &Running) {
     }
 }
 
-/// Each lot's.
 fn assert_once_and_in_order(events: &[Publish], batches: i64, lots: i64) {
     let mut counts: HashMap<i64, Vec<i64>> = HashMap::new();
     for event in events {

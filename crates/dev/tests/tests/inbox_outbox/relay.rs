@@ -11,11 +11,10 @@ use crate::stage::{OutboxStage, SOON, book, execute, left_by_a_gone_process};
 use crate::trip::{DESK_TABLES, TripBooked, TripWanted, desk};
 
 const MARKS: &str = "ballet.outbox() where position = -1";
-/// Without a mark.
 const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
 
-/// Its broker never confirms.
+/// Starts a desk whose broker never confirms.
 async fn unconfirmed(name: &str) -> (OutboxStage, Running) {
     let stage = OutboxStage::new(name, &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;

@@ -1,5 +1,3 @@
-//! Real databases, and a broker in memory.
-
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -53,7 +51,6 @@ impl OutboxStage {
         self.start_by(participant, tables, Clock::standing(now, seed), set).await
     }
 
-    /// By this clock.
     pub(crate) async fn start_by(
         &self,
         participant: Participant,
@@ -93,12 +90,10 @@ impl OutboxStage {
         self.taken::<E>()
     }
 
-    /// Dead letters and retries.
     pub(crate) fn copies(&self) -> usize {
         self.broker.taken().iter().filter(|message| message.exchange != "events").count()
     }
 
-    /// For a lock.
     pub(crate) async fn until_waiting(&self, service: &str, sessions: i64) {
         let waiting = "pg_stat_activity where datname = current_database() \
                        and wait_event_type = 'Lock'";
@@ -110,14 +105,13 @@ pub(crate) async fn execute(db: &mut PgConnection, sql: &str) {
     db.execute(AssertSqlSafe(sql.to_owned())).await.expect("executed");
 }
 
-/// As an HTTP handler of the desk does.
 pub(crate) async fn book(desk: &Running, saga: SagaId) {
     let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
     unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
     unit.commit().await.expect("committed");
 }
 
-/// `statement` writes to `ballet.outbox_left`.
+/// The outbox table of a process that is gone, which `statement` writes as `ballet.outbox_left`.
 pub(crate) fn left_by_a_gone_process(statement: &str) -> String {
     format!(
         "do $do$ begin execute replace($left${statement}$left$, 'outbox_left', \

@@ -1,5 +1,3 @@
-//! The metrics of a service.
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -11,7 +9,7 @@ use ballet_testkit::health::metrics;
 use crate::trip::{Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::world::{SOON, TripWorld, part, the_hotel};
 
-/// With automatic retries, and without.
+/// Counts stuck sagas that are tried again, and those that are not.
 async fn are_stuck(world: &TripWorld, tried_again: u32, for_good: u32) {
     let address = world.services[0].address();
     let line = |again, count| format!(r#"ballet_sagas_stuck{{tried_again="{again}"}} {count}"#);
@@ -59,7 +57,7 @@ async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again()
     are_stuck(&world, 2, 0).await;
 }
 
-/// In quotation marks, or in a table.
+/// Finds names in quotation marks, or in a table.
 fn names(text: &str, quote: char) -> BTreeSet<String> {
     let begins = format!("{quote}ballet_");
     let found = text.match_indices(&begins).map(|(at, _)| {

@@ -16,7 +16,6 @@ const METRIC: &str = "ballet_reused_ids_total ";
 const ROME: &str = r#"{"city":"Rome"}"#;
 const OSLO: &str = r#"{"city":"Oslo"}"#;
 
-/// Messages of the trip may share ids.
 struct Reuse {
     world: TripWorld,
     saga: SagaId,

@@ -1,5 +1,3 @@
-//! A hotel without trouble of its own.
-
 use ballet::{Never, Participant, Step, StepResult, Tx, done};
 
 use crate::stage::{BOOK, RoomBooked, Trip, TripBooked};

@@ -77,7 +77,6 @@ async fn raise(tx: &mut Tx<'_>, code: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// With a part of its dead letter's text.
 const POISONS: [(&str, &str); 26] = [
     ("XX000", "of this message"),
     ("XX001", "of this message"),

@@ -25,7 +25,7 @@ ballet_testkit::events! {
 
 const FULL: &str = "full";
 
-/// Before it knows whether there is room.
+/// Writes before it knows whether there is room.
 async fn write(tx: &mut Tx<'_>, city: &str) -> Result<(), Failure> {
     let saga = tx.saga_id().map(|saga| saga.0);
     sqlx::query(BOOK).bind(saga).bind(city).execute(tx.db()).await?;
@@ -188,7 +188,6 @@ async fn a_call_that_is_refused_leaves_no_rows_of_its_request_or_its_answer() {
     a_refusal_leaves_nothing("refusals_of_calls", hotel).await;
 }
 
-/// Reads a number, and writes the next one.
 struct Count;
 
 impl Step for Count {

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::hotel::hotel;
 use crate::stage::{PressureStage, SOON};
 
-/// For as long as somebody else holds the lock.
+/// Holds its connection for as long as somebody else holds the lock.
 async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     let mut unit = hotel.unit().await?;
     unit.tx().db().execute("set local lock_timeout = 0").await?;
@@ -30,7 +30,7 @@ async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("held")
 }
 
-/// Before it commits.
+/// Loses its connection before it commits.
 async fn lose(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     let mut unit = hotel.unit().await?;
     unit.tx().db().execute("select pg_terminate_backend(pg_backend_pid())").await.ok();
@@ -38,7 +38,6 @@ async fn lose(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("committed")
 }
 
-/// With a transaction in hand.
 async fn panics(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     let _unit = hotel.unit().await?;
     panic!("of this request")
@@ -207,7 +206,6 @@ async fn t190_requests_beyond_the_limit_are_refused_at_once() {
     running.stop().await;
 }
 
-/// At the commit, for the lock.
 const WAITS: &str = "create function waits() returns trigger language plpgsql as $$ begin
         perform set_config('lock_timeout', '0', true);
         perform pg_advisory_xact_lock_shared(7);
@@ -245,7 +243,6 @@ async fn nobody_knows_what_became_of_a_request_only_if_the_answer_to_its_commit_
     running.stop().await;
 }
 
-/// Above the buffers of a connection.
 const LARGE: usize = 12 << 20;
 
 /// Sends the head of a request, with these headers.
@@ -258,7 +255,6 @@ async fn client(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
     client
 }
 
-/// Reads until the service says this.
 async fn until_said(client: &mut TcpStream, text: &str) {
     let mut said = String::new();
     let reading = async {

@@ -55,7 +55,6 @@ impl Step for SlowBulk {
     }
 }
 
-/// Takes the answers in slowly.
 #[derive(Clone)]
 struct SlowAnswers {
     asked: Arc<Semaphore>,

@@ -1,5 +1,3 @@
-//! One service, its database, and a broker in memory.
-
 use std::time::Duration;
 
 use axum::Router;
@@ -95,7 +93,7 @@ impl PressureStage {
         self.broker.put_event(E::TYPE, properties, serde_json::to_vec(event).expect("JSON"));
     }
 
-    /// By city, the reason with its detail.
+    /// Returns the reasons with their details, by city.
     pub(crate) fn dead_letters(&self) -> Vec<(String, String)> {
         let mut dead = self.broker.taken();
         dead.retain(|message| message.exchange == "dead");

@@ -44,7 +44,6 @@ impl TelemetryFollower for LastNumbers {
 }
 
 impl LastNumbers {
-    /// Each with this number.
     async fn until(&self, devices: usize, number: i64) {
         let all = wait_until("all beats are followed", Duration::from_secs(60), || async {
             let last = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -66,7 +65,7 @@ async fn following(system: &TestSystem, last: LastNumbers) -> Running {
     service.start(settings(system)).await.unwrap()
 }
 
-/// Of what no service of ours sends.
+/// Publishes what no service of ours sends.
 fn foreign(system: &TestSystem) -> PublisherHandle {
     let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(system.env.ops_amqp_url()).unwrap());
     Publisher::start(broker, PublisherSettings::new("test", "1"), Arc::new(|_| {}))

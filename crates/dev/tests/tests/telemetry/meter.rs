@@ -34,7 +34,6 @@ impl Telemetry for Beat {
 /// Reading this panics.
 pub(crate) const BOMB: &str = "bomb";
 
-/// It may be of an unexpected kind.
 fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let device = String::deserialize(from)?;
     assert_ne!(device, BOMB);
@@ -105,7 +104,6 @@ pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
     service(Beats::default()).start(settings).await.expect("it starts")
 }
 
-/// It reads nothing.
 pub(crate) async fn publisher(system: &TestSystem) -> Running {
     let publishes = Participant::new("meter").publishes_telemetry::<Beat>();
     Service::new(publishes)
@@ -123,7 +121,7 @@ pub(crate) fn service(beats: Beats) -> Service {
     Service::new(reading(beats)).migrations(METER_TABLES)
 }
 
-/// In order for each device.
+/// Publishes in order for each device.
 pub(crate) async fn published(running: &Running, devices: usize, numbers: std::ops::Range<i64>) {
     let beats: TelemetryPublisher<Beat> = running.handle().telemetry();
     let beats = Arc::new(beats);
@@ -165,7 +163,6 @@ pub(crate) async fn until_later(system: &TestSystem) {
     system.until("meter", later, 1).await;
 }
 
-/// With these arguments.
 pub(crate) async fn made_anew(
     system: &TestSystem,
     partition: u16,

@@ -29,7 +29,6 @@ fn crashing() -> Vec<FieldTable> {
     ]
 }
 
-/// Through the exchange, and straight to the queue.
 async fn publish(world: &TripWorld, properties: &BasicProperties) {
     for (exchange, key) in [("events", "desk.trip_booked.v1"), ("", "hotel")] {
         let session = session(world.env.ops_amqp_url()).await;
@@ -50,7 +49,6 @@ async fn publish(world: &TripWorld, properties: &BasicProperties) {
     }
 }
 
-/// To their service.
 async fn retries_come_back(world: &TripWorld) {
     let session = session(world.env.amqp_url("hotel")).await;
     let mut confirms = session.confirms().await.unwrap();

@@ -81,7 +81,6 @@ async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
     assert_eq!((sagas, world.count("hotel", "room").await), (500, 500), "each once");
 }
 
-/// And puts it back.
 async fn count_deliveries(world: &TripWorld) {
     let url = world.env.amqp_url("hotel");
     let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
@@ -109,7 +108,6 @@ impl HotelProcess {
         Self(process.unwrap())
     }
 
-    /// Or nothing is left to do.
     async fn died_before_all_is_done(&mut self, world: &TripWorld) -> bool {
         let ended = wait_until("a death, or the end", LONG, || {
             let died = self.0.has_ended().unwrap();

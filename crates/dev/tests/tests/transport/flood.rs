@@ -37,7 +37,6 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table room (room bigserial primary key, saga_id uuid not null, freed boolean not null default false);
           create table hotel_name (name text not null)",
 }];
-/// Published at a time.
 const PORTION: u64 = 500;
 /// Generous: if the machine is so busy that the flood took long, this is a small part of that.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -202,7 +201,7 @@ impl Users {
         self.by_hand.push_back(tokio::task::spawn_blocking(move || by_hand(&url, &odd)));
     }
 
-    /// Of the oldest portion.
+    /// Waits for the oldest portion.
     async fn confirmed(&mut self) {
         self.by_hand.pop_front().unwrap().await.unwrap();
         for user in &mut self.publishers {
@@ -275,7 +274,6 @@ async fn inbox(world: &TripWorld) -> HashSet<Uuid> {
     ids
 }
 
-/// The dead letters, as they come.
 struct Letters {
     session: Arc<dyn Session>,
     coming: Deliveries,
@@ -290,7 +288,6 @@ impl Letters {
         Self { session, coming, found: HashMap::new() }
     }
 
-    /// Until none has come for a moment.
     async fn read(&mut self) {
         let mut last = None;
         while let Ok(next) = tokio::time::timeout(PAUSE, self.coming.next()).await {

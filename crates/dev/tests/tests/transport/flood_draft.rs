@@ -1,5 +1,3 @@
-//! How a message of a flood is made.
-
 use std::io::Write;
 
 use ballet::MessageId;

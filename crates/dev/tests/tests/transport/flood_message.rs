@@ -8,7 +8,6 @@ use crate::flood::draft::{Draft, gzip};
 use crate::flood::values::{Dice, death, decimal, list, odd, short, text, value};
 use ballet_testkit::wire::raw_amqp::{self, Property};
 
-/// It has the message's number.
 pub(super) const NUMBER: &str = "number";
 const BOOKED: &str = "desk.trip_booked.v1";
 const RENAMED: &str = "hotel.hotel_renamed.v1";
@@ -23,7 +22,6 @@ pub(super) enum MessageFate {
     Applied,
     Duplicate,
     Dead(&'static str),
-    /// Applied or dead.
     Random,
 }
 
@@ -62,7 +60,7 @@ pub(super) struct Flood {
 }
 
 impl Flood {
-    /// Ids have the time of this one.
+    /// Ids get the time of this one.
     pub(super) fn new(seed: u64, id: Uuid) -> Self {
         Self { seed, millis: id.as_u128() >> 80 }
     }
@@ -71,12 +69,10 @@ impl Flood {
         Dice(self.seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ (number << 1))
     }
 
-    /// A UUIDv7 with the number.
     fn id(&self, number: u64) -> Uuid {
         self.id_before(number, 0)
     }
 
-    /// From a time before.
     fn id_before(&self, number: u64, millis: u128) -> Uuid {
         let time = (self.millis - millis) << 80;
         Uuid::from_u128(time | 0x7 << 76 | 0x2 << 62 | u128::from(number))
@@ -92,7 +88,6 @@ impl Flood {
         }
     }
 
-    /// If the earlier message was good.
     fn again(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let earlier = number.saturating_sub(1 + dice.roll(2000));
         if earlier < number && self.dice(earlier).roll(100) < 55 {
@@ -131,7 +126,6 @@ impl Flood {
         )
     }
 
-    /// In one of the understood forms.
     fn good(&self, number: u64, content: u64) -> FloodMessage {
         let mut dice = Dice(self.seed ^ content.wrapping_mul(7919));
         let in_saga = dice.roll(2) == 0;
@@ -227,7 +221,6 @@ impl Flood {
         draft.message(number, id, MessageFate::Applied)
     }
 
-    /// To be refused, for a known reason.
     fn bad(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let good = || self.draft(number, true);
         let deep = || "[".repeat(70);
@@ -300,12 +293,10 @@ impl Flood {
         draft.message(number, MessageId(self.id(number)), MessageFate::Dead(reason))
     }
 
-    /// Its saga is forgotten.
     fn old(&self, number: u64) -> String {
         self.id_before(number, 130 * DAY).to_string()
     }
 
-    /// A good message with random changes.
     fn random(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let in_saga = dice.roll(2) == 0;
         let mut draft = self.draft(number, in_saga);

@@ -3,7 +3,6 @@
 use ballet_amqp::{AMQPValue, FieldArray, FieldTable, ShortString};
 use lapin::types::DecimalValue;
 
-/// Random numbers (splitmix64).
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -54,7 +53,7 @@ pub(super) fn odd() -> AMQPValue {
     AMQPValue::LongLongInt(i64::MIN)
 }
 
-/// As no broker writes it.
+/// Makes a record of deaths as no broker writes it.
 pub(super) fn death(dice: &mut Dice) -> AMQPValue {
     let mut table = FieldTable::default();
     for name in ["queue", "reason", "count", "exchange", "time", "routing-keys"] {

@@ -1,5 +1,3 @@
-//! Messages from outside, good and bad.
-
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Settings, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};

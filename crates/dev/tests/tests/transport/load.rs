@@ -36,7 +36,6 @@ async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
     // The first is a probe.
     slow.next().await.1.settle();
     let _held = slow.take(7).await;
-    // 7 of 39 in hand.
     let as_allowed = |depth: QueueDepth| (depth.unacked, depth.ready) == (7, 32);
     world.env.management().until_depth("hotel", SOON, as_allowed).await.unwrap();
     assert!(slow.try_next().is_err());

@@ -11,7 +11,6 @@ use crate::world::{TripWorld, part, the_hotel};
 /// Generous for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// Nothing is left in the queue.
 async fn goes_on(world: &TripWorld) {
     let (saga, begun) = (world.new_saga(), Instant::now());
     world.publish(saga, &rome()).await;

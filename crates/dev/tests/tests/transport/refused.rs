@@ -10,7 +10,7 @@ use crate::returned::{WishMade, clerk};
 use crate::scene::{asleep, session};
 use crate::world::LONG;
 
-/// Unless `BALLET_REFUSED` says otherwise.
+/// The default of `BALLET_REFUSED`.
 const USUALLY: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -103,7 +103,6 @@ impl<'a> Producer<'a> {
         Self { name, world, channel, _connection: connection }
     }
 
-    /// Under a new id.
     async fn publish(&self, event: EventType, app_id: Option<&str>, body: &str) -> String {
         let id = self.world.new_id();
         let mut properties = BasicProperties::default().with_message_id(id.as_str().into());

@@ -46,7 +46,6 @@ impl RotatedHotel {
         }
     }
 
-    /// Of one part.
     async fn says(&self, part: &str, words: &str) {
         let is_said = |_, ready: &Value| ready[part].as_str().is_some_and(|it| it.contains(words));
         until_ready(self.running.address(), &format!("{part} to be {words:?}"), is_said).await;
@@ -62,7 +61,7 @@ impl RotatedHotel {
         PgConnection::connect(self.world.env.admin_database_url(HOTEL)).await.unwrap()
     }
 
-    /// The service opens everything again.
+    /// Closes all connections, so that the service opens new ones.
     async fn cut(&self) {
         let management = self.world.env.management();
         let names = wait_until("its connections", LONG, || async {
@@ -88,7 +87,7 @@ impl RotatedHotel {
         self.admin().await.execute(AssertSqlSafe(end)).await.unwrap();
     }
 
-    /// Every room was booked, once.
+    /// Checks that every room was booked once.
     async fn close(self) {
         for saga in &self.sagas {
             self.world.event::<RoomBooked>(*saga).await;

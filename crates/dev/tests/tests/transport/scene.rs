@@ -1,5 +1,3 @@
-//! What the tests of this binary share.
-
 use std::sync::Arc;
 
 use ballet::{Event, Participant, Running, SagaId, Service, Settings};
@@ -15,7 +13,6 @@ use lapin::{Connection, ConnectionProperties};
 use crate::trip::TripBooked;
 use crate::world::{LONG, SOON, TripWorld, WorldPart};
 
-/// Of events.
 pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0";
 
 /// Nobody runs; the queues and all tables exist.
@@ -31,7 +28,6 @@ pub(crate) async fn start(participant: Participant, settings: Settings) -> Runni
     Service::new(participant).start(settings).await.unwrap()
 }
 
-/// Without any policy of ours.
 pub(crate) async fn session(url: &str) -> Arc<dyn Session> {
     let broker = RabbitMq::new(url).unwrap();
     // An attempt has a limit, which a busy machine may miss.
@@ -66,7 +62,6 @@ pub(crate) fn trip_to_rome(world: &TripWorld) -> Publish {
     message(world, world.new_saga(), &rome())
 }
 
-/// Confirmed.
 pub(crate) async fn trips_published(world: &TripWorld, count: usize) {
     let mut publisher = TestPublisher::usual(ops(world));
     let trips = (0..count).map(|_| trip_to_rome(world));
@@ -74,7 +69,6 @@ pub(crate) async fn trips_published(world: &TripWorld, count: usize) {
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
 }
 
-/// Waits for so many, and returns them.
 pub(crate) async fn in_queue(
     world: &TripWorld,
     queue: &str,

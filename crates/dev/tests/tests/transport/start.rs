@@ -1,5 +1,3 @@
-//! A service and its database at the start.
-
 use std::net::TcpListener;
 
 use ballet::{Migration, Service, StartError};

@@ -16,7 +16,6 @@ use crate::world::{TripWorld, the_hotel};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Deleted with the test.
 pub(crate) struct Files(PathBuf);
 
 impl Files {
@@ -74,7 +73,7 @@ fn settings(amqp: String, database: String, ca: PathBuf) -> Settings {
     settings
 }
 
-/// Why the service does not start.
+/// Returns why the service does not start.
 async fn complaint(settings: Settings) -> String {
     let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
     match tokio::time::timeout(SOON, service.start(settings)).await.expect("an answer") {
@@ -83,7 +82,7 @@ async fn complaint(settings: Settings) -> String {
     }
 }
 
-/// Why the broker is unavailable.
+/// Returns why the broker is unavailable.
 async fn refusal(url: &str, tls: TlsFiles) -> String {
     let broker = RabbitMq::new(url).unwrap().tls(tls);
     match broker.connect("test").await {
@@ -190,7 +189,6 @@ async fn a_certificate_and_a_key_that_do_not_fit_each_other_yet_are_tried_again(
     assert!(error.is_loss() && error.to_string().contains("with the private key in"), "{error}");
 }
 
-/// On both running servers.
 pub(crate) async fn replace_certificates(servers: &Servers, identity: &TlsIdentity) {
     assert_eq!(replace(servers.dir().unwrap(), identity), 4);
     servers.rabbitmq().control(&["eval", "ssl:clear_pem_cache()."]).await.unwrap();

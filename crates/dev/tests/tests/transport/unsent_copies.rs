@@ -18,7 +18,6 @@ const BROKEN: usize = 700;
 /// Generous for a busy machine.
 const SOON_ENOUGH: Duration = Duration::from_secs(15);
 
-/// It fills the queue of dead letters.
 const FILLING: &str = "no dead letter";
 
 /// A queue refuses only after it has written its messages, and takes a burst until then. So it is filled before the
@@ -36,14 +35,12 @@ async fn no_room(world: &TripWorld) {
     .unwrap();
 }
 
-/// The dead letters that are in their queue.
 async fn dead_letters(world: &TripWorld) -> Vec<Value> {
     let mut found = world.env.management().peek("hotel.dead", 2_000).await.unwrap();
     found.retain(|message| message["payload"] != FILLING);
     found
 }
 
-/// Sets how many dead letters the broker takes.
 async fn room_for(world: &TripWorld, count: u32) {
     let full = json!({"pattern": r"^hotel\.dead$", "apply-to": "queues", "priority": 9,
         "definition": {"max-length": count, "overflow": "reject-publish"}});

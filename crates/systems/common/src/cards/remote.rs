@@ -10,7 +10,6 @@ use crate::outside::{
 };
 use crate::values::Money;
 
-/// In failures.
 const NAME: &str = "the payment provider";
 
 /// A card processor behind an HTTP API.
@@ -62,7 +61,7 @@ impl RemoteProvider {
         checked(self.0.operate(path, key, request).await?, order_id, amount)
     }
 
-    /// `None` if there is none under the key.
+    /// Returns `None` if nothing is under the key.
     async fn look_up(
         &self,
         key: CallKey,
@@ -84,7 +83,7 @@ impl RemoteProvider {
     }
 }
 
-/// Whether it is about our order and our money.
+/// Checks that it is about our order and our money.
 fn checked(
     operation: ProcessorOperation,
     order_id: Uuid,
@@ -101,7 +100,7 @@ fn checked(
     Ok(operation)
 }
 
-/// Whether it is about our authorisation.
+/// Checks that it is about our authorisation.
 fn settled(operation: ProcessorOperation, request: &Settle) -> Result<ProcessorOperation, Lost> {
     match &operation.reference {
         Some(other) if other.as_str() != request.reference.as_str() => {

@@ -71,7 +71,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// Without anything that must not be logged.
+/// Returns the text without anything that must not be logged.
 fn detail(body: &Bytes, secret: &str) -> String {
     let text = String::from_utf8_lossy(body);
     let value: Option<Value> = serde_json::from_str(&text).ok();
@@ -81,7 +81,6 @@ fn detail(body: &Bytes, secret: &str) -> String {
     without(secret, said.unwrap_or_default())
 }
 
-/// Makes the other side's text safe to show.
 fn without(secret: &str, text: &str) -> String {
     let text = text.replace(secret, "***");
     text.chars().filter(|c| !c.is_control()).take(LONGEST_DETAIL).collect()

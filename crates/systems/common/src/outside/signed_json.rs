@@ -37,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<WebhookState> for SignedJson<T> {
     }
 }
 
-/// If there is exactly one.
+/// Returns the signature if there is exactly one.
 fn only(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(HEADER).iter();
     let first = all.next()?.to_str().ok()?;

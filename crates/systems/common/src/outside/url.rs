@@ -12,7 +12,6 @@ use hyper::Uri;
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// Below this address.
     pub(crate) fn join(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
         format!("{}{path}", self.0).parse()
     }

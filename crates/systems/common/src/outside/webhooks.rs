@@ -37,7 +37,7 @@ impl Webhooks {
         Ok(Self::signed_with(Secrets::of(setting, text, file, SHORTEST)?, setting))
     }
 
-    /// With 401.
+    /// Refuses with 401.
     pub(crate) async fn check(
         &self,
         header: Option<&str>,

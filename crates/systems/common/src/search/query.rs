@@ -9,7 +9,7 @@ use crate::search::words::{FoldedWord, words};
 const MAX_WORDS: usize = 16;
 /// Typing errors are forgiven in so many words, because each is compared with many words of things.
 const MAX_UNSURE: usize = 6;
-/// For each word that may be mistyped.
+/// The maximum for each word that may be mistyped.
 const CORRECTIONS: usize = 8;
 /// A word of at least this length is also found without its last two letters: `dishes` finds `dish`.
 const INFLECTED: usize = 6;
@@ -71,7 +71,7 @@ impl Query {
         }
     }
 
-    /// As they are.
+    /// Finds things with all words in the title, as they are.
     fn in_title(&self) -> TierQuery {
         self.wanted(|_, word| lexemes(word.spellings(), "A"))
     }
@@ -100,7 +100,6 @@ impl Query {
         })
     }
 
-    /// Each word by any of its alternatives.
     fn wanted(&self, alternatives: impl Fn(usize, &FoldedWord) -> Vec<String>) -> TierQuery {
         let words = self.words.iter().enumerate().map(|(at, word)| alternatives(at, word));
         let words: Vec<String> = words.map(|any| format!("({})", any.join(" | "))).collect();

@@ -21,7 +21,7 @@ pub(super) fn errors(typed: &str, word: &str) -> usize {
     last_row(typed, word).pop().unwrap_or_default()
 }
 
-/// Here `typed` is the beginning of a word.
+/// Takes `typed` for the beginning of a word.
 pub(super) fn errors_at_beginning(typed: &str, word: &str) -> usize {
     last_row(typed, word).into_iter().min().unwrap_or_default()
 }

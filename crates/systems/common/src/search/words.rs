@@ -23,7 +23,7 @@ impl FoldedWord {
         (joined.chars().count() >= JOINED).then(|| joined.chars().take(LONGEST).collect())
     }
 
-    /// One or two.
+    /// Returns one or two.
     pub(super) fn spellings(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.plain.as_str()).chain(self.spelt.as_deref())
     }

@@ -1,5 +1,3 @@
-//! The step `charge_fare`.
-
 use std::sync::Arc;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};

@@ -15,7 +15,6 @@ const AGAIN: SignedDuration = SignedDuration::from_mins(10);
 /// Once the driver has said so, and is not seen there yet.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
-/// Completes the ride if it is over.
 pub(crate) async fn look(
     tx: &mut Tx<'_>,
     verifier: &Verifier,

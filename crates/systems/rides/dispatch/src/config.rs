@@ -7,16 +7,16 @@ use jiff::SignedDuration;
 use crate::seen_drivers::SeenDrivers;
 use crate::verifier::Verifier;
 
-/// In seconds, for picking up the rider.
+/// Seconds for picking up the rider.
 const DEADLINE: i64 = 45 * 60;
-/// In seconds, for a driver's answer.
+/// Seconds for a driver's answer.
 const ANSWER: i64 = 20;
 /// Drivers who are asked for one ride.
 const DRIVERS: u16 = 5;
 
 /// Rides of one rider at a time.
 const OF_ONE: u16 = 3;
-/// Of the fastest car.
+/// The speed of the fastest car.
 const FASTEST: u32 = 150;
 
 /// The settings of dispatch, besides those of every service.
@@ -78,17 +78,15 @@ impl DispatchSettings {
         WatchLimits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
     }
 
-    /// For a driver who has seen the offer.
+    /// Returns the time for a driver who has seen the offer.
     pub(crate) const fn answer(&self) -> SignedDuration {
         SignedDuration::from_secs(self.offer_seconds)
     }
 
-    /// For an offer that its driver does not see.
     pub(crate) const fn unseen(&self) -> SignedDuration {
         SignedDuration::from_secs(3 * self.offer_seconds)
     }
 
-    /// It has seen no driver yet.
     pub(crate) fn verifier(&self) -> Verifier {
         let kilometers_per_hour = self.fastest_kilometers_per_hour;
         Verifier { seen: SeenDrivers::default(), kilometers_per_hour }

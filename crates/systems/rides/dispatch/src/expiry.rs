@@ -12,7 +12,6 @@ use crate::offer::OfferState;
 use crate::search::continue_search;
 use crate::store::{offer, ride};
 
-/// Between two searches for due offers.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Before an offer that could not be ended is tried again.

@@ -1,5 +1,3 @@
-//! The step `hold_fare` and its compensation.
-
 use std::sync::Arc;
 
 use ballet::calls::{

@@ -12,7 +12,6 @@ use crate::store::{erasure, quote};
 /// Quotes are valid for minutes. Until deletion, a late request learns that its quote is too old.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Between two passes.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) async fn run(handle: Handle) {

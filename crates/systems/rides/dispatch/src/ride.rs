@@ -106,7 +106,7 @@ pub(crate) struct Ride {
 }
 
 impl Ride {
-    /// Nothing before the end.
+    /// The rider pays nothing before the end.
     pub(crate) fn charged(&self) -> Money {
         let nothing = Money { amount_minor: 0, ..self.quote.price };
         match self.status {

@@ -15,14 +15,13 @@ const KEPT: SignedDuration = SignedDuration::from_hours(12);
 /// From so many drivers on, silent ones are dropped.
 const MANY: usize = 10_000;
 
-/// With how far the stream is read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SeenDrivers(Arc<RwLock<ReadPositions>>);
 
 #[derive(Debug, Default)]
 struct ReadPositions {
     drivers: HashMap<DriverId, Position>,
-    /// Of the last position, by partition.
+    /// The time of the last position, by partition.
     read: HashMap<u16, Timestamp>,
 }
 
@@ -31,12 +30,10 @@ impl SeenDrivers {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// However old.
     pub(crate) fn last(&self, driver_id: DriverId) -> Option<Position> {
         self.seen().drivers.get(&driver_id).copied()
     }
 
-    /// Of a driver who was seen lately.
     pub(crate) fn lately(&self, driver_id: DriverId, now: Timestamp) -> Option<Position> {
         self.last(driver_id).filter(|seen| now.duration_since(seen.seen_at).abs() <= LATELY)
     }
@@ -48,7 +45,7 @@ impl SeenDrivers {
     }
 }
 
-/// By the key of the positions.
+/// Positions are partitioned by their key.
 fn partition_of(driver_id: DriverId) -> u16 {
     Position::TYPE.partition_of(&driver_id.0.into_bytes())
 }

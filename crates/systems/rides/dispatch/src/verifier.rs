@@ -30,14 +30,14 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Unless the driver was seen lately at the pickup.
+    /// Refuses unless the driver was seen lately at the pickup.
     pub(crate) fn require_at_pickup(&self, ride: &Ride, now: Timestamp) -> Result<(), Problem> {
         let meters = self.lately(ride, now).map(|seen| seen.at.meters_to(ride.quote.pickup));
         let is_there = meters.is_some_and(|meters| meters <= THERE_METERS);
         if is_there { Ok(()) } else { Err(not_at_pickup(ride.ride_id, meters)) }
     }
 
-    /// Unless the driver was seen lately, because in a gap of the telemetry nobody knows where a ride ends.
+    /// Refuses unless the driver was seen lately, because in a gap of the telemetry nobody knows where a ride ends.
     pub(crate) fn require_seen(&self, ride: &Ride, now: Timestamp) -> Result<(), Problem> {
         self.lately(ride, now).map(|_| ()).ok_or_else(|| not_seen(ride.ride_id))
     }

@@ -32,7 +32,6 @@ pub(crate) struct DriverIndex {
 
 #[derive(Debug, Default)]
 struct DriverPositions {
-    /// By driver.
     drivers: HashMap<DriverId, CellIndex>,
     /// A search reads the positions of a cell together.
     cells: HashMap<CellIndex, Vec<Position>>,
@@ -52,7 +51,7 @@ pub(crate) struct NearDriver {
 }
 
 impl DriverIndex {
-    /// It finds a driver for `silence` after a position.
+    /// Makes an index that finds a driver for `silence` after a position.
     #[must_use]
     pub(crate) fn new(silence: SignedDuration) -> Self {
         Self { places: Arc::default(), silence }

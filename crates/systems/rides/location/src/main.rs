@@ -1,5 +1,3 @@
-//! The service `location`.
-
 use std::convert::Infallible;
 
 use location::Location;

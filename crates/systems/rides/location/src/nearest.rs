@@ -13,7 +13,6 @@ use crate::store::work::{self, ReservationRequest};
 
 /// So many of the nearest drivers are looked at. If none is free, the next pass comes.
 const ENOUGH: [usize; 3] = [16, 256, usize::MAX];
-/// Of a large car.
 const LARGE: i16 = 5;
 
 /// A driver who is free, has the needed car, and was not asked before.

@@ -1,5 +1,3 @@
-//! The rows of riders.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -86,7 +84,7 @@ pub(crate) async fn find(
     Ok(rider.bind(rider_id.0).fetch_optional(db).await?)
 }
 
-/// The newest first.
+/// Returns the newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<RiderId>,

@@ -79,11 +79,9 @@ pub(crate) struct ChangedLine {
 /// Why lines cannot be one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OrderObstacle {
-    /// There is nothing to buy.
     Empty,
     /// Another currency than the first line's.
     OtherCurrency(Sku, Currency),
-    /// The total is too large.
     TotalOutOfRange,
 }
 
@@ -173,7 +171,7 @@ impl Cart {
     }
 }
 
-/// Of the lines that can be bought.
+/// Counts the lines that can be bought.
 pub(crate) fn total(lines: &[CartLine]) -> Result<Money, OrderObstacle> {
     let mut lines = lines.iter().filter(|line| !line.withdrawn);
     let first = lines.next().ok_or(OrderObstacle::Empty)?;

@@ -1,5 +1,3 @@
-//! The service `cart`.
-
 use std::convert::Infallible;
 
 use cart::Carts;

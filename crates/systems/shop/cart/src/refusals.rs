@@ -18,7 +18,7 @@ pub(crate) struct ChangedLines {
     lines: Vec<ChangedLine>,
 }
 
-/// If there is one that the caller may see.
+/// Returns the cart if the caller may see it.
 pub(crate) fn own(cart: Option<Cart>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
     cart.filter(|cart| caller.is_allowed(cart.customer_id))
         .ok_or_else(|| Problem::not_found(format!("there is no cart {cart_id}")))
@@ -42,7 +42,6 @@ pub(crate) fn no_product(sku: &Sku) -> Problem {
     Problem::not_yet(no_product_words(sku))
 }
 
-/// In a new cart.
 pub(crate) fn no_product_at(sku: &Sku, place: Place) -> Problem {
     Problem::unprocessable(no_product_words(sku)).at(place).try_again()
 }
@@ -55,7 +54,6 @@ pub(crate) fn withdrawn(sku: &Sku) -> Problem {
     Problem::new(StatusCode::GONE, withdrawn_words(sku))
 }
 
-/// In a new cart.
 pub(crate) fn withdrawn_at(sku: &Sku, place: Place) -> Problem {
     Problem::unprocessable(withdrawn_words(sku)).at(place)
 }
@@ -79,7 +77,6 @@ pub(crate) fn no_order(cart_id: CartId, why: &OrderObstacle) -> Problem {
     })
 }
 
-/// Of what is not paid.
 pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
     match why {
         TooManyPieces::Alone { .. } => Problem::conflict(why.to_string()),
@@ -95,14 +92,12 @@ pub(crate) fn changed(cart: &Cart) -> Problem {
     Problem::new(StatusCode::PRECONDITION_FAILED, detail).at(Place::header("If-Match"))
 }
 
-/// With this version.
 pub(crate) fn other_terms(order_id: OrderId) -> Problem {
     Problem::conflict(format!(
         "this version of the cart is checked out as order {order_id}, with another card or address"
     ))
 }
 
-/// At the moment.
 pub(crate) fn price_unknown(sku: &Sku) -> Problem {
     let detail = format!("the price of {sku} is not known at the moment: try again");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)

@@ -1,5 +1,3 @@
-//! The bodies and paths of requests, and their checks.
-
 use std::collections::HashMap;
 
 use ballet::http::{Place, Problem};

@@ -81,7 +81,6 @@ impl ProductDraft {
         if invalid.is_empty() { Ok(self) } else { Err(invalid) }
     }
 
-    /// Has the product the contents of this draft?
     pub(crate) fn is_like(&self, product: &Product) -> bool {
         let Self { sku, title, description, price, category, tags, image_url } = self;
         (sku, title, description) == (&product.sku, &product.title, &product.description)

@@ -1,5 +1,3 @@
-//! The HTTP routes of catalog.
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
@@ -79,7 +77,6 @@ pub(crate) fn api() -> Api<Handle> {
         )
 }
 
-/// With every field.
 fn example() -> ballet_openapi::Value {
     json!({
         "sku": "blue-mug",
@@ -190,7 +187,7 @@ async fn publish(
     Ok(answer)
 }
 
-/// If it has the draft's contents.
+/// Returns the product if it has the draft's contents.
 async fn published_before(tx: &mut Tx<'_>, draft: &ProductDraft) -> Result<Product, Problem> {
     let sku = &draft.sku;
     match product::find(tx.db(), sku).await? {
@@ -243,7 +240,7 @@ async fn withdraw(
     Ok(Either::This(NoContent))
 }
 
-/// If the client has read its current version.
+/// Refuses unless the client has read the current version.
 async fn to_change(
     tx: &mut Tx<'_>,
     sku: &Sku,

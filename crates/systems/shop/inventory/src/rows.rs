@@ -26,7 +26,6 @@ pub(crate) async fn held(
     Ok(of(lines.map(|line| &line.sku)))
 }
 
-/// For orders that are confirmed.
 pub(crate) async fn confirmed(
     db: &mut PgConnection,
     orders: &[Item<&OrderConfirmed>],

@@ -1,5 +1,3 @@
-//! The HTTP routes of orders.
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -164,7 +162,6 @@ fn placed(order_id: OrderId) -> Created<PlacedOrder> {
     Created { location: format!("/orders/{order_id}"), body: PlacedOrder { order_id } }
 }
 
-/// For a request whose key was used.
 async fn placed_before(
     db: &mut PgConnection,
     request: idempotency::KeyedRequest<'_>,

@@ -9,19 +9,15 @@ use sqlx::types::Uuid;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyedRequest<'a> {
     pub(crate) key: &'a str,
-    /// As text.
     pub(crate) checkout: &'a str,
 }
 
-/// Placed under the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EarlierOrder {
     pub(crate) order_id: OrderId,
-    /// The earlier request was the same.
     pub(crate) is_same: bool,
 }
 
-/// If the key was used.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     request: KeyedRequest<'_>,

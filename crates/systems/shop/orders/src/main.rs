@@ -1,5 +1,3 @@
-//! The service `orders`.
-
 use std::convert::Infallible;
 
 use orders::Orders;

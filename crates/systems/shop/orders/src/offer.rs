@@ -10,7 +10,7 @@ use shop_events::{Currency, Money};
 use sqlx::PgConnection;
 use sqlx::types::Text;
 
-/// From one of the product's versions on.
+/// A price from one of the product's versions on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) version: i64,
@@ -62,7 +62,7 @@ pub(crate) async fn note(
     Ok(())
 }
 
-/// By SKU, in the order of their versions.
+/// Returns offers by SKU, in the order of versions.
 pub(crate) async fn of(
     db: &mut PgConnection,
     skus: &[&str],

@@ -34,7 +34,6 @@ const OF_CUSTOMER: &str = "
             < (coalesce($1, 'infinity'), coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     order by created_at desc, order_id desc limit $3";
 
-/// If the order is in the list.
 pub(crate) async fn position(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,
@@ -51,7 +50,7 @@ pub(crate) async fn position(
     Ok(placed_at.map(|(at,)| OrderPosition { placed_at: at.to_jiff(), order_id }))
 }
 
-/// All of them, or those of one customer.
+/// Returns all orders, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,

@@ -16,7 +16,6 @@ use crate::offer::{self, Offer};
 /// checkout, because its sender may not know the new one yet.
 const UNHEARD: SignedDuration = SignedDuration::from_mins(1);
 
-/// With its time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PricedCheckout<'a> {
     pub(crate) lines: &'a [OrderLine],
@@ -26,20 +25,17 @@ pub(crate) struct PricedCheckout<'a> {
 /// Why a checkout cannot have the prices that it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotOffered {
-    /// The prices are wrong.
     #[error(transparent)]
     Wrong(InvalidCheckout),
     /// The copy lacks this product, or its version.
     #[error("the price of {sku} is not known at the moment: try again")]
     NotYet {
-        /// The product.
         sku: Sku,
         /// If the copy was filled, the product or the version may not exist at all.
         is_filled: bool,
     },
 }
 
-/// Current and earlier ones.
 #[derive(Debug, Default)]
 struct KnownPrices {
     products: HashMap<String, Versioned<Product>>,
@@ -48,7 +44,6 @@ struct KnownPrices {
     is_filled: bool,
 }
 
-/// Each by itself.
 pub(crate) async fn judge(
     db: &mut PgConnection,
     checkouts: &[PricedCheckout<'_>],

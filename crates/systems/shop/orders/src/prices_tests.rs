@@ -17,7 +17,6 @@ fn line(amount_minor: i64, product_version: Option<i64>) -> OrderLine {
     OrderLine { sku, quantity: 1, unit_price: euros(amount_minor), product_version }
 }
 
-/// Of the mug, since that second.
 fn product(version: i64, price: Money, since: i64) -> Product {
     Product {
         sku: "mug".parse().expect("a SKU"),
@@ -33,7 +32,6 @@ fn product(version: i64, price: Money, since: i64) -> Product {
     }
 }
 
-/// From this version on.
 fn offer(version: i64, price: Option<i64>, since: i64) -> Offer {
     Offer { version, price: price.map(euros), since: time(since) }
 }
@@ -54,7 +52,6 @@ fn known(withdrawn: bool) -> KnownPrices {
     }
 }
 
-/// At this price, of this version, at this second.
 fn is_fine(known: &KnownPrices, price: i64, version: Option<i64>, at: i64) -> bool {
     known.judge(&line(price, version), 1, time(at)).is_ok()
 }
@@ -86,7 +83,6 @@ fn a_price_counts_as_long_as_it_is_offered() {
     }
 }
 
-/// With this state in the copy.
 fn copied(mug: Versioned<Product>) -> KnownPrices {
     let mut known = known(true);
     known.products = HashMap::from([("mug".to_owned(), mug)]);

@@ -10,7 +10,7 @@ use shop_events::access::unpaid::TooManyPieces;
 use crate::checkout::InvalidCheckout;
 use crate::prices::NotOffered;
 
-/// From its checkout to here.
+/// An order may take this long from its checkout to here.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// The caller has no such order. An order of just now, or its customer, may not be known here yet. So the answer

@@ -1,5 +1,3 @@
-//! The bodies of requests.
-
 use std::borrow::Cow;
 
 use ballet_openapi::{Value, json};
@@ -26,7 +24,6 @@ impl JsonSchema for NewOrder {
     }
 }
 
-/// With every field.
 pub(crate) fn example() -> Value {
     json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",

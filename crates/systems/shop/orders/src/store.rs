@@ -1,5 +1,3 @@
-//! The rows of orders.
-
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -187,7 +185,6 @@ pub(crate) async fn find(
     Ok(order)
 }
 
-/// If the order exists.
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -203,7 +200,7 @@ pub(crate) async fn history(
     Ok(history)
 }
 
-/// Of orders whose status has changed since `seen`.
+/// Returns the orders whose status has changed since `seen`.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
     seen: &[OrderHistory],

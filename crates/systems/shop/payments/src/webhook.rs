@@ -9,9 +9,8 @@ use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
 
-/// Of an authorisation.
 pub(crate) const EXPIRED: &str = "authorization.expired";
-/// By the card's bank.
+/// The card's bank has reversed the authorisation.
 pub(crate) const REVERSED: &str = "authorization.reversed";
 
 /// A webhook of the payment provider.

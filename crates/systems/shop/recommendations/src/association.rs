@@ -5,12 +5,10 @@
 //! be if the products were independent. A bestseller in orders with everything is no surprise, and unlike a plain
 //! lift, G² does not overrate pairs that were seen once or twice.
 
-/// Orders with two products, or with one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CoOccurrence {
-    /// With both products.
     pub(crate) both: i64,
-    /// With one product, with or without the other.
+    /// Orders with one product, with or without the other.
     pub(crate) one: i64,
     pub(crate) other: i64,
     pub(crate) all: i64,

@@ -19,7 +19,6 @@ pub(crate) struct OrderWeight {
     pub(crate) doublings: i32,
 }
 
-/// Of an order that was placed at this time.
 #[expect(clippy::cast_possible_truncation, reason = "the factor is at most 2^17")]
 pub(crate) fn weight(placed_at: Timestamp) -> OrderWeight {
     let age = placed_at.duration_since(first_day()).max(SignedDuration::ZERO);

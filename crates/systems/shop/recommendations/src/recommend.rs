@@ -12,14 +12,13 @@ use sqlx::PgConnection;
 
 use crate::store::candidates::{bought, partners, popular};
 
-/// For one product, from either side of its pairs.
+/// The maximum for one product, from either side of its pairs.
 const WEIGHED_FOR_ONE: i64 = 500;
-/// For each product that a customer bought.
+/// The maximum for each product that a customer bought.
 const WEIGHED_FOR_EACH: i64 = 50;
 /// Other products are found by so many latest purchases.
 const LAST_BOUGHT: usize = 30;
 
-/// Of a list.
 pub(crate) type ListSize = Limit<50, 10>;
 
 /// The recommended products, the best first. All of them can be bought.
@@ -65,7 +64,6 @@ pub(crate) async fn related_to(
     found_by(db, &[sku], WEIGHED_FOR_ONE, size).await
 }
 
-/// Without the customer's purchases.
 pub(crate) async fn for_customer(
     db: &mut PgConnection,
     customer_id: CustomerId,

@@ -14,7 +14,6 @@ use crate::carrier::{Booking, BookingCancelled, BookingRequest, Carrier, Parcel,
 /// For a parcel on its way, unless the carrier sets another interval. A webhook is earlier.
 const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
 
-/// In failures.
 const NAME: &str = "the carrier";
 
 /// A carrier behind an HTTP API.
@@ -50,7 +49,7 @@ impl RemoteCarrier {
         ApiClient::new(connection).map(Self)
     }
 
-    /// The answer has to be about our order.
+    /// Checks that the answer is about our order.
     async fn operate(
         &self,
         path: &str,
@@ -80,7 +79,7 @@ impl RemoteCarrier {
     }
 }
 
-/// If it is about our order.
+/// Returns the operation if it is about our order.
 fn checked(operation: CarrierOperation, order_id: OrderId) -> Result<CarrierOperation, Lost> {
     Lost::unless_about(&order_id, &operation.order_id)?;
     Ok(operation)

@@ -65,7 +65,7 @@ pub(crate) struct StoredAccount {
 }
 
 impl StoredAccount {
-    /// Without the person's data.
+    /// Leaves out the person's data.
     pub(crate) fn event(&self) -> accounts::Account {
         accounts::Account {
             account_id: self.account_id,

@@ -13,14 +13,13 @@ pub(crate) const LATENESS: SignedDuration = SignedDuration::from_hours(1);
 /// The session's row holds no more, so its end could not correct counts beyond it.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
-/// With the time at which playback received it.
+/// A heartbeat with the time at which playback received it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReceivedHeartbeat {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) received: Timestamp,
 }
 
-/// So far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionCount {
     pub(crate) title_id: TitleId,
@@ -29,17 +28,14 @@ pub(crate) struct SessionCount {
     pub(crate) minute: Timestamp,
 }
 
-/// Of a minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Gain {
     pub(crate) viewers: i32,
     pub(crate) watched_seconds: i64,
 }
 
-/// By a batch of heartbeats.
 #[derive(Debug, Default)]
 pub(crate) struct HeartbeatCounts {
-    /// Those that changed.
     pub(crate) sessions: HashMap<SessionId, SessionCount>,
     /// By minute and title, in the order in which the rows are locked.
     pub(crate) minutes: BTreeMap<(Timestamp, TitleId), Gain>,
@@ -48,7 +44,6 @@ pub(crate) struct HeartbeatCounts {
 }
 
 impl HeartbeatCounts {
-    /// From the counts of their sessions so far.
     pub(crate) fn count(
         known: &HashMap<SessionId, SessionCount>,
         beats: &[ReceivedHeartbeat],
@@ -90,7 +85,7 @@ impl HeartbeatCounts {
     }
 }
 
-/// Down to the minute or the hour.
+/// Rounds down to the minute or the hour.
 pub(crate) fn floor(at: Timestamp, unit: Unit) -> Timestamp {
     // Minutes and hours are never too big for a time.
     at.round(TimestampRound::new().smallest(unit).mode(RoundMode::Floor)).unwrap_or(at)

@@ -18,7 +18,6 @@ use crate::window::RankingWindow;
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
 /// Up to this age a ranking is shown. After that, requests wait for the next one.
 const OLDEST: SignedDuration = SignedDuration::from_secs(10);
-/// Of a ranking.
 pub(crate) const LONGEST: u16 = 100;
 
 /// The titles that were watched most.
@@ -32,7 +31,7 @@ pub(crate) struct Ranking {
     pub(crate) titles: Vec<WatchedTitle>,
 }
 
-/// With the lock for computing the next ones.
+/// The newest rankings, with the lock for computing the next ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Rankings {
     handle: Handle,
@@ -83,7 +82,6 @@ impl Rankings {
         Ok(ranking)
     }
 
-    /// If it is younger than this.
     fn newest(&self, window: RankingWindow, limit: SignedDuration) -> Option<Arc<Ranking>> {
         let known = self.lock().get(&window).cloned()?;
         let age = self.handle.now().duration_since(known.as_of);

@@ -44,7 +44,7 @@ impl PlaybackSettings {
         SignedDuration::from_secs(self.lost_after_seconds)
     }
 
-    /// In seconds. Two heartbeats may be lost.
+    /// The interval of heartbeats in seconds. Two heartbeats may be lost.
     pub(crate) fn next_in_seconds(&self) -> i64 {
         self.heartbeat_seconds.min(self.lost_after_seconds / 3)
     }

@@ -16,7 +16,7 @@ pub(crate) async fn end(
     hint(tx, marked).await
 }
 
-/// Of an account, or of one of its devices.
+/// Ends the sessions of an account, or of one of its devices.
 pub(crate) async fn end_all(
     tx: &mut Tx<'_>,
     of: SessionOwner,

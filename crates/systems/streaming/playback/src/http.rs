@@ -1,5 +1,3 @@
-//! The HTTP routes of playback.
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;

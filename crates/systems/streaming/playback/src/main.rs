@@ -1,5 +1,3 @@
-//! The service `playback`.
-
 use std::convert::Infallible;
 
 use ballet::{Service, Settings};

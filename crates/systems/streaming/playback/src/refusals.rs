@@ -13,7 +13,7 @@ use streaming_events::titles::{LicenseDenial, PlaybackLicenseDenied};
 
 use crate::session::{Session, SessionStatus};
 
-/// Or no slot for the session.
+/// The account may not watch, or has no slot.
 pub(crate) fn slot_denied(event: StreamSlotDenied) -> PlaybackRefused {
     let StreamSlotDenied { session_id, reason, streams } = event;
     let (step, reason, detail) = match reason {
@@ -65,7 +65,6 @@ pub(crate) fn cancelled(session_id: SessionId) -> PlaybackRefused {
     PlaybackRefused { session_id, reason: Refusal::Cancelled, failed_step: None, detail }
 }
 
-/// The session did not start in time.
 pub(crate) fn overdue(due: Due) -> PlaybackDeadlinePassed {
     PlaybackDeadlinePassed { session_id: SessionId(due.saga_id.0), due_at: due.at }
 }
@@ -80,7 +79,6 @@ fn by_step(session_id: SessionId, reason: Refusal, step: &str, detail: String) -
     PlaybackRefused { session_id, reason, failed_step: Some(step.to_owned()), detail }
 }
 
-/// Faster than anybody watches.
 pub(crate) fn too_many(most: i64) -> Problem {
     let detail = format!(
         "the account has requested {most} sessions within a minute, the limit (STARTS_PER_MINUTE): try again later"
@@ -96,7 +94,6 @@ pub(crate) fn incredible(session_id: SessionId) -> Problem {
     Problem::unprocessable(detail).at(Place::body(["watched_seconds"]))
 }
 
-/// If the caller may see it.
 pub(crate) fn require_visible(
     session: Option<Session>,
     session_id: SessionId,

@@ -12,7 +12,6 @@ use crate::store::session;
 /// Between two looks at the sessions of a closed account.
 const AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
-/// If its row says that it is over.
 pub(crate) async fn look_at_session(
     tx: &mut Tx<'_>,
     lost_after: SignedDuration,
@@ -36,7 +35,6 @@ pub(crate) async fn look_at_session(
     }))
 }
 
-/// If all its sessions are over.
 pub(crate) async fn look_at_erasure(tx: &mut Tx<'_>) -> Result<Look<ViewerErased>, Failure> {
     let closure_id = ClosureId(saga_id(tx)?.0);
     Ok(match erase(tx.db(), closure_id).await? {

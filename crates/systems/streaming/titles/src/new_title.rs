@@ -6,11 +6,10 @@ use serde::Deserialize;
 use streaming_events::titles::Right;
 use streaming_events::{Slug, check_text};
 
-/// Regions and periods of a title.
 const MAX_RIGHTS: usize = 500;
 /// In characters.
 const MAX_DESCRIPTION: usize = 4_000;
-/// Two days.
+/// The maximum length, which is two days.
 const MAX_LENGTH: u32 = 172_800;
 const MAX_AGE: u8 = 21;
 

@@ -17,7 +17,6 @@ async fn audit(shop: &ShopWorld, more: &[&str]) -> CommandOutput {
     ended(command).await
 }
 
-/// The audit ends with this code, and says this.
 async fn until(shop: &ShopWorld, code: i32, words: &str) -> CommandOutput {
     wait_until(&format!("an audit with {words:?}"), SOON, || async {
         let said = audit(shop, &[]).await;

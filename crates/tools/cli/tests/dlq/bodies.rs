@@ -11,7 +11,6 @@ use serde_json::Value;
 use crate::world::{CounterWorld, TICKED, publish_all};
 use ballet_testkit::wire::raw_amqp::{self, Property, RawMessage, long, short};
 
-/// The body claims to be gzip.
 async fn publish_packed(world: &CounterWorld, id: &str, body: Vec<u8>) {
     let properties = BasicProperties::default()
         .with_message_id(id.into())

@@ -41,7 +41,7 @@ impl ExaminedSystem {
         self.world.env.management().call(method, path, Some(body)).await.expect("an answer");
     }
 
-    /// The declared rights, except for this one to configure.
+    /// Gives the declared permissions, except for this one to configure.
     async fn give_rights(&self, configure: &str) {
         let vhost = self.world.env.vhost();
         let system = contract::system(vhost, vec![counter().part()]);
@@ -64,7 +64,6 @@ impl ExaminedSystem {
         db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
     }
 
-    /// With access to all servers.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.world.env, &self.world.place);
         command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
@@ -85,12 +84,12 @@ impl ExaminedSystem {
         (ended.code, rows.iter().map(|row| (text(row, "cause"), text(row, "found"))).collect())
     }
 
-    /// Before all other findings.
+    /// Waits for this finding before all others.
     pub(crate) async fn has(&self, check: &str, found: &str) {
         self.find(check, found, false).await;
     }
 
-    /// Also behind other findings.
+    /// Waits for this finding, also behind others.
     pub(crate) async fn has_also(&self, check: &str, found: &str) {
         self.find(check, found, true).await;
     }
@@ -107,7 +106,7 @@ impl ExaminedSystem {
         .expect("it is found");
     }
 
-    /// As `ballet doctor` advises for the topology.
+    /// Follows `ballet doctor`'s advice for the topology.
     pub(crate) async fn apply(&self) {
         let apply = ["topology", "apply", "--vhost", self.world.env.vhost()];
         ended(self.command(&apply)).await.succeeds();

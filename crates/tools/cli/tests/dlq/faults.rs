@@ -91,7 +91,6 @@ impl WatchingConsole {
 /// Where a cause is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Places {
-    /// All five.
     All,
     /// The service does not depend on the cause, cannot answer, or has tests of its own.
     NotReadiness,
@@ -119,7 +118,6 @@ impl Watched {
         watched
     }
 
-    /// All of these places.
     async fn name(&self, cause: &str, places: Places) {
         let doctor = async {
             self.patient.has_also(cause, "").await;
@@ -156,7 +154,6 @@ impl Watched {
         }
     }
 
-    /// Nothing is wrong.
     async fn are_well(&self) {
         self.patient.is_well().await;
         wait_until("a first page that is well", SEEN, || async {

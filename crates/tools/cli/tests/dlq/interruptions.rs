@@ -28,7 +28,6 @@ fn points() -> Vec<FaultPoint> {
     FaultPoint::ALL.iter().filter(of_dead_letters).copied().collect()
 }
 
-/// More than this.
 async fn more_are_counted(world: &CounterWorld, than: i64) {
     wait_until("some to be sent", SOON, || async {
         let counted: i64 = world.counted().await.iter().map(|(_, times)| times).sum();

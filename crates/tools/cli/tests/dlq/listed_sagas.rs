@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use crate::sagas::until_said;
 use crate::shop::{ShopWorld, checkout};
 
-/// In the order of the listing.
 async fn ids(shop: &ShopWorld, arguments: &[&str]) -> Vec<Value> {
     let listed = [&["sagas", "list", "-o", "jsonl"], arguments].concat();
     let listed = shop.ballet(&listed).await.ends_with(0).lines();

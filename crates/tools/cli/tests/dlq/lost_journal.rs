@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::doctor::ExaminedSystem;
 use crate::world::TICKED;
 
-/// The loss remains: nothing is well after this.
+/// The loss remains, so nothing is well after this.
 pub(crate) async fn a_journal_that_has_lost_what_it_promises_is_named(patient: &ExaminedSystem) {
     let vhost = patient.world.env.vhost().to_owned();
     // The size of segments is fixed when a stream is made.

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use crate::world::CounterWorld;
 
-/// Of eight days ago.
 fn old_id() -> String {
     let day = 24 * 60 * 60 * 1000;
     let now = ballet::Clock::system().now().as_millisecond();
@@ -12,14 +11,13 @@ fn old_id() -> String {
     format!("{}-{}-7000-8000-000000000001", &then[..8], &then[8..])
 }
 
-/// As the broker has it.
 async fn dead_letter(world: &CounterWorld) -> Value {
     let mut dead_letters =
         world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
     dead_letters.pop().expect("a dead letter")
 }
 
-/// Handled although their ids are older than the inbox.
+/// Returns those that were handled although their ids are older than the inbox.
 async fn old_messages(world: &CounterWorld) -> Vec<String> {
     sqlx::query_scalar("select message_id::text from ballet.inbox_other")
         .fetch_all(&mut world.database().await)

@@ -20,13 +20,12 @@ const AUTHORIZED: &str = "payments.payment_authorized.v1";
 const ORDERS: usize = 8;
 
 impl ShopWorld {
-    /// For an event.
     pub(crate) async fn unbind(&self, service: &str, event: &str) {
         let path = ["bindings", self.env.vhost(), "e", "route", "q", service, event];
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
-    /// With the permissions to repair the topology.
+    /// Runs with the permissions to repair the topology.
     pub(crate) async fn topology(&self, verb: &str) -> CommandOutput {
         self.topology_with(&[verb]).await
     }
@@ -38,7 +37,7 @@ impl ShopWorld {
         ended(command).await
     }
 
-    /// Each with its own body.
+    /// Publishes orders, each with its own body.
     pub(crate) async fn order(&self, count: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for _ in 0..count {
@@ -199,7 +198,6 @@ async fn t180_what_was_handled_or_refused_under_any_id_is_not_missed() {
 }
 
 impl ShopWorld {
-    /// On the journal.
     async fn doctor_on_journal(&self) -> Vec<Value> {
         let mut command = self.command(&["doctor", "--quiet", "-o", "json"]);
         command.env("RABBITMQ_MANAGEMENT_URL", self.env.management_url());
@@ -360,7 +358,7 @@ async fn what_a_person_discarded_stays_so_although_the_journal_has_lost_the_note
     world.close().await;
 }
 
-/// It sends the counter what it missed.
+/// Sends the counter what it missed.
 fn from_journal(world: &CounterWorld, service: &str, since: &str) -> Command {
     let mut command = ballet(&world.env, &world.place);
     command

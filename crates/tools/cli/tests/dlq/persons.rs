@@ -23,7 +23,6 @@ async fn retries_take_their_time(shop: &ShopWorld) {
     shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");
 }
 
-/// In the journal.
 async fn seen_of(shop: &ShopWorld, saga: &str) -> String {
     tap(shop, &["tap", "--since", "1h", "--until", "now", "--saga", saga]).await
 }

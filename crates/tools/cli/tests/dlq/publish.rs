@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED, TOCKED, ballet};
 
-/// As the command finds it.
 pub(crate) fn contracts(world: &CounterWorld) {
     let schema = json!({ "type": "object", "required": ["number"],
         "properties": { "number": { "type": "integer", "format": "int64" } } });

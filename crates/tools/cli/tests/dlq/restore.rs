@@ -11,7 +11,6 @@ use crate::companies::Companies;
 use crate::shop::{ShopWorld, checkout};
 use crate::world::SOON;
 
-/// Of a service that is not running.
 pub(crate) struct Backup {
     server: Url,
     name: String,
@@ -32,7 +31,7 @@ impl Backup {
         backup
     }
 
-    /// The service runs before and after.
+    /// Takes the backup of a service that runs before and after.
     pub(crate) async fn of(shop: &mut ShopWorld, service: &'static str) -> Self {
         shop.stop(service).await;
         let backup = Self::take(shop, service).await;
@@ -40,7 +39,6 @@ impl Backup {
         backup
     }
 
-    /// With the backup.
     pub(crate) async fn restore(&self) {
         let name = &self.name;
         self.run(&format!("drop database {name} with (force)")).await;
@@ -186,7 +184,6 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     shop.close().await;
 }
 
-/// Messages of this many sagas are tried again.
 async fn retries_are(database: &str, wanted: i64) {
     let count = "select count(distinct saga_id) from ballet.failure f where next_at is not null \
                  and not exists (select from ballet.inbox i where i.message_id = f.message_id)";

@@ -14,7 +14,6 @@ use crate::restore::{Backup, cancelled_without, is_asked, restored_within};
 use crate::shop::ShopWorld;
 use crate::world::SOON;
 
-/// The service puts aborts off.
 async fn holds_aborts(database: &str) -> bool {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let held = "select exists (select from ballet.restored where hold_until > now())";
@@ -105,14 +104,13 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     assert!(is_given_back, "{did:?}");
 }
 
-/// As if its hour had passed.
+/// Ends the hold as if its hour had passed.
 async fn end_hold(database: &str) {
     let mut db = PgConnection::connect(database).await.expect("a database");
     let end = sqlx::query("update ballet.restored set hold_until = now()").execute(&mut db).await;
     assert_eq!(end.expect("ended").rows_affected(), 1);
 }
 
-/// Up to the one with these words.
 async fn said_until(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> Vec<String> {
     let mut said = Vec::new();
     while !said.iter().any(|line: &String| line.contains(words)) {

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED, TOCKED, publish_all};
 
-/// As the service writes them.
 async fn put_dead_letters(world: &CounterWorld, count: usize) {
     let letter = |number: usize| {
         let (reason, event) = match number % 3 {

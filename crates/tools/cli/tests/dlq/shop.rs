@@ -26,10 +26,9 @@ use crate::world::{SOON, ballet, place};
 pub(crate) struct ShopWorld {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
-    /// By service, as of its last start.
+    /// The URL of its last start, by service.
     databases: BTreeMap<String, String>,
     carrier: shipping::sandbox::Sandbox,
-    /// If they are companies of their own.
     pub(crate) companies: Option<Companies>,
     pub(crate) http: Client,
     pub(crate) place: PathBuf,
@@ -118,13 +117,11 @@ impl ShopWorld {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
-    /// On the shelf.
     pub(crate) async fn receive(&self, receipt: &str, quantity: u64) {
         let note = json!({ "receipt": receipt, "quantity": quantity });
         self.post("inventory", "/stock/mug/receive", &note).await;
     }
 
-    /// For an administrator.
     pub(crate) async fn database(&self, service: &str) -> PgConnection {
         let url = self.env.admin_database_url(service);
         PgConnection::connect(url).await.expect("a database")
@@ -135,13 +132,12 @@ impl ShopWorld {
         context.new_id(context.now()).to_string()
     }
 
-    /// Of half an hour ago.
     pub(crate) fn old_id() -> String {
         let clock = Clock::system();
         clock.new_id(clock.now() - SignedDuration::from_mins(30)).to_string()
     }
 
-    /// On the exchange; the order gets the message's id.
+    /// Drops a checkout on the exchange; the order gets the message's id.
     pub(crate) async fn drop(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id });
         let key = "cart.checked_out.v1";
@@ -149,7 +145,7 @@ impl ShopWorld {
         assert!(published.expect("published"));
     }
 
-    /// Under a new id, which it returns.
+    /// Drops a checkout under a new id, which it returns.
     pub(crate) async fn new_order(&self, checkout: &Value) -> String {
         let id = Self::new_id();
         self.drop(&id, &checkout.to_string()).await;
@@ -173,7 +169,7 @@ impl ShopWorld {
         found.expect("a dead letter");
     }
 
-    /// It finds the shop's services by itself.
+    /// Runs the command, which finds the shop's services by itself.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.command(arguments)).await
     }

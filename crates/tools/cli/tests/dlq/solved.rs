@@ -16,7 +16,6 @@ const RELEASED: &str = "inventory.stock_released.v1";
 const STEP: [&str; 2] = ["--step", "reserve_stock"];
 const WHY: [&str; 2] = ["--why", "put back on the shelf, case 4711"];
 
-/// Inventory cannot release stock.
 async fn forbid(shop: &ShopWorld) {
     let forbid = "create function forbid() returns trigger language plpgsql as \
              $$ begin raise exception 'the warehouse has burnt down'; end $$; \
@@ -25,7 +24,7 @@ async fn forbid(shop: &ShopWorld) {
     shop.database("inventory").await.execute(sqlx::raw_sql(forbid)).await.expect("forbidden");
 }
 
-/// A cancelled order whose stock is not released.
+/// Returns a cancelled order whose stock is not released.
 async fn stuck(shop: &ShopWorld) -> String {
     let id = shop.new_order(&declined_checkout()).await;
     until_failed(shop, "inventory", &id).await;
@@ -42,7 +41,6 @@ async fn solved(shop: &ShopWorld, saga: &str, more: &[&str]) -> CommandOutput {
     ended(command(shop, saga, more)).await
 }
 
-/// It dies at this point.
 async fn dies(shop: &ShopWorld, mut command: Command, point: FaultPoint, label: &str) {
     let place = shop.place.join(format!("{}-{label}", point.name()));
     std::fs::create_dir_all(&place).expect("a directory");
@@ -215,7 +213,6 @@ async fn what_the_bank_says_to_a_person_is_the_answer_to_a_call_that_was_set_asi
     shop.is_sound().await;
 }
 
-/// Of the journal.
 pub(crate) async fn tap(shop: &ShopWorld, arguments: &[&str]) -> String {
     let mut command = shop.command(arguments);
     command.env("AMQP_URL", shop.env.amqp_url("tap"));

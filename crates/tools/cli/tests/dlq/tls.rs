@@ -1,5 +1,3 @@
-//! The command, on servers with TLS.
-
 use std::path::Path;
 
 use ballet_stage::{Options, Servers};
@@ -9,7 +7,6 @@ use tokio::process::Command;
 
 use crate::world::{CounterWorld, ballet};
 
-/// These servers and certificates.
 fn with_certificates(
     mut command: Command,
     amqp: &str,

@@ -8,7 +8,6 @@ use tokio::process::Command;
 
 use crate::world::{CounterWorld, ballet};
 
-/// With the permissions to repair.
 pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) -> Command {
     let user = env.amqp_url("topology").trim_start_matches("amqp://");
     let (user, _) = user.split_once('@').expect("a user");

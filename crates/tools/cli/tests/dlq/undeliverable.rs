@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::publish::contracts;
 use crate::world::{CounterWorld, TICKED, ballet, publish_all};
 
-/// For hundreds of connections to a busy broker.
+/// The limit for hundreds of connections to a busy broker.
 const LONG: Duration = Duration::from_secs(300);
 
 /// Nobody consumes this misspelt type.

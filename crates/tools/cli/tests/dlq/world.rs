@@ -54,10 +54,9 @@ impl Projection for CountTocks {
     }
 }
 
-/// Of a failure that may pass.
 pub(crate) const FOR_A_WHILE: &str = "away for a while";
 
-/// While the table `trouble` says so.
+/// Fails while the table `trouble` says so.
 async fn count(tx: &mut Tx<'_>, number: i64, word: &str) -> Result<(), Failure> {
     let trouble: Option<(String,)> = sqlx::query_as("select kind from trouble where word = $1")
         .bind(word)
@@ -87,7 +86,6 @@ fn definitions() -> Value {
 pub(crate) struct CounterWorld {
     pub(crate) env: TestEnv,
     pub(crate) service: Option<Running>,
-    /// Of the command.
     pub(crate) place: PathBuf,
     /// Kept, because new sessions cost the server more than the counting.
     counts: PgPool,
@@ -132,7 +130,6 @@ impl CounterWorld {
         self.service.take().expect("it runs").stop().await;
     }
 
-    /// Of the counter, for an event.
     pub(crate) async fn unbind(&self, event: &str) {
         let path = ["bindings", self.env.vhost(), "e", "route", "q", "counter", event];
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
@@ -144,7 +141,7 @@ impl CounterWorld {
         management.call(Method::DELETE, &path, None).await.expect("purged");
     }
 
-    /// Without dead letters, counts and troubles.
+    /// Removes dead letters, counts and troubles.
     pub(crate) async fn emptied(&self) {
         self.purge("counter.dead").await;
         let all = sqlx::raw_sql("delete from counted; delete from trouble");
@@ -152,7 +149,6 @@ impl CounterWorld {
         self.dead(0).await;
     }
 
-    /// One message.
     pub(crate) async fn retry_waits(&self) {
         let waits = "select count(*) from ballet.failure where next_at is not null";
         until_yields(self.env.database_url("counter"), waits, "1", SOON).await;
@@ -184,12 +180,10 @@ impl CounterWorld {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// From now on, or no more.
     pub(crate) async fn trouble(&self, word: &str, is: bool) {
         self.trouble_of(word, is.then_some("the counter is full")).await;
     }
 
-    /// With this kind of failure.
     pub(crate) async fn trouble_of(&self, word: &str, kind: Option<&str>) {
         let statement = match kind {
             Some(_) => "insert into trouble values ($1, $2)",
@@ -216,14 +210,12 @@ impl CounterWorld {
         id
     }
 
-    /// With this id and body.
     pub(crate) async fn poison(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id, "type": TICKED });
         self.publish(TICKED, &properties, body).await;
         self.dead(1).await;
     }
 
-    /// So often, in order.
     pub(crate) async fn are_redriven(&self, expected: &[u64]) {
         wait_until(&format!("dead letters redriven {expected:?}"), SOON, || async {
             let listed = self.list(&[]).await;
@@ -236,7 +228,7 @@ impl CounterWorld {
         .expect("redriven");
     }
 
-    /// Fixes the cause afterwards.
+    /// Makes dead letters, and then fixes their cause.
     pub(crate) async fn dead_ticks(&self, count: u64) -> Vec<String> {
         self.trouble("tick", true).await;
         let mut ids = Vec::new();
@@ -252,26 +244,23 @@ impl CounterWorld {
         self.has_ready("counter.dead", count).await;
     }
 
-    /// This many messages.
     pub(crate) async fn has_ready(&self, queue: &str, count: u64) {
         let management = self.env.management();
         let counted = management.until_depth(queue, SOON, |depth| depth.ready == count).await;
         counted.expect("so many messages");
     }
 
-    /// With its count, in order.
+    /// Returns each number with its count, in order.
     pub(crate) async fn counted(&self) -> Vec<(i64, i64)> {
         let statement = "select number, count(*) from counted group by number order by number";
         sqlx::query_as(statement).fetch_all(&self.counts).await.expect("rows")
     }
 
-    /// Once.
     pub(crate) async fn is_counted(&self, number: i64) {
         self.are_counted(1).await;
         assert_eq!(self.counted().await, [(number, 1)]);
     }
 
-    /// This many.
     pub(crate) async fn are_counted(&self, count: i64) {
         wait_until(&format!("{count} numbers to be counted"), SOON, || async {
             let counted = self.counted().await.len();
@@ -282,14 +271,14 @@ impl CounterWorld {
         .expect("counted");
     }
 
-    /// Up to this number; each must be counted once.
+    /// Waits for the numbers up to this one. Each must be counted once.
     pub(crate) async fn all_counted_once(&self, count: i64) {
         self.are_counted(count).await;
         let expected: Vec<(i64, i64)> = (0..count).map(|number| (number, 1)).collect();
         assert_eq!(self.counted().await, expected);
     }
 
-    /// With the permissions to redrive and no others.
+    /// Runs with the permissions to redrive and no others.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.env, &self.place);
         command.arg("dlq").args(arguments);
@@ -302,13 +291,11 @@ impl CounterWorld {
         ended(self.command(arguments)).await
     }
 
-    /// As JSON.
     pub(crate) async fn shown(&self, id: &str) -> Value {
         let shown: Value = self.ballet(&["show", id, "-o", "json"]).await.ends_with(0).json();
         shown[0].clone()
     }
 
-    /// As JSON.
     pub(crate) async fn list(&self, arguments: &[&str]) -> Vec<Value> {
         let mut all = vec!["list", "-o", "json", "--limit", "100000"];
         all.extend(arguments);
@@ -316,7 +303,6 @@ impl CounterWorld {
     }
 }
 
-/// Until the broker has them.
 pub(crate) async fn publish_all(url: &str, messages: impl IntoIterator<Item = Publish>) {
     let broker = RabbitMq::new(url).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
@@ -335,7 +321,6 @@ pub(crate) async fn publish_all(url: &str, messages: impl IntoIterator<Item = Pu
     session.close().await;
 }
 
-/// For one test.
 pub(crate) fn place(name: &str) -> PathBuf {
     // Two tests that run side by side may choose the same name.
     static PLACES: AtomicU32 = AtomicU32::new(0);
@@ -346,7 +331,7 @@ pub(crate) fn place(name: &str) -> PathBuf {
     place
 }
 
-/// With the broker's address, and without this test's environment.
+/// Runs with the broker's address, and without this test's environment.
 pub(crate) fn ballet(env: &TestEnv, place: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command

@@ -61,7 +61,6 @@ const PLACEHOLDERS: [&str; 18] = [
     "FIELDS_OF",
 ];
 
-/// Below a directory: paths and texts.
 fn files(root: &Path) -> Vec<(String, String)> {
     let (mut folders, mut files) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {

@@ -164,7 +164,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     assert!(ended.success(), "{ended}:\n{log}");
 }
 
-/// A short chaos, by the system's own trial program.
+/// Runs a short chaos, by the system's own trial program.
 async fn is_tried(place: &TestDirectory, target: &Path) {
     let only = ["--only", "kill,stop,close,copies,reorder", "--replicas", "1"];
     let chaos = [&["chaos", "--minutes", "0.4", "--json"], &only[..]].concat();
@@ -183,7 +183,6 @@ async fn is_tried(place: &TestDirectory, target: &Path) {
     assert_eq!(number("effects"), number("effects_expected"), "{text}");
 }
 
-/// What the author has committed.
 async fn clone(place: &TestDirectory) {
     let git = async |arguments: &[&str], below: &str| {
         said_by(&mut place.command("git", arguments, below)).await.ends_with(0);
@@ -195,7 +194,6 @@ async fn clone(place: &TestDirectory) {
     git(&["clone", "--quiet", "author/harbour", CLONE], "").await;
 }
 
-/// As an operator does.
 async fn observe(place: &TestDirectory, env: &[(String, String)], target: &Path) {
     let ballet = |arguments: &'static [&'static str]| {
         let mut command = place.command(BALLET, arguments, CLONE);

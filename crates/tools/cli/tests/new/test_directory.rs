@@ -9,10 +9,9 @@ use ballet_testkit::command::{CommandOutput, ended_within};
 use tokio::process::Command;
 
 pub(crate) const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
-/// For a build of everything on a busy machine.
+/// The limit for a build of everything on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1800);
 
-/// Outside of this workspace.
 pub(crate) struct TestDirectory(PathBuf);
 
 impl Drop for TestDirectory {
@@ -32,7 +31,6 @@ impl TestDirectory {
         self.0.join(path)
     }
 
-    /// In a directory below.
     pub(crate) fn command(&self, program: &str, arguments: &[&str], below: &str) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.at(below)).stdin(Stdio::null());
@@ -49,7 +47,6 @@ impl TestDirectory {
         command
     }
 
-    /// From this directory.
     pub(crate) fn path_to_checkout(&self) -> String {
         let here = self.0.canonicalize().expect("a directory");
         let up = "../".repeat(here.components().count() - 1);
@@ -60,7 +57,7 @@ impl TestDirectory {
         )
     }
 
-    /// The project `harbour`, with the contract of its service.
+    /// Begins the project `harbour`, with the contract of its service.
     pub(crate) async fn begin(&self) {
         self.ballet(&["new", "harbour"], "").await.ends_with(0);
         self.write_contract("harbour", "desk");

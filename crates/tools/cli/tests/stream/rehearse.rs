@@ -21,11 +21,11 @@ use crate::world::{SOON, StreamWorld, event};
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
 /// For a rehearsal with servers of its own, on a busy machine.
 const LONG: Duration = Duration::from_secs(550);
-/// Before the orders. There are no lamps.
+/// The stock before the orders. There are no lamps.
 const SHELVES: &str = "insert into stock (sku, on_hand, received, created_at) \
     values ('mug', 100, 100, now()), ('teapot', 100, 100, now())";
 
-/// As orders has copied them. The catalogue has lamps.
+/// The products as orders has copied them. The catalogue has lamps.
 const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
     select 'product', sku, 1, jsonb_build_object('sku', sku, 'version', 1, 'title', sku, \
         'description', '', 'price', jsonb_build_object('amount_minor', 1250, 'currency', 'EUR'), \
@@ -33,11 +33,10 @@ const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
         'changed_at', '2026-01-01T00:00:00Z') \
     from unnest(array['mug', 'teapot', 'lamp']) as sku on conflict do nothing";
 
-/// Of a shop of today.
+/// A recording of a shop of today.
 struct ShopRecording {
     world: StreamWorld,
     file: String,
-    /// For teapots.
     teapots: Vec<Uuid>,
     release: String,
 }
@@ -83,7 +82,6 @@ impl ShopRecording {
         Self { world, file, teapots, release }
     }
 
-    /// Until it ends with this code.
     async fn rehearse(&self, options: &[&str], code: i32) -> CommandOutput {
         let ended = ended_within(LONG, &mut self.command(options).await).await.ends_with(code);
         remove_logs(&ended.err);
@@ -132,7 +130,7 @@ impl ShopRecording {
     }
 }
 
-/// A command that names its logs leaves them.
+/// Removes the logs, because a command that names its logs leaves them.
 fn remove_logs(said: &str) {
     if let Some((_, folder)) = said.split_once("the services' logs are in ") {
         let folder = Path::new(folder.lines().next().expect("a folder"));
@@ -175,7 +173,6 @@ async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card:
     world.publish(vec![message]).await;
 }
 
-/// This many events of a type.
 async fn answers(world: &StreamWorld, of: &str, count: usize) {
     wait_until(&format!("{count} of {of}"), SOON, || async {
         let all = world.tap(&[of, "--from", "first", "--until", "now"]).await;

@@ -18,9 +18,9 @@ use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserve
 use shop_events::orders::OrderPlaced;
 use sqlx::PgConnection;
 
-/// Which service this program is to be.
+/// The variable with the service that this program is to be.
 const SERVICE: &str = "BALLET_TEST_RELEASE";
-/// Of the release that has a bug.
+/// The inventory of the release that has a bug.
 pub(crate) const BROKEN: &str = "inventory-with-a-bug";
 
 pub(crate) fn script(file: &Path, text: &str) {
@@ -88,7 +88,6 @@ pub(crate) fn service(name: &str, settings: &Settings) -> Service {
     }
 }
 
-/// Of the inventory.
 const MIGRATIONS: &[Migration] = &[Migration {
     name: "0001_stock",
     sql: include_str!("../../../../../migrations/inventory/0001_stock.sql"),

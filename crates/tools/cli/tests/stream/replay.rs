@@ -1,5 +1,3 @@
-//! `ballet replay`.
-
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,19 +35,18 @@ impl Projection for Hear {
     }
 }
 
-/// As the operator of this world.
+/// Runs as the operator of this world.
 pub(crate) fn replay(into: &StreamWorld, arguments: &[&str]) -> Command {
     into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
 }
 
-/// To the same broker under another name.
+/// Runs to the same broker under another name.
 fn by_another_name(into: &StreamWorld, arguments: &[&str]) -> Command {
     let url = into.env.ops_amqp_url().replace("127.0.0.1", "localhost");
     assert_ne!(url, into.env.ops_amqp_url());
     into.command_at(&url, &[&["replay"], arguments].concat())
 }
 
-/// Once there are this many.
 async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     wait_until("all to be heard", SOON, || async {
         let connected = PgConnection::connect(world.env.database_url("bell")).await;
@@ -62,7 +59,6 @@ async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     .expect("heard")
 }
 
-/// Without their offsets.
 pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
     let mut all = world.tap(&["--from", "first", "--until", "now"]).await;
     for record in &mut all {

@@ -114,7 +114,6 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
         welcomed(3, "host", 0),
         // Welcomed only after the end of the recording.
         of(4, 0, ARRIVED, "street", &anna),
-        // Too late.
         of(5, 0, ARRIVED, "street", &anna),
         welcomed(5, "host", 1),
         of(5, 2, LATE, "host", &nothing),

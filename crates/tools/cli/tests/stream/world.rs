@@ -20,7 +20,7 @@ pub(crate) const TICKED: &str = "clock.ticked.v1";
 pub(crate) const RANG: &str = "bell.rang.v1";
 pub(crate) const STRUCK: &str = "clock.struck.v1";
 
-/// The bell follows the clock's ticks.
+/// Defines a bell that follows the clock's ticks.
 pub(crate) fn definitions() -> Value {
     let clock = Part {
         service: "clock",
@@ -37,7 +37,7 @@ pub(crate) fn definitions() -> Value {
     topology::definitions(&System { name: "tower", parts: vec![clock, bell] }, |_| String::new())
 }
 
-/// With a journal that keeps only its last events.
+/// Defines a journal that keeps only its last events.
 pub(crate) fn with_short_journal() -> Value {
     let mut definitions = definitions();
     let policies = definitions["policies"].as_array_mut().expect("policies");
@@ -106,7 +106,6 @@ impl StreamWorld {
         self.session.blocked()
     }
 
-    /// Until the broker has them.
     pub(crate) async fn publish(&self, messages: Vec<Publish>) {
         let mut confirms = self.confirms.lock().await;
         let mut open = 0;
@@ -122,12 +121,11 @@ impl StreamWorld {
         }
     }
 
-    /// With these numbers.
     pub(crate) async fn ticks(&self, numbers: std::ops::Range<u64>) {
         self.publish(numbers.map(tick).collect()).await;
     }
 
-    /// With the permissions of the user `tap`.
+    /// Runs with the permissions of the user `tap`.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_at(self.env.amqp_url("tap"), arguments)
     }
@@ -157,14 +155,12 @@ impl StreamWorld {
         file
     }
 
-    /// Printed as JSON.
     pub(crate) async fn tap(&self, arguments: &[&str]) -> Vec<Value> {
         let all = [&["tap", "-o", "jsonl"], arguments].concat();
         self.ballet(&all).await.ends_with(0).lines()
     }
 }
 
-/// In the order of the lines.
 pub(crate) fn numbers(lines: &[Value]) -> Vec<u64> {
     lines.iter().map(|line| line["body"]["number"].as_u64().expect("a number")).collect()
 }

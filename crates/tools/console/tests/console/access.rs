@@ -1,5 +1,3 @@
-//! Access to the pages.
-
 use ballet_console::{Console, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};

@@ -14,7 +14,6 @@ use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 use crate::web_browser::WebBrowser;
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
-/// A phone, a desktop and a large screen.
 const WIDTHS: [u16; 3] = [390, 1280, 1920];
 const HOSTILE: &str =
     "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
@@ -27,7 +26,6 @@ struct BrowserPerson {
 }
 
 impl BrowserPerson {
-    /// Not logged in.
     fn at(browser: WebBrowser, console: &RunningConsole) -> Self {
         Self { browser, at: format!("http://{}", console.address), wrong: Mutex::default() }
     }
@@ -56,7 +54,7 @@ impl BrowserPerson {
         clicked.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Without loading the page again.
+    /// Waits for this without loading the page again.
     async fn sees(&self, says: &str) {
         let what = format!("the page to say {says:?}");
         let last = wait_until(&what, SOON, || async {
@@ -66,7 +64,7 @@ impl BrowserPerson {
         last.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Loads the page again.
+    /// Loads the page again until it shows this.
     async fn finds(&self, path: &str, says: &str) {
         let is_first = AtomicBool::new(true);
         let what = format!("{path} to say {says:?}");

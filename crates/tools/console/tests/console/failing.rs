@@ -50,7 +50,6 @@ async fn errors_of_failing_steps_are_found() {
     world.close().await;
 }
 
-/// On the open first page.
 async fn goes_on(browser: &Browser, says: &str) {
     let mut live = browser.request(Method::GET, "/live").send().await.expect("an answer");
     let mut seen = String::new();

@@ -10,7 +10,7 @@ use crate::test_console::{PLACED, RESERVED, SOON, TestConsole};
 const ROW: &str = "<li class=\"row stuck\">";
 const CAUSE: &str = "<li class=\"stuck\"><a href=\"/sagas?state=stuck&amp;service";
 
-/// To the actions in the row that says this.
+/// Returns the link to the actions, in the row that says this.
 fn link(page: &str, row: &str, says: &str) -> String {
     let of = page.split(row).skip(1).find(|of| of.contains(says));
     let of = of.unwrap_or_else(|| panic!("no row says {says:?}: {page}"));

@@ -19,7 +19,6 @@ fn id_of(message: &Publish) -> String {
     message.properties.message_id().as_ref().map(ToString::to_string).expect("an id")
 }
 
-/// Returns the page.
 async fn links_lead_somewhere(browser: &Browser, path: &str) -> String {
     let (_, page) = browser.get(path).await;
     for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
@@ -37,7 +36,7 @@ async fn links_lead_somewhere(browser: &Browser, path: &str) -> String {
     page
 }
 
-/// Each once, in this order.
+/// Asserts that each is there once, in this order.
 fn once_in_order(page: &str, texts: &[&str]) {
     let mut from = 0;
     for text in texts {

@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep};
 
 use crate::test_console::{CHECKED_OUT, PLACED, RESERVED, SOON, TestConsole, options};
 
-/// Broker and database for the child process.
 const AMQP: &str = "BALLET_CONSOLE_TEST_AMQP";
 const DATABASE: &str = "BALLET_CONSOLE_TEST_DATABASE";
 

@@ -72,13 +72,11 @@ impl TestConsole {
         RunningConsole { address, first, task }
     }
 
-    /// From an event to a service.
     pub(crate) async fn unbind(&self, service: &str, name: &str) {
         let path = ["bindings", self.env.vhost(), "e", ROUTE, "q", service, name];
         self.env.management().call(Method::DELETE, &path, None).await.expect("deleted");
     }
 
-    /// Until the broker has them.
     pub(crate) async fn publish(&self, messages: Vec<Publish>) {
         let mut confirms = self.confirms.lock().await;
         let mut open = messages.len();
@@ -118,7 +116,7 @@ impl TestConsole {
         self.clock.new_id(self.clock.now())
     }
 
-    /// With the id of its cause.
+    /// Makes an event with the id of its cause.
     pub(crate) fn event(&self, name: &str, saga: Uuid, cause: Option<Uuid>, body: &str) -> Publish {
         let properties = self.properties(name, saga, cause);
         Publish {
@@ -146,7 +144,7 @@ impl TestConsole {
             .with_headers(headers)
     }
 
-    /// As its service would publish it.
+    /// Makes a dead letter as its service would publish it.
     pub(crate) fn dead(
         &self,
         service: &str,
@@ -197,7 +195,7 @@ impl TestConsole {
     }
 }
 
-/// On a free port.
+/// Returns options on a free port.
 pub(crate) fn options(amqp: &str, database: &str) -> Options {
     let broker = Arc::new(RabbitMq::new(amqp).expect("a URL"));
     Options::new(contracts(), broker, database.parse().expect("a URL"))
@@ -216,7 +214,7 @@ impl Drop for RunningConsole {
 }
 
 impl RunningConsole {
-    /// Logged in as the first account.
+    /// Returns a browser that has logged in as the first account.
     pub(crate) async fn browser(&self) -> Browser {
         let first = self.first.as_ref().expect("the first start");
         self.browser_of(first.name, &first.password).await
@@ -229,12 +227,11 @@ impl RunningConsole {
         browser
     }
 
-    /// Not logged in.
+    /// Returns a browser that has not logged in.
     pub(crate) fn stranger(&self) -> Browser {
         self.stranger_at([127, 0, 0, 1])
     }
 
-    /// From this address.
     pub(crate) fn stranger_at(&self, address: [u8; 4]) -> Browser {
         let client = Client::builder().redirect(redirect::Policy::none());
         let client = client.local_address(IpAddr::from(address)).build().expect("a client");
@@ -257,7 +254,7 @@ impl Browser {
         }
     }
 
-    /// As a page of the console does.
+    /// Sends a form as a page of the console does.
     pub(crate) fn form(&self, path: &str, body: &str) -> RequestBuilder {
         self.request(Method::POST, path)
             .header("origin", &self.at)
@@ -265,7 +262,7 @@ impl Browser {
             .body(body.to_owned())
     }
 
-    /// Of a page, and sends it.
+    /// Fills in the form of a page, and sends it.
     pub(crate) async fn act(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let (_, page) = self.get(page).await;
         self.fill_in(&page, to, fields).await
@@ -300,7 +297,6 @@ impl Browser {
         (answer.status(), answer.text().await.expect("text"))
     }
 
-    /// Until it shows this.
     pub(crate) async fn until(&self, path: &str, says: &str) -> String {
         let end = Instant::now() + SOON;
         loop {

@@ -10,10 +10,10 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 const LONGEST_START: Duration = Duration::from_secs(60);
-/// Of an element in the protocol's answers.
+/// The key of an element in the protocol's answers.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// Dropping it ends the browser.
+/// A headless browser. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct WebBrowser {
     _driver: Child,
@@ -22,7 +22,7 @@ pub(crate) struct WebBrowser {
 }
 
 impl WebBrowser {
-    /// `None` without a `chromedriver` on the `PATH`.
+    /// Returns `None` without a `chromedriver` on the `PATH`.
     pub(crate) async fn start() -> Option<Self> {
         let program = program("chromedriver")?;
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
@@ -100,7 +100,6 @@ impl WebBrowser {
         self.ask(Method::POST, "/execute/sync", body).await
     }
 
-    /// That a person sees.
     pub(crate) async fn text(&self) -> Result<String, String> {
         let text = self.run("return document.body.innerText").await?;
         Ok(text.as_str().unwrap_or_default().to_owned())
@@ -113,7 +112,6 @@ impl WebBrowser {
         Ok(entries.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect())
     }
 
-    /// With its colour scheme.
     pub(crate) async fn look(&self, width: u16, height: u16, dark: bool) -> Result<(), String> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.tool("Emulation.setDeviceMetricsOverride", size).await?;
@@ -126,14 +124,13 @@ impl WebBrowser {
         self.tool("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
-    /// Of the whole page, as PNG in base64.
+    /// Takes the whole page, as PNG in base64.
     pub(crate) async fn picture(&self) -> Result<String, String> {
         let how = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.tool("Page.captureScreenshot", how).await?;
         Ok(picture["data"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// The accessibility tree.
     pub(crate) async fn for_screen_readers(&self) -> Result<Value, String> {
         Ok(self.tool("Accessibility.getFullAXTree", json!({})).await?["nodes"].clone())
     }

@@ -175,7 +175,6 @@ async fn each_kind_of_bad_token_is_refused() {
     assert_eq!(get(&gateway, "/a", &late).await.status(), 200);
 }
 
-/// With this status.
 async fn becomes(gateway: &Gateway, token: &str, status: u16) {
     let what = format!("a token to be answered {status}");
     let found = wait_until(&what, LIMIT, || async {

@@ -11,7 +11,7 @@ fn config(service: &TestService, url: &str, timeout: &str) -> String {
     format!("{database}{}{ROUTE}", service.upstream("a"))
 }
 
-/// For a lock, in this database.
+/// Waits until a statement in this database waits for a lock.
 async fn a_statement_waits(database: &Database) {
     let waiting = "select exists (select from pg_stat_activity \
                    where datname = current_database() and wait_event_type = 'Lock')";

@@ -8,7 +8,7 @@ use crate::support::raw::{self, nobody};
 use crate::support::service::{TestService, json as answer, text};
 use crate::support::tokens::{SigningKey, jwt, set};
 
-/// With an operation that no route leads to.
+/// The document has an operation that no route leads to.
 fn orders() -> Value {
     let order = json!({ "$ref": "#/components/schemas/Order" });
     let good = json!({ "description": "The order.",
@@ -108,7 +108,6 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
     // Only the targets of routes, and the components that they need.
     assert_eq!(paths["/api/orders/{id}"]["delete"], Value::Null);
     assert_eq!(document["components"]["schemas"]["Row"], Value::Null);
-    // The permissions.
     let (read, place) = (&paths["/api/orders/{id}"]["get"], &paths["/api/orders"]["post"]);
     assert_eq!((&read["security"], &read["tags"]), (&json!([]), &json!(["a"])));
     assert_eq!(place["security"], json!([{ "token": ["orders:write"] }]));

@@ -27,7 +27,6 @@ optional = true
 timeout = \"300ms\"
 ";
 
-/// One part may be slow.
 fn patient() -> String {
     PAGE.replace("300ms", "1m")
 }

@@ -37,7 +37,7 @@ async fn upstreams_that_fail_are_told_apart() {
     problem(post, 504).await;
 }
 
-/// 503 this many times, then 200.
+/// Answers 503 this many times, then 200.
 async fn fails_first(times: usize) -> TestService {
     let left = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(times));
     TestService::start(move |_| {

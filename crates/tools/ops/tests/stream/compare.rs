@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Of this run, made in this millisecond.
+/// Makes an id of this run and this millisecond.
 fn id(run: u128, number: u128) -> Uuid {
     Uuid::from_u128((0x0193_f7a0_0000 + number) << 80 | 0x7 << 76 | 0x8 << 60 | run << 32 | number)
 }
@@ -78,7 +78,6 @@ fn differences_by(
     differences_without(HashSet::new(), rules, sagas, expected, actual)
 }
 
-/// Without these fields.
 fn differences_without(
     ignored: HashSet<String>,
     rules: impl FnOnce(Comparison) -> Comparison,
@@ -219,7 +218,7 @@ fn letter(run: u128, turned: bool) -> Vec<Record> {
     [vec![placed], both.to_vec(), vec![sent_event, told]].concat()
 }
 
-/// Of `d`, which waits for both.
+/// The contract of `d`, which waits for both.
 fn post() -> System {
     let on = ["c.bought.v1", "b.written.v1"].map(EventType::in_saga).to_vec();
     let done = EventType::in_saga("d.sent.v1");

@@ -17,12 +17,11 @@ use futures_util::stream;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// By a connection.
 #[derive(Debug, Clone, Copy)]
 enum FoundJournal {
-    /// It ends with this offset.
+    /// The journal ends with this offset.
     EndsWith(u64),
-    /// It lets no reader in.
+    /// The journal lets no reader in.
     StartsAnew,
     /// A message cannot be delivered, and the machine takes twenty seconds to say so.
     SlowlyFails,
@@ -138,7 +137,7 @@ impl Session for Journal {
     }
 }
 
-/// From offset 10, after a lost connection.
+/// Reads from offset 10, after a lost connection.
 async fn read(found: Vec<FoundJournal>) -> Result<JournalItem, JournalError> {
     let connections = [EndsWith(9), NoBroker].into_iter().chain(found).collect();
     let broker = Arc::new(Connections(Mutex::new(connections)));

@@ -9,7 +9,6 @@ use ballet_amqp::{AMQPValue, BasicProperties, DecimalValue, FieldArray, FieldTab
 use ballet_ops::stream::{Record, Recording, RecordingHeader, RecordingWriter, Start};
 use proptest::prelude::*;
 
-/// Removed at the test's end.
 struct TempPath(PathBuf);
 
 impl TempPath {
@@ -80,7 +79,7 @@ fn value() -> impl Strategy<Value = AMQPValue> {
     })
 }
 
-/// Some look like tags.
+/// Makes tables, some of which look like tags.
 fn table(value: impl Strategy<Value = AMQPValue>) -> impl Strategy<Value = FieldTable> {
     let name = prop_oneof![Just("$i8".to_owned()), Just("$table".to_owned()), "[a-z$]{1,6}"];
     prop::collection::vec((name, value), 0..4).prop_map(|entries| {

@@ -20,7 +20,7 @@ fn shop() -> System {
 
 const SAGA: Uuid = Uuid::from_u128(0x0193_f7a0_0000_7000_8000_0000_0000_0001);
 
-/// With `by`, that service publishes it without a cause.
+/// Makes an event, which `by`, if given, publishes without a cause.
 fn record(name: &str, by: Option<&str>) -> Record {
     let mut headers = FieldTable::default();
     if by.is_none() {
@@ -41,7 +41,6 @@ fn record(name: &str, by: Option<&str>) -> Record {
     }
 }
 
-/// By the saga's first event and further ones.
 fn judged(first: (&str, &str), more: &[&str]) -> (Option<Hindrance>, SagaScope) {
     let mut repeatable = Repeatable::by(&shop());
     repeatable.add(&record(first.0, Some(first.1)));

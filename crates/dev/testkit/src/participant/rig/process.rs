@@ -1,5 +1,3 @@
-//! A participant's process.
-
 use std::collections::VecDeque;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +9,12 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 use crate::participant::program::Program;
 
-/// For an error message.
 const LINES: usize = 20;
 
 /// Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct ProgramProcess {
     child: Child,
-    /// As its command line names it.
     program: String,
     output: OutputLines,
 }
@@ -47,13 +43,13 @@ impl ProgramProcess {
         Ok(Self { child, program, output })
     }
 
-    /// With its last output.
+    /// Returns how it ended, with its last output, if it has.
     pub(crate) fn exit(&mut self) -> Option<String> {
         let status = self.child.ended()?;
         Some(self.end(status))
     }
 
-    /// With its children.
+    /// Kills its children, too.
     pub(crate) async fn kill(mut self) {
         self.child.signal(Signal::KILL);
         // It has already ended.

@@ -49,7 +49,7 @@ struct ProviderState {
 
 #[derive(Debug, Clone, Default)]
 struct ReceivedRequest {
-    /// Method and path.
+    /// By method and path.
     request: String,
     compensates: bool,
     key: String,
@@ -97,7 +97,6 @@ impl TestProvider {
         done.iter().map(|(_, compensates)| if *compensates { -1 } else { 1 }).sum()
     }
 
-    /// Returns the program's mistakes in its calls.
     pub(crate) fn mistakes(&self, sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
         mistakes(&self.requests(), sagas)
     }

@@ -11,7 +11,6 @@ use ballet_stage::{Result, TestEnv};
 /// A batch is kept even if the next request fails.
 const MANY: u32 = 1_000;
 
-/// As it was published.
 #[derive(Debug, Clone)]
 pub(crate) struct PublishedMessage {
     pub(crate) routing_key: String,
@@ -35,13 +34,13 @@ impl PublishedMessage {
 
 #[derive(Debug)]
 pub(crate) struct MessageRecord {
-    /// It gets a copy of each message.
+    /// The queue gets a copy of each message.
     queue: &'static str,
     seen: Mutex<Vec<PublishedMessage>>,
 }
 
 impl MessageRecord {
-    /// By exchange and binding key.
+    /// `of` has exchanges and binding keys.
     pub(crate) async fn begin(
         env: &TestEnv,
         queue: &'static str,

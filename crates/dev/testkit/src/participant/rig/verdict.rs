@@ -14,11 +14,9 @@ pub(crate) enum SagaEnd {
     Done,
     /// Done, then undone.
     Undone,
-    /// Never took effect.
     Never,
     /// Either `Undone` or `Never`.
     Aborted,
-    /// The step refused.
     Refused,
 }
 

@@ -29,10 +29,9 @@ pub(crate) type ScenarioResult<T> = Result<T, ScenarioFailure>;
 
 /// Counts of a queue are up to a second old. One that was empty for this long is really empty.
 const CALM: Duration = Duration::from_millis(2_500);
-/// For something that always happens unless the program hangs.
+/// The limit for something that always happens unless the program hangs.
 const SURELY: Duration = Duration::from_secs(60);
 
-/// One participant, alone in its system.
 pub(crate) struct ScenarioWorld<'a> {
     pub(crate) contract: &'a Contract,
     pub(crate) types: Types,
@@ -50,7 +49,7 @@ pub(crate) struct ScenarioWorld<'a> {
 }
 
 impl<'a> ScenarioWorld<'a> {
-    /// One process of the program runs.
+    /// Starts with one running process.
     pub(crate) async fn new(
         servers: &Servers,
         program: &Program,
@@ -182,7 +181,6 @@ impl<'a> ScenarioWorld<'a> {
         self.trigger_as(saga, &ids).await.map(|()| ids)
     }
 
-    /// Under given message ids.
     pub(crate) async fn trigger_as(&mut self, saga: Uuid, ids: &[Uuid]) -> ScenarioResult<()> {
         for (event, id) in self.types.triggers.clone().into_iter().zip(ids) {
             let body = self.contract.body(event, saga);
@@ -191,7 +189,6 @@ impl<'a> ScenarioWorld<'a> {
         Ok(())
     }
 
-    /// Under given message ids, or new ones.
     pub(crate) async fn trigger_refused(
         &mut self,
         saga: Uuid,
@@ -212,7 +209,7 @@ impl<'a> ScenarioWorld<'a> {
         Ok(ids)
     }
 
-    /// For a join, the first.
+    /// Returns the trigger; the first one for a join.
     pub(crate) fn trigger_type(&self) -> EventType {
         self.types.triggers[0]
     }
@@ -234,7 +231,7 @@ impl<'a> ScenarioWorld<'a> {
         self.send(abort, saga, id, &body).await
     }
 
-    /// As the service that the event's name begins with.
+    /// Publishes as the service that the event's name begins with.
     pub(crate) async fn send(
         &mut self,
         event: EventType,
@@ -315,7 +312,7 @@ impl<'a> ScenarioWorld<'a> {
         self.queue_has("the program to get a message", |depth| depth.unacked > 0).await
     }
 
-    /// Or 0 for long enough to be certain.
+    /// Waits for this depth; for 0, until it is certain.
     async fn queue_has(
         &self,
         what: &str,
@@ -357,7 +354,6 @@ impl<'a> ScenarioWorld<'a> {
         self.ends_with(0).await
     }
 
-    /// With this many dead letters.
     pub(crate) async fn ends_with(self, dead: usize) -> ScenarioResult<()> {
         for (saga, end) in &self.expected {
             self.becomes(*saga, *end).await?;

@@ -1,5 +1,3 @@
-//! A step that calls a provider.
-
 use uuid::Uuid;
 
 use crate::participant::rig::provider::{ProviderMode, TestProvider};

@@ -12,9 +12,8 @@ use crate::suite::rig::snapshot::{RunSnapshot, same};
 use crate::suite::rig::step_rig::StepRig;
 use crate::suite::rig::world::{SentMessage, ServiceWorld};
 
-/// Sagas with each ending.
 const EACH: usize = 3;
-/// Above the number of messages.
+/// Above the number of messages, so that all fit.
 const PREFETCH: u16 = 1_000;
 
 pub(crate) fn checks() -> Vec<StepCheck> {

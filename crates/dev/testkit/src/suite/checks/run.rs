@@ -10,7 +10,6 @@ use crate::suite::rig::snapshot::RunSnapshot;
 use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::tested_service::TestedService;
 
-/// Describes the checks that failed.
 pub(crate) async fn failures(
     subject: &TestedService,
     part: &StepPart,

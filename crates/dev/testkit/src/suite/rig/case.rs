@@ -33,7 +33,6 @@ pub(crate) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
 
 pub(crate) enum CaseTrigger {
     Events(Events),
-    /// Path and body.
     Request(&'static str, Value),
 }
 
@@ -67,7 +66,6 @@ impl StepCase {
         Self::new(CaseTrigger::Request(path, json(body)))
     }
 
-    /// They do not fit a request.
     pub(crate) fn of_a_known_saga(&self) -> Vec<&'static str> {
         let parts = [
             ("`given`", self.rows.is_some()),

@@ -1,8 +1,5 @@
-//! The result of a check.
-
 use std::fmt;
 
-/// As text for people.
 #[derive(Debug)]
 pub(crate) struct CheckFailure(pub(crate) String);
 

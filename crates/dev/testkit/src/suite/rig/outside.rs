@@ -59,7 +59,7 @@ impl Outside {
         self.calls().lose.take_if(|lose| *lose == leg).map_or(Some(()), |_| None)
     }
 
-    /// `None` releases them.
+    /// Holds calls at this point; `None` releases them.
     pub(crate) fn hold(&self, leg: Option<CallLeg>) {
         self.held.send_replace(leg);
     }
@@ -68,7 +68,6 @@ impl Outside {
         self.calls().lose = Some(leg);
     }
 
-    /// In order.
     pub(crate) fn asked(&self) -> Vec<CallKey> {
         self.calls().asked.clone()
     }

@@ -17,7 +17,6 @@ pub(crate) struct RunSnapshot {
     pub(crate) records: Vec<String>,
     /// The furthest entry of each step, and tombstones.
     pub(crate) ledger: Vec<String>,
-    /// Calls to the outside.
     pub(crate) calls: Vec<String>,
     /// Published events, each once by its id.
     pub(crate) events: Vec<String>,
@@ -84,7 +83,6 @@ impl RunSnapshot {
         self.ledger.iter().filter(|line| line.ends_with(&end)).count()
     }
 
-    /// `None` if there is none.
     pub(crate) fn difference(&self, expected: &Self) -> Option<String> {
         let mut difference = String::new();
         for ((name, found), (_, expected)) in self.parts().into_iter().zip(expected.parts()) {
@@ -122,7 +120,6 @@ pub(crate) fn nothing_astray(left: &RunSnapshot) -> CheckResult {
     ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))
 }
 
-/// Exactly one event of the type.
 pub(crate) fn emitted(snapshot: &RunSnapshot, what: &str, event_type: &str) -> CheckResult {
     let count = snapshot.count(event_type);
     ensure(count == 1, || {
@@ -136,7 +133,7 @@ fn is_event(line: &str, event_type: &str) -> bool {
     line.split(' ').nth(1) == Some(event_type)
 }
 
-/// Indented, for a failure's text.
+/// Indents lines for a failure's text.
 pub(crate) fn list(lines: &[String]) -> String {
     if lines.is_empty() {
         return " (none)".to_owned();

@@ -33,7 +33,6 @@ pub(crate) struct StepRig<'a> {
     pub(crate) expected: ExpectedSnapshots,
 }
 
-/// Of undisturbed runs.
 #[derive(Debug, Default)]
 pub(crate) struct ExpectedSnapshots {
     pub(crate) before: RunSnapshot,
@@ -95,7 +94,6 @@ impl<'a> StepRig<'a> {
         Ok(rig)
     }
 
-    /// As one more process.
     pub(crate) async fn start(
         &self,
         outside: &Outside,
@@ -127,7 +125,7 @@ impl<'a> StepRig<'a> {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// A request has none.
+    /// Returns no events for a request.
     pub(crate) fn done(&self) -> CheckResult<&Events> {
         match &self.case.trigger {
             CaseTrigger::Events(events) => Ok(events),

@@ -51,7 +51,7 @@ impl<'a> ServiceWorld<'a> {
         Ok(world)
     }
 
-    /// With one saga in which a phase may begin.
+    /// Prepares one saga in which a phase may begin.
     pub(crate) async fn before(rig: &'a StepRig<'_>, phase: Phase) -> CheckResult<Self> {
         let mut world = Self::open(rig, 1, phase == Phase::Refusal).await?;
         if phase == Phase::Undo {
@@ -119,7 +119,6 @@ impl<'a> ServiceWorld<'a> {
         Ok(())
     }
 
-    /// Or one more replica of it.
     pub(crate) async fn start(&mut self) -> CheckResult {
         let wire = Wire::to(&self.broker);
         self.wires.push(wire.clone());
@@ -164,7 +163,6 @@ impl<'a> ServiceWorld<'a> {
         Ok(())
     }
 
-    /// Each under a new id.
     pub(crate) fn publish(&self, saga: usize, events: &Events) -> Vec<SentMessage> {
         let saga = self.sagas[saga];
         events(saga).iter().map(|event| self.publish_one(saga, event)).collect()
@@ -191,14 +189,13 @@ impl<'a> ServiceWorld<'a> {
         sent
     }
 
-    /// Under the same ids.
     pub(crate) fn publish_again(&self, sent: &[SentMessage]) {
         for SentMessage(message) in sent {
             self.broker.put(message);
         }
     }
 
-    /// So that messages collect in the lanes.
+    /// Holds the lanes, so that messages collect in them.
     pub(crate) async fn hold_lanes(&self) -> CheckResult<HeldLanes> {
         let mut db = self.rig.connect().await?;
         messages::hold(&mut db).await?;
@@ -215,7 +212,7 @@ impl<'a> ServiceWorld<'a> {
         Ok(())
     }
 
-    /// Acknowledged or not.
+    /// Waits for commits, not for acknowledgements.
     pub(crate) async fn until_committed(&mut self, sent: &[SentMessage]) -> CheckResult {
         let ids = sent.iter().filter_map(|SentMessage(one)| message_id(one)?.parse().ok());
         let ids: Vec<Uuid> = ids.collect();
@@ -237,13 +234,13 @@ impl<'a> ServiceWorld<'a> {
         self.broker.ready(self.queue()).len()
     }
 
-    /// Calls may still be open.
+    /// Waits for acknowledgements; calls may be open.
     pub(crate) async fn until_acknowledged(&self) -> CheckResult {
         let is = || self.waiting() + self.broker.unacked(self.queue()) == 0;
         self.until("all messages to be acknowledged", is).await
     }
 
-    /// No message, no call, nothing to publish.
+    /// Waits until there is no message, no call and nothing to publish.
     pub(crate) async fn until_idle(&mut self) -> CheckResult {
         let (queue, broker) = (self.queue(), self.broker.clone());
         let db = tokio::sync::Mutex::new(&mut self.db);

@@ -36,7 +36,6 @@ impl Card {
         }
     }
 
-    /// From the earlier results for the authorisation.
     pub(super) fn decide(
         self,
         kind: OperationKind,

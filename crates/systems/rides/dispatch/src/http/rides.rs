@@ -1,5 +1,3 @@
-//! The handlers of the routes for riders.
-
 use axum::extract::State;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Failure, SagaId, Tx, copies};
@@ -25,12 +23,11 @@ use crate::requests::{Journey, RideRequest};
 use crate::ride::{Quote, Receipt, Ride, RideStatus};
 use crate::store::{payment, quote, ride};
 
-/// Of the longest way.
 const FARTHEST_METERS: i64 = 200_000;
 /// So many rides wait for this long, and nobody is asked yet: the search is behind.
 const MANY: i64 = 20;
 const LONG: SignedDuration = SignedDuration::from_secs(30);
-/// Of a quoted price.
+/// A quoted price is valid for so long.
 const VALID: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) async fn quote(
@@ -212,7 +209,7 @@ pub(crate) async fn cancel(
     Ok(if now { Either::This(Accepted(ride)) } else { Either::That(Json(ride)) })
 }
 
-/// By the tariff of the quote.
+/// Uses the tariff of the quote.
 async fn fee(tx: &mut Tx<'_>, ride: &Ride) -> Result<Option<Money>, Failure> {
     let Some(assigned_at) = ride.assigned_at else { return Ok(None) };
     let tariff = quote::tariff_of(tx.db(), ride.quote.tariff).await?;

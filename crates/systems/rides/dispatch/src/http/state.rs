@@ -1,5 +1,3 @@
-//! The state that the handlers share.
-
 use ballet::Handle;
 use ballet_openapi::Watchers;
 

@@ -1,5 +1,3 @@
-//! The rides of riders who are erased.
-
 use ballet::Failure;
 use sqlx::PgExecutor;
 use sqlx::types::Uuid;

@@ -1,5 +1,3 @@
-//! The offers of rides to drivers.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -11,7 +9,6 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::offer::{Offer, OfferState};
 
-/// Of one search.
 const AT_ONCE: i64 = 100;
 
 pub(crate) async fn open(
@@ -66,7 +63,6 @@ pub(crate) async fn end(
     Ok(ended.rows_affected() == 1)
 }
 
-/// Its driver went offline.
 pub(crate) async fn make_due(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -124,7 +120,6 @@ pub(crate) async fn due(
     Ok(rides.into_iter().map(RideId).collect())
 }
 
-/// `None` if the ride has no live offer.
 pub(crate) async fn live(
     db: impl PgExecutor<'_>,
     ride_id: RideId,

@@ -1,5 +1,3 @@
-//! The payments of rides.
-
 use ballet::{Failure, TextEnum};
 use common::cards::{Authorize, Capture, Settle};
 use jiff::Timestamp;
@@ -73,7 +71,6 @@ pub(crate) async fn settle(
     Ok(settled)
 }
 
-/// Nothing was captured.
 pub(crate) async fn release(
     db: &mut PgConnection,
     request: &Settle,

@@ -1,5 +1,3 @@
-//! The tariff and the quotes.
-
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;

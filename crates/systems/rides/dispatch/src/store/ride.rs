@@ -1,5 +1,3 @@
-//! The rows of rides.
-
 use ballet::{Failure, TextEnum};
 use ballet_openapi::History as _;
 use common::paging::Limit;
@@ -73,7 +71,6 @@ pub(crate) async fn find(
     Ok(sqlx::query_as(AssertSqlSafe(statement)).bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// `None` if there is no such ride.
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -82,7 +79,7 @@ pub(crate) async fn history(
     Ok(history.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// Of rides that have more changes than `known` has.
+/// Returns those that have more changes than `known` has.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
     known: &[RideHistory],
@@ -154,7 +151,6 @@ pub(crate) async fn offered(
     require_one_row(advanced.rows_affected(), offered.ride_id, RideStatus::Offered)
 }
 
-/// After a driver who did not accept.
 pub(crate) async fn search_on(
     db: &mut PgConnection,
     ride_id: RideId,

@@ -1,5 +1,3 @@
-//! The rows of drivers.
-
 use std::collections::HashSet;
 
 use ballet::Failure;
@@ -98,7 +96,7 @@ pub(crate) async fn shown_to(
     Ok(shown.into_iter().map(DriverId).collect())
 }
 
-/// All, or those in one state.
+/// Returns all, or those in one state.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     state: Option<DriverState>,

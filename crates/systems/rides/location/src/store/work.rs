@@ -26,10 +26,8 @@ pub enum WorkState {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReservationRequest {
     pub(crate) ride_id: RideId,
-    /// Of the offer to come.
     pub(crate) attempt: u16,
     pub(crate) rider_id: RiderId,
-    /// That the rider needs.
     pub(crate) seats: i16,
 }
 
@@ -97,7 +95,7 @@ pub(crate) async fn ride(db: &mut PgConnection, ride_id: RideId) -> Result<(), F
     Ok(())
 }
 
-/// It is nobody's from then on.
+/// The ride is nobody's from then on.
 pub(crate) async fn release(
     db: &mut PgConnection,
     ride_id: RideId,

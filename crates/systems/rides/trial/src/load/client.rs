@@ -11,18 +11,15 @@ use uuid::Uuid;
 
 /// A client retries for this long.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Of a service in a trial.
 const REPLICAS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(50);
 /// In degrees, between the places of two customers.
 const APART: f64 = 0.5;
 /// Such clients play a rider and its drivers, or see all of them.
 pub(crate) const BEHIND: &str = "rides:all";
-/// Of places side by side.
 const COLUMNS: usize = 600;
 const ROWS: usize = 200;
 
-/// A rider and its drivers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RidesClient<'a> {
     pub(crate) http: SiteClient<'a>,
@@ -33,7 +30,6 @@ impl<'a> RidesClient<'a> {
         Self { http: SiteClient::new(site, number) }
     }
 
-    /// With a token for the gateway.
     pub(crate) const fn with(self, token: Option<&'a str>) -> Self {
         Self { http: self.http.with(token) }
     }
@@ -46,7 +42,6 @@ impl<'a> RidesClient<'a> {
         json!({ "lat": lat, "lon": -150.0 + APART * f64::from(column) })
     }
 
-    /// This many steps from the rider.
     pub(crate) async fn driver(&self, steps: u8) -> Result<Uuid> {
         let driver = self.http.site.new_id();
         self.online(driver, steps).await?;
@@ -89,7 +84,6 @@ impl<'a> RidesClient<'a> {
         self.rider_with("card_approved").await
     }
 
-    /// Who pays with this card.
     pub(crate) async fn rider_with(&self, card: &str) -> Result<Uuid> {
         let about = json!({ "name": "Rider", "payment_token": card });
         let rider = self.http.done(Method::POST, "riders", "/riders", &about).await?;
@@ -102,12 +96,10 @@ impl<'a> RidesClient<'a> {
         Ok(())
     }
 
-    /// For a quote.
     pub(crate) async fn request(&self, rider: Uuid) -> Result<Uuid> {
         self.request_from(rider, self.place(0), self.place(20)).await
     }
 
-    /// Between these places.
     pub(crate) async fn request_from(&self, rider: Uuid, from: Value, to: Value) -> Result<Uuid> {
         let journey = json!({ "rider_id": rider, "pickup": from, "destination": to });
         let begun = Instant::now();
@@ -129,7 +121,6 @@ impl<'a> RidesClient<'a> {
         id(&ride["ride_id"])
     }
 
-    /// As its driver reads it.
     pub(crate) async fn trip(&self, ride: Uuid) -> Result<Value> {
         self.http.done(Method::GET, "dispatch", &format!("/trips/{ride}"), &Value::Null).await
     }

@@ -104,7 +104,7 @@ pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Res
     Ok(begun)
 }
 
-/// Returns its rider, the ride, and the drivers near.
+/// Returns the rider, the ride, and the drivers near.
 async fn request_ride(
     scenario: RideScenario,
     client: RidesClient<'_>,
@@ -131,21 +131,20 @@ async fn request_ride(
     Ok((rider, client.request(rider).await?, drivers))
 }
 
-/// It must succeed.
 async fn act(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
     let (status, answer) = client.act(ride, driver, what).await?;
     ensure!(status.is_success(), "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
-/// It must be refused as too late.
+/// Checks that the action is refused as too late.
 async fn act_too_late(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
     let (status, answer) = client.act(ride, driver, what).await?;
     ensure!(status == StatusCode::CONFLICT, "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
-/// Unless the offer is over.
+/// Declines unless the offer is over.
 async fn decline(client: RidesClient<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
     let (status, answer) = client.act(ride, driver, "decline").await?;
     let is_heard = status.is_success() || status == StatusCode::CONFLICT;

@@ -15,11 +15,9 @@ const LONELY: usize = 119_000;
 /// For the driver who tries the operations. Nobody wants a ride there.
 const IDLE: usize = LONELY + 1;
 
-/// With the places of its ride.
 #[derive(Debug)]
 struct Visitor {
     site: Arc<Site>,
-    /// For the gateway.
     token: Option<String>,
     rider: Uuid,
     here: Value,
@@ -82,7 +80,6 @@ impl Visitor {
         Ok(self.client().once(method, service, &path, &body).await.0.into())
     }
 
-    /// Where nobody drives.
     async fn orders(self: Arc<Self>) -> Result<Attempt> {
         let Self { rider, here, there, .. } = &*self;
         let journey = json!({ "rider_id": rider, "pickup": here, "destination": there });

@@ -18,7 +18,6 @@ pub(crate) struct LiveOffer {
     pub(crate) state: String,
 }
 
-/// Of a list.
 const PAGES: usize = 20;
 
 #[derive(Debug, Deserialize)]
@@ -28,7 +27,7 @@ struct Items<T> {
     next: Option<String>,
 }
 
-/// For a client that may see everything.
+/// Reads the lists for a client that may see everything.
 #[derive(Debug)]
 pub(crate) struct PublicLists<'a> {
     site: &'a Site,

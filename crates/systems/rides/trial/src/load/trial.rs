@@ -1,5 +1,3 @@
-//! Rides under trial.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;

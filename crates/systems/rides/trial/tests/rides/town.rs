@@ -18,7 +18,6 @@ use uuid::Uuid;
 use crate::bank::Bank;
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// For the drivers near the riders.
 pub(crate) const NEAR: &str = "/near?lat=52.5&lon=13.4";
 
 pub(crate) struct Town {
@@ -27,7 +26,6 @@ pub(crate) struct Town {
 }
 
 impl Town {
-    /// Dispatch has these settings.
     pub(crate) async fn with(name: &str, settings: DispatchSettings) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let mut system = TestSystem::prepared_on(servers, name, rides::system().parts).await;
@@ -41,7 +39,6 @@ impl Town {
         town
     }
 
-    /// One more process.
     pub(crate) async fn start_dispatch(&mut self, settings: DispatchSettings) {
         let service = Dispatch::new(settings, Arc::new(self.bank.clone())).service();
         self.system.start(service).await;
@@ -67,7 +64,6 @@ impl Town {
         driver
     }
 
-    /// The drivers near the riders.
     pub(crate) async fn until_near(&self, what: &str, is_so: impl Fn(&[Value]) -> bool) {
         let found = wait_until(what, LIMIT, || async {
             let (_, near) = self.system.get("location", NEAR).await;
@@ -96,7 +92,7 @@ impl Town {
         (status, waits, answer.json().await.expect("JSON"))
     }
 
-    /// As the driver who is signed in.
+    /// Acts as the driver who is signed in.
     pub(crate) async fn says(&self, ride: Uuid, driver: Uuid, what: &str) -> (StatusCode, Value) {
         let path = format!("/trips/{ride}/{what}");
         let by = (driver, "rides:drive");
@@ -169,7 +165,6 @@ impl Town {
         id(&ride["ride_id"])
     }
 
-    /// Drivers are this many steps away.
     pub(crate) async fn request_with_drivers(&self, near: &[u8]) -> (Uuid, Vec<Uuid>) {
         let mut drivers = Vec::new();
         for steps in near {
@@ -179,7 +174,6 @@ impl Town {
         (self.request(rider).await, drivers)
     }
 
-    /// This driver.
     pub(crate) async fn until_asked(&self, ride: Uuid, driver: Uuid) {
         let open =
             format!("select driver_id from offer where ride_id = '{ride}' and state = 'open'");
@@ -196,7 +190,7 @@ impl Town {
         self.system.post("dispatch", &format!("/trips/{ride}/{what}"), &body).await
     }
 
-    /// Twice. The second time changes nothing.
+    /// Acts twice. The second time changes nothing.
     pub(crate) async fn act(&self, ride: Uuid, driver: Uuid, what: &str) {
         for _ in 0..2 {
             let (status, answer) = self.try_action(ride, driver, what).await;
@@ -225,13 +219,11 @@ impl Town {
         self.system.until("dispatch", &query, status).await;
     }
 
-    /// For this reason.
     pub(crate) async fn until_cancelled(&self, ride: Uuid, reason: &str) {
         let query = format!("select reason from ride where ride_id = '{ride}'");
         self.system.until("dispatch", &query, reason).await;
     }
 
-    /// This state.
     pub(crate) async fn until_driver(&self, driver: Uuid, state: &str) {
         let query = format!("select state from driver where driver_id = '{driver}'");
         self.system.until("location", &query, state).await;
@@ -244,13 +236,12 @@ impl Town {
         receipt
     }
 
-    /// This state.
     pub(crate) async fn until_payment(&self, ride: Uuid, state: &str) {
         let query = format!("select state from payment where ride_id = '{ride}'");
         self.system.until("dispatch", &query, state).await;
     }
 
-    /// In order, with amounts.
+    /// Returns operations in order, with amounts.
     pub(crate) async fn at_the_bank(&self, ride: Uuid) -> String {
         let query = format!(
             "select coalesce(string_agg(result || ' ' || amount_minor, ', ' order by created_at), '')
@@ -264,12 +255,11 @@ impl Town {
     }
 }
 
-/// This many steps of 300 meters from the riders.
+/// Returns a place this many steps of 300 meters from the riders.
 pub(crate) fn place(steps: u8) -> Value {
     json!({ "lat": 52.5 + 0.0027 * f64::from(steps), "lon": 13.4 })
 }
 
-/// No offer expires.
 pub(crate) fn patient() -> DispatchSettings {
     DispatchSettings { offer_seconds: 3_600, ..DispatchSettings::default() }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::town::{Town, patient, place};
 
-/// The only driver, this many steps away, has accepted.
+/// Returns a ride whose only driver, this many steps away, has accepted.
 async fn assigned(town: &Town, steps: u8) -> (Uuid, Uuid) {
     let (ride, drivers) = town.request_with_drivers(&[steps]).await;
     town.until_asked(ride, drivers[0]).await;
@@ -17,7 +17,7 @@ async fn assigned(town: &Town, steps: u8) -> (Uuid, Uuid) {
     (ride, drivers[0])
 }
 
-/// The driver has picked the rider up.
+/// Returns a ride whose driver has picked the rider up.
 async fn riding(town: &Town) -> (Uuid, Uuid) {
     let (ride, driver) = assigned(town, 0).await;
     town.until_heard(ride, driver, "start").await;
@@ -89,7 +89,6 @@ async fn arrives(town: &Town, ride: Uuid, driver: Uuid, steps: u8) {
     moves(town, driver, steps).await;
 }
 
-/// This many steps from the pickup.
 async fn moves(town: &Town, driver: Uuid, steps: u8) {
     let path = format!("/drivers/{driver}/position");
     let (status, answer) =

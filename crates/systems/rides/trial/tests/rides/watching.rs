@@ -20,7 +20,7 @@ async fn events(town: &Town, ride: Uuid, seen: Option<&str>) -> Response {
     request.send().await.expect("an answer")
 }
 
-/// Ids and data, until the stream ends.
+/// Returns ids and data, until the stream ends.
 async fn read(answer: Response) -> Vec<(String, Value)> {
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let text = tokio::time::timeout(LIMIT, answer.text()).await.expect("an end in time");

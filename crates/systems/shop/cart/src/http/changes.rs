@@ -101,7 +101,6 @@ pub(crate) async fn clear(
     Ok(FoundThing(cart))
 }
 
-/// An open cart.
 async fn to_change(tx: &mut Tx<'_>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     let cart = refusals::own(cart, cart_id, caller)?;
@@ -116,7 +115,7 @@ fn for_sale(sku: &Sku, version: Option<Versioned<Product>>) -> Result<Product, P
     version.state.ok_or_else(|| refusals::withdrawn(sku))
 }
 
-/// Before its checkout would refuse it.
+/// Checks before the checkout would refuse the cart.
 fn check_total(cart: &Cart) -> Result<(), Problem> {
     match cart.order() {
         Ok(_) | Err(OrderObstacle::Empty) => Ok(()),

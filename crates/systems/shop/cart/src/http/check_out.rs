@@ -109,7 +109,7 @@ async fn earlier(
     }
 }
 
-/// As the products are in this transaction.
+/// Compares with the products as they are in this transaction.
 async fn compare(
     tx: &mut Tx<'_>,
     cart: &mut Cart,

@@ -1,5 +1,3 @@
-//! The state of the handlers.
-
 use axum::extract::FromRef;
 use ballet::Handle;
 use shop_events::access::unpaid::UnpaidLimit;

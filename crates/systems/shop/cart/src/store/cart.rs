@@ -1,5 +1,3 @@
-//! The rows of carts.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use common::rows::time;

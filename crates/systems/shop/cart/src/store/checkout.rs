@@ -1,5 +1,3 @@
-//! The rows of checkouts.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use common::rows::time;
@@ -17,7 +15,6 @@ use crate::checkout::{Checkout, CheckoutStatus};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderEnd {
     pub(crate) status: CheckoutStatus,
-    /// Why it was cancelled.
     pub(crate) why: Option<(CancelReason, Option<String>)>,
 }
 

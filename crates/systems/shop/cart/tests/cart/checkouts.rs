@@ -1,5 +1,3 @@
-//! Checkouts, one after the other.
-
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

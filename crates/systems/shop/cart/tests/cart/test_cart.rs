@@ -79,13 +79,11 @@ impl TestCart {
         self.execute("cart", &format!("delete from ballet.copy where id = '{sku}'")).await;
     }
 
-    /// All earlier messages.
     pub(crate) async fn wait_until_handled(&self) {
         // There is one lane, so this message comes after all earlier ones.
         self.publish_price(&new_id(), 1, euros(1)).await;
     }
 
-    /// With these quantities.
     pub(crate) async fn open_cart(&self, items: &[(&str, u32)]) -> Value {
         let response = self.open(&json!({ "customer_id": CUSTOMER, "items": lines(items) })).await;
         let status = response.status();
@@ -158,7 +156,6 @@ impl TestCart {
         checkout["order_id"].as_str().expect("an id").to_owned()
     }
 
-    /// For a reason.
     pub(crate) async fn cancel_order(&self, order_id: &str, reason: &str) {
         let event = json!({ "order_id": order_id, "reason": reason, "detail": "because" });
         self.publish_event("orders.order_cancelled.v1", Some(order_id), &event).await;
@@ -219,7 +216,6 @@ pub(crate) async fn problem(response: Response) -> Value {
     response.json().await.expect("JSON")
 }
 
-/// The `detail` of a problem.
 pub(crate) async fn detail(response: Response) -> String {
     problem(response).await["detail"].as_str().expect("a sentence").to_owned()
 }

@@ -1,5 +1,3 @@
-//! The rows of products.
-
 use ballet::Failure;
 use common::paging::Limit;
 use common::rows::{time, time_if_any};
@@ -59,7 +57,6 @@ pub(crate) async fn publish(
     Ok(Some(product))
 }
 
-/// With the next version.
 pub(crate) async fn set_price(
     db: &mut PgConnection,
     sku: &Sku,
@@ -81,7 +78,6 @@ pub(crate) async fn set_price(
     Ok(stored.product)
 }
 
-/// With the next version.
 pub(crate) async fn withdraw(
     db: &mut PgConnection,
     sku: &Sku,
@@ -101,7 +97,7 @@ pub(crate) async fn withdraw(
     Ok(stored.product)
 }
 
-/// Also a withdrawn product.
+/// Returns also a withdrawn product.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     sku: &Sku,
@@ -119,7 +115,7 @@ pub(crate) async fn find_to_change(
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }
 
-/// In SKU order.
+/// Returns products in SKU order.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     listed: &ProductFilter,

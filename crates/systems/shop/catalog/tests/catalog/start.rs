@@ -4,7 +4,6 @@ use ballet_stage::Servers;
 use ballet_testkit::TestSystem;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-/// Not started.
 async fn asleep(name: &str) -> TestSystem {
     let servers = Servers::shared().await.expect("servers");
     TestSystem::asleep_on(servers, name, vec![catalog::Catalog::participant().part()]).await

@@ -70,7 +70,6 @@ impl TestCatalog {
         answer(of(self.client.delete(format!("{}/products/{sku}", self.url)), tag)).await
     }
 
-    /// In the order in which they came.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, Value)> {
         let all = wait_until("events", SOON, || async {
             let seen = self.seen().await;
@@ -106,7 +105,6 @@ pub(crate) fn tag(response: &Response) -> &str {
     response.headers()["etag"].to_str().expect("text")
 }
 
-/// The `detail` of a problem.
 pub(crate) async fn detail(response: Response) -> String {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let problem: Value = response.json().await.expect("JSON");

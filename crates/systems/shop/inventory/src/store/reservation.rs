@@ -1,5 +1,3 @@
-//! The stock that is held for orders.
-
 use std::collections::BTreeMap;
 
 use ballet::{Failure, TextEnum};
@@ -30,7 +28,7 @@ pub(crate) enum HoldOutcome {
     Short { reason: ReservationFailure, sku: Sku, wanted: u64, on_hand: u64 },
 }
 
-/// All lines or none.
+/// Holds all lines or none.
 pub(crate) async fn hold(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -123,7 +121,6 @@ pub(crate) async fn end(
     stock_lines(lines)
 }
 
-/// For these orders.
 pub(crate) async fn held_skus(
     db: &mut PgConnection,
     orders: &[OrderId],
@@ -137,7 +134,7 @@ pub(crate) async fn held_skus(
     Ok(skus.iter().map(|sku| sku.parse()).collect::<Result<_, _>>()?)
 }
 
-/// One line per SKU, in SKU order.
+/// Makes one line per SKU, in SKU order.
 fn merge(lines: &[OrderLine]) -> Vec<StockLine> {
     let mut merged = BTreeMap::new();
     for line in lines {
@@ -146,7 +143,7 @@ fn merge(lines: &[OrderLine]) -> Vec<StockLine> {
     merged.into_iter().map(|(sku, quantity)| StockLine { sku: sku.clone(), quantity }).collect()
 }
 
-/// Sorted by SKU.
+/// Sorts by SKU.
 fn stock_lines(rows: impl IntoIterator<Item = (String, i64)>) -> Result<Vec<StockLine>, Failure> {
     let mut lines = rows
         .into_iter()

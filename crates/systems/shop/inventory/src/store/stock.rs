@@ -1,5 +1,3 @@
-//! The stock of each SKU.
-
 use ballet::Failure;
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -28,15 +26,16 @@ pub(crate) struct Stock {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReceiptOutcome {
-    /// On hand now.
     Now,
     /// Counted before.
     Before,
     /// Counted before with another quantity.
-    Differently { quantity: i64 },
+    Differently {
+        quantity: i64,
+    },
 }
 
-/// Once per receipt and SKU.
+/// Counts once per receipt and SKU.
 pub(crate) async fn receive(
     db: &mut PgConnection,
     goods: &StockReceived,
@@ -77,7 +76,7 @@ pub(crate) async fn receive(
     })
 }
 
-/// If it was ever received.
+/// Returns `None` if it was never received.
 pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stock>, Failure> {
     let stock =
         sqlx::query_as("select sku, on_hand, held, committed, received from stock where sku = $1")
@@ -87,7 +86,7 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<St
     Ok(stock)
 }
 
-/// In SKU order.
+/// Returns stock in SKU order.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<&Sku>,

@@ -1,5 +1,3 @@
-//! The step `authorize_payment` and its compensation.
-
 use std::sync::Arc;
 
 use ballet::calls::{

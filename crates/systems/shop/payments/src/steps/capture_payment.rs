@@ -1,5 +1,3 @@
-//! The step `capture_payment` and its compensation.
-
 use std::sync::Arc;
 
 use ballet::calls::{

@@ -1,5 +1,3 @@
-//! The rows of payments.
-
 use ballet::{Failure, TextEnum};
 use common::cards::{Authorize, Settle};
 use common::paging::Limit;
@@ -38,7 +36,6 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// About the authorisation.
     pub(crate) fn settle(self) -> Settle {
         let Self { order_id, amount, reference, .. } = self;
         Settle { order_id: order_id.0, reference, amount }
@@ -119,7 +116,7 @@ pub(crate) async fn find(
     Ok(payment)
 }
 
-/// The newest orders first.
+/// Returns the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

@@ -1,5 +1,3 @@
-//! The received webhooks.
-
 use ballet::Failure;
 use sqlx::PgExecutor;
 

@@ -6,7 +6,6 @@ use sqlx::types::Text;
 
 use crate::association::CoOccurrence;
 
-/// Latest orders of a customer.
 const LAST_ORDERS: i64 = 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +46,6 @@ pub(crate) async fn partners(
     Ok(rows.map(partner).map(|(sku, together)| RelatedProduct { sku, together }).collect())
 }
 
-/// Without these.
 pub(crate) async fn popular(
     db: &mut PgConnection,
     without: &[Sku],
@@ -66,7 +64,7 @@ pub(crate) async fn popular(
     Ok(skus.into_iter().map(|(Text(sku),)| sku).collect())
 }
 
-/// The latest order first, each product once.
+/// Returns the latest order first, each product once.
 pub(crate) async fn bought(
     db: &mut PgConnection,
     customer_id: CustomerId,

@@ -7,7 +7,6 @@ use sqlx::PgConnection;
 
 use crate::popularity::OrderWeight;
 
-/// On the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderFacts {
     order_id: OrderId,

@@ -111,7 +111,6 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
     service.close().await;
 }
 
-/// In most orders together with this one.
 fn most_often_with(pairs: &[Value], sku: &str) -> String {
     let mut orders = BTreeMap::new();
     for pair in pairs {

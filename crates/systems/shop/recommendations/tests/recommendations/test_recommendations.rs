@@ -15,7 +15,6 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(120);
-/// In order.
 pub(crate) const ORDERS: &str =
     "select to_jsonb(customer_order) from customer_order where counted order by order_id";
 pub(crate) const PRODUCTS: &str =
@@ -50,7 +49,6 @@ impl TestMessage {
         Self { event_type: E::TYPE.name(), message_id: new_id(), saga_id, body }
     }
 
-    /// As a producer would repeat it.
     pub(crate) fn repeated(&self) -> Self {
         Self { message_id: new_id(), ..self.clone() }
     }
@@ -65,7 +63,6 @@ pub(crate) struct TestOrder {
 }
 
 impl TestOrder {
-    /// Of today.
     pub(crate) fn of<Sku: Into<String>>(skus: impl IntoIterator<Item = Sku>) -> Self {
         let skus = skus.into_iter().map(Into::into).collect();
         // Later than the database's clock, so the weight is that of now.
@@ -105,13 +102,11 @@ impl TestOrder {
         TestMessage::new::<OrderCancelled>(Some(self.order_id), body)
     }
 
-    /// They make an order count.
     pub(crate) fn sold(&self) -> [TestMessage; 2] {
         [self.placed(), self.confirmed()]
     }
 }
 
-/// As catalog publishes it.
 pub(crate) fn published(sku: &str) -> TestMessage {
     TestMessage::new::<ProductPublished>(None, product(sku, 1))
 }
@@ -131,7 +126,6 @@ impl TestRecommendations {
         Self::with(name, 1, 1).await
     }
 
-    /// Several replicas with several lanes.
     pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
         let parts = vec![recommendations::Recommendations::participant().part()];
         let mut system = TestSystem::asleep(name, parts).await;
@@ -143,7 +137,7 @@ impl TestRecommendations {
         Self { system, client: Client::new() }
     }
 
-    /// In no particular order. Waits until all are handled.
+    /// Publishes in no particular order. Waits until all are handled.
     pub(crate) async fn take(&self, messages: impl IntoIterator<Item = TestMessage>) {
         let management = self.env.management();
         let messages: Vec<TestMessage> = messages.into_iter().collect();
@@ -163,14 +157,13 @@ impl TestRecommendations {
         self.have_come(&ids).await;
     }
 
-    /// Each when the one before is handled.
+    /// Publishes each when the one before is handled.
     pub(crate) async fn take_in_order(&self, messages: impl IntoIterator<Item = TestMessage>) {
         for message in messages {
             self.take([message]).await;
         }
     }
 
-    /// Until all are handled.
     async fn have_come(&self, ids: &[Uuid]) {
         let mut db = self.database().await;
         let db = tokio::sync::Mutex::new(&mut db);
@@ -207,7 +200,6 @@ impl TestRecommendations {
         response.json().await.expect("JSON")
     }
 
-    /// The basis and the SKUs.
     pub(crate) async fn recommended(&self, path: &str) -> (String, Vec<String>) {
         let list = self.read(path).await;
         let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -215,7 +207,6 @@ impl TestRecommendations {
         (text(&list["basis"]), items.map(|item| text(&item["sku"])).collect())
     }
 
-    /// Each a JSON object.
     pub(crate) async fn all(&self, query: &'static str) -> Vec<Value> {
         sqlx::query_scalar(query).fetch_all(&mut self.database().await).await.expect("rows")
     }

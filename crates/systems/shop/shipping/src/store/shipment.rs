@@ -1,5 +1,3 @@
-//! The rows of shipping.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use common::rows::time;
@@ -35,7 +33,6 @@ pub(crate) struct Shipment {
 }
 
 impl Shipment {
-    /// As the carrier knows it.
     pub(crate) fn parcel(self) -> Parcel {
         Parcel { order_id: self.order_id, tracking: self.tracking }
     }
@@ -110,7 +107,7 @@ pub(crate) async fn find(
     Ok(shipment)
 }
 
-/// The newest orders first.
+/// Returns the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

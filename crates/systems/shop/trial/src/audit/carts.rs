@@ -7,7 +7,7 @@ use shop_events::{OrderId, OrderLine};
 
 use crate::audit::rows::{CartRecord, CheckoutRecord, OrderRecord, ShopSnapshot};
 
-/// At any moment.
+/// Checks rules that hold at any moment.
 pub(super) fn check_orders(
     checkouts: &[CheckoutRecord],
     orders: &[OrderRecord],
@@ -52,7 +52,7 @@ pub(super) fn check_orders(
     }
 }
 
-/// If nothing is open.
+/// Checks rules that hold if nothing is open.
 pub(super) fn check_ends(snapshot: &ShopSnapshot, report: &mut Report) {
     let ShopSnapshot { orders, carts, checkouts, .. } = snapshot;
     let orders: HashMap<OrderId, &str> =

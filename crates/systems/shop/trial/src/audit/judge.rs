@@ -12,7 +12,7 @@ use crate::audit::rows::{
 };
 use crate::audit::{carts, prices};
 
-/// For an authorisation that has ended by itself.
+/// The result for an authorisation that has ended by itself.
 const EXPIRED: &str = "authorization_expired";
 const UNSEEN_PROVIDER: &str = "what the payment provider did: some payments went through its \
      API, which lists no operations, so their money is judged by the rows of payments alone; \
@@ -145,7 +145,6 @@ pub(super) fn judge(
     report
 }
 
-/// For a quiescent order.
 fn fits(what: &str, state: &str, status: &str) -> bool {
     let fitting: &[&str] = match (what, status) {
         ("stock", "completed") => &["committed"],
@@ -174,7 +173,6 @@ fn check_stock(stock: &StockRecord, report: &mut Report) {
     }
 }
 
-/// Of an order.
 #[derive(Debug, Clone, Copy, Default)]
 struct ProviderMoney {
     /// Captured less refunded.

@@ -12,7 +12,6 @@ use crate::audit::rows::{OrderRecord, PriceRecord};
 /// So long an order may have a replaced price, because a copy was behind.
 const BEHIND: SignedDuration = SignedDuration::from_mins(15);
 
-/// Of paid orders.
 pub(super) fn check(orders: &[OrderRecord], prices: &[PriceRecord], report: &mut Report) {
     let paid = orders.iter().filter(|order| matches!(&*order.status, "confirmed" | "completed"));
     let paid = paid.filter_map(|order| Some((order, order.lines.as_ref()?)));

@@ -1,5 +1,3 @@
-//! Reads the services' rows.
-
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::{connect, while_answering};
@@ -12,10 +10,9 @@ use crate::audit::rows::{
     PriceRecord, ReservationRecord, ShipmentRecord, ShopSnapshot, StockRecord,
 };
 
-/// By service.
 type Databases = BTreeMap<String, String>;
 
-/// Every service whose database answers.
+/// Reads every service whose database answers.
 pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     let read_at = now();
     let orders = of(databases, "orders", orders).await;
@@ -51,7 +48,7 @@ pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     }
 }
 
-/// As long as the server answers.
+/// Reads as long as the server answers.
 async fn of<T>(
     databases: &Databases,
     service: &str,
@@ -64,7 +61,7 @@ async fn of<T>(
     while_answering(databases, &[service], rows).await
 }
 
-/// None if the service is unavailable.
+/// Returns no rows if the service is unavailable.
 fn seen<Rows: Default>(
     service: &'static str,
     read: sqlx::Result<Rows>,

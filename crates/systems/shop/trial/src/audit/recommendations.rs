@@ -7,7 +7,6 @@ use shop_events::{OrderId, Sku};
 
 use crate::audit::rows::{LearnedCounts, OrderRecord};
 
-/// In one sentence.
 const MOST_NAMED: usize = 20;
 
 /// Whether recommendations counts an order that it must count. It may be late, because it is outside of the saga.

@@ -14,11 +14,9 @@ use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderCase {
-    /// In the summary.
     pub(crate) name: &'static str,
     /// In a hundred.
     pub(crate) share: u32,
-    /// The token of the card.
     pub(crate) card: &'static str,
     pub(crate) goods: Goods,
     pub(crate) country: &'static str,
@@ -27,21 +25,15 @@ pub(crate) struct OrderCase {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Goods {
-    /// A product that never runs out.
     Plenty,
-    /// More of a product than there is.
     Short,
-    /// A product that does not exist.
     Unknown,
-    /// Nothing.
     None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExpectedEnd {
-    /// The order is delivered.
     Completed,
-    /// The order is cancelled for this reason.
     Cancelled(CancelReason),
     /// The order ends as the answer said: cancelled, or completed because it was too late.
     CustomerCancels(CancelMoment),
@@ -60,13 +52,11 @@ impl ExpectedEnd {
     }
 }
 
-/// As the event spells the reason.
 fn in_event(reason: CancelReason) -> trials::End {
     let reason = serde_json::to_value(reason).unwrap_or_default();
     trials::End::aborted(reason.as_str().unwrap_or_default())
 }
 
-/// When a customer cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CancelMoment {
     /// Before any step can have run.

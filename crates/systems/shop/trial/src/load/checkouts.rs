@@ -17,7 +17,6 @@ use crate::load::products;
 use crate::load::stock::PLENTY;
 use ballet_terminal::ui;
 
-/// Orders per second.
 const RATE: u32 = 40;
 /// The gateway lets each of them write 60 times a minute.
 const CUSTOMERS: usize = 200;
@@ -29,10 +28,10 @@ const WARM_UP: Duration = Duration::from_secs(5);
 /// slow orders do not use up a customer's reads.
 const LOOK: Duration = Duration::from_millis(20);
 const SHARE: u32 = 20;
-/// For an order that hangs.
+/// The limit for an order that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// From the time at which the checkout was due.
+/// The times since the checkout was due.
 #[derive(Debug, Clone, Copy)]
 struct OrderTimes {
     answered: Duration,

@@ -15,11 +15,8 @@ use uuid::Uuid;
 
 use crate::load::cases::{self, OrderCase};
 
-/// Of a customer.
 pub(crate) const BUYS: &str = "orders:read orders:write";
-/// Of merchants.
 pub(crate) const SELLS: &str = "products:write stock:write";
-/// Of customer support.
 pub(crate) const SUPPORTS: &str = "orders:all";
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,7 +25,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Customer {
     /// The subject of the token, and so the customer of every order.
     pub(crate) id: Uuid,
-    /// With the token.
     pub(crate) http: Client,
     pub(crate) shop: String,
     clock: Clock,
@@ -54,7 +50,6 @@ impl Customer {
         self.clock.new_id(self.clock.now())
     }
 
-    /// For the order with this number.
     pub(crate) fn checkout(&self, case: &OrderCase, number: usize) -> Result<CartCheckedOut> {
         cases::checkout(case, number, self.id)
     }
@@ -69,7 +64,7 @@ impl Customer {
         self.post(path).json(body)
     }
 
-    /// As the cart was read.
+    /// The request checks the cart out as it was read.
     pub(crate) fn check_out(&self, cart: &Value, checkout: &CartCheckedOut) -> RequestBuilder {
         let path = format!("/carts/{}/checkout", cart["cart_id"].as_str().unwrap_or_default());
         let CartCheckedOut { card_token, ship_to, .. } = checkout;
@@ -79,7 +74,6 @@ impl Customer {
     }
 }
 
-/// With the lines of a checkout.
 pub(crate) fn cart_of(checkout: &CartCheckedOut) -> Value {
     let item = |line: &OrderLine| json!({ "sku": line.sku, "quantity": line.quantity });
     let items: Vec<_> = checkout.lines.iter().map(item).collect();

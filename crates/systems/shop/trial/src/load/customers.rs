@@ -61,7 +61,6 @@ pub(crate) async fn order(
     Ok(BegunSaga { saga, end: case.end.expected(Some(status)) })
 }
 
-/// Returns the order.
 async fn buy_by_cart(client: SiteClient<'_>, checkout: &CartCheckedOut) -> Result<Uuid> {
     let new = cart_of(checkout);
     let opened = async || client.request(Method::POST, "cart", "/carts", &new).await;

@@ -10,7 +10,6 @@ use ballet_trials::Site;
 use crate::load::products::{publish, reprice, withdraw};
 use crate::load::stock;
 
-/// After each product.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Received each time with a new delivery note.
@@ -20,7 +19,7 @@ const ON_A_NOTE: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Merchant {
     next: AtomicUsize,
-    /// Notes that inventory has confirmed.
+    /// Delivery notes that inventory has confirmed.
     confirmed: AtomicUsize,
 }
 

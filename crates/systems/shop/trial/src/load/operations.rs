@@ -39,7 +39,6 @@ struct ShopClients {
     cart: Uuid,
 }
 
-/// For clients of this gateway.
 pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Operation>> {
     let clients = Rc::new(ShopClients::new(site, gateway).await?);
     let asks = |name, needs, request: fn(&ShopClients) -> RequestBuilder| {
@@ -107,12 +106,10 @@ impl ShopClients {
     }
 }
 
-/// It has to be completed.
 fn order_to_complete(order: Uuid) -> BegunSaga {
     BegunSaga { saga: order, end: GOOD.end.expected(None) }
 }
 
-/// Of the order that this answer has placed.
 fn placed_order((seen, body): (ClientAnswer, Value)) -> Attempt {
     let order = body["order_id"].as_str().and_then(|id| id.parse().ok());
     Attempt { seen, begun: order.map(order_to_complete) }
@@ -130,13 +127,12 @@ fn receive(merchant: &Customer) -> RequestBuilder {
     merchant.post_json("/stock/mug/receive", &receipt)
 }
 
-/// With a product.
 async fn open_cart(customer: &Customer) -> Result<(ClientAnswer, Value)> {
     let checkout = customer.checkout(&GOOD, 0)?;
     Ok(seen(customer.post_json("/carts", &cart_of(&checkout))).await)
 }
 
-/// At the prices that the cart shows.
+/// Checks out at the prices that the cart shows.
 async fn checks_out(clients: Rc<ShopClients>) -> Result<Attempt> {
     let ShopClients { customer, cart, .. } = &*clients;
     let checkout = customer.checkout(&GOOD, 0)?;
@@ -167,7 +163,7 @@ async fn cancels(clients: Rc<ShopClients>) -> Result<Attempt> {
     Ok(Attempt { seen: if too_late { ClientAnswer::Works } else { cancelled }, begun })
 }
 
-/// For the first change of the order's status.
+/// Waits for the first change of the order's status.
 async fn watches(clients: Rc<ShopClients>) -> Result<Attempt> {
     let ShopClients { customer, order, .. } = &*clients;
     let request = customer.get(&format!("/orders/{order}/events"));

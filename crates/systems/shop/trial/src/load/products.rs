@@ -1,5 +1,3 @@
-//! Publishes catalog's products over HTTP.
-
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};

@@ -1,5 +1,3 @@
-//! The shop as a trial.
-
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -26,7 +24,6 @@ const DEADLINE_DAYS: u32 = 30;
 #[derive(Debug, Default)]
 pub(crate) struct ShopTrial {
     merchant: Merchant,
-    /// As they were published.
     published: Mutex<PublishedProducts>,
     /// With their tokens, if there is a gateway.
     customers: OnceLock<Vec<(Uuid, Option<String>)>>,

@@ -1,5 +1,3 @@
-//! Orders that begin with a cart.
-
 use ballet::Clock;
 use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};
@@ -96,7 +94,6 @@ pub(crate) async fn sold(shop: &Shop, sku: &str, amount_minor: i64) -> String {
     format!("{url}/{sku}")
 }
 
-/// Returns its URL.
 async fn opened(shop: &Shop, quantity: u32) -> String {
     let body = json!({ "customer_id": mugs(1, "")["customer_id"],
         "items": [{ "sku": "mug", "quantity": quantity }] });
@@ -111,7 +108,7 @@ async fn check_out(shop: &Shop, cart: &str, tag: &str, card: &str) -> reqwest::R
     request.json(&terms).send().await.expect("an answer")
 }
 
-/// The checkout then has to be refused.
+/// Changes the price, so that the checkout has to be refused.
 async fn change(shop: &Shop, product: &str, amount_minor: i64, cart: &str) -> Value {
     let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
     let change = shop.client.request(Method::PUT, format!("{product}/price"));

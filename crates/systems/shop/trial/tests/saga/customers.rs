@@ -10,10 +10,9 @@ use crate::gateway::Gateway;
 use crate::shop::{CUSTOMER, Shop, ShopOptions, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
-/// It does not exist.
 const NOTHING: &str = "0193f7a0-0000-7000-8000-000000000000";
 
-/// Without the parts that differ for each request.
+/// Leaves out what differs for each request.
 async fn answer(request: RequestBuilder) -> (u16, Value) {
     let clock = Clock::system();
     // The gateway decides which routes need a key.
@@ -32,7 +31,6 @@ fn gateway(shop: &Shop) -> &Gateway {
     shop.gateway.as_ref().expect("a gateway")
 }
 
-/// About an order, a cart and a customer.
 fn requests(
     client: &Client,
     door: &str,

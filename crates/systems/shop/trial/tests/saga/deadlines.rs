@@ -17,7 +17,7 @@ async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
     .expect("the payment");
 }
 
-/// Payments has no answer yet.
+/// Waits until payments asks without an answer.
 async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
     let open = format!(
         "select count(*) > 0 from ballet.call \
@@ -26,7 +26,7 @@ async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
     shop.until("payments", &open, true).await;
 }
 
-/// The deadline must be the reason.
+/// Checks that the deadline is the reason.
 async fn ends_overdue(shop: &Shop, order_id: &str) {
     let order = shop.order_is(order_id, "cancelled").await;
     assert_eq!(order["reason"], "deadline_passed", "{order}");

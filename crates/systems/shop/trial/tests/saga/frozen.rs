@@ -70,7 +70,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     fs::remove_dir_all(&place).expect("removed");
 }
 
-/// Processes of inventory that hold their liveness lock.
+/// Counts processes of inventory that hold their liveness lock.
 async fn locks(shop: &Shop) -> i64 {
     let held = "select count(*) from pg_locks \
                 where locktype = 'advisory' and classid::bigint = 6450292 and granted \

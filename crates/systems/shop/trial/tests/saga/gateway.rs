@@ -16,27 +16,24 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::shop::SOON;
 
 const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
-/// Of a customer, who here receives goods as well.
+/// The scopes of a customer, who here receives goods as well.
 const BUYS: &str = "orders:read orders:write products:write stock:write";
-/// Of the shop's operators.
 pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
 /// The gateway signs requests to a service with it.
 pub(crate) fn secret(service: &str) -> String {
     format!("a-secret-of-the-gateway-for-{service}")
 }
 
-/// Beside the config.
+/// The directory of keys, beside the config.
 const KEYS: &str = "keys";
 /// All gateways of these tests share keys and tokens, because making them takes a process.
 static KEY_FILES: OnceCell<Vec<(OsString, Vec<u8>)>> = OnceCell::const_new();
 /// Longer than all of these tests on a slow machine, because the last one has a token of the first.
 const VALID: &str = "24h";
-/// By subject and scopes.
 static TOKENS: Mutex<BTreeMap<(String, String), String>> = Mutex::const_new(BTreeMap::new());
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tools/gateway/shop.toml");
 const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../docs/openapi");
 
-/// In front of a shop.
 pub(crate) struct Gateway {
     place: PathBuf,
     child: Child,
@@ -46,7 +43,6 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// In front of these services.
     pub(crate) async fn start<'a>(services: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let database = Database::new(servers.postgres(), "gateway").await.expect("a database");
@@ -96,7 +92,6 @@ impl Gateway {
         HeaderMap::from_iter([(AUTHORIZATION, token)])
     }
 
-    /// From the gateway's program.
     async fn token(&self, subject: &str, scopes: &str) -> String {
         let whose = ["--subject", subject, "--scopes", scopes];
         let token = ["token", "shop.toml", "--keys", KEYS, "--valid", VALID];
@@ -135,7 +130,7 @@ impl Gateway {
     }
 }
 
-/// Of all gateways; or copies them.
+/// Makes the keys of all gateways, or copies them.
 async fn make_keys(place: &Path) {
     let folder = place.join(KEYS);
     let made = KEY_FILES.get_or_init(|| async {
@@ -168,7 +163,6 @@ fn gateway(place: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Of the gateway.
 async fn output_of(place: &Path, arguments: &[&str]) -> String {
     let output = gateway(place, arguments).output().await.expect("a process");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");

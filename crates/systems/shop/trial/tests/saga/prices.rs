@@ -21,13 +21,12 @@ fn of(line: &Value) -> Value {
     checkout
 }
 
-/// With a time this long ago.
 fn id_of(ago: SignedDuration) -> Uuid {
     let clock = Clock::system();
     clock.new_id(clock.now() - ago)
 }
 
-/// On the exchange. Returns the order's id.
+/// Publishes on the exchange. Returns the order's id.
 async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
     let properties = json!({ "type": "cart.checked_out.v1", "message_id": id,
         "correlation_id": id, "app_id": "storefront", "content_type": "application/json" });
@@ -35,7 +34,7 @@ async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
     id.to_string()
 }
 
-/// To the time when the mug was published.
+/// Sets catalog back to the time when the mug was published.
 const SET_BACK: &str = "
     begin;
     alter table product disable trigger product_notes_price;
@@ -71,7 +70,6 @@ async fn set(shop: &Shop, service: &str, sql: &'static str) {
     shop.database(service).await.execute(sql).await.expect("done");
 }
 
-/// For a mug at this price.
 async fn order_status(shop: &Shop, amount_minor: i64) -> StatusCode {
     shop.place(&of(&line("mug", 1, amount_minor))).await.status()
 }

@@ -15,7 +15,6 @@ use crate::shop::{FOR_ORDERS, Shop, USUAL, mugs};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Returns the broker's answer.
 async fn publish(
     shop: &Shop,
     user: &str,

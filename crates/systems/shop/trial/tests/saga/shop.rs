@@ -30,16 +30,13 @@ pub(crate) struct Shop {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShopOptions {
-    /// Of each service.
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
-    /// For the customers.
     pub(crate) gateway: bool,
     /// They do not run. A shop can be sound only if all run.
     pub(crate) without: &'static [&'static str],
 }
 
-/// One replica of each service.
 pub(crate) const USUAL: ShopOptions =
     ShopOptions { replicas: 1, lanes: 1, gateway: false, without: &[] };
 /// With the services that orders needs to accept an order.
@@ -48,7 +45,7 @@ pub(crate) const ORDERS_ALONE: ShopOptions =
 /// The participants of an order, and catalog.
 pub(crate) const FOR_ORDERS: ShopOptions =
     ShopOptions { without: &["cart", "recommendations"], ..USUAL };
-/// Of the provider for a slow card.
+/// The provider's delay for a slow card.
 const SLOW: Duration = Duration::from_millis(300);
 
 impl Deref for Shop {
@@ -60,12 +57,11 @@ impl Deref for Shop {
 }
 
 impl Shop {
-    /// With ten mugs and five pens.
+    /// Opens with ten mugs and five pens.
     pub(crate) async fn open(name: &str) -> Self {
         Self::with(name, USUAL).await
     }
 
-    /// Without running services.
     pub(crate) async fn asleep(name: &str, options: ShopOptions) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = TestSystem::prepared_on(servers, name, shop::system().parts).await;
@@ -125,7 +121,6 @@ impl Shop {
         }
     }
 
-    /// Another price, for this version.
     pub(crate) async fn reprice(&self, sku: &str, version: i64, amount_minor: i64) {
         let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
         let change = self.client.put(format!("{}/products/{sku}/price", self.url("catalog")));
@@ -147,7 +142,6 @@ impl Shop {
         .expect("goods");
     }
 
-    /// Or one more replica.
     pub(crate) async fn start(&mut self, name: &'static str) {
         let service = match name {
             // Long enough for everything.
@@ -166,7 +160,6 @@ impl Shop {
         self.start_as(name, service).await;
     }
 
-    /// It was created in another way.
     pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let mut settings = Settings { lanes: self.options.lanes, ..settings };
@@ -189,7 +182,7 @@ impl Shop {
         self.urls.insert(name, url);
     }
 
-    /// Of the replica that was started last.
+    /// Returns the URL of the replica that was started last.
     pub(crate) fn url(&self, name: &str) -> &str {
         &self.urls[name]
     }
@@ -212,7 +205,6 @@ impl Shop {
         self.system.dead_letters(0).await.len()
     }
 
-    /// With their environment.
     pub(crate) async fn close(self) {
         if let Some(gateway) = self.gateway {
             gateway.stop().await;
@@ -283,7 +275,6 @@ impl Shop {
         self.get(&format!("{}/orders{query}", self.door("orders"))).await
     }
 
-    /// Customers cannot read it.
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
         let url = format!("{}/payments/{order_id}", self.door("payments"));
         self.support.get(url).send().await.expect("an answer").json().await.expect("JSON")
@@ -293,7 +284,6 @@ impl Shop {
         self.get(&format!("{}/stock/{sku}", self.door("inventory"))).await
     }
 
-    /// Has this status.
     pub(crate) async fn order_is(&self, order_id: &str, status: &str) -> Value {
         wait_until(&format!("order {order_id} to be {status}"), SOON, || async {
             let order = self.order(order_id).await;
@@ -303,7 +293,6 @@ impl Shop {
         .expect("the status")
     }
 
-    /// Before each retry.
     pub(crate) async fn retries_take(&self, time: Duration) {
         let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 9,
             "definition": { "message-ttl": time.as_secs() * 1_000 } });
@@ -332,7 +321,6 @@ fn new_key() -> String {
     clock.new_id(clock.now()).to_string()
 }
 
-/// At 12.50.
 pub(crate) fn mugs(quantity: u32, card_token: &str) -> Value {
     json!({
         "customer_id": CUSTOMER,

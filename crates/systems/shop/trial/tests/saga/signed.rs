@@ -17,7 +17,6 @@ async fn refused(request: RequestBuilder, why: &str) {
     assert!(detail.contains("GATEWAY_SECRET") && detail.contains(why), "{detail}");
 }
 
-/// As the gateway sends it.
 #[derive(Debug, Clone)]
 struct PriceChange {
     headers: Vec<(&'static str, String)>,
@@ -41,7 +40,7 @@ impl PriceChange {
         Self { headers: headers.map(|(name, value)| (name, value.to_owned())).into(), body }
     }
 
-    /// By whoever has this service's secret.
+    /// Signs as whoever has this service's secret.
     fn signature(&self, service: &str, seconds_ago: i64) -> String {
         let named = self.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
         let signed = message("PUT", Self::PATH, named);

@@ -1,5 +1,3 @@
-//! A shop is sound by its audits.
-
 use std::collections::BTreeMap;
 
 use ballet::core::Part;
@@ -29,7 +27,7 @@ impl Shop {
         .expect("a sound shop")
     }
 
-    /// Business rows, the framework's rows, and the queues.
+    /// Audits business rows, the framework's rows, and the queues.
     pub(crate) async fn audit(&self) -> Result<Report, String> {
         let framework = self.framework_audit(&self.broker().await?).await;
         Ok(self.business_audit(&framework).await.and(framework))
@@ -46,7 +44,6 @@ impl Shop {
         if waiting > 0 { Err(format!("{waiting} messages in queues")) } else { Ok(broker) }
     }
 
-    /// By the counts of one list.
     async fn nothing_waits(&self) -> Result<(), String> {
         let path = ["queues", self.env.vhost()];
         let queues = self.env.management().call(Method::GET, &path, None).await;
@@ -72,7 +69,6 @@ impl Shop {
         audit_beside(framework, &self.databases(), SignedDuration::ZERO).await
     }
 
-    /// By service.
     pub(crate) fn databases(&self) -> BTreeMap<String, String> {
         let url =
             |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());

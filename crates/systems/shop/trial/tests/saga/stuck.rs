@@ -13,7 +13,6 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::shop::{SOON, Shop, mugs};
 
-/// For every reservation.
 async fn forbid(shop: &Shop, state: &str) {
     let trigger = format!(
         "create or replace function forbid() returns trigger language plpgsql as
@@ -34,7 +33,7 @@ async fn stuck(shop: &Shop) -> Vec<StuckEntry> {
     stuck::list(&mut shop.database("inventory").await, 100).await.expect("a list")
 }
 
-/// In a handler, because of an event.
+/// Waits until inventory lists the order as stuck in a handler.
 async fn is_stuck(shop: &Shop, order_id: &str, on: EventType, handler: &str) {
     let stuck = wait_until("the order to be stuck", SOON, || async {
         Ok::<_, String>(stuck(shop).await.pop())

@@ -10,7 +10,6 @@ use sqlx::Connection;
 use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
-/// In pieces.
 const PIECES: u32 = 5;
 
 type Answer = (StatusCode, Value);
@@ -34,7 +33,6 @@ fn order(shop: &Shop, customer: &str, quantity: u32) -> RequestBuilder {
     shop.client.post(format!("{}/orders", shop.url("orders"))).json(&checkout)
 }
 
-/// A new cart with mugs.
 async fn checks_out(shop: &Shop, quantity: u32) -> Answer {
     let url = format!("{}/carts", shop.url("cart"));
     let new = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "mug", "quantity": quantity }] });

@@ -8,13 +8,11 @@ use sqlx::Connection;
 
 use crate::shop::{CUSTOMER, FOR_ORDERS, SOON, Shop, ShopOptions, mugs};
 
-/// Of a client.
 pub(crate) struct Watch {
     response: Response,
     unread: String,
 }
 
-/// With its id.
 type Event = (String, Value);
 
 async fn ask(shop: &Shop, url: &str, order_id: &str, last_seen: Option<&str>) -> Response {
@@ -61,7 +59,7 @@ impl Watch {
         }
     }
 
-    /// Ids and statuses of all further events.
+    /// Returns ids and statuses of all further events.
     pub(crate) async fn rest(mut self) -> Vec<(String, String)> {
         let mut rest = Vec::new();
         while let Some((id, data)) = self.next().await {

@@ -1,5 +1,3 @@
-//! The rows of accounts and plans.
-
 use ballet::Failure;
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -51,7 +49,6 @@ pub(crate) async fn open(
     Ok(opened)
 }
 
-/// It was opened under this key.
 pub(crate) async fn find_asked(
     db: impl PgExecutor<'_>,
     key: &str,
@@ -106,7 +103,7 @@ pub(crate) async fn change_plan(
     Ok(Some((changed, displaced)))
 }
 
-/// The newest first.
+/// Returns the newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<AccountId>,

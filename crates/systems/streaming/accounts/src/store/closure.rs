@@ -15,7 +15,7 @@ const DUE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at,
     case when erased_at is null then array['playback'] else '{}'::text[] end as missing";
 
-/// An open account. Deletes the person's data.
+/// Deletes the person's data.
 pub(crate) async fn close(
     db: &mut PgConnection,
     closure_id: ClosureId,
@@ -71,7 +71,6 @@ pub(crate) async fn complete(
     Ok(true)
 }
 
-/// If the account is closed.
 pub(crate) async fn of_account(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
@@ -81,7 +80,7 @@ pub(crate) async fn of_account(
     Ok(closure.fetch_optional(db).await?)
 }
 
-/// The newest first: all, or those that are overdue.
+/// Returns the newest first: all, or those that are overdue.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     overdue_at: Option<Timestamp>,

@@ -1,5 +1,3 @@
-//! The devices of accounts.
-
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -8,7 +6,6 @@ use streaming_events::{AccountId, DeviceId};
 
 use crate::account::Device;
 
-/// Of an account.
 pub(crate) const MAX_DEVICES: i64 = 100;
 
 /// Unless the account has too many. The caller has locked the account's row.
@@ -48,7 +45,7 @@ pub(crate) async fn remove(
     Ok(removed.rows_affected() == 1)
 }
 
-/// Each with the sessions that it plays.
+/// Returns devices with the sessions that they play.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     account_id: AccountId,

@@ -167,7 +167,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Of the accounts to which these sessions' slots belong.
+/// Returns the locks of the accounts to which these sessions' slots belong.
 pub(crate) async fn rows_of(
     db: &mut PgConnection,
     sessions: Vec<SessionId>,

@@ -16,7 +16,7 @@ use crate::count::{HeartbeatCounts, SessionCount, floor};
 /// By then the peaks of minutes are in the hours.
 const MINUTES_KEPT: &str = "2 days";
 
-/// So far; locks the rows.
+/// Returns the counts so far, and locks the rows.
 pub(crate) async fn of_sessions(
     db: &mut PgConnection,
     sessions: &[SessionId],
@@ -44,7 +44,6 @@ pub(crate) async fn of_sessions(
     Ok(rows.into_iter().map(counted).collect())
 }
 
-/// Of a batch of heartbeats.
 pub(crate) async fn add(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<(), Failure> {
     if counts.sessions.is_empty() {
         return Ok(());
@@ -169,7 +168,7 @@ pub(crate) async fn correct_ends(
     Ok(())
 }
 
-/// The starts and ends of sessions stay.
+/// Deletes all counts. The starts and ends of sessions stay.
 pub(crate) async fn reset(db: &mut PgConnection) -> Result<(), Failure> {
     for table in ["session_count", "title_minute", "late_watch"] {
         sqlx::query(sqlx::AssertSqlSafe(format!("delete from {table}"))).execute(&mut *db).await?;

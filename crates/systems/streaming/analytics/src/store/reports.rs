@@ -97,7 +97,7 @@ pub(crate) async fn most_watched(
     Ok(watched)
 }
 
-/// The newest first.
+/// Returns the newest first.
 pub(crate) async fn hours(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
@@ -114,7 +114,7 @@ pub(crate) async fn hours(
     Ok(hours.fetch_all(db).await?)
 }
 
-/// The newest hour first.
+/// Returns the newest hour first.
 pub(crate) async fn late(
     db: impl PgExecutor<'_>,
     title_id: TitleId,

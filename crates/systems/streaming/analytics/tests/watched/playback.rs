@@ -44,7 +44,7 @@ impl TestSession {
         Self { session_id, title_id, began: system.handle(0).now() }
     }
 
-    /// One second later for each number.
+    /// Beats one second later for each number.
     pub(crate) async fn beat(&self, system: &TestSystem, number: u32, watched_seconds: u32) {
         let heartbeat = json!({
             "session_id": self.session_id,

@@ -6,7 +6,6 @@ use sqlx::types::Uuid;
 use streaming_events::playback::EndReason;
 use streaming_events::{AccountId, ClosureId, DeviceId, SessionId};
 
-/// Its sessions are to end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SessionOwner {
     Account(AccountId),

@@ -7,7 +7,7 @@ use streaming_events::AccountId;
 
 use crate::session::WatchPosition;
 
-/// The last first. Playing sessions count as well.
+/// Returns the last first. Playing sessions count as well.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     account_id: AccountId,

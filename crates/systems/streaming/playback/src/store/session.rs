@@ -13,7 +13,7 @@ use streaming_events::{AccountId, SessionId};
 
 use crate::session::Session;
 
-/// Of the counts in a row.
+/// The maximum of a count in a row.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
 /// When the account requested the session before its last so many, if there is one. Other calls for the account wait
@@ -61,7 +61,6 @@ pub(crate) async fn request(
     Ok(stored.rows_affected() == 1)
 }
 
-/// It was requested under this key.
 pub(crate) async fn find_asked(
     db: impl PgExecutor<'_>,
     key: &str,

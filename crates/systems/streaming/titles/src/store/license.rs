@@ -1,5 +1,3 @@
-//! The licences of sessions.
-
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -42,7 +40,7 @@ pub(crate) async fn grant(
     Ok(())
 }
 
-/// Any other is left alone.
+/// Leaves any other licence alone.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -56,7 +54,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Returns their sessions in order.
+/// Returns the sessions in order.
 pub(crate) async fn revoke_all(
     db: &mut PgConnection,
     title_id: TitleId,

@@ -18,7 +18,6 @@ pub(crate) fn rows(titles: impl IntoIterator<Item = TitleId>) -> Rows {
     Rows::of("title", titles.into_iter().map(|title| title.to_string()))
 }
 
-/// With its words for the search.
 pub(crate) async fn publish(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -57,7 +56,6 @@ pub(crate) async fn publish(
     Ok(title)
 }
 
-/// With the next version.
 pub(crate) async fn withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -78,7 +76,7 @@ pub(crate) async fn withdraw(
     Ok(stored.title)
 }
 
-/// Also a withdrawn one.
+/// Returns also a withdrawn title.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     title_id: TitleId,

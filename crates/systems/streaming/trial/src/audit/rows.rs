@@ -10,16 +10,14 @@ use sqlx::types::Uuid;
 
 #[derive(Debug, Default)]
 pub(super) struct StreamingSnapshot {
-    /// By the clock of playback's database.
+    /// The time by the clock of playback's database.
     pub(super) read_at: Timestamp,
     pub(super) sessions: Vec<AuditedSession>,
-    /// By session.
     pub(super) slots: BTreeMap<Uuid, String>,
     pub(super) licenses: BTreeMap<Uuid, String>,
     pub(super) accounts: Vec<AuditedAccount>,
-    /// Over all titles and hours.
     pub(super) counted_seconds: i64,
-    /// Rows of erased accounts.
+    /// Rows that services still have of erased accounts.
     pub(super) left: Vec<(Uuid, &'static str)>,
 }
 

@@ -4,7 +4,6 @@ use ballet_trials::Case;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ViewerScenario {
-    /// Watches, and stops.
     Watch,
     /// With a pause, and with heartbeats that come twice and out of order.
     Pause,
@@ -16,19 +15,13 @@ pub(crate) enum ViewerScenario {
     ShareTooOften,
     /// Starts a second stream on a plan that stops the oldest.
     ShareOne,
-    /// Changes to a smaller plan while two streams play.
     TakeSmallerPlan,
-    /// Removes the device that plays.
     RemoveDevice,
-    /// Watches a title that is withdrawn.
     WatchWithdrawn,
-    /// Closes the account while something plays.
     CloseAccount,
-    /// Wants a title of another region.
     WantForeign,
     /// Wants a title for older people.
     WantGrim,
-    /// Wants a title that does not exist.
     WantUnknown,
 }
 

@@ -5,9 +5,7 @@ use ballet_trials::{Site, SiteClient};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Of an account.
 const WATCHES: &str = "streaming:watch";
-/// Of a publisher.
 const PUBLISHES: &str = "titles:write";
 
 #[derive(Debug, Clone, Copy)]
@@ -15,12 +13,11 @@ pub(crate) struct StreamingClient<'a> {
     pub(crate) http: SiteClient<'a>,
 }
 
-/// With its devices.
 #[derive(Debug)]
 pub(crate) struct Household {
     pub(crate) account: String,
     pub(crate) devices: Vec<String>,
-    /// Of its devices, for the gateway.
+    /// The token of its devices for the gateway.
     pub(crate) token: Option<String>,
 }
 
@@ -39,7 +36,6 @@ impl TitlePublisher {
     }
 }
 
-/// For a region.
 pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
     json!({ "name": "The Harbour", "genre": "drama", "min_age": min_age, "length_seconds": 5400,
         "rights": [{ "region": region,
@@ -47,7 +43,6 @@ pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
 }
 
 impl Household {
-    /// Of a device, for a session.
     pub(crate) fn wants(&self, device: usize, title: &str) -> Value {
         json!({
             "account_id": self.account, "device_id": self.devices[device], "title_id": title,
@@ -64,14 +59,12 @@ impl<'a> StreamingClient<'a> {
         Self { http: SiteClient::new(site, number) }
     }
 
-    /// Returns its id.
     async fn make(&self, service: &str, path: &str, field: &str, body: &Value) -> Result<String> {
         let answer = self.http.done(Method::POST, service, path, body).await?;
         let id = answer[field].as_str();
         Ok(id.with_context(|| format!("POST {path} answered {answer}"))?.to_owned())
     }
 
-    /// With devices.
     pub(crate) async fn home(&self, plan: &str, devices: usize) -> Result<Household> {
         let email = format!("{}@example.org", self.http.site.new_id());
         let person = json!({ "email": email, "name": "Viewer", "plan": plan, "region": "DE" });
@@ -100,7 +93,6 @@ impl<'a> StreamingClient<'a> {
         self.make("playback", "/sessions", "session_id", &home.wants(device, title)).await
     }
 
-    /// Returns the session.
     pub(crate) async fn decided(&self, session: &str) -> Result<Value> {
         let path = format!("/sessions/{session}");
         let is_decided = |read: &Value| read["status"] != "requested";

@@ -1,5 +1,3 @@
-//! Streaming under trial.
-
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 

@@ -120,7 +120,7 @@ pub(crate) async fn play(
     }
 }
 
-/// With these heartbeats; then stops.
+/// Sends these heartbeats, and stops.
 async fn watch(
     viewer: StreamingClient<'_>,
     home: &Household,
@@ -163,7 +163,6 @@ async fn share_too_often(
     if is_refused { expect_refused(&third, "no_slot") } else { expect_completed(&third) }
 }
 
-/// It must be refused.
 async fn request_in_vain(
     viewer: StreamingClient<'_>,
     home: &Household,
@@ -173,7 +172,6 @@ async fn request_in_vain(
     expect_refused(&viewer.request(home, 0, title).await?, reason)
 }
 
-/// Until it plays.
 async fn start_session(
     viewer: StreamingClient<'_>,
     home: &Household,

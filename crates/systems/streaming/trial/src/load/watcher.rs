@@ -10,13 +10,11 @@ use ballet_trials::{ClientAnswer, Site, SiteClient};
 use reqwest::Method;
 use serde_json::Value;
 
-/// Between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 const BEHIND: &str = "accounts:all";
 /// Between two checks that succeed, also while services are killed every second.
 const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
-/// With its findings.
 #[derive(Debug, Default)]
 pub(crate) struct PlanWatcher {
     seen: Mutex<WatcherFindings>,

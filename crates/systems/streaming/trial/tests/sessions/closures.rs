@@ -53,7 +53,6 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person(world: &S
     world.stop(&watched).await;
     let playing = world.play(&home, 0, &title).await;
 
-    // The search finds what is there.
     assert_eq!(count_rows(world, "Grace").await, [2, 0, 0, 0]);
     let (status, closure) = world.delete("accounts", &format!("/accounts/{account}")).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{closure}");

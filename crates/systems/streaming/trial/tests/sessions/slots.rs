@@ -9,7 +9,6 @@ use serde_json::json;
 
 use crate::world::{Home, PATIENT, StreamingWorld};
 
-/// Those of the account of which this is true.
 fn count_of(home: &Home, what: &str) -> String {
     format!("select count(*) from session where account_id = '{}' and {what}", home.account)
 }

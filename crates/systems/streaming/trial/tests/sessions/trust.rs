@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Home, StreamingWorld};
 
-/// As the gateway passes it on.
+/// Sends the request as the gateway passes it on.
 async fn as_account(
     world: &StreamingWorld,
     account: &str,

@@ -23,7 +23,6 @@ pub(crate) struct StreamingWorld {
     pub(crate) settings: PlaybackSettings,
 }
 
-/// With its devices.
 pub(crate) struct Home {
     pub(crate) account: String,
     pub(crate) devices: Vec<String>,
@@ -51,7 +50,6 @@ impl StreamingWorld {
         world
     }
 
-    /// Or starts it again.
     pub(crate) async fn start(&mut self, service: &str) {
         let service: Service = match service {
             "accounts" => accounts::Accounts::service(),
@@ -62,7 +60,6 @@ impl StreamingWorld {
         self.system.start(service).await;
     }
 
-    /// With this many devices.
     pub(crate) async fn home(&self, plan: &str, devices: usize) -> Home {
         let email = format!("{}@example.org", self.system.new_id());
         let person = json!({ "email": email, "name": "Ada", "plan": plan, "region": "DE" });
@@ -77,7 +74,7 @@ impl StreamingWorld {
         home
     }
 
-    /// With rights in Germany for this time.
+    /// Publishes a title with rights in Germany for this time.
     pub(crate) async fn title(&self, rights: SignedDuration, min_age: u8) -> String {
         let now = self.system.handle(0).now();
         self.title_in("DE", now, now + rights, min_age).await
@@ -97,7 +94,7 @@ impl StreamingWorld {
         text(&self.made("titles", "/titles", &title).await, "title_id")
     }
 
-    /// Anybody in Germany may watch it.
+    /// Publishes a title that anybody in Germany may watch.
     pub(crate) async fn any_title(&self) -> String {
         self.title(SignedDuration::from_hours(10), 0).await
     }
@@ -109,7 +106,6 @@ impl StreamingWorld {
         text(&self.made("playback", "/sessions", &wanted).await, "session_id")
     }
 
-    /// Until it plays.
     pub(crate) async fn play(&self, home: &Home, device: usize, title: &str) -> String {
         let session = self.request(home, device, title).await;
         self.until(&session, "playing").await;
@@ -132,7 +128,6 @@ impl StreamingWorld {
         self.system.post("playback", &format!("/sessions/{session}/stop"), &json!({})).await.0
     }
 
-    /// This status.
     pub(crate) async fn until(&self, session: &str, status: &str) {
         let query = format!("select status from session where session_id = '{session}'");
         self.system.until("playback", &query, status).await;

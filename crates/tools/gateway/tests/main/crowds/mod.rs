@@ -67,7 +67,7 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     .unwrap();
 }
 
-/// For clients that sign in. Returns its service's connections.
+/// Starts a gateway for clients that sign in. Returns its service's connections.
 async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStream>) {
     let (address, connections) = raw::connections().await;
     let key = SigningKey::ed25519("one");
@@ -80,7 +80,7 @@ async fn streams(more: &str) -> (Gateway, SigningKey, UnboundedReceiver<TcpStrea
     (Gateway::start_with_keys(&[&key], &config).await, key, connections)
 }
 
-/// With the service's end of it.
+/// Opens a stream, with the service's end of it.
 async fn watch(
     gateway: &Gateway,
     path: &str,

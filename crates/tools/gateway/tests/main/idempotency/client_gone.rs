@@ -49,7 +49,6 @@ async fn t203_a_request_whose_client_went_away_counts_until_it_has_ended() {
     let detail = problem(shop.post("b", "x").await, 429).await;
     assert!(detail.starts_with("1 of your requests are under way"), "{detail}");
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
-    // The first key has its answer.
     wait_until("room again", LIMIT, || async {
         let answer = shop.post("a", "x").await;
         let is = answer.status().as_u16();

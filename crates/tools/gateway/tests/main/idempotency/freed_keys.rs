@@ -46,7 +46,6 @@ async fn a_key_that_was_stored_after_the_gateway_gave_up_is_free_again() {
     assert_eq!(service.got().len(), 1);
 }
 
-/// The gateway signs.
 const SIGNING: &str = "[signing]\nsecret = \"file:secret-{upstream}\"\n";
 
 #[tokio::test]

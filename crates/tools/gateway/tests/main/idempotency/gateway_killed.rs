@@ -13,13 +13,13 @@ use crate::support::service::{TestService, text};
 use crate::support::tokens::{SigningKey, claims, jwt};
 
 impl KeyedShop {
-    /// With this key, from its own task.
+    /// Sends a request from its own task.
     fn posting(&self, key: &str) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
         let request = Client::new().post(self.gateway.at("/a")).header("x-api-key", &self.key);
         tokio::spawn(request.header("idempotency-key", key).body("x").send())
     }
 
-    /// A request is in progress. Starts another gateway.
+    /// Kills the gateway during a request, and starts another.
     async fn killed_under(
         &mut self,
         first: tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>,
@@ -30,7 +30,7 @@ impl KeyedShop {
         self.gateway = self.another().await;
     }
 
-    /// With the same config and database.
+    /// Starts one more with the same config and database.
     pub(crate) async fn another(&self) -> Gateway {
         let gateway = Gateway::run(&self.folder.path().join("gateway.toml")).await;
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;

@@ -14,10 +14,10 @@ use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, read_until};
 use crate::support::service::{TestService, text};
 
-/// It limits a client's keys.
+/// The rate that limits a client's keys.
 const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";
 
-/// A route remembers answers for two clients.
+/// A route that remembers answers for two clients.
 struct KeyedShop {
     database: Database,
     folder: Folder,
@@ -58,7 +58,7 @@ impl KeyedShop {
     }
 }
 
-/// It counts its requests.
+/// Starts a service that counts its requests.
 async fn counting(status: u16) -> TestService {
     let count = std::sync::atomic::AtomicU32::new(0);
     TestService::start(move |_| {

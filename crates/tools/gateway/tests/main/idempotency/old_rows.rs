@@ -8,7 +8,7 @@ use crate::support::gateway::{Gateway, LIMIT};
 use crate::support::raw::{self, nobody};
 use crate::support::service::ROUTE;
 
-/// From days ago, and more than one statement removes.
+/// Rows from days ago, more than one statement removes.
 const OLD: &str = "
     insert into gateway.idempotent_request
         (client, key, fingerprint, attempt, lease_until, expires_at)
@@ -16,7 +16,6 @@ const OLD: &str = "
         now() - interval '2 days' + number * interval '1 second'
     from generate_series(1, 12000) as number";
 
-/// Of the gateway.
 pub(crate) async fn count(shop: &KeyedShop, table: &str) -> i64 {
     count_in(shop.database.url(), table).await
 }

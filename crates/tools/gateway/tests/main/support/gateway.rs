@@ -13,12 +13,12 @@ use tokio::process::{Child, Command};
 
 use crate::support::tokens::{SigningKey, set};
 
-/// For hangs, not for speed.
+/// A limit for hangs, not for speed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 const LISTEN: &str = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
 
-/// Removed at the end of the test.
+/// A folder that is removed at the end of the test.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
@@ -76,12 +76,12 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// On free ports.
+    /// Starts on free ports.
     pub(crate) async fn start(config: &str) -> Self {
         Self::start_with_keys(&[], config).await
     }
 
-    /// With these keys in `jwks.json`, on free ports.
+    /// Starts with these keys in `jwks.json`, on free ports.
     pub(crate) async fn start_with_keys(keys: &[&SigningKey], config: &str) -> Self {
         let folder = Folder::new();
         folder.write("jwks.json", &set(keys));
@@ -89,12 +89,11 @@ impl Gateway {
         Self { folder: Some(folder), ..gateway }
     }
 
-    /// In this folder, on free ports.
+    /// Starts in this folder, on free ports.
     pub(crate) async fn start_in(folder: &Folder, config: &str) -> Self {
         Self::run(&folder.write("gateway.toml", &format!("{LISTEN}{config}"))).await
     }
 
-    /// With another config.
     pub(crate) fn reload(&self, folder: &Folder, config: &str) {
         folder.write("gateway.toml", &format!("{LISTEN}{config}"));
         self.signal("-HUP");
@@ -134,12 +133,11 @@ impl Gateway {
         self.public.strip_prefix("http://").unwrap()
     }
 
-    /// With this message.
     pub(crate) async fn logged(&self, message: &str) -> Value {
         self.logged_with("message", message).await
     }
 
-    /// Of the access log, with this id.
+    /// Waits for the access log's entry with this id.
     pub(crate) async fn logged_request(&self, id: &str) -> Value {
         self.logged_with("request_id", id).await
     }
@@ -157,7 +155,6 @@ impl Gateway {
         found.await.unwrap()
     }
 
-    /// So far.
     pub(crate) fn accesses(&self) -> Vec<Value> {
         let entries = self.log.lock().unwrap();
         entries.iter().filter(|entry| entry["target"] == "access").cloned().collect()
@@ -190,7 +187,7 @@ impl Gateway {
         .unwrap();
     }
 
-    /// Returns whether it ended well.
+    /// Waits for its end, and returns whether it ended well.
     pub(crate) async fn ended(&mut self) -> bool {
         tokio::time::timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().success()
     }

@@ -8,14 +8,14 @@ use tokio::sync::mpsc;
 
 use crate::support::gateway::LIMIT;
 
-/// Until the peer closes.
+/// Reads until the peer closes.
 pub(crate) async fn exchange(host: &str, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(host).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     read_to_end(&mut stream).await
 }
 
-/// Until the peer closes or breaks the connection.
+/// Reads until the peer closes or breaks the connection.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let reading = async {
@@ -65,7 +65,7 @@ pub(crate) fn reserved() -> (TcpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// Nobody ever listens there.
+/// Returns an address where nobody ever listens.
 pub(crate) fn nobody() -> String {
     let (socket, address) = reserved();
     Box::leak(Box::new(socket));

@@ -10,7 +10,6 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// As the service received it.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedRequest {
     pub(crate) path: String,
@@ -24,7 +23,6 @@ impl ReceivedRequest {
     }
 }
 
-/// It records its requests.
 #[derive(Debug)]
 pub(crate) struct TestService {
     pub(crate) address: String,
@@ -35,7 +33,6 @@ pub(crate) struct TestService {
 type Answer = Arc<dyn Fn(&ReceivedRequest) -> Response + Send + Sync>;
 
 impl TestService {
-    /// It answers with this function.
     pub(crate) async fn start(
         answer: impl Fn(&ReceivedRequest) -> Response + Send + Sync + 'static,
     ) -> Self {
@@ -55,7 +52,7 @@ impl TestService {
         Self { address, got, task }
     }
 
-    /// It answers everything with 200 and `ok`.
+    /// Answers everything with 200 and `ok`.
     pub(crate) async fn ok() -> Self {
         Self::start(|_| text(200, "ok")).await
     }
@@ -64,7 +61,6 @@ impl TestService {
         self.got.lock().unwrap().clone()
     }
 
-    /// Of a config, with the service's name.
     pub(crate) fn upstream(&self, name: &str) -> String {
         format!("[[upstream]]\nname = \"{name}\"\nservers = [\"{}\"]\n", self.address)
     }
@@ -98,6 +94,5 @@ pub(crate) fn json(status: u16, text: &str) -> Response {
     response.body(Body::from(text.to_owned())).unwrap()
 }
 
-/// To the upstream `a`.
 pub(crate) const ROUTE: &str = "[[route]]\nprefix = \"/a\"\nmethods = [\"GET\", \"POST\", \"PUT\"]\n\
                          upstream = \"a\"\npublic = true\n";

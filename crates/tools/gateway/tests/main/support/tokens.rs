@@ -1,12 +1,9 @@
-//! Tokens, good and bad.
-
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
-/// With its id.
 pub(crate) enum SigningKey {
     Ed25519(String, Ed25519KeyPair),
     Rsa(String, RsaKeyPair),
@@ -76,7 +73,6 @@ impl SigningKey {
         }
     }
 
-    /// With these claims.
     pub(crate) fn token(&self, claims: &Value) -> String {
         let header = json!({ "alg": self.algorithm(), "kid": self.id() });
         self.token_with(&header, claims)
@@ -100,7 +96,7 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.unwrap().as_secs()).unwrap()
 }
 
-/// Of a good token.
+/// The claims of a good token.
 pub(crate) fn claims(subject: &str, scopes: &str) -> Value {
     json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "scope": scopes, "exp": now() + 600

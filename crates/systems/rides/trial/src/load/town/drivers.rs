@@ -25,11 +25,9 @@ const STANDING: u32 = 60;
 
 #[derive(Debug, Clone, Copy)]
 enum Activity {
-    /// Without an offer.
     Cruising,
-    /// To be answered at this time.
+    /// The offer is to be answered at this time.
     Thinking(Uuid, Instant),
-    /// The offer is not answered.
     Ignoring(Uuid),
     ToPickup(Uuid),
     Riding(Uuid),
@@ -55,7 +53,6 @@ struct Car<'a> {
     at: MapPoint,
     way: VecDeque<MapPoint>,
     activity: Activity,
-    /// For so many ticks.
     stands: u32,
     /// Ticks since the last position.
     unseen: u32,
@@ -115,13 +112,12 @@ impl Car<'_> {
         Ok(())
     }
 
-    /// Of this driver's open offer.
     fn open_offer(&self) -> Option<Uuid> {
         let seen = self.town.seen.borrow();
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
     }
 
-    /// It was listed as open, and is no more.
+    /// The ride was listed as open, and is no more.
     fn is_over(&self, ride: Uuid) -> bool {
         let seen = self.town.seen.borrow();
         !seen.shown.is_partial && !seen.rides.contains_key(&ride)
@@ -141,7 +137,6 @@ impl Car<'_> {
         u32::try_from(self.dice.below(count)).unwrap_or_default()
     }
 
-    /// At most this many corners of the way.
     fn go(&mut self, to: usize, corners: usize) {
         let from = self.town.plan.nearest(self.at);
         self.way = self.town.plan.way(from, to).into_iter().take(corners).collect();
@@ -203,7 +198,6 @@ impl Car<'_> {
         }
     }
 
-    /// If it is due.
     async fn send_position(&mut self) -> Result<()> {
         self.unseen += 1;
         let stands = self.way.is_empty() || self.stands > 0;

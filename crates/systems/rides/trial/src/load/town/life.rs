@@ -16,20 +16,17 @@ pub(crate) struct SharedTown {
     pub(crate) plan: Arc<TownPlan>,
     pub(crate) crossings: Vec<usize>,
     pub(crate) seen: watch::Receiver<Arc<TownSnapshot>>,
-    /// Of the town's ended rides.
     pub(crate) ended: mpsc::UnboundedSender<ListedRide>,
     /// While it is calm, nobody orders a ride.
     pub(crate) calm: watch::Receiver<bool>,
 }
 
 impl SharedTown {
-    /// Picks a crossing.
     pub(crate) fn crossing(&self, dice: &mut Dice) -> usize {
         dice.pick(&self.crossings).copied().unwrap_or_default()
     }
 }
 
-/// A rider or a driver.
 #[derive(Debug)]
 pub(crate) struct Resident {
     pub(crate) id: Uuid,
@@ -37,7 +34,6 @@ pub(crate) struct Resident {
 }
 
 impl Resident {
-    /// With this scope.
     pub(crate) async fn many(site: &Site, count: usize, scope: &str) -> Result<Vec<Self>> {
         let made = site.subjects(count, scope).await?;
         Ok(made.into_iter().map(|(id, token)| Self { id, token }).collect())

@@ -23,7 +23,7 @@ use crate::load::town::snapshot::TownSnapshot;
 const DRIVERS: usize = 240;
 const RIDERS: usize = 56;
 
-/// Until this future is dropped. Serves the map.
+/// Serves the map until this future is dropped.
 pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
     let plan = Arc::new(TownPlan::new());
     let (seeing, seen) = watch::channel(Arc::new(TownSnapshot::default()));

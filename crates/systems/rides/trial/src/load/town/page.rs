@@ -84,7 +84,7 @@ async fn now(State(MapPage { seen, .. }): State<MapPage>) -> Json<MapState> {
     Json(seen.borrow().shown.clone())
 }
 
-/// The map, again after each look at the town.
+/// Streams the map, again after each look at the town.
 async fn events(
     State(MapPage { mut seen, .. }): State<MapPage>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {

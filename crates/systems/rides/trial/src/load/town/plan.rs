@@ -6,16 +6,15 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use rides_events::Point;
 use serde::Serialize;
 
-/// Of the town.
 pub(crate) const NAME: &str = "Arabesque";
-/// Of the map, in meters.
+/// The map's size, in meters.
 pub(crate) const WIDTH: f64 = 6_600.0;
 pub(crate) const HEIGHT: f64 = 4_400.0;
 /// In degrees, in the middle of an ocean, far from all other places of trials.
 const NORTH: f64 = 60.04;
 const WEST: f64 = -30.06;
 const METERS_PER_DEGREE: f64 = 111_195.0;
-/// Streets in both directions, bent around the old town.
+/// The numbers of streets in both directions, bent around the old town.
 const ACROSS: usize = 19;
 const DOWN: usize = 13;
 const BLOCK: f64 = 350.0;
@@ -23,7 +22,7 @@ const BESIDE_WATER: f64 = 135.0;
 const OLD_TOWN: MapPoint = MapPoint { x: 2_450.0, y: 1_500.0 };
 /// Streets that cross the river.
 const BRIDGES: [usize; 6] = [2, 5, 7, 10, 13, 16];
-/// Blocks, by their north-western corners.
+/// Parks, by their north-western corners.
 const PARKS: [(usize, usize); 9] =
     [(11, 2), (12, 2), (11, 3), (12, 3), (3, 10), (4, 10), (15, 5), (9, 11), (1, 3)];
 
@@ -213,7 +212,6 @@ impl TownPlan {
         }
     }
 
-    /// Corners at which streets meet.
     pub(crate) fn crossings(&self) -> Vec<usize> {
         (0..self.corners.len()).filter(|corner| !self.next[*corner].is_empty()).collect()
     }
@@ -284,7 +282,7 @@ fn bent(column: usize, row: usize) -> MapPoint {
     }
 }
 
-/// At this distance from the west.
+/// Returns the river's middle at this distance from the west.
 fn river(x: f64) -> MapPoint {
     MapPoint { x, y: 2_780.0 + 330.0 * (x / 1_150.0 + 0.4).sin() + 90.0 * (x / 420.0).cos() }
 }

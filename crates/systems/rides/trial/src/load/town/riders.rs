@@ -14,7 +14,6 @@ use crate::load::town::life::{Resident, SharedTown};
 const SHORTEST: f64 = 900.0;
 const LONGEST: f64 = 3_200.0;
 
-/// After the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RiderIntent {
     Waits,

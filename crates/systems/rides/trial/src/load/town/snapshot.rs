@@ -16,9 +16,7 @@ use crate::load::public_lists::{LiveOffer, PublicLists};
 use crate::load::town::plan::{HEIGHT, MapPoint, WIDTH};
 
 const PAUSE: Duration = Duration::from_millis(500);
-/// The last ones, as shown.
 const OUTCOMES: usize = 12;
-/// Drivers who are read.
 const NEAR: usize = 1_000;
 
 /// A ride, as dispatch lists it.
@@ -43,12 +41,10 @@ struct DriverPlace {
     at: Point,
 }
 
-/// At one moment.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct TownSnapshot {
     /// Those that are not over.
     pub(crate) rides: HashMap<Uuid, ListedRide>,
-    /// By driver.
     pub(crate) offers: HashMap<Uuid, LiveOffer>,
     pub(crate) shown: MapState,
 }
@@ -148,7 +144,6 @@ impl TownSnapshot {
 }
 
 impl MapState {
-    /// That has ended.
     fn count(&mut self, ride: &ListedRide) {
         let (Some(from), Some(to)) =
             (MapPoint::in_town(ride.pickup), MapPoint::in_town(ride.destination))
@@ -173,7 +168,6 @@ impl MapState {
         self.last.truncate(OUTCOMES);
     }
 
-    /// On the map.
     fn draw(&mut self, near: Vec<DriverPlace>, offers: &[LiveOffer], rides: &[ListedRide]) {
         let asked: HashMap<Uuid, Uuid> =
             offers.iter().map(|offer| (offer.ride_id, offer.driver_id)).collect();

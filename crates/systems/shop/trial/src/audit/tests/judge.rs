@@ -1,5 +1,3 @@
-//! Audits of whole orders.
-
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use serde_json::json;
@@ -38,7 +36,6 @@ fn an_order_that_orders_does_not_know_is_open() {
     assert_eq!(report.open, [format!("order {ORDER} was unknown when the orders were read")]);
 }
 
-/// Of one service.
 type Clear = fn(&mut ShopSnapshot);
 
 #[test]

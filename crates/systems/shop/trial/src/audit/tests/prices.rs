@@ -1,5 +1,3 @@
-//! Audits of prices and offers.
-
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use serde_json::json;

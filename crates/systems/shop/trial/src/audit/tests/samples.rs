@@ -1,5 +1,3 @@
-//! Made-up shops for tests of the audit.
-
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::Report;
@@ -49,7 +47,7 @@ pub(super) fn operation(key: u8, result: &str) -> OperationRecord {
     }))
 }
 
-/// With one quiescent order.
+/// Returns a shop with one quiescent order.
 pub(super) fn shop(status: &str) -> ShopSnapshot {
     let completed = status == "completed";
     let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
@@ -87,7 +85,7 @@ pub(super) fn shop(status: &str) -> ShopSnapshot {
     }
 }
 
-/// Of an order of two products, or empty ones.
+/// Returns the counts of an order of two products, or empty ones.
 pub(super) fn learned(counts: bool) -> LearnedCounts {
     if !counts {
         return LearnedCounts::default();

@@ -17,7 +17,6 @@ use uuid::Uuid;
 
 pub(crate) const KEY: &str = "the-key-of-the-tests";
 
-/// At one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Misbehaviour {
     /// The connection stays open, and nothing happens.
@@ -52,7 +51,6 @@ pub(crate) struct PartnerOperation {
     pub(crate) order_id: String,
     pub(crate) answer: Value,
     pub(crate) is_finished: bool,
-    /// Under this key.
     pub(crate) asked: u32,
 }
 
@@ -62,7 +60,6 @@ struct PartnerMemory {
     misbehaviours: BTreeMap<String, VecDeque<Misbehaviour>>,
 }
 
-/// From path, key and request.
 pub(crate) type Decide = fn(&str, Uuid, &Value) -> Value;
 
 #[derive(Debug, Clone)]
@@ -108,12 +105,12 @@ impl Partner {
         done.map(|(key, done)| (*key, done.clone())).collect()
     }
 
-    /// A pending operation gets its outcome.
+    /// Gives a pending operation its outcome.
     pub(crate) fn finish(&self, key: Uuid) {
         self.memory().done.get_mut(&key).expect("an operation").is_finished = true;
     }
 
-    /// Once for each key. Returns the operation under it.
+    /// Acts once for each key. Returns the operation.
     fn act(&self, path: &str, key: Uuid, request: &Value, is_finished: bool) -> PartnerOperation {
         let mut answer = (self.decides)(path, key, request);
         answer["idempotency_key"] = json!(key);

@@ -31,7 +31,6 @@ pub(crate) struct Rig {
     client: Client,
 }
 
-/// Of a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Routes {
     pub(crate) service: &'static str,
@@ -49,7 +48,6 @@ impl Deref for Rig {
 }
 
 impl Rig {
-    /// Alone.
     pub(crate) async fn new(
         test: &str,
         part: Part,
@@ -71,7 +69,6 @@ impl Rig {
         self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
     }
 
-    /// Has this state.
     pub(crate) async fn row_is(&self, order_id: Uuid, state: &str) {
         let what = format!("{}/{order_id} to be {state}", self.routes.rows);
         wait_until(&what, SOON, || async {
@@ -82,7 +79,6 @@ impl Rig {
         .expect("the state");
     }
 
-    /// To the route for webhooks.
     pub(crate) async fn send(&self, signatures: &[String], body: &str) -> Response {
         let request = self.client.post(self.url(self.routes.webhooks));
         let request = request.header("content-type", "application/json");
@@ -92,7 +88,6 @@ impl Rig {
         request.body(body.to_owned()).send().await.expect("an answer")
     }
 
-    /// As the partner does.
     pub(crate) async fn webhook(&self, body: &Value) -> u16 {
         let body = body.to_string();
         let signed = common::outside::signature(NEW_SECRET, now(), body.as_bytes());
@@ -106,7 +101,7 @@ impl Rig {
         self.publish(order_id, &cancelled).await;
     }
 
-    /// At a path for an order. Returns the key.
+    /// Waits for a request at a path for an order. Returns its key.
     pub(crate) async fn is_asked(&self, path: &str, order_id: Uuid) -> Uuid {
         wait_until("the partner to be asked", SOON, || async {
             let done = self.partner.operations(path, &order_id.to_string());
@@ -116,7 +111,6 @@ impl Rig {
         .expect("a request")
     }
 
-    /// Returns the key.
     pub(crate) fn only_effect(&self, path: &str, order_id: Uuid) -> Uuid {
         let done = self.partner.operations(path, &order_id.to_string());
         assert_eq!(done.len(), 1, "{path} of {order_id}: {done:?}");
@@ -130,7 +124,6 @@ impl Rig {
         self.until(self.routes.service, waiting, 1).await;
     }
 
-    /// Of `select count(*) from {what}`.
     pub(crate) async fn count(&self, what: &str) -> i64 {
         self.value(self.routes.service, &format!("select count(*) from {what}")).await
     }
@@ -140,7 +133,6 @@ impl Rig {
         stuck::list(&mut db.expect("connected"), 100).await.expect("a list")
     }
 
-    /// Because of this.
     pub(crate) async fn is_stuck(&self, order_id: Uuid, why: &str) {
         wait_until(&format!("a call that is stuck: {why}"), SOON, || async {
             let all = self.stuck().await;
@@ -162,7 +154,6 @@ impl Rig {
     }
 }
 
-/// For a service that calls the partner.
 pub(crate) fn connection(partner: &Partner) -> ApiConnection {
     ApiConnection {
         url: partner.url.parse().expect("an address"),
@@ -181,7 +172,7 @@ pub(crate) fn secrets(text: &str) -> Secrets {
     Secrets::of("A_SECRET", Some(text), None, 1).expect("secrets").expect("secrets")
 }
 
-/// It says that an operation has an outcome.
+/// Makes a webhook that says that an operation has an outcome.
 pub(crate) fn finished(event_id: &str, order_id: Uuid, key: Uuid) -> Value {
     json!({
         "event_id": event_id,
@@ -201,7 +192,7 @@ pub(crate) fn new_id() -> Uuid {
     clock.new_id(clock.now())
 }
 
-/// Without goods, for services that do not need them.
+/// Makes an order without goods, for services that do not need them.
 pub(crate) fn placed(order_id: Uuid) -> OrderPlaced {
     OrderPlaced {
         order_id: OrderId(order_id),

@@ -71,7 +71,7 @@ impl TestPayments {
         self.publish(order_id, &ShipmentScheduled { order_id: order, shipment_id }).await;
     }
 
-    /// Of payments: the type and the order of each.
+    /// Waits for events of payments. Returns types and orders.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let told = |event: &Value| {

@@ -1,5 +1,3 @@
-//! Webhooks of the card processor.
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
