@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballet_stage::wait_until;
 use serde_json::Value;
 
-/// Some changes show only in reads far apart.
+/// The limit for changes that show only in reads far apart.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// Returns the status and the body of `/readyz`.

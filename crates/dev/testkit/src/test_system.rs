@@ -328,7 +328,7 @@ fn show_warnings() {
     drop(lines.with_max_level(tracing::Level::WARN).try_init());
 }
 
-/// With the queue that gets everything; and the services' names.
+/// Includes the queue that gets everything. Returns the services' names, too.
 fn definitions_of(parts: Vec<Part>) -> (Value, Vec<&'static str>) {
     let names = parts.iter().map(|part| part.service).collect();
     let system = System { name: "test", parts };

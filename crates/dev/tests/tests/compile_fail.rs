@@ -1,8 +1,7 @@
 //! Wrong declarations do not compile, and the compiler says so in words of ours.
 //!
-//! The compiler gets each case with the libraries that cargo has built for this test, so that nothing
-//! is built again. After an intended change of the words:
-//! `OVERWRITE=1 cargo test --workspace --test compile_fail`, and read the difference.
+//! The libraries are those that cargo has built for this test. After an intended change of the words: `OVERWRITE=1
+//! cargo test --workspace --test compile_fail`, and read the difference.
 
 use std::env;
 use std::ffi::OsString;
@@ -40,7 +39,7 @@ fn wrong_declarations_do_not_compile() {
     assert!(wrong.is_empty(), "the compiler says otherwise:\n{wrong}");
 }
 
-/// Built with the features that the whole workspace gives them.
+/// Returns them as built with the features of the whole workspace.
 fn libraries() -> Vec<(&'static str, PathBuf)> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
@@ -72,7 +71,7 @@ fn libraries() -> Vec<(&'static str, PathBuf)> {
     LIBRARIES.map(library).into()
 }
 
-/// Without what changes with each edit of a library.
+/// Leaves out what changes with each edit of a library.
 fn compile(case: &Path, libraries: &[(&str, PathBuf)]) -> String {
     let mut compiler = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     compiler.args(["--edition=2024", "--emit=metadata", "-Adead_code", "--diagnostic-width=140"]);

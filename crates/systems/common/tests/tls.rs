@@ -19,7 +19,7 @@ use uuid::Uuid;
 const KEY: CallKey = CallKey(Uuid::from_u128(7));
 const LONG: Duration = Duration::from_secs(60);
 
-/// It answers everything with an operation, once it has read a whole request head.
+/// Answers everything with an operation, once it has read a whole request head.
 async fn server(identity: &TlsIdentity) -> String {
     let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes());
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");

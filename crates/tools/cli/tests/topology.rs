@@ -14,7 +14,7 @@ use tokio::process::Command;
 const TICKED: &str = "clock.ticked.v1";
 const STRUCK: &str = "clock.struck.v1";
 
-/// Of a clock, and of a bell that follows these of its events.
+/// Defines a clock, and a bell that follows these of its events.
 fn declared(follows: &[&'static str]) -> Value {
     topology::definitions(&tower(follows, &[]), |_| String::new())
 }
@@ -63,7 +63,7 @@ impl TopologyWorld {
         ended(command).await
     }
 
-    /// The check ends with this code and names all of these.
+    /// Waits until the check ends with this code and names all of these.
     async fn until_check(&self, definitions: &Value, code: i32, named: &[&str]) {
         wait_until(&format!("a check with {code}"), Duration::from_secs(60), || async {
             let found = self.topology(definitions, &["check"]).await;

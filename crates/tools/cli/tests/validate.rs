@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const CHECKED_OUT: &str = "cart.checked_out.v1";
 
-/// With this on its standard input, on the shop's contracts.
+/// Runs with this on its standard input, on the shop's contracts.
 fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts/shop");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ballet"))

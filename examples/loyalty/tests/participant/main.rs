@@ -27,7 +27,7 @@ use crate::loyalty::Loyalty;
 static TURN: Mutex<()> = Mutex::const_new(());
 /// The wait for what a faulty program loses.
 const SOON: Duration = Duration::from_secs(12);
-/// Of the faults. `BALLET_TURN` says which one is tried; without it all are.
+/// The number of shares of the faults. `BALLET_TURN` says which one is tried; without it all are.
 const SHARES: usize = 8;
 
 fn program_in_python(python: &Path, dir: &Path) -> Program {

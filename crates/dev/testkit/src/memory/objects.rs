@@ -1,5 +1,3 @@
-//! The broker's objects: exchanges, bindings, queues and their messages.
-
 use std::collections::VecDeque;
 
 use ballet_amqp::headers::DELIVERY_COUNT;
@@ -37,7 +35,7 @@ pub(super) struct BrokerExchange {
 #[derive(Debug)]
 pub(super) struct ExchangeBinding {
     pub(super) key: String,
-    /// What a message must have, for an exchange of kind `headers`.
+    /// The headers that a message must have, for kind `headers`.
     pub(super) headers: Vec<(String, String)>,
     pub(super) target: BindingTarget,
 }
@@ -52,7 +50,7 @@ pub(super) enum BindingTarget {
 pub(super) struct BrokerQueue {
     pub(super) options: QueueOptions,
     pub(super) ready: VecDeque<QueuedMessage>,
-    /// By connection and consumer tag, in the order of their turns.
+    /// Connection and consumer tag, in the order of their turns.
     pub(super) consumers: VecDeque<(u64, String)>,
 }
 

@@ -197,7 +197,7 @@ impl BrokerState {
         }
     }
 
-    /// In turn, up to the consumers' prefetch.
+    /// Delivers in turn, up to the consumers' prefetch.
     fn dispatch(&mut self, name: &str) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         let mut full = 0;
@@ -220,7 +220,7 @@ impl BrokerState {
         }
     }
 
-    /// `None` if the connection is gone, or a tag is unknown.
+    /// Returns `None` if the connection is gone, or a tag is unknown.
     fn take(&mut self, connection: u64, tags: &[u64]) -> Option<Vec<Unacked>> {
         let connection = self.connections.get_mut(&connection)?;
         tags.iter()

@@ -1,4 +1,4 @@
-//! The contract of a participant, as far as it can be checked from outside.
+//! The contract of a participant, as seen from outside.
 
 use std::collections::BTreeMap;
 use std::fs;

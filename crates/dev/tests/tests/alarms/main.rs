@@ -1,4 +1,4 @@
-//! The alarms and the board of `docs/monitoring`. Metrics belong to a process, so these tests have one of their own.
+//! Metrics belong to a process, so these tests have one of their own.
 
 #[allow(dead_code, reason = "the tests of copies use all of it")]
 #[path = "../copies/lamps.rs"]

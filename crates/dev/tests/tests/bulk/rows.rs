@@ -28,7 +28,7 @@ struct Meeting {
     barrier: Barrier,
 }
 
-/// How long a batch waits in vain if the other is not let in.
+/// The time that a batch waits in vain if the other is not let in.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Meeting {

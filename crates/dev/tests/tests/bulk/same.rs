@@ -38,7 +38,7 @@ fn comes() -> impl Strategy<Value = SagaMessage> {
     ]
 }
 
-/// Each of one of a few sagas, in a few batches.
+/// Generates messages of a few sagas, in a few batches.
 fn streams() -> impl Strategy<Value = Vec<Vec<(usize, SagaMessage)>>> {
     let batch = prop::collection::vec((0..5_usize, comes()), 1..30);
     prop::collection::vec(batch, 1..4)

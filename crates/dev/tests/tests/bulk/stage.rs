@@ -1,5 +1,3 @@
-//! One service on a real database, with the broker in memory.
-
 use std::time::Duration;
 
 use ballet::core::topology;

@@ -1,5 +1,3 @@
-//! A house that owns lamps, and readers that keep copies of them.
-
 use std::collections::BTreeMap;
 
 use ballet::core::Versioned;
@@ -65,7 +63,7 @@ pub(crate) fn reader(name: &'static str) -> Participant {
         .copies::<Lamp>(|copy| copy.fed_by::<LampChanged>().fed_by::<LampRemoved>())
 }
 
-/// As the house does. Without a text it removes the lamp.
+/// Changes a lamp as the house does, or removes it without a text.
 pub(crate) async fn change(house: &Handle, id: &str, text: Option<&str>) {
     let mut unit = house.unit().await.expect("a transaction");
     let mut tx = unit.tx();

@@ -1,5 +1,3 @@
-//! A database for each service, and the broker in memory.
-
 use std::ops::Deref;
 use std::time::Duration;
 

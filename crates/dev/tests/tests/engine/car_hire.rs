@@ -14,7 +14,7 @@ use ballet_stage::wait_until;
 use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
 use crate::world::{SOON, TripWorld};
 
-/// How long it remembers a key, if not for ever.
+/// The time for which it remembers a key, if not for ever.
 pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Deals = dyn Fn(&str) -> Result<(), Failure> + Send + Sync;
@@ -49,7 +49,7 @@ impl CarHire {
         self.rented.lock().expect("not poisoned").len()
     }
 
-    /// As if an earlier attempt had been taken, and its answer lost.
+    /// Acts as if an earlier attempt had been taken, and its answer lost.
     pub(crate) fn rent_unheard(&self, key: CallKey) {
         self.rented.lock().expect("not poisoned").insert(key, 1);
     }
@@ -133,7 +133,7 @@ pub(crate) async fn cancel(world: &TripWorld, saga: SagaId) {
     world.until_count("cars", &tombstone, 1).await;
 }
 
-/// There are this many calls. They become more than a day old, and no earlier attempt may go on.
+/// Makes the calls, of which there are this many, more than a day old, and waits for earlier attempts.
 pub(crate) async fn let_the_calls_age(world: &TripWorld, count: i64) {
     wait_until("an age without an attempt that began before", SOON, || async {
         let age = "update ballet.call set created_at = now() - interval '25 hours' \

@@ -32,7 +32,7 @@ async fn all_become_due(db: &mut PgConnection) -> u64 {
     db.execute(due).await.expect("an answer").rows_affected()
 }
 
-/// Of deadline events, and of their message ids, by saga.
+/// Counts deadline events, and their message ids, by saga.
 fn told<E: Event>(seen: &[Value]) -> HashMap<String, Vec<&str>> {
     let mut told: HashMap<String, Vec<&str>> = HashMap::new();
     let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();

@@ -12,7 +12,6 @@ fn port(server: &Postgres) -> u16 {
     Url::parse(server.url()).expect("a URL").port().expect("a port")
 }
 
-/// Each with both servers in its URL.
 async fn with_two_hosts(servers: &Servers, standby: &Postgres, name: &str) -> TripWorld {
     let mut world = TripWorld::on(servers, name, everybody(Rental::default())).await;
     for service in std::mem::take(&mut world.services) {

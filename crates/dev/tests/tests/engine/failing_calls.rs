@@ -40,7 +40,7 @@ async fn key_of(world: &TripWorld, saga: SagaId) -> CallKey {
     .expect("a key")
 }
 
-/// As if this many attempts had been made, and their pauses were over.
+/// Acts as if this many attempts had been made, and their pauses were over.
 async fn attempts(world: &TripWorld, saga: SagaId, attempts: u32) {
     let failed = format!("ballet.call where saga_id = '{saga}' and owner = 0 and attempts > 0");
     world.until_count("cars", &failed, 1).await;

@@ -1,5 +1,3 @@
-//! Attacks and faults that once hurt the engine.
-
 use std::time::Duration;
 
 use ballet::{

@@ -132,7 +132,7 @@ async fn t123_replicas_that_start_at_once_on_an_empty_database_wait_for_each_oth
 const PARTITIONS: &str = "select c.relname::text from pg_inherits i join pg_class c \
     on c.oid = i.inhrelid where i.inhparent = 'ballet.inbox'::regclass order by 1";
 
-/// It should have been dropped long ago, and has a row.
+/// The partition should have been dropped long ago, and has a row.
 pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
     let sql = format!(
         "create table ballet.inbox_2000010{day} partition of ballet.inbox for values from \
@@ -144,7 +144,7 @@ pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
     execute(db, sql).await;
 }
 
-/// As a replica that dies while it detaches the partition. A reader of the inbox blocks it.
+/// Leaves a partition as a replica does that dies while it detaches it. A reader of the inbox blocks it.
 pub(crate) async fn half_detached(dying: &mut PgConnection, partition: &str) {
     // Only this wait has a limit.
     execute(dying, "set lock_timeout = '100ms'".to_owned()).await;

@@ -1,5 +1,3 @@
-//! The lock that says that a process is alive.
-
 use ballet_stage::wait_until;
 use sqlx::PgConnection;
 

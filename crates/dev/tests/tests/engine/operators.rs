@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::trip::{DESK_TABLES, TripBooked, desk};
 use crate::world::{SOON, TripWorld, part};
 
-/// Two replicas. Only the first has an event, which the broker does not take.
+/// Starts two replicas. Only the first has an event, which the broker does not take.
 async fn with_an_event_left(name: &str) -> (TripWorld, Proxy, SagaId) {
     let desk = || part(desk(), DESK_TABLES);
     let mut world = TripWorld::prepared(name, vec![desk()]).await;

@@ -101,7 +101,7 @@ async fn redrive_all(world: &TripWorld) {
     assert_eq!((summary.removed, summary.failed), (1, 0), "{summary:?}");
 }
 
-/// As if a release had renamed the step, or not.
+/// Renames as if a release had renamed the step, or not.
 async fn rename(world: &TripWorld, from: &str, to: &str) {
     let rename = sqlx::query("update ballet.ledger set step = $2 where step = $1");
     let renamed = rename.bind(from).bind(to).execute(&mut world.database("hotel").await).await;

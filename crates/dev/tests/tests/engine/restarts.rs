@@ -20,9 +20,10 @@ use crate::world::{LONG, TripWorld, everybody, the_hotel};
 const UNTIL_GIVEN_UP: Duration = Duration::from_secs(240);
 /// A drain takes twenty seconds.
 const STOPS: Duration = Duration::from_secs(60);
-/// Begun before something is killed, and again after.
+/// Sagas that begin before something is killed, and again after.
 pub(crate) const SAGAS: usize = 150;
-/// Without it a test that waits a minute for a timeout would need minutes more for the backlog.
+/// The pause between customers. Without it a test that waits a minute for a timeout would need minutes more for the
+/// backlog.
 const LEISURE: Duration = Duration::from_millis(200);
 
 /// They book in a rush without a pause, then at intervals.

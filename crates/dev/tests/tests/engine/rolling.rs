@@ -9,7 +9,7 @@ use ballet_testkit::health::until_ready;
 use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
 use crate::world::TripWorld;
 
-/// One as the framework's, one as a service's. Each alters a table that running services need.
+/// One migration as the framework's, one as a service's. Each alters a table that running services need.
 const ALTERS: &[Migration] = &[
     HOTEL_TABLES[0],
     Migration {

@@ -55,7 +55,7 @@ pub(crate) fn desk_within(deadline: SignedDuration) -> Participant {
     desk_overdue(deadline, |due| TripOverdue { due_at: due.at })
 }
 
-/// With an event of its own for a passed deadline.
+/// Has an event of its own for a passed deadline.
 pub(crate) fn desk_overdue(
     deadline: SignedDuration,
     overdue: impl Fn(Due) -> TripOverdue + Send + Sync + 'static,

@@ -25,11 +25,11 @@ pub(crate) enum ProcessEnd {
     Stopped,
 }
 
-/// While two releases of a service work side by side.
+/// Trips while two releases of a service work side by side.
 pub(crate) const TRIPS: usize = 15;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// By service, the release that it runs.
+/// The release of each service.
 pub(crate) struct Upgrade {
     pub(crate) world: TripWorld,
     pub(crate) rental: Rental,
@@ -91,7 +91,7 @@ impl Upgrade {
         open.sagas.into_iter().map(|saga| saga.versions).collect()
     }
 
-    /// As a developer does before removing the version from the code.
+    /// Waits as a developer does before removing the version from the code.
     pub(crate) async fn until_ended(&self, version: u32) {
         let ended = wait_until("sagas to end", LONG, || async {
             let open = self.open().await;
@@ -110,7 +110,7 @@ impl Upgrade {
         sqlx::query_as(sql).fetch_all(&mut db).await.expect("rows")
     }
 
-    /// Sagas with a step of the service that is done.
+    /// Returns the sagas with a step of the service that is done.
     pub(crate) async fn did(&self, service: &str, step: &str) -> BTreeSet<Uuid> {
         let sql = "select saga_id, step from ballet.ledger where entry = 'done'";
         let rows = self.rows(service, sql).await;

@@ -1,5 +1,3 @@
-//! Services in this process, and the queue that gets every event.
-
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -14,7 +12,7 @@ use serde_json::Value;
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-/// The age of the management API's counts, on a busy machine.
+/// The maximum age of the management API's counts, on a busy machine.
 const COUNTS_AGE: Duration = Duration::from_secs(6);
 /// The limit for many messages, or after a fault.
 pub(crate) const LONG: Duration = Duration::from_secs(180);
@@ -95,7 +93,7 @@ impl TripWorld {
         Self { system, asked_at: None, clock: Clock::system() }
     }
 
-    /// With all that these parts need. None of them runs.
+    /// Prepares all that these parts need. None of them runs.
     pub(crate) async fn asleep(
         servers: &Servers,
         name: &str,
@@ -123,7 +121,7 @@ impl TripWorld {
         self.system.start_with(service, set).await;
     }
 
-    /// By the database's clock. Processes notice within seconds, and at their start.
+    /// Uses the database's clock. Processes notice within seconds, and at their start.
     pub(crate) async fn let_pass(&self, service: &str, days: i64) {
         let sql = format!(
             "create or replace function ballet.now() returns timestamptz \
@@ -153,7 +151,7 @@ impl TripWorld {
         self.system.publish_as(id, E::TYPE.service(), Some(saga), event).await;
     }
 
-    /// To Rome, as an HTTP handler of the desk at this position does.
+    /// Begins a trip to Rome, as an HTTP handler of the desk at this position.
     pub(crate) async fn begin(&self, desk: usize) -> SagaId {
         let saga = self.new_saga();
         let mut unit = self.handle(desk).saga_unit(saga).await.expect("a transaction");
@@ -162,7 +160,7 @@ impl TripWorld {
         saga
     }
 
-    /// Counts of the queue are seconds old, and lack what was just published. So they have to stay at none.
+    /// Waits for counts that stay at none, because they are seconds old, and lack what was just published.
     pub(crate) async fn until_empty(&self, queue: &str) {
         let since = Cell::new(None);
         let stays_empty = |depth: QueueDepth| {

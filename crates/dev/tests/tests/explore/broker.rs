@@ -80,7 +80,7 @@ struct LossySession {
     acked: Mutex<AckedTags>,
 }
 
-/// Everything up to a tag, and tags above it one by one.
+/// Acknowledges everything up to a tag, and tags above it one by one.
 #[derive(Debug, Default)]
 struct AckedTags {
     to: u64,

@@ -7,7 +7,7 @@ pub(crate) struct SagaFacts {
     pub(crate) ledger: Vec<LedgerFact>,
     /// Step, whether for its undo, whether closed.
     pub(crate) calls: Vec<(String, bool, bool)>,
-    /// Ids that went through the broker: of events by type; of dead letters and retries by exchange and service.
+    /// Ids of published messages: of events by type; of dead letters and retries by exchange and service.
     pub(crate) told: BTreeMap<String, BTreeSet<String>>,
 }
 

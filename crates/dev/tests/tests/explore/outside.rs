@@ -18,7 +18,7 @@ pub(crate) enum ProviderRequest {
     Refund,
 }
 
-/// Of a repetition under a key, or of the saga.
+/// Returns the account of a repetition under a key, or of the saga.
 pub(crate) fn account_of(saga: Uuid, key: &str) -> Uuid {
     if key.is_empty() { saga } else { Uuid::new_v5(&saga, key.as_bytes()) }
 }
@@ -35,7 +35,7 @@ pub(crate) struct ProviderAccount {
     no: RefusedRequest,
     /// Answered only later.
     held: BTreeSet<ProviderRequest>,
-    /// By key, with the answers: a repeated request gets the same one.
+    /// The requests by key, with the answers: a repeated request gets the same one.
     pub(crate) answers: BTreeMap<CallKey, (ProviderRequest, bool)>,
     /// Also the same request again.
     pub(crate) asked: u32,

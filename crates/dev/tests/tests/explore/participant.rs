@@ -76,7 +76,7 @@ impl ParticipantExploration {
         self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
     }
 
-    /// All sagas side by side; each thing when the one before is over.
+    /// Runs all sagas side by side; each thing when the one before is over.
     async fn one_by_one(&self) {
         for at in 0..self.longest() {
             self.step(at);

@@ -132,7 +132,7 @@ impl ExploreStage {
         .expect("the rows");
     }
 
-    /// Until all messages are handled, and only held calls are open.
+    /// Waits until all messages are handled, and only held calls are open.
     pub(crate) async fn settle(&self) {
         wait_until("a rest", LONG, || async {
             if !self.broker.is_settled(self.service()) {

@@ -11,7 +11,7 @@ use crate::sale::{
 use crate::sales::{SALES_TABLES, sales};
 use crate::stage::{ExploreStage, databases};
 
-/// Alone, with one saga for which the provider is prepared.
+/// Starts a service with one saga, for which the provider is prepared.
 async fn stage(name: &str, is_local: bool, held: &[ProviderRequest]) -> (ExploreStage, SagaId) {
     let outside = SaleProvider::new();
     let participant = if is_local { local(&outside) } else { calling(&outside) };

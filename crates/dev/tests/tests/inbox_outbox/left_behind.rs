@@ -24,7 +24,7 @@ fn rows(batches: u32, events: u32) -> String {
     )
 }
 
-/// In the outbox table that a process writes to first.
+/// Does this in the outbox table that a process writes to first.
 fn in_current(what: &str) -> String {
     format!(
         "do $$ declare current int; begin \

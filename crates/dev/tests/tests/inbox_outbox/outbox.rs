@@ -100,7 +100,7 @@ async fn t35_an_outbox_table_is_emptied_when_all_of_it_is_published_and_nobody_w
     stage.until_count("guide", "ballet.outbox_1", 0).await;
 }
 
-/// Of a process that is gone. Some rows cannot be read, alone or among good ones.
+/// Batches of a process that is gone. Some rows cannot be read, alone or among good ones.
 const DAMAGED: &str = r#"
     insert into ballet.outbox_left select 99, batch, position, id, type, null, null, null, body, now()
     from (values

@@ -21,7 +21,7 @@ fn service() -> Participant {
 
 const BATCHES: i64 = 40;
 const LOTS: i64 = 250;
-/// Of each type: more than the publisher holds in memory.
+/// Events of each type: more than the publisher holds in memory.
 const EVENTS: usize = 10_000;
 
 async fn close_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64) {
@@ -35,7 +35,7 @@ async fn close_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64)
     }
 }
 
-/// Some lots at a time, so that the publisher always has room. What finds none is swept, out of order.
+/// Closes some lots at a time, so that the publisher always has room. What finds none is swept, out of order.
 async fn close_all_lots(stage: &OutboxStage, running: &Running) {
     for begun in (0..BATCHES).step_by(10) {
         close_lots(running, begun..begun + 10, LOTS).await;

@@ -13,7 +13,7 @@ pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba9
 
 pub(crate) struct OutboxStage {
     system: MemorySystem,
-    /// Held by whatever of a service still runs, in the order of starts.
+    /// The brokers of running services, in the order of starts.
     alive: Mutex<Vec<Weak<MemoryBroker>>>,
 }
 
@@ -66,7 +66,7 @@ impl OutboxStage {
         service.start(settings).await.expect("started")
     }
 
-    /// As a crash does; the service that was started first.
+    /// Crashes the service that was started first.
     pub(crate) async fn crash(&self, first: Running) {
         drop(first);
         let alive = || self.alive.lock().expect("not poisoned")[0].strong_count();
@@ -77,7 +77,7 @@ impl OutboxStage {
         self.system.new_id().to_string()
     }
 
-    /// As its service would. Without a saga it is plain.
+    /// Publishes as the service would. Without a saga the event is plain.
     pub(crate) fn put<E: Event>(&self, id: &str, saga: Option<SagaId>, event: &E) {
         let mut headers = FieldTable::default();
         headers.insert("traceparent".into(), AMQPValue::LongString(TRACE.into()));

@@ -56,7 +56,7 @@ async fn all_of_it_clean(stage: &PressureStage, running: &Running, request: impl
 
 const CONNECTIONS: u32 = 1;
 
-/// Behind a network on which every answer takes a moment.
+/// Starts behind a network on which every answer takes a moment.
 async fn start(stage: &PressureStage) -> (Running, Proxy) {
     let proxy = Proxy::to(stage.url()).await.expect("a proxy");
     proxy.set(Link::Slow(Duration::from_millis(1)));

@@ -145,7 +145,7 @@ async fn t185_a_message_fails_by_itself_however_it_fails_while_the_database_work
     running.stop().await;
 }
 
-/// Whether new sessions may write. Ends the existing ones.
+/// Sets whether new sessions may write, and ends the existing ones.
 async fn read_only(stage: &PressureStage, on: bool) {
     let mut db = stage.connect().await;
     let set = if on {

@@ -241,7 +241,7 @@ impl Step for WritesElsewhere {
     type On = TripBooked;
     type Done = RoomBooked;
     type Refused = Never;
-    /// Long enough to be seen before it waits in a retry queue.
+    /// Enough attempts to be seen before it waits in a retry queue.
     const RETRY: Retry = Retry::at_once(8);
 
     async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {

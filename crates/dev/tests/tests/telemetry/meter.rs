@@ -92,7 +92,7 @@ fn reading(beats: Beats) -> Participant {
     Participant::new("meter").publishes_telemetry::<Beat>().reads_telemetry(beats)
 }
 
-/// With the queues and the database of the meter. Nobody runs.
+/// Makes the queues and the database of the meter. Nobody runs.
 pub(crate) async fn asleep(test: &str) -> TestSystem {
     TestSystem::asleep(test, vec![participant().part()]).await
 }
@@ -138,7 +138,7 @@ pub(crate) async fn published(running: &Running, devices: usize, numbers: std::o
     try_join_all((0..devices).map(one)).await.expect("sent");
 }
 
-/// Again until it is recorded, as a client does. A busy broker that confirms late has it all the same.
+/// Sends again until it is recorded, as a client does. A busy broker that confirms late has it all the same.
 pub(crate) async fn sent<T: Telemetry>(publisher: &TelemetryPublisher<T>, measured: &T) {
     for _ in 0..600 {
         match publisher.send(measured).await {
@@ -156,7 +156,7 @@ pub(crate) fn stream(partition: u16) -> String {
     telemetry_stream(Beat::TYPE, partition)
 }
 
-/// Until what is published is younger than all that was read.
+/// Waits until what is published is younger than all that was read.
 pub(crate) async fn until_later(system: &TestSystem) {
     let later = "select coalesce(bool_and(published_at < now() - interval '4 seconds'), true)::int \
                  from ballet.telemetry_reader";

@@ -38,10 +38,10 @@ const TABLES: &[Migration] = &[Migration {
           create table hotel_name (name text not null)",
 }];
 const PORTION: u64 = 500;
-/// Generous: if the machine is so busy that the flood took long, this is a small part of that.
+/// Generous. If the machine is busy, this is a small part of the flood's time.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const OF_THE_FLOOD: u32 = 8;
-/// After this long without a dead letter, the missing messages are looked up.
+/// After this pause without a dead letter, the missing messages are looked up.
 const PAUSE: Duration = Duration::from_millis(300);
 
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -114,7 +114,7 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     );
 }
 
-/// How long the next good message takes.
+/// Returns how long the next good message takes.
 async fn next_good_one(world: &TripWorld, at_most: Duration) -> Duration {
     let (saga, began) = (world.new_saga(), Instant::now());
     world.publish(saga, &rome()).await;
@@ -176,7 +176,7 @@ impl Users {
         Self { publishers, ops_url, by_hand: VecDeque::new() }
     }
 
-    /// By its user. What no client can send goes by hand.
+    /// Sends as its user. What no client can send goes by hand.
     fn send(&mut self, number: u64, portion: Vec<FloodMessage>) {
         let (odd, portion): (Vec<_>, Vec<_>) =
             portion.into_iter().partition(|message| message.raw.is_some());
@@ -226,8 +226,8 @@ fn by_hand(url: &str, messages: &[FloodMessage]) {
     raw_amqp::publish(url, &raw.collect::<Vec<_>>());
 }
 
-/// Each message is in the inbox or dead, and the queues are empty. There is no limit as long as there is progress. A
-/// queue's numbers lag, so the dead letters themselves are read.
+/// Waits until each message is in the inbox or dead, and the queues are empty. There is no limit as long as there is
+/// progress. A queue's numbers lag, so the dead letters themselves are read.
 async fn until_settled(
     world: &TripWorld,
     expected: &[(MessageId, MessageFate)],
@@ -277,7 +277,7 @@ async fn inbox(world: &TripWorld) -> HashSet<Uuid> {
 struct Letters {
     session: Arc<dyn Session>,
     coming: Deliveries,
-    /// By number, why each message is dead.
+    /// The reasons for which each message is dead, by number.
     found: HashMap<u64, Vec<String>>,
 }
 

@@ -36,7 +36,7 @@ pub(super) struct FloodMessage {
 }
 
 impl FloodMessage {
-    /// Encoded, with one property that no client can send.
+    /// Returns them encoded, with one property that no client can send.
     pub(super) fn raw_properties(&self) -> Option<Vec<(Property, Vec<u8>)>> {
         let (odd, bytes) = self.raw.clone()?;
         let number = self.publish.properties.headers().as_ref()?.inner().get(NUMBER)?.clone();

@@ -1,5 +1,3 @@
-//! Random values of headers of every kind.
-
 use ballet_amqp::{AMQPValue, FieldArray, FieldTable, ShortString};
 use lapin::types::DecimalValue;
 
@@ -48,7 +46,7 @@ pub(super) fn decimal() -> AMQPValue {
     AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 1234 })
 }
 
-/// Nobody expects this under a name of the broker.
+/// Makes what nobody expects under a name of the broker.
 pub(super) fn odd() -> AMQPValue {
     AMQPValue::LongLongInt(i64::MIN)
 }
@@ -68,7 +66,7 @@ pub(super) fn death(dice: &mut Dice) -> AMQPValue {
     }
 }
 
-/// Any kind but a decimal, which the journal does not take.
+/// Makes any kind but a decimal, which the journal does not take.
 pub(super) fn value(dice: &mut Dice, depth: u32) -> AMQPValue {
     match dice.roll(if depth < 4 { 16 } else { 14 }) {
         9 => AMQPValue::ShortShortInt(-1),

@@ -1,5 +1,4 @@
-//! Transport, routing, bad input, order and start. On real servers, and on the broker in memory for faults that can
-//! be made only there.
+//! On real servers, and on the broker in memory for faults that can be made only there.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 

@@ -1,5 +1,3 @@
-//! A flood of foreign messages that nobody can take.
-
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::QueueDepth;

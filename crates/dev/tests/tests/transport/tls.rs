@@ -39,7 +39,7 @@ impl Drop for Files {
     }
 }
 
-/// The services are stopped. `None` where servers with TLS cannot be started from local programs.
+/// Stops the services. `None` where servers with TLS cannot be started from local programs.
 pub(crate) async fn world(name: &str, options: Options) -> Option<(TripWorld, Servers)> {
     let servers = Servers::private(options).await.unwrap();
     if servers.rabbitmq().tls_port().is_none() {

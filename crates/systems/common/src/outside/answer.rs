@@ -1,5 +1,3 @@
-//! Reads the outcome of a request from a status and a body.
-
 use std::time::Duration;
 
 use ballet::calls::CallKey;
@@ -65,7 +63,7 @@ fn read<T: DeserializeOwned>(key: CallKey, body: &Bytes, secret: &str) -> Result
     serde_json::from_slice(body).map_err(garbage)
 }
 
-/// In seconds. A date would need the other side's clock.
+/// Returns seconds. A date would need the other side's clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -86,8 +86,8 @@ impl Query {
         self.wanted(|_, word| self.beginnings(word, ""))
     }
 
-    /// Words that begin with all words or are similar to them. `similar` has words similar to the unsure ones. A word
-    /// and its neighbour may be one word of the thing.
+    /// Finds words that begin with all words or are similar to them. `similar` has words similar to the unsure ones.
+    /// A word and its neighbour may be one word of the thing.
     fn alike(&self, similar: &[SimilarWords]) -> TierQuery {
         self.wanted(|at, word| {
             let is_last = at + 1 == self.words.len();
@@ -122,7 +122,7 @@ fn lexemes<'a>(words: impl Iterator<Item = &'a str>, weight: &str) -> Vec<String
     words.map(|word| format!("'{word}':{weight}")).collect()
 }
 
-/// Those that differ only by typing errors, the likeliest first. The last word may be unfinished.
+/// Returns those that differ only by typing errors, the likeliest first. The last word may be unfinished.
 fn corrections<'a>(typed: &str, is_last: bool, similar: &'a [SimilarWords]) -> Vec<&'a str> {
     let errors = if is_last { errors_at_beginning } else { errors };
     let candidates = similar.iter().filter(|(of, _)| of == typed).map(|(_, word)| word.as_str());

@@ -29,7 +29,7 @@ impl FoldedWord {
     }
 }
 
-/// In order. An apostrophe does not end a word: `men's` is `mens`.
+/// Returns them in order. An apostrophe does not end a word: `men's` is `mens`.
 pub(super) fn words(text: &str) -> Vec<FoldedWord> {
     // A letter is spelt out only as letters, so both texts have the same words.
     let spelt = split(&fold(text.nfc().flat_map(spell)));
@@ -46,8 +46,8 @@ fn split(folded: &str) -> Vec<String> {
     words.map(|word| word.chars().take(LONGEST).collect()).collect()
 }
 
-/// To small letters, without diacritics and apostrophes. Ligatures, wide letters and the like become the letters that
-/// they stand for.
+/// Folds to small letters, without diacritics and apostrophes. Ligatures, wide letters and the like become the
+/// letters that they stand for.
 fn fold(text: impl Iterator<Item = char>) -> String {
     let letters = text.nfkd().filter(|c| !is_diacritic(*c) && !is_apostrophe(*c));
     let small = letters.flat_map(char::to_lowercase).filter(|c| !is_diacritic(*c));
@@ -61,7 +61,8 @@ fn fold(text: impl Iterator<Item = char>) -> String {
     folded
 }
 
-/// A diacritic of a European script, or a selector between two forms of a sign. Other marks belong to their words.
+/// Whether it is a diacritic of a European script, or a selector between two forms of a sign. Other marks belong to
+/// their words.
 fn is_diacritic(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}' | '\u{fe00}'..='\u{fe0f}')
 }
@@ -87,7 +88,7 @@ fn undecomposed(letter: char) -> Option<&'static str> {
     })
 }
 
-/// As Germans, Danes, Norwegians and Swedes do on a foreign keyboard.
+/// Spells as Germans, Danes, Norwegians and Swedes do on a foreign keyboard.
 fn spell(letter: char) -> impl Iterator<Item = char> {
     let (letter, other) = match letter {
         'ä' | 'Ä' => ('a', Some('e')),

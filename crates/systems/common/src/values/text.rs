@@ -35,7 +35,7 @@ pub fn check_text(text: &str) -> Result<(), WrongText> {
     }
 }
 
-/// White space, and what Unicode lets programs ignore, which is a part of others such as emoji.
+/// Whether it is white space, or what Unicode lets programs ignore, which is a part of others such as emoji.
 fn shows_nothing(letter: char) -> bool {
     letter.is_whitespace()
         || matches!(letter,

@@ -1,5 +1,3 @@
-//! The end of a ride that is under way.
-
 use ballet::{Failure, Look, Tx};
 use jiff::SignedDuration;
 use rides_events::RideId;
@@ -9,10 +7,10 @@ use crate::offer::OfferState;
 use crate::store::{offer, ride};
 use crate::verifier::Verifier;
 
-/// Between two looks. When the driver completes the ride, the watch looks at once.
+/// The interval between two looks. When the driver completes the ride, the watch looks at once.
 const AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// Once the driver has said so, and is not seen there yet.
+/// The interval once the driver has said so, and is not seen there yet.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
 pub(crate) async fn look(

@@ -14,7 +14,7 @@ use crate::store::{offer, ride};
 
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Before an offer that could not be ended is tried again.
+/// The delay before an offer that could not be ended is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(handle: Handle, most: u16) {

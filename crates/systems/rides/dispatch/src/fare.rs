@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Text;
 use sqlx::{FromRow, Row};
 
-/// A way along streets, in percent of the distance as the crow flies.
+/// The length along streets, in percent of the distance as the crow flies.
 const DETOUR_PERCENT: i64 = 130;
 /// The average in a town.
 const METERS_PER_HOUR: i64 = 25_000;
@@ -33,7 +33,7 @@ impl RouteEstimate {
         Self::along(from.meters_to(to))
     }
 
-    /// Between places that are this far apart as the crow flies.
+    /// Estimates between places that are this far apart as the crow flies.
     pub(crate) fn along(crow_meters: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a distance on the Earth")]
         let crow = crow_meters.round() as i64;
@@ -58,7 +58,7 @@ impl Tariff {
         Some(self.money(amount_minor.max(self.least_minor)))
     }
 
-    /// For a cancellation this many seconds after the ride got a driver. `None` if free.
+    /// Returns the fee for a cancellation this many seconds after the ride got a driver. `None` if free.
     pub(crate) fn late(&self, seconds: i64) -> Option<Money> {
         (seconds > i64::from(self.free_minutes) * 60 && self.late_minor > 0)
             .then(|| self.money(self.late_minor))

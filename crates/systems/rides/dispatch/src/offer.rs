@@ -1,5 +1,3 @@
-//! An offer as it is stored and shown.
-
 use ballet::TextEnum;
 use common::rows::time;
 use jiff::Timestamp;

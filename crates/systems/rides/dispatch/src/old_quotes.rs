@@ -34,7 +34,7 @@ pub(crate) async fn run(handle: Handle) {
     }
 }
 
-/// Begins after `last`. Quotes that led to a ride stay, and only the first pass reads all of them.
+/// Deletes after `last`. Quotes that led to a ride stay, and only the first pass reads all of them.
 async fn forget(handle: &Handle, last: &mut QuoteId) -> Result<(), Failure> {
     while let Some(next) = quote::forget(handle.db(), *last, handle.now() - KEPT).await? {
         *last = next;

@@ -1,5 +1,3 @@
-//! The payment of a ride as it is stored and shown.
-
 use ballet::TextEnum;
 use common::cards::Settle;
 use common::rows::time;

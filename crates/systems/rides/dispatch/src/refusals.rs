@@ -63,7 +63,7 @@ pub(crate) fn not_at_pickup(ride_id: RideId, meters: Option<f64>) -> Problem {
     Problem::conflict(detail).try_again()
 }
 
-/// A position that was just sent is here in a moment, so a retry helps.
+/// A retry helps as in `not_at_pickup`.
 pub(crate) fn not_seen(ride_id: RideId) -> Problem {
     let detail = format!("you were seen nowhere lately: send your position from ride {ride_id}");
     Problem::conflict(detail).try_again()

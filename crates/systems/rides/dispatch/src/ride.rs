@@ -1,5 +1,3 @@
-//! A ride and its quote, as they are stored and shown.
-
 use ballet::TextEnum;
 use common::rows::{time, time_if_any};
 use jiff::Timestamp;

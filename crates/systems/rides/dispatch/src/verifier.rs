@@ -46,8 +46,8 @@ impl Verifier {
         ride.driver_id.and_then(|driver_id| self.seen.lately(driver_id, now))
     }
 
-    /// `None` if the ride goes on, or if a further position may come. A driver's silence counts only if somebody else
-    /// was seen since; otherwise the telemetry is unavailable.
+    /// Returns `None` if the ride goes on, or if a further position may come. A driver's silence counts only if
+    /// somebody else was seen since; otherwise the telemetry is unavailable.
     pub(crate) async fn end(
         &self,
         db: &mut PgConnection,
@@ -80,8 +80,8 @@ impl Verifier {
     }
 }
 
-/// The quoted price if the driver is at the destination and a car gets that far. Otherwise the price of the way from
-/// the pickup to the driver, or as far as a car gets.
+/// Returns the quoted price if the driver is at the destination and a car gets that far. Otherwise the price of the
+/// way from the pickup to the driver, or as far as a car gets.
 fn verified(quote: &Quote, tariff: &Tariff, at: Option<Point>, reach_meters: f64) -> RideEnd {
     let price = quote.price;
     let nothing = Money { amount_minor: 0, ..price };

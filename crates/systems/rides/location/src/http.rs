@@ -225,8 +225,8 @@ async fn near(
     Ok(Json(NearDrivers { items }))
 }
 
-/// At least `enough` of them if that many are near. Each pass looks at more drivers, because most drivers of a town
-/// may have riders.
+/// Returns at least `enough` of them if that many are near. Each pass looks at more drivers, because most drivers of
+/// a town may have riders.
 async fn shown_to(
     handle: &Handle,
     index: &DriverIndex,

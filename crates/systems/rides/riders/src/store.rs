@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgExecutor, Postgres};
 use crate::requests::AboutRider;
 use crate::rider::RegisteredRider;
 
-/// Also a rider who was erased. `None` if there is one with this id.
+/// Registers also a rider who was erased. `None` if there is one with this id.
 pub(crate) async fn register(
     db: &mut PgConnection,
     rider_id: RiderId,
@@ -29,7 +29,7 @@ pub(crate) async fn register(
     Ok(rider.fetch_optional(db).await?)
 }
 
-/// A rider with one of these versions, or any. `None` if there is none.
+/// Changes a rider with one of these versions, or any. `None` if there is none.
 pub(crate) async fn change(
     db: &mut PgConnection,
     rider_id: RiderId,

@@ -60,7 +60,7 @@ async fn close(
     tx.publish(&CartCleared { cart_id, customer_id, reason, order_id: Some(order_id) }).await
 }
 
-/// The cart whose checkout is this order. In any other status it does not wait for the order's end.
+/// Returns the cart whose checkout is this order. In any other status it does not wait for the order's end.
 async fn of_order(tx: &mut Tx<'_>, cart_id: CartId, order_id: OrderId) -> Result<Cart, Failure> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     cart.filter(|cart| cart.status == CartStatus::CheckedOut && cart.order_id == Some(order_id))

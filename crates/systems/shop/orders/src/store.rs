@@ -10,8 +10,8 @@ use crate::history::OrderHistory;
 use crate::idempotency::KeyedRequest;
 use crate::order::{Order, OrderStatus};
 
-/// Unless the client's key was used before. Returns whether it was stored. A request waits for another one with its
-/// key.
+/// Stores the order unless the client's key was used before. Returns whether it did. A request waits for another one
+/// with its key.
 pub(crate) async fn place(
     db: &mut PgConnection,
     order: &OrderPlaced,
@@ -64,7 +64,7 @@ pub(crate) async fn place_all(db: &mut PgConnection, orders: &[&OrderPlaced]) ->
     .map(drop)
 }
 
-/// Pieces in a customer's unpaid orders. Other calls for the customer wait until this transaction ends.
+/// Counts pieces in a customer's unpaid orders. Other calls for the customer wait until this transaction ends.
 pub(crate) async fn unpaid_pieces(
     db: &mut PgConnection,
     customer_id: CustomerId,
@@ -140,7 +140,7 @@ async fn advance(
     }
 }
 
-/// A placed order, or one that was never placed, which is recorded as cancelled. Fails permanently if the order is
+/// Cancels a placed order, or records one that was never placed as cancelled. Fails permanently if the order is
 /// confirmed.
 pub(crate) async fn cancel(
     db: &mut PgConnection,

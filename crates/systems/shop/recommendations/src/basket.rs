@@ -8,8 +8,8 @@ use uuid::Uuid;
 /// So many products make 300 pairs; all products of the largest order would make 4,950, and say little about each.
 const MAX: usize = 25;
 
-/// Each once, in order. From a larger order it selects by a hash of the ids, so that no position is preferred and a
-/// repeated event selects the same products.
+/// Selects each once, in order. From a larger order it selects by a hash of the ids, so that no position is preferred
+/// and a repeated event selects the same products.
 pub(crate) fn of(order_id: OrderId, lines: Vec<OrderLine>) -> Vec<Sku> {
     let skus: BTreeSet<Sku> = lines.into_iter().map(|line| line.sku).collect();
     let mut skus: Vec<Sku> = skus.into_iter().collect();

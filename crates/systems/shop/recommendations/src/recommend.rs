@@ -1,5 +1,3 @@
-//! Combines recommendations: the products that go best with some products, or else the popular ones.
-
 use std::collections::HashMap;
 
 use ballet::{Failure, copies};
@@ -82,7 +80,7 @@ pub(crate) async fn most_popular(
     shown(db, Basis::Popular, skus).await
 }
 
-/// Products that go best with `these`, or else popular ones; never `these` themselves.
+/// Finds products that go best with `these`, or else popular ones; never `these` themselves.
 async fn found_by(
     db: &mut PgConnection,
     by: &[Sku],

@@ -1,5 +1,3 @@
-//! Accounts, plans, devices and closures as they are stored and shown.
-
 use ballet::core::personal::Personal;
 use common::rows::{time, time_if_any};
 use jiff::Timestamp;

@@ -8,7 +8,7 @@ use streaming_events::{AccountId, DeviceId, Slug};
 use crate::account::StoredAccount;
 use crate::store::device::MAX_DEVICES;
 
-/// If the account is open and the caller may see it.
+/// Returns the account if it is open and the caller may see it.
 pub(crate) fn require_open(
     account: Option<StoredAccount>,
     account_id: AccountId,

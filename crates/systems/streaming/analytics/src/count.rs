@@ -7,7 +7,7 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use streaming_events::playback::Heartbeat;
 use streaming_events::{SessionId, TitleId};
 
-/// So long an hour stays open after its end. Later heartbeats are corrections.
+/// The time for which an hour stays open after its end. Later heartbeats are corrections.
 pub(crate) const LATENESS: SignedDuration = SignedDuration::from_hours(1);
 
 /// The session's row holds no more, so its end could not correct counts beyond it.

@@ -49,7 +49,7 @@ impl Rankings {
         &self.handle
     }
 
-    /// A few seconds old at most. While the next one is computed, the one before is returned.
+    /// Returns one that is a few seconds old at most. While the next one is computed, the one before is returned.
     pub(crate) async fn get(&self, window: RankingWindow) -> Result<Arc<Ranking>, Problem> {
         let Some(known) = self.newest(window, OLDEST) else {
             let turn = Arc::clone(&self.turn).lock_owned().await;

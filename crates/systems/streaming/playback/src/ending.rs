@@ -26,7 +26,7 @@ pub(crate) async fn end_all(
     hint(tx, marked).await
 }
 
-/// The watches of these sessions look now. A session that has not started has no watch yet, which looks when it
+/// Makes the watches of these sessions look now. A session that has not started has no watch yet, which looks when it
 /// begins.
 async fn hint(tx: &mut Tx<'_>, sessions: Vec<SessionId>) -> Result<(), Failure> {
     for session_id in sessions {

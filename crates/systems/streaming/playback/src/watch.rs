@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::store::ending::erase;
 use crate::store::session;
 
-/// Between two looks at the sessions of a closed account.
+/// The interval between two looks at the sessions of a closed account.
 const AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
 pub(crate) async fn look_at_session(

@@ -8,7 +8,7 @@ use sqlx::{FromRow, Row};
 use streaming_events::titles::{LicenseDenial, Title};
 use streaming_events::{Country, TitleId};
 
-/// Of a licence. A title that is paused overnight can go on the next day.
+/// The longest licence. A title that is paused overnight can go on the next day.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +17,7 @@ pub(crate) struct StoredTitle {
     pub(crate) withdrawn: bool,
 }
 
-/// Until when an account of this region and age may watch a title, and the title's length in seconds.
+/// Returns until when an account of this region and age may watch a title, and the title's length in seconds.
 pub(crate) fn judge(
     stored: Option<&StoredTitle>,
     region: Country,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// With this password. Returns the exit code and the output.
+/// Runs with this password. Returns the exit code and the output.
 async fn account(url: &str, arguments: &[&str], password: &str) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.args(["console", "account"]).args(arguments);

@@ -60,7 +60,7 @@ pub(crate) async fn a_packed_body_is_shown_and_edited_as_text(world: &CounterWor
     assert_eq!(world.counted().await, [(5, 1), (6, 1)]);
 }
 
-/// Put there as they are; no program has taken out the unreadable ones.
+/// The letters are put there as they are; no program has taken out the unreadable ones.
 pub(crate) async fn letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded(
     world: &CounterWorld,
 ) {

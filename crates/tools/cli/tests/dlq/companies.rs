@@ -13,7 +13,7 @@ use shipping::carrier::{
     Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered,
 };
 
-/// Under a key: the act, its order, and its subject.
+/// An act under a key, with its order and its subject.
 type CompanyAct = (&'static str, String, String);
 
 /// Each acts once under a key.
@@ -49,7 +49,7 @@ impl Companies {
         self.holds_deliveries.store(hold, Ordering::SeqCst);
     }
 
-    /// For an order, each as often as it was done.
+    /// Returns the acts for an order, each as often as it was done.
     pub(crate) fn did(&self, order: &str) -> Vec<&'static str> {
         let done = self.done();
         let of_order = done.values().filter(|(_, of, _)| of == order);

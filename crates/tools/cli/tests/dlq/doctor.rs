@@ -14,7 +14,7 @@ use crate::lost_journal::{
 use crate::publish::contracts;
 use crate::world::{CounterWorld, SOON, TICKED, ballet, counter};
 
-/// With its own broker, and the command that examines it.
+/// A system with its own broker, and the command that examines it.
 pub(crate) struct ExaminedSystem {
     pub(crate) world: CounterWorld,
     management: String,
@@ -73,7 +73,7 @@ impl ExaminedSystem {
         command
     }
 
-    /// The exit code; of each problem the check and its finding.
+    /// Returns the exit code, and of each problem the check and its finding.
     async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
         let ended = ended(self.command(&["doctor", "--quiet", "-o", "json"])).await;
         let rows: Vec<Value> = ended.json();

@@ -21,10 +21,10 @@ use tokio::task::JoinHandle;
 use crate::doctor::ExaminedSystem;
 use crate::world::TICKED;
 
-/// Longer than what readiness compares every 20 seconds, or a lock that is held for 30.
+/// Above what readiness compares every 20 seconds, or a lock that is held for 30.
 const SEEN: Duration = Duration::from_secs(120);
 
-/// With an operator who looks at its pages. Its own database is on a server that stays intact.
+/// A console with an operator who looks at its pages. Its own database is on a server that stays intact.
 pub(crate) struct WatchingConsole {
     http: Client,
     at: String,

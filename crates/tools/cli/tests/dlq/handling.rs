@@ -156,7 +156,7 @@ async fn what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_no
     world.all_counted_once(3).await;
 }
 
-/// With a shovel that ends by itself, as "Move messages" in RabbitMQ's console.
+/// Moves with a shovel that ends by itself, as "Move messages" in RabbitMQ's console.
 async fn move_back(world: &CounterWorld) {
     let (management, vhost) = (world.env.management(), world.env.vhost());
     let here = format!("amqp:///{vhost}");

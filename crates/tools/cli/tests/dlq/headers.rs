@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::world::{CounterWorld, TICKED};
 
-/// Of a service by default, and their size in bytes.
+/// The limits of a service by default; the size is in bytes.
 const MOST_HEADERS: usize = 64;
 const MOST_BYTES: usize = 32 * 1024;
 

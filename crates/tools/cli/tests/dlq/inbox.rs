@@ -34,7 +34,8 @@ fn next_at(row: &Value) -> Option<Timestamp> {
     row["next_at"].as_str().map(|at| at.parse().expect("a time"))
 }
 
-/// This many messages wait for the next attempt after this many. Returns the time of the first of these attempts.
+/// Waits until this many messages have this many attempts behind them. Returns the time of the first of these
+/// attempts.
 async fn waits(world: &CounterWorld, count: usize, attempts: u64) -> Timestamp {
     // Each look of the command is a process.
     let there = format!(

@@ -52,7 +52,7 @@ impl ShopWorld {
         }
     }
 
-    /// Those that the command would send to shipping.
+    /// Returns those that the command would send to shipping.
     async fn missed(&self) -> Vec<Value> {
         self.missed_by("shipping").await
     }
@@ -206,7 +206,7 @@ impl ShopWorld {
         found
     }
 
-    /// As a broker without its disks does. The new journal is empty.
+    /// Loses it as a broker without its disks does. The new journal is empty.
     pub(crate) async fn lose_the_journal(&self) {
         let path = ["queues", self.env.vhost(), "journal"];
         self.env.management().call(Method::DELETE, &path, None).await.expect("lost");

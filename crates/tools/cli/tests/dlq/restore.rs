@@ -106,7 +106,7 @@ async fn a_restore_does_not_believe_a_journal_that_has_lost_its_end() {
     shop.close().await;
 }
 
-/// The company has not answered the step of an order.
+/// Waits until the company is asked, and has not answered.
 pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order: &str) {
     let asked = format!(
         "select count(*) from ballet.call where saga_id = '{order}' and step = '{step}' \
@@ -115,7 +115,7 @@ pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order:
     until_yields(shop.env.admin_database_url(service), &asked, "1", SOON).await;
 }
 
-/// With held money and a booked parcel, while `away` does not run.
+/// Returns one with held money and a booked parcel, while `away` does not run.
 pub(crate) async fn cancelled_without(
     shop: &mut ShopWorld,
     companies: &Companies,

@@ -15,8 +15,8 @@ const LONG: Duration = Duration::from_secs(300);
 /// Nobody consumes this misspelt type.
 const MISSPELT: &str = "clock.tikked.v1";
 
-/// One without a number has a header that a stream takes, but that the broker cannot write as the property `type`.
-/// All good ones have one size.
+/// An event without a number has a header that a stream takes, but that the broker cannot write as the property
+/// `type`. All good ones have one size.
 fn message(world: &CounterWorld, event: &Result<u64, AMQPValue>) -> Publish {
     let (key, properties, body) = match event {
         Ok(number) => {

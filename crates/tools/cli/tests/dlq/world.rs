@@ -102,7 +102,7 @@ impl CounterWorld {
         Self::of(env.expect("a test environment"), name).await
     }
 
-    /// On servers of its own, where vhost and users have the declared names.
+    /// Starts on servers of its own, where vhost and users have the declared names.
     pub(crate) async fn with_plain_names(servers: &Servers, name: &str) -> Self {
         let env = TestEnv::with_plain_names(servers, &definitions(), &["counter"]).await;
         Self::of(env.expect("a test environment"), name).await
@@ -154,7 +154,7 @@ impl CounterWorld {
         until_yields(self.env.database_url("counter"), waits, "1", SOON).await;
     }
 
-    /// As if it had been due so long ago that its message is lost.
+    /// Sets the retry back, as if it had been due so long ago that its message is lost.
     pub(crate) async fn retry_is_overdue(&self) {
         let overdue = "update ballet.failure set next_at = next_at - interval '11 minutes'";
         sqlx::query(overdue).execute(&mut self.database().await).await.expect("overdue");

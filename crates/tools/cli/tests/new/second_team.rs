@@ -12,7 +12,7 @@ use tokio::process::Child;
 
 use crate::test_directory::{BALLET, PATIENCE, TestDirectory, edit, said_by};
 
-/// By its name, because rustup's program tells the compiler which toolchain it is.
+/// Run by its name, because rustup's program tells the compiler which toolchain it is.
 const CARGO: &str = "cargo";
 /// A colleague's clone of the system.
 const CLONE: &str = "colleague/harbour";

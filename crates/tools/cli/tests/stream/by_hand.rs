@@ -69,8 +69,8 @@ async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
     world.close().await;
 }
 
-/// With the command's exit code. A shell that stayed would get the Ctrl-C as well, and some then end with a code of
-/// their own.
+/// Returns the command's exit code. A shell that stayed would get the Ctrl-C as well, and some then end with a code
+/// of their own.
 fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Command {
     let mut script = tokio::process::Command::new("script");
     let line = format!("exec {line}");

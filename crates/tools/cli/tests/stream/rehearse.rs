@@ -19,7 +19,7 @@ use crate::release::{BROKEN, release, script, service};
 use crate::world::{SOON, StreamWorld, event};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
-/// For a rehearsal with servers of its own, on a busy machine.
+/// The limit for a rehearsal with servers of its own, on a busy machine.
 const LONG: Duration = Duration::from_secs(550);
 /// The stock before the orders. There are no lamps.
 const SHELVES: &str = "insert into stock (sku, on_hand, received, created_at) \
@@ -42,7 +42,7 @@ struct ShopRecording {
 }
 
 impl ShopRecording {
-    /// Orders that complete, one that is not paid, and one for a product without stock.
+    /// Records orders that complete, one that is not paid, and one for a product without stock.
     async fn new() -> Self {
         let shop = shop::system();
         let names: Vec<_> = shop.parts.iter().map(|part| part.service).collect();
@@ -111,7 +111,7 @@ impl ShopRecording {
         command
     }
 
-    /// Virtual hosts and databases of a rehearsal, whose output names their number.
+    /// Returns virtual hosts and databases of a rehearsal, whose output names their number.
     async fn left(&self, said: &str) -> Vec<String> {
         let (_, number) = said.split_once("_rehearsal_").expect("it names its virtual host");
         let number = format!("_rehearsal_{}", &number[..6]);
@@ -157,7 +157,7 @@ async fn prepare(database_url: &str, rows: &'static str) {
     session.close().await.expect("closed");
 }
 
-/// From a producer that is no service of the shop.
+/// Publishes as a producer that is no service of the shop.
 async fn checkout(world: &StreamWorld, id: Uuid, sku: &str, quantity: u64, card: &str) {
     let body = json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",

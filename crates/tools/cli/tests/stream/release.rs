@@ -28,7 +28,7 @@ pub(crate) fn script(file: &Path, text: &str) {
     std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).expect("a program");
 }
 
-/// With all services of the shop, and the inventory that has a bug.
+/// Makes one with all services of the shop, and the inventory that has a bug.
 pub(crate) fn release(place: &Path) -> PathBuf {
     let release = place.join("release");
     std::fs::create_dir_all(&release).expect("a directory");

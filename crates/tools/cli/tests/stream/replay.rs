@@ -67,7 +67,7 @@ pub(crate) async fn published(world: &StreamWorld) -> Vec<Value> {
     all
 }
 
-/// Of now, because services refuse events that are older than their memory.
+/// Makes a tick of now, because services refuse events that are older than their memory.
 fn now_tick(number: u64) -> Publish {
     let clock = ballet::Clock::system();
     let id = clock.new_id(clock.now()).to_string();

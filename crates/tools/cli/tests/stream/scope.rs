@@ -77,7 +77,7 @@ fn id(saga: u8, number: u8) -> String {
     format!("0193f7a0-000{number}-7000-8000-00000000000{saga}")
 }
 
-/// The first has the saga's id, and causes the others.
+/// Makes an event of a saga. The first has the saga's id, and causes the others.
 fn of(saga: u8, number: u8, name: &str, by: &str, body: &Value) -> Publish {
     let mut headers = FieldTable::default();
     if number > 0 {

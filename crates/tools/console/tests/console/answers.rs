@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::test_console::{PLACED, TestConsole};
 
-/// Of an authorization that is set aside, because the bank may have forgotten its key.
+/// Returns an authorization that is set aside, because the bank may have forgotten its key.
 fn rows(saga: Uuid) -> String {
     format!(
         "insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, recorded_at)

@@ -79,7 +79,7 @@ impl BrowserPerson {
         found.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// At all widths, light and dark: accessible, nothing refused by its policy, and a picture is left.
+    /// Checks all widths, light and dark: accessible, nothing refused by its policy, and a picture is left.
     async fn looks(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/console");
         std::fs::create_dir_all(&folder).expect("a folder");

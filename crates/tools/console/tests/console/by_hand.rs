@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::test_console::TestConsole;
 
-/// The ledger of an order whose reservation has to be released, and an event that could not be published.
+/// Returns the ledger of an order whose reservation has to be released, and an event that could not be published.
 fn rows(saga: Uuid) -> String {
     format!(
         r#"insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, recorded_at)

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 
 use crate::test_console::{PLACED, RESERVED, SOON, TestConsole};
 
-/// Of the page of dead letters, and of what hangs on the first page.
+/// A row of the page of dead letters, and of what hangs on the first page.
 const ROW: &str = "<li class=\"row stuck\">";
 const CAUSE: &str = "<li class=\"stuck\"><a href=\"/sagas?state=stuck&amp;service";
 

@@ -91,7 +91,7 @@ impl TestConsole {
         }
     }
 
-    /// As a service does: takes messages from the queue until this one comes, and publishes an event because of it.
+    /// Takes messages from the queue until this one comes, and publishes an event because of it.
     pub(crate) async fn handles(&self, service: &str, id: &str, name: &str) {
         let mut queue = self.session.consume(service, "test service", 1).await.expect("its queue");
         loop {
@@ -179,7 +179,7 @@ impl TestConsole {
         }
     }
 
-    /// Before the saga's first entry, each a message of its own.
+    /// Puts copies before the saga's first entry, each a message of its own.
     pub(crate) async fn repeat(&self, saga: Uuid, times: i32) {
         let mut db = PgConnection::connect(self.database.url()).await.expect("a session");
         let copies = "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
@@ -268,7 +268,7 @@ impl Browser {
         self.fill_in(&page, to, fields).await
     }
 
-    /// Of a page that was loaded before. Hidden fields are sent along.
+    /// Fills in a page that was loaded before. Hidden fields are sent along.
     pub(crate) async fn fill_in(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let seen = page.split("name=\"seen\" value=\"").nth(1);
         let seen = seen.and_then(|rest| rest.split('"').next()).unwrap_or_default();

@@ -86,7 +86,7 @@ impl WebBrowser {
         self.ask(Method::POST, &format!("/element/{element}/click"), json!({})).await.map(drop)
     }
 
-    /// In place of the element's text. Fails if there is no such element, or nothing can be typed there.
+    /// Replaces the element's text. Fails if there is no such element, or nothing can be typed there.
     pub(crate) async fn fill(&self, selector: &str, text: &str) -> Result<(), String> {
         let element = self.find(selector).await?;
         self.ask(Method::POST, &format!("/element/{element}/clear"), json!({})).await?;
@@ -94,7 +94,7 @@ impl WebBrowser {
         self.ask(Method::POST, &format!("/element/{element}/value"), text).await.map(drop)
     }
 
-    /// By the driver, so the page's own policy does not matter.
+    /// Runs it in the driver, so the page's own policy does not matter.
     pub(crate) async fn run(&self, script: &str) -> Result<Value, String> {
         let body = json!({ "script": script, "args": [] });
         self.ask(Method::POST, "/execute/sync", body).await
@@ -105,7 +105,7 @@ impl WebBrowser {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Errors and refusals by the page's policy, since the last call.
+    /// Returns errors and refusals by the page's policy, since the last call.
     pub(crate) async fn complaints(&self) -> Result<Vec<String>, String> {
         let log = self.ask(Method::POST, "/se/log", json!({ "type": "browser" })).await?;
         let entries = log.as_array().into_iter().flatten();

@@ -42,7 +42,8 @@ fn record(own: Uuid, saga: Uuid, cause: Option<Uuid>, name: &str, body: &Value) 
     }
 }
 
-/// An order, a line for each quantity, and a parcel for each line. Only data from outside is the same in each run.
+/// Makes an order, a line for each quantity, and a parcel for each line. Only data from outside is the same in each
+/// run.
 fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
     let (saga, base) = (id(0, number), number * 1_000);
     let at = format!("2026-11-22T09:00:{run:02}Z");

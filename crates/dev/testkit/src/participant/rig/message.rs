@@ -1,5 +1,3 @@
-//! Messages of a saga, as the services published them that the suite stands in for.
-
 use ballet::Clock;
 use ballet::core::EventType;
 use serde_json::{Value, json};

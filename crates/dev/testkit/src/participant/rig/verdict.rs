@@ -1,5 +1,3 @@
-//! Checks a saga's events, and a dead letter, against the contract.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::core::{EventType, Reason};
@@ -142,7 +140,7 @@ fn event_faults(
     wrong
 }
 
-/// Checks that one of these is the dead letter of a message, with this reason and the unchanged body.
+/// Checks for the dead letter of a message, with this reason and the unchanged body.
 pub(crate) fn check_letter(
     letters: &[Value],
     id: &Value,

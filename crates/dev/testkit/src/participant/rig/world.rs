@@ -1,4 +1,4 @@
-//! The world of one participant on its own servers: the messages for it, and the required end of each saga.
+//! One participant on its own servers, its messages, and the required end of each saga.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -148,7 +148,7 @@ impl<'a> ScenarioWorld<'a> {
         self.processes.wait(SURELY, what, probe).await
     }
 
-    /// As long as for the end of a saga, because a faulty program may never meet the condition.
+    /// Waits as long as for the end of a saga, because a faulty program may never meet the condition.
     pub(crate) async fn patiently<T, F>(
         &self,
         what: &str,
@@ -290,7 +290,6 @@ impl<'a> ScenarioWorld<'a> {
         self.becomes(saga, SagaEnd::Done).await
     }
 
-    /// Whether the program's queue exists and has a leader.
     pub(crate) async fn is_there(&self) -> ScenarioResult<bool> {
         let path = ["queues", self.env.vhost(), self.service()];
         let queue =
@@ -302,12 +301,12 @@ impl<'a> ScenarioWorld<'a> {
         end.check(self.contract, &self.types, saga, self.effect(saga).await?, seen)
     }
 
-    /// Until no message is in the program's queue or unacknowledged.
+    /// Waits until no message is in the program's queue or unacknowledged.
     pub(crate) async fn is_quiet(&self) -> ScenarioResult<()> {
         self.queue_has("the program's queue to be empty", |_| false).await
     }
 
-    /// Until the program holds a message, or has acknowledged it.
+    /// Waits until the program holds a message, or has acknowledged it.
     pub(crate) async fn is_delivered(&self) -> ScenarioResult<()> {
         self.queue_has("the program to get a message", |depth| depth.unacked > 0).await
     }

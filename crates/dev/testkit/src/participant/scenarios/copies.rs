@@ -1,5 +1,3 @@
-//! Messages that come once or more than once.
-
 use serde_json::json;
 
 use crate::participant::rig::verdict::SagaEnd;
@@ -18,7 +16,7 @@ pub(crate) async fn once(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.ends().await
 }
 
-/// Another id is as from a tool that has lost the first one.
+/// The other id is as from a tool that has lost the first one.
 pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let saga = world.saga(SagaEnd::Done);
     let ids = world.trigger(saga).await?;

@@ -9,9 +9,9 @@ use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use ballet::Clock;
 use ballet_stage::Link;
 
-/// The race is tried more than once, because a program may have contacted a server in between.
+/// Rounds of a race, because a program may have contacted a server in between.
 pub(super) const ROUNDS: usize = 2;
-/// This many moments after an event are tried. Some fall into the handling of the next message.
+/// Moments that are tried after an event. Some fall into the handling of the next message.
 const MOMENTS: u32 = 4;
 const APART: Duration = Duration::from_millis(400);
 /// Each statement takes long enough for two processes to meet in their transactions.

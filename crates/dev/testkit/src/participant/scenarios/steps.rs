@@ -1,5 +1,3 @@
-//! A step that refuses, a join, and a step that fails for a while although both servers work.
-
 use ballet::core::topology::RETRIES;
 use reqwest::Method;
 use serde_json::json;
@@ -25,7 +23,7 @@ pub(crate) async fn refused(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> 
     world.ends().await
 }
 
-/// In any order and with any number of copies. It does not run without one of its events, or when one comes after the
+/// The join runs in any order and with any copies, but not without one of its events, or when one comes after the
 /// abort.
 pub(crate) async fn join(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (backwards, again) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));

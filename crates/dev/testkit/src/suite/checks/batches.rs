@@ -99,7 +99,7 @@ fn comes(
     Ok(comes)
 }
 
-/// Mixed, but with each saga's messages in order.
+/// Publishes mixed, but with each saga's messages in order.
 fn publish_mixed(world: &ServiceWorld<'_>, mut queues: Vec<VecDeque<NextMessage>>, seed: &mut u64) {
     let mut first: Vec<Option<SentMessage>> = vec![None; queues.len()];
     loop {
@@ -119,7 +119,7 @@ fn publish_mixed(world: &ServiceWorld<'_>, mut queues: Vec<VecDeque<NextMessage>
     }
 }
 
-/// Always the same sequence, with Knuth's constants for MMIX.
+/// Draws the same sequence always, with Knuth's constants for MMIX.
 fn next(seed: &mut u64) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     usize::try_from(*seed >> 33).unwrap_or_default()

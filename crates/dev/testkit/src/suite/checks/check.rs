@@ -1,5 +1,3 @@
-//! The type of a check: a name, and a function over the step's rig.
-
 use futures_util::future::LocalBoxFuture;
 
 use crate::suite::rig::check_result::CheckResult;

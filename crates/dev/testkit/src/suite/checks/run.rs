@@ -1,5 +1,3 @@
-//! Chooses and runs the checks that apply to a step.
-
 use ballet::core::part::{StepKind, StepPart};
 
 use crate::suite::checks::check::StepCheck;

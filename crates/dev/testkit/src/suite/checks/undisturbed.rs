@@ -1,5 +1,3 @@
-//! The undisturbed runs of a step, with which the checks compare.
-
 use ballet::core::part::StepKind;
 
 use crate::suite::checks::request;

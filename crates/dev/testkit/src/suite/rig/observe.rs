@@ -42,7 +42,7 @@ async fn lines(world: &mut ServiceWorld<'_>, query: String) -> CheckResult<Vec<S
     Ok(sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut world.db).await?)
 }
 
-/// Each event once, without requests for copies, which come at any time and from no step.
+/// Returns each event once, without requests for copies, which come at any time and from no step.
 fn events(world: &ServiceWorld<'_>) -> Vec<String> {
     let service = world.queue();
     let asks = |message: &Publish| {
@@ -62,7 +62,7 @@ fn events(world: &ServiceWorld<'_>) -> Vec<String> {
     published.filter(|message| known.insert(message_id(message))).map(|one| line(&one)).collect()
 }
 
-/// Those in a retry queue, among the dead letters, or in no queue of a service.
+/// Returns messages in a retry queue, among the dead letters, or in no queue of a service.
 fn astray(world: &ServiceWorld<'_>) -> Vec<String> {
     let mut astray = Vec::new();
     let dead = dead_queue(world.queue());

@@ -1,5 +1,3 @@
-//! The outcome of a run, in a form that can be compared with that of another run.
-
 use std::collections::HashMap;
 
 use ballet::SagaId;

@@ -1,5 +1,3 @@
-//! One step under test: its database, its sample, and the snapshots of its undisturbed runs.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -39,8 +39,7 @@ pub(crate) struct ServiceWorld<'a> {
 }
 
 impl<'a> ServiceWorld<'a> {
-    /// Brings the sagas to the point where the step's trigger may come or, with `refused`, where the step will
-    /// refuse.
+    /// Brings the sagas to the step's trigger or, with `refused`, to its refusal.
     pub(crate) async fn open(
         rig: &'a StepRig<'_>,
         sagas: usize,
@@ -77,7 +76,7 @@ impl<'a> ServiceWorld<'a> {
         Ok(world)
     }
 
-    /// Brings each saga to the point where the step's trigger may come, or where the step will refuse.
+    /// Brings each saga to the step's trigger, or to its refusal.
     pub(crate) async fn begin(&mut self, refused: impl Fn(usize) -> bool) -> CheckResult {
         let rig = self.rig;
         self.execute(rig.subject.reference.to_owned()).await?;
@@ -96,7 +95,7 @@ impl<'a> ServiceWorld<'a> {
         self.until_idle().await
     }
 
-    /// All but those of the migrations and the list of outbox tables.
+    /// Keeps the tables of the migrations and the list of outbox tables.
     async fn empty_tables(&mut self) -> CheckResult {
         let statement: Option<(String,)> = sqlx::query_as(
             // Truncating many small tables would take longer.
@@ -135,7 +134,7 @@ impl<'a> ServiceWorld<'a> {
         self.until("the other replica", || more() > before).await
     }
 
-    /// As `kill -9` would. Waits until nothing of them is left.
+    /// Ends as `kill -9` would. Waits until nothing of them is left.
     pub(crate) async fn crash(&mut self) -> CheckResult {
         self.wires.drain(..).for_each(|wire| wire.cut());
         self.running.clear();
@@ -263,7 +262,7 @@ impl<'a> ServiceWorld<'a> {
         Ok(())
     }
 
-    /// As if the process that makes the calls were gone.
+    /// Ends the claims, as if the process that makes the calls were gone.
     pub(crate) async fn orphan_calls(&mut self) -> CheckResult {
         Ok(end_all_claims(&mut self.db).await?)
     }

@@ -74,7 +74,7 @@ pub(crate) async fn list(
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
 }
 
-/// The ride and the number of the offer after which a page begins.
+/// Reads the ride and the number of the offer after which a page begins.
 fn offer_cursor<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<(RideId, i16)>, D::Error> {
@@ -159,7 +159,7 @@ impl TripAction {
     }
 }
 
-/// Under the lock of the ride's saga. Returns offer and ride as they are afterwards.
+/// Acts under the lock of the ride's saga. Returns offer and ride as they are afterwards.
 async fn perform(
     action: TripAction,
     DispatchState { handle, settings, verifier, .. }: DispatchState,

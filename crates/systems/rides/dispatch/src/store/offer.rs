@@ -144,7 +144,7 @@ pub(crate) async fn to(
     Ok(offer.bind(ride_id.0).bind(driver_id.0).fetch_optional(db).await?)
 }
 
-/// Those of the newest rides first: of all drivers or of one, and all or only live ones.
+/// Returns those of the newest rides first: of all drivers or of one, and all or only live ones.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     driver_id: Option<DriverId>,

@@ -14,7 +14,7 @@ pub(crate) struct Settlement {
     pub(crate) owed: Money,
 }
 
-/// Only after the processor holds the money, because a refusal leaves no rows.
+/// Stores the payment only after the processor holds the money, because a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &Authorize,

@@ -66,8 +66,8 @@ pub(crate) async fn find(
     Ok(quote.bind(quote_id.0).fetch_optional(db).await?)
 }
 
-/// Some of the quotes after `last` that are older than this and led to no ride. Returns the last of them. Ids are in
-/// the order of time.
+/// Deletes some of the quotes after `last` that are older than this and led to no ride. Returns the last of them. Ids
+/// are in the order of time.
 pub(crate) async fn forget(
     db: impl PgExecutor<'_>,
     last: QuoteId,

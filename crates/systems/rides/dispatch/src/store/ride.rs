@@ -34,7 +34,7 @@ pub(crate) async fn request(
     Ok(())
 }
 
-/// Rides that are not over. Another count for the same rider waits until this transaction ends.
+/// Counts open rides. Another count for the same rider waits until this transaction ends.
 pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<i64, Failure> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('rides of ' || $1::text, 0))")
         .bind(rider_id.0)
@@ -99,7 +99,7 @@ pub(crate) async fn changed(
     Ok(changed)
 }
 
-/// The newest first: of all riders or of one, all or only those that are not over.
+/// Returns the newest first: of all riders or of one, all or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     rider_id: Option<RiderId>,
@@ -123,7 +123,7 @@ pub(crate) async fn page(
     Ok(rides)
 }
 
-/// Once the price is held. `None` if the ride is cancelled by now.
+/// Begins once the price is held. `None` if the ride is cancelled by now.
 pub(crate) async fn search(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -218,7 +218,7 @@ pub(crate) async fn start(
     require_one_row(advanced.rows_affected(), ride_id, RideStatus::Riding)
 }
 
-/// Somebody says that the rider arrived. Only an operator names the fare.
+/// Stores that somebody says that the rider arrived. Only an operator names the fare.
 pub(crate) async fn arrive(
     db: &mut PgConnection,
     ride_id: RideId,

@@ -76,7 +76,7 @@ pub(crate) async fn find_to_change(
     find(db, driver_id).await
 }
 
-/// Those whom a rider may see: the free ones, and the one reserved for the rider.
+/// Returns those whom a rider may see: the free ones, and the one reserved for the rider.
 pub(crate) async fn shown_to(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,

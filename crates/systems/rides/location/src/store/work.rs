@@ -31,7 +31,7 @@ pub(crate) struct ReservationRequest {
     pub(crate) seats: i16,
 }
 
-/// The first who is free and has enough seats. A driver whom another transaction is reserving is skipped.
+/// Reserves the first who is free and has enough seats. A driver whom another transaction is reserving is skipped.
 pub(crate) async fn reserve(
     db: &mut PgConnection,
     wanted: ReservationRequest,

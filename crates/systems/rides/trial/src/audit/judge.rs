@@ -68,7 +68,7 @@ fn is_live(state: &str) -> bool {
     matches!(state, "reserved" | "riding" | "open" | "accepted")
 }
 
-/// A driver has at most one live offer or ride in each service, and a state that fits.
+/// Checks that a driver has at most one live offer or ride in each service, and a state that fits.
 fn check_this_moment(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     let offers = rows.offers.iter().map(|offer| ("dispatch", offer.driver_id, &*offer.state));
     let work = rows.work.iter().map(|work| ("location", work.driver_id, &*work.state));

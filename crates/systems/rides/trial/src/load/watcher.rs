@@ -40,7 +40,7 @@ pub(crate) async fn watch(site: &Site, until: Instant) -> Result<()> {
     Ok(())
 }
 
-/// By driver. One statement reads the offers, so two of one driver were live at once.
+/// Returns rides by driver. One statement reads the offers, so two of one driver were live at once.
 fn rides_by_driver(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
     let mut by_driver = HashMap::new();
     for LiveOffer { ride_id, driver_id, .. } in live {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::town::{Town, patient};
 
-/// As a driver who is signed in at the gateway. Returns the status and the body.
+/// Sends as a driver who is signed in at the gateway. Returns the status and the body.
 async fn signed_in(town: &Town, driver: Uuid, method: Method, path: &str) -> (StatusCode, Value) {
     let by = (driver, "rides:drive");
     let body = if method == Method::POST { json!({ "driver_id": driver }) } else { Value::Null };

@@ -158,7 +158,7 @@ async fn r6_a_rider_cancels_in_every_state(town: &Town) {
     assert_eq!(town.cancel(ride).await, StatusCode::CONFLICT, "the ride is over");
 }
 
-/// As a rider who is signed in at the gateway. Returns the status and the body.
+/// Sends as a rider who is signed in at the gateway. Returns the status and the body.
 async fn wants(town: &Town, rider: Uuid) -> (StatusCode, Value) {
     let quote = town.quote(rider).await;
     let request = Client::new()

@@ -1,5 +1,3 @@
-//! Riders and drivers of a made-up town, through the services' HTTP routes.
-
 use std::time::Duration;
 
 use std::sync::Arc;
@@ -54,7 +52,7 @@ impl Town {
         answer
     }
 
-    /// This many steps of 300 meters from the riders. Waits until location finds the driver.
+    /// Brings a driver online, this many steps of 300 meters from the riders. Waits until location finds the driver.
     pub(crate) async fn driver(&self, steps: u8) -> Uuid {
         let driver = self.system.new_id();
         let shift = json!({ "seats": 4, "at": place(steps) });
@@ -73,7 +71,7 @@ impl Town {
         found.await.unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// As a person who is signed in at the gateway with this scope. Returns the status, whether the answer has
+    /// Sends as a person who is signed in at the gateway with this scope. Returns the status, whether the answer has
     /// `Retry-After`, and the body.
     pub(crate) async fn signed_in(
         &self,

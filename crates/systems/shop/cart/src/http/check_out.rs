@@ -19,7 +19,7 @@ use crate::http::state::CartsState;
 use crate::requests::CheckoutTerms;
 use crate::{refusals, store};
 
-/// The version that the client has read, at the prices that it was shown.
+/// Checks out the version that the client has read, at the prices that it was shown.
 pub(crate) async fn check_out(
     State(CartsState { handle, unpaid }): State<CartsState>,
     caller: Caller,
@@ -93,7 +93,7 @@ pub(crate) async fn check_out(
     Ok(CheckoutOutcome::New(checkout))
 }
 
-/// For a version that was checked out before, whatever the cart's state is now.
+/// Answers for a version that was checked out before, whatever the cart's state is now.
 async fn earlier(
     tx: &mut Tx<'_>,
     cart_id: CartId,

@@ -58,7 +58,7 @@ pub(crate) async fn find(
     Ok(cart.bind(cart_id.0).fetch_optional(db).await?)
 }
 
-/// Other transactions that want to change the cart wait until this one ends, and then see the change.
+/// Locks the cart. Other transactions that want to change it wait until this one ends, and then see the change.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     cart_id: CartId,

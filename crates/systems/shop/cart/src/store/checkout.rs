@@ -61,8 +61,8 @@ pub(crate) async fn of_versions(
     Ok(found.map(read).transpose()?)
 }
 
-/// Pieces in a customer's checkouts that are not paid, as far as the cart knows. Other calls for the customer wait
-/// until this transaction ends.
+/// Counts pieces in a customer's checkouts that are not paid, as far as the cart knows. Other calls for the customer
+/// wait until this transaction ends.
 pub(crate) async fn unpaid_pieces(
     db: &mut PgConnection,
     customer_id: CustomerId,
@@ -80,7 +80,7 @@ pub(crate) async fn unpaid_pieces(
     Ok(pieces.bind(customer_id.0).fetch_one(db).await?)
 }
 
-/// If it was checked out here and has not ended before. Returns its cart.
+/// Ends it if it was checked out here and has not ended before. Returns its cart.
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,

@@ -106,7 +106,7 @@ pub(crate) async fn find(
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }
 
-/// Other transactions that want to change the product wait until this one ends, and then see the change.
+/// Locks the product. Other transactions that want to change it wait until this one ends, and then see the change.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     sku: &Sku,

@@ -9,7 +9,7 @@ async fn asleep(name: &str) -> TestSystem {
     TestSystem::asleep_on(servers, name, vec![catalog::Catalog::participant().part()]).await
 }
 
-/// As the server's administrator. `{}` is the name of the database and of its role.
+/// Runs as the server's administrator. `{}` is the name of the database and of its role.
 async fn as_administrator(url: &str, statement: &str) {
     let mut db = PgConnection::connect(url).await.expect("a session");
     let (name,): (String,) =

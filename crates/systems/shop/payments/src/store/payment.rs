@@ -42,7 +42,7 @@ impl Payment {
     }
 }
 
-/// Only if the provider holds the money, because a refusal leaves no rows.
+/// Stores the payment only if the provider holds the money, because a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &Authorize,
@@ -96,7 +96,7 @@ pub(crate) async fn advance(
     }
 }
 
-/// The order must have one. Fails for another attempt if there is none yet.
+/// Returns the payment that the order must have. Fails for another attempt if there is none yet.
 pub(crate) async fn of_order(
     db: impl PgExecutor<'_>,
     order_id: OrderId,

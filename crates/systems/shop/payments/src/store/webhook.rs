@@ -3,7 +3,7 @@ use sqlx::PgExecutor;
 
 use crate::webhook::{EXPIRED, REVERSED};
 
-/// Why it ended by itself, if the provider said so.
+/// Returns why it ended by itself, if the provider said so.
 pub(crate) async fn ended(
     db: impl PgExecutor<'_>,
     reference: &str,

@@ -1,5 +1,3 @@
-//! Reads the products that may be recommended: those that can be bought.
-
 use shop_events::{CustomerId, Sku};
 use sqlx::PgConnection;
 use sqlx::types::Text;
@@ -14,7 +12,8 @@ pub(crate) struct RelatedProduct {
     pub(crate) together: CoOccurrence,
 }
 
-/// Bought with any of these: for each, at most `most` from either side of its pairs, those with the most orders.
+/// Returns those that were bought with any of these: for each, at most `most` from either side of its pairs, those
+/// with the most orders.
 pub(crate) async fn partners(
     db: &mut PgConnection,
     skus: &[Sku],

@@ -132,7 +132,7 @@ async fn count(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// As if the order had never been in the counts. Deletes its contents.
+/// Acts as if the order had never been in the counts. Deletes its contents.
 async fn uncount(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
     sqlx::query(
         "with bought as (

@@ -38,7 +38,7 @@ impl Shipment {
     }
 }
 
-/// Only if the carrier will collect the parcel, because a refusal leaves no rows.
+/// Stores the shipment only if the carrier will collect the parcel, because a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &BookingRequest,
@@ -87,7 +87,7 @@ pub(crate) async fn advance(
     })
 }
 
-/// The order must have one. Fails for another attempt if there is none yet.
+/// Returns the shipment that the order must have. Fails for another attempt if there is none yet.
 pub(crate) async fn of_order(
     db: impl PgExecutor<'_>,
     order_id: OrderId,

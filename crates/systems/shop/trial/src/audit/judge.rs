@@ -260,7 +260,7 @@ fn wrong_money(
     wrong
 }
 
-/// A completed order was sold the goods of its lines, added up by SKU. Returns the violation, if any.
+/// Checks that a completed order was sold the goods of its lines, added up by SKU. Returns the violation, if any.
 fn wrong_goods(order: &OrderRecord, reservation: Option<&ReservationRecord>) -> Option<String> {
     let OrderRecord { order_id, status, lines, .. } = order;
     let sold = reservation.filter(|_| status == "completed")?;

@@ -1,5 +1,3 @@
-//! The services' rows, with the fields that the audit reads.
-
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -11,13 +9,13 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default)]
 pub(super) struct ShopSnapshot {
     pub(super) read_at: Timestamp,
-    /// With the reason. Their rows are missing.
+    /// The reasons. The rows of these services are missing.
     pub(super) away: BTreeMap<&'static str, String>,
     pub(super) orders: Vec<OrderRecord>,
     pub(super) stock: Vec<StockRecord>,
     pub(super) reservations: Vec<ReservationRecord>,
     pub(super) payments: Vec<PaymentRecord>,
-    /// Of the sandbox, because a provider's API lists none.
+    /// The sandbox's operations; a provider's API lists none.
     pub(super) operations: Vec<OperationRecord>,
     pub(super) shipments: Vec<ShipmentRecord>,
     pub(super) prices: Vec<PriceRecord>,

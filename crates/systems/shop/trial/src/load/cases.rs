@@ -1,5 +1,3 @@
-//! The kinds of orders, with their input and expected end.
-
 use anyhow::Result;
 use ballet::core::id;
 use ballet_trials as trials;
@@ -40,7 +38,7 @@ pub(crate) enum ExpectedEnd {
 }
 
 impl ExpectedEnd {
-    /// After this answer to a customer who cancels. A confirmed cancellation must hold.
+    /// Returns the end after this answer to a customer who cancels. A confirmed cancellation must hold.
     pub(crate) fn expected(self, answer: Option<StatusCode>) -> trials::End {
         match (self, answer) {
             (Self::Completed, _) | (Self::CustomerCancels(_), Some(StatusCode::CONFLICT)) => {
@@ -68,7 +66,8 @@ pub(crate) enum CancelMoment {
 }
 
 impl OrderCase {
-    /// And not over AMQP. A customer who cancels needs the answer with the order's id.
+    /// Whether it is placed over HTTP, and not over AMQP. A customer who cancels needs the answer with the order's
+    /// id.
     pub(crate) fn is_placed_over_http(&self, number: usize) -> bool {
         matches!(self.end, ExpectedEnd::CustomerCancels(_))
             || (number.is_multiple_of(6) && self.is_sold())
@@ -79,7 +78,7 @@ impl OrderCase {
         !matches!(self.goods, Goods::None | Goods::Unknown)
     }
 
-    /// Of orders over HTTP. Carts take only what catalog sells.
+    /// Whether an order over HTTP comes from a cart. Carts take only what catalog sells.
     pub(crate) fn is_from_a_cart(&self, number: usize) -> bool {
         number.is_multiple_of(2) && self.goods == Goods::Plenty
     }
@@ -149,7 +148,7 @@ pub(crate) const CASES: [OrderCase; 16] = [
     cancelled("cancelled too late", 1, CancelMoment::TooLate),
 ];
 
-/// For the order with this number.
+/// Makes the checkout of the order with this number.
 ///
 /// # Errors
 ///

@@ -129,7 +129,7 @@ async fn send(request: RequestBuilder) -> Result<(StatusCode, Value)> {
     Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
-/// This percentage of the sorted times is not above it.
+/// Returns the value that this percentage does not exceed.
 fn at_share(sorted: &[Duration], percent: usize) -> Option<Duration> {
     sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
 }

@@ -18,7 +18,7 @@ use crate::load::customer::cart_of;
 
 /// A foreign producer that the shop declares.
 const STOREFRONT: &str = "storefront";
-/// So long a customer asks for a cart again.
+/// The time for which a customer asks for a cart again.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -75,7 +75,7 @@ async fn buy_by_cart(client: SiteClient<'_>, checkout: &CartCheckedOut) -> Resul
     id(&repeat_until_done(check_out).await?["order_id"])
 }
 
-/// Until the service has done it. A request without an answer is sent again, which makes no second order.
+/// Repeats until the service has done it. A request without an answer is sent again, which makes no second order.
 async fn repeat_until_done(request: impl AsyncFn() -> Result<RequestBuilder>) -> Result<Value> {
     let begun = Instant::now();
     loop {

@@ -24,7 +24,7 @@ pub(crate) struct Merchant {
 }
 
 impl Merchant {
-    /// Until the time is over. A product whose change has no answer stays as it is.
+    /// Runs until the time is over. A product whose change has no answer stays as it is.
     pub(crate) async fn run(&self, site: &Site, until: Instant) -> Result<()> {
         while Instant::now() < until {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -38,8 +38,8 @@ impl Merchant {
         Ok(())
     }
 
-    /// Each delivery note has counted once, by the database, because inventory may answer only its gateway. A note
-    /// without an answer may have counted.
+    /// Checks that each delivery note has counted once, by the database, because inventory may answer only its
+    /// gateway. A note without an answer may have counted.
     pub(crate) async fn audit(&self, databases: &BTreeMap<String, String>) -> Result<Vec<String>> {
         let (begun, confirmed) =
             (self.next.load(Ordering::Relaxed), self.confirmed.load(Ordering::Relaxed));

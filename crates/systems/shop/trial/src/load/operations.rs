@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::load::cases::{CancelMoment, ExpectedEnd, GOOD};
 use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS, SUPPORTS, cart_of};
 
-/// For an operation that hangs; nothing depends on the pace.
+/// The limit for an operation that hangs; nothing depends on the pace.
 const LONG: Duration = Duration::from_secs(300);
 
 /// A quantity in a cart.

@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::load::cases;
 use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
 
-/// So long a service may take to learn of a product.
+/// The time in which a service must learn of a product.
 const KNOWN: Duration = Duration::from_secs(120);
 
-/// And reduces the price of the rare one.
+/// Publishes them, and reduces the price of the rare one.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub(crate) async fn withdraw(http: &Client, catalog: &str, sku: &str, version: i
     expect_done(answer, StatusCode::GONE).await.with_context(|| format!("cannot withdraw {sku}"))
 }
 
-/// Or was done by an earlier request whose answer was lost.
+/// The change may be of an earlier request whose answer was lost.
 async fn expect_done(answer: Response, before: StatusCode) -> Result<()> {
     let status = answer.status();
     if status.is_success() || status == before {

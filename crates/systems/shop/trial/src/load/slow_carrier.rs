@@ -47,7 +47,7 @@ impl Carrier for SlowCarrier {
     }
 }
 
-/// When the call's saga began. The key begins with that time
+/// Returns when the call's saga began. The key begins with that time
 /// (docs/decisions/0032-a-calls-key-follows-from-what-it-is-for.md).
 fn began_at(key: CallKey) -> Timestamp {
     let millis = i64::try_from(key.0.as_u128() >> 80).unwrap_or(i64::MAX);

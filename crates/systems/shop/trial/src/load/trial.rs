@@ -25,7 +25,7 @@ const DEADLINE_DAYS: u32 = 30;
 pub(crate) struct ShopTrial {
     merchant: Merchant,
     published: Mutex<PublishedProducts>,
-    /// With their tokens, if there is a gateway.
+    /// The customers with their tokens, if there is a gateway.
     customers: OnceLock<Vec<(Uuid, Option<String>)>>,
 }
 

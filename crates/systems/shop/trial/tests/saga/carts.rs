@@ -28,7 +28,7 @@ async fn a_cart_is_bought_at_the_price_that_it_showed() {
     shop.close().await;
 }
 
-/// Right after its checkout, behind the gateway.
+/// Asks right after the checkout, behind the gateway.
 pub(crate) async fn an_order_is_not_there_yet_and_then_it_is(shop: &Shop) {
     let door = shop.door("orders").to_owned();
     let clock = Clock::system();

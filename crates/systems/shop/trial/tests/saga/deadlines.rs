@@ -17,7 +17,7 @@ async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
     .expect("the payment");
 }
 
-/// Waits until payments asks without an answer.
+/// Waits until payments has asked, and has no answer yet.
 async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
     let open = format!(
         "select count(*) > 0 from ballet.call \
@@ -36,7 +36,7 @@ async fn ends_overdue(shop: &Shop, order_id: &str) {
     assert_eq!(shop.cancel(order_id).await.status(), StatusCode::OK, "cancelled before");
 }
 
-/// The database's clock and the row decide.
+/// Moves the deadline, by which the database's clock and the row decide.
 async fn becomes_due(shop: &Shop, order_id: &str) {
     let due = sqlx::query("update ballet.deadline set due_at = now() where saga_id = $1::uuid")
         .bind(order_id)

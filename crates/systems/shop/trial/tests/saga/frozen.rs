@@ -15,7 +15,7 @@ const AMQP: &str = "FROZEN_AMQP_URL";
 const DATABASE: &str = "FROZEN_DATABASE_URL";
 const FROZEN: &str = "after_commit@done:reserve_stock";
 
-/// As a process of its own, which notes its fault points in this directory.
+/// Starts a process of its own, which notes its fault points in this directory.
 async fn inventory(shop: &Shop, place: &Path) -> OwnProcess {
     fs::create_dir_all(place).expect("a directory");
     let log = fs::File::create(place.join("log")).expect("a log");

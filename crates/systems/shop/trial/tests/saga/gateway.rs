@@ -28,7 +28,8 @@ pub(crate) fn secret(service: &str) -> String {
 const KEYS: &str = "keys";
 /// All gateways of these tests share keys and tokens, because making them takes a process.
 static KEY_FILES: OnceCell<Vec<(OsString, Vec<u8>)>> = OnceCell::const_new();
-/// Longer than all of these tests on a slow machine, because the last one has a token of the first.
+/// The lifetime of tokens: longer than all of these tests on a slow machine, because the last one has a token of the
+/// first.
 const VALID: &str = "24h";
 static TOKENS: Mutex<BTreeMap<(String, String), String>> = Mutex::const_new(BTreeMap::new());
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tools/gateway/shop.toml");
@@ -76,7 +77,7 @@ impl Gateway {
         gateway
     }
 
-    /// Of a client that has signed in as this subject.
+    /// Returns them for a client that has signed in as this subject.
     async fn credentials(&self, subject: &str, scopes: &str) -> HeaderMap {
         let mut tokens = TOKENS.lock().await;
         let whose = (subject.to_owned(), scopes.to_owned());

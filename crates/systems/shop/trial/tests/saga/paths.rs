@@ -9,7 +9,7 @@ use sqlx::Connection;
 
 use crate::shop::{Shop, ShopOptions, USUAL, line, mugs};
 
-/// With the reason of the order's end and the state of its payment.
+/// Returns them with the reason of the order's end and the state of its payment.
 fn refused_by(step: &str) -> Vec<(Value, &'static str, &'static str)> {
     let to = |country: &str, card: &str| {
         let mut checkout = mugs(1, card);

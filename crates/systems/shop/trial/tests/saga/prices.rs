@@ -44,7 +44,7 @@ const SET_BACK: &str = "
     update product_price set until = null where sku = 'mug';
     commit";
 
-/// As an operator rebuilds the copies of catalog's readers.
+/// Rebuilds the copies of catalog's readers, as an operator does.
 async fn rebuild(shop: &Shop, and_empty: bool) {
     let readers = ["orders", "cart", "recommendations"];
     for reader in readers.iter().filter(|_| and_empty) {
@@ -74,7 +74,7 @@ async fn order_status(shop: &Shop, amount_minor: i64) -> StatusCode {
     shop.place(&of(&line("mug", 1, amount_minor))).await.status()
 }
 
-/// An event from before catalog was set back, which the copy no longer accepts.
+/// Publishes an event from before catalog was set back, which the copy no longer accepts.
 async fn comes_late(shop: &Shop, product: &Value) {
     let id = id_of(SignedDuration::from_hours(1));
     let properties = json!({ "type": "catalog.product_price_changed.v1", "message_id": id,

@@ -33,13 +33,13 @@ pub(crate) struct ShopOptions {
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
     pub(crate) gateway: bool,
-    /// They do not run. A shop can be sound only if all run.
+    /// Services that do not run. A shop can be sound only if all run.
     pub(crate) without: &'static [&'static str],
 }
 
 pub(crate) const USUAL: ShopOptions =
     ShopOptions { replicas: 1, lanes: 1, gateway: false, without: &[] };
-/// With the services that orders needs to accept an order.
+/// The services that orders needs to accept an order.
 pub(crate) const ORDERS_ALONE: ShopOptions =
     ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
 /// The participants of an order, and catalog.
@@ -70,7 +70,7 @@ impl Shop {
         Self { system, client, support, urls: BTreeMap::new(), options, carrier, gateway }
     }
 
-    /// With ten mugs and five pens. Inventory and catalog run.
+    /// Opens with ten mugs and five pens. Inventory and catalog run.
     pub(crate) async fn with(name: &str, options: ShopOptions) -> Self {
         let mut shop = Self::asleep(name, options).await;
         for _ in 0..options.replicas {
@@ -110,7 +110,7 @@ impl Shop {
         self.wait_until_known(sku, 1).await;
     }
 
-    /// The services that sell the product know this version, and have a complete copy.
+    /// Waits until the services that sell the product know this version, and have a complete copy.
     pub(crate) async fn wait_until_known(&self, sku: &str, version: i64) {
         let known = format!(
             "select (select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version})
@@ -187,7 +187,7 @@ impl Shop {
         &self.urls[name]
     }
 
-    /// For customers: the gateway's URL, if there is one.
+    /// Returns the gateway's URL, if there is one.
     pub(crate) fn door(&self, name: &str) -> &str {
         self.gateway.as_ref().map_or_else(|| self.url(name), |gateway| &gateway.url)
     }
@@ -213,7 +213,7 @@ impl Shop {
         self.system.close(dead).await;
     }
 
-    /// The card processor accepts no requests until the returned connection is closed.
+    /// Stops the card processor from accepting requests until the returned connection is closed.
     pub(crate) async fn silent_provider(&self) -> PgConnection {
         let mut db = self.database("payments").await;
         let locked = db.execute("begin; lock table sandbox_operation in exclusive mode").await;
@@ -230,8 +230,8 @@ impl Shop {
         self.post(&format!("{}/orders", self.door("orders")), checkout).await
     }
 
-    /// It has to be accepted; returns its id. A request that found no connection to the database is repeated under
-    /// the same key.
+    /// Places an order that has to be accepted, and returns its id. A request that found no connection to the
+    /// database is repeated under the same key.
     pub(crate) async fn place_order(&self, checkout: &Value) -> String {
         self.place_order_under(&new_key(), checkout).await
     }
@@ -259,7 +259,7 @@ impl Shop {
         self.post(&format!("{}/orders/{order_id}/cancel", self.door("orders")), &json!({})).await
     }
 
-    /// On the exchange for events, as a program in any language would.
+    /// Publishes as a program in any language would.
     pub(crate) async fn drop_checkout(&self, properties: &Value, checkout: &Value) {
         let body = checkout.to_string();
         let key = "cart.checked_out.v1";

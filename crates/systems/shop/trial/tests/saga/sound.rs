@@ -11,8 +11,8 @@ use shop::audit::{Report, audit_beside};
 use crate::shop::{SOON, Shop};
 
 impl Shop {
-    /// Without violations. The databases are read once the queues are empty, because reading them costs more than
-    /// most tests.
+    /// Waits until there are no violations. The databases are read once the queues are empty, because reading them
+    /// costs more than most tests.
     pub(crate) async fn is_sound(&self) -> Report {
         wait_until("a quiescent shop without violations", SOON, || async {
             let broker = self.idle_broker().await?;
@@ -33,8 +33,8 @@ impl Shop {
         Ok(self.business_audit(&framework).await.and(framework))
     }
 
-    /// If its counts say that no service's queue has a message. Counts may be a second old, so a handled message may
-    /// still be counted, even after a read that did not count it.
+    /// Returns the state if its counts say that no service's queue has a message. Counts may be a second old, so a
+    /// handled message may still be counted, even after a read that did not count it.
     pub(crate) async fn idle_broker(&self) -> Result<BrokerSnapshot, String> {
         // The full read takes messages from each dead-letter queue.
         self.nothing_waits().await?;

@@ -14,7 +14,7 @@ const PIECES: u32 = 5;
 
 type Answer = (StatusCode, Value);
 
-/// As the gateway does for a caller with these scopes.
+/// Sends as the gateway does for a caller with these scopes.
 async fn send_as(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
     let request = request.header("x-ballet-subject", subject).header("x-ballet-scopes", scopes);
     let answer = request.send().await.expect("an answer");
@@ -49,7 +49,7 @@ fn names_the_limit((_, problem): &Answer) {
     assert!(detail.contains("UNPAID_PIECES_OF_ONE"), "{detail}");
 }
 
-/// With a silent card processor and bound customers.
+/// Opens with a silent card processor and bound customers.
 async fn open_bounded() -> Shop {
     let options = ShopOptions { without: &["cart", "orders"], ..USUAL };
     let mut shop = Box::pin(Shop::with("unpaid", options)).await;

@@ -37,7 +37,7 @@ impl Watch {
         Self { response, unread: String::new() }
     }
 
-    /// `None` when the stream has ended properly.
+    /// Returns `None` when the stream has ended properly.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((event, rest)) = self.unread.split_once("\n\n") {

@@ -19,7 +19,7 @@ pub(crate) async fn has_plan(db: impl PgExecutor<'_>, plan: &Slug) -> Result<boo
     Ok(has.bind(plan.as_str()).fetch_one(db).await?)
 }
 
-/// Of an existing plan. `None` if there is one under the same key.
+/// Opens an account of an existing plan. `None` if there is one under the same key.
 pub(crate) async fn open(
     db: &mut PgConnection,
     account_id: AccountId,

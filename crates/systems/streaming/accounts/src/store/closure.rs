@@ -9,7 +9,7 @@ use streaming_events::{AccountId, ClosureId};
 
 use crate::account::Closure;
 
-/// Until then every service has to erase the account's data.
+/// The time in which every service has to erase the account's data.
 const DUE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at,

@@ -8,7 +8,7 @@ use crate::account::Device;
 
 pub(crate) const MAX_DEVICES: i64 = 100;
 
-/// Unless the account has too many. The caller has locked the account's row.
+/// Adds one unless the account has too many. The caller has locked the account's row.
 pub(crate) async fn add(
     db: &mut PgConnection,
     account_id: AccountId,

@@ -40,7 +40,7 @@ pub(crate) fn rows(accounts: impl IntoIterator<Item = AccountId>) -> Rows {
     Rows::of("account", accounts.into_iter().map(|account| account.to_string()))
 }
 
-/// If the account is open and has the device. Returns its region and age.
+/// Returns the region and age if the account is open and has the device.
 pub(crate) async fn want(
     db: &mut PgConnection,
     session: &PlaybackRequested,
@@ -76,8 +76,7 @@ pub(crate) async fn want(
     Ok(Ok((region, u8::try_from(max_age)?)))
 }
 
-/// For a session that wants one: that of its device's session before, a free one, or that of the oldest session if
-/// the plan stops it.
+/// Takes the slot of the device's session before, a free one, or that of the oldest session if the plan stops it.
 pub(crate) async fn take(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -115,7 +114,7 @@ pub(crate) async fn take(
     Ok(SlotOutcome::Taken { account_id, displaced })
 }
 
-/// So many of the oldest sessions of an account, or of one of its devices.
+/// Takes the slots of so many of the oldest sessions of an account, or of one of its devices.
 pub(crate) async fn displace(
     db: &mut PgConnection,
     account_id: AccountId,

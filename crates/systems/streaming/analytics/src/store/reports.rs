@@ -1,5 +1,3 @@
-//! Reports: the most watched titles, the hours of a title, and the late seconds.
-
 use ballet::Failure;
 use common::paging::Limit;
 use common::rows::time;
@@ -55,7 +53,7 @@ pub(crate) struct WatchedTitle {
     pub(crate) watched_seconds: i64,
 }
 
-/// In a window up to now. The next titles replace those that were withdrawn.
+/// Returns those of a window up to now. The next titles replace those that were withdrawn.
 pub(crate) async fn most_watched(
     db: &mut PgConnection,
     window: RankingWindow,

@@ -80,7 +80,7 @@ pub(crate) async fn begin_erasure(
     Ok(())
 }
 
-/// `None` if one of the account's sessions is not over.
+/// Returns `None` if one of the account's sessions is not over.
 pub(crate) async fn erase(
     db: &mut PgConnection,
     closure_id: ClosureId,

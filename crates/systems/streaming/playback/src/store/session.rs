@@ -16,8 +16,8 @@ use crate::session::Session;
 /// The maximum of a count in a row.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
-/// When the account requested the session before its last so many, if there is one. Other calls for the account wait
-/// until this transaction ends.
+/// Returns when the account requested the session before its last so many, if there is one. Other calls for the
+/// account wait until this transaction ends.
 pub(crate) async fn requested_before(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -215,7 +215,7 @@ pub(crate) async fn find_to_change(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// The newest first: of all accounts or of one, all or only those that are not over.
+/// Returns the newest first: of all accounts or of one, all or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<AccountId>,

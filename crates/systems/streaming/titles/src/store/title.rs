@@ -103,7 +103,7 @@ pub(crate) async fn find_to_license(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// Those that can be watched somewhere, in the order of their ids.
+/// Returns those that can be watched somewhere, in the order of their ids.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     genre: Option<&Slug>,

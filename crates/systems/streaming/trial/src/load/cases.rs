@@ -1,5 +1,3 @@
-//! How viewers act in a trial, and how often.
-
 use ballet_trials::Case;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,3 @@
-//! The operations of a client through the gateway, and the service that each needs.
-
 use std::sync::Arc;
 
 use anyhow::Result;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const PAUSE: Duration = Duration::from_millis(20);
 const BEHIND: &str = "accounts:all";
-/// Between two checks that succeed, also while services are killed every second.
+/// The maximum time between two successful checks, also while services are killed every second.
 const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
@@ -22,13 +22,13 @@ pub(crate) struct PlanWatcher {
 
 #[derive(Debug, Default)]
 struct WatcherFindings {
-    /// Per account, so far. Accounts whose first plan was missed are left out.
+    /// The maximum per account so far. Accounts whose first plan was missed are left out.
     streams: HashMap<String, i64>,
     violations: Vec<String>,
 }
 
 impl PlanWatcher {
-    /// At least once. A check that a service does not answer is repeated.
+    /// Checks at least once. A check that a service does not answer is repeated.
     pub(crate) async fn run(&self, site: &Site, until: Instant) {
         // Only operators see all accounts.
         let token = site.token(&site.new_id().to_string(), BEHIND).await.unwrap_or_default();

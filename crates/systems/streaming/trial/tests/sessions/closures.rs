@@ -10,7 +10,7 @@ use crate::world::{PATIENT, StreamingWorld};
 
 const NOWHERE: [i64; 4] = [0; 4];
 
-/// In all tables of each database. The queries have the text backwards, because the searched log contains the
+/// Counts in all tables of each database. The queries have the text backwards, because the searched log contains the
 /// queries.
 async fn count_rows(world: &StreamingWorld, needle: &str) -> [i64; 4] {
     let mut found = NOWHERE;

@@ -1,5 +1,3 @@
-//! The starts and ends of single sessions.
-
 use jiff::SignedDuration;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;

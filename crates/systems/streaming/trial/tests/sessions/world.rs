@@ -1,5 +1,3 @@
-//! Streaming in the test's process, with viewers.
-
 use ballet::Service;
 use ballet_stage::Method;
 use ballet_testkit::TestSystem;
@@ -33,7 +31,7 @@ impl StreamingWorld {
         Self::with(test, PATIENT).await
     }
 
-    /// All but analytics, which takes no part in a session.
+    /// Starts all but analytics, which takes no part in a session.
     pub(crate) async fn with(test: &str, settings: PlaybackSettings) -> Self {
         log_here();
         let system = TestSystem::asleep(test, streaming::system().parts).await;
@@ -133,7 +131,7 @@ impl StreamingWorld {
         self.system.until("playback", &query, status).await;
     }
 
-    /// This final status and reason, and no live slot or licence.
+    /// Waits for this final status and reason, and no live slot or licence.
     pub(crate) async fn over(&self, session: &str, status: &str, reason: &str) {
         self.until(session, status).await;
         let query = format!("select reason from session where session_id = '{session}'");

@@ -1,5 +1,3 @@
-//! A gateway as a process of its own.
-
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -192,7 +190,7 @@ impl Gateway {
         tokio::time::timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().success()
     }
 
-    /// A page of the private listener, with this status and text.
+    /// Waits for a page of the private listener with this status and text.
     pub(crate) async fn private_says(&self, path: &str, status: u16, text: &str) {
         let what = format!("{path} to answer {status} with {text:?}");
         let found = wait_until(&what, LIMIT, || async {

@@ -42,7 +42,7 @@ pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     all
 }
 
-/// The service hands out its connections. Returns its address and their receiver.
+/// Starts a service that hands out its connections. Returns its address and their receiver.
 pub(crate) async fn connections() -> (String, mpsc::UnboundedReceiver<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());

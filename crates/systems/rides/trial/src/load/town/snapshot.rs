@@ -102,8 +102,8 @@ struct RideOutcome {
     paid: Option<Money>,
 }
 
-/// Until this future is dropped. A failed read leaves the picture as it is, with its age, because a service may be
-/// down.
+/// Looks until this future is dropped. A failed read leaves the picture as it is, with its age, because a service may
+/// be down.
 pub(crate) async fn look(
     site: &Site,
     seen: &watch::Sender<Arc<TownSnapshot>>,

@@ -86,7 +86,7 @@ impl Partner {
         self.memory.lock().expect("not poisoned")
     }
 
-    /// The next requests at a path meet these, one each. Later ones meet none.
+    /// The next requests at a path meet these, one each; later ones none.
     pub(crate) fn misbehave(&self, path: &str, misbehaviours: &[Misbehaviour]) {
         self.memory()
             .misbehaviours
@@ -97,7 +97,7 @@ impl Partner {
         self.memory().misbehaviours.get_mut(path)?.pop_front()
     }
 
-    /// For an order at a path, each with its key.
+    /// Returns those for an order at a path, each with its key.
     pub(crate) fn operations(&self, path: &str, order_id: &str) -> Vec<(Uuid, PartnerOperation)> {
         let memory = self.memory();
         let done =

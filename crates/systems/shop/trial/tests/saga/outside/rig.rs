@@ -117,7 +117,7 @@ impl Rig {
         done[0].0
     }
 
-    /// A call has no outcome yet, which is no failure.
+    /// Waits until a call has no outcome yet, which is no failure.
     pub(crate) async fn is_waiting(&self) {
         let waiting = "select count(*) from ballet.call \
                        where attempts = 0 and last_error like '%no outcome yet%'";
@@ -163,7 +163,7 @@ pub(crate) fn connection(partner: &Partner) -> ApiConnection {
     }
 }
 
-/// One of both secrets has signed them.
+/// Accepts webhooks that one of both secrets has signed.
 pub(crate) fn signed_by_both() -> Webhooks {
     Webhooks::signed_with(Some(secrets(&format!("{NEW_SECRET},{OLD_SECRET}"))), "WEBHOOK_SECRETS")
 }
