@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::looks::Looks;
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// It gets a copy of everything published.
+/// The probe gets a copy of everything published.
 const PROBE: &str = "probe";
 
 /// Services in this process, each with its own database, on one virtual host. A queue gets all events and dead

@@ -107,7 +107,7 @@ impl Projection for Log {
     }
 }
 
-/// It has the name of a step that the same event triggers.
+/// A step with the name of one that the same event triggers.
 struct LogGiven;
 
 impl Projection for LogGiven {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::compensate::{cancelled, ordered};
 
-/// It acts once for each key, and cannot answer at first.
+/// A processor that acts once for each key, and cannot answer at first.
 #[derive(Clone, Default)]
 pub(crate) struct Processor(Arc<Mutex<Memory>>);
 

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use crate::contract::in_python;
 use crate::faults;
 
-/// Without it, tests of the service in Python are left out.
+/// The programs without which tests of the service in Python are left out.
 pub(crate) const PYTHON: &str = "Python with pika and psycopg";
 pub(crate) const TRIGGER: &str = "orders.order_placed.v1";
 

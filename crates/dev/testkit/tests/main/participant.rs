@@ -12,9 +12,9 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
-/// Which service a process of this program is.
+/// The variable that says which service a process of this program is.
 const KIND: &str = "BALLET_LODGE";
-/// For an event that a faulty program loses.
+/// The wait for an event that a faulty program loses.
 const SOON: Duration = Duration::from_secs(8);
 
 ballet_testkit::events! {

@@ -10,7 +10,7 @@ use ballet_store::copies::rebuild::Rebuild;
 use crate::lamps::{HOUSE_TABLES, Lamp, house};
 use crate::stage::{CopiesStage, LONG};
 
-/// They existed before anybody copied them; each fifth is removed.
+/// Lamps from before anybody copied them; each fifth is removed.
 const LAMPS: &str = "insert into lamp select 'old' || at, 1 + at % 3, \
     case when at % 5 > 0 then 'text ' || at end from generate_series(1, 2300) as at";
 const REQUESTED: &str = "select requested from ballet.republication";

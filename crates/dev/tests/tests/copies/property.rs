@@ -17,7 +17,7 @@ const CASES: usize = 400;
 struct LampHistory {
     /// Whether each version has the lamp removed.
     removals: Vec<bool>,
-    /// In this order, counted from zero.
+    /// The versions that arrive, in this order, counted from zero.
     arrivals: Vec<usize>,
 }
 

@@ -23,7 +23,6 @@ impl Deref for CopiesStage {
 }
 
 impl CopiesStage {
-    /// None of the services runs.
     pub(crate) async fn new(name: &str) -> Self {
         Self(MemorySystem::new(name, &[house(), reader("porter"), reader("gardener")]).await)
     }

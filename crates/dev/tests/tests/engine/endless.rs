@@ -16,7 +16,7 @@ use crate::trip::{
 };
 use crate::world::{SOON, TripWorld, WorldPart, part};
 
-/// It does not take back its rooms while it is closed.
+/// A hotel that does not take back its rooms while it is closed.
 #[derive(Clone, Default)]
 struct ClosedHotel {
     closed: Arc<AtomicBool>,

@@ -99,7 +99,7 @@ async fn t40_a_broken_constraint_can_be_an_answer_and_swallowed_it_loses_nobodys
     }
 }
 
-/// Its undo fails while there is trouble.
+/// A room whose undo fails while there is trouble.
 struct Stubborn(Trouble);
 
 impl Step for Stubborn {

@@ -47,7 +47,7 @@ impl Counter {
     }
 }
 
-/// Their answers were lost a day ago, so they wait for a person.
+/// Makes calls whose answers were lost a day ago, so that they wait for a person.
 async fn set_aside(counter: &Counter) -> (TripWorld, [SagaId; 4]) {
     let world = TripWorld::new("person_knows", vec![part(counter.cars(), &[])]).await;
     let mut sagas = [SagaId(uuid::Uuid::nil()); 4];

@@ -21,7 +21,7 @@ const OLD: [(&str, i64, &str, bool); 8] = [
     (UNDECIDED, 999, "('book_trip', 'done')", true),
 ];
 
-/// Its deadline is never due.
+/// The saga whose deadline is never due.
 const UNDECIDED: &str = "00dc6acf-0008";
 
 /// The owner knows how a saga ended.

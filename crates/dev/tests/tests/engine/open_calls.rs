@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use crate::trip::{CarRented, CarReturned, HotelRenamed, RoomBooked, Trip, TripBooked, Trouble};
 use crate::world::{TripWorld, part};
 
-/// Its call does not return as often as it has trouble.
+/// A step whose call does not return as often as it has trouble.
 struct Hangs<const MILLIS: u64> {
     trouble: Trouble,
 }
@@ -41,7 +41,7 @@ impl<const MILLIS: u64> CallStep for Hangs<MILLIS> {
     }
 }
 
-/// Its call fails as often as it has trouble, and is then answered.
+/// A step whose call fails as often as it has trouble, and is then answered.
 pub(crate) struct Answers(pub(crate) Trouble);
 
 impl CallStep for Answers {

@@ -26,7 +26,7 @@ pub(crate) const SAGAS: usize = 150;
 /// backlog.
 const LEISURE: Duration = Duration::from_millis(200);
 
-/// They book in a rush without a pause, then at intervals.
+/// Customers book in a rush without a pause, then at intervals.
 pub(crate) struct Customers {
     booked: Arc<AtomicUsize>,
     rush: Arc<AtomicUsize>,

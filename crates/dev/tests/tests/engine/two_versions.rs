@@ -138,7 +138,7 @@ impl CallCompensate for RentCarV2 {
     }
 }
 
-/// It begins sagas under one of them.
+/// The desk begins sagas under one of the versions.
 pub(crate) fn desk_of_both(begins: u32) -> Participant {
     let cancelled = |reason: &str| TripCancelled { reason: reason.to_owned() };
     Participant::new("desk").owns(Desk, |saga| {

@@ -36,7 +36,7 @@ pub(crate) struct Upgrade {
 }
 
 impl Upgrade {
-    /// All run the release before. The broker has what the next one needs.
+    /// Starts with the release before everywhere. The broker has what the next one needs.
     pub(crate) async fn begin(name: &str) -> Self {
         let servers = Servers::shared().await.expect("servers");
         // The objects of the old release stay, as in a roll-out.
@@ -118,7 +118,7 @@ impl Upgrade {
     }
 }
 
-/// It wants trips all the time, and knows nothing of versions.
+/// The agency wants trips all the time, and knows nothing of versions.
 pub(crate) struct Agency {
     wanted: Arc<std::sync::Mutex<BTreeMap<Uuid, &'static str>>>,
     closed: Arc<AtomicBool>,

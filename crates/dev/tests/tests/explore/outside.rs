@@ -37,7 +37,7 @@ pub(crate) struct ProviderAccount {
     held: BTreeSet<ProviderRequest>,
     /// The requests by key, with the answers: a repeated request gets the same one.
     pub(crate) answers: BTreeMap<CallKey, (ProviderRequest, bool)>,
-    /// Also the same request again.
+    /// The number of requests, also of repeated ones.
     pub(crate) asked: u32,
     pub(crate) authorized: bool,
     pub(crate) voided: bool,

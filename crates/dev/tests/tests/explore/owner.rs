@@ -260,7 +260,7 @@ async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
     }
 }
 
-/// It may have forgotten the beginning and its decision.
+/// The owner may have forgotten the beginning and its decision.
 #[tokio::test(flavor = "multi_thread")]
 async fn t130_every_order_at_an_owner_that_was_restored() {
     let began = Instant::now();

@@ -39,7 +39,7 @@ pub(crate) async fn databases(test: &str, stages: &[&str]) -> Arc<Databases> {
     Arc::new(Database::prepared(postgres, test, stages).await.expect("databases"))
 }
 
-/// Where the service dies on the way out of a commit.
+/// The point on the way out of a commit where the service dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeathPoint {
     /// Committed; nothing published or acknowledged.

@@ -233,7 +233,7 @@ async fn a_row_that_all_steps_name_is_locked_also_if_it_is_the_only_one() {
     running.stop().await;
 }
 
-/// Its statement does not fit the database until the table exists.
+/// The step's statement does not fit the database until the table exists.
 struct WritesElsewhere;
 
 impl Step for WritesElsewhere {

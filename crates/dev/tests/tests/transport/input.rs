@@ -127,7 +127,7 @@ async fn t25_a_decoder_that_panics_makes_a_dead_letter() {
 }
 
 ballet_testkit::events! {
-    /// With the name in parts.
+    /// The next version has the name in parts.
     HotelRenamed2 = plain "hotel.hotel_renamed.v2" { words: Vec<String> }
 }
 

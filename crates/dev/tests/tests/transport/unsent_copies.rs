@@ -13,7 +13,7 @@ use crate::scene::rome;
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::{SOON, TripWorld};
 
-/// Above the prefetch.
+/// The number is above the prefetch.
 const BROKEN: usize = 700;
 /// Generous for a busy machine.
 const SOON_ENOUGH: Duration = Duration::from_secs(15);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::outside::no_answer::NoAnswer;
 
-/// In characters, of what is quoted.
+/// The maximum length of a quoted text, in characters.
 const LONGEST_DETAIL: usize = 200;
 
 /// The member of an operation that identifies its request.

@@ -69,7 +69,7 @@ impl DriverIndex {
         }
     }
 
-    /// At least `enough` drivers if that many are near and were seen lately.
+    /// Returns at least `enough` drivers if that many are near and were seen lately.
     #[must_use]
     pub(crate) fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<NearDriver> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);

@@ -261,7 +261,7 @@ fn for_sale(sku: &Sku, stored: Option<StoredProduct>) -> Result<Product, Problem
     }
 }
 
-/// All invalid fields in one answer.
+/// Returns all invalid fields in one answer.
 fn invalid(invalid: Vec<InvalidField>) -> Problem {
     let fields = invalid.iter().map(|InvalidField { field, why }| format!("{field}: {why}"));
     let problem = Problem::unprocessable(fields.collect::<Vec<_>>().join("; "));

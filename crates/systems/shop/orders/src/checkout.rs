@@ -89,7 +89,7 @@ impl InvalidCheckout {
     }
 }
 
-/// If its form is valid. Prices are judged separately.
+/// Fails if the form is invalid. Prices are judged separately.
 pub(crate) fn place(
     order_id: OrderId,
     checkout: CartCheckedOut,

@@ -88,7 +88,6 @@ impl WatchingConsole {
     }
 }
 
-/// Where a cause is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Places {
     All,

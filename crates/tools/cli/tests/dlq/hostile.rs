@@ -10,7 +10,7 @@ use crate::bodies::{
 use crate::headers::a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive;
 use crate::world::{CounterWorld, TICKED};
 
-/// They set the title of a terminal.
+/// The codes that set the title of a terminal.
 pub(crate) const ESCAPES: &str = "\u{1b}]0;x\u{7}";
 
 /// One service for all letters. Each part begins without any.

@@ -17,7 +17,7 @@ const TROUBLE: &str = "create function trouble() returns trigger language plpgsq
         $$ begin raise exception 'the warehouse is flooded'; end $$; \
      create trigger trouble before insert on reservation for each row execute function trouble()";
 
-/// From here on retries come as late as in production.
+/// Makes retries come as late as in production.
 async fn retries_take_their_time(shop: &ShopWorld) {
     let path = ["policies", shop.env.vhost(), "quick-retries"];
     shop.env.management().call(Method::DELETE, &path, None).await.expect("removed");

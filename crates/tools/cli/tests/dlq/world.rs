@@ -26,7 +26,7 @@ ballet_testkit::events! {
     Tocked = plain "clock.tocked.v1" { number: i64 }
 }
 
-/// Without a key, so that a number counted twice is seen.
+/// The number has no key, so that a number counted twice is seen.
 const TABLES: &[Migration] = &[Migration {
     name: "0001_counted",
     sql: "create table counted (number bigint not null, word text not null); \

@@ -93,7 +93,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../../../../../migrations/inventory/0001_stock.sql"),
 }];
 
-/// Its bug: of teapots it reports one more than it holds.
+/// The step with the bug: of teapots it reports one more than it holds.
 #[derive(Debug)]
 struct ReserveStock;
 

@@ -47,7 +47,7 @@ struct ProviderState {
 
 #[derive(Debug, Clone, Default)]
 struct ReceivedRequest {
-    /// By method and path.
+    /// The request by method and path.
     request: String,
     compensates: bool,
     key: String,

@@ -18,7 +18,7 @@ const APART: Duration = Duration::from_millis(400);
 pub(super) const SLOW: Duration = Duration::from_millis(15);
 /// A program with a handful of statements for each message needs half a second for one.
 const SLOWER: Duration = Duration::from_millis(100);
-/// Longer than a look at the effect of an event takes.
+/// A delay that is longer than a look at the effect of an event.
 const VERY_SLOW: Duration = Duration::from_millis(400);
 
 /// One of several messages is done, the others are not.

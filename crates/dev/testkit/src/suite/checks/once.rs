@@ -14,7 +14,7 @@ pub(crate) fn checks(phase: Phase) -> Vec<StepCheck> {
     ]
 }
 
-/// Under the same ids, then under new ones.
+/// Delivers under the same ids, then under new ones.
 async fn twice(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
     let mut world = ServiceWorld::before(rig, phase).await?;
     let sent = world.publish(0, rig.events(phase)?);

@@ -62,7 +62,7 @@ pub(super) async fn begin(
     Ok(OperationAttempt { number, result })
 }
 
-/// Unless a repeated request did so meanwhile. Returns the result that counts.
+/// Stores the result unless a repeated request did so meanwhile. Returns the result that counts.
 pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx::Result<String> {
     let (result,) = sqlx::query_as(
         "update sandbox_operation set result = coalesce(result, $2)

@@ -57,7 +57,7 @@ impl Sandbox {
         Self { slow, ..self }
     }
 
-    /// Its own connections, because the service's transactions must not include its table.
+    /// Connects on its own, because the service's transactions must not include this table.
     fn memory(&self) -> sqlx::Result<&PgPool> {
         if let Some(pool) = self.pool.get() {
             return Ok(pool);

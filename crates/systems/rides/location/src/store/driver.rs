@@ -37,7 +37,7 @@ pub(crate) async fn online(
     Ok(())
 }
 
-/// At once, or after the ride for which the driver is reserved.
+/// Takes effect at once, or after the ride for which the driver is reserved.
 pub(crate) async fn offline(
     db: &mut PgConnection,
     driver: &Driver,

@@ -34,7 +34,7 @@ impl<'a> RidesClient<'a> {
         Self { http: self.http.with(token) }
     }
 
-    /// This many steps of 300 meters from the waiting rider.
+    /// Returns the place this many steps of 300 meters from the waiting rider.
     pub(crate) fn place(&self, steps: u8) -> Value {
         let column = u32::try_from(self.http.number % COLUMNS).unwrap_or_default();
         let row = u32::try_from(self.http.number / COLUMNS % ROWS).unwrap_or_default();
@@ -172,7 +172,7 @@ impl<'a> RidesClient<'a> {
         self.http.ask(Method::POST, "dispatch", &path, &json!({})).await
     }
 
-    /// As soon as location knows that no rider is in the car.
+    /// Waits until location knows that no rider is in the car.
     pub(crate) async fn go_home(&self, driver: Uuid) -> Result<()> {
         let (path, begun) = (format!("/drivers/{driver}/offline"), Instant::now());
         loop {

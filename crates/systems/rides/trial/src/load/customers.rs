@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::load::cases::RideScenario;
 use crate::load::client::RidesClient;
 
-/// In the car. Dispatch looks before that whether the ride is over.
+/// The time in the car. Dispatch looks before that whether the ride is over.
 const LONG_RIDE: Duration = Duration::from_secs(1);
 
 /// Under faults an offer may end before its driver has answered. Then the ride ends as the driver was told.
@@ -180,7 +180,7 @@ async fn driven(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<
     Ok(expect_driven(ride, drive(client, ride, before).await?))
 }
 
-/// They want the only driver who is near; one of them is driven.
+/// Lets two riders want the only driver who is near; one of them is driven.
 async fn two_riders(client: RidesClient<'_>) -> Result<BegunSaga> {
     let driver = client.driver(1).await?;
     let (one, other) = (client.rider().await?, client.rider().await?);
@@ -209,7 +209,7 @@ async fn cancel(client: RidesClient<'_>, ride: Uuid) -> Result<BegunSaga> {
     expect_as_told(&answer)
 }
 
-/// Once their work is over, so that no other rider gets them.
+/// Waits until their work is over, so that no other rider gets them.
 async fn send_home(client: RidesClient<'_>, drivers: &[Uuid]) -> Result<()> {
     for driver in drivers {
         client.go_home(*driver).await?;
@@ -228,7 +228,7 @@ fn expect_cancelled(ride: Uuid, reason: &str) -> BegunSaga {
     BegunSaga { saga: ride, end: End::aborted(reason) }
 }
 
-/// It must end with the cancellation that its rider was told.
+/// The ride must end with the cancellation that its rider was told.
 fn expect_as_told(ride: &Value) -> Result<BegunSaga> {
     let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
     Ok(expect_cancelled(id(&ride["ride_id"])?, reason))

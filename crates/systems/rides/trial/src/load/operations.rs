@@ -12,7 +12,7 @@ use crate::load::client::{BEHIND, RidesClient};
 
 /// A place far from all others, where nobody drives.
 const LONELY: usize = 119_000;
-/// For the driver who tries the operations. Nobody wants a ride there.
+/// The place of the driver who tries the operations. Nobody wants a ride there.
 const IDLE: usize = LONELY + 1;
 
 #[derive(Debug)]

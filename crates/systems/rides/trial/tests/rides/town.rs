@@ -100,7 +100,7 @@ impl Town {
         (status, answer)
     }
 
-    /// Until it is not refused: dispatch learns of a position in a moment.
+    /// Repeats the action until it is accepted, because dispatch learns of a position in a moment.
     pub(crate) async fn until_heard(&self, ride: Uuid, driver: Uuid, what: &str) -> Value {
         let heard = wait_until(what, LIMIT, || async {
             let (status, answer) = self.says(ride, driver, what).await;
@@ -109,7 +109,7 @@ impl Town {
         heard.await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Once they are free, so that the next rides do not find them.
+    /// Waits until all are free, so that the next rides do not find them.
     pub(crate) async fn all_go_home(&self) {
         let online = "select coalesce(string_agg(driver_id::text, ' '), '') from driver where state <> 'offline'";
         let online: String = self.system.value("location", online).await;

@@ -27,7 +27,7 @@ pub(crate) async fn open(db: &mut PgConnection, cart: &Cart) -> Result<(), Failu
     Ok(())
 }
 
-/// As the next version. The caller holds the lock of its row.
+/// Stores the cart as its next version. The caller holds the lock of its row.
 pub(crate) async fn save(
     db: &mut PgConnection,
     cart: &mut Cart,

@@ -28,7 +28,7 @@ impl Deref for TestCart {
 }
 
 impl TestCart {
-    /// With a mug at 12.50 and a pot at 30.00.
+    /// Starts with a mug at 12.50 and a pot at 30.00.
     pub(crate) async fn new(name: &str) -> Self {
         let system =
             TestSystem::new(name, vec![cart::Carts(CartSettings::default()).service()]).await;
@@ -147,7 +147,7 @@ impl TestCart {
         .await
     }
 
-    /// It has to become an order. Returns the order's id.
+    /// Checks out what has to become an order. Returns the order's id.
     pub(crate) async fn check_out_order(&self, cart_id: &str, version: i64) -> String {
         let response = self.check_out(cart_id, version).await;
         let status = response.status();

@@ -54,7 +54,7 @@ impl TestCatalog {
         answer(self.client.post(format!("{}/products", self.url)).json(product)).await
     }
 
-    /// It has to be new.
+    /// Publishes a product that has to be new.
     pub(crate) async fn published(&self, product: &Value) {
         let response = self.post(product).await;
         let status = response.status();

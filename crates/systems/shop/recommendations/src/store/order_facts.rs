@@ -10,9 +10,9 @@ use crate::popularity::OrderWeight;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderFacts {
     order_id: OrderId,
-    /// It must be in the counts.
+    /// Whether it must be in the counts.
     counts: bool,
-    /// It is in the counts.
+    /// Whether it is in the counts.
     counted: bool,
 }
 

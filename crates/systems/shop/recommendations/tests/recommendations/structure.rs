@@ -14,7 +14,7 @@ const CLUSTERS: usize = 6;
 const SIZE: usize = 4;
 const NOISE: usize = 40;
 const ORDERS: usize = 400;
-/// It is in four of five orders, whatever else is in them.
+/// The product in four of five orders, whatever else is in them.
 const BESTSELLER: &str = "bestseller";
 
 /// SplitMix64, with the same orders in each run.

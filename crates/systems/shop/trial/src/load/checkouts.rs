@@ -22,7 +22,7 @@ const RATE: u32 = 40;
 const CUSTOMERS: usize = 200;
 /// A cart is filled this long before its checkout is due.
 const AHEAD: Duration = Duration::from_secs(2);
-/// In this time orders do not count.
+/// The time in which orders do not count.
 const WARM_UP: Duration = Duration::from_secs(5);
 /// At least this long before another read of the order's status. The pause is a twentieth of the time so far, so that
 /// slow orders do not use up a customer's reads.

@@ -54,7 +54,7 @@ impl Customer {
         cases::checkout(case, number, self.id)
     }
 
-    /// It takes effect once, however often it is sent.
+    /// The request takes effect once, however often it is sent.
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         let key = self.new_id().to_string();
         self.http.post(format!("{}{path}", self.shop)).header("Idempotency-Key", key)

@@ -22,7 +22,7 @@ const STOREFRONT: &str = "storefront";
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// With a gateway the customer has a token.
+/// Orders with the token that a customer has at a gateway.
 pub(crate) async fn order(
     case: &OrderCase,
     number: usize,

@@ -17,7 +17,7 @@ use crate::system::system;
 pub struct OpenShop {
     stage: Stage,
     pub(crate) gateway: Gateway,
-    /// It publishes products and receives goods.
+    /// The user that publishes products and receives goods.
     pub(crate) merchant: Customer,
 }
 

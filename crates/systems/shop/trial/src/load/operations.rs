@@ -32,9 +32,9 @@ const ONE: CartQuantity = CartQuantity { quantity: 1 };
 struct ShopClients {
     customer: Customer,
     merchant: Customer,
-    /// It may read the payment and the shipment of any order.
+    /// The client that may read the payment and the shipment of any order.
     support: Customer,
-    /// It was completed before anything was stopped.
+    /// An order that was completed before anything was stopped.
     order: Uuid,
     cart: Uuid,
 }

@@ -44,7 +44,7 @@ pub(crate) async fn known_to_orders(
     Ok(known.await?)
 }
 
-/// It may have been published before.
+/// The product may have been published before.
 pub(crate) async fn publish(http: &Client, catalog: &str, sku: &str, price: i64) -> Result<()> {
     let product = json!({ "sku": sku, "title": sku, "description": format!("A {sku} for your home."),
         "price": euros(price), "category": "home", "tags": ["demo"] });

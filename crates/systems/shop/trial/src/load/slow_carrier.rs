@@ -12,7 +12,7 @@ use shipping::sandbox::Sandbox;
 
 /// Greenland.
 pub(crate) const COUNTRY: &str = "GL";
-/// Longer than any deadline of an order, which is at most 30 days.
+/// A time longer than any deadline of an order, which is at most 30 days.
 const TAKES: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::count::{HeartbeatCounts, SessionCount, floor};
 
-/// By then the peaks of minutes are in the hours.
+/// When minutes are deleted, their peaks are in the hours.
 const MINUTES_KEPT: &str = "2 days";
 
 /// Returns the counts so far, and locks the rows.

@@ -3,7 +3,7 @@ use ballet_trials::Case;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ViewerScenario {
     Watch,
-    /// With a pause, and with heartbeats that come twice and out of order.
+    /// Watches with a pause, and with heartbeats that come twice and out of order.
     Pause,
     /// Goes silent, so that the session is lost.
     LoseNetwork,

@@ -66,7 +66,7 @@ impl MapPoint {
         (self.x - other.x).hypot(self.y - other.y)
     }
 
-    /// At `share` of the way from this place to the other.
+    /// Returns the point at `share` of the way from this place to the other.
     pub(crate) fn towards(self, other: Self, share: f64) -> Self {
         Self { x: self.x + (other.x - self.x) * share, y: self.y + (other.y - self.y) * share }
     }

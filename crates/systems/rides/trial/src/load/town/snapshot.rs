@@ -43,7 +43,7 @@ struct DriverPlace {
 
 #[derive(Debug, Default, Clone)]
 pub(crate) struct TownSnapshot {
-    /// Those that are not over.
+    /// The rides that are not over.
     pub(crate) rides: HashMap<Uuid, ListedRide>,
     pub(crate) offers: HashMap<Uuid, LiveOffer>,
     pub(crate) shown: MapState,
