@@ -115,7 +115,6 @@ fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
     for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
         diff(&[one, other]).ends_with(2).says(&[said]);
     }
-    // The change back fixes it.
     assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
     for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));

@@ -198,14 +198,11 @@ async fn a_rebuild_without_its_owner_is_kept_and_goes_on_later(library: &mut Lib
     library.until("desk", "select filled_run is not null from ballet.copy_fill").await;
     library.until("desk", AS_ON_THE_SHELF).await;
 
-    // No database is given.
     let mut without = library.command(&["list"]);
     without.env_remove("DATABASE_URL");
     ended(without).await.ends_with(2);
-    // No server is there.
     let mut away = library.command(&["list"]);
     away.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/{service}");
     ended(away).await.ends_with(4);
-    // There is no such copy.
     library.ballet(&["rebuild", "--entity", "pen"]).await.ends_with(1);
 }

@@ -194,7 +194,6 @@ async fn events_that_can_never_be_published_are_seen_at_every_door(tower: &Tower
     let saga = "0193f7a0-0000-7000-8000-000000000001";
     let in_a_saga = format!("update ballet.outbox_dead set saga_id = '{saga}' where position = 3");
     tower.db().await.execute(AssertSqlSafe(in_a_saga)).await.expect("a saga");
-    // The service works, so it stays ready.
     tower
         .until_said("/readyz", "events that can never be published: 3 (`ballet outbox list`)")
         .await;

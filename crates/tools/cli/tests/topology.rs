@@ -133,7 +133,6 @@ async fn a_queue_with_other_arguments_is_named_with_what_differs(
 async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_comes_no_more() {
     let (before, after) = (declared(&[TICKED, STRUCK]), declared(&[TICKED]));
     let world = TopologyWorld::new("unsubscribed", &before).await;
-    // Another consumer's binding.
     let queue = json!({ "durable": true, "arguments": {} });
     world.call(Method::PUT, &["queues", "stranger"], Some(&queue)).await;
     let key = json!({ "routing_key": STRUCK });

@@ -31,7 +31,6 @@ async fn a_request_writes_a_row_and_begins_a_saga_that_ends_with_what_comes_firs
     let cancelled: OrderCancelled = system.event(refused).await;
     assert_eq!(cancelled.reason, "sold out");
 
-    // Both are decided, so later events have no effect.
     system.publish(paid, &SoldOut { order_id: paid }).await;
     system.publish(refused, &CardCharged { order_id: refused, price_cents: 1_200 }).await;
     // There is one lane, so what comes later has not come before.

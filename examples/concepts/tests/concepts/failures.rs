@@ -26,9 +26,7 @@ async fn what_fails_for_now_is_tried_again_and_baked_once() {
     heat(&system, "right", 250).await;
     system.start(kitchen).await;
     system.until("kitchen", BAKED, 2).await;
-    // Both have failed before.
     assert_eq!(system.value::<i64>("kitchen", "select count(*) from ballet.failure").await, 2);
-    // No attempt left a row.
     assert_eq!(system.value::<i64>("kitchen", BAKED).await, 2);
     system.close(0).await;
 }

@@ -127,7 +127,6 @@ async fn every_metric_begins_at_zero_and_alarms_and_board_ask_for_no_other() {
     let asked: BTreeSet<_> =
         asked.filter(|selector| !selector.metric.starts_with("gateway_")).collect();
     assert!(asked.len() > 30, "{asked:?}");
-    // The page names them in quotation marks.
     let page = read("docs/metrics.md");
     let named: BTreeSet<&str> =
         page.split('`').filter(|name| name.starts_with("ballet_")).filter_map(metric).collect();

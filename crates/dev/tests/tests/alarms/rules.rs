@@ -29,7 +29,6 @@ fn promtool(arguments: &[&str], name: &str) {
 
 #[test]
 fn the_configuration_and_the_rules_are_valid() {
-    // It loads the rules.
     promtool(&["check", "config"], "prometheus.yml");
 }
 

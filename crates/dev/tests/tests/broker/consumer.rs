@@ -307,7 +307,6 @@ async fn live_until_poison(broker: &MemoryBroker, handled: &Notes, first: bool) 
 #[tokio::test(start_paused = true)]
 async fn while_cautious_messages_come_one_by_one() {
     let broker = broker(3);
-    // Twice held by a process that died.
     for _ in 0..2 {
         let mut dying = TestConsumer::usual(broker.clone());
         let _in_hand = dying.take(3).await;

@@ -276,7 +276,6 @@ async fn a_single_message_fails_in_bounded_time_and_says_why() {
     broker.unreachable(false);
     publisher.ready().await;
     publisher.handle.publish_now(message("a.x", "3"), SOON).await.unwrap();
-    // Nobody waited for 2 any more.
     assert_eq!(taken(&broker), ["3"]);
 
     publisher.handle.stop(SOON).await;

@@ -163,7 +163,6 @@ async fn an_undo_that_fails_leaves_its_tombstone_and_the_others_are_undone() {
             for saga in &sagas {
                 stage.tell(*saga, &OrderCancelled {});
             }
-            // Aborted, whether its undo is done or not.
             stage.tell(sagas[5], &OrderPlaced { seats: 1, wish: "aisle".to_owned() });
             stage.tell(late, &OrderPlaced { seats: 1, wish: "aisle".to_owned() });
         })
@@ -204,7 +203,6 @@ async fn aborts_that_take_longer_than_a_handler_may_end_in_several_transactions(
     let before = stage.new_saga();
     stage
         .at_once(|stage| {
-            // The lane takes one alone, and then both.
             for saga in [before, sagas[0], sagas[1]] {
                 stage.tell(saga, &OrderCancelled {});
             }

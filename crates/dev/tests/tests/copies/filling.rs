@@ -33,7 +33,6 @@ async fn those_who_join_later_ask_and_one_run_serves_them_all() {
     let stage = CopiesStage::new("joined").await;
     let _house = stage.house().await;
     stage.execute("house", LAMPS).await;
-    // The next run waits until both have asked.
     let pause = "update ballet.republication set next_at = ballet.now() + interval '1 hour'";
     stage.execute("house", pause).await;
     let (_porter, _gardener) = (stage.reader("porter").await, stage.reader("gardener").await);

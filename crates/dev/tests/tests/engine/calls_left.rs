@@ -49,7 +49,6 @@ async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
     drop(world.services.pop());
     world.execute("cars", FUSE).await;
     let begun = Instant::now();
-    // The unknown call comes before the known one.
     let parking = Rental::default();
     world.start(part(before(parking.clone()), &[])).await;
     until_asked(&parking, 1).await;

@@ -76,7 +76,6 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
         assert_eq!(world.count("guide", "pg_class where relname = 'inbox_20000101'").await, 1);
         world.services.pop().expect("the guide").stop().await;
     }
-    // The last replica dies, and one with the right clock goes on.
     world.start(guide_part()).await;
     world.until_count("guide", "pg_class where relname = 'inbox_20000101'", 0).await;
     until_clock(&world, r#""clock":"ok""#).await;
@@ -120,7 +119,6 @@ async fn t35_t184_what_has_no_partition_gets_one_and_what_was_forgotten_too_earl
              insert into ballet.dropped_partition values ('{partition}')"
         );
         world.execute("hotel", &sql).await;
-        // A start also makes what is missing.
         world.services.clear();
         world.start(the_hotel()).await;
         let again = if number == 0 { world.new_id() } else { id.clone() };
@@ -179,7 +177,6 @@ async fn t208_a_leap_of_the_databases_clock_lets_no_deadline_pass() {
     leap(&world, 2).await;
     until_clock(&world, "nothing old is removed").await;
     world.begin(0).await;
-    // A process without an earlier time looks, too.
     world.start(desk()).await;
     until_clock(&world, "nothing old is removed").await;
     world.begin(1).await;

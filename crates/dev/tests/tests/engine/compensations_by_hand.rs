@@ -147,7 +147,6 @@ async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlie
     assert_eq!(world.event::<HutLeft>(saga).await, HutLeft { city: "Zermatt".into() });
     until_nothing_is_stuck(&world).await;
 
-    // Late copies of the abort do nothing.
     huts.gone.store(false, Ordering::SeqCst);
     for _ in 0..3 {
         world.publish(saga, &cancelled()).await;
@@ -259,7 +258,6 @@ async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
             }
         }
     }
-    // Each abort is handled again.
     world.until_count("huts", "ballet.inbox", 48).await;
     until_nothing_is_stuck(&world).await;
     assert!(solved >= 12, "{solved} by hand");

@@ -101,7 +101,6 @@ async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_lis
     world.event::<RoomFreed>(saga).await;
     world.until_count("hotel", "ballet.failure", 0).await;
     assert!(stuck::list(&mut db, 10).await.expect("a list").is_empty());
-    // A copy is still known.
     let before = hotel.asked.load(Ordering::SeqCst);
     world.publish_as(&id, saga, &cancelled).await;
     let next = SagaId(world.id_after(400).parse().expect("a UUID"));

@@ -143,7 +143,6 @@ async fn t204_a_key_that_may_be_forgotten_is_looked_up_and_not_used_also_after_a
 
 async fn makes_no_call_from_before_the_backup(world: &TripWorld, rental: &CarHire) {
     let mut db = world.database("cars").await;
-    // The last 25 hours are lost.
     let backup = Clock::system().now() - SignedDuration::from_hours(25);
     hold_aborts(&mut db, backup, SignedDuration::from_hours(1)).await.expect("restored");
     let book_before = async || {

@@ -143,7 +143,6 @@ async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
     let solved = solved.await.expect("solved");
     assert_eq!((solved.step.as_str(), solved.earlier), ("rent_room blue", Vec::new()));
     assert_eq!(world.event::<RoomReturned>(saga).await.room, "blue");
-    // The other room is kept until the tour is cancelled.
     rent.gone.store(false, Ordering::SeqCst);
     world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
     rent.until_told(&["rent blue", "rent red", "return red"]).await;

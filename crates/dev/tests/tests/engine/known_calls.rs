@@ -172,7 +172,6 @@ async fn is_taken_in(world: &TripWorld, counter: &Counter, saga: SagaId) {
     let late = say(world, counter, saga, &answer_of("false")).await;
     assert!(matches!(late, Err(SolveError::NotCalling { .. })), "{late:?}");
 
-    // Who said it, and what the audit reports.
     let noted = "ballet.intervention where act = 'answered' and done_by = 'ada'";
     assert_eq!(world.count("cars", noted).await, 2);
     let report = audited(world, counter).await;

@@ -72,7 +72,6 @@ async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
     .await
     .expect("booked");
 
-    // Those to Rome wait until the row is free, and none is lost.
     assert_eq!(world.count("hotel", "ballet.ledger").await, 20);
     operator.execute("commit").await.expect("free");
     world.until_count("hotel", &format!("house where booked = {TRIPS}"), 2).await;

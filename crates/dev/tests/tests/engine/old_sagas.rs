@@ -91,7 +91,6 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     assert_eq!(reason_and_detail(&letter).0, "permanent");
     world.services.pop().expect("the hotel").stop().await;
 
-    // In the autumn, only open sagas are remembered.
     world.let_pass("hotel", 0).await;
     world.start(the_hotel()).await;
     world.services.pop().expect("the hotel").stop().await;

@@ -71,7 +71,6 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     world.until_count("desk", waits, 1).await;
     way.set(Link::Held);
     other.execute("rollback").await.expect("let go");
-    // The event can be chosen again.
     let put = wait_until("the event to be put back", SOON, || async {
         let put = retry(&mut session(url).await, &DeadEventFilter::default(), |_| {}).await;
         match put.map_err(|error| error.to_string())? {

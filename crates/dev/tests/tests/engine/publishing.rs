@@ -52,7 +52,6 @@ async fn what_begins_ends_or_answers_in_a_saga_is_not_published_beside_it() {
         "desk cannot publish desk.trip_confirmed.v1, an outcome of confirm_trip: return it from confirm_trip"
     );
 
-    // Nothing of that has happened.
     let mut unit = handle.saga_unit(saga).await.expect("a transaction");
     unit.originate(TripBooked { city: "Rome".into() }).await.expect("begun");
     unit.commit().await.expect("committed");

@@ -75,7 +75,6 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
     // A step left this data for its undo.
     world.publish(saga(1), &TripCancelled { reason: "the customer".into() }).await;
     assert_eq!(world.event::<RoomFreed>(saga(1)).await.room, 7);
-    // A failure, and a dead letter.
     let stuck = stuck::list(&mut world.database("hotel").await, 10).await.expect("a list");
     assert!(stuck.iter().any(|stuck| stuck.saga_id == Some(saga(2))), "{stuck:?}");
     redrive_all(&world).await;

@@ -70,7 +70,6 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
     assert_eq!(headers["x-attempts"], 6, "twice at once, three times");
     assert_eq!(headers["x-retries"], Value::Null, "who sends it again begins anew");
     assert_eq!(porter.called.load(Ordering::SeqCst), 6);
-    // The original was tried again.
     assert_eq!(headers["x-dead-exchange"], "events", "not the way back from a retry queue");
     assert_eq!(headers["x-dead-routing-key"], "desk.trip_booked.v1");
     assert_eq!(headers["x-retry-detail"], Value::Null);
@@ -81,7 +80,6 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
     assert_eq!(properties["correlation_id"], saga.to_string());
     assert_eq!(properties["app_id"], "desk");
 
-    // A permanent failure is not tried again.
     world.publish(world.new_saga(), &trip_to("Broken")).await;
     let dead = world.dead_letters(2).await;
     let headers = &dead[1]["properties"]["headers"];

@@ -66,7 +66,6 @@ async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead
     assert!(one.state.is_open(), "{one:?}");
     let [wait] = &one.waits[..] else { panic!("{one:?}") };
     assert_eq!(wait.service, "desk");
-    // Room and car are not refused any more.
     assert_eq!(wait.what, "has not decided it: cars.car_rented.v1 has not come");
     let why = "cars published cars.car_reserved.v1, which nobody takes";
     assert_eq!(wait.why.as_deref(), Some(why));

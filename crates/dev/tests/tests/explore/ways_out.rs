@@ -35,7 +35,6 @@ async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
     let (event, id) = (Authorized::TYPE, stage.new_id());
     let mut db = connect(&stage).await;
     db.execute("begin").await.expect("begun");
-    // Of a process that is gone.
     let (table,): (i16,) = sqlx::query_as("select ballet.take_outbox(99999)")
         .fetch_one(&mut db)
         .await

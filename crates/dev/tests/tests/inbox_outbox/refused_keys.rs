@@ -65,7 +65,6 @@ async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() 
     close_all_lots(&stage, &running).await;
     assert_once_and_in_order(&stage.taken::<LotClosed>(), BATCHES, LOTS);
     assert_eq!(stage.taken::<LotCounted>().len(), 0);
-    // It stays so.
     close_lots(&running, BATCHES..BATCHES + 1, LOTS).await;
     let one_more = EVENTS + EVENTS / 40;
     stage.until_taken::<LotClosed>(one_more).await;

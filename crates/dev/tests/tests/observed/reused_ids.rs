@@ -118,7 +118,6 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
         assert_eq!(Reuse::told(id), 0, "{id}");
     }
 
-    // Another body, and another type with any body.
     for id in &ids {
         reuse.publish(id, OSLO).await;
     }

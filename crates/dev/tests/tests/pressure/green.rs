@@ -28,7 +28,6 @@ async fn t222_a_held_table_and_lost_rights_and_a_renamed_schema_make_readiness_r
     let running = stage.start(hotel()).await;
     stage.book("Rome");
     stage.until_count("room", 1).await;
-    // It knows the former state.
     until_says(running.address(), 200, "\"database\":\"ok\"").await;
     let mut db = stage.connect().await;
     for ([breaks, said, mends], rooms) in BROKEN.into_iter().zip(2..) {

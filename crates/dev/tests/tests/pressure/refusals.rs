@@ -154,7 +154,6 @@ async fn a_refusal_leaves_nothing(name: &str, hotel: impl Fn() -> Participant) {
     let running = stage.start(publishing()).await;
     stage.until_count("ballet.ledger where entry = 'refused'", 24).await;
     stage.until_count("ballet.ledger where entry = 'done'", 96).await;
-    // Alone, and after a while without any.
     stage.book(FULL);
     stage.until_count("ballet.ledger where entry = 'refused'", 25).await;
     stage.book("Oslo");

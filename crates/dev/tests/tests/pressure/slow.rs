@@ -117,7 +117,6 @@ async fn t191_a_batch_of_slow_handlers_commits_and_goes_on_with_the_rest() {
     unit.commit().await.expect("committed");
     let most = most_at_once_until(&stage, 60).await;
     assert!(most < 20, "{most} in one transaction");
-    // Each once, in the order of delivery.
     assert_eq!(slow.booked.load(Ordering::SeqCst), 60);
     let booked: Vec<(uuid::Uuid,)> = sqlx::query_as("select saga_id from room order by room")
         .fetch_all(&mut stage.connect().await)
@@ -160,7 +159,6 @@ async fn t191_answers_that_did_not_fit_into_a_turn_are_taken_in_once() {
     let running = stage.start(hotel()).await;
     stage.book_many(30);
     stage.until_count("ballet.call where closed_at is null", 30).await;
-    // All at once.
     asked.add_permits(30);
     stage.until_count("ballet.call where closed_at is not null", 30).await;
     assert_eq!(slow.booked.load(Ordering::SeqCst), 30, "each was taken in once");

@@ -29,7 +29,6 @@ async fn what_the_stream_no_longer_keeps_is_told_and_the_reader_goes_on() {
     system.execute("meter", away).await;
     published(&running, 50, 110..160).await;
     system.execute("meter", "update ballet.telemetry_reader set held_until = null").await;
-    // The newest are there.
     system.until("meter", "select count(*) from beat where number = 159", 50).await;
     let missed = "select count(*) from ballet.telemetry_missed \
                   where reason = 'retention' and to_offset > from_offset";

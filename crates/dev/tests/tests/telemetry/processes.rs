@@ -60,7 +60,6 @@ async fn a_process_that_is_killed_in_the_midst_of_a_batch_counts_nothing_twice_a
             if read == 1000 { Ok(Some(false)) } else { Err(format!("{read} read")) }
         });
         let stands_still = stands_still.await.unwrap();
-        // The lease that it leaves runs out.
         reads.kill().await.unwrap();
         if !stands_still {
             break;

@@ -170,7 +170,6 @@ async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() 
     scene.cut().await;
     scene.is_well().await;
     scene.asks().await;
-    // The old authority is trusted no more.
     files.file("ca.pem", new.certificate());
     scene.cut().await;
     scene.is_well().await;

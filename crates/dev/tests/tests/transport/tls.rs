@@ -115,7 +115,6 @@ async fn t161_with_tls_it_works_and_what_is_wrong_with_a_certificate_or_host_is_
     let saga = world.new_saga();
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
-    // No connection was unencrypted.
     ballet_stage::wait_until("connections with TLS", SOON, || async {
         let open = world.env.management().connections().await.map_err(|e| e.to_string())?;
         let of_hotel = |c: &&serde_json::Value| {

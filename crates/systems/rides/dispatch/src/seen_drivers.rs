@@ -96,7 +96,6 @@ mod tests {
     fn a_driver_is_where_the_stream_has_it_last_and_for_two_minutes() {
         let seen = SeenDrivers::default();
         let driver_id = DriverId(Uuid::from_u128(1));
-        // The clock was ahead, and is set back.
         seen.take(second(100), &[reading(driver_id, 52.5, 9_000), reading(driver_id, 52.6, 100)]);
         assert_eq!(seen.lately(driver_id, second(219)).map(|seen| seen.at.lat()), Some(52.6));
         assert_eq!(seen.lately(driver_id, second(221)), None);

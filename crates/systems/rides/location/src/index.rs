@@ -268,7 +268,6 @@ mod tests {
         for number in [1, 2] {
             note(&index, number, here, 3_610);
         }
-        // The clock is set back.
         note(&index, 1, far, 20);
         assert_eq!(index.nearest(here, 1, at(21)), []);
         assert_eq!(index.nearest(far, 1, at(21)).len(), 1);

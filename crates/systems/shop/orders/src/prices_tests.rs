@@ -96,7 +96,6 @@ fn what_is_noted_of_a_version_that_is_newer_than_the_copys_does_not_count() {
     for (version, at) in [(None, 1_500), (None, 5_000), (Some(2), 1_500)] {
         assert!(!is_fine(&set_back, 1_200, version, at), "{version:?} at {at}");
     }
-    // The copy is emptied.
     let nothing = KnownPrices { products: HashMap::new(), ..known(false) };
     assert!(!is_fine(&nothing, 1_000, None, 500) && !is_fine(&nothing, 1_200, None, 1_500));
     // The copy's price counts, not the stored offer of the same version.

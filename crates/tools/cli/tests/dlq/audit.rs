@@ -36,7 +36,6 @@ pub(crate) async fn any_system_is_audited_by_its_contracts_and_addresses_alone(s
         "not judged: what must hold between",
     ]);
 
-    // A dead letter waits for a person.
     shop.drop(&ShopWorld::new_id(), "no JSON").await;
     shop.dead("orders").await;
     let waits = until(shop, 1, "go on only when a person acts").await;
@@ -54,7 +53,6 @@ pub(crate) async fn any_system_is_audited_by_its_contracts_and_addresses_alone(s
     assert!(shown.contains("discarded by ada") && !shown.contains('\u{1b}'), "{shown:?}");
     until(shop, 0, "everything is quiescent").await;
 
-    // A wrong row.
     let mut db = shop.database("payments").await;
     db.execute("delete from ballet.inbox").await.expect("deleted");
     let wrong = until(shop, 1, "which is not in the inbox").await;

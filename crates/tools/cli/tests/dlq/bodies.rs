@@ -97,7 +97,6 @@ pub(crate) async fn letters_that_cannot_be_read_are_listed_shown_edited_redriven
     assert!(again.contains("no_type"), "{again}");
     world.ballet(&["discard", "--yes", "--id", &no_type]).await.ends_with(0);
     world.dead(0).await;
-    // Endlessly nested headers.
     let mut headers = Vec::new();
     while headers.len() < 120_000 {
         headers = [&short(b"")[..], b"F", &long(&headers)].concat();

@@ -72,7 +72,6 @@ async fn what_two_redrive_at_once_is_sent_by_one_of_them(world: &CounterWorld) {
     let rest = if again.out.contains("no dead letters match") { 0 } else { 60 - sent };
     assert_eq!(sent + rest, 60, "{one:?} {other:?} {again:?}");
     world.all_counted_once(60).await;
-    // Handled messages are not handled again.
     let mut db = world.database().await;
     let known = "select count(*) from ballet.inbox where message_id::text = any($1)";
     let known: (i64,) = sqlx::query_as(known).bind(&ids).fetch_one(&mut db).await.expect("rows");

@@ -74,7 +74,6 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
     for number in 0..20 {
         ids.push(world.tick(TICKED, number).await);
     }
-    // They wait for half a minute.
     waits(&world, 20, 6).await;
     for row in listed(&world).await {
         assert!(ids.iter().any(|id| row["id"] == **id), "{row}");
@@ -98,7 +97,6 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
     assert!(one.err.contains("1 message of counter"), "{one:?}");
     world.are_counted(1).await;
     assert_eq!(world.counted().await, [(7, 1)]);
-    // Two operators at once.
     let (first, second) = tokio::join!(run(&world, &all), run(&world, &all));
     first.ends_with(0);
     second.ends_with(0);

@@ -120,7 +120,6 @@ async fn events_that_no_binding_took_are_sent_to_the_services_that_consume_them(
     let checked_out = "cart.checked_out.v1";
     shop.unbind("orders", checked_out).await;
     let orders = shop.order(3).await;
-    // Nobody consumes this misspelt type.
     let misspelt = "cart.checkedout.v1";
     let published = management.publish("events", misspelt, &json!({}), "{}").await;
     assert!(published.expect("published"));
@@ -226,7 +225,6 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     shop.start("shipping", Some(10)).await;
     let dead = shop.order(2).await;
     let management = shop.env.management();
-    // Two of each order.
     let come = management.until_depth("shipping.dead", SOON, |depth| depth.ready == 4).await;
     come.expect("four dead letters");
     // The other one waits in its queue, which the journal forgets, too.

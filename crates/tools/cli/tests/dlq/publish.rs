@@ -99,7 +99,6 @@ async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said(world: &
 }
 
 async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away(world: &CounterWorld) {
-    // This user may only redrive.
     let refused =
         publish(world, "redrive", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
     assert!(refused.out.contains("not published clock.ticked.v1"), "{refused:?}");

@@ -84,7 +84,6 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     let dry = world.ballet(&[&plan[..], &["--dry-run"]].concat()).await.ends_with(0);
     assert!(dry.err.contains("would be sent back"), "{dry:?}");
     assert_eq!(groups(&world).await, seen, "a dry run changes nothing");
-    // A few can be sent before the others.
     let few = [&plan[..], &["--limit", "2"]].concat();
     world.ballet(&few).await.ends_with(0).says(&["2 dead letters sent back"]);
     assert_eq!(groups(&world).await[&key("permanent", TICKED)], third - 2);

@@ -94,7 +94,6 @@ async fn a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept(shop: &Sh
     assert!(plan.err.contains("nothing was changed"), "{plan:?}");
     assert_eq!(count(shop, "ballet.solved").await, 0);
 
-    // Before its commit, and after.
     for (point, left) in [(FaultPoint::BeforeTables, 0), (FaultPoint::AfterTables, 1)] {
         dies(shop, command(shop, &saga, &WHY), point, "solved").await;
         assert_eq!(count(shop, "ballet.solved").await, left);

@@ -37,7 +37,6 @@ async fn share_build(place: &TestDirectory, workspace: &str) -> PathBuf {
     let mut text =
         "[package]\nname = \"shared\"\nedition = \"2024\"\n\n[dependencies]\n".to_owned();
     for (number, ((name, version), features)) in features.iter().enumerate() {
-        // Some have two versions.
         text += &format!(
             "of_{number} = {{ package = {name:?}, version = \"={version}\", default-features = false, \
              features = {features:?} }}\n",

@@ -87,7 +87,6 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     let all = bodies().await.split_off(6);
     assert_ne!(text(&all[1]["order_id"]), order);
     assert_eq!(text(&all[3]["shipment_id"]), shipment);
-    // Named contracts have to exist.
     let nowhere = [&arguments[..], &["--contracts", "nowhere"]].concat();
     ended(replay(&test, &nowhere)).await.ends_with(2).says(&["cannot read nowhere"]);
     test.close().await;

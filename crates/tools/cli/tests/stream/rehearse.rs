@@ -248,7 +248,6 @@ async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
     assert!(said.contains("`exit 9` ended with exit status: 9"), "{said}");
     assert_eq!(recorded.left(&said).await, [""; 0]);
 
-    // Ctrl-C during the wait for a service.
     script(
         &place.join("waits"),
         &format!("echo $$ > '{}'; exec sleep 600", place.join("pid").display()),

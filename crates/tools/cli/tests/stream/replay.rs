@@ -153,7 +153,6 @@ async fn a_replay_keeps_the_pace_and_goes_on_after_a_lost_connection() {
     assert!(began.elapsed().as_secs_f64() >= 1.9, "{:?}", began.elapsed());
     test.close().await;
 
-    // Connections are lost, and nothing is missing.
     recorded.ticks(40..12_000).await;
     let file = recorded.record("many.jsonl").await;
     let test = StreamWorld::new("lost-target").await;

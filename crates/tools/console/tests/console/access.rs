@@ -56,7 +56,6 @@ async fn nobody_sees_anything_without_logging_in_and_a_session_ends(
     assert_eq!(out.status(), StatusCode::SEE_OTHER);
     let answer = browser.request(Method::GET, "/sagas").header("cookie", &cookie).send().await;
     assert_eq!(answer.expect("an answer").status(), StatusCode::SEE_OTHER);
-    // The first account is created once.
     assert!(world.console().await.first.is_none());
 }
 

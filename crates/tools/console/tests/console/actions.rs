@@ -57,7 +57,6 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
     for says in ["<del>-   &quot;lines&quot;: &quot;none&quot;", "<ins>+   &quot;lines&quot;: []"] {
         assert!(page.contains(says), "{says}: {page}");
     }
-    // Without a reason nothing is done.
     let (status, page) = operator.act(&edit, &edit, &format!("act=edit&body={right}")).await;
     assert!(status == StatusCode::BAD_REQUEST && page.contains("Say why"), "{page}");
     let (_, seen_before) = operator.get(&edit).await;

@@ -144,7 +144,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.looks("sagas").await;
     person.clicks(".row a.id").await;
     person.sees("has not acted on inventory.stock_reserved.v1").await;
-    // Text from others stays text.
     person.sees("<script>window.bitten=1</script>").await;
     let bitten = person.browser.run("return window.bitten ?? 0").await.expect("a number");
     assert_eq!(bitten, 0);
@@ -236,7 +235,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         person.looks(name).await;
     }
 
-    // A viewer sees everything, and may change nothing.
     let url = world.database.url().parse().expect("a URL");
     Console::set_account(url, "eve", Role::Viewer, "a long password").await.expect("an account");
     world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;

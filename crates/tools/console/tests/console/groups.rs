@@ -91,7 +91,6 @@ async fn who_comes_second_is_told_who_was_first_and_when() {
     let page = eve.until("/dead-letters", "no shelf").await;
     let act = link(&page, ROW, "no shelf");
 
-    // The second editor.
     let edit = format!("/dead-letters/payments/{edited}/edit");
     let (_, seen_by_both) = eve.get(&edit).await;
     let body = "body=%7B%22order_id%22%3A%220193f7a0-0000-7000-8000-00000000c001%22%2C%22lines%22%3A%5B%5D%7D";

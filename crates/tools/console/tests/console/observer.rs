@@ -66,7 +66,6 @@ async fn no_entry_is_lost_or_doubled_by_a_kill_in_the_middle() {
         let of_saga = sagas.iter().cycle().zip(0..EACH);
         let messages = of_saga.map(|(saga, _)| world.event(PLACED, *saga, None, "{}")).collect();
         world.publish(messages).await;
-        // Killed as soon as it has added something.
         let end = Instant::now() + SOON;
         while count(&mut db, ENTRIES).await <= before {
             assert!(Instant::now() < end, "round {round}: nothing is added");

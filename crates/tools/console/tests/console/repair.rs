@@ -32,7 +32,6 @@ async fn an_operator_repairs_the_topology_after_a_look_at_what_would_be_done() {
         operator.until(page, "/repair\"").await;
     }
     let look = "/repair?hours=1";
-    // A look changes nothing.
     for _ in 0..2 {
         let page = operator.until(look, "<button type=\"submit\">Repair it").await;
         for says in ["the binding of queue `payments`", "1 event in `unrouted` for services"] {

@@ -103,7 +103,6 @@ async fn each_kind_of_bad_token_is_refused() {
     let algorithm = "the token must be signed with the algorithm of its key: EdDSA or RS256";
     let malformed =
         "the token is not a JWT signed with EdDSA or RS256, with the claims iss, aud, sub and exp";
-    // No signature at all.
     let header = json!({ "alg": "none", "kid": "ed" });
     let none = format!("{}.{}.", encode(header.to_string()), encode(good.to_string()));
     refused(&gateway, &none, malformed).await;
@@ -216,7 +215,6 @@ async fn t228_keys_change_without_a_restart() {
     assert_eq!(get(&gateway, "/a", &by_new).await.status(), 200);
     gateway.private_says("/metrics", 200, "gateway_keys_old 1").await;
     gateway.private_says("/readyz", 200, "\"keys\":\"old: ").await;
-    // A removed key is no longer valid.
     *keys.lock().unwrap() = set(&[&new]);
     gateway.private_says("/metrics", 200, "gateway_keys_old 0").await;
     becomes(&gateway, &by_old, 401).await;
@@ -232,7 +230,6 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
     let gateway = Gateway::start_in(&folder, &(jwt + &routes(&service))).await;
     let token = key.token(&claims("alice", "a:read"));
     becomes(&gateway, &token, 200).await;
-    // A different key with the same name.
     folder.write("jwks.json", &set(&[&other]));
     becomes(&gateway, &token, 401).await;
     refused(&gateway, &token, "the token's signature is wrong").await;

@@ -39,7 +39,6 @@ async fn an_address_with_many_wrong_credentials_has_to_wait() {
     }
     // Nobody locks out clients that were signed in before at the same address.
     assert_eq!(get(&gateway, &good).await.status(), 200);
-    // A request without credentials is answered as before.
     let without = reqwest::get(gateway.at("/a")).await.unwrap();
     assert_eq!(problem(without, 401).await, "sign in with `Authorization: Bearer <token>`");
     assert_eq!(service.got().len(), 4);

@@ -184,7 +184,6 @@ async fn a_new_config_is_read_without_breaking_connections() {
     client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut service = connections.recv().await.unwrap();
     read_until(&mut service, "\r\n\r\n").await;
-    // A wrong config changes nothing.
     folder.write("gateway.toml", "[[route]]\n");
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"failed\"} 1").await;

@@ -48,7 +48,6 @@ async fn each_client_has_a_limit_of_its_own_and_windows_end() {
         request.send().await.unwrap().status().as_u16()
     };
     for key in [&first, &second] {
-        // Each is refused at some time, and let in again later.
         for wanted in [200, 429, 200] {
             wait_until(&format!("{wanted}"), LIMIT, || async {
                 let is = get(key).await;

@@ -74,7 +74,6 @@ pub(crate) async fn without_the_confirm(mut world: ScenarioWorld<'_>) -> Scenari
         world.amqp.cut();
         world.amqp.set(Link::Open);
         world.becomes(saga, SagaEnd::Done).await?;
-        // The program is back when it handles another message.
         let next = world.saga(SagaEnd::Done);
         world.trigger(next).await?;
         world.is_done(next).await?;

@@ -90,7 +90,6 @@ fn comes(
         (SagaEnding::Done | SagaEnding::Refused | SagaEnding::Compensated, _)
         | (SagaEnding::Aborted, true) => {}
     }
-    // The second time the triggers have new ids.
     comes.extend(triggers(ending)?);
     let mut comes: VecDeque<NextMessage> = comes.into_iter().map(NextMessage::New).collect();
     if at % 2 == 1 {

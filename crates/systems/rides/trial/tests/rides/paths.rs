@@ -227,7 +227,6 @@ async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;
 
-    // A ride that finds nobody in time is cancelled.
     town.all_go_home().await;
     town.system.stop("dispatch").await;
     town.start_dispatch(DispatchSettings { ride_deadline_seconds: 2, ..patient() }).await;
@@ -274,7 +273,6 @@ async fn r10_a_riders_data_change_in_mid_ride(town: &Town) {
     town.until(ride, "completed").await;
     let receipt = town.receipt(ride).await;
     assert_eq!(receipt["charged"], receipt["quoted"]);
-    // The next ride needs a large car, and there is none.
     town.system.until("location", &copied, 2).await;
     town.until_driver(driver, "free").await;
     let ride = town.request(rider).await;

@@ -113,7 +113,6 @@ async fn a_ride_that_ends_on_the_way_costs_the_way_so_far(town: &Town) {
 async fn a_gap_in_the_telemetry_decides_no_fare() {
     let town = Town::new("rides_gap").await;
     let (ride, driver) = riding(&town).await;
-    // Nobody has seen this driver.
     let unseen = town.system.new_id();
     let swap = async |from: Uuid, to: Uuid| {
         for table in ["ride", "offer"] {

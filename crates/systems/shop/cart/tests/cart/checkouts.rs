@@ -127,7 +127,6 @@ async fn a_checkout_that_is_no_order_is_refused_with_a_sentence() {
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem(refused).await["errors"][0]["pointer"], pointer);
     }
-    // Now in another currency.
     service.put(cart_id, "mug", 1).await;
     service.put(cart_id, "pot", 1).await;
     service.publish_price("pot", 2, json!({ "amount_minor": 3_000, "currency": "USD" })).await;

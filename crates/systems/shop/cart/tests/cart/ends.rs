@@ -72,7 +72,6 @@ async fn late_events_of_an_order_change_nothing_of_the_next() {
     service.confirm_order(&second).await;
     let closed = service.cart_is(cart_id, "closed").await;
     assert_eq!(closed["lines"], json!([]));
-    // Repeated, and in the other order.
     service.confirm_order(&second).await;
     service.cancel_order(&second, "payment_declined").await;
     service.cancel_order(&first, "payment_declined").await;

@@ -113,7 +113,6 @@ async fn what_belongs_to_another_customer_does_not_exist_and_nothing_is_placed_f
     assert_eq!((theirs.0, nobodys.0), (422, 422));
     assert_eq!(theirs.1.to_string().replace(&order_id, NOTHING), nobodys.1.to_string());
 
-    // None of these took effect.
     assert_eq!(shop.order(&order_id).await["status"], "placed");
     let (_, now) = answer(shop.client.get(format!("{door}/carts/{cart_id}"))).await;
     assert_eq!(now, cart);

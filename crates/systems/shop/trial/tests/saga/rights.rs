@@ -90,7 +90,6 @@ async fn a_service_or_a_foreign_producer_may_write_its_own_events_and_nothing_el
 #[tokio::test]
 async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
     let mut shop = Shop::with("blind_copy", FOR_ORDERS).await;
-    // The order must not be paid.
     shop.stop("payments").await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let mut headers = FieldTable::default();

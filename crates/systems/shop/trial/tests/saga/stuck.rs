@@ -59,7 +59,6 @@ async fn f13_f14_what_fails_is_stuck_and_done_when_the_cause_is_gone_and_after_t
     is_stuck(&shop, &order_id, OrderCancelled::TYPE, "abort").await;
     shop.order_is(&order_id, "cancelled").await;
     assert_eq!(shop.stock("mug").await["held"], 2, "not released yet");
-    // Other orders are not held up.
     let other = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&other, "completed").await;
     allow(&shop).await;

@@ -93,7 +93,6 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     assert_eq!(status, StatusCode::CREATED, "{last}");
     provider.close().await.expect("it answers");
     shop.order_is(last["order_id"].as_str().expect("an id"), "completed").await;
-    // Paid orders do not count.
     let (status, paid) = orders(&shop, CUSTOMER, 1).await;
     assert_eq!(status, StatusCode::CREATED);
     shop.order_is(paid["order_id"].as_str().expect("an id"), "completed").await;

@@ -157,7 +157,6 @@ async fn t203_watchers_are_bounded_in_all_and_for_one_customer_and_hold_no_datab
     assert!(refused.headers().contains_key("retry-after"));
     let problem: Value = refused.json().await.expect("JSON");
     assert!(problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS"), "{problem}");
-    // A watcher that leaves makes room.
     own.pop();
     wait_until("room for the customer", SOON, || async {
         match watch_as_customer().await.status() {

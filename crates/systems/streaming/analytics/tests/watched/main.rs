@@ -57,7 +57,6 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
     end(&system, &one, 40).await;
     end(&system, &other, 5).await;
     until_watched(&system, 45).await;
-    // A later heartbeat changes no sum.
     one.beat(&system, 4, 44).await;
     let counted =
         format!("select number from session_count where session_id = '{}'", one.session_id);

@@ -176,7 +176,6 @@ mod tests {
         rows.accounts[0].live = 3;
         rows.left.push((Uuid::nil(), "titles"));
         rows.sessions[0].watched_seconds = 90;
-        // In addition, analytics counts something else.
         assert_eq!(wrong(&rows).len(), 5);
     }
 }

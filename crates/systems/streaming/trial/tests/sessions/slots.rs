@@ -42,7 +42,6 @@ async fn s1_a_plan_that_refuses_refuses_the_third_stream(world: &StreamingWorld)
     world.over(&third, "refused", "no_slot").await;
     let detail = world.read(&third).await["detail"].to_string();
     assert!(detail.contains("stop one from the list of devices"), "{detail}");
-    // The advice of the refusal helps.
     world.stop(&first).await;
     world.over(&first, "ended", "stopped").await;
     world.play(&home, 2, &title).await;

@@ -83,7 +83,6 @@ async fn s7_a_session_that_starts_during_the_withdrawal_is_refused_or_ended(
     }
     let live = format!("select live from account where account_id = '{}'", home.account);
     world.system.until("accounts", &live, 0).await;
-    // The other title plays on.
     let live = "select count(*) from license where state = 'live'";
     world.system.until("titles", live, 1).await;
 }

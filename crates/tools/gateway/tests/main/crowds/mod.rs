@@ -52,7 +52,6 @@ async fn t203_one_address_cannot_take_the_connections_of_all() {
     let mut third = TcpStream::connect(gateway.host()).await.unwrap();
     let answer = read_to_end(&mut third).await;
     assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("your address"), "{answer}");
-    // Another address is still served.
     let other = TcpSocket::new_v4().unwrap();
     other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let mut other = other.connect(gateway.host().parse().unwrap()).await.unwrap();
@@ -111,7 +110,6 @@ async fn t203_one_client_cannot_have_all_of_a_services_streams() {
     let detail = problem(third, 429).await;
     assert!(detail.starts_with("2 of your requests are under way"), "{detail}");
     let _other = watch(&gateway, "/a", &bob, &mut services).await;
-    // The end of a stream makes room.
     drop(held.pop());
     let place = wait_until("room", LIMIT, || async {
         let asked = Client::new().get(gateway.at("/a/none")).bearer_auth(&alice);

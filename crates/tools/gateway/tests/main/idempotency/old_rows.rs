@@ -69,7 +69,6 @@ async fn what_takes_long_to_remove_is_removed_too() {
     let database = Database::new(Postgres::shared().await.unwrap(), "slow_rows").await.unwrap();
     let url = database.url();
     let upstream = raw::upstream("a", &nobody());
-    // A statement may take a second.
     let config = format!("[database]\nurl = \"{url}\"\n{upstream}{ROUTE}");
     let mut gateway = Gateway::start(&config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;

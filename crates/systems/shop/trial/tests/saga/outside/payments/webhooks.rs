@@ -48,7 +48,6 @@ async fn before_the_answer_or_for_another_order_it_changes_nothing_twice(service
     service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndHangs]);
     let order_id = service.order("card_approved").await;
     let key = service.is_asked("/authorizations", order_id).await;
-    // Still in progress.
     assert_eq!(service.webhook(&finished("meanwhile", order_id, key)).await, 204);
     let (other, unknown) = (new_id(), new_id());
     assert_eq!(service.webhook(&finished("other", other, key)).await, 204);

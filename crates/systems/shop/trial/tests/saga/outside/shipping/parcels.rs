@@ -58,7 +58,6 @@ async fn a_parcel_on_its_way_is_delivered_when_the_webhook_comes(service: &TestS
     service.row_is(order_id, "dispatched").await;
     assert!(service.stuck().await.is_empty());
     let key = service.only_effect("/deliveries", order_id);
-    // Not delivered yet.
     assert_eq!(service.webhook(&finished("early", order_id, key)).await, 204);
     service.partner.finish(key);
     for _ in 0..2 {
