@@ -1,8 +1,8 @@
 //! Begin a saga: `POST /orders` writes the order's row and publishes the first event, both or neither.
 //!
 //! The service that begins a saga owns it. Its row decides how the saga ends: of a refusal and the decision, the
-//! first that is committed wins. Nobody conducts: the box office does not know the snack bar.
-//! A request that is sent again is another order here; orders of the shop (`idempotency.rs`) take an `Idempotency-Key`.
+//! first that is committed wins. Nobody conducts: the box office does not know the snack bar. Here a repeated request
+//! is another order; the shop's orders (`idempotency.rs`) take an `Idempotency-Key`.
 
 use axum::Router;
 use axum::extract::State;

@@ -1,8 +1,7 @@
 //! Handle many messages at once: the club grants points for all orders that are ready, with one statement.
 //!
-//! A step that takes its messages together is declared like any other, and one can replace the other at any time. It
-//! gets the messages of a batch, each of another saga. If one of them fails, only that one does: the others are
-//! tried without it.
+//! Such a step is declared like any other, and one can replace the other. It gets the messages of a batch, each of
+//! another saga. If one of them fails, the others are tried without it.
 
 use ballet::bulk::{BulkTx, DoesAll, Item};
 use ballet::{Failure, Migration, Rows, Service, event};
@@ -33,7 +32,7 @@ impl Club {
                 points: i64::from(order.seats) * POINTS_A_SEAT,
             })
             .collect();
-        // Summed up first: one statement cannot change the row of a guest with two orders twice.
+        // Summed up first: one statement cannot change a guest's row twice.
         let grant = "insert into member (guest, points)
                      select guest, sum(points) from unnest($1::text[], $2::bigint[]) as granted (guest, points)
                      group by guest
@@ -47,8 +46,8 @@ impl Club {
         Ok(granted.into_iter().map(Ok).collect())
     }
 
-    /// Two replicas may grant points to the same guests at a time. Named rows are locked in one order, before any
-    /// handler runs, so the replicas do not deadlock.
+    /// Two replicas may grant points to the same guests. Named rows are locked in one order, before any handler runs,
+    /// so the replicas do not deadlock.
     async fn members(
         _: &mut PgConnection,
         orders: &[Item<&OrderConfirmed>],

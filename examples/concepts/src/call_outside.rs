@@ -1,8 +1,8 @@
 //! Call another company: the cashier charges a card, and refunds it if the order is cancelled all the same.
 //!
 //! A call is never made inside a transaction. It is stored with an idempotency key, made afterwards, and repeated
-//! under the same key until its answer is known. So the processor has to act once for each key. A step that calls is a
-//! type with its traits: a method of the service returns it.
+//! under the key until its answer is known. So the processor has to act once for each key. A step that calls is a
+//! type with its traits, which a method of the service returns.
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,

@@ -1,7 +1,7 @@
 //! Compensate: the snack bar puts popcorn aside for an order, and puts it back if the order is cancelled.
 //!
-//! The compensation gets the very event that the step published. It runs only if the step did, and once; if the
-//! cancellation comes first, the step never runs. Neither has to look for itself.
+//! The compensation gets the event that the step published. It runs only if the step did, and once; if the
+//! cancellation comes first, the step never runs.
 
 use ballet::{
     Does, Migration, Service, Tx, Undoes, compensated, compensated_silently, done, event,
@@ -24,7 +24,7 @@ pub struct PopcornPutBack {
 
 #[ballet::service("snack_bar", saga = TicketOrder, migrations = TABLES)]
 impl SnackBar {
-    /// Missing popcorn is popped: there is no reason to refuse.
+    /// Missing popcorn is popped, so there is no reason to refuse.
     #[compensatable(undo = put_popcorn_back)]
     async fn put_popcorn_aside(tx: &mut Tx<'_>, order: TicketsOrdered) -> Does<PopcornPutAside> {
         let TicketsOrdered { order_id, popcorn: bags, .. } = order;

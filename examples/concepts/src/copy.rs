@@ -1,7 +1,7 @@
 //! Keep a copy of another service's entity: the kiosk knows the films of the programme, also when that is down.
 //!
-//! The framework feeds the copy from the owner's events. It takes only what is newer, whatever the order in which they
-//! come, and asks the owner for all films when the kiosk is new. See [`share`](crate::share) for the owner's side.
+//! The framework feeds the copy from the owner's events. It takes only newer versions, in whatever order they come,
+//! and asks the owner for all films when the kiosk is new. See [`share`](crate::share) for the owner's side.
 
 use axum::Router;
 use axum::extract::State;
@@ -18,7 +18,7 @@ async fn read(
     Path(film_id): Path<String>,
 ) -> Result<Json<Film>, Problem> {
     let mut db = handle.db().acquire().await?;
-    // Asked first: a film that comes between the two statements is found.
+    // Asked first, so that a film that comes between the two statements is found.
     let is_filled = copies::is_filled::<Film>(&mut db).await?;
     match copies::get::<Film>(&mut db, &film_id).await? {
         Some(Versioned { state: Some(film), .. }) => Ok(Json(film)),
@@ -26,7 +26,7 @@ async fn read(
             Err(Problem::new(StatusCode::GONE, format!("{film_id} is no longer shown")))
         }
         None if is_filled => Err(Problem::not_found(format!("there is no film {film_id}"))),
-        // A copy that is being filled does not know everything yet, so "no such film" could be wrong.
+        // While the copy is being filled, "no such film" could be wrong.
         None => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the films are not known yet: try again",

@@ -1,7 +1,7 @@
 //! End a saga by its deadline: a reserved seat is kept for the guest who comes in time, and released otherwise.
 //!
-//! The deadline is set in the transaction that begins the saga, and ends with the one that decides it. If the time
-//! is over first, the service publishes an event to itself, which competes with everything else for the saga's end.
+//! The deadline is set in the transaction that begins the saga, and ends with the one that decides it. If the time is
+//! over first, the service publishes an event to itself, which competes for the saga's end.
 
 use axum::Router;
 use axum::extract::State;
@@ -20,7 +20,7 @@ pub struct SeatReserved {
     pub seat: String,
 }
 
-// The turnstile is no service of ours. It has a broker user that may publish this event, and nothing else.
+// The turnstile is no service of ours. Its broker user may publish only this event.
 #[event("reservations.guest_arrived.v1", in_saga, also_from("turnstile"))]
 pub struct GuestArrived {}
 
@@ -47,7 +47,7 @@ struct Reservations {
 
 #[ballet::service("reservations", migrations = TABLES, routes = routes)]
 impl Reservations {
-    /// Ends a reservation whose time is over, before the guest came.
+    /// The time is over, and the guest has not come.
     #[owns(
         SeatReservation,
         originates(reserve_seat = SeatReserved),

@@ -16,7 +16,7 @@ pub struct TicketsPrinted {
 
 #[ballet::service("door", saga = TicketOrder, migrations = TABLES)]
 impl Door {
-    /// Retriable: it waits for the decision, after which nothing is aborted. So it needs no compensation.
+    /// Retriable: it waits for the decision, after which nothing is aborted, so it needs no compensation.
     #[retriable]
     async fn print_tickets(tx: &mut Tx<'_>, order: OrderConfirmed) -> Does<TicketsPrinted> {
         let OrderConfirmed { order_id, seats: tickets, .. } = order;
@@ -28,7 +28,7 @@ impl Door {
 
 const TABLES: &[Migration] = &[Migration {
     name: "0001_ticket",
-    // Without a primary key, so that only the framework keeps a ticket from being printed twice.
+    // Without a primary key, so that only the framework prevents a second ticket.
     sql: "create table ticket (order_id uuid not null, number int not null)",
 }];
 

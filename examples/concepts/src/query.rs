@@ -21,7 +21,7 @@ impl Board {
     /// The rows that the query reads.
     #[projects]
     async fn note_sale(tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
-        // A message has its effect once, but only steps also know an event that comes under another id.
+        // A message has its effect once, but only steps know an event that comes under another id.
         let note = "insert into sale (order_id, seats) values ($1, $2) on conflict do nothing";
         let note = sqlx::query(note);
         note.bind(order.order_id).bind(i32::from(order.seats)).execute(tx.db()).await?;

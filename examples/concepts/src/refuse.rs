@@ -19,7 +19,7 @@ impl Hall {
     #[compensatable(undo = free_seats)]
     pub async fn hold_seats(tx: &mut Tx<'_>, order: TicketsOrdered) -> Does<SeatsHeld, SoldOut> {
         let TicketsOrdered { order_id, show, seats, .. } = order;
-        // One statement that looks and takes: two orders cannot both get the last seat.
+        // One statement that looks and takes, so two orders cannot both get the last seat.
         let hold = "update show set free = free - $2 where show = $1 and free >= $2";
         let hold = sqlx::query(hold).bind(&show).bind(i32::from(seats));
         match hold.execute(tx.db()).await?.rows_affected() {

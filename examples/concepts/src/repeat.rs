@@ -1,8 +1,8 @@
 //! Repeat a step, and take one repetition back: guests join a private party one after the other, and each gets a
-//! chair. One who leaves gives up that chair; the party goes on, or is cancelled, and all chairs are free.
+//! chair. One who leaves gives up that chair; if the party is cancelled, all chairs are free.
 //!
-//! The key tells the repetitions apart. Under one key the step runs once, and after its repetition was taken back never
-//! again: a guest who comes back joins under another number.
+//! The key distinguishes the repetitions. Under one key the step runs once, and never again after it was taken back:
+//! a guest who comes back joins under another number.
 
 use axum::Router;
 use axum::extract::State;
@@ -89,7 +89,7 @@ impl Parties {
         done(ChairSet { guest: joined.guest, chair })
     }
 
-    /// Gets the event of the repetition that is taken back. If the party is cancelled, it runs for each that is left.
+    /// Gets the event of the repetition. If the party is cancelled, it runs for each that is left.
     async fn free_chair(tx: &mut Tx<'_>, set: ChairSet) -> Undoes<ChairFreed> {
         let ChairSet { guest, chair } = set;
         sqlx::query("delete from chair where party_id = $1 and chair = $2")
@@ -100,7 +100,7 @@ impl Parties {
         compensated(ChairFreed { guest, chair })
     }
 
-    /// The decision: from here on nothing is cancelled.
+    /// The decision: from now on nothing is cancelled.
     #[decides]
     async fn begin_party(_: &mut Tx<'_>, _: DoorsOpened) -> Does<PartyBegun> {
         done(PartyBegun {})

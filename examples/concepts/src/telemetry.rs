@@ -1,7 +1,8 @@
-//! Telemetry: the projectors say every few seconds for how long their lamps have shone, and a table has the sum of each.
+//! Telemetry: the projectors say every few seconds for how long their lamps have shone, and a table has the sum of
+//! each.
 //!
-//! Nobody reacts to a single measurement, so it is no event. It may be in the stream twice, because a projector sends
-//! again what was not confirmed. So it carries the sum since the start, and the greatest counts.
+//! Nobody reacts to a single measurement, so it is no event. An unconfirmed measurement is sent again and may be in
+//! the stream twice. So it carries the sum since the start, and the maximum counts.
 
 use axum::Router;
 use axum::extract::State;

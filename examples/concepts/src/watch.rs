@@ -40,7 +40,7 @@ pub struct Screening;
 
 #[derive(Debug)]
 struct Screenings {
-    /// After this time without a guest in a seat, a room is empty.
+    /// A room without a guest in a seat is empty after this time.
     empty_after: SignedDuration,
 }
 

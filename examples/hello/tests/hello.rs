@@ -17,7 +17,6 @@ fn the_seats_are_held_and_freed_as_the_readme_shows() {
     assert_eq!(drawn, without_times(shown));
 }
 
-/// Returns the lines without their first column, the time.
 fn without_times(lanes: &str) -> Vec<String> {
     let rest = |line: &str| line.trim().split_once(' ').map(|(_, rest)| rest.trim().to_owned());
     lanes.lines().filter_map(rest).collect()

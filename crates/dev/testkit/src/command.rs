@@ -9,7 +9,6 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// The time limit for a command on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The output and exit status of a command.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballet_stage::wait_until;
 use serde_json::Value;
 
-/// The time limit for a change that shows only in widely spaced reads, on a busy machine.
+/// The limit for changes that show only in reads far apart.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// Returns the status and the body of `/readyz`.

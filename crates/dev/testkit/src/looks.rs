@@ -18,7 +18,7 @@ impl Looks {
         T: Send + Unpin + for<'r> Decode<'r, Postgres> + Type<Postgres>,
     {
         let mut db = self.session(url).await?;
-        // A statement that the session remembers would not go with a table that has changed.
+        // A prepared statement would fail after its table changes.
         let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).persistent(false);
         let value = query.fetch_one(&mut db).await?;
         self.keep(url, db);
@@ -72,7 +72,7 @@ impl Looks {
     }
 }
 
-/// One wait as that of [`Looks`], with a session for it alone.
+/// Waits once as [`Looks`] does, with a session for this wait alone.
 pub async fn until_yields(url: &str, sql: &str, expected: &str, limit: Duration) {
     Looks::default().until(url, sql, expected, limit).await;
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The methods of an operation.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The fields that an object of the document needs, for OpenAPI 3.1 or for the client that is made of it.
@@ -19,7 +18,7 @@ const BODY: NeededFields = &["content"];
 const ANSWER: NeededFields = &["description"];
 const HEADER: NeededFields = &["description", "schema"];
 const MEDIA: NeededFields = &["schema"];
-/// The content type of an event stream, whose schema describes text.
+/// Its schema describes text.
 const STREAM: &str = "text/event-stream";
 
 /// Returns what would break client generators in a document, one sentence each.
@@ -131,7 +130,7 @@ impl<'a> DocumentLint<'a> {
         }
     }
 
-    /// Checks the body of a request or an answer. A generated client names its type after the component.
+    /// A generated client names its type after the component.
     fn content(&mut self, at: &str, content: &'a Value) {
         for (kind, media) in entries(content) {
             let at = format!("{at}, {kind}");
@@ -186,7 +185,7 @@ impl<'a> DocumentLint<'a> {
     }
 }
 
-/// Whether an id is a valid name in the languages for which clients are generated.
+/// Whether generated clients can use an id as a name.
 fn is_name(id: &str) -> bool {
     id.starts_with(|first: char| first.is_ascii_lowercase())
         && id.chars().all(|one| one.is_ascii_alphanumeric() || one == '_')
@@ -196,7 +195,6 @@ fn is_nothing(value: &Value) -> bool {
     value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// Returns the fields of an object, and nothing for other values.
 fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
 }

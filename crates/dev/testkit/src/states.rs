@@ -7,7 +7,6 @@ use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::forward_to_deserialize_any;
 use sqlx::{Connection, PgConnection};
 
-/// The columns of tables, as `table.column`, each with its words.
 type StateColumns = BTreeMap<String, BTreeSet<String>>;
 
 /// The columns whose only check is a list of words.

@@ -14,9 +14,8 @@ use uuid::Uuid;
 
 use crate::looks::Looks;
 
-/// The time limit of each wait, counted from the last change.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The queue that gets a copy of everything published.
+/// The probe gets a copy of everything published.
 const PROBE: &str = "probe";
 
 /// Services in this process, each with its own database, on one virtual host. A queue gets all events and dead
@@ -40,7 +39,7 @@ const PROBE: &str = "probe";
 /// ```
 #[derive(Debug)]
 pub struct TestSystem {
-    // This field stands before the databases, so that its sessions are closed before those are dropped.
+    // Before the databases, so that its sessions close before those are dropped.
     looks: Looks,
     /// The virtual host and the databases.
     pub env: TestEnv,
@@ -52,8 +51,8 @@ pub struct TestSystem {
 }
 
 impl TestSystem {
-    /// Starts these services. `test` is a part of the names of the virtual host and the databases. The services'
-    /// warnings are shown when the test fails, unless the process has its own subscriber.
+    /// Starts these services. `test` is a part of the names of the virtual host and the databases. Warnings are shown
+    /// when the test fails, unless the process has its own subscriber.
     pub async fn new(test: &str, services: Vec<Service>) -> Self {
         show_warnings();
         let parts = services.iter().map(Service::part).collect();
@@ -65,8 +64,8 @@ impl TestSystem {
         system
     }
 
-    /// Prepares a virtual host and databases for services with these parts, with the framework's tables, as if the
-    /// services had run before. None of them runs.
+    /// Prepares a virtual host and databases with the framework's tables, as if services with these parts had run
+    /// before.
     pub async fn asleep(test: &str, parts: Vec<Part>) -> Self {
         Self::prepared_on(Servers::shared().await.expect("servers"), test, parts).await
     }
@@ -226,8 +225,8 @@ impl TestSystem {
         dead.await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Executes statements in the database of a service. They must leave no transaction, lock or setting behind:
-    /// those need a session from [`database`](Self::database).
+    /// Executes statements in the database of a service. A transaction, lock or setting needs a session from
+    /// [`database`](Self::database).
     pub async fn execute(&self, service: &str, sql: &str) {
         let done = self.looks.execute(self.env.database_url(service), sql).await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -323,15 +322,13 @@ impl TestSystem {
     }
 }
 
-/// Sends warnings and errors to the output of the test.
 fn show_warnings() {
     let lines = tracing_subscriber::fmt().with_test_writer().without_time().with_ansi(false);
     // From the second test on, the process has a subscriber.
     drop(lines.with_max_level(tracing::Level::WARN).try_init());
 }
 
-/// Returns the broker definitions for services with these parts, including the queue that gets everything, and the
-/// services' names.
+/// Includes the queue that gets everything. Returns the services' names, too.
 fn definitions_of(parts: Vec<Part>) -> (Value, Vec<&'static str>) {
     let names = parts.iter().map(|part| part.service).collect();
     let system = System { name: "test", parts };

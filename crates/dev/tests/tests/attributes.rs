@@ -320,7 +320,6 @@ impl CallCompensate for Charge {
     }
 }
 
-/// The steps of a participant, each as a line.
 fn steps(participant: &Participant) -> Vec<String> {
     let part = participant.part();
     let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
@@ -389,7 +388,6 @@ fn the_steps_of_a_participant_are_its_methods() {
         ["heat_of_ovens", "hottest"]
     );
     assert_eq!((part.shares[0].view, part.telemetry[0].name()), ("dish", Heat::TYPE.name()));
-    // The folder's migration, and the one beside it.
     drop(Kitchen::service());
 }
 

@@ -1,8 +1,7 @@
 //! Wrong declarations do not compile, and the compiler says so in words of ours.
 //!
-//! The compiler gets each case with the libraries that cargo has built for this test, so that nothing
-//! is built again. After an intended change of the words:
-//! `OVERWRITE=1 cargo test --workspace --test compile_fail`, and read the difference.
+//! The libraries are those that cargo has built for this test. After an intended change of the words: `OVERWRITE=1
+//! cargo test --workspace --test compile_fail`, and read the difference.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,9 +13,7 @@ use ballet_stage::cargo_variables;
 use serde_json::Value;
 
 const CASES: &str = "tests/compile_fail";
-/// The files that cases include: steps that are types, and steps that are methods.
 const INCLUDED: [&str; 2] = ["prelude.inc", "attributes.inc"];
-/// The libraries that the cases name.
 const LIBRARIES: [&str; 3] = ["ballet", "schemars", "serde"];
 
 #[test]
@@ -42,7 +39,7 @@ fn wrong_declarations_do_not_compile() {
     assert!(wrong.is_empty(), "the compiler says otherwise:\n{wrong}");
 }
 
-/// Returns the paths of the libraries, built with the features that the whole workspace gives them.
+/// Returns them as built with the features of the whole workspace.
 fn libraries() -> Vec<(&'static str, PathBuf)> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
@@ -74,7 +71,7 @@ fn libraries() -> Vec<(&'static str, PathBuf)> {
     LIBRARIES.map(library).into()
 }
 
-/// The errors of the compiler for a case, without what changes with each edit of a library.
+/// Leaves out what changes with each edit of a library.
 fn compile(case: &Path, libraries: &[(&str, PathBuf)]) -> String {
     let mut compiler = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     compiler.args(["--edition=2024", "--emit=metadata", "-Adead_code", "--diagnostic-width=140"]);
@@ -93,7 +90,7 @@ fn compile(case: &Path, libraries: &[(&str, PathBuf)]) -> String {
     said.trim_end().lines().map(|line| stable(line, &case) + "\n").collect()
 }
 
-/// A line; of a place in a library only the file.
+/// Keeps only the file of a place in a library.
 fn stable(line: &str, case: &str) -> String {
     match line.split_once("--> ").or_else(|| line.split_once("::: ")) {
         Some((arrow, place))

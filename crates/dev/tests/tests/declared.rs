@@ -11,7 +11,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-/// A limit for hangs: no test waits for it.
 const HANG: Duration = Duration::from_secs(60);
 
 ballet_testkit::events! {
@@ -75,7 +74,7 @@ fn warranty() -> Participant {
     Participant::new("warranty")
 }
 
-/// Starts the service without servers: a sound one waits for its database.
+/// Without servers, a sound service waits for its database.
 async fn start(participant: Participant) -> Option<String> {
     start_service(Service::new(participant)).await
 }
@@ -108,7 +107,7 @@ impl Projection for Log {
     }
 }
 
-/// It is called as a step that the same event triggers.
+/// A step with the name of one that the same event triggers.
 struct LogGiven;
 
 impl Projection for LogGiven {
@@ -129,7 +128,6 @@ async fn two_handlers_of_one_name_for_one_event_do_not_start() {
     is_refused(both, why).await;
 }
 
-/// A step that waits for two events.
 struct Join;
 
 impl Step for Join {
@@ -156,7 +154,6 @@ async fn a_join_that_repeats_does_not_start() {
     is_refused(join, "warranty.join_orders waits for 2 events, and repeats").await;
 }
 
-/// Begins a saga on an event.
 struct Take;
 
 impl Step for Take {

@@ -1,5 +1,5 @@
-//! What the systems share: [values] of events and requests, [pages](paging) of lists, [search], times in [rows], calls
-//! to [other companies](outside), and a [processor of cards](cards).
+//! What the systems share: [values], [pages](paging) of lists, [search], times in [rows], calls to [other
+//! companies](outside), and a [processor of cards](cards).
 
 #![warn(missing_docs)]
 

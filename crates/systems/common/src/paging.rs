@@ -63,8 +63,7 @@ impl<const MAX: u16, const DEFAULT: u16> TryFrom<u16> for Limit<MAX, DEFAULT> {
 pub const CURSOR: &str = "send the `next` of the page before as it came, or leave `after` out to begin \
                           with the first page";
 
-/// Reads an `after`, for serde's `deserialize_with`. An unreadable value is no cursor, whatever cursors of this
-/// list look like.
+/// Reads an `after`, for serde's `deserialize_with`. An unreadable value is no cursor.
 ///
 /// # Errors
 ///
@@ -102,8 +101,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Creates a page from items read with this limit. `cursor` returns the `after` that leads to
-    /// the items behind the given one. When the last page is full, an empty page follows it.
+    /// Creates a page from items read with this limit. `cursor` returns the `after` that leads to the items behind
+    /// the given one. A full last page is followed by an empty one.
     pub fn new<Cursor: ToString>(
         items: Vec<T>,
         limit: Limit,

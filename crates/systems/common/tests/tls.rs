@@ -1,4 +1,4 @@
-//! The key of an API goes to the server that the certificate names, and to no other.
+//! The key of an API goes only to the server that the certificate names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,9 @@ use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
 const KEY: CallKey = CallKey(Uuid::from_u128(7));
-/// The limit for requests that hang.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Starts a server that answers everything with an operation, once it has read a whole request head.
+/// Answers everything with an operation, once it has read a whole request head.
 async fn server(identity: &TlsIdentity) -> String {
     let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes());
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");

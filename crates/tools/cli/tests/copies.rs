@@ -1,5 +1,3 @@
-//! `ballet copies`: lists the copies, and rebuilds them.
-
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;

@@ -131,7 +131,6 @@ async fn a_queue_with_other_arguments_is_named_with_what_differs(
 async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_comes_no_more() {
     let (before, after) = (declared(&[TICKED, STRUCK]), declared(&[TICKED]));
     let world = TopologyWorld::new("unsubscribed", &before).await;
-    // Another consumer's binding.
     let queue = json!({ "durable": true, "arguments": {} });
     world.call(Method::PUT, &["queues", "stranger"], Some(&queue)).await;
     let key = json!({ "routing_key": STRUCK });
@@ -237,7 +236,7 @@ async fn a_service_more_gets_its_rights_and_nobody_another_password() {
     std::fs::create_dir_all(&contracts).expect("a directory");
     for part in &after.parts {
         let file = contracts.join(format!("{}.json", part.service));
-        // The events that the user handles give it no rights.
+        // The events that the user handles give it no permissions.
         let contract = json!({ "contract": 1, "service": part.service, "events": [] });
         std::fs::write(file, contract.to_string()).expect("written");
     }

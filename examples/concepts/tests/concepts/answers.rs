@@ -1,4 +1,4 @@
-//! Questions of several tests.
+//! Shared by several tests.
 
 use std::time::Duration;
 
@@ -7,16 +7,13 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The limit for waits that hang: nothing here takes long.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// Returns the id in the answer to a request that began something.
 pub(crate) fn id((status, body): (StatusCode, Value)) -> Uuid {
     assert!(status.is_success(), "{status}: {body}");
     serde_json::from_value(body).expect("an id")
 }
 
-/// Waits for a dead letter, and returns its headers.
 pub(crate) async fn dead_letter(system: &TestSystem) -> Value {
     system.dead_letters(1).await[0]["properties"]["headers"].clone()
 }

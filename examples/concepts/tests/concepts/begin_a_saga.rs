@@ -1,5 +1,3 @@
-//! Tests of the example `begin_a_saga`.
-
 use ballet_testkit::TestSystem;
 use concepts::begin_a_saga;
 use concepts::ticket_order::{
@@ -33,10 +31,9 @@ async fn a_request_writes_a_row_and_begins_a_saga_that_ends_with_what_comes_firs
     let cancelled: OrderCancelled = system.event(refused).await;
     assert_eq!(cancelled.reason, "sold out");
 
-    // Both are decided: later events have no effect.
     system.publish(paid, &SoldOut { order_id: paid }).await;
     system.publish(refused, &CardCharged { order_id: refused, price_cents: 1_200 }).await;
-    // There is one lane: what comes after these has not come before.
+    // There is one lane, so what comes later has not come before.
     let last = id(system.post("box_office", "/orders", &wish(1)).await);
     system.publish(last, &CardCharged { order_id: last, price_cents: 1_200 }).await;
     system.event::<OrderConfirmed>(last).await;

@@ -1,5 +1,3 @@
-//! Tests of the example `call_outside`.
-
 use ballet_testkit::TestSystem;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,22 +15,20 @@ use uuid::Uuid;
 
 use crate::compensate::{cancelled, ordered};
 
-/// A card processor that acts once for each key, and cannot answer at first.
+/// A processor that acts once for each key, and cannot answer at first.
 #[derive(Clone, Default)]
 pub(crate) struct Processor(Arc<Mutex<Memory>>);
 
 #[derive(Default)]
 struct Memory {
-    /// The operation under each key: the path and the answer.
+    /// Path and answer by key.
     done: BTreeMap<Uuid, (&'static str, Value)>,
-    /// The keys of all requests, in order.
     asked: Vec<Uuid>,
     /// The number of answers that are lost from now on.
     lost: usize,
 }
 
 impl Processor {
-    /// Serves the processor's API on this machine.
     pub(crate) async fn client(&self) -> ApiClient {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -76,7 +72,6 @@ impl Processor {
         (StatusCode::OK, answer)
     }
 
-    /// The paths of all operations.
     pub(crate) fn done(&self) -> Vec<&'static str> {
         let memory = self.0.lock().expect("a memory");
         let mut done: Vec<_> = memory.done.values().map(|(path, _)| *path).collect();

@@ -19,7 +19,6 @@ use crate::answers::id;
 use crate::call_outside::Processor;
 use crate::settings::defaults;
 
-/// The services that take part in the order of tickets.
 async fn of_the_order(processor: &Processor) -> Vec<Service> {
     vec![
         begin_a_saga::service(),
@@ -88,7 +87,6 @@ async fn an_order_is_paid_and_another_one_is_taken_back_by_everybody() {
     system.until("club", "select coalesce(sum(points), 0)::bigint from member", 20).await;
     system.until("board", "select count(*) from sale", 1).await;
 
-    // Now they are not.
     let late = id(system.post("box_office", "/orders", &wish("card_good")).await);
     assert_eq!(system.event::<OrderCancelled>(late).await.reason, "sold out");
     assert_eq!(system.event::<PopcornPutBack>(late).await.bags, 3);

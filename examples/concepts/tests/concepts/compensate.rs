@@ -1,5 +1,3 @@
-//! Tests of the example `compensate`.
-
 use ballet_testkit::TestSystem;
 use concepts::compensate::{self, PopcornPutAside, PopcornPutBack};
 use concepts::ticket_order::{OrderCancelled, TicketsOrdered};
@@ -33,7 +31,7 @@ async fn popcorn_is_put_back_once_with_what_was_put_aside() {
     let overtaken = system.new_id();
     system.publish(overtaken, &cancelled(overtaken)).await;
     system.publish(overtaken, &ordered(overtaken, 1, 7)).await;
-    // There is one lane: what comes after these has not come before.
+    // There is one lane, so what comes later has not come before.
     let last = system.new_id();
     system.publish(last, &ordered(last, 1, 1)).await;
     system.event::<PopcornPutAside>(last).await;

@@ -1,5 +1,3 @@
-//! Tests of the example `copy`.
-
 use ballet::core::Versioned;
 use ballet_stage::wait_until;
 use ballet_testkit::TestSystem;
@@ -11,7 +9,6 @@ use serde_json::{Value, json};
 use crate::answers::SOON;
 use crate::share::{remove, show};
 
-/// Waits until the kiosk answers this status, and this price if there is one.
 async fn until(system: &TestSystem, film_id: &str, expected: StatusCode, price: Value) {
     wait_until("an answer of the kiosk", SOON, || async {
         let (status, film) = system.get("kiosk", &format!("/films/{film_id}")).await;
@@ -27,11 +24,11 @@ async fn a_new_reader_gets_all_films_and_follows_every_change() {
     let (programme, kiosk) = (share::service(), copy::service());
     let mut system = TestSystem::asleep("copy", vec![programme.part(), kiosk.part()]).await;
     system.start(kiosk).await;
-    // The owner is not there, so nobody knows yet which films there are.
+    // Without the owner it is unknown which films there are.
     let (status, problem) = system.get("kiosk", "/films/tramp").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
     system.start(programme).await;
-    // It is told all films, although there are none.
+    // It learns that there are none.
     until(&system, "tramp", StatusCode::NOT_FOUND, Value::Null).await;
 
     show(&system, "tramp", 900).await;
@@ -39,7 +36,7 @@ async fn a_new_reader_gets_all_films_and_follows_every_change() {
     show(&system, "tramp", 800).await;
     until(&system, "tramp", StatusCode::OK, json!(800)).await;
 
-    // An older version that comes late changes nothing. There is one lane: what comes after it has not come before.
+    // A late older version changes nothing. There is one lane, so what comes later has not come before.
     let old = Film { title: "The tramp".to_owned(), price_cents: 900 };
     let late = FilmChanged { film: Versioned::of("tramp", 1, old) };
     system.publish_plain(&late).await;

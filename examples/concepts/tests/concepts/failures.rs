@@ -1,5 +1,3 @@
-//! Tests of the example `failures`.
-
 use ballet_testkit::TestSystem;
 use concepts::failures::{self, OvenHeated, PizzaOrdered};
 
@@ -20,7 +18,7 @@ async fn heat(system: &TestSystem, oven: &str, celsius: u16) {
 async fn what_fails_for_now_is_tried_again_and_baked_once() {
     let kitchen = failures::service();
     let mut system = TestSystem::asleep("for_now", vec![kitchen.part()]).await;
-    // All wait in this order, so both orders fail at first: one oven is cold, and the other is unknown.
+    // In this order both orders fail at first: one oven is cold, the other unknown.
     heat(&system, "left", 20).await;
     order(&system, "left", "funghi").await;
     order(&system, "right", "margherita").await;
@@ -28,9 +26,7 @@ async fn what_fails_for_now_is_tried_again_and_baked_once() {
     heat(&system, "right", 250).await;
     system.start(kitchen).await;
     system.until("kitchen", BAKED, 2).await;
-    // Both have failed before.
     assert_eq!(system.value::<i64>("kitchen", "select count(*) from ballet.failure").await, 2);
-    // No attempt left a row.
     assert_eq!(system.value::<i64>("kitchen", BAKED).await, 2);
     system.close(0).await;
 }

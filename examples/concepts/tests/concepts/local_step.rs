@@ -1,5 +1,3 @@
-//! Tests of the example `local_step`.
-
 use ballet::SagaId;
 use ballet_testkit::TestSystem;
 use concepts::local_step::{self, TicketsPrinted};
@@ -15,7 +13,7 @@ async fn tickets_are_printed_once_however_often_the_event_comes() {
     }
     // Under an id of its own, too.
     system.publish(order_id, &confirmed).await;
-    // There is one lane: what comes after these has not come before.
+    // There is one lane, so what comes later has not come before.
     let other = system.new_id();
     system.publish(other, &OrderConfirmed { order_id: other, seats: 1, ..confirmed }).await;
     assert_eq!(system.event::<TicketsPrinted>(other).await.tickets, 1);

@@ -1,5 +1,4 @@
-//! Each example on a real broker and real databases: publish a message or make a request, and see the events, the
-//! rows and the answers. The modules have the names of the examples.
+//! Each example on real servers: publish a message or make a request, and see the events, the rows and the answers.
 
 mod answers;
 mod begin_a_saga;

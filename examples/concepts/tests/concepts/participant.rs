@@ -29,7 +29,7 @@ struct Args {
     nocapture: bool,
 }
 
-/// Not a test, but the program that the suite runs. Without a processor it does nothing.
+/// Not a test, but the program that the suite runs.
 #[test]
 fn program() -> ExitCode {
     let Ok(url) = std::env::var(PROCESSOR) else { return ExitCode::SUCCESS };

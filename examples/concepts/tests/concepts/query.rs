@@ -1,5 +1,3 @@
-//! Tests of the example `query`.
-
 use ballet_testkit::TestSystem;
 use concepts::query;
 use concepts::ticket_order::OrderConfirmed;

@@ -1,5 +1,5 @@
-//! Tests of the example `refuse`. The testkit's suite tries its step, too: crashes around the commit, two replicas,
-//! failing neighbours, the cancellation before, after and beside the step.
+//! Tests of the example `refuse`. The testkit's suite tries its step, too: crashes, two replicas, failing neighbours,
+//! and the cancellation before, after and beside the step.
 
 use ballet::{Participant, SagaId};
 use ballet_testkit::TestSystem;
@@ -40,7 +40,7 @@ steps!(hall: hold_seats);
 fn hall() -> StepSuite {
     let hall = Participant::new("hall").saga::<TicketOrder>(|saga| saga.compensatable(HoldSeats));
     StepSuite::new(&hall, |_, _| refuse::service())
-        // The suite empties all tables, also of what a migration wrote.
+        // The suite empties all tables, also those that a migration filled.
         .reference("insert into show values ('premiere', 1000)")
         .effects("seats", "select show, free from show")
 }
@@ -49,7 +49,7 @@ fn hold_seats() -> StepCase {
     StepCase::done_by(|saga| wanted(saga, 2))
         .refused_by(|saga| wanted(saga, 2_000))
         .aborted_by(|saga| vec![published(&cancelled(saga.0))])
-        // A row that cannot be changed.
+        // It cannot be changed.
         .failing_on(
             |_| {
                 "alter table show drop constraint if exists broken;

@@ -1,5 +1,3 @@
-//! Tests of the example `repeat`.
-
 use ballet_testkit::TestSystem;
 use concepts::repeat::{self, ChairFreed, ChairSet, PartyBegun, PartyPlanned};
 use serde_json::json;
@@ -16,7 +14,6 @@ async fn tell(system: &TestSystem, party: Uuid, what: &str) {
     assert_eq!(system.post("parties", &path, &json!({})).await.0, 200);
 }
 
-/// Waits until these guests have these chairs.
 async fn until_seated(system: &TestSystem, party: Uuid, seated: &str) {
     let sql = format!(
         "select coalesce(string_agg(guest || ' on ' || chair, ', ' order by guest), 'nobody') \
@@ -39,7 +36,7 @@ async fn one_guest_leaves_and_the_others_stay_until_the_party_is_cancelled() {
     assert_eq!(system.event::<ChairFreed>(party).await.guest, 1);
     until_seated(&system, party, "2 on 2").await;
 
-    // Under that number nobody joins again, nor under one that left before it joined.
+    // Nobody joins again under that number, nor under one that left before it joined.
     for what in ["guests/1/join", "guests/4/leave", "guests/4/join", "guests/3/join"] {
         tell(&system, party, what).await;
     }
@@ -48,7 +45,7 @@ async fn one_guest_leaves_and_the_others_stay_until_the_party_is_cancelled() {
     tell(&system, party, "cancel").await;
     until_seated(&system, party, "nobody").await;
     tell(&system, party, "guests/5/join").await;
-    // There is one lane: what comes after that guest has not come before.
+    // There is one lane, so what comes later has not come before.
     let other = plan(&system).await;
     tell(&system, other, "open").await;
     system.event::<PartyBegun>(other).await;

@@ -1,5 +1,3 @@
-//! Tests of the example `settings`.
-
 use ballet_testkit::TestSystem;
 use std::fs;
 use std::process::Command;

@@ -1,5 +1,3 @@
-//! Tests of the example `telemetry`.
-
 use ballet_stage::wait_until;
 use ballet_testkit::TestSystem;
 use concepts::telemetry;
@@ -8,7 +6,7 @@ use serde_json::json;
 
 use crate::answers::SOON;
 
-/// A projector sends again what was not recorded, also while the service has no connection yet.
+/// An unrecorded measurement is sent again, also while the service is not connected yet.
 async fn shone(system: &TestSystem, projector: &str, seconds: u32) {
     let lamp = json!({ "projector": projector, "seconds": seconds });
     wait_until("a measurement", SOON, || async {

@@ -1,5 +1,3 @@
-//! Tests of the example `upcast`.
-
 use ballet_testkit::TestSystem;
 use concepts::upcast::{self, GuestsCounted, GuestsCountedV1};
 

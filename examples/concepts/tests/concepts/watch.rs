@@ -1,5 +1,3 @@
-//! Tests of the example `watch`.
-
 use std::time::{Duration, Instant};
 
 use ballet_testkit::TestSystem;

@@ -1,4 +1,4 @@
-//! The service in Python with its broker and its database, and nobody else.
+//! The service in Python with its broker and its database.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -10,17 +10,17 @@ use tokio::process::{Child, Command};
 use crate::contract::in_python;
 use crate::faults;
 
-/// The program without which tests of the service in Python are left out.
+/// The programs without which tests of the service in Python are left out.
 pub(crate) const PYTHON: &str = "Python with pika and psycopg";
 pub(crate) const TRIGGER: &str = "orders.order_placed.v1";
 
-/// Creates everything that the service needs. The service does not run yet.
+/// Prepares everything; the service does not run yet.
 pub(crate) async fn asleep(name: &str) -> TestSystem {
     let servers = Servers::shared().await.expect("servers");
     TestSystem::asleep_on(servers, name, vec![in_python().part]).await
 }
 
-/// Starts the service. It ends when the returned value is dropped.
+/// Dropping the returned value ends the service.
 pub(crate) fn start(python: &Path, system: &TestSystem) -> Child {
     Command::new(python)
         .args(["-m", "loyalty"])

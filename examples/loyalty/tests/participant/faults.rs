@@ -1,22 +1,21 @@
-//! Faults that a participant may have: each a small change to the service in Python, the scenario
-//! that has to find it, and a part of what that has to say.
+//! Faults of a participant: each a small change to the service in Python, the scenario that has to find it, and a
+//! part of its report.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ballet_testkit::participant::Scenario;
 
-/// A fault, as changes of text.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) scenario: Scenario,
     pub(crate) says: &'static str,
-    /// The file, the text in it, and the text that replaces it.
+    /// The file, the text in it, and its replacement.
     changes: &'static [(&'static str, &'static str, &'static str)],
 }
 
-/// A copy of the program with a fault. Dropping it removes it.
+/// A faulty copy of the program. Dropping it removes it.
 #[derive(Debug)]
 pub(crate) struct Copy(PathBuf);
 
@@ -32,13 +31,12 @@ impl Drop for Copy {
     }
 }
 
-/// The directory of the service in Python.
 pub(crate) fn original() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../python-loyalty")
 }
 
 impl Fault {
-    /// Makes a copy for a purpose. A change that does not fit any more is an error.
+    /// A change that no longer fits is an error.
     pub(crate) fn copy(&self, purpose: &str) -> Copy {
         let name: String =
             self.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

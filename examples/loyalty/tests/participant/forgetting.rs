@@ -1,11 +1,9 @@
-//! The messages and sagas that the service in Python forgets.
-
 use ballet_stage::{left_out, python};
 use serde_json::json;
 
 use crate::alone::{self, PYTHON, TRIGGER};
 
-/// A delete of too many rows is cancelled for its length, as `statement_timeout` does it.
+/// A delete of too many rows is cancelled for its length, as by `statement_timeout`.
 const OLD_ROWS: &str = "
     insert into inbox (message_id, received_at)
         select gen_random_uuid(), now() - interval '30 days' from generate_series(1, 12000);

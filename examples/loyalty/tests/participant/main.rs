@@ -1,5 +1,5 @@
-//! Loyalty takes part in the shop's saga as a program that is known by its contract alone: the one in Python, and some
-//! with a fault, which must not get away with it. The cashier of `concepts` does so in Rust.
+//! Loyalty as a program that is known by its contract alone: the one in Python, and some with a fault, which must be
+//! found. The cashier of `concepts` does so in Rust.
 
 mod alone;
 mod contract;
@@ -23,15 +23,15 @@ use crate::contract::in_python;
 use crate::faults::FAULTS;
 use crate::loyalty::Loyalty;
 
-/// The tests take turns, since each keeps the machine busy.
+/// One after the other, since each keeps the machine busy.
 static TURN: Mutex<()> = Mutex::const_new(());
-/// The time for which the suite waits for what a program with a fault loses.
+/// The wait for what a faulty program loses.
 const SOON: Duration = Duration::from_secs(12);
 /// The number of shares of the faults. `BALLET_TURN` says which one is tried; without it all are.
 const SHARES: usize = 8;
 
 fn program_in_python(python: &Path, dir: &Path) -> Program {
-    // Without it, the modules of a fault could be those that were compiled before.
+    // Otherwise a fault's modules could be those that were compiled before.
     Program::new(python).args(["-m", "loyalty"]).dir(dir).env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
@@ -59,7 +59,8 @@ async fn each_fault_is_found_by_its_scenario() {
             let mut ended = suite.run(fault.scenario).await;
             eprintln!("{}: {} ended", fault.name, fault.scenario);
             if !ended.as_ref().is_err_and(|wrong| wrong.contains(fault.says)) {
-                // Most scenarios are races, which a fault may win once; and a busy machine may be slower than we wait.
+                // Most scenarios are races, which a fault may win once, and a busy machine may be slower than we
+                // wait.
                 ended = suite.run(fault.scenario).await;
                 eprintln!("{}: {} ended again", fault.name, fault.scenario);
             }
@@ -85,7 +86,7 @@ fn each_fault_fits_the_program() {
 
 #[test]
 fn each_scenario_can_fail() {
-    // Loyalty neither refuses nor joins nor calls: a test of `ballet-testkit` and the cashier of `concepts` do.
+    // Loyalty neither refuses nor joins nor calls; a test of `ballet-testkit` and the cashier of `concepts` do.
     let suite = ProgramSuite::new(Program::new("none"), in_python());
     for scenario in suite.scenarios() {
         let found = FAULTS.iter().any(|fault| fault.scenario == scenario);

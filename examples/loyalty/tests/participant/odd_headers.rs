@@ -40,7 +40,7 @@ async fn a_header_that_python_cannot_read_or_write_stops_nobody() {
     let (good, bad) = (good.to_string(), "{}".to_owned());
     let unread = "unreadable_properties";
     let all = [
-        // Milliseconds, where the client expects seconds: the year 55,000.
+        // Milliseconds instead of seconds: the year 55,000.
         (one("at", AMQPValue::Timestamp(1_700_000_000_000)), good.clone(), Some(unread)),
         (one("deep", nested(600)), good.clone(), Some(unread)),
         (one("deep", nested(100)), good.clone(), Some(unread)),

@@ -20,7 +20,6 @@ pub struct MemoryBroker {
     state: Arc<Mutex<BrokerState>>,
 }
 
-/// Methods that build it and look inside.
 impl MemoryBroker {
     /// Creates an empty broker.
     #[must_use]
@@ -179,7 +178,7 @@ impl MemoryBroker {
         self.lock().taken.clone()
     }
 
-    /// Returns how many messages were accepted so far, without the copies that [`taken`](Self::taken) makes.
+    /// Returns how many messages were accepted so far, without copying them as [`taken`](Self::taken) does.
     #[must_use]
     pub fn taken_count(&self) -> usize {
         self.lock().taken.len()
@@ -202,7 +201,6 @@ impl MemoryBroker {
     }
 }
 
-/// Methods that inject faults.
 impl MemoryBroker {
     /// Drops every connection whose name contains `name`. Their messages are delivered again.
     pub fn drop_connections(&self, name: &str) {

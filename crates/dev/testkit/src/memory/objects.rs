@@ -1,5 +1,3 @@
-//! The broker's objects: exchanges, bindings, queues and their messages.
-
 use std::collections::VecDeque;
 
 use ballet_amqp::headers::DELIVERY_COUNT;
@@ -34,11 +32,10 @@ pub(super) struct BrokerExchange {
     pub(super) bindings: Vec<ExchangeBinding>,
 }
 
-/// A route from an exchange to a queue or to another exchange.
 #[derive(Debug)]
 pub(super) struct ExchangeBinding {
     pub(super) key: String,
-    /// The headers that a message must have, for an exchange of kind `headers`.
+    /// The headers that a message must have, for kind `headers`.
     pub(super) headers: Vec<(String, String)>,
     pub(super) target: BindingTarget,
 }
@@ -53,7 +50,7 @@ pub(super) enum BindingTarget {
 pub(super) struct BrokerQueue {
     pub(super) options: QueueOptions,
     pub(super) ready: VecDeque<QueuedMessage>,
-    /// Connection and consumer tag of each consumer, in the order of their turns.
+    /// Connection and consumer tag, in the order of their turns.
     pub(super) consumers: VecDeque<(u64, String)>,
 }
 

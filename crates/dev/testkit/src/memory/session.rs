@@ -21,7 +21,6 @@ pub(super) struct MemorySession {
 }
 
 impl MemorySession {
-    /// Opens a session on a new connection.
     pub(super) fn open(state: &Arc<Mutex<BrokerState>>, name: &str, peer: Peer) -> Self {
         let mut locked = lock(state);
         locked.next_connection += 1;
@@ -53,7 +52,7 @@ impl Session for MemorySession {
         &self.peer
     }
 
-    /// The session of a further channel. It is listed beside the connections, and outlives this one.
+    /// It is listed beside the connections, and outlives this one.
     fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
         let name = lock(&self.state)
             .connections

@@ -18,7 +18,6 @@ pub(super) struct BrokerState {
     pub(super) queues: BTreeMap<String, BrokerQueue>,
     pub(super) connections: BTreeMap<u64, ClientConnection>,
     pub(super) next_connection: u64,
-    /// All accepted messages, in order.
     pub(super) taken: Vec<Publish>,
     pub(super) faults: BrokerFaults,
     /// How many acknowledgements named a delivery that is unknown, or was acknowledged before.
@@ -47,7 +46,7 @@ pub(super) struct ClientConnection {
     pub(super) closed: watch::Sender<Option<BrokerError>>,
     pub(super) confirms: Option<mpsc::UnboundedSender<Result<MessageConfirm, BrokerError>>>,
     pub(super) published: u64,
-    /// Messages published while the broker blocked.
+    /// Published while the broker blocked.
     pub(super) pending: Vec<(u64, Publish)>,
     pub(super) held_confirms: VecDeque<MessageConfirm>,
     pub(super) consumers: BTreeMap<String, QueueConsumer>,
@@ -121,7 +120,6 @@ impl BrokerState {
         }
     }
 
-    /// Routes a message.
     pub(super) fn accept(&mut self, message: &Publish) -> PublishOutcome {
         if self.faults.nack > 0 {
             self.faults.nack -= 1;
@@ -194,7 +192,7 @@ impl BrokerState {
         Some(receiver)
     }
 
-    /// Ends a consumer. Its deliveries stay with its connection.
+    /// Its deliveries stay with its connection.
     pub(super) fn cancel(&mut self, connection: u64, tag: &str) {
         let Some(at) = self.connections.get_mut(&connection) else { return };
         let Some(consumer) = at.consumers.remove(tag) else { return };
@@ -203,7 +201,7 @@ impl BrokerState {
         }
     }
 
-    /// Delivers to the consumers in turn, up to their prefetch.
+    /// Delivers in turn, up to the consumers' prefetch.
     fn dispatch(&mut self, name: &str) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         let mut full = 0;
@@ -227,7 +225,7 @@ impl BrokerState {
         }
     }
 
-    /// Takes deliveries back from a connection. `None` if it is gone, or a tag is unknown.
+    /// Returns `None` if the connection is gone, or a tag is unknown.
     fn take(&mut self, connection: u64, tags: &[u64]) -> Option<Vec<Unacked>> {
         let connection = self.connections.get_mut(&connection)?;
         tags.iter()
@@ -268,7 +266,7 @@ impl BrokerState {
         true
     }
 
-    /// Returns messages to the head of their queues, in order. Those beyond the delivery limit become dead letters.
+    /// To the head of their queues, in order. Those beyond the delivery limit become dead letters.
     fn requeue(&mut self, back: Vec<Unacked>) {
         let mut touched = Vec::new();
         for Unacked { queue: name, mut message, .. } in back.into_iter().rev() {
@@ -287,7 +285,6 @@ impl BrokerState {
         }
     }
 
-    /// Ends a connection with an error.
     pub(super) fn disconnect(&mut self, id: u64, cause: &BrokerError) {
         let Some(connection) = self.connections.remove(&id) else { return };
         for queue in self.queues.values_mut() {

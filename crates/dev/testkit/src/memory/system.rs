@@ -15,7 +15,6 @@ use uuid::Uuid;
 use crate::looks::Looks;
 use crate::memory::broker::MemoryBroker;
 
-/// The time limit of each wait, counted from the last change.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The batches of events that are not marked as published.
@@ -25,7 +24,7 @@ pub const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
 /// A broker in memory, and a database with the framework's tables for each of some services.
 #[derive(Debug)]
 pub struct MemorySystem {
-    // This field stands before the databases, so that its sessions are closed before those are dropped.
+    // Before the databases, so that its sessions close before those are dropped.
     looks: Looks,
     /// The databases, by the name of the service.
     pub databases: BTreeMap<String, Database>,
@@ -106,8 +105,8 @@ impl MemorySystem {
         PgConnection::connect(self.url(service)).await.expect("a database")
     }
 
-    /// Executes statements in the database of a service. They must leave no transaction, lock or setting behind:
-    /// those need a session from [`connect`](Self::connect).
+    /// Executes statements in the database of a service. A transaction, lock or setting needs a session from
+    /// [`connect`](Self::connect).
     pub async fn execute(&self, service: &str, sql: &str) {
         self.looks.execute(self.url(service), sql).await.expect("executed");
     }
@@ -117,7 +116,7 @@ impl MemorySystem {
         self.try_count(service, what).await.expect("a count")
     }
 
-    /// Like [`count`](Self::count), while the database may be away.
+    /// Like [`count`](Self::count), while the database may be unavailable.
     pub async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
         self.looks.value(self.url(service), &format!("select count(*) from {what}")).await
     }

@@ -8,8 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 
 use crate::memory::broker::MemoryBroker;
 
-/// The connection from one process to the broker. Once it is cut, what is left of the process cannot reach the
-/// broker.
+/// A process's connection to the broker. Once it is cut, what is left of the process cannot reach the broker.
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
     broker: MemoryBroker,

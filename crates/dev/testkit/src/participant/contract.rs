@@ -1,4 +1,4 @@
-//! The contract of a participant, as far as it can be checked from outside.
+//! The contract of a participant, as seen from outside.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,23 +10,22 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The placeholder for the saga's id in a body.
 const SAGA: &str = "{saga}";
 
 /// The contract of a program: one compensatable step and its lasting effect.
 ///
-/// In the bodies, `{saga}` stands for the id of the saga. Their effects must differ from saga to saga, so that a
-/// query can find those of one.
+/// In the bodies, `{saga}` stands for the id of the saga. Effects must differ by saga, so that a query finds those of
+/// one.
 #[derive(Debug, Clone)]
 pub struct Contract {
     /// The part that the program declares. Its queue, bindings and permissions follow from it.
     pub part: Part,
     /// The name of the step to try.
     pub step: String,
-    /// The bodies of the step's events, by name: its triggers, the events it publishes when done or compensated, its
-    /// refusal, and the abort.
+    /// The bodies of the step's events, by name: its triggers, its events when done, compensated or refused, and the
+    /// abort.
     pub bodies: BTreeMap<String, Value>,
-    /// The body of the trigger that makes the step refuse, if it may. For a join this is its last trigger.
+    /// The body of the trigger that makes the step refuse, if it may. For a join, the last trigger.
     pub refused_by: Option<Value>,
     /// SQL for rows that must exist before the first message comes. It runs when the program has made its tables.
     pub reference: String,
@@ -34,8 +33,8 @@ pub struct Contract {
     pub trouble: Option<HandlerTrouble>,
     /// The provider, if the step calls one.
     pub calls: Option<ProviderCalls>,
-    /// A query for the effect that the step of a saga, `$1`, has left: one `bigint`. No row, null and 0 mean that
-    /// there is none, or that it is undone. Without a query the provider's own count is used.
+    /// A query for the effect that the step of a saga, `$1`, has left: one `bigint`. No row, null and 0 mean no
+    /// effect. Without a query the provider's own count is used.
     pub effect: Option<String>,
     /// The result of the query when the step has taken effect once.
     pub effect_when_done: i64,
@@ -94,15 +93,13 @@ struct ContractFile {
     effect_when_done: i64,
 }
 
-/// The provider's count for a step that is done.
 const fn once() -> i64 {
     1
 }
 
-/// The types of the events in a contract.
 #[derive(Debug, Clone)]
 pub(crate) struct Types {
-    /// All triggers: several for a join.
+    /// A join has several.
     pub(crate) triggers: Vec<EventType>,
     pub(crate) done: EventType,
     pub(crate) refused: Option<EventType>,
@@ -161,7 +158,7 @@ impl Contract {
         Ok(())
     }
 
-    /// Returns the types of the step, or an error that names what the declaration lacks.
+    /// The error names what the declaration lacks.
     pub(crate) fn types(&self) -> Result<Types, String> {
         let service = self.part.service;
         let is_it = |step: &&StepPart| step.name == self.step;
@@ -182,12 +179,10 @@ impl Contract {
         })
     }
 
-    /// Returns the body of an event in a saga.
     pub(crate) fn body(&self, event: EventType, saga: Uuid) -> Value {
         self.bodies.get(event.name()).map(|body| of_saga(body, saga)).unwrap_or_default()
     }
 
-    /// Returns the body that makes the step refuse, in a saga.
     pub(crate) fn refused_by(&self, saga: Uuid) -> Option<Value> {
         self.refused_by.as_ref().map(|body| of_saga(body, saga))
     }
@@ -199,7 +194,6 @@ fn parsed<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, String> {
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Returns the body with the id of a saga in it.
 fn of_saga(body: &Value, saga: Uuid) -> Value {
     match body {
         Value::String(text) => Value::String(text.replace(SAGA, &saga.to_string())),

@@ -1,5 +1,3 @@
-//! The command that starts a participant.
-
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 

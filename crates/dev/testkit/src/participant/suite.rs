@@ -1,5 +1,3 @@
-//! The suite for one program.
-
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
@@ -8,7 +6,6 @@ use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::scenario::Scenario;
 
-/// The number of scenarios that run at the same time.
 const AT_A_TIME: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -53,8 +50,7 @@ impl ProgramSuite {
         Box::pin(scenario.run(&self.program, &self.contract, self.patience)).await
     }
 
-    /// Returns the scenarios that fit the step: a step that never refuses is not made to, and one with a single
-    /// trigger is no join.
+    /// Returns the scenarios that fit the step.
     #[must_use]
     pub fn scenarios(&self) -> Vec<Scenario> {
         let all = Scenario::ALL.iter().copied();
@@ -68,7 +64,7 @@ impl ProgramSuite {
         all.filter_map(|scenario| Some((scenario, scenario.lacks(&self.contract)?))).collect()
     }
 
-    /// Runs these scenarios, some at a time, and passes the outcome of each to `told` when it ends.
+    /// Runs these scenarios, some at a time. `told` gets the outcome of each when it ends.
     pub async fn run_all(&self, scenarios: &[Scenario], mut told: impl FnMut(ScenarioOutcome)) {
         let outcomes = stream::iter(scenarios.iter().copied()).map(|scenario| async move {
             let begun = Instant::now();

@@ -30,7 +30,6 @@ pub struct RawMessage<'a> {
 }
 
 impl RawMessage<'_> {
-    /// Encodes the flags and the properties.
     fn encoded(&self) -> Vec<u8> {
         let mut properties = self.properties.to_vec();
         properties.push((Property::DeliveryMode, &[2]));

@@ -1,5 +1,4 @@
-//! The suite for programs, with steps that refuse and joins: correct ones pass, and faults are found.
-//! `examples/loyalty` tries its other scenarios.
+//! The suite for programs, with steps that refuse and joins. `examples/loyalty` tries its other scenarios.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,9 +12,9 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
-/// The environment variable that tells a process of this program which service it is.
+/// The variable that says which service a process of this program is.
 const KIND: &str = "BALLET_LODGE";
-/// How long the suite waits for an event that a faulty program loses.
+/// The wait for an event that a faulty program loses.
 const SOON: Duration = Duration::from_secs(8);
 
 ballet_testkit::events! {
@@ -129,7 +128,7 @@ async fn program() {
     running.stop().await;
 }
 
-/// A suite for one kind of service with the contract of another kind.
+/// `promised` is the kind of the contract.
 fn suite(kind: &str, promised: &str) -> ProgramSuite {
     let stay = json!({ "stay": "{saga}" });
     let of = |event: EventType| (event.name().to_owned(), stay.clone());

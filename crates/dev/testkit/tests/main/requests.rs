@@ -31,7 +31,6 @@ impl Owner for Desk {
     }
 }
 
-/// Decides a saga that a request has begun.
 struct Grant;
 
 impl Step for Grant {
@@ -68,7 +67,7 @@ async fn begin(handle: &Handle, wish: String, writes: bool) -> Result<StatusCode
     Ok(StatusCode::CREATED)
 }
 
-/// A desk whose handler may forget its row.
+/// The handler may forget its row.
 fn service(writes: bool) -> Service {
     Service::new(desk()).migrations(TABLES).routes(move |handle| {
         let place = async move |Json(Wished { wish }): Json<Wished>| {
@@ -78,7 +77,7 @@ fn service(writes: bool) -> Service {
     })
 }
 
-/// Returns the suite's report on a desk with this sample; empty if it passes.
+/// Returns the suite's report; empty if the desk passes.
 fn said_of(writes: bool, case: StepCase) -> String {
     let check = || {
         StepSuite::new(&desk(), move |_, _| service(writes))

@@ -28,15 +28,14 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table held (saga_id text not null); create table letter (saga_id text not null)",
 }];
 
-/// The fault of the shelf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
     /// It frees nothing.
     Keeps,
-    /// It writes before it refuses, past the transaction: what is written in it is taken back.
+    /// It writes before it refuses, past the transaction that is rolled back.
     LeavesTraces,
-    /// It writes through a connection of its own, so a rollback takes nothing back.
+    /// It writes through a connection of its own, which no rollback reaches.
     WritesPastTheTransaction,
     /// It posts another letter each time it is asked.
     ForgetsKeys,
@@ -46,12 +45,11 @@ enum Fault {
     MixesUp,
 }
 
-/// A step of the shelf, with its database and its path to the post.
 #[derive(Debug, Clone)]
 struct Hold {
     fault: Fault,
     url: String,
-    /// A connection that is kept open, so that its batch takes no longer than others.
+    /// Kept open, so that its batch takes no longer than others.
     aside: Arc<Mutex<Option<PgConnection>>>,
 }
 
@@ -100,7 +98,6 @@ impl Compensate for Hold {
     }
 }
 
-/// The shelf's step as a bulk step.
 #[derive(Debug)]
 struct HoldAll(Hold);
 
@@ -151,7 +148,6 @@ impl Compensate for HoldAll {
     }
 }
 
-/// Writes a letter outside.
 #[derive(Debug)]
 struct Post {
     hold: Hold,
@@ -197,7 +193,7 @@ fn shelf(hold: Hold) -> Participant {
     })
 }
 
-/// A service that joins the saga only through its letters, so the event that aborts the others triggers it.
+/// The service joins the saga only through its letters, so the event that aborts the others triggers it.
 fn post(hold: Hold, outside: Outside) -> Participant {
     struct Letters;
     impl Saga for Letters {
@@ -208,7 +204,7 @@ fn post(hold: Hold, outside: Outside) -> Participant {
     Participant::new("shelf").saga::<Letters>(|saga| saga.retriable(Post { hold, outside }))
 }
 
-/// Returns the suite's report on a shelf with a fault; empty if it passes.
+/// Returns the suite's report; empty if the shelf passes.
 fn said_of(fault: Fault) -> String {
     let hold = move |url: String| Hold { fault, url, aside: Arc::default() };
     let url = |settings: &ballet::Settings| settings.database_url().expect("a database");

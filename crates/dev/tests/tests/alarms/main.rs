@@ -1,5 +1,4 @@
-//! The alarms and the board of `docs/monitoring`: `promtool` judges the rules, and each metric that they ask for is one
-//! that a service registers. Metrics belong to a process, so these tests have one of their own.
+//! Metrics belong to a process, so these tests have one of their own.
 
 #[allow(dead_code, reason = "the tests of copies use all of it")]
 #[path = "../copies/lamps.rs"]

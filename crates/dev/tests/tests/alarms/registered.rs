@@ -20,7 +20,6 @@ const RECONNECTS: &str = "ballet_reconnects_total";
 const OF_THE_BROKER: &str = "/metrics/detailed?family=queue_coarse_metrics\
     &family=queue_consumer_count&family=node_metrics&family=node_coarse_metrics";
 
-/// Follows the beats.
 struct Dial;
 
 impl TelemetryFollower for Dial {
@@ -34,7 +33,7 @@ impl TelemetryFollower for Dial {
     fn take(&self, _: Timestamp, _: &[Reading<Beat>]) {}
 }
 
-/// Services that together have a metric of each kind. The first has done nothing once it runs.
+/// Together they have a metric of each kind. The first has done nothing once it runs.
 fn parts() -> [WorldPart; 5] {
     [
         part(hotel(Trouble::default()), HOTEL_TABLES),
@@ -50,7 +49,7 @@ fn family(name: &str) -> &str {
     ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
 }
 
-/// Returns the metrics of this process. All its services share them.
+/// Reads the metrics of this process, which all its services share.
 async fn scrape(world: &TripWorld) -> Vec<Sample> {
     samples(&metrics(world.services[0].address()).await.expect("metrics"))
 }
@@ -63,7 +62,6 @@ fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> Option<f64>
     samples.iter().find(has).map(|sample| sample.value)
 }
 
-/// Returns the expressions of the board.
 fn drawn() -> Vec<String> {
     let board: Value = serde_json::from_str(&read("docs/monitoring/board.json")).expect("JSON");
     let panels = board["panels"].as_array().expect("panels").iter();
@@ -129,7 +127,6 @@ async fn every_metric_begins_at_zero_and_alarms_and_board_ask_for_no_other() {
     let asked: BTreeSet<_> =
         asked.filter(|selector| !selector.metric.starts_with("gateway_")).collect();
     assert!(asked.len() > 30, "{asked:?}");
-    // The page names them in quotation marks.
     let page = read("docs/metrics.md");
     let named: BTreeSet<&str> =
         page.split('`').filter(|name| name.starts_with("ballet_")).filter_map(metric).collect();
@@ -150,7 +147,6 @@ async fn every_metric_begins_at_zero_and_alarms_and_board_ask_for_no_other() {
     .expect("all metrics");
 }
 
-/// Returns the metric with which a text begins, without its labels.
 fn metric(text: &str) -> Option<&str> {
     let end = text.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(text.len());
     (end > "ballet_".len()).then(|| family(&text[..end]))

@@ -1,5 +1,3 @@
-//! The rules as `promtool` judges them, and their cases.
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -7,24 +5,20 @@ use ballet::core::Cause;
 use ballet_stage::{left_out, program};
 use yaml_rust2::{Yaml, YamlLoader};
 
-/// Returns a file of the workspace.
 pub(crate) fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..").join(path)
 }
 
-/// Reads a file of the workspace.
 pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(file(path)).expect(path)
 }
 
-/// Returns the rules of the file.
 pub(crate) fn rules() -> Vec<Yaml> {
     let documents = YamlLoader::load_from_str(&read("docs/monitoring/alarms.yml")).expect("YAML");
     let groups = documents[0]["groups"].as_vec().expect("groups");
     groups.iter().flat_map(|group| group["rules"].as_vec().expect("rules")).cloned().collect()
 }
 
-/// Has `promtool` do this with a file of the folder.
 fn promtool(arguments: &[&str], name: &str) {
     let Some(promtool) = program("promtool") else { return left_out("promtool") };
     let file = file("docs/monitoring").join(name);
@@ -35,7 +29,6 @@ fn promtool(arguments: &[&str], name: &str) {
 
 #[test]
 fn the_configuration_and_the_rules_are_valid() {
-    // It loads the rules.
     promtool(&["check", "config"], "prometheus.yml");
 }
 

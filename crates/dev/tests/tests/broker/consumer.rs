@@ -30,7 +30,7 @@ fn ids(taken: &[(String, ballet_amqp::Receipt)]) -> Vec<&str> {
     taken.iter().map(|(id, _)| id.as_str()).collect()
 }
 
-/// The clock stands still, so no delivery stays unsettled for so long that it holds back no others.
+/// The clock stands still, so no unsettled delivery holds others back.
 #[tokio::test(start_paused = true)]
 async fn settled_deliveries_are_acknowledged_up_to_the_first_gap() {
     let broker = broker(3);
@@ -57,7 +57,7 @@ async fn an_ack_waits_for_others_but_not_for_long_and_not_for_many() {
     let mut taken = consumer.take(4).await;
     let mut settle = |count| taken.drain(..count).for_each(|(_, receipt)| receipt.settle());
     settle(1);
-    // No real time passes: the runtime's clock stands still, and jumps to whatever is due next.
+    // The runtime's clock stands still, and jumps to whatever is due next.
     tokio::time::sleep(Duration::from_millis(8)).await;
     assert_eq!(broker.unacked("orders"), 4, "acknowledged at once");
     tokio::time::sleep(Duration::from_millis(4)).await;
@@ -242,7 +242,7 @@ async fn what_was_sent_ahead_of_the_first_message_is_handed_on() {
     until("all are acknowledged", || broker.unacked("orders") == 0).await;
 }
 
-/// DESIGN 8: one poison and 500 good ones make one dead letter.
+/// One poison and 500 good messages make one dead letter.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_kills_the_process_takes_no_other_with_it() {
     let broker = broker(40);
@@ -276,8 +276,7 @@ async fn a_message_that_kills_the_process_takes_no_other_with_it() {
     wait_for(last.handle.cautious(), "at ease", |cautious| !cautious).await;
 }
 
-/// Handles in batches of what there is, or one by one when cautious; dies on the poison before
-/// the batch is committed.
+/// Handles in batches, or one by one when cautious. Dies on the poison before the batch is committed.
 async fn live_until_poison(broker: &MemoryBroker, handled: &Notes, first: bool) {
     let (sender, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
     let sink = Arc::new(move |arrival| sender.send(arrival).unwrap_or(()));
@@ -308,7 +307,6 @@ async fn live_until_poison(broker: &MemoryBroker, handled: &Notes, first: bool) 
 #[tokio::test(start_paused = true)]
 async fn while_cautious_messages_come_one_by_one() {
     let broker = broker(3);
-    // Twice in hand of somebody who died.
     for _ in 0..2 {
         let mut dying = TestConsumer::usual(broker.clone());
         let _in_hand = dying.take(3).await;

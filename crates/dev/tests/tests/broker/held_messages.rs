@@ -1,4 +1,4 @@
-//! Messages that the broker does not take, or does not confirm, hold up no others.
+//! Messages that the broker does not take or confirm hold up no others.
 
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use ballet_testkit::memory::ExchangeKind;
 use crate::publisher::broker;
 use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, message, out, until};
 
-/// A copy for the exchange of dead letters.
 fn copy(id: &str) -> Publish {
     Publish { exchange: "dead".to_owned(), ..message("hotel", id) }
 }

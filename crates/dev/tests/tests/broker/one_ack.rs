@@ -1,5 +1,5 @@
-//! A broker by hand that confirms many messages with one acknowledgement, after it has returned one
-//! of them. RabbitMQ does so too, but only when it is busy.
+//! A broker by hand that confirms many messages with one acknowledgement after it has returned one of them. RabbitMQ
+//! does so only when it is busy.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,6 @@ const METHOD: u8 = 1;
 const HEADER: u8 = 2;
 const BODY: u8 = 3;
 const FRAME_END: u8 = 0xce;
-/// Messages that are confirmed at once.
 const BURST: u64 = 1000;
 const BURSTS: u64 = 20;
 
@@ -37,7 +36,7 @@ fn short(text: &str) -> Vec<u8> {
     [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
 }
 
-/// A message as it comes back: its address, its id and no body.
+/// Returns a message as it comes back, without a body.
 fn returned(id: &str) -> Vec<u8> {
     let arguments =
         [&312_u16.to_be_bytes()[..], &short("NO_ROUTE"), &short("events"), &short("a.x")].concat();
@@ -47,7 +46,6 @@ fn returned(id: &str) -> Vec<u8> {
     [method(1, 60, 50, &arguments), frame(HEADER, 1, &header)].concat()
 }
 
-/// Serves one connection.
 async fn serve(mut stream: TcpStream) {
     let mut protocol = [0; 8];
     stream.read_exact(&mut protocol).await.unwrap();

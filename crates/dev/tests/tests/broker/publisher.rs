@@ -47,7 +47,7 @@ async fn t03_a_batch_is_in_memory_until_every_message_is_confirmed() {
     let mut publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"]));
     until("taken", || broker.taken_count() == 1).await;
-    // No real time passes: the clock goes on once nobody has anything left to do.
+    // The clock goes on once nothing is left to do.
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(publisher.handle.waiting(), 1);
     assert!(publisher.none_published());
@@ -276,7 +276,6 @@ async fn a_single_message_fails_in_bounded_time_and_says_why() {
     broker.unreachable(false);
     publisher.ready().await;
     publisher.handle.publish_now(message("a.x", "3"), SOON).await.unwrap();
-    // Nobody waited for 2 any more.
     assert_eq!(taken(&broker), ["3"]);
 
     publisher.handle.stop(SOON).await;

@@ -10,7 +10,7 @@ use ballet_testkit::wire::clients::{
     SOON, TestConsumer, TestPublisher, message, out, redirect, until,
 };
 
-/// One service that may write its own keys, and gets them back.
+/// One service that may write its own keys, and receives them.
 fn definitions() -> Value {
     let exchange = |name: &str| {
         json!({"name": name, "vhost": "shop", "type": "topic", "durable": true,

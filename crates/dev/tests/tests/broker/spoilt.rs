@@ -16,7 +16,7 @@ async fn t51_a_message_that_always_ends_the_connection_is_found_and_the_others_g
     let mut publisher = TestPublisher::usual(broker.clone());
     publisher.ready().await;
     publisher.handle.send(out(1, &["a.x", "a.poison", "a.y"]));
-    // The broker takes others in between, which shows that the way to it is good.
+    // Others that the broker takes in between show that the connection is good.
     for number in 2.. {
         publisher.handle.send(out(number, &["a.x"]));
         let published = publisher.published().await;

@@ -1,4 +1,4 @@
-//! A bulk step that fails: the one to blame is found, and the others do not suffer for it.
+//! A bulk step that fails: the message to blame is found, and the others are handled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,9 +13,8 @@ use ballet_stage::wait_until;
 use crate::hall::{self, OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show, UsherWanted};
 use crate::stage::BulkStage;
 
-/// Does what the orders wish, whatever comes of it.
 struct HoldMoodily {
-    /// How often a shaky order fails before it works.
+    /// How often an unstable order fails before it works.
     shaky: AtomicU32,
 }
 
@@ -75,7 +74,6 @@ async fn hall(name: &str) -> BulkStage {
     stage
 }
 
-/// Places an order for each wish, all in one batch.
 async fn place(stage: &BulkStage, wishes: &[&str]) -> Vec<SagaId> {
     let sagas: Vec<_> = wishes.iter().map(|_| stage.new_saga()).collect();
     stage
@@ -88,7 +86,6 @@ async fn place(stage: &BulkStage, wishes: &[&str]) -> Vec<SagaId> {
     sagas
 }
 
-/// Handlers, reasons and details of the dead letters, in the order of the sagas.
 fn dead(stage: &BulkStage) -> Vec<[String; 3]> {
     let mut dead = stage.taken("dead");
     dead.sort_by_key(|one| one.properties.correlation_id().as_ref().map(ToString::to_string));
@@ -153,7 +150,6 @@ async fn an_undo_that_fails_leaves_its_tombstone_and_the_others_are_undone() {
             for saga in &sagas {
                 stage.tell(*saga, &OrderCancelled {});
             }
-            // Aborted, whether its undo is done or not.
             stage.tell(sagas[5], &OrderPlaced { seats: 1, wish: "aisle".to_owned() });
             stage.tell(late, &OrderPlaced { seats: 1, wish: "aisle".to_owned() });
         })
@@ -194,7 +190,6 @@ async fn aborts_that_take_longer_than_a_handler_may_end_in_several_transactions(
     let before = stage.new_saga();
     stage
         .at_once(|stage| {
-            // The lane takes one alone, and then both.
             for saga in [before, sagas[0], sagas[1]] {
                 stage.tell(saga, &OrderCancelled {});
             }

@@ -45,7 +45,7 @@ pub(crate) const TABLES: &[Migration] = &[Migration {
           create table took (saga_id uuid not null, name text not null)",
 }];
 
-/// No order gets more seats than this.
+/// The maximum number of seats of an order.
 pub(crate) const MOST: i64 = 8;
 
 /// The hall, but for one step that stays an ordinary one. `longest` becomes the length of the longest run.

@@ -19,13 +19,13 @@ struct Shelf {
     meeting: Option<Arc<Meeting>>,
 }
 
-/// The point at which the first two batches wait for each other, each with its first row in hand.
+/// Where the first two batches wait for each other, each with its first row locked.
 struct Meeting {
     arrived: AtomicU32,
     barrier: Barrier,
 }
 
-/// How long one waits, who is in vain there if the other is not let in.
+/// The time that a batch waits in vain if the other is not let in.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Meeting {
@@ -36,7 +36,6 @@ impl Meeting {
     }
 }
 
-/// The two things that an order of seats takes, in its order.
 fn things(seats: i64) -> [&'static str; 2] {
     [(0, 1), (1, 0), (2, 0), (1, 2), (2, 1), (0, 2)]
         .map(|(one, other)| [["mug", "spoon", "bowl"][one], ["mug", "spoon", "bowl"][other]])
@@ -124,8 +123,7 @@ fn order(seats: i64) -> OrderPlaced {
     OrderPlaced { seats, wish: String::new() }
 }
 
-/// Two lanes, each with two orders in one batch, that would meet with one row each in hand: what the one has the other
-/// needs next.
+/// Two batches on two lanes would hold one row each and need the other's.
 #[tokio::test(flavor = "multi_thread")]
 async fn named_rows_are_locked_in_one_order() {
     let meeting = Meeting { arrived: AtomicU32::new(0), barrier: Barrier::new(2) };
@@ -134,8 +132,8 @@ async fn named_rows_are_locked_in_one_order() {
     stage
         .at_once(|stage| {
             for lane in [0, 1] {
-                // A lane takes the first that comes alone. Then one takes a mug and a spoon, the
-                // other a spoon and a mug.
+                // A lane takes the first message alone. Then one takes a mug and a spoon, the other a spoon and a
+                // mug.
                 stage.tell(stage.new_saga_of(lane), &OrderCancelled {});
                 let order = order(i64::try_from(lane).unwrap_or_default());
                 stage.tell(stage.new_saga_of(lane), &order);

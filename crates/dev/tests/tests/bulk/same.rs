@@ -14,7 +14,6 @@ use crate::hall::{
 };
 use crate::stage::{BulkStage, StageMessage};
 
-/// The messages that may come for a saga.
 #[derive(Debug, Clone)]
 enum SagaMessage {
     Placed {
@@ -25,7 +24,7 @@ enum SagaMessage {
     Cancelled,
     Wanted(&'static str),
     Declined(&'static str),
-    /// The very same message as one before.
+    /// A message that came before.
     Again(Index),
 }
 
@@ -42,7 +41,7 @@ fn comes() -> impl Strategy<Value = SagaMessage> {
     ]
 }
 
-/// Messages, each of one of a few sagas, in a few batches.
+/// Generates messages of a few sagas, in a few batches.
 fn streams() -> impl Strategy<Value = Vec<Vec<(usize, SagaMessage)>>> {
     let batch = prop::collection::vec((0..5_usize, comes()), 1..30);
     prop::collection::vec(batch, 1..4)
@@ -84,7 +83,6 @@ fn messages(
     batches
 }
 
-/// All that there is of a saga.
 async fn left(stage: &BulkStage, saga: SagaId) -> Vec<String> {
     let mut left = Vec::new();
     for query in [
@@ -105,7 +103,7 @@ async fn left(stage: &BulkStage, saga: SagaId) -> Vec<String> {
             .as_ref()
             .is_some_and(|id| id.to_string() == saga.to_string())
     });
-    // Each goes its own way to its queue: their order says nothing.
+    // Each takes its own way to its queue, so their order says nothing.
     let mut astray: Vec<String> = dead
         .map(|one| {
             format!("astray: {:?} {}", one.properties.kind(), String::from_utf8_lossy(&one.body))

@@ -35,7 +35,6 @@ impl DerefMut for BulkStage {
     }
 }
 
-/// A message, to be sent once or again.
 #[derive(Debug, Clone)]
 pub(crate) struct StageMessage {
     pub(crate) id: Uuid,
@@ -52,7 +51,6 @@ impl StageMessage {
 }
 
 impl BulkStage {
-    /// A service with one lane.
     pub(crate) async fn new(name: &str, participant: Participant) -> Self {
         let mut stage = Self::empty(name, participant).await;
         stage.start(1).await;
@@ -64,7 +62,6 @@ impl BulkStage {
         Self { service, handler_seconds: 30 }
     }
 
-    /// One more process of the service.
     pub(crate) async fn start(&mut self, lanes: u16) {
         let handler_seconds = self.handler_seconds;
         let set = |settings: &mut Settings| {
@@ -73,7 +70,7 @@ impl BulkStage {
         self.service.start_with(set).await;
     }
 
-    /// A saga of the lane with this number, of two.
+    /// Returns a saga of one of two lanes.
     pub(crate) fn new_saga_of(&self, lane: u128) -> SagaId {
         loop {
             let saga = self.new_saga();
@@ -83,7 +80,6 @@ impl BulkStage {
         }
     }
 
-    /// Ends the service, and tells how many deadlocks there were.
     pub(crate) async fn deadlocks(&mut self) -> i64 {
         for service in self.running.drain(..) {
             service.stop().await;
@@ -105,18 +101,18 @@ impl BulkStage {
         self.broker.put_event(event_type, properties, body.into_bytes());
     }
 
-    /// Publishes an event as the service that owns it would.
+    /// Publishes as the service that owns the event.
     pub(crate) fn tell<E: Event>(&self, saga: SagaId, event: &E) {
         self.put(&StageMessage::of(self.new_id(), saga, event));
     }
 
-    /// Sends messages so that a lane finds them all ready, as one batch.
+    /// Sends so that a lane finds all messages ready, as one batch.
     pub(crate) async fn at_once(&self, send: impl FnOnce(&Self)) {
-        // The lane takes the first alone, and waits with it.
+        // The lane takes the first message alone, and waits with it.
         self.locked(async || send(self)).await;
     }
 
-    /// The same behind a message with which the lane waits already, so that it takes all others together.
+    /// The lane waits with the first message already, so it takes all others together.
     pub(crate) async fn at_once_behind(&self, first: &StageMessage, send: impl FnOnce(&Self)) {
         let waits = "select count(*) > 0 from pg_locks \
                      where relation = 'ballet.inbox'::regclass and not granted";
@@ -128,7 +124,7 @@ impl BulkStage {
         .await;
     }
 
-    /// Sends while no batch can begin, and waits until all are delivered, and then handled.
+    /// Waits until all are delivered and handled.
     async fn locked(&self, send: impl AsyncFnOnce()) {
         let mut held = self.connect().await;
         let lock = "begin; lock table ballet.inbox in share mode";
@@ -169,7 +165,6 @@ impl BulkStage {
         taken.fetch_one(&self.db).await.expect("the shelf")
     }
 
-    /// The messages that went to an exchange, each once, in order.
     pub(crate) fn taken(&self, exchange: &str) -> Vec<Publish> {
         let mut known = std::collections::HashSet::new();
         let taken = self.broker.taken().into_iter().filter(|message| message.exchange == exchange);
@@ -181,7 +176,7 @@ impl BulkStage {
             .collect()
     }
 
-    /// The service's messages of a saga, in order: type, body and what caused it.
+    /// Returns type, body and cause, in order.
     pub(crate) fn told(&self, saga: SagaId) -> Vec<String> {
         let service = self.name();
         let saga = saga.to_string();
@@ -192,7 +187,7 @@ impl BulkStage {
         };
         let line = |message: &Publish| {
             let cause = text_header(&message.properties, "causation_id");
-            // Each handler's run is a span of its own; the trace stays the same.
+            // Each handler's run has its own span in the same trace.
             let trace = text_header(&message.properties, "traceparent").map(|trace| &trace[..36]);
             let body = String::from_utf8_lossy(&message.body);
             format!("{} {body} because of {cause:?} in {trace:?}", message.routing_key)

@@ -1,4 +1,4 @@
-//! How far a copy is behind, as readiness and the metrics tell it.
+//! How far a copy is behind, in readiness and in the metrics.
 
 use ballet::Running;
 use ballet_stage::wait_until;
@@ -10,7 +10,7 @@ async fn metric(service: &Running, name: &str) -> Option<f64> {
     sample(&metrics(service.address()).await.expect("metrics"), name)
 }
 
-/// Waits until readiness says this of the copies. It never makes the service unready.
+/// A copy never makes the service unready.
 async fn says(service: &Running, words: &str) {
     until_ready(service.address(), words, |status, said| {
         assert_eq!(status, 200, "{said}");
@@ -24,7 +24,7 @@ async fn a_copy_that_is_not_filled_says_so_and_the_service_stays_ready() {
     let stage = CopiesStage::new("behind").await;
     let porter = stage.reader("porter").await;
     says(&porter, "lamp is not filled: house has published none yet").await;
-    // A figure is of all services in a process, and the other tests fill copies of theirs.
+    // Other tests of this process fill copies of theirs.
     let empty = wait_until("the figure of an empty copy", LONG, || async {
         let filled = metric(&porter, "ballet_copy_filled{entity=\"lamp\"}").await;
         if filled == Some(0.0) { Ok(Some(())) } else { Err(format!("{filled:?}")) }
@@ -33,7 +33,6 @@ async fn a_copy_that_is_not_filled_says_so_and_the_service_stays_ready() {
     let _house = stage.house().await;
     stage.until_filled("porter").await;
     says(&porter, "ok").await;
-    // The figures are read now and then.
     let filled = wait_until("the figures of a filled copy", LONG, || async {
         let filled = metric(&porter, "ballet_copy_filled{entity=\"lamp\"}").await;
         let behind = metric(&porter, "ballet_copies_behind_events").await;

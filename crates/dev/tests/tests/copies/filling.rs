@@ -10,7 +10,7 @@ use ballet_store::copies::rebuild::Rebuild;
 use crate::lamps::{HOUSE_TABLES, Lamp, house};
 use crate::stage::{CopiesStage, LONG};
 
-/// Lamps that were there before anybody copied them; each fifth is removed.
+/// Lamps from before anybody copied them; each fifth is removed.
 const LAMPS: &str = "insert into lamp select 'old' || at, 1 + at % 3, \
     case when at % 5 > 0 then 'text ' || at end from generate_series(1, 2300) as at";
 const REQUESTED: &str = "select requested from ballet.republication";
@@ -22,7 +22,7 @@ fn runs(stage: &CopiesStage) -> BTreeSet<String> {
     pages.iter().map(|page| page["run"].as_str().expect("a run").to_owned()).collect()
 }
 
-/// How many entities were published anew.
+/// Counts the entities that were published again.
 fn published(stage: &CopiesStage) -> usize {
     let pages = stage.taken(Lamp::REPUBLISHED);
     pages.iter().map(|page| page["entities"].as_array().expect("entities").len()).sum()
@@ -33,7 +33,6 @@ async fn those_who_join_later_ask_and_one_run_serves_them_all() {
     let stage = CopiesStage::new("joined").await;
     let _house = stage.house().await;
     stage.execute("house", LAMPS).await;
-    // The next run waits until both have asked.
     let pause = "update ballet.republication set next_at = ballet.now() + interval '1 hour'";
     stage.execute("house", pause).await;
     let (_porter, _gardener) = (stage.reader("porter").await, stage.reader("gardener").await);
@@ -57,7 +56,7 @@ async fn a_rebuild_mends_what_no_event_would() {
     stage.until("house", DONE, 1).await;
     stage.until_equal("porter").await;
 
-    // Lost, old, changed by hand without another version.
+    // Lost, old, and changed by hand with the same version.
     stage
         .execute(
             "porter",

@@ -1,5 +1,4 @@
-//! Owner and reader as processes on a real broker, killed (SIGKILL) in the middle of a run, while
-//! changes go on.
+//! Owner and reader as processes on a real broker, killed in the middle of a run while changes go on.
 
 use axum::extract::{Path, State};
 use axum::routing::post;
@@ -16,7 +15,6 @@ const SERVICE: &str = "LAMPS_SERVICE";
 const AMQP: &str = "LAMPS_AMQP_URL";
 const DATABASE: &str = "LAMPS_DATABASE_URL";
 
-/// A service in a process of its own.
 struct ReaderProcess {
     name: &'static str,
     process: OwnProcess,
@@ -93,7 +91,7 @@ async fn a_run_goes_on_after_its_owner_and_its_reader_were_killed() {
     drop((house, porter));
 }
 
-/// No test: what the processes of the test run. Without a service to be it does nothing.
+/// Not a test, but what the processes of the test run.
 #[test]
 fn service() {
     let Ok(name) = std::env::var(SERVICE) else { return };

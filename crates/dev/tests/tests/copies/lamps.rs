@@ -1,5 +1,3 @@
-//! A house that owns lamps, and those who keep copies of them.
-
 use std::collections::BTreeMap;
 
 use ballet::core::Versioned;
@@ -24,7 +22,7 @@ impl Entity for Lamp {
 
 ballet_testkit::events! {
     LampChanged = plain "house.lamp_changed.v1" { lamp: Versioned<Lamp> }
-    /// Its shape is its own: an owner need not embed the version as a whole.
+    /// An owner need not embed the version as a whole.
     LampRemoved = plain "house.lamp_removed.v1" { lamp_id: String, version: i64 }
 }
 
@@ -60,13 +58,12 @@ pub(crate) fn house() -> Participant {
         .shares::<Lamp>("shared_lamp")
 }
 
-/// A service that copies the lamps.
 pub(crate) fn reader(name: &'static str) -> Participant {
     Participant::new(name)
         .copies::<Lamp>(|copy| copy.fed_by::<LampChanged>().fed_by::<LampRemoved>())
 }
 
-/// Changes a lamp as the house does; removes it if there is no text.
+/// Changes a lamp as the house does, or removes it without a text.
 pub(crate) async fn change(house: &Handle, id: &str, text: Option<&str>) {
     let mut unit = house.unit().await.expect("a transaction");
     let mut tx = unit.tx();
@@ -88,14 +85,12 @@ pub(crate) async fn change(house: &Handle, id: &str, text: Option<&str>) {
 /// Lamps by id: the version, and the text unless it is removed.
 pub(crate) type Lamps = BTreeMap<String, (i64, Option<String>)>;
 
-/// The lamps that the house has.
 pub(crate) async fn owned(house: &mut PgConnection) -> Lamps {
     let rows: Vec<(String, i64, Option<String>)> =
         sqlx::query_as("select * from lamp").fetch_all(house).await.expect("lamps");
     rows.into_iter().map(|(id, version, text)| (id, (version, text))).collect()
 }
 
-/// The lamps that a reader's copy has.
 pub(crate) async fn copied(reader: &mut PgConnection) -> Lamps {
     let rows: Vec<(String, i64, Option<String>)> = sqlx::query_as(
         "select id, version, state ->> 'text' from ballet.copy where entity = 'lamp'",

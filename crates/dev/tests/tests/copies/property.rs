@@ -1,5 +1,5 @@
-//! Any order, duplicates and losses of an owner's events: those that were not lost are copied, and a run
-//! brings the rest.
+//! Under any order, duplicates and losses of an owner's events, those that arrive are copied, and a run brings the
+//! rest.
 
 use ballet::core::Versioned;
 use ballet_store::copies::rebuild::Rebuild;
@@ -54,7 +54,6 @@ async fn any_order_and_duplication_and_loss_ends_with_an_equal_copy() {
     stage.until_settled("porter").await;
     let copied = stage.copied("porter").await;
     for (at, LampHistory { removals, arrivals }) in cases.iter().enumerate() {
-        // The newest of those that came.
         let expected = arrivals.iter().max().map(|newest| {
             let number = i64::try_from(*newest).unwrap() + 1;
             (number, (!removals[*newest]).then(|| number.to_string()))

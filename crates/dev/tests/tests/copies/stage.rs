@@ -1,5 +1,3 @@
-//! One test's world: a database for each service, and the broker in memory.
-
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -26,7 +24,6 @@ impl Deref for CopiesStage {
 }
 
 impl CopiesStage {
-    /// The house, the porter and the gardener; none of them runs.
     pub(crate) async fn new(name: &str) -> Self {
         Self(MemorySystem::new(name, &[house(), reader("porter"), reader("gardener")]).await)
     }
@@ -39,17 +36,14 @@ impl CopiesStage {
         self.start(reader(name), &[], |_| {}).await
     }
 
-    /// Publishes an event as its service would, under a new id.
     pub(crate) fn put<E: Event>(&self, event: &E) {
         self.put_made_before(Duration::ZERO, event);
     }
 
-    /// The same, made this long ago.
     pub(crate) fn put_made_before<E: Event>(&self, before: Duration, event: &E) {
         self.0.put(self.new_id_before(before), None, event);
     }
 
-    /// The only page of a run, with lamps by id, version and text.
     pub(crate) fn page(&self, run: Uuid, lamps: &[(&str, i64, &str)]) {
         self.page_made_before(Duration::ZERO, run, lamps);
     }
@@ -76,18 +70,16 @@ impl CopiesStage {
         copied(&mut self.connect(reader).await).await
     }
 
-    /// Waits until a reader's copy equals what the house has.
     pub(crate) async fn until_equal(&self, reader: &str) {
         until_equal(self.connect(reader).await, self.connect("house").await).await;
     }
 
-    /// Waits until a reader has a run as a whole.
     pub(crate) async fn until_filled(&self, reader: &str) {
         let filled = "select count(*) from ballet.copy_fill where filled_run is not null";
         self.until(reader, filled, 1).await;
     }
 
-    /// Has a reader's copy brought anew, and waits until that is done.
+    /// Waits until the copy is rebuilt.
     pub(crate) async fn rebuild(&self, reader: &str) {
         let mut house = self.connect("house").await;
         let rebuild = Rebuild::request(&mut house, "lamp").await.expect("asked").expect("shared");
@@ -101,7 +93,6 @@ impl CopiesStage {
         .expect("done");
     }
 
-    /// The bodies of a type that the broker took, in order.
     pub(crate) fn taken(&self, event_type: EventType) -> Vec<serde_json::Value> {
         let taken = self.broker.taken().into_iter();
         taken

@@ -1,4 +1,4 @@
-//! The versions that a copy takes, and those that it leaves.
+//! The versions that a copy takes, and those that it ignores.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn two_replicas_that_share_the_events_end_with_the_newest_versions_and_no_
     let reader = || crate::lamps::reader("porter");
     let _one = stage.start(reader(), &[], two_lanes).await;
     let _two = stage.start(reader(), &[], two_lanes).await;
-    // Each version twice, the newest first, over rows that every batch has in another order.
+    // Each version twice, the newest first, in an order that differs by batch.
     let (lamps, versions): (usize, i64) = (30, 20);
     for version in (1..=versions).rev() {
         for at in 0..lamps {
@@ -53,7 +53,7 @@ async fn a_state_that_the_database_refuses_fails_alone() {
     let stage = CopiesStage::new("refused").await;
     let _porter = stage.reader("porter").await;
     stage.put(&changed("hall", 1, "bright"));
-    // JSON may have this character; Postgres has no place for it.
+    // JSON allows this character; Postgres does not.
     stage.put(&changed("attic", 1, "a\0b"));
     stage.put(&changed("cellar", 1, "dark"));
     stage.until_settled("porter").await;
@@ -77,7 +77,7 @@ async fn t212_a_late_page_of_an_older_run_changes_nothing() {
         stage.until_settled("porter").await;
     }
     assert_eq!(stage.copied("porter").await, lamps(&[("hall", 1, Some("with the new field"))]));
-    // Also where the newer run found nothing to mend.
+    // Also where the newer run found nothing to repair.
     stage.put(&changed("attic", 1, "right"));
     stage.until_settled("porter").await;
     for (run, text) in [(newer, "right"), (older, "wrong")] {
@@ -97,12 +97,12 @@ async fn t212_what_was_made_before_a_copy_was_emptied_changes_nothing() {
     let _porter = stage.reader("porter").await;
     stage.put(&changed("hall", 9, "before the restore"));
     stage.until_settled("porter").await;
-    // The owner's database is of yesterday now.
+    // The owner's database is now of yesterday.
     Rebuild::empty(&mut stage.connect("porter").await, "lamp").await.expect("emptied");
     let run = stage.new_id_before(Duration::ZERO);
     stage.page(run, &[("hall", 7, "as restored")]);
     stage.until_settled("porter").await;
-    // These waited for a retry, or were redriven: an event, and a page of a run.
+    // An event and a page of a run waited for a retry, or were redriven.
     let hour = Duration::from_secs(3600);
     stage.put_made_before(hour, &changed("hall", 9, "before the restore"));
     stage.page_made_before(hour, stage.new_id_before(hour), &[("hall", 10, "before the restore")]);

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use crate::trip::TripBooked;
 use crate::world::{SOON, TripWorld, the_hotel};
 
-/// Waits until readiness says this about the bindings, and returns the whole sentence.
 async fn says(address: SocketAddr, status: u16, words: &str) -> String {
     says_of("bindings", address, status, words).await
 }
@@ -26,7 +25,7 @@ async fn says_of(part: &str, address: SocketAddr, status: u16, words: &str) -> S
 #[tokio::test]
 async fn t180_t221_what_loses_messages_at_the_broker_is_named_within_a_minute_until_it_is_mended() {
     let mut world = TripWorld::hotel("unbound").await;
-    // Without the address it cannot tell, and does not claim to.
+    // Without the address it cannot compare, and does not claim to.
     says(world.services[0].address(), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set")
         .await;
     let of_broker = reqwest::Url::parse(world.env.amqp_url("hotel")).expect("a URL");
@@ -92,7 +91,7 @@ async fn t180_t221_what_loses_messages_at_the_broker_is_named_within_a_minute_un
     assert_eq!(says(address, 200, "ok").await, "ok");
     assert_eq!(says_of("queues", address, 200, "ok").await, "ok");
     assert!(metrics().await.contains(&metric(0)), "{}", metrics().await);
-    // The service itself may still do no more than before.
+    // The service itself has no further permission.
     let compared = wait_until("a comparison", SOON, || async {
         let metrics = metrics().await;
         let is = metrics.contains("ballet_bindings_compared 1");
@@ -100,7 +99,7 @@ async fn t180_t221_what_loses_messages_at_the_broker_is_named_within_a_minute_un
     });
     compared.await.expect("a comparison");
 
-    // Without its journal the system works, and records nothing.
+    // Without its journal the system works, but records nothing.
     let path = ["queues", vhost, "journal"];
     management.call(Method::DELETE, &path, None).await.expect("deleted");
     says_of("queues", address, 200, "queue `journal` is missing").await;

@@ -1,5 +1,5 @@
-//! Calls that were left behind, or whose answer could not be taken in at first: each is made in the
-//! end, by a process that knows its step.
+//! Calls that were left behind, or whose answer could not be taken at first. A process that knows the step makes each
+//! in the end.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,6 @@ use ballet_stage::wait_until;
 use crate::trip::{CarRented, Rental, RoomBooked, Trip, TripBooked, cars};
 use crate::world::{SOON, TripWorld, part};
 
-/// A trip for which a car is to be rented.
 async fn wanted(world: &TripWorld) -> SagaId {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
@@ -50,7 +49,6 @@ async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
     drop(world.services.pop());
     world.execute("cars", FUSE).await;
     let begun = Instant::now();
-    // It comes to the call that it knows after the one that it does not know.
     let parking = Rental::default();
     world.start(part(before(parking.clone()), &[])).await;
     until_asked(&parking, 1).await;
@@ -70,7 +68,7 @@ ballet_testkit::events! {
     CarParked = "cars.car_parked.v1"
 }
 
-/// The one step of the version before, which knows no other.
+/// The version before knows only this step.
 struct ParkCar(Rental);
 
 impl CallStep for ParkCar {

@@ -1,4 +1,4 @@
-//! Calls to the outside whose other side has no outcome yet, or asks for a pause.
+//! Calls whose provider has no outcome yet, or asks for a pause.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::car_hire::book;
 use crate::trip::{CarRented, Trip, TripBooked};
 use crate::world::{SOON, TripWorld, part};
 
-/// A step whose other side fails the first time, how depends on the city. In Nice it answers only when it may.
+/// The provider fails the first time, how depends on the city. In Nice it answers only when it may.
 #[derive(Clone)]
 struct Asks {
     asked: Arc<Mutex<Vec<(String, CallKey)>>>,
@@ -59,7 +59,7 @@ impl CallStep for Asks {
     }
 }
 
-/// The condition for a saga's call that waits for a pause of this many minutes, at least.
+/// Whether the saga's call waits for at least this many minutes.
 fn waits(saga: SagaId, minutes: u32, attempts: u32) -> String {
     format!(
         "ballet.call where saga_id = '{saga}' and attempts = {attempts} and last_error is not null
@@ -102,11 +102,11 @@ async fn a_call_without_an_outcome_yet_is_not_stuck_and_is_made_as_soon_as_there
         Ok::<_, String>(asks.keys("Nice").first().copied())
     });
     assert!(ask_again(&world, made.await.expect("a call")).await);
-    // The attempt ends with what was true before the hint.
+    // The attempt ends with the state before the hint.
     asks.hold.add_permits(2);
     world.event::<CarRented>(saga).await;
 
-    // A pause that the other side asks for after a failure is kept.
+    // A pause that the provider asks for after a failure is kept.
     let saga = book(&world, "Oslo").await;
     world.until_count("cars", &waits(saga, 3, 1), 1).await;
     assert_eq!(asks.keys("Oslo").len(), 1);

@@ -1,4 +1,4 @@
-//! A car hire outside that remembers each request by its key, and can be asked about it.
+//! A car hire that remembers each request by its key, and answers queries about it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,19 +14,17 @@ use ballet_stage::wait_until;
 use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
 use crate::world::{SOON, TripWorld};
 
-/// How long a car hire remembers a key, if not for ever.
+/// The time for which it remembers a key, if not for ever.
 pub(crate) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How the car hire deals with a request for a city.
 type Deals = dyn Fn(&str) -> Result<(), Failure> + Send + Sync;
 
-/// The step that rents a car, with the other side that it asks.
 #[derive(Clone)]
 pub(crate) struct CarHire {
     pub(crate) deals: Arc<Deals>,
     pub(crate) kept: Option<Duration>,
     pub(crate) looks_up: bool,
-    /// Whether each key was used to rent, and how often it was asked for.
+    /// Whether each key was used to rent, and how often it was queried.
     pub(crate) rented: Arc<Mutex<HashMap<CallKey, usize>>>,
     pub(crate) returned: Arc<Mutex<Vec<CallKey>>>,
 }
@@ -51,7 +49,7 @@ impl CarHire {
         self.rented.lock().expect("not poisoned").len()
     }
 
-    /// As if an attempt before had been taken, and its answer lost.
+    /// Acts as if an earlier attempt had been taken, and its answer lost.
     pub(crate) fn rent_unheard(&self, key: CallKey) {
         self.rented.lock().expect("not poisoned").insert(key, 1);
     }
@@ -127,14 +125,14 @@ pub(crate) async fn book(world: &TripWorld, city: &str) -> SagaId {
     saga
 }
 
-/// Cancels a trip, and waits until the service of the cars knows that.
+/// Waits until the cars' service knows the abort.
 pub(crate) async fn cancel(world: &TripWorld, saga: SagaId) {
     world.publish(saga, &TripCancelled { reason: "too late".into() }).await;
     let tombstone = format!("ballet.ledger where saga_id = '{saga}' and entry = 'aborted'");
     world.until_count("cars", &tombstone, 1).await;
 }
 
-/// Makes all calls, of which there are this many, more than a day old, and lets no attempt run that began before.
+/// Makes the calls, of which there are this many, more than a day old, and waits for earlier attempts.
 pub(crate) async fn let_the_calls_age(world: &TripWorld, count: i64) {
     wait_until("an age without an attempt that began before", SOON, || async {
         let age = "update ballet.call set created_at = now() - interval '25 hours' \

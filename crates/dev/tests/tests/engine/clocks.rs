@@ -1,4 +1,4 @@
-//! Clocks that are wrong, and time that passes: what processes share goes by the database's clock.
+//! Clocks that are wrong, and time that passes. Processes share times by the database's clock.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{DESK_TABLES, GUIDE_TABLES, RoomBooked, TripBooked, desk, guide};
 use crate::world::{SOON, TripWorld, WorldPart, part, the_hotel};
 
-/// The hours by which the clock of a process is wrong.
+/// The wrong clocks are off by so many hours.
 const WRONG: [i64; 2] = [120 * 24, -120 * 24];
 
 fn wrong(hours: i64) -> Clock {
@@ -35,7 +35,6 @@ async fn rename(world: &TripWorld, id: &str, name: &str) {
     world.publish_raw("hotel.hotel_renamed.v1", &properties, &body).await;
 }
 
-/// The address of the newest service.
 fn newest(world: &TripWorld) -> SocketAddr {
     world.services.last().expect("a service").address()
 }
@@ -45,7 +44,7 @@ async fn until_clock(world: &TripWorld, expected: &str) {
     until_ready(newest(world), expected, is_it).await;
 }
 
-/// The services of other tests write the same metric.
+/// Services of other tests write the same metric.
 async fn until_metric(world: &TripWorld, expected: f64) {
     wait_until("the difference of the clocks", SOON, || async {
         let metrics = metrics(newest(world)).await.map_err(|error| error.to_string())?;
@@ -57,8 +56,7 @@ async fn until_metric(world: &TripWorld, expected: f64) {
     .expect("measured");
 }
 
-/// One replica works alone with a wrong clock. Its neighbours and those that come after it remember
-/// what they knew.
+/// One replica works alone with a wrong clock. Its neighbours and successors remember what they knew.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
     let mut world = TripWorld::new("wrong", vec![guide_part()]).await;
@@ -78,7 +76,6 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
         assert_eq!(world.count("guide", "pg_class where relname = 'inbox_20000101'").await, 1);
         world.services.pop().expect("the guide").stop().await;
     }
-    // The last of them dies, and one with the right clock goes on.
     world.start(guide_part()).await;
     world.until_count("guide", "pg_class where relname = 'inbox_20000101'", 0).await;
     until_clock(&world, r#""clock":"ok""#).await;
@@ -89,7 +86,6 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }
 
-/// The names of today's partitions.
 fn of_today() -> [String; 2] {
     let now = Clock::system().now();
     let week = now.as_second().div_euclid(7 * 86_400) * 7 * 86_400;
@@ -117,13 +113,12 @@ async fn t35_t184_what_has_no_partition_gets_one_and_what_was_forgotten_too_earl
     for (number, (partition, reason)) in
         [(ledger, "saga_too_old"), (inbox, "too_old_to_deduplicate")].into_iter().enumerate()
     {
-        // As if it was dropped by a clock that was ahead.
+        // As if a clock that was ahead had dropped it.
         let sql = format!(
             "drop table ballet.{partition}; \
              insert into ballet.dropped_partition values ('{partition}')"
         );
         world.execute("hotel", &sql).await;
-        // Also after a start, which makes what is missing.
         world.services.clear();
         world.start(the_hotel()).await;
         let again = if number == 0 { world.new_id() } else { id.clone() };
@@ -134,7 +129,7 @@ async fn t35_t184_what_has_no_partition_gets_one_and_what_was_forgotten_too_earl
     }
 }
 
-/// A host boots with a clock that is ahead, and everything on it, the database too, believes it.
+/// A host boots with a clock that is ahead, and everything on the host believes it, even the database.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
     let mut world = TripWorld::new("undoubted", vec![guide_part()]).await;
@@ -148,7 +143,7 @@ async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
     assert_eq!(world.count("guide", &empty).await, 1);
     world.let_pass("guide", 30).await;
     world.start(guide_part()).await;
-    // It comes after the one of today.
+    // It comes after today's partition.
     world.until_count("guide", &empty, 0).await;
     assert_eq!(world.count("guide", &format!("pg_class where relname = '{inbox}'")).await, 1);
     assert_eq!(world.count("guide", "ballet.dropped_partition").await, 0);
@@ -164,7 +159,6 @@ async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }
 
-/// Sets the database's clock ahead, as nobody meant to.
 async fn leap(world: &TripWorld, hours: i64) {
     let sql = format!(
         "create or replace function ballet.now() returns timestamptz language sql volatile \
@@ -183,7 +177,6 @@ async fn t208_a_leap_of_the_databases_clock_lets_no_deadline_pass() {
     leap(&world, 2).await;
     until_clock(&world, "nothing old is removed").await;
     world.begin(0).await;
-    // One that knows of no other time looks, too.
     world.start(desk()).await;
     until_clock(&world, "nothing old is removed").await;
     world.begin(1).await;

@@ -23,7 +23,6 @@ fn cancelled() -> TripCancelled {
     TripCancelled { reason: "the weather".into() }
 }
 
-/// A saga whose hut is held and whose guide is hired.
 async fn hired(name: &str, huts: &Huts) -> (TripWorld, SagaId) {
     let world = TripWorld::new(name, vec![part(huts.guided(), &[])]).await;
     let saga = world.new_saga();
@@ -32,7 +31,6 @@ async fn hired(name: &str, huts: &Huts) -> (TripWorld, SagaId) {
     (world, saga)
 }
 
-/// Records that Ada, an operator, has compensated a step by hand.
 async fn by_hand(
     world: &TripWorld,
     participant: &Participant,
@@ -81,7 +79,6 @@ async fn stuck_in(world: &TripWorld) -> Vec<stuck::StuckEntry> {
     stuck::list(&mut db, 100).await.expect("a list")
 }
 
-/// Waits until the saga is stuck for this reason.
 async fn until_stuck(world: &TripWorld, reason: &str) {
     wait_until(reason, SOON, || async {
         let stuck = stuck_in(world).await;
@@ -140,13 +137,12 @@ async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlie
     let again = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("once").to_string();
     assert!(again.contains("ada has solved it by hand (carried down)"), "{again}");
 
-    // The earlier step fails, too, and is tried again until it succeeds.
+    // The earlier step fails, too, until it is tried again.
     until_stuck(&world, "it snows").await;
     huts.snow.store(false, Ordering::SeqCst);
     assert_eq!(world.event::<HutLeft>(saga).await, HutLeft { city: "Zermatt".into() });
     until_nothing_is_stuck(&world).await;
 
-    // The guide is back; late copies of the abort do nothing.
     huts.gone.store(false, Ordering::SeqCst);
     for _ in 0..3 {
         world.publish(saga, &cancelled()).await;
@@ -189,7 +185,7 @@ async fn the_answer_of_an_undo_counts_while_the_compensation_of_an_earlier_step_
     assert_eq!(huts.letters.asked().len(), 1);
 }
 
-/// A guide who has the letter, and will pay himself off some day.
+/// The guide has the letter, and will compensate by himself some day.
 async fn taken(name: &str) -> (TripWorld, Huts, SagaId) {
     let huts = Huts::default();
     let (world, saga) = hired(name, &huts).await;
@@ -206,7 +202,7 @@ async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_ca
     let part_of = huts.guided();
     let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
     assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
-    // A failure after that changes nothing: the letter is with him.
+    // A later failure changes nothing, because he has the letter.
     huts.takes.store(false, Ordering::SeqCst);
     huts.gone.store(true, Ordering::SeqCst);
     world.execute("huts", "update ballet.call set next_at = now() where undo").await;
@@ -240,7 +236,7 @@ async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
     world.until_count("huts", "ballet.failure", 24).await;
     let mut solved = 0;
     for (at, saga) in sagas.iter().enumerate() {
-        // For half of them the service cannot win.
+        // For half of them the service must lose.
         if at == 12 {
             huts.snow.store(false, Ordering::SeqCst);
         }
@@ -262,7 +258,6 @@ async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
             }
         }
     }
-    // Each abort comes again, and is handled.
     world.until_count("huts", "ballet.inbox", 48).await;
     until_nothing_is_stuck(&world).await;
     assert!(solved >= 12, "{solved} by hand");

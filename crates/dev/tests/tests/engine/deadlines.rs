@@ -1,4 +1,4 @@
-//! Deadlines: set with a saga's beginning, ended by its decision, told once when they are due.
+//! Deadlines: set with a saga's beginning, ended by its decision, published once when they are due.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -21,19 +21,18 @@ const LONG: SignedDuration = SignedDuration::from_hours(1);
 async fn begin_many(world: &TripWorld, count: usize) -> Vec<SagaId> {
     let mut sagas = Vec::with_capacity(count);
     while sagas.len() < count {
-        // Few at a time: who waits three seconds for one of the few connections is refused.
+        // Few at a time, because a request is refused after three seconds without a connection.
         sagas.extend(join_all((0..4).map(|at| world.begin(at % world.services.len()))).await);
     }
     sagas
 }
 
-/// As if the time were over for all sagas that are open.
 async fn all_become_due(db: &mut PgConnection) -> u64 {
     let due = "update ballet.deadline set due_at = now() - interval '1 minute'";
     db.execute(due).await.expect("an answer").rows_affected()
 }
 
-/// The number of deadline events of each saga, and of their message ids.
+/// Counts deadline events, and their message ids, by saga.
 fn told<E: Event>(seen: &[Value]) -> HashMap<String, Vec<&str>> {
     let mut told: HashMap<String, Vec<&str>> = HashMap::new();
     let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
@@ -45,7 +44,7 @@ fn told<E: Event>(seen: &[Value]) -> HashMap<String, Vec<&str>> {
     told
 }
 
-/// Waits until all sagas are cancelled, each told once that it is overdue and once that it ended.
+/// Each saga is reported once as overdue and once as ended.
 async fn all_overdue_once(world: &TripWorld, sagas: &[SagaId]) {
     wait_until("cancelled trips", SOON, || async {
         let cancelled = told::<TripCancelled>(&world.seen().await).len();
@@ -63,7 +62,7 @@ async fn all_overdue_once(world: &TripWorld, sagas: &[SagaId]) {
     assert_eq!(world.count("desk", "ballet.deadline").await, 0);
 }
 
-/// Two replicas, the clock of one 4 minutes ahead, that of the other 4 minutes behind.
+/// One replica's clock is 4 minutes ahead, the other's 4 minutes behind.
 #[tokio::test]
 async fn t108_t131_a_deadline_is_set_with_the_commit_and_passes_by_the_databases_clock() {
     let desk = || part(desk_within(SignedDuration::from_secs(3)), DESK_TABLES);
@@ -82,7 +81,7 @@ async fn t108_t131_a_deadline_is_set_with_the_commit_and_passes_by_the_databases
     let (before,): (jiff_sqlx::Timestamp,) =
         sqlx::query_as("select now()").fetch_one(&mut db).await.expect("now");
     let sagas = [world.begin(0).await, world.begin(1).await];
-    // On a busy machine one may have passed by now.
+    // On a busy machine one may have passed.
     let (wrong,): (i64,) = sqlx::query_as(
         "select count(*) from ballet.deadline \
          where due_at not between $1 and now() + interval '3 seconds'",
@@ -110,8 +109,7 @@ async fn t108_t131_a_deadline_is_set_with_the_commit_and_passes_by_the_databases
     assert!(!told::<TripOverdue>(&seen).contains_key(&dropped.to_string()));
 }
 
-/// One replica has taken deadlines and does not go on; it holds up no others, and when it is gone
-/// another one publishes them.
+/// A frozen replica has taken deadlines. It holds up no others, and once it is gone another replica publishes them.
 #[tokio::test(flavor = "multi_thread")]
 async fn t143_deadlines_of_a_dead_replica_are_told_by_another_and_judged_after_what_waits() {
     let mut world = TripWorld::new("leader", vec![part(desk_within(LONG), DESK_TABLES)]).await;
@@ -135,7 +133,7 @@ async fn t143_deadlines_of_a_dead_replica_are_told_by_another_and_judged_after_w
     dead.close().await.expect("gone, and not committed");
     all_overdue_once(&world, &sagas).await;
 
-    // A deadline is judged after what was already waiting: the success that was in the queue wins.
+    // The success that already waits in the queue wins.
     let saga = world.begin(0).await;
     world.stop("desk").await;
     world.publish(saga, &CarRented { car: "red".into() }).await;

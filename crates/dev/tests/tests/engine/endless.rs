@@ -1,4 +1,4 @@
-//! A compensation that fails for longer than anything is remembered.
+//! A compensation that fails for longer than any memory lasts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -45,7 +45,6 @@ impl ClosedHotel {
         part(self.clone().participant(), HOTEL_TABLES)
     }
 
-    /// Waits until it was asked again, in more than one attempt.
     async fn until_asked_again(&self) {
         let before = self.asked.load(Ordering::SeqCst);
         wait_until("another attempt", SOON, || async {
@@ -69,12 +68,12 @@ async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_lis
     let id = world.publish(saga, &cancelled).await;
     hotel.until_asked_again().await;
     let mut db = world.database("hotel").await;
-    // First the inbox forgets that time, then the oldest memory ends.
+    // First the inbox forgets, then the oldest memory ends.
     for days in [9, 400] {
         world.services.pop().expect("the hotel").stop().await;
         world.let_pass("hotel", days).await;
         world.start(hotel.part()).await;
-        // Enough happens in that time for it to forget something.
+        // Enough happens meanwhile for it to forget something.
         world.services.pop().expect("the hotel").stop().await;
         work_at_all_times(&mut db).await;
         world.start(hotel.part()).await;
@@ -90,7 +89,6 @@ async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_lis
     world.event::<RoomFreed>(saga).await;
     world.until_count("hotel", "ballet.failure", 0).await;
     assert!(stuck::list(&mut db, 10).await.expect("a list").is_empty());
-    // A copy is still known.
     let before = hotel.asked.load(Ordering::SeqCst);
     world.publish_as(&id, saga, &cancelled).await;
     let next = SagaId(world.id_after(400).parse().expect("a UUID"));

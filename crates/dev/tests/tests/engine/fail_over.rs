@@ -12,7 +12,6 @@ fn port(server: &Postgres) -> u16 {
     Url::parse(server.url()).expect("a URL").port().expect("a port")
 }
 
-/// The services, each with both servers in its URL.
 async fn with_two_hosts(servers: &Servers, standby: &Postgres, name: &str) -> TripWorld {
     let mut world = TripWorld::on(servers, name, everybody(Rental::default())).await;
     for service in std::mem::take(&mut world.services) {
@@ -25,7 +24,6 @@ async fn with_two_hosts(servers: &Servers, standby: &Postgres, name: &str) -> Tr
     world
 }
 
-/// Names both servers in the URL.
 fn name_both(settings: &mut Settings, servers: &Servers, standby: &Postgres) {
     let both = format!("127.0.0.1:{},127.0.0.1:{}", port(servers.postgres()), port(standby));
     let one = format!("127.0.0.1:{}", port(servers.postgres()));
@@ -33,8 +31,7 @@ fn name_both(settings: &mut Settings, servers: &Servers, standby: &Postgres) {
     *url = format!("{}?target_session_attrs=read-write", url.replace(&one, &both));
 }
 
-/// The primary seems to be lost, but only stands still. When it goes on, it still takes writes, and
-/// nobody may use it.
+/// The primary only stands still. When it goes on it takes writes, and nobody may use it.
 #[tokio::test(flavor = "multi_thread")]
 async fn t196_a_primary_that_comes_back_after_the_promotion_is_used_no_more() {
     let servers = Servers::own_postgres(Options::fast()).await.expect("servers");

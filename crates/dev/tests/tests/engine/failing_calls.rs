@@ -1,4 +1,4 @@
-//! Calls that always fail, that the other side does not take, or that nobody wants any more.
+//! Calls that always fail, that the provider does not take, or that are no longer wanted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::car_hire::{A_DAY, CarHire, book, cancel};
 use crate::trip::{CarRefused, CarRented, CarReturned, TripBooked};
 use crate::world::{SOON, TripWorld, part};
 
-/// A car hire that takes no request from Bern on a bad day, neither to rent nor to return.
+/// On a bad day it takes no request from Bern, neither to rent nor to return.
 fn car_hire(bad_day: &Arc<AtomicBool>) -> CarHire {
     let is_bad = Arc::clone(bad_day);
     CarHire::new(move |city| match city {
@@ -27,7 +27,6 @@ fn car_hire(bad_day: &Arc<AtomicBool>) -> CarHire {
     })
 }
 
-/// The key of a saga's call.
 async fn key_of(world: &TripWorld, saga: SagaId) -> CallKey {
     let url = world.env.database_url("cars");
     wait_until("a call", SOON, || async {
@@ -41,7 +40,7 @@ async fn key_of(world: &TripWorld, saga: SagaId) -> CallKey {
     .expect("a key")
 }
 
-/// As if this many attempts had been made, and the pauses between them were over.
+/// Acts as if this many attempts had been made, and their pauses were over.
 async fn attempts(world: &TripWorld, saga: SagaId, attempts: u32) {
     let failed = format!("ballet.call where saga_id = '{saga}' and owner = 0 and attempts > 0");
     world.until_count("cars", &failed, 1).await;
@@ -52,7 +51,7 @@ async fn attempts(world: &TripWorld, saga: SagaId, attempts: u32) {
     world.execute("cars", &skip).await;
 }
 
-/// Waits until the only call, or the one that undoes it, was not taken this often and is listed as stuck.
+/// The call was not taken this often, and is listed as stuck.
 async fn until_not_taken(world: &TripWorld, undo: bool) {
     let often = format!("ballet.call where undo = {undo} and closed_at is null and attempts > 6");
     world.until_count("cars", &often, 1).await;
@@ -114,7 +113,7 @@ async fn is_not_given_up_while_a_request_may_arrive(world: &TripWorld) {
     cancel(world, saga).await;
     let call = format!("ballet.call where saga_id = '{saga}' and closed_at is null");
     world.until_count("cars", &format!("{call} and owner = 0 and attempts > 0"), 1).await;
-    // Nobody knows this process, and its claim has run out.
+    // Another process's claim that has run out.
     let died = format!(
         "update ballet.call set attempts = 9, owner = 4711, next_at = now() - interval '1 second' \
          where saga_id = '{saga}'"
@@ -161,7 +160,6 @@ async fn a_compensation_whose_key_may_be_forgotten_waits_for_a_person() {
 
 async fn makes_no_call_from_before_the_backup(world: &TripWorld, rental: &CarHire) {
     let mut db = world.database("cars").await;
-    // The work of the last 25 hours is lost.
     let backup = Clock::system().now() - SignedDuration::from_hours(25);
     hold_aborts(&mut db, backup, SignedDuration::from_hours(1)).await.expect("restored");
     let book_before = async || {

@@ -1,4 +1,4 @@
-//! Messages as others send them, through the management API, which knows nothing of ours.
+//! Messages that others send through the management API.
 
 use std::io::Write;
 
@@ -19,7 +19,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packer.finish().expect("packed")
 }
 
-/// A message's body as the broker has it.
 fn body(message: &Value) -> Vec<u8> {
     let payload = message["payload"].as_str().expect("a payload");
     match message["payload_encoding"].as_str() {
@@ -47,7 +46,7 @@ async fn what_is_derived_is_written_into_the_copies_and_the_body_stays() {
         });
         gzip(event.to_string().as_bytes())
     };
-    // By way of a retry queue, from which it comes as a copy.
+    // Through a retry queue, from which it comes as a copy.
     let (saga, other) = (world.new_saga(), world.new_saga());
     world.publish_raw(BOOKED, &properties, event("17", saga, "Shaky")).await;
     world.event::<RoomBooked>(saga).await;
@@ -62,10 +61,10 @@ async fn what_is_derived_is_written_into_the_copies_and_the_body_stays() {
     assert_eq!(kept["content_type"], properties["content_type"]);
     assert_eq!(kept["content_encoding"], "gzip");
     assert_eq!(body(&dead[0]), broken);
-    // As the console's "move messages" brings it back, mended.
+    // As the console's "move messages" brings it back, fixed.
     to_the_queue(&world, kept, event("18", other, "Rome")).await;
     world.event::<RoomBooked>(other).await;
-    // Each is one message all along.
+    // Each remains one message.
     world.publish_raw(BOOKED, &properties, event("17", saga, "Oslo")).await;
     world.publish_raw(BOOKED, &properties, event("18", other, "Oslo")).await;
     let next = world.new_saga();
@@ -125,7 +124,7 @@ async fn t23_t24_t26_t111_t162_what_is_refused_says_why() {
     for (_, properties, body) in &cases {
         to_the_queue(&world, properties, body).await;
     }
-    // The routing key of the exchange for events says who published it.
+    // The exchange's routing key names the publisher.
     let forged: [(&str, Value, Vec<u8>); 2] = [
         ("forged_type", with(json!({"type": "desk.trip_booked.v9"})), ROME.into()),
         ("forged_app_id", with(json!({"app_id": "hotel"})), ROME.into()),
@@ -148,7 +147,7 @@ async fn t23_t24_t26_t111_t162_what_is_refused_says_why() {
         }
         for (name, value) in properties["headers"].as_object().into_iter().flatten() {
             if *value == nested {
-                // A copy does not carry on what is nested too deep for its readers.
+                // A copy leaves out what is nested too deep for its readers.
                 let word = "headers nested too deep were dropped";
                 assert_eq!(kept["headers"]["x-dead-headers"], word);
             } else {

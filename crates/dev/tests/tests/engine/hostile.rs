@@ -1,5 +1,3 @@
-//! Attacks and faults that hurt the engine once, and must not again.
-
 use std::time::Duration;
 
 use ballet::{
@@ -43,7 +41,6 @@ async fn a_commit_whose_caller_goes_away_still_publishes() {
     world.event::<TripBooked>(saga).await;
 }
 
-/// Knows each name once; how it finds out is the difference.
 struct UniqueNames {
     attempts: bool,
 }
@@ -66,7 +63,7 @@ impl Projection for UniqueNames {
     }
 }
 
-/// Sends names to two services, all in one batch. One of the names is known.
+/// Two services get all names in one batch. One of the names is known.
 #[tokio::test]
 async fn t40_a_broken_constraint_can_be_an_answer_and_swallowed_it_loses_nobodys_message() {
     const UNIQUE: &[Migration] = &[Migration {
@@ -102,7 +99,7 @@ async fn t40_a_broken_constraint_can_be_an_answer_and_swallowed_it_loses_nobodys
     }
 }
 
-/// A room whose undo cannot be done while there is trouble.
+/// A room whose undo fails while there is trouble.
 struct Stubborn(Trouble);
 
 #[ballet::service("hotel", saga = Trip)]

@@ -1,4 +1,4 @@
-//! A service with a step that is undone here, and one that is undone by a call: a hut is held, and a guide hired.
+//! A hut is held here and given back here; a guide is hired and dismissed by a call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ ballet_testkit::events! {
     GuidePaidOff = "huts.guide_paid_off.v1" { city: String }
 }
 
-/// A hut in the mountains, held here, with a guide who is asked by letter.
+/// A hut is held here; its guide is asked by letter.
 #[derive(Clone, Default)]
 pub(crate) struct Huts {
     /// Nobody can leave while it snows.
@@ -27,7 +27,7 @@ pub(crate) struct Huts {
     /// The guide has moved away, or takes his time.
     pub(crate) letters: Rental,
     pub(crate) gone: Arc<AtomicBool>,
-    /// He has taken the letter, and has not answered.
+    /// He has the letter, and has not answered.
     pub(crate) takes: Arc<AtomicBool>,
 }
 
@@ -104,7 +104,6 @@ impl CallCompensate for HireGuide {
 }
 
 impl Huts {
-    /// The hut without a guide.
     pub(crate) fn alone(&self) -> Participant {
         self.clone().participant()
     }

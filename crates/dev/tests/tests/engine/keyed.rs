@@ -1,4 +1,4 @@
-//! A step that repeats in a saga under another key each time: one driver after the other.
+//! A step that repeats in a saga under another key each time.
 
 use ballet::{Does, Event, Migration, Saga, SagaId, Tx, Undoes, compensated, done, refused};
 use ballet_stage::wait_until;
@@ -107,7 +107,6 @@ async fn an_abort_that_takes_longer_than_a_handler_may_or_has_thousands_of_repet
     let saga = world.new_saga();
     world.publish(saga, &driver::<DriverWanted>("ann")).await;
     until_reserved(&world, 1).await;
-    // As if it had run for each of them.
     let thousands = format!(
         "insert into reserved select 'driver ' || n from generate_series(1, 3000) as n; \
          insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, body, message_id, \

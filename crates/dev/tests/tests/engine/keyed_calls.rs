@@ -1,4 +1,4 @@
-//! A step that repeats and asks outside: one repetition is undone by hand.
+//! A step that repeats and calls outside. One repetition is undone by hand.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,11 +30,10 @@ impl Saga for Tour {
     type Abort = TourCancelled;
 }
 
-/// Rents rooms from somebody. His orders are kept in order.
 #[derive(Clone, Default)]
 struct RentRoom {
     told: Arc<Mutex<Vec<String>>>,
-    /// He takes no room back any more.
+    /// The host takes no room back any more.
     gone: Arc<AtomicBool>,
 }
 
@@ -139,7 +138,6 @@ async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
     let solved = when_free(blue).await.expect("solved");
     assert_eq!((solved.step.as_str(), solved.earlier), ("rent_room blue", Vec::new()));
     assert_eq!(world.event::<RoomReturned>(saga).await.room, "blue");
-    // The other room is kept until the tour is cancelled.
     rent.gone.store(false, Ordering::SeqCst);
     world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
     rent.until_told(&["rent blue", "rent red", "return red"]).await;

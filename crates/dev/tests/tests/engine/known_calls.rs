@@ -1,4 +1,4 @@
-//! Calls that wait for a person, because the other side may have forgotten their keys.
+//! Calls that wait for a person, because the provider may have forgotten their keys.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::compensations_by_hand::when_free;
 use crate::trip::{CarRefused, CarRented, CarReturned};
 use crate::world::{TripWorld, part};
 
-/// A car hire whose line is cut until it opens. It cannot be asked what it did, and remembers keys for a day.
+/// Its line is cut until it opens. It cannot be asked what it did, and remembers keys for a day.
 #[derive(Clone, Default)]
 struct Counter {
     is_open: Arc<AtomicBool>,
@@ -46,14 +46,14 @@ impl Counter {
     }
 }
 
-/// Calls whose answers were lost a day ago, so that they wait for a person.
+/// Makes calls whose answers were lost a day ago, so that they wait for a person.
 async fn set_aside(counter: &Counter) -> (TripWorld, [SagaId; 4]) {
     let world = TripWorld::new("person_knows", vec![part(counter.cars(), &[])]).await;
     let mut sagas = [SagaId(uuid::Uuid::nil()); 4];
     for saga in &mut sagas {
         *saga = book(&world, "Rome").await;
     }
-    // As if they had been stored while the clock was ahead: they are new, and are made.
+    // As if stored while the clock was ahead: they are new, and are made.
     let ahead = "update ballet.call set created_at = now() + interval '25 hours'";
     world.execute("cars", ahead).await;
     world.until_count("cars", "ballet.call where attempts > 4 and next_at < 'infinity'", 4).await;
@@ -71,7 +71,7 @@ async fn set_aside(counter: &Counter) -> (TripWorld, [SagaId; 4]) {
     (world, sagas)
 }
 
-/// Records what Ada, an operator, knows of the call.
+/// What Ada, an operator, knows of the call.
 async fn say_once(
     world: &TripWorld,
     counter: &Counter,
@@ -93,7 +93,7 @@ async fn say_once(
     answer(&mut db, &known, Duration::ZERO, false).await
 }
 
-/// The same, as soon as no attempt is in the way.
+/// Tries until no attempt is in the way.
 async fn say(
     world: &TripWorld,
     counter: &Counter,
@@ -125,7 +125,7 @@ async fn t204_what_a_person_says_of_a_call_goes_through_its_step_as_an_answer_do
     assert_eq!(audited(&world, &counter).await.stuck, [""; 0]);
 }
 
-/// While a call is out, or was not asked before, nobody says what became of it.
+/// While a call is out, or was not asked before, no outcome can be recorded.
 async fn nobody_says_too_early(world: &TripWorld, counter: &Counter, saga: SagaId) {
     let set = async |what: &str| {
         let sql = format!("update ballet.call set {what} where saga_id = '{saga}'");
@@ -137,7 +137,7 @@ async fn nobody_says_too_early(world: &TripWorld, counter: &Counter, saga: SagaI
     set("out_until = null, last_error = null").await;
     let new = say_once(world, counter, saga, answer_of("true")).await;
     assert!(matches!(new, Err(SolveError::NotFailing { .. })), "{new:?}");
-    // The other side has it, and is asked for its outcome again.
+    // The provider has it, and is asked for its outcome again.
     set("last_error = 'wait', attempts = 0, taken_at = now(), next_at = now() + interval '1 hour'")
         .await;
     let taken = say_once(world, counter, saga, answer_of("true")).await;
@@ -152,7 +152,7 @@ async fn is_taken_in(world: &TripWorld, counter: &Counter, saga: SagaId) {
     let wrong = say(world, counter, saga, &answer_of("yes")).await;
     assert!(matches!(wrong, Err(SolveError::WrongAnswer(_))), "{wrong:?}");
 
-    // The step does not know such an answer. It is listed, and nobody is asked.
+    // The step does not know such an answer. It is listed, and no call is made.
     let told = say(world, counter, saga, &answer_of("\"perhaps\"")).await.expect("told");
     assert_eq!((told.step.as_str(), told.then), ("rent_car", CallFollowUp::TakesIn));
     let unknown = "ballet.call where attempts > 0 and last_error like '%cannot be decoded%'";
@@ -164,7 +164,6 @@ async fn is_taken_in(world: &TripWorld, counter: &Counter, saga: SagaId) {
     let late = say(world, counter, saga, &answer_of("false")).await;
     assert!(matches!(late, Err(SolveError::NotCalling { .. })), "{late:?}");
 
-    // Check who said it, and what the audit reports of it.
     let noted = "ballet.intervention where act = 'answered' and done_by = 'ada'";
     assert_eq!(world.count("cars", noted).await, 2);
     let report = audited(world, counter).await;

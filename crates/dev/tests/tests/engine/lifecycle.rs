@@ -1,5 +1,3 @@
-//! A service's start, its upkeep while it runs, and its stop.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -166,7 +164,7 @@ async fn t123_replicas_that_start_at_once_on_an_empty_database_wait_for_each_oth
 const PARTITIONS: &str = "select c.relname::text from pg_inherits i join pg_class c \
     on c.oid = i.inhrelid where i.inhparent = 'ballet.inbox'::regclass order by 1";
 
-/// One that should have been dropped long ago, with a row in it.
+/// The partition should have been dropped long ago, and has a row.
 pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
     let sql = format!(
         "create table ballet.inbox_2000010{day} partition of ballet.inbox for values from \
@@ -178,10 +176,9 @@ pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
     execute(db, sql).await;
 }
 
-/// Leaves a partition of the inbox as a replica leaves it that dies while it detaches it: somebody reads the inbox, and
-/// is waited for in vain.
+/// Leaves a partition as a replica does that dies while it detaches it. A reader of the inbox blocks it.
 pub(crate) async fn half_detached(dying: &mut PgConnection, partition: &str) {
-    // Only this wait has a limit. The command may take its time to get here.
+    // Only this wait has a limit.
     execute(dying, "set lock_timeout = '100ms'".to_owned()).await;
     let detach =
         format!("alter table ballet.inbox detach partition ballet.{partition} concurrently");
@@ -195,8 +192,7 @@ pub(crate) async fn half_detached(dying: &mut PgConnection, partition: &str) {
     assert!(half, "the detach has not begun");
 }
 
-/// Adds a row to each partition that is not of the year 2000, as if the service had been at work at
-/// all times. Without newer rows nothing is dropped.
+/// Adds a row to each partition that is not of the year 2000. Without newer rows nothing is dropped.
 pub(crate) async fn work_at_all_times(db: &mut PgConnection) {
     let sql = "do $$ declare name text; millis text; id uuid; begin
         for name in select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
@@ -224,7 +220,7 @@ pub(crate) async fn work_at_all_times(db: &mut PgConnection) {
 #[tokio::test(flavor = "multi_thread")]
 async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
     let mut world = TripWorld::hotel("partitions").await;
-    // It tidies up when it starts, and must not do so in the middle of this.
+    // Its upkeep at the start must not fall into this.
     world.services.remove(0).stop().await;
     let mut db = admin(&world, "hotel").await;
     let all = names(&mut db, PARTITIONS).await;

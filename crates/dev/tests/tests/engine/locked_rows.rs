@@ -1,4 +1,4 @@
-//! A row that somebody has locked holds up those who need it, and nobody else.
+//! A locked row holds up only those who need it.
 
 use std::time::Duration;
 
@@ -16,7 +16,6 @@ const TABLES: &[Migration] = &[Migration {
           insert into house values ('Rome', 0), ('Oslo', 0)",
 }];
 
-/// How many trips go to each city.
 const TRIPS: usize = 20;
 
 #[ballet::service("hotel", saga = Trip)]
@@ -61,14 +60,13 @@ async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
     .await
     .expect("booked");
 
-    // Those to Rome wait until the row is free, and none is lost.
     assert_eq!(world.count("hotel", "ballet.ledger").await, 20);
     operator.execute("commit").await.expect("free");
     world.until_count("hotel", &format!("house where booked = {TRIPS}"), 2).await;
     assert_eq!(world.dead_letters(0).await, Vec::<serde_json::Value>::new());
 
-    // A conflict before any handler is noted: a restored service gets all messages again since the oldest one that it
-    // had not handled.
+    // A conflict before any handler is noted, because a restored service gets all messages again since the oldest one
+    // that it had not handled.
     operator.execute("begin; lock table ballet.ledger").await.expect("locked");
     let (saga, rome) = (world.new_saga(), TripBooked { city: "Rome".into() });
     let id = world.publish(saga, &rome).await;

@@ -1,12 +1,10 @@
-//! The lock that says that a process lives.
-
 use ballet_stage::wait_until;
 use sqlx::PgConnection;
 
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::{SOON, TripWorld, the_hotel};
 
-/// Returns the holders of process locks in the hotel's database: server process and number.
+/// Returns server process and number, in the hotel's database.
 async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
     let held = "select pid, objid::bigint from pg_locks \
                 where locktype = 'advisory' and classid::bigint = 6450292 and granted \
@@ -34,7 +32,7 @@ async fn t127_a_killed_session_is_noticed_and_its_lock_is_taken_again_once() {
         let now = holders(&mut *db.lock().await).await;
         let again: Vec<_> = now.iter().filter(|(_, held)| *held == number).collect();
         let by_another = matches!(&again[..], [(pid, _)] if *pid != victim);
-        // The other replica asks for it while nobody has it, and keeps nothing.
+        // The other replica asks while nobody holds it, and keeps nothing.
         if by_another && now.len() == 2 { Ok(Some(())) } else { Err(format!("{now:?}")) }
     })
     .await
@@ -42,7 +40,7 @@ async fn t127_a_killed_session_is_noticed_and_its_lock_is_taken_again_once() {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
-    // One end of the session frees it.
+    // The end of its session frees it.
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }

@@ -1,4 +1,4 @@
-//! The framework on a real broker and real databases: publish a message, see the events and rows.
+//! The framework on a real broker and real databases.
 
 mod bindings;
 mod calls_left;

@@ -1,4 +1,4 @@
-//! The limits of memory: old ledger partitions go, but for those in which something is open.
+//! Old ledger partitions are dropped, except those in which something is open.
 
 use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
@@ -7,10 +7,10 @@ use crate::lifecycle::work_at_all_times;
 use crate::trip::{DESK_TABLES, desk};
 use crate::world::{SOON, TripWorld, part, the_hotel};
 
-/// Sagas of the year 2000, each in a partition of its own: how many days ago its rows were made, the
-/// rows, and whether they keep the partition.
+/// Each saga of the year 2000 has a partition of its own: its age in days, its rows, and whether they keep the
+/// partition.
 const OLD: [(&str, i64, &str, bool); 8] = [
-    // It may be aborted for a year, as far as the hotel knows.
+    // As far as the hotel knows, it may be aborted for a year.
     ("00dc6acf-0001", 364, "('book_room', 'done')", true),
     ("00dc6acf-0002", 366, "('book_room', 'done')", false),
     ("00dc6acf-0003", 999, "('', 'aborted'), ('book_room', 'done')", true),
@@ -21,10 +21,10 @@ const OLD: [(&str, i64, &str, bool); 8] = [
     (UNDECIDED, 999, "('book_trip', 'done')", true),
 ];
 
-/// It has a deadline, which is never due.
+/// The saga whose deadline is never due.
 const UNDECIDED: &str = "00dc6acf-0008";
 
-/// The same at the owner, which knows how a saga ended.
+/// The owner knows how a saga ended.
 const OLD_AT_THE_OWNER: [(&str, i64, &str, bool); 4] = [
     ("00dc6acf-0001", 999, "('book_trip', 'done')", true),
     ("00dc6acf-0002", 999, "('accept_trip', 'done')", true),

@@ -1,5 +1,4 @@
-//! Sagas close to the end of their memory, and beyond: they begin early enough to end, and age stops
-//! nothing that is open.
+//! Sagas close to the end of their memory, and beyond. Age stops nothing that is open.
 
 use ballet::core::envelope::Limits;
 use ballet::{Clock, FailureKind, SagaId};
@@ -12,7 +11,6 @@ use crate::trip::{
 };
 use crate::world::{TripWorld, part, the_hotel};
 
-/// How long ago the service runs whose memory the test looks at later.
 const EARLIER: SignedDuration = days(EARLIER_DAYS);
 const EARLIER_DAYS: i64 = 35;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -22,7 +20,6 @@ const fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * days)
 }
 
-/// A clock that is late.
 fn clock(late: SignedDuration) -> Clock {
     let system = Clock::system();
     let seed = u64::from(system.new_id(system.now()).as_fields().0);
@@ -34,13 +31,12 @@ fn of_age(age: SignedDuration) -> SagaId {
     SagaId(clock.new_id(clock.now()))
 }
 
-/// Publishes the booking of a room, by a desk whose clock is late.
+/// Publishes by a desk whose clock is late.
 async fn book(world: &TripWorld, late: SignedDuration, saga: SagaId, city: &str) {
     let id = of_age(late).to_string();
     world.publish_as(&id, saga, &TripBooked { city: city.to_owned() }).await;
 }
 
-/// The dead letter of a saga.
 async fn dead_letter(world: &TripWorld, saga: SagaId, letters: usize) -> Value {
     let dead = world.dead_letters(letters).await;
     let of_saga = |m: &&Value| m["properties"]["correlation_id"] == saga.to_string();
@@ -67,7 +63,7 @@ async fn t177_a_saga_begins_only_while_all_of_it_can_end() {
     assert_eq!(reason, "saga_too_old");
     assert!(detail.ends_with("forgotten after 2160h: begin it under a new id"), "{detail}");
 
-    // The same over HTTP.
+    // Over HTTP.
     let (early, late) = (of_age(latest - MINUTE), of_age(latest + MINUTE));
     let mut unit = world.handle(0).saga_unit(late).await.expect("a transaction");
     let refused = unit.originate(TripBooked { city: "Rome".into() }).await.expect_err("refused");
@@ -84,7 +80,7 @@ async fn t177_a_saga_begins_only_while_all_of_it_can_end() {
 async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     let mut world = TripWorld::hotel("goes_on").await;
     world.services.pop().expect("the hotel").stop().await;
-    // In the summer, one saga gets a room, and the message of another dies.
+    // In the summer, one saga gets a room, and the message of another becomes a dead letter.
     world.let_pass("hotel", -EARLIER_DAYS).await;
     world.start(the_hotel()).await;
     let (dead, ended) = (of_age(days(110)), of_age(days(120)));
@@ -95,7 +91,6 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     assert_eq!(reason_and_detail(&letter).0, "permanent");
     world.services.pop().expect("the hotel").stop().await;
 
-    // In the autumn, only open sagas are remembered.
     world.let_pass("hotel", 0).await;
     world.start(the_hotel()).await;
     world.services.pop().expect("the hotel").stop().await;
@@ -106,7 +101,7 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     let week = Timestamp::from_second(now.div_euclid(WEEK) * WEEK).expect("in range");
     let partition = format!("pg_class where relname = 'ledger_{}'", week.strftime("%Y%m%d"));
     world.until_count("hotel", &partition, 0).await;
-    // The message is mended and sent back. Its neighbour has not been here before.
+    // The message is fixed and sent back. Its neighbour is new.
     let neighbour = of_age(days(110));
     let last_moment = of_age(days(90) - MINUTE);
     for saga in [dead, neighbour, last_moment] {

@@ -1,4 +1,4 @@
-//! Calls to the outside that stay open: the provider is away, or hangs, or there are many.
+//! Calls that stay open: the provider is unavailable or hangs, or there are many.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ impl<const MILLIS: u64> CallStep for Hangs<MILLIS> {
     }
 }
 
-/// A step whose call fails as often as it has trouble, and is then answered at once.
+/// A step whose call fails as often as it has trouble, and is then answered.
 pub(crate) struct Answers(pub(crate) Trouble);
 
 impl CallStep for Answers {
@@ -108,7 +108,7 @@ async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step()
     world.publish(saga, &RoomBooked { room: 7 }).await;
     world.event::<CarReturned>(saga).await;
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-    // Those that wait for their turn, and have not been claimed, are free for other replicas.
+    // Those that wait unclaimed are free for other replicas.
     let mut db = world.database("cars").await;
     assert_eq!(stuck::list(&mut db, 100).await.expect("a list"), []);
     let long_ago =
@@ -117,15 +117,15 @@ async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step()
     sqlx::query("begin").execute(&mut db).await.expect("begun");
     let free = sqlx::query(long_ago).execute(&mut db).await.expect("changed");
     let free = usize::try_from(free.rows_affected()).expect("a count");
-    // Four at least: sixteen may be held at a time.
+    // At most sixteen are held at a time.
     assert!((4..=18).contains(&free), "{free}");
     let stuck = stuck::list(&mut db, 100).await.expect("a list");
     assert!(stuck.iter().all(|call| call.detail.contains("waits for its turn")), "{stuck:?}");
     assert_eq!(stuck.len(), free);
 }
 
-/// It finds the room free at its first look, which names a time that is over, and at its third of five, after the
-/// second said that it is booked.
+/// It reports the room free at the first look, whose time is over, and at the third of five, after the second
+/// reported it booked.
 #[derive(Default)]
 struct Wavers {
     looks: AtomicI64,

@@ -1,5 +1,4 @@
-//! People who work in a service's database, and stop in the middle: a command that is frozen, a session
-//! that is forgotten.
+//! Operators who stop in the middle: a frozen command, a forgotten session.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::trip::{DESK_TABLES, TripBooked, desk};
 use crate::world::{SOON, TripWorld, part};
 
-/// Two replicas of the desk, and an event that only the first has: the broker takes nothing from it.
+/// Starts two replicas. Only the first has an event, which the broker does not take.
 async fn with_an_event_left(name: &str) -> (TripWorld, Proxy, SagaId) {
     let desk = || part(desk(), DESK_TABLES);
     let mut world = TripWorld::prepared(name, vec![desk()]).await;
@@ -31,7 +30,7 @@ async fn session(url: &str) -> PgConnection {
 #[tokio::test(flavor = "multi_thread")]
 async fn t206_a_command_that_freezes_holds_up_neither_a_take_over_nor_a_start() {
     let (mut world, _way, saga) = with_an_event_left("frozen_command").await;
-    // Do the first part of `ballet outbox retry` and `ballet sagas solved`, and nothing more.
+    // The first part of `ballet outbox retry` and of `ballet sagas solved`.
     let mut operator = session(world.env.database_url("desk")).await;
     operator.execute("begin").await.expect("begun");
     let take = "select ballet.take_outbox(nextval('ballet.process'))";
@@ -57,7 +56,7 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
         world.new_id()
     );
     db.execute(AssertSqlSafe(dead)).await.expect("a dead event");
-    // The command has chosen the event and taken a table when it has to wait.
+    // The command has chosen the event and taken a table before it waits.
     let mut other = session(url).await;
     let hold = "begin; lock table ballet.outbox_dead in share mode";
     other.execute(sqlx::raw_sql(hold)).await.expect("held");
@@ -72,7 +71,6 @@ async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
     world.until_count("desk", waits, 1).await;
     way.set(Link::Held);
     other.execute("rollback").await.expect("let go");
-    // The event can be chosen again.
     let put = wait_until("the event to be put back", SOON, || async {
         let put = retry(&mut session(url).await, &DeadEventFilter::default(), |_| {}).await;
         match put.map_err(|error| error.to_string())? {

@@ -1,4 +1,4 @@
-//! A handler may publish only events that its service declares for it, and only where they belong.
+//! A handler may publish only declared events, and only where they belong.
 
 use ballet::{
     Abort, Event, EventType, Failure, Handle, Participant, Projection, SagaId, Service, Tx,
@@ -13,7 +13,7 @@ use crate::trip::{
 };
 use crate::world::{TripWorld, part};
 
-/// Publishes this alone, and returns why it is refused.
+/// Returns why this event, published alone, is refused.
 async fn refused<E: Event>(handle: &Handle, saga: Option<SagaId>, event: E) -> String {
     let unit = match saga {
         Some(saga) => handle.saga_unit(saga).await,
@@ -52,7 +52,6 @@ async fn what_begins_ends_or_answers_in_a_saga_is_not_published_beside_it() {
         "desk cannot publish desk.trip_confirmed.v1, an outcome of confirm_trip: return it from confirm_trip"
     );
 
-    // Nothing of that has happened.
     let mut unit = handle.saga_unit(saga).await.expect("a transaction");
     unit.originate(TripBooked { city: "Rome".into() }).await.expect("begun");
     unit.commit().await.expect("committed");
@@ -99,7 +98,7 @@ async fn an_event_of_a_saga_is_published_in_one_only() {
                `saga_unit`, or publish it from a handler of an event of the saga";
     assert_eq!(refused(system.handle(0), None, RoomSought {}).await, why);
 
-    // A plain event has no saga, whatever it is correlated with: nothing, itself, or another one.
+    // A plain event has no saga, whatever it is correlated with.
     let renamed = HotelRenamed { name: "Ritz".into() };
     let itself = system.new_id();
     for (id, correlated) in [

@@ -1,5 +1,4 @@
-//! Rows and messages of another version of the code: of the releases before, and of one with a step
-//! that this one has not.
+//! Rows and messages of another version of the code: an earlier release, and one with a step that this one lacks.
 
 use ballet::core::System;
 use ballet::{Clock, SagaId};
@@ -18,7 +17,7 @@ use crate::trip::{
 };
 use crate::world::{SOON, TripWorld, everybody, the_hotel};
 
-/// The database dump that each release left behind, by service. A release adds its own, and changes none.
+/// Each release left a database dump, by service. A release adds its own, and changes none.
 const RELEASES: [(&str, &str); 3] = [
     ("desk", include_str!("../releases/0.1-desk.sql")),
     ("hotel", include_str!("../releases/0.1-hotel.sql")),
@@ -57,7 +56,7 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
     for part in everybody(Rental::default()) {
         world.start(part).await;
     }
-    // An event that waited in the outbox, a deadline, a call.
+    // From the outbox, a deadline, a call.
     wait_until("the event from the outbox", SOON, || async {
         let seen = world.seen().await;
         let renamed = |m: &&serde_json::Value| m["routing_key"] == "hotel.hotel_renamed.v1";
@@ -73,10 +72,9 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
     world.event::<TripCancelled>(saga(3)).await;
     let rented: CarRented = world.event(saga(4)).await;
     assert_eq!(rented.car, "a car in Rome");
-    // The data that a step left for its undo.
+    // A step left this data for its undo.
     world.publish(saga(1), &TripCancelled { reason: "the customer".into() }).await;
     assert_eq!(world.event::<RoomFreed>(saga(1)).await.room, 7);
-    // A failure, and a dead letter.
     let stuck = stuck::list(&mut world.database("hotel").await, 10).await.expect("a list");
     assert!(stuck.iter().any(|stuck| stuck.saga_id == Some(saga(2))), "{stuck:?}");
     redrive_all(&world).await;
@@ -102,7 +100,7 @@ async fn redrive_all(world: &TripWorld) {
     assert_eq!((summary.removed, summary.failed), (1, 0), "{summary:?}");
 }
 
-/// As if a release had renamed the step, or not.
+/// Renames as if a release had renamed the step, or not.
 async fn rename(world: &TripWorld, from: &str, to: &str) {
     let rename = sqlx::query("update ballet.ledger set step = $2 where step = $1");
     let renamed = rename.bind(from).bind(to).execute(&mut world.database("hotel").await).await;
@@ -135,7 +133,7 @@ async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept(
     let expected = "has rows of book_suite, which is not a step of this version";
     assert!(report.to_string().contains(expected), "{report}");
 
-    // The version that knows it runs again, and the message is sent back.
+    // The version that knows the step runs again, and the message is sent back.
     rename(&world, "book_suite", "book_room").await;
     let dead_letters = world.env.management().take("hotel.dead", 1).await.expect("a dead letter");
     let (properties, body) = (&dead_letters[0]["properties"], dead_letters[0]["payload"].as_str());

@@ -1,5 +1,4 @@
-//! Servers that go away and come back, and connections that are closed: services go on by
-//! themselves, and nothing is lost or doubled.
+//! Servers that restart, and connections that are closed. Services go on by themselves; nothing is lost or doubled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,28 +15,27 @@ use tokio::time::timeout;
 use crate::trip::{Rental, TripBooked};
 use crate::world::{LONG, TripWorld, everybody, the_hotel};
 
-/// A connection that hangs is given up after 40 seconds, its session by the server after 60, and
-/// then there is what has come in meanwhile.
+/// A hanging connection is given up after 40 seconds, its session by the server after 60. Then the backlog is
+/// handled.
 const UNTIL_GIVEN_UP: Duration = Duration::from_secs(240);
-/// The limit for a stop, whose drain takes twenty seconds.
+/// A drain takes twenty seconds.
 const STOPS: Duration = Duration::from_secs(60);
-/// How many sagas are begun before something is killed, and after.
+/// Sagas that begin before something is killed, and again after.
 pub(crate) const SAGAS: usize = 150;
-/// The time a customer takes when there is no rush. Without it a test that waits a minute for a
-/// timeout would wait for minutes more until the backlog is gone.
+/// The pause between customers. Without it a test that waits a minute for a timeout would need minutes more for the
+/// backlog.
 const LEISURE: Duration = Duration::from_millis(200);
 
-/// Customers who book trips at the desk: without a pause in a rush, then now and then.
+/// Customers book in a rush without a pause, then at intervals.
 pub(crate) struct Customers {
     booked: Arc<AtomicUsize>,
-    /// The rush ends at this number.
     rush: Arc<AtomicUsize>,
     enough: Arc<AtomicUsize>,
     tasks: JoinSet<()>,
 }
 
 impl Customers {
-    /// They come in a rush that goes on while a test kills something after the first [`SAGAS`].
+    /// The rush goes on while a test kills something after the first [`SAGAS`].
     pub(crate) fn come(desk: &Handle) -> Self {
         let mut customers = Self {
             booked: Arc::default(),
@@ -71,14 +69,14 @@ impl Customers {
         .expect("bookings");
     }
 
-    /// Lets [`SAGAS`] more book in a rush, and returns how many will have booked then.
+    /// Returns how many will have booked after [`SAGAS`] more.
     pub(crate) fn rush(&self) -> usize {
         let booked = self.booked.load(Ordering::SeqCst) + SAGAS;
         self.rush.store(booked, Ordering::SeqCst);
         booked
     }
 
-    /// Lets some more come, and waits until the last has left; how many were told "booked".
+    /// Lets some more book, waits for the last, and returns how many were told "booked".
     pub(crate) async fn leave(mut self) -> i64 {
         self.enough.store(self.rush(), Ordering::SeqCst);
         while let Some(ended) = self.tasks.join_next().await {
@@ -99,8 +97,8 @@ async fn book(desk: &Handle) -> Result<(), Failure> {
     unit.commit().await
 }
 
-/// Every trip in the desk's books ended once, with every effect once. More may be in the books
-/// than customers were told, since an answer may have been lost; never fewer.
+/// Every trip in the books ended once. More trips may be there than customers were told, because an answer may be
+/// lost.
 pub(crate) async fn all_ended_once(world: &TripWorld, told: i64) {
     let trips = world.count("desk", "trip").await;
     assert!(trips >= told, "{told} customers were told of a booking, {trips} are in the books");
@@ -143,7 +141,7 @@ async fn t50_t86_t135_services_survive_servers_that_are_killed_and_restarted() {
     servers.stop().await.expect("stopped");
 }
 
-/// The hotel with other ways to its servers than the desk and the cars have.
+/// The hotel has other connections to its servers than the desk and the cars.
 async fn everybody_by(name: &str) -> (TripWorld, Proxy, Proxy) {
     let servers = Servers::shared().await.expect("servers");
     let mut world = TripWorld::on(servers, name, everybody(Rental::default())).await;
@@ -159,17 +157,16 @@ async fn everybody_by(name: &str) -> (TripWorld, Proxy, Proxy) {
     (world, database, broker)
 }
 
-/// The other machines are gone without a word: nothing closes the connections, and nobody answers on
-/// them any more. On new ones somebody does.
+/// Nothing closes the old connections, and nobody answers on them. New ones work.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_the_servers_that_hang_for_ever_are_given_up() {
     let (world, database, broker) = everybody_by("hang").await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
-    // The hotel waits for an answer, in a statement of the framework's own.
+    // In a statement of the framework's own.
     let mut blocker = world.database("hotel").await;
     blocker.execute("begin; lock table ballet.inbox in exclusive mode").await.expect("a lock");
-    // The server shows the locks of all its databases, and others test there, too.
+    // The server shows the locks of all databases, also those of other tests.
     let waits = "select count(*) > 0 from pg_locks where not granted and database = \
                  (select oid from pg_database where datname = current_database())";
     world.until("hotel", waits, true).await;

@@ -1,5 +1,5 @@
-//! A step that fails is tried again at once, then later, then not any more. Retry queues hold
-//! messages for moments here.
+//! A failing step is tried again at once, then later, then not any more. Here, retry queues hold messages for
+//! moments.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
 use crate::world::{LONG, SOON, TripWorld, part};
 
-/// A porter who is asked to carry the luggage up, and never can.
 #[derive(Clone, Default)]
 struct Porter {
     called: Arc<AtomicUsize>,
@@ -64,7 +63,6 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
     assert_eq!(headers["x-attempts"], 6, "twice at once, three times");
     assert_eq!(headers["x-retries"], Value::Null, "who sends it again begins anew");
     assert_eq!(porter.called.load(Ordering::SeqCst), 6);
-    // It is the original that was tried again.
     assert_eq!(headers["x-dead-exchange"], "events", "not the way back from a retry queue");
     assert_eq!(headers["x-dead-routing-key"], "desk.trip_booked.v1");
     assert_eq!(headers["x-retry-detail"], Value::Null);
@@ -75,7 +73,6 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
     assert_eq!(properties["correlation_id"], saga.to_string());
     assert_eq!(properties["app_id"], "desk");
 
-    // A permanent failure is not tried again.
     world.publish(world.new_saga(), &trip_to("Broken")).await;
     let dead = world.dead_letters(2).await;
     let headers = &dead[1]["properties"]["headers"];
@@ -89,7 +86,6 @@ async fn t68_t69_t70_t71_t74_attempts_count_on_over_a_restart_and_a_permanent_fa
     world.until_empty("hotel").await;
 }
 
-/// Is in conflict with another transaction each time.
 #[derive(Clone)]
 struct Rivals(Porter);
 
@@ -127,7 +123,7 @@ async fn a_conflict_that_does_not_end_makes_a_dead_letter_after_an_hour_of_retri
     assert_eq!(headers["x-attempts"], 72);
 }
 
-/// Waits for a guest as long as anybody waits for another event, and fails in between as often as it may.
+/// Waits for a guest as long as a wait may last, and fails in between as often as it may.
 #[derive(Clone)]
 struct Welcome {
     called: Arc<AtomicUsize>,

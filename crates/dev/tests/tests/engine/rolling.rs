@@ -1,4 +1,4 @@
-//! A new version of a service starts beside the old one while somebody reads all tables: both work side by side.
+//! A new version of a service starts beside the old one while a client reads all tables.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -9,7 +9,7 @@ use ballet_testkit::health::until_ready;
 use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
 use crate::world::TripWorld;
 
-/// As one of the framework's, and one of a service: each alters a table that those who run need.
+/// One migration as the framework's, one as a service's. Each alters a table that running services need.
 const ALTERS: &[Migration] = &[
     HOTEL_TABLES[0],
     Migration {
@@ -19,7 +19,7 @@ const ALTERS: &[Migration] = &[
     },
 ];
 
-/// An event in the table of a process that is gone.
+/// Writes an event into the table of a process that is gone.
 const LEFT: &str = "create table ballet.outbox_99 (like ballet.outbox_0); \
     insert into ballet.outbox_99 (owner, batch, position, message_id, event_type, saga_id, body, \
         created_at) select 999, 7, 0, m, 'hotel.room_booked.v1', m, '{\"city\":\"Oslo\"}', ballet.now() \
@@ -34,7 +34,7 @@ async fn t231_a_migration_behind_a_dump_holds_up_nobody_and_says_what_it_waits_f
     let dump = world.env.lock_tables("hotel").await.expect("a dump");
     let service = Service::new(hotel(Trouble::default())).migrations(ALTERS);
     let mut settings = Settings::new(world.env.amqp_url("hotel"), world.env.database_url("hotel"));
-    // Only the service itself knows its address before it has started.
+    // Only the service knows its address before it has started.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     settings.listen = listener.local_addr().expect("an address");
     drop(listener);

@@ -1,4 +1,4 @@
-//! One step: all of it or nothing, and what it tells.
+//! One step: all of it or nothing, and its events.
 
 use serde_json::Value;
 
@@ -16,7 +16,6 @@ async fn t112_t118_t170_a_step_commits_all_or_nothing_and_tells_its_saga_and_cau
     let world = TripWorld::hotel("together").await;
     let tables = ["room", "ballet.inbox", "ballet.ledger"];
     let outbox = "ballet.outbox() where position >= 0";
-    // The handler fails after it has written its row.
     world.publish(world.new_saga(), &trip_to("Broken")).await;
     world.dead_letters(1).await;
     for table in tables.into_iter().chain([outbox]) {

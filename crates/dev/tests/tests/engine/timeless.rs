@@ -1,4 +1,4 @@
-//! Ids without a time: the service reports what it has forgotten, and never guesses.
+//! Ids without a time: the service reports what it has forgotten, and does not guess.
 
 use ballet::SagaId;
 use serde_json::json;
@@ -39,7 +39,6 @@ async fn t177_a_saga_without_a_time_that_is_forgotten_does_not_run_again() {
     assert_eq!(told(&world, 2).await.0, "saga_too_old");
     assert_eq!(world.count("hotel", "room").await, 1);
     assert_eq!(world.count("hotel", "ballet.ledger_other").await, 0);
-    // Others go on.
     let next = SagaId("5d3d2a70-97e1-4e0e-9a4e-1f0a7c3d1b12".parse().expect("a UUID"));
     world.publish(next, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(next).await;
@@ -63,7 +62,6 @@ async fn t27_an_identical_body_after_the_inbox_has_forgotten_is_told() {
     assert_eq!(reason, "too_old_to_deduplicate", "{detail}");
     assert!(detail.contains("an id of its own"), "{detail}");
     assert_eq!(world.count("desk", "trip").await, 1);
-    // With ids they are two.
     for number in 2..4 {
         let properties = json!({ "type": WANTED, "message_id": world.new_id() });
         world.publish_raw(WANTED, &properties, r#"{"city":"Rome"}"#).await;

@@ -1,4 +1,4 @@
-//! One trace goes through request, outbox, broker and handlers, and each run of a handler is a span.
+//! One trace goes through request, outbox, broker and handlers; each run of a handler is a span.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -26,7 +26,6 @@ async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<St
     Ok(saga.to_string())
 }
 
-/// A desk with a door, and a hotel that may have trouble.
 async fn agency(trouble: Trouble, otlp: &str) -> (TripWorld, Running) {
     let parts = vec![part(desk(), DESK_TABLES), the_hotel()];
     let mut world = TripWorld::prepared("attempts", parts).await;
@@ -42,14 +41,13 @@ async fn agency(trouble: Trouble, otlp: &str) -> (TripWorld, Running) {
     (world, desk)
 }
 
-/// Books a trip with this `traceparent`.
 async fn booked(desk: &Running, city: &str, trace: &str) -> SagaId {
     let request = reqwest::Client::new().post(format!("http://{}/trips/{city}", desk.address()));
     let answer = request.header("traceparent", trace).send().await.expect("an answer");
     answer.text().await.expect("text").parse().expect("an id")
 }
 
-/// Trace and span of the events of a saga, in order.
+/// Trace and span, in order.
 async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
     let of_saga = |m: &&Value| {
         m["exchange"] == "events" && m["properties"]["correlation_id"] == saga.to_string()
@@ -63,7 +61,6 @@ async fn traces(world: &TripWorld, saga: SagaId) -> Vec<(String, String)> {
     world.seen().await.iter().filter(of_saga).map(trace).collect()
 }
 
-/// The trace of an event, and what came beside it.
 fn beside(message: &Value) -> [Option<&str>; 3] {
     let headers = &message["properties"]["headers"];
     let text = |name: &str| headers[name].as_str();

@@ -1,5 +1,5 @@
-//! A small system under test: a trip is booked at the desk, the hotel holds a room, the car rental
-//! is asked outside, and the desk decides.
+//! A small system under test: the desk books a trip and decides it, the hotel holds a room, the car rental calls
+//! outside.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,6 @@ ballet_testkit::events! {
     HotelRenamed = plain "hotel.hotel_renamed.v1" { name: String }
 }
 
-/// The trip as a saga.
 pub(crate) struct Trip;
 
 impl Saga for Trip {
@@ -47,17 +46,16 @@ pub(crate) const HOTEL_TABLES: &[Migration] = &[Migration {
     sql: "create table room (room bigserial primary key, saga_id uuid not null, freed boolean not null default false)",
 }];
 
-/// A desk with time enough.
 pub(crate) fn desk() -> Participant {
     desk_within(SignedDuration::from_hours(1))
 }
 
-/// A desk that cancels a trip which is not confirmed within a time.
+/// Cancels a trip that is not confirmed in time.
 pub(crate) fn desk_within(deadline: SignedDuration) -> Participant {
     desk_overdue(deadline, |due| TripOverdue { due_at: due.at })
 }
 
-/// A desk with an event of its own about a deadline that has passed.
+/// Has an event of its own for a passed deadline.
 pub(crate) fn desk_overdue(
     deadline: SignedDuration,
     overdue: impl Fn(Due) -> TripOverdue + Send + Sync + 'static,
@@ -124,7 +122,7 @@ impl Step for ConfirmTrip {
     }
 }
 
-/// How often to fail before it works, by city.
+/// How often to fail before success, by city.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Trouble(Arc<AtomicU32>);
 
@@ -187,7 +185,6 @@ impl Compensate for BookRoom {
     }
 }
 
-/// The car rental outside: the requests to it, and its answers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rental {
     pub(crate) asked: Arc<Mutex<Vec<(CallKey, String)>>>,
@@ -196,7 +193,6 @@ pub(crate) struct Rental {
 }
 
 impl Rental {
-    /// A rental that never answers.
     pub(crate) fn silent() -> Self {
         Self { is_silent: true, ..Self::default() }
     }
@@ -301,7 +297,6 @@ impl Projection for Names {
     }
 }
 
-/// Cancels a trip as an HTTP handler of the desk does.
 pub(crate) async fn cancel(desk: &ballet::Handle, saga: ballet::SagaId) -> Abort {
     let mut unit = desk.saga_unit(saga).await.expect("a transaction");
     let abort_event = TripCancelled { reason: "the customer".into() };

@@ -1,5 +1,4 @@
-//! Two versions of the trip: the first as it is everywhere else, the second with a border that looks at visas before a
-//! car is rented, and may refuse.
+//! In the trip's second version a border, which may refuse, checks visas before a car is rented.
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -130,7 +129,7 @@ impl CallCompensate for RentCarV2 {
     }
 }
 
-/// A desk that knows both versions, and begins sagas under one.
+/// The desk begins sagas under one of the versions.
 pub(crate) fn desk_of_both(begins: u32) -> Participant {
     let cancelled = |reason: &str| TripCancelled { reason: reason.to_owned() };
     Participant::new("desk").owns(Desk, |saga| {
@@ -170,7 +169,7 @@ pub(crate) fn system(begins: u32) -> System {
     System { name: "trips", parts: all.iter().map(Participant::part).collect() }
 }
 
-/// A service of a release. Release 0 knows one version, 1 knows both, and 2 begins sagas under the second.
+/// Release 0 knows one version, 1 knows both, and 2 begins sagas under the second.
 pub(crate) fn released(service: &str, release: u32, rental: &Rental) -> WorldPart {
     let tables: &[Migration] = match service {
         "desk" => DESK_TABLES,

@@ -1,4 +1,4 @@
-//! A saga that its owner cannot decide, because the event that it waits for never comes.
+//! A saga that cannot be decided, because the awaited event never comes.
 
 use ballet::core::System;
 use ballet::{Does, Tx, Undoes, compensated, done};
@@ -40,7 +40,7 @@ async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead
     let saga = world.new_saga();
     world.publish(saga, &TripWanted { city: "Rome".into() }).await;
     world.event::<CarReserved>(saga).await;
-    // An owner without a deadline has nothing else that would tell.
+    // An owner without a deadline has no other sign.
     world.execute("desk", "delete from ballet.deadline").await;
 
     let declared = [desk().part(), hotel(Trouble::default()).part(), Cars::participant().part()];
@@ -57,7 +57,6 @@ async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead
     assert!(one.state.is_open(), "{one:?}");
     let [wait] = &one.waits[..] else { panic!("{one:?}") };
     assert_eq!(wait.service, "desk");
-    // The room is booked, and the car reserved: neither is refused any more.
     assert_eq!(wait.what, "has not decided it: cars.car_rented.v1 has not come");
     let why = "cars published cars.car_reserved.v1, which nobody takes";
     assert_eq!(wait.why.as_deref(), Some(why));

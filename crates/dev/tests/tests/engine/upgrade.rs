@@ -19,30 +19,27 @@ use crate::trip::{Rental, TripWanted, Trouble, hotel};
 use crate::two_versions::{released, system};
 use crate::world::{LONG, TripWorld};
 
-/// How a process ends.
 #[derive(Clone, Copy)]
 pub(crate) enum ProcessEnd {
-    /// In the middle of what it does.
     Dropped,
     Stopped,
 }
 
-/// How many trips are wanted while two releases of a service work side by side.
+/// Trips while two releases of a service work side by side.
 pub(crate) const TRIPS: usize = 15;
-/// The agency's pause between two of them.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The system in the middle of an upgrade: each service by the release that it runs.
+/// The release of each service.
 pub(crate) struct Upgrade {
     pub(crate) world: TripWorld,
     pub(crate) rental: Rental,
 }
 
 impl Upgrade {
-    /// Everybody runs the release before, which knows one version. The broker has what the next one needs.
+    /// Starts with the release before everywhere. The broker has what the next one needs.
     pub(crate) async fn begin(name: &str) -> Self {
         let servers = Servers::shared().await.expect("servers");
-        // The objects of the old release stay, as the topology of a roll-out does.
+        // The objects of the old release stay, as in a roll-out.
         let mut parts = system(1).parts;
         parts[1].publishes.extend(hotel(Trouble::default()).part().publishes);
         let world = TripWorld::asleep(servers, name, parts).await;
@@ -53,12 +50,11 @@ impl Upgrade {
         upgrade
     }
 
-    /// Starts one more process.
     pub(crate) async fn start(&mut self, service: &str, release: u32) {
         self.world.start(released(service, release, &self.rental)).await;
     }
 
-    /// Replaces the process of a service, which works beside the new one for some trips.
+    /// The old process works beside the new one for some trips.
     pub(crate) async fn replace(
         &mut self,
         service: &str,
@@ -75,7 +71,6 @@ impl Upgrade {
         }
     }
 
-    /// Stops the process of a service that has one.
     pub(crate) async fn stop(&mut self, service: &str) {
         self.taken(service).stop().await;
     }
@@ -85,7 +80,6 @@ impl Upgrade {
         self.world.services.remove(at.expect("it runs"))
     }
 
-    /// The open sagas, by the version under which they run.
     async fn open(&self) -> Vec<Vec<(&'static str, u32)>> {
         let options = |service: &str| -> PgConnectOptions {
             self.world.env.database_url(service).parse().expect("a database")
@@ -97,7 +91,7 @@ impl Upgrade {
         open.sagas.into_iter().map(|saga| saga.versions).collect()
     }
 
-    /// Waits until no saga of this version is open, as a developer does before removing it from the code.
+    /// Waits as a developer does before removing the version from the code.
     pub(crate) async fn until_ended(&self, version: u32) {
         let ended = wait_until("sagas to end", LONG, || async {
             let open = self.open().await;
@@ -116,7 +110,7 @@ impl Upgrade {
         sqlx::query_as(sql).fetch_all(&mut db).await.expect("rows")
     }
 
-    /// The sagas in whose ledger a service has a step that is done.
+    /// Returns the sagas with a step of the service that is done.
     pub(crate) async fn did(&self, service: &str, step: &str) -> BTreeSet<Uuid> {
         let sql = "select saga_id, step from ballet.ledger where entry = 'done'";
         let rows = self.rows(service, sql).await;
@@ -124,7 +118,7 @@ impl Upgrade {
     }
 }
 
-/// Somebody outside who wants trips all the time, and knows nothing of versions.
+/// The agency wants trips all the time, and knows nothing of versions.
 pub(crate) struct Agency {
     wanted: Arc<std::sync::Mutex<BTreeMap<Uuid, &'static str>>>,
     closed: Arc<AtomicBool>,
@@ -156,7 +150,6 @@ impl Agency {
         Self { wanted, closed, task }
     }
 
-    /// Waits until some more are wanted.
     pub(crate) async fn more(&self) {
         let count = || self.wanted.lock().expect("not poisoned").len();
         let enough = count() + TRIPS;

@@ -11,7 +11,6 @@ use crate::trip::TripWanted;
 use crate::two_versions::system;
 use crate::upgrade::{Agency, ProcessEnd, TRIPS, Upgrade};
 
-/// The saga by the end that it must have.
 fn expected(city: &str, is_second: bool) -> &'static str {
     match (city, is_second) {
         ("Rome", _) | ("Nowhere", false) => "confirmed",
@@ -35,7 +34,7 @@ async fn t134_t224_sagas_end_under_the_version_under_which_they_began_in_any_ord
             service => upgrade.replace(service, 1, &agency, ProcessEnd::Dropped).await,
         }
     }
-    // Some desks begin sagas under the one version, some under the other, and back again.
+    // Some desks begin sagas under one version, some under the other, and back again.
     upgrade.replace("desk", 2, &agency, ProcessEnd::Dropped).await;
     agency.more().await;
     agency.more().await;
@@ -68,7 +67,7 @@ async fn all_ended_as_they_began(upgrade: &Upgrade, wanted: &BTreeMap<Uuid, &str
         let (city, is_second) = (wanted[&saga], second.contains(&saga));
         assert_eq!(state, expected(city, is_second), "{saga} to {city}, second: {is_second}");
     }
-    // Nobody of the first version was asked for a visa, and nobody of the second got a car without one.
+    // No saga of the first version asked for a visa; each of the second did before its car.
     let with_visa = upgrade.did("border", "check_visa").await;
     assert!(with_visa.is_subset(&second));
     assert!(upgrade.did("cars", "rent_car").await.is_subset(&first));
@@ -88,7 +87,7 @@ async fn all_ended_as_they_began(upgrade: &Upgrade, wanted: &BTreeMap<Uuid, &str
     assert_eq!(returned, i64::try_from(number("Carless", &second)).expect("few"));
     let (dead, seen): (Vec<Value>, Vec<Value>) =
         upgrade.world.seen().await.into_iter().partition(|m| m["exchange"] == "dead");
-    // The events of a process that was dropped come again as copies, perhaps to an older release.
+    // A dropped process's events come again as copies, perhaps to an older release.
     let is_copy = |letter: &&Value| {
         let id = &letter["properties"]["message_id"];
         seen.iter().filter(|m| m["properties"]["message_id"] == *id).count() > 1

@@ -1,5 +1,3 @@
-//! One test's world: services in this process, and the queue that sees every event.
-
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -14,14 +12,14 @@ use serde_json::Value;
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-/// How old the management API's counts may be, on a busy machine.
+/// The maximum age of the management API's counts, on a busy machine.
 const COUNTS_AGE: Duration = Duration::from_secs(6);
-/// For many messages, or after something was broken.
+/// The limit for many messages, or after a fault.
 pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 pub(crate) struct TripWorld {
     system: TestSystem,
-    /// The port of the server that is asked for rows, if it is another one than at the start.
+    /// The server's port, if it is another one than at the start.
     pub(crate) asked_at: Option<u16>,
     clock: Clock,
 }
@@ -49,12 +47,10 @@ pub(crate) fn part(participant: Participant, tables: &'static [Migration]) -> Wo
     WorldPart { participant, tables }
 }
 
-/// A hotel without trouble.
 pub(crate) fn the_hotel() -> WorldPart {
     part(hotel(Trouble::default()), HOTEL_TABLES)
 }
 
-/// The desk, the hotel and the cars.
 pub(crate) fn everybody(rental: Rental) -> Vec<WorldPart> {
     vec![part(desk(), DESK_TABLES), the_hotel(), part(cars(rental), &[])]
 }
@@ -65,7 +61,6 @@ impl TripWorld {
         Self::on(servers, name, parts).await
     }
 
-    /// The hotel alone.
     pub(crate) async fn hotel(name: &str) -> Self {
         Self::new(name, vec![the_hotel()]).await
     }
@@ -80,12 +75,11 @@ impl TripWorld {
         world
     }
 
-    /// A system whose services have run once and left all their tables. None of them is running.
+    /// The services have run once and left their tables. None is running.
     pub(crate) async fn prepared(name: &str, parts: Vec<WorldPart>) -> Self {
         Self::prepared_on(Servers::shared().await.expect("servers"), name, parts).await
     }
 
-    /// The same on these servers.
     pub(crate) async fn prepared_on(servers: &Servers, name: &str, parts: Vec<WorldPart>) -> Self {
         let all = parts.iter().map(|part| part.participant.part()).collect();
         let system = TestSystem::prepared_on(servers, name, all).await;
@@ -99,7 +93,7 @@ impl TripWorld {
         Self { system, asked_at: None, clock: Clock::system() }
     }
 
-    /// All that services with these parts need. None of them runs.
+    /// Prepares all that these parts need. None of them runs.
     pub(crate) async fn asleep(
         servers: &Servers,
         name: &str,
@@ -117,7 +111,6 @@ impl TripWorld {
         self.start_by(part, Clock::system(), set).await;
     }
 
-    /// Starts a service that goes by another clock.
     pub(crate) async fn start_by(
         &mut self,
         part: WorldPart,
@@ -128,8 +121,7 @@ impl TripWorld {
         self.system.start_with(service, set).await;
     }
 
-    /// Lets days pass for a service, by its database's clock. Its processes know within seconds, and
-    /// at their start.
+    /// Uses the database's clock. Processes notice within seconds, and at their start.
     pub(crate) async fn let_pass(&self, service: &str, days: i64) {
         let sql = format!(
             "create or replace function ballet.now() returns timestamptz \
@@ -141,7 +133,6 @@ impl TripWorld {
         self.execute(service, &sql).await;
     }
 
-    /// An id that is made some days from now.
     pub(crate) fn id_after(&self, days: i64) -> String {
         let then = self.clock.now() + SignedDuration::from_hours(24 * days);
         self.clock.new_id(then).to_string()
@@ -151,7 +142,6 @@ impl TripWorld {
         self.system.new_id().to_string()
     }
 
-    /// Publishes an event of a saga as the service that owns it would.
     pub(crate) async fn publish<E: Event>(&self, saga: SagaId, event: &E) -> String {
         self.system.publish(saga, event).await.to_string()
     }
@@ -161,7 +151,7 @@ impl TripWorld {
         self.system.publish_as(id, E::TYPE.service(), Some(saga), event).await;
     }
 
-    /// Begins a trip to Rome as an HTTP handler of the desk does, which was started at this place.
+    /// Begins a trip to Rome, as an HTTP handler of the desk at this position.
     pub(crate) async fn begin(&self, desk: usize) -> SagaId {
         let saga = self.new_saga();
         let mut unit = self.handle(desk).saga_unit(saga).await.expect("a transaction");
@@ -170,8 +160,7 @@ impl TripWorld {
         saga
     }
 
-    /// Waits until all messages of a queue are settled. Its counts are some seconds old: what was just published is
-    /// not among them, so they have to stay at none.
+    /// Waits for counts that stay at none, because they are seconds old, and lack what was just published.
     pub(crate) async fn until_empty(&self, queue: &str) {
         let since = Cell::new(None);
         let stays_empty = |depth: QueueDepth| {
@@ -186,7 +175,6 @@ impl TripWorld {
         self.try_count(service, what).await.expect("a count")
     }
 
-    /// Waits until a message is published whose body has this text.
     pub(crate) async fn until_published(&self, text: &str) {
         wait_until(&format!("a message with {text}"), SOON, || async {
             let seen = self.seen().await;
@@ -197,7 +185,6 @@ impl TripWorld {
         .expect("published");
     }
 
-    /// Waits until this many rows are there.
     pub(crate) async fn until_count(&self, service: &str, what: &str, expected: i64) {
         let rows = format!("select count(*) from {what}");
         let url = self.asked_url(service);

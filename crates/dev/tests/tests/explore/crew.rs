@@ -1,5 +1,5 @@
-//! A crew under exploration: what it does repeats under keys, in two sagas that share an id, beside joins that share
-//! an event, and steps of two versions.
+//! A crew under exploration. Its steps repeat under keys, in two sagas that share an id, beside joins that share an
+//! event, and steps of two versions.
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -39,7 +39,6 @@ ballet_testkit::events! {
     Carried = "crew.carried.v1" { version: u32 }
 }
 
-/// The other saga under the same id.
 pub(crate) struct Cover;
 
 impl Saga for Cover {
@@ -68,7 +67,7 @@ pub(crate) fn crew(outside: &SaleProvider) -> Participant {
         .saga::<Cover>(|saga| saga.repeating(InsureOne, |of: &Lapse| of.who.clone()))
 }
 
-/// Steps that note somebody. Their compensation strikes out whom their outcome names.
+/// Their compensation strikes out whom the outcome names.
 macro_rules! noting {
     ($($step:ident = $name:literal: $on:ident => $done:ident $whom:ident, $undone:ident)+) => {$(
         struct $step;
@@ -119,7 +118,6 @@ noting! {
     InsureOne = "insure": Insure => Insured insured, Lapsed
 }
 
-/// Rents for somebody, by a call.
 struct RentOne(SaleProvider);
 
 impl CallStep for RentOne {

@@ -1,4 +1,4 @@
-//! Commits whose answer is lost or late: what they hold is published, and their calls are made.
+//! Commits whose answer is lost or late. Their events are published, and their calls are made.
 
 use ballet::{Event, SagaId};
 use ballet_stage::wait_until;

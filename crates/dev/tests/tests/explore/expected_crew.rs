@@ -1,30 +1,28 @@
-//! What the crew must have done when things came in an order: the table of the engine in its shortest form.
+//! The engine's table in its shortest form: what the crew must have done after an order of inputs.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Something that happens to a saga of the crew, or to the other saga under its id.
+/// In a saga of the crew, or in the other saga under its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum CrewInput {
     Hire(&'static str),
     Dismiss(&'static str),
     Rent(&'static str),
     Return(&'static str),
-    /// The provider answers the call of a rent.
     Answer(&'static str),
     Insure(&'static str),
     Lapse(&'static str),
     Arrange,
     Pay,
     Ship,
-    /// Of this version.
     Carry(u32),
     Abort,
     EndCover,
 }
 
 impl CrewInput {
-    /// Whether it takes something back, which waits after a restore.
+    /// Whether it undoes something: after a restore that waits.
     pub(crate) fn takes_back(self) -> bool {
         matches!(
             self,
@@ -39,7 +37,7 @@ const LOADED_ON: [&str; 2] = ["sales.arranged.v1", "sales.paid.v1"];
 const UNLOADED_ON: [&str; 3] = ["sales.arranged.v1", "sales.shipped.v1", "sales.paid.v1"];
 const VERSIONS: [&str; 2] = ["carry", "carry_v2"];
 
-/// A row of the ledger: step, key, entry, and the event that arrived.
+/// Step, key, entry, and the event that arrived.
 pub(crate) type ExpectedRow = [&'static str; 4];
 
 #[derive(Debug)]
@@ -47,10 +45,8 @@ pub(crate) struct ExpectedCrew {
     saga: Uuid,
     rate: f64,
     pub(crate) rows: Vec<ExpectedRow>,
-    /// The events: type and body.
     pub(crate) told: Vec<(&'static str, Value)>,
     pub(crate) dead: usize,
-    /// Those for whom a call is answered only later.
     held: Vec<&'static str>,
 }
 
@@ -107,7 +103,7 @@ impl ExpectedCrew {
         }
     }
 
-    /// The furthest entry of a step, which is the latest.
+    /// The latest entry is the furthest.
     fn state(&self, step: &str, key: &str) -> Option<&'static str> {
         let of_step = |row: &&ExpectedRow| row[..2] == [step, key];
         let mut states = self.rows.iter().rev().filter(of_step).map(|row| row[2]);
@@ -148,7 +144,6 @@ impl ExpectedCrew {
         });
     }
 
-    /// Takes in the answer to a call that is out and not held.
     fn answer(&mut self, who: &'static str) {
         if self.held.contains(&who) || self.state("rent", who) != Some("calling") {
             return;
@@ -187,7 +182,7 @@ impl ExpectedCrew {
         }
     }
 
-    /// Undoes what stands in a saga, the latest first, unless a call is out.
+    /// Undoes the latest first, unless a call is out.
     fn go_on(&mut self, saga: &str) {
         let rows = self.rows.clone();
         let is_out = |row: &ExpectedRow| self.state(row[0], row[1]) == Some("calling");
@@ -215,7 +210,7 @@ impl ExpectedCrew {
         self.told.push((told, json!({"saga": self.saga, "who": key, "rate": self.rate})));
     }
 
-    /// Whom a step has noted, and whether each is struck out, in order.
+    /// Returns each note in order, with whether it is struck out.
     pub(crate) fn notes(&self) -> Vec<(String, String, bool)> {
         let mut notes = Vec::new();
         for [step, key, entry, _] in &self.rows {
@@ -228,7 +223,6 @@ impl ExpectedCrew {
         notes
     }
 
-    /// Those for whom something is rented in the end.
     pub(crate) fn rents_for(&self, who: &str) -> bool {
         self.state("rent", who) == Some("done")
     }

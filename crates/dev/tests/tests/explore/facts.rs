@@ -1,16 +1,13 @@
-//! What there is of a saga at rest.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::Event;
 
-/// The records of one saga.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct SagaFacts {
     pub(crate) ledger: Vec<LedgerFact>,
     /// Step, whether for its undo, whether closed.
     pub(crate) calls: Vec<(String, bool, bool)>,
-    /// The ids of what went through the broker, by type; of dead letters and what is put off by exchange and service.
+    /// Ids of published messages: of events by type; of dead letters and retries by exchange and service.
     pub(crate) told: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -28,7 +25,6 @@ impl SagaFacts {
         self.told.get(E::TYPE.name()).map_or(0, BTreeSet::len)
     }
 
-    /// Returns the ordinal of this entry of a step.
     pub(crate) fn entry(&self, step: &str, entry: &str) -> Option<i32> {
         let row = self.ledger.iter().find(|row| row.step == step && row.entry == entry);
         row.map(|row| row.ordinal)

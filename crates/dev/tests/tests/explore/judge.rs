@@ -9,13 +9,12 @@ use crate::sale::{Authorized, Captured, Declined, NotCaptured, Refunded, Release
 
 pub(crate) struct ParticipantCase<'a> {
     pub(crate) order: &'a [ParticipantInput],
-    /// Whether the first step is local.
     pub(crate) local: bool,
-    /// Whether each thing was over before the next one came.
+    /// Each thing was over before the next came.
     pub(crate) one_by_one: bool,
     pub(crate) account: &'a ProviderAccount,
     pub(crate) facts: &'a SagaFacts,
-    /// Own rows: how many holds there are, and how many of them are not freed.
+    /// How many holds there are, and how many of them are not freed.
     pub(crate) holds: (i64, i64),
 }
 
@@ -118,8 +117,7 @@ impl ParticipantCase<'_> {
         equal("not captured told", &facts.told::<NotCaptured>(), &usize::from(not))
     }
 
-    /// A step ran if its trigger came before the abort, and its outcome was told if it was known
-    /// before the abort.
+    /// A step ran if its trigger came before the abort. Its outcome was published if it was known before the abort.
     fn told_what_happened_before_the_abort(&self) -> Result<(), String> {
         let facts = self.facts;
         let end = self.order.len();

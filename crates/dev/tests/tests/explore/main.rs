@@ -1,5 +1,5 @@
-//! Every order in which things can reach a service for one saga: each order is a saga of its own,
-//! thousands of them at a time in a real database, and each is judged when it is at rest.
+//! Every order in which things can reach a service for one saga. Each order is a saga of its own, and is judged at
+//! rest.
 
 mod crew;
 mod doubt;

@@ -1,6 +1,6 @@
-//! Numbers that have to come back from ledger, outbox and calls as they were.
+//! Numbers that have to return unchanged from ledger, outbox and calls.
 
-/// Finite numbers: the ends of the range, and bit patterns from a generator (SplitMix64).
+/// Finite numbers: the ends of the range, and bit patterns from SplitMix64.
 pub(crate) fn samples() -> impl Iterator<Item = f64> {
     let edges = [
         0.0,

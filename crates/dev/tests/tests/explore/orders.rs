@@ -1,9 +1,8 @@
-//! The things that can reach a participant for one saga, and all orders of them.
+//! The things that can reach a participant for one saga, in all orders.
 
-/// Something that happens to a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ParticipantInput {
-    /// The first step's trigger; when it occurs twice, under the same id.
+    /// When it occurs twice, the id is the same.
     First,
     /// The same event under another id.
     FirstCopy,
@@ -12,19 +11,17 @@ pub(crate) enum ParticipantInput {
     SecondCopy,
     Abort,
     AbortCopy,
-    /// The other side answers the call of the first step.
     AnswerFirst,
     AnswerSecond,
-    /// It answers the calls of the undos.
     AnswerUndo,
 }
 
-/// Every distinct order of the given things; equal ones are not told apart.
+/// Every distinct order; equal things are interchangeable.
 pub(crate) fn orders<T: Copy + Ord>(things: &[T]) -> Vec<Vec<T>> {
     let mut order = things.to_vec();
     order.sort_unstable();
     let mut all = vec![order.clone()];
-    // The next one in the order of the alphabet: swap the last rise, turn the rest round.
+    // The next permutation: swap the last rise, reverse the rest.
     while let Some(at) = (1..order.len()).rfind(|at| order[at - 1] < order[*at]) {
         let swap = (at..order.len()).rfind(|with| order[at - 1] < order[*with]);
         order.swap(at - 1, swap.expect("the rise itself, if nothing else"));

@@ -1,4 +1,4 @@
-//! The provider outside: its work for each saga, and the time of its answers.
+//! The provider: its work for each saga, and when it answers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,12 +18,11 @@ pub(crate) enum ProviderRequest {
     Refund,
 }
 
-/// The account of a repetition under a key; without a key that of the saga.
+/// Returns the account of a repetition under a key, or of the saga.
 pub(crate) fn account_of(saga: Uuid, key: &str) -> Uuid {
     if key.is_empty() { saga } else { Uuid::new_v5(&saga, key.as_bytes()) }
 }
 
-/// The request that the provider refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefusedRequest {
     Never,
@@ -31,15 +30,14 @@ pub(crate) enum RefusedRequest {
     Second,
 }
 
-/// One saga as the provider sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct ProviderAccount {
     no: RefusedRequest,
-    /// The requests that are answered only later.
+    /// Answered only later.
     held: BTreeSet<ProviderRequest>,
-    /// The requests by their keys, with the answers: a repeated request gets the same answer.
+    /// The requests by key, with the answers: a repeated request gets the same one.
     pub(crate) answers: BTreeMap<CallKey, (ProviderRequest, bool)>,
-    /// How often it was asked anything, also the same again.
+    /// The number of requests, also of repeated ones.
     pub(crate) asked: u32,
     pub(crate) authorized: bool,
     pub(crate) voided: bool,
@@ -49,8 +47,7 @@ pub(crate) struct ProviderAccount {
     pub(crate) wrong: Vec<String>,
 }
 
-/// The provider does each request at once, and answers when the test lets it: in between, the effect
-/// is there and the service does not know.
+/// The provider acts at once, and answers when the test lets it. In between, the service does not know of the effect.
 #[derive(Debug, Clone)]
 pub(crate) struct SaleProvider {
     accounts: Arc<Mutex<HashMap<Uuid, ProviderAccount>>>,
@@ -92,7 +89,7 @@ impl SaleProvider {
         self.accounts()[&saga].clone()
     }
 
-    /// Lets the answers through; takes effect with [`tell`](Self::tell).
+    /// Takes effect with [`tell`](Self::tell).
     pub(crate) fn answer(&self, saga: Uuid, asked: &[ProviderRequest]) {
         if let Some(account) = self.accounts().get_mut(&saga) {
             account.held.retain(|held| !asked.contains(held));

@@ -1,5 +1,4 @@
-//! The owner: of a refusal, the pivot's outcome, a cancel and the deadline, the one that it commits
-//! first wins.
+//! The owner: of a refusal, the pivot's outcome, a cancel and the deadline, the first that it commits wins.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -37,10 +36,9 @@ struct OwnerExploration {
     runs: Vec<OwnerRun>,
     answers: Mutex<HashMap<Uuid, Abort>>,
     refused: Mutex<HashMap<Uuid, BTreeSet<OwnerInput>>>,
-    /// Sagas whose time is over.
     due: Mutex<Vec<Uuid>>,
     one_by_one: bool,
-    /// Whether aborts, and what has no saga, wait until all else has come.
+    /// Whether aborts, and messages without a saga, wait until all else has come.
     is_restored: bool,
 }
 
@@ -84,7 +82,6 @@ impl OwnerExploration {
         unit.commit().await
     }
 
-    /// A request of somebody who does not know what has become of the sale.
     async fn request(&self, saga: SagaId, thing: OwnerInput) {
         let answer = match thing {
             Request => self.originate(saga).await,
@@ -110,7 +107,7 @@ impl OwnerExploration {
                 Deadline if beginning(&run.order).is_none_or(|begun| begun < at) => {
                     due.push(saga.0);
                 }
-                // There is none before the beginning.
+                // There is no deadline before the beginning.
                 Deadline => {}
                 DeadlineCopy => stage.put(id, saga, &Overdue {}),
                 Praise => stage.put(id, saga, &Praised {}),
@@ -129,12 +126,10 @@ impl OwnerExploration {
             .await;
     }
 
-    /// Waits until the owner has told itself of every deadline that is over.
     async fn due_are_told(&self) {
         self.stage.until_count("ballet.deadline where due_at <= now()", 0).await;
     }
 
-    /// Waits until every saga whose time is over is decided.
     async fn due_are_decided(&self) {
         let due = self.due.lock().expect("not poisoned").clone();
         wait_until("decided sagas", LONG, || async {
@@ -255,7 +250,7 @@ async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
     }
 }
 
-/// It may have forgotten the beginning, and what it decided.
+/// The owner may have forgotten the beginning and its decision.
 #[tokio::test(flavor = "multi_thread")]
 async fn t130_every_order_at_an_owner_that_was_restored() {
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! The invariants of a sale, and of the warranty with its id, at their owner.
+//! The invariants of a sale, and of the warranty under its id, at their owner.
 
 use std::collections::BTreeSet;
 
@@ -8,31 +8,24 @@ use crate::facts::SagaFacts;
 use crate::sale::{Booked, Cancelled, Confirmed, Gifted, Overdue, Placed, Requested, Ungifted};
 use crate::sales::{NOBODY, Sealed};
 
-/// The things that can reach the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum OwnerInput {
-    /// The beginning. A sale whose order has none of the three has begun before.
+    /// A sale whose order has none of the three has begun before.
     Begin,
     /// Another beginning, by somebody.
     Post(&'static str),
-    /// The third one, by a request.
     Request,
-    /// The beginning once more, under another id.
     Again,
     Refusal,
     RefusalCopy,
     Pivot,
-    /// The same for another part.
     PivotCopy,
-    /// By a request, not by a message.
     Cancel,
-    /// The time is over.
     Deadline,
-    /// The owner's word to itself that it is, once more under another id, or without it.
+    /// The owner's own event: again under another id, or without the deadline.
     DeadlineCopy,
-    /// The trigger of the owner's own step.
     Praise,
-    /// The decision of the warranty, which has the same id.
+    /// Decides the warranty under the same id.
     Seal,
 }
 use OwnerInput::{
@@ -41,7 +34,6 @@ use OwnerInput::{
 };
 
 impl OwnerInput {
-    /// Whether a sale begins with it.
     fn begins(self) -> bool {
         matches!(self, Begin | Post(_) | Request)
     }
@@ -52,7 +44,7 @@ pub(crate) fn beginning(order: &[OwnerInput]) -> Option<usize> {
     order.iter().position(|thing| thing.begins())
 }
 
-/// The order in which the owner takes things in after a restore.
+/// The order in which the owner handles things after a restore.
 pub(crate) fn after_a_restore(order: &[OwnerInput]) -> Vec<OwnerInput> {
     let begun = beginning(order).unwrap_or_default();
     let places = 0..order.len();
@@ -71,9 +63,7 @@ pub(crate) struct OwnerCase<'a> {
     pub(crate) gifts: i64,
     pub(crate) taken_back: i64,
     pub(crate) answer: Option<Abort>,
-    /// The requests that were refused.
     pub(crate) refused: BTreeSet<OwnerInput>,
-    /// The sagas with its id whose deadlines are still to come.
     pub(crate) deadlines: BTreeSet<String>,
 }
 
@@ -153,7 +143,7 @@ impl OwnerCase<'_> {
             ("cancelled: request", Abort::Aborted)
         };
         let over = at(&[Deadline]).is_some_and(|over| over <= pivot.min(abort));
-        // Also the word that comes before the beginning goes through the broker.
+        // A copy before the beginning also goes through the broker.
         let copies = usize::from(self.order.contains(&DeadlineCopy));
         let told = self.facts.told::<Overdue>() == usize::from(over) + copies;
         check("the deadline of an open saga is told, and no other", told)?;
@@ -168,7 +158,7 @@ impl OwnerCase<'_> {
         self.what_has_no_saga_is_refused(before, order, state == "confirmed", abort)
     }
 
-    /// What comes before the beginning is a dead letter, or refused; so is another beginning, unless the sale is
+    /// A message before the beginning is a dead letter or refused. So is another beginning, unless the sale is
     /// aborted.
     fn what_has_no_saga_is_refused(
         &self,

@@ -1,4 +1,4 @@
-//! A participant with two steps: a compensatable one and, later, the pivot.
+//! A participant with a compensatable step and, later, the pivot.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -17,7 +17,6 @@ use crate::outside::{ProviderRequest, RefusedRequest};
 use crate::sale::{Cancelled, Packed, Placed};
 use crate::stage::{DeathPoint, ExploreStage, report};
 
-/// One saga: an order of things, and how the provider answers.
 pub(crate) struct ParticipantRun {
     saga: SagaId,
     order: Vec<ParticipantInput>,
@@ -38,7 +37,6 @@ impl ParticipantExploration {
         Self { stage, runs: Vec::new(), local: is_local, one_by_one: true }
     }
 
-    /// Adds a saga for every order of these things.
     pub(crate) fn every_order_of(&mut self, things: &[ParticipantInput], no: RefusedRequest) {
         let held: Vec<ProviderRequest> =
             things.iter().flat_map(|thing| asks(*thing)).copied().collect();
@@ -62,7 +60,6 @@ impl ParticipantExploration {
         }
     }
 
-    /// The `at`th thing of every saga.
     fn step(&self, at: usize) {
         for run in &self.runs {
             if let Some(action) = run.order.get(at) {
@@ -76,7 +73,7 @@ impl ParticipantExploration {
         self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
     }
 
-    /// All sagas side by side, each thing when the one before is over.
+    /// Runs all sagas side by side; each thing when the one before is over.
     async fn one_by_one(&self) {
         for at in 0..self.longest() {
             self.step(at);
@@ -84,7 +81,7 @@ impl ParticipantExploration {
         }
     }
 
-    /// The same, and after one of the things the service dies before anybody hears of its commits.
+    /// After one of the things the service dies before anybody learns of its commits.
     async fn with_a_crash(&mut self, after: usize, dies: DeathPoint) {
         for at in 0..self.longest() {
             if at == after {
@@ -98,7 +95,7 @@ impl ParticipantExploration {
         }
     }
 
-    /// All at once, in the order of each saga: a batch holds several things of one saga.
+    /// A batch holds several things of one saga.
     pub(crate) fn at_once(&mut self) {
         self.one_by_one = false;
         for at in 0..self.longest() {
@@ -106,7 +103,7 @@ impl ParticipantExploration {
         }
     }
 
-    /// All at once, and every message twice: what belongs to one saga meets at the replicas.
+    /// Every message comes twice, and the copies meet at the replicas.
     pub(crate) fn twice_saga_by_saga(&mut self) {
         self.one_by_one = false;
         for run in &self.runs {
@@ -118,7 +115,6 @@ impl ParticipantExploration {
         }
     }
 
-    /// Lets everything come to its end, and judges it.
     pub(crate) async fn judge(&self, what: &str, began: Instant) {
         self.stage.outside.answer_all();
         self.stage.settle().await;

@@ -1,4 +1,4 @@
-//! A way to the database on which the answer to a commit can be lost, or be late.
+//! A proxy for the database. It can lose or delay the answer to a commit.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,11 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 
-/// With this a batch begins. A connection sends the text once, so only its first batch is known.
+/// A batch begins with this. A connection sends the text once, so only its first batch is known.
 const BATCH: &[u8] = b"ballet.receive";
 
 pub(crate) struct LossyProxy {
-    /// The database's URL by this way.
     pub(crate) url: String,
     doubt: Arc<ProxyFaults>,
 }
@@ -53,17 +52,17 @@ impl LossyProxy {
         Self { url: url.to_string(), doubt }
     }
 
-    /// The connection ends when the server answers to the next commit of a batch, before the client hears it.
+    /// The connection ends before the client hears the server's answer.
     pub(crate) fn lose_the_next_commit(&self) {
         self.doubt.loses.store(true, Ordering::SeqCst);
     }
 
-    /// The connection ends before the server hears of the next commit.
+    /// The connection ends before the server hears of the commit.
     pub(crate) fn drop_the_next_commit(&self) {
         self.doubt.drops.store(true, Ordering::SeqCst);
     }
 
-    /// The client hears the server's answer to the next commit only when it is released.
+    /// The client hears the server's answer only when it is released.
     pub(crate) fn hold_the_next_commit(&self) {
         self.doubt.holds.store(true, Ordering::SeqCst);
     }
@@ -86,7 +85,7 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, doubt: Arc<ProxyFaul
                 let Ok(count @ 1..) = read else { return };
                 let has = |text: &[u8]| from_client[..count].windows(text.len()).any(|at| at == text);
                 is_batch |= has(BATCH);
-                // Others commit as well, now and then.
+                // Others commit as well.
                 let commits = is_batch && has(b"COMMIT");
                 is_batch &= !commits;
                 if commits && doubt.drops.swap(false, Ordering::SeqCst) {

@@ -1,5 +1,5 @@
-//! Repetitions under two keys, in two sagas under one id, beside joins and versions: whatever the order, each is done
-//! and taken back by itself.
+//! Repetitions under two keys, in two sagas under one id, beside joins and versions. In any order, each is done and
+//! undone by itself.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
@@ -29,7 +29,7 @@ const BOB: &str = "bob";
 
 struct CrewRun {
     saga: SagaId,
-    /// It is in each of its events, so none comes from another saga, or changed.
+    /// Each of its events has it, so an event of another saga, or a changed one, is noticed.
     rate: f64,
     order: Vec<CrewInput>,
 }
@@ -37,9 +37,9 @@ struct CrewRun {
 struct CrewExploration {
     stage: ExploreStage,
     runs: Vec<CrewRun>,
-    /// Whether what takes something back waits until all else has come.
+    /// Whether undoing inputs wait until all else has come.
     is_restored: bool,
-    /// Whether one replica handles the things of a saga, in their order.
+    /// One replica handles the things of a saga in their order.
     in_order: bool,
 }
 
@@ -92,7 +92,6 @@ impl CrewExploration {
         }
     }
 
-    /// The `at`th thing of every saga.
     fn step(&self, at: usize) {
         for run in &self.runs {
             if let Some(thing) = run.order.get(at) {
@@ -113,7 +112,7 @@ impl CrewExploration {
         }
     }
 
-    /// The events of the crew by their sagas, each once.
+    /// Returns each event once, by its saga.
     fn told(&self) -> HashMap<Uuid, Vec<(String, Value)>> {
         let mut told: HashMap<Uuid, BTreeMap<String, (String, Value)>> = HashMap::new();
         for message in self.stage.broker.taken() {
@@ -178,7 +177,7 @@ impl CrewExploration {
             rows.sort();
             expected_rows.sort();
         }
-        // As texts: two zeros are equal as numbers.
+        // As texts, because two zeros are equal as numbers.
         let mut told: Vec<String> =
             told.into_iter().map(|(name, body)| format!("{name} {body}")).collect();
         told.sort();
@@ -222,7 +221,7 @@ async fn every_order_of_repetitions_joins_and_versions_in_two_sagas_of_one_id() 
     let began = Instant::now();
     let mut all = CrewExploration::new("repetitions").await;
     all.stage.start(1).await;
-    // The first sagas have the numbers at the ends of the range: those go through calls, too.
+    // The first sagas have the numbers at the ends of the range, which also go through calls.
     WITH_CALLS.into_iter().chain(WITHOUT_CALLS).for_each(|things| all.every_order_of(things));
     all.one_by_one().await;
     all.judge("repetitions, one by one", began).await;
@@ -233,7 +232,7 @@ async fn every_order_of_repetitions_at_once() {
     let began = Instant::now();
     let mut all = CrewExploration::new("repetitions_at_once").await;
     all.stage.start(1).await;
-    // What fails is handled apart from its batch.
+    // A failing message is handled apart from its batch.
     let all_succeed = |things: &&[CrewInput]| !things.contains(&Carry(1));
     for things in WITHOUT_CALLS.into_iter().filter(all_succeed) {
         all.every_order_of(things);
@@ -242,7 +241,7 @@ async fn every_order_of_repetitions_at_once() {
     all.judge("repetitions, at once", began).await;
 }
 
-/// What has the same end in any order.
+/// These have the same end in any order.
 #[tokio::test(flavor = "multi_thread")]
 async fn t65_every_order_of_joins_and_repetitions_at_once_at_two_replicas() {
     let began = Instant::now();
@@ -255,12 +254,12 @@ async fn t65_every_order_of_joins_and_repetitions_at_once_at_two_replicas() {
     all.judge("repetitions, at two replicas", began).await;
 }
 
-/// Whatever takes something back waits until the service has heard what it missed.
+/// Whatever takes something back waits until the service has caught up.
 #[tokio::test(flavor = "multi_thread")]
 async fn t204_every_order_after_a_restore_takes_nothing_back_before_all_else_has_come() {
     let began = Instant::now();
     let mut all = CrewExploration::new("restored").await;
-    // All that waited comes back at once, and a call of an undo is answered among it.
+    // All that waited comes back at once, and a call of an undo is answered meanwhile.
     (all.is_restored, all.in_order) = (true, false);
     all.stage.start(1).await;
     let mut db = all.stage.connect().await;

@@ -1,5 +1,3 @@
-//! Several replicas of a service on one queue and one database, everything at once and twice.
-
 use std::time::Instant;
 
 use crate::orders::ParticipantInput::{

@@ -1,5 +1,5 @@
-//! The service under exploration: payments of a sale. First the amount is authorized (by a call,
-//! or, in the local variant, noted in a table), later it is captured.
+//! Payments of a sale. The amount is authorized by a call (or, in the local variant, noted in a table), and later
+//! captured.
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -28,7 +28,7 @@ ballet_testkit::events! {
     Captured = "pay.captured.v1" { part: u32 }
     NotCaptured = "pay.not_captured.v1"
     Refunded = "pay.refunded.v1"
-    /// With it a sale begins; with each of the next two, too.
+    /// A sale begins with any of these three.
     Wanted = starts_saga "crowd.wanted.v1"
     Posted = starts_saga "crowd.posted.v1" { by: String }
     Requested = "sales.requested.v1"
@@ -50,14 +50,12 @@ pub(crate) const PAY_TABLES: &[Migration] = &[Migration {
           create index on hold (saga_id)",
 }];
 
-/// Payments whose first step asks outside.
 pub(crate) fn calling(outside: &SaleProvider) -> Participant {
     Participant::new("pay").saga::<Sale>(|saga| {
         saga.compensatable(Authorize(outside.clone())).pivot(Capture(outside.clone()))
     })
 }
 
-/// Payments whose first step is local.
 pub(crate) fn local(outside: &SaleProvider) -> Participant {
     Participant::new("pay")
         .saga::<Sale>(|saga| saga.compensatable(Hold).pivot(Capture(outside.clone())))

@@ -1,5 +1,5 @@
-//! The owner under exploration: it begins a sale in one of three ways, decides its end, and has a step of its own that
-//! may have to be undone. Beside it it owns a warranty under the same id.
+//! The owner begins a sale in one of three ways, decides its end, and has an own step that may have to be undone. It
+//! also owns a warranty under the same id.
 
 use ballet::{Does, Failure, Migration, Participant, Saga, Tx, Undoes, compensated, done, refused};
 
@@ -17,7 +17,7 @@ ballet_testkit::events! {
     Sealed = "sales.sealed.v1"
 }
 
-/// Who posts under this name is refused.
+/// A request under this name is refused.
 pub(crate) const NOBODY: &str = "nobody";
 
 pub(crate) const SALES_TABLES: &[Migration] = &[Migration {
@@ -32,7 +32,7 @@ pub(crate) fn sales() -> Participant {
     Sales::participant()
 }
 
-/// Every ending is noted: there must be one.
+/// Each ending is noted; there must be one.
 async fn end(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
     let saga = saga(tx)?;
     sqlx::query("insert into ending values ($1, $2)")
@@ -45,7 +45,6 @@ async fn end(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Notes the sale that begins.
 pub(crate) async fn place(tx: &mut Tx<'_>) -> Result<(), Failure> {
     let saga = saga(tx)?;
     sqlx::query("insert into sale values ($1, 'placed')").bind(saga).execute(tx.db()).await?;

@@ -1,5 +1,4 @@
-//! The stage on which sagas are explored: a service on a real database and the broker in memory, which can be
-//! brought to rest, and to a crash.
+//! A service on a real database and the broker in memory, which can be brought to rest, and to a crash.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
@@ -39,12 +38,12 @@ impl DerefMut for ExploreStage {
     }
 }
 
-/// The point of a commit's way out at which the service dies.
+/// The point on the way out of a commit where the service dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeathPoint {
-    /// Committed; nothing is published or acknowledged.
+    /// Committed; nothing published or acknowledged.
     BeforePublishing,
-    /// Committed and published; nothing is confirmed or acknowledged.
+    /// Committed and published; nothing confirmed or acknowledged.
     BeforeConfirms,
 }
 
@@ -91,7 +90,7 @@ impl ExploreStage {
         self.broker.put_event(E::TYPE, properties(E::TYPE, &id.to_string(), Some(saga)), body);
     }
 
-    /// Waits until all messages are handled, and no call is open but those that are held.
+    /// Waits until all messages are handled, and only held calls are open.
     pub(crate) async fn settle(&self) {
         wait_until("a rest", LONG, || async {
             let unsettled = self.broker.unsettled(self.name());
@@ -99,7 +98,7 @@ impl ExploreStage {
                 // Thousands of them: a busy machine that goes on with them is not late.
                 return Err(format!("{unsettled} messages wait, or are being handled"));
             }
-            // A commit comes before its acknowledgement, so this sees its calls.
+            // A commit precedes its acknowledgement, so this sees its calls.
             let open: Vec<(Uuid, String, String, bool)> = sqlx::query_as(
                 "select saga_id, step, key, undo from ballet.call where closed_at is null",
             )
@@ -122,14 +121,13 @@ impl ExploreStage {
         .expect("a rest");
     }
 
-    /// Waits until everything that was committed is published and marked.
+    /// Waits until all that was committed is published and marked.
     pub(crate) async fn publish_all(&self) {
         self.until_published().await;
         assert_eq!(self.broker.wrong_acks(), 0, "no tag is acknowledged twice");
     }
 
-    /// Ends the hold of a database that was restored, and brings back what was put off meanwhile: the broker in memory
-    /// does not do so by itself.
+    /// Brings back what a restored database put off, because the broker in memory does not.
     pub(crate) async fn end_hold_and_bring_back(&self) {
         // Earlier than any process's clock can lag behind.
         let end = "update ballet.restored set hold_until = ballet.now() - interval '1 hour'";
@@ -143,7 +141,7 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// From here on the service commits, and nobody hears of it.
+    /// From here on the service commits, but nothing leaves it.
     pub(crate) fn doom(&self, dies: DeathPoint) {
         self.broker.lose_acks(true);
         match dies {
@@ -152,7 +150,7 @@ impl ExploreStage {
         }
     }
 
-    /// The service dies, and another takes its place.
+    /// Crashes the service. Another process takes its place.
     pub(crate) async fn crash(&mut self) {
         self.kill();
         self.revive().await;
@@ -166,13 +164,11 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// One of the replicas dies in the middle of its work.
     pub(crate) async fn lose_one(&mut self) {
         self.until("select count(*) > 500 from ballet.inbox", true).await;
         self.running.pop();
     }
 
-    /// Reads what there is of all sagas.
     pub(crate) async fn facts(&self) -> HashMap<Uuid, SagaFacts> {
         let mut facts: HashMap<Uuid, SagaFacts> = HashMap::new();
         let rows: Vec<(Uuid, String, String, String, String, i32)> = sqlx::query_as(
@@ -203,7 +199,7 @@ impl ExploreStage {
             let name = if message.exchange == topology::EVENTS {
                 message.routing_key
             } else {
-                // A dead letter, or what is put off.
+                // A dead letter, or a retry.
                 format!("{}: {}", message.exchange, message.routing_key)
             };
             told.entry(name).or_default().insert(id);

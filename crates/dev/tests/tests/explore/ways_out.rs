@@ -25,13 +25,11 @@ async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
     let (event, id) = (Authorized::TYPE, stage.new_id());
     let mut db = stage.connect().await;
     db.execute("begin").await.expect("begun");
-    // It belongs to a process that is gone.
     let (table,): (i16,) = sqlx::query_as("select ballet.take_outbox(99999)")
         .fetch_one(&mut db)
         .await
         .expect("a table");
-    // Another process's batch is published, its next one commits just when the sweeper has looked
-    // and waits for the table.
+    // A process has published one batch, and commits the next when the sweeper has looked and waits for the table.
     let race = format!(
         "insert into ballet.outbox_{table} (owner, batch, position, created_at)
              select 99999, 1, p, now() from unnest(array[0, -1]) p; commit;
@@ -65,7 +63,7 @@ async fn a_batch_that_rolls_back_keeps_its_marks_and_publishes_nothing() {
     stage.broker.hold_confirms();
     stage.put(stage.new_id(), first, &Placed {});
     stage.settle().await;
-    // The mark cannot be written by itself, and waits for the next batch to take it along.
+    // The mark cannot be written alone, and waits for the next batch.
     db.execute("begin; lock table ballet.outbox_0 in share row exclusive mode")
         .await
         .expect("locked");
@@ -75,7 +73,7 @@ async fn a_batch_that_rolls_back_keeps_its_marks_and_publishes_nothing() {
                    and mode = 'RowExclusiveLock'";
     stage.until(writers, 1).await;
     stage.until(writers, 0).await;
-    // That batch fails at its commit, the first time.
+    // That batch first fails at its commit.
     db.execute(
         "commit; create sequence fuse;
          create function fuse() returns trigger language plpgsql as $$ begin
@@ -102,7 +100,7 @@ async fn what_can_never_be_published_is_kept_with_the_reason() {
     let mut stage = ExploreStage::payments("refused", true).await;
     stage.broker.refuse_key("stock.forged.v1");
     stage.start(1).await;
-    // A key that this service does not declare, among one that it does.
+    // An undeclared key beside a declared one.
     let forged = format!(
         "insert into ballet.outbox_left (owner, batch, position, message_id, event_type, saga_id, body, \
          created_at) select 99999, 1, position, id, type, '{}', '{{}}', now() \

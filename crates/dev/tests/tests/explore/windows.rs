@@ -1,4 +1,4 @@
-//! Races whose window a lock in the database holds open for as long as it takes.
+//! Races whose window a lock in the database holds open.
 
 use ballet::{Abort, SagaId};
 use sqlx::Executor;
@@ -10,7 +10,7 @@ use crate::sale::{
 use crate::sales::{SALES_TABLES, sales};
 use crate::stage::ExploreStage;
 
-/// A service alone on its stage, with one saga for which the provider is prepared.
+/// Starts a service with one saga, for which the provider is prepared.
 async fn stage(name: &str, is_local: bool, held: &[ProviderRequest]) -> (ExploreStage, SagaId) {
     let mut stage = ExploreStage::payments(name, is_local).await;
     stage.start(1).await;
@@ -44,7 +44,7 @@ async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
     stage.put(stage.new_id(), saga, &Placed {});
     stage.until(WAITING, 1).await;
     stage.put(stage.new_id(), saga, &cancelled());
-    // The abort waits too; without the lock it would be through.
+    // Without the lock the abort would be through.
     let two = "select (select count(*) from pg_locks l join pg_database d on d.oid = l.database \
                where d.datname = current_database() and not granted) \
                + (select count(*) from ballet.ledger where entry = 'aborted')";
@@ -67,7 +67,7 @@ async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
     stage.settle().await;
     let mut unit = stage.handle(0).saga_unit(saga).await.expect("a transaction");
     stage.put(stage.new_id(), saga, &Captured { part: 1 });
-    // The outcome waits; without the lock it would be recorded.
+    // Without the lock the outcome would be recorded.
     let waits_or_recorded = "select (select count(*) from pg_locks l join pg_database d \
                on d.oid = l.database where d.datname = current_database() and not granted) \
                + (select count(*) from ballet.ledger where step = 'confirm')";
@@ -118,7 +118,7 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     stage.start(1).await;
     stage.put(stage.new_id(), saga, &Placed {});
     stage.settle().await;
-    // As if the claim of the process that makes it had run out: another makes it as well.
+    // As if the caller's claim had run out: another process makes the call as well.
     sqlx::query("update ballet.call set next_at = now()").execute(&stage.db).await.expect("due");
     let asked =
         || async { Ok::<_, String>((stage.outside.account(saga.0).asked == 2).then_some(())) };

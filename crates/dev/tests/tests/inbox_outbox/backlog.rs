@@ -1,5 +1,5 @@
-//! Outbox tables that cannot be emptied, because of a reader or of a broker that is away: what looks
-//! at them cost, and that everything is published all the same.
+//! Outbox tables that a reader or an unavailable broker keeps full: the cost of looking at them, and that everything
+//! is published.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -19,7 +19,7 @@ fn service(rental: &Rental) -> Participant {
     cars(rental.clone()).publishes::<LotCounted>()
 }
 
-/// Commits batches of events. Each lot has one event in each batch.
+/// Each lot has one event in each batch.
 async fn count_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64) {
     for count in batches {
         let mut unit = running.handle().unit().await.expect("a transaction");
@@ -30,7 +30,7 @@ async fn count_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64)
     }
 }
 
-/// Rows of the outbox tables that were written and that were read, since the database began.
+/// Counts rows of outbox tables since the database began.
 async fn written_and_read(stage: &OutboxStage) -> (i64, i64) {
     sqlx::query_as(
         "select sum(n_tup_ins)::bigint, sum(seq_tup_read)::bigint from pg_stat_user_tables \
@@ -41,7 +41,7 @@ async fn written_and_read(stage: &OutboxStage) -> (i64, i64) {
     .expect("statistics")
 }
 
-/// The same, once this many written rows are reported: a session reports what it did now and then.
+/// Waits until so many written rows are reported, because sessions report at intervals.
 async fn until_reported(stage: &OutboxStage, rows: i64) -> (i64, i64) {
     wait_until("the statistics", SOON, || async {
         let (written, read) = written_and_read(stage).await;
@@ -52,7 +52,7 @@ async fn until_reported(stage: &OutboxStage, rows: i64) -> (i64, i64) {
     .expect("all that was written")
 }
 
-/// An event that a dead process left behind. When it is published, a sweep has come to its end.
+/// A dead process's event. Once it is published, a sweep is complete.
 fn left_behind(process: usize) -> String {
     format!(
         "do $$ declare t int := ballet.take_outbox({process}); begin
@@ -65,7 +65,6 @@ fn left_behind(process: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_it_is_gone() {
-    /// As much as one table takes.
     const TURN: i64 = 42;
     let rental = Rental::default();
     let stage = OutboxStage::new("dump", &[service(&rental)]).await;
@@ -85,9 +84,8 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
         }
     }
     let (written, read) = until_reported(&stage, 105_000).await;
-    // Of four tables that take turns by the clock each look reads all that is stored: 17 times as much
-    // as was written after a third of this, and growing. A table that stays full is looked at every
-    // half minute in the end, and a slow machine has more of them.
+    // Four tables that take turns by the clock would be read as a whole at each look: 17 times what was written, and
+    // growing. In the end a full table is looked at every half minute, so a slow machine has more looks.
     let half_minutes = i64::try_from(begun.elapsed().as_secs() / 30).expect("small");
     println!("{read} rows were read of {written} written, in {half_minutes} half minutes");
     assert!(read < (10 + half_minutes) * written, "{read} rows were read of {written} written");
@@ -119,9 +117,9 @@ async fn t49_t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time
         assert!(counts.iter().copied().eq(0..batches), "lot {lot}: {counts:?}");
     }
     let (written, read) = until_reported(&stage, 500 * batches).await;
-    // A table of 20,000 is read once for each 3,000 that are read back, and for some looks: 11 to 19
-    // times as much as was written, of 30,000 events as of a million. Looks that read all that waits
-    // would make it 50 times at 300,000, and growing; so would tables that are written to for longer.
+    // A table of 20,000 is read once for each 3,000 read back, and for some looks: 11 to 19 times what was written,
+    // for 30,000 events as for a million. Looks that read all that waits would make it 50 times at 300,000, and
+    // growing.
     println!("{read} rows were read of {written} written");
     assert!(read < 30 * written, "{read} rows were read of {written} written");
     stage.until_published("cars").await;

@@ -1,5 +1,3 @@
-//! Transactions that meet.
-
 use crate::notes::{Notes, TABLES, renamed};
 use crate::stage::OutboxStage;
 
@@ -9,7 +7,7 @@ async fn t63_a_deadlock_and_a_serialization_failure_are_nobodys_failure() {
     let stage = OutboxStage::new("conflicts", &[notes.guide()]).await;
     let _running = stage.start(notes.guide(), TABLES).await;
     for (handled, code) in (1..).zip(["40P01", "40001"]) {
-        // A failure of the handler's own would be a dead letter after three attempts.
+        // The handler's own failure would be a dead letter after three attempts.
         let _ = notes.trouble.clone().times(3);
         stage.put(&stage.new_id(), None, &renamed(code));
         stage.until_settled("guide").await;

@@ -5,8 +5,7 @@ use ballet_testkit::memory::until;
 use crate::notes::{NotePrinted, Notes, TABLES, renamed};
 use crate::stage::OutboxStage;
 
-/// Two copies of each of three messages: with an id that has a time, with a text for an id, and with
-/// none at all.
+/// Two copies of each of three messages: with an id that has a time, with a text as id, and without one.
 fn put_copies(stage: &OutboxStage, timed: &str) {
     for _ in 0..2 {
         stage.put(timed, None, &renamed("timed"));

@@ -1,5 +1,3 @@
-//! A message has its effect once.
-
 use ballet::{Failure, Participant, Projection, Tx};
 use ballet_amqp::headers::text_header;
 use ballet_testkit::memory::until;
@@ -40,14 +38,13 @@ async fn t32_t42_a_handler_that_fails_leaves_nothing_and_runs_again() {
     stage.until_settled("guide").await;
     assert_eq!(stage.count("guide", "note").await, 1);
     assert_eq!(stage.count("guide", "ballet.inbox").await, 1);
-    // Events that are published after it would follow the events of a failed attempt.
+    // Events published later would follow those of a failed attempt.
     stage.put(&stage.new_id(), None, &renamed("Savoy"));
     let printed = stage.until_taken::<NotePrinted>(2).await;
     assert_eq!(printed[0].body, r#"{"name":"Ritz"}"#);
     assert_eq!(printed[1].body, r#"{"name":"Savoy"}"#);
 }
 
-/// A second handler of the same event.
 struct Second(Trouble);
 
 impl Projection for Second {

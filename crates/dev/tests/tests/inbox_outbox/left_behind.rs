@@ -1,4 +1,4 @@
-//! Events that the publisher did not get, or could not hold, are published all the same.
+//! Events that the publisher did not get, or could not hold, are still published.
 
 use ballet::{Clock, Event};
 use ballet_testkit::memory::{ExchangeKind, left_by_a_gone_process, until};
@@ -21,7 +21,7 @@ fn rows(batches: u32, events: u32) -> String {
     )
 }
 
-/// Does something with the outbox table that a process writes to first.
+/// Does this in the outbox table that a process writes to first.
 fn in_current(what: &str) -> String {
     format!(
         "do $$ declare current int; begin \
@@ -35,7 +35,7 @@ fn in_current(what: &str) -> String {
 async fn t52_what_a_sweep_finds_and_memory_has_no_room_for_is_found_again() {
     let stage = OutboxStage::new("no_room_to_sweep", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
-    // The publisher holds 6,000 messages: the second batch and the third do not fit beside the first.
+    // The publisher holds 6,000 messages, so only the first batch fits.
     stage.execute("desk", &left(3, 4000)).await;
     stage.until_taken::<TripBooked>(12_000).await;
     stage.until_published("desk").await;
@@ -47,7 +47,7 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     let running = stage.start(desk(), DESK_TABLES).await;
     stage.broker.hold_confirms();
     stage.execute("desk", &left(1, 6000)).await;
-    // As many as may be unconfirmed: the whole batch is in memory.
+    // The maximum that may be unconfirmed, so the whole batch is in memory.
     stage.until_taken::<TripBooked>(2000).await;
     book(&running, stage.new_saga()).await;
     stage.broker.release_confirms();
@@ -55,8 +55,8 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     stage.until_published("desk").await;
 }
 
-/// An outbox table of a process that is gone, whose types cannot be read the first time. (A look asks
-/// for no type, so it does not read any: the function says that it changes nothing.)
+/// An outbox table of a process that is gone, whose types cannot be read the first time. (A look does not read types,
+/// because the function is declared stable.)
 const FUSE: &str = "
     create sequence fuse;
     create function fuse(event_type text) returns text stable language plpgsql as $$ begin
@@ -84,14 +84,14 @@ async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
 async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings_its_mark() {
     let stage = OutboxStage::new("kept_aside", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
-    // An event that is not in memory is damaged in its table.
+    // Not in memory, and damaged in its table.
     stage.broker.hold_confirms();
     stage.execute("desk", &left(1, 6000)).await;
     stage.until_taken::<TripBooked>(2000).await;
     book(&running, stage.new_saga()).await;
     let damage = "update ballet.outbox_%s set event_type = repeat(''x'', 300)";
     stage.execute("desk", &in_current(damage)).await;
-    // Its mark cannot be written by itself, and waits for the next batch to take it along.
+    // The mark cannot be written alone, and waits for the next batch.
     let mut blocker = stage.connect("desk").await;
     let lock = in_current("lock table ballet.outbox_%s in share row exclusive mode");
     execute(&mut blocker, &format!("begin; {lock}")).await;
@@ -109,7 +109,7 @@ async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings
 async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
     let stage = OutboxStage::new("idle", &[desk()]).await;
     let _running = stage.start_by(desk(), DESK_TABLES, Clock::system(), |_| {}).await;
-    // As one that was frozen, lost the table, and committed to it once more before it was killed.
+    // As a process that was frozen, lost the table, and committed to it once more before it was killed.
     let row = rows(1, 1).replace("outbox_left", "outbox_%s").replace('\'', "''");
     stage.execute("desk", &in_current(&row)).await;
     stage.until_taken::<TripBooked>(1).await;
@@ -120,7 +120,7 @@ async fn what_a_gone_process_wrote_to_the_table_of_an_idle_one_is_published() {
 async fn an_event_that_no_queue_takes_waits_until_one_does() {
     let stage = OutboxStage::new("no_queue_at_all", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
-    // Without any binding but this one.
+    // With only this binding.
     stage.broker.exchange("events", ExchangeKind::Topic);
     stage.broker.queue("late");
     stage.broker.bind("events", TripCancelled::TYPE.name(), "late");
@@ -129,7 +129,7 @@ async fn an_event_that_no_queue_takes_waits_until_one_does() {
     let mut unit = running.handle().saga_unit(saga).await.expect("a transaction");
     unit.abort::<Trip>(TripCancelled { reason: "test".into() }).await.expect("an answer");
     unit.commit().await.expect("committed");
-    // The one before it came to the broker before it.
+    // The one before reached the broker first.
     stage.until_taken::<TripCancelled>(1).await;
     stage.broker.bind("events", TripBooked::TYPE.name(), "late");
     until("both", || stage.broker.ready("late").len(), 2).await;

@@ -1,5 +1,4 @@
-//! Inbox and outbox: every effect once and every event sent, whatever fails in between. On a real
-//! database, and a broker in memory that fails on command.
+//! Inbox and outbox, on a real database and an in-memory broker that fails on command.
 
 mod backlog;
 mod concurrency;

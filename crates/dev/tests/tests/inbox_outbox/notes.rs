@@ -1,4 +1,4 @@
-//! A service that writes down what hotels are called, prints it, and gets into trouble on command.
+//! A service that notes hotels' names, publishes, and fails on command.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,12 +20,12 @@ pub(crate) fn renamed(name: &str) -> HotelRenamed {
     HotelRenamed { name: name.to_owned() }
 }
 
-/// Writes and prints first; then comes the trouble, of the kind that the name says.
+/// Writes and publishes first; then fails in the way that the name says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     pub(crate) trouble: Trouble,
     pub(crate) entered: Arc<AtomicUsize>,
-    /// The permits that handlers wait for; `None` if they do not wait.
+    /// Handlers wait for these permits; `None`: they do not wait.
     pub(crate) hold: Option<Arc<Semaphore>>,
 }
 
@@ -71,7 +71,7 @@ impl Projection for Notes {
         match name.as_str() {
             "Hangs" => std::future::pending().await,
             "Broken" => Err(Failure::permanent("the pen is broken")),
-            // An SQLSTATE, as the database raises it.
+            // The database raises it.
             code if code.len() == 5 => {
                 let raise = format!("do $$ begin raise sqlstate '{code}'; end $$");
                 sqlx::query(AssertSqlSafe(raise)).execute(tx.db()).await?;

@@ -1,4 +1,4 @@
-//! Everything that is committed is sent, whatever happens on the way; and nothing else is.
+//! Everything that is committed is sent, and nothing else is.
 
 use ballet_amqp::headers::text_header;
 use ballet_testkit::memory::left_by_a_gone_process;
@@ -38,8 +38,8 @@ async fn t44_t53_what_was_sent_and_not_marked_comes_again_the_same_and_is_droppe
 /// A process that lives, as far as its lock says.
 const LIVING: &str = "select pg_advisory_lock(6450292, 77)";
 
-/// Tables of the living process, which is said to be gone as soon as there are batches in them: one of its own
-/// that is not published, and published ones of another.
+/// The living process counts as gone once there are batches in its tables: an unpublished one of its own, and
+/// published ones of another.
 const TABLES_OF_IT: &str = "select ballet.take_outbox(77) from generate_series(1, 3)";
 const OTHERS: &str = "
     insert into ballet.outbox_1 values (77, 1, 0, gen_random_uuid(), 'guide.note_printed.v1',

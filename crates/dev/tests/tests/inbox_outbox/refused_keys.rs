@@ -1,4 +1,4 @@
-//! A key that the broker refuses for long: its events wait, and all others go on.
+//! The events of a key that the broker refuses wait, and all others go on.
 
 use std::collections::HashMap;
 
@@ -21,10 +21,9 @@ fn service() -> Participant {
 
 const BATCHES: i64 = 40;
 const LOTS: i64 = 250;
-/// As many as there are of each type: more than the publisher holds in memory.
+/// Events of each type: more than the publisher holds in memory.
 const EVENTS: usize = 10_000;
 
-/// Commits batches with one event of each type for each lot.
 async fn close_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64) {
     for count in batches {
         let mut unit = running.handle().unit().await.expect("a transaction");
@@ -36,8 +35,7 @@ async fn close_lots(running: &Running, batches: std::ops::Range<i64>, lots: i64)
     }
 }
 
-/// Closes all lots, some at a time, so that there is always room in the publisher's memory for what comes next: what
-/// finds none is swept, out of order.
+/// Closes some lots at a time, so that the publisher always has room. What finds none is swept, out of order.
 async fn close_all_lots(stage: &OutboxStage, running: &Running) {
     for begun in (0..BATCHES).step_by(10) {
         close_lots(running, begun..begun + 10, LOTS).await;
@@ -46,7 +44,6 @@ async fn close_all_lots(stage: &OutboxStage, running: &Running) {
     }
 }
 
-/// Whether each lot's events are there once and in order.
 fn assert_once_and_in_order(events: &[Publish], batches: i64, lots: i64) {
     let mut counts: HashMap<i64, Vec<i64>> = HashMap::new();
     for event in events {
@@ -68,14 +65,13 @@ async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() 
     close_all_lots(&stage, &running).await;
     assert_once_and_in_order(&stage.taken::<LotClosed>(), BATCHES, LOTS);
     assert_eq!(stage.taken::<LotCounted>().len(), 0);
-    // It stays so.
     close_lots(&running, BATCHES..BATCHES + 1, LOTS).await;
     let one_more = EVENTS + EVENTS / 40;
     stage.until_taken::<LotClosed>(one_more).await;
     stage.broker.refuse_no_key();
     let counted = stage.until_taken::<LotCounted>(one_more).await;
     assert_once_and_in_order(&counted, BATCHES + 1, LOTS);
-    // The events that were published meanwhile did not come again.
+    // What was published meanwhile does not come again.
     stage.until_count("cars", "ballet.outbox()", 0).await;
     until("each once", || stage.broker.taken().len(), 2 * one_more).await;
     assert_eq!(stage.count("cars", "ballet.outbox_dead").await, 0);

@@ -1,4 +1,4 @@
-//! Publishing committed events: by whom, when, and how it is remembered.
+//! Publishing committed events: by whom, when, and how it is marked.
 
 use std::time::{Duration, Instant};
 
@@ -34,8 +34,8 @@ async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
                 where owner = 99999); end $$";
     let have_swept = "(select owner from ballet.outbox_table where owner is not null \
                       group by owner having count(*) > 1) as process";
-    // Both have swept when each has taken over a table of a process that is gone. The first one waits in the
-    // middle of its sweep for a locked table, so the next table falls to the other.
+    // Both have swept when each has taken over a table of a dead process. The first waits in its sweep for a locked
+    // table, so the next table falls to the other.
     let mut written = 1;
     while stage.count("desk", have_swept).await < 2 {
         let mut lives = stage.connect("desk").await;
@@ -66,7 +66,7 @@ async fn t48_no_transaction_is_open_while_the_broker_takes_its_time() {
     stage.until_count("desk", open, 0).await;
     let locked = "pg_locks where relation = 'ballet.outbox_0'::regclass";
     stage.until_count("desk", locked, 0).await;
-    // A mark would go with the next batch of a lane.
+    // A mark would go with the lane's next batch.
     for count in 2..=3 {
         stage.put(&stage.new_id(), None, &TripWanted { city: "Rome".into() });
         stage.until_taken::<TripBooked>(count).await;
@@ -82,7 +82,7 @@ async fn messages_wait_while_too_much_of_what_they_caused_is_not_published() {
     let alone = |settings: &mut ballet::Settings| settings.batch = 1;
     let _running = stage.start_with(desk(), DESK_TABLES, alone).await;
     stage.broker.hold_confirms();
-    // More than half of what may be in memory.
+    // More than half of the limit in memory.
     let left = "insert into ballet.outbox_left select 99999, batch, position, gen_random_uuid(), \
                     'desk.trip_booked.v1', gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now() \
                 from generate_series(1, 100) batch, generate_series(0, 50) position";
@@ -107,7 +107,7 @@ async fn t54_a_mark_that_cannot_be_written_is_written_later_and_nothing_is_sent_
     execute(&mut blocker, "begin; lock table ballet.outbox_0 in share row exclusive mode").await;
     stage.broker.release_confirms();
     stage.until_waiting("desk", 1).await;
-    // It gives up, and waits before it tries again.
+    // It gives up, and waits before the next attempt.
     stage.until_waiting("desk", 0).await;
     execute(&mut blocker, "commit").await;
     stage.until_count("desk", MARKS, 1).await;

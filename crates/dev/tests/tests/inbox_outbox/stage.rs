@@ -1,5 +1,3 @@
-//! One test's world: real databases, and a broker in memory.
-
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -11,12 +9,11 @@ use ballet_testkit::memory::{MemoryBroker, MemorySystem, properties, until};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-/// The trace of the messages from outside.
 pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 pub(crate) struct OutboxStage {
     system: MemorySystem,
-    /// Held by whatever of a service still runs, in the order of their starts.
+    /// The brokers of running services, in the order of starts.
     alive: Mutex<Vec<Weak<MemoryBroker>>>,
 }
 
@@ -33,7 +30,6 @@ impl OutboxStage {
         Self { system: MemorySystem::new(name, parts).await, alive: Mutex::default() }
     }
 
-    /// Starts one replica of a service.
     pub(crate) async fn start(
         &self,
         participant: Participant,
@@ -48,14 +44,13 @@ impl OutboxStage {
         tables: &'static [Migration],
         set: impl FnOnce(&mut Settings),
     ) -> Running {
-        // The clock stands still: the table that is written to keeps its turn.
+        // The clock stands still, so the current table keeps its turn.
         let clock = Clock::system();
         let now = clock.now();
         let seed = u64::from_le_bytes(clock.new_id(now).into_bytes()[8..].try_into().expect("8"));
         self.start_by(participant, tables, Clock::standing(now, seed), set).await
     }
 
-    /// Starts one replica that goes by this clock.
     pub(crate) async fn start_by(
         &self,
         participant: Participant,
@@ -71,7 +66,7 @@ impl OutboxStage {
         service.start(settings).await.expect("started")
     }
 
-    /// Ends the service that was started first, as a crash does.
+    /// Crashes the service that was started first.
     pub(crate) async fn crash(&self, first: Running) {
         drop(first);
         let alive = || self.alive.lock().expect("not poisoned")[0].strong_count();
@@ -82,7 +77,7 @@ impl OutboxStage {
         self.system.new_id().to_string()
     }
 
-    /// Publishes an event as its service would; plain if there is no saga.
+    /// Publishes as the service would. Without a saga the event is plain.
     pub(crate) fn put<E: Event>(&self, id: &str, saga: Option<SagaId>, event: &E) {
         let mut headers = FieldTable::default();
         headers.insert("traceparent".into(), AMQPValue::LongString(TRACE.into()));
@@ -95,12 +90,10 @@ impl OutboxStage {
         self.taken::<E>()
     }
 
-    /// How many copies were set aside, or put off for later.
     pub(crate) fn copies(&self) -> usize {
         self.broker.taken().iter().filter(|message| message.exchange != "events").count()
     }
 
-    /// Waits until this many sessions of a service wait for a lock.
     pub(crate) async fn until_waiting(&self, service: &str, sessions: i64) {
         let waiting = "pg_stat_activity where datname = current_database() \
                        and wait_event_type = 'Lock'";
@@ -112,7 +105,6 @@ pub(crate) async fn execute(db: &mut PgConnection, sql: &str) {
     db.execute(AssertSqlSafe(sql.to_owned())).await.expect("executed");
 }
 
-/// Begins a trip as an HTTP handler of the desk does.
 pub(crate) async fn book(desk: &Running, saga: SagaId) {
     let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
     unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");

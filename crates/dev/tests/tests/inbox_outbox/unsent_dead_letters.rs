@@ -1,5 +1,5 @@
-//! Dead letters that the broker does not take: an original is settled only when its copy is published
-//! or kept, and a copy is published once.
+//! Dead letters that the broker does not take. An original is settled only when its copy is published or kept; a copy
+//! is published once.
 
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
@@ -11,7 +11,7 @@ use crate::trip::HotelRenamed;
 
 const MANY: usize = 1_000_000;
 
-/// Notes that fail for good, and a message that waits for it.
+/// A note that fails for good. The message waits for it.
 async fn about_to_fail(name: &str) -> (Notes, OutboxStage, ballet::Running) {
     let notes = Notes::held();
     let _ = notes.trouble.clone().times(1000);

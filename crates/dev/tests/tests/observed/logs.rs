@@ -1,5 +1,3 @@
-//! The content of the log.
-
 use ballet::Event;
 use ballet_stage::wait_until;
 use ballet_testkit::process_log::{log_here, text};
@@ -8,7 +6,6 @@ use serde_json::json;
 use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
 use crate::world::{SOON, TripWorld, part};
 
-/// A text that must not appear in a log.
 const SECRET: &str = "xyzzy-7391";
 
 #[tokio::test]
@@ -22,9 +19,9 @@ async fn t160_bodies_and_header_values_are_not_logged() {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: SECRET.into() }).await;
     world.event::<RoomBooked>(saga).await;
-    // A refusal, and a failure that repeats, are logged at length.
+    // A refusal and a repeated failure are logged at length.
     let wrong = [
-        // A text where a number belongs: serde quotes it.
+        // serde quotes a text where a number belongs.
         (RoomBooked::TYPE.name(), json!({ "room": SECRET }).to_string(), "application/json"),
         (TripBooked::TYPE.name(), format!(r#"{{"city": "{SECRET}""#), "application/json"),
         (TripBooked::TYPE.name(), SECRET.to_owned(), "application/json"),
@@ -49,7 +46,7 @@ async fn t160_bodies_and_header_values_are_not_logged() {
     })
     .await
     .expect("what is told");
-    // All that was refused is a dead letter of both services, or of the one that knows its type.
+    // Each refused message is a dead letter of both services, or of the one that knows its type.
     world.dead_letters(2 * wrong.len()).await;
     let logged = text();
     let secret: Vec<&str> = logged.lines().filter(|line| line.contains(SECRET)).collect();

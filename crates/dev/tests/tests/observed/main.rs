@@ -1,5 +1,4 @@
-//! The parts of a service that can be observed from outside: metrics and logs. They belong to a whole process, so
-//! these tests have one of their own.
+//! Metrics and logs belong to a whole process, so these tests have one of their own.
 
 mod logs;
 mod metrics;

@@ -1,5 +1,3 @@
-//! The metrics of a service.
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -11,7 +9,7 @@ use ballet_testkit::health::metrics;
 use crate::trip::{Rental, RoomBooked, TripBooked, Trouble, cars};
 use crate::world::{SOON, TripWorld, part, the_hotel};
 
-/// Waits until this many sagas are shown to be stuck: tried again by themselves, and not.
+/// Counts stuck sagas that are tried again, and those that are not.
 async fn are_stuck(world: &TripWorld, tried_again: u32, for_good: u32) {
     let address = world.services[0].address();
     let line = |again, count| format!(r#"ballet_sagas_stuck{{tried_again="{again}"}} {count}"#);
@@ -28,7 +26,7 @@ async fn are_stuck(world: &TripWorld, tried_again: u32, for_good: u32) {
 
 #[tokio::test]
 async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again() {
-    // One after the other, because a process counts for all services in it.
+    // One after the other, because a process counts for all its services.
     let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
     let cars = || part(cars(rental.clone()), &[]);
     let mut world = TripWorld::new("stuck", vec![the_hotel(), cars()]).await;
@@ -48,8 +46,8 @@ async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again()
     assert_eq!(failures::forget(&mut db, &broken).await.expect("forgotten"), 4);
     are_stuck(&world, 0, 0).await;
 
-    // A call is asked again for ever. (A step is not: the retry queues of a test's environment keep a
-    // message for moments, so that it is a dead letter before anybody has counted.)
+    // A call is repeated without an end. (A test's retry queues keep a message for moments, so a step is dead before
+    // it is counted.)
     world.services.remove(0).stop().await;
     world.start(cars()).await;
     for saga in [world.new_saga(), world.new_saga()] {
@@ -59,7 +57,7 @@ async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again()
     are_stuck(&world, 2, 0).await;
 }
 
-/// Every name in quotation marks, or in a table, that begins as all metrics do.
+/// Finds names in quotation marks, or in a table.
 fn names(text: &str, quote: char) -> BTreeSet<String> {
     let begins = format!("{quote}ballet_");
     let found = text.match_indices(&begins).map(|(at, _)| {

@@ -1,4 +1,4 @@
-//! An id that comes again is one message. If another body came with it, somebody has to know.
+//! An id that comes again is one message. Another body under it must be reported.
 
 use std::io::Write;
 
@@ -16,7 +16,6 @@ const METRIC: &str = "ballet_reused_ids_total ";
 const ROME: &str = r#"{"city":"Rome"}"#;
 const OSLO: &str = r#"{"city":"Oslo"}"#;
 
-/// A hotel, and one trip whose messages may share ids.
 struct Reuse {
     world: TripWorld,
     saga: SagaId,
@@ -41,14 +40,13 @@ impl Reuse {
         self.world.publish_raw(name, &self.properties(id, name), body).await;
     }
 
-    /// Waits until all that was published so far is settled.
     async fn settled(&self) {
         let next = self.world.new_saga();
         self.world.publish(next, &TripBooked { city: "Oslo".into() }).await;
         self.world.event::<RoomBooked>(next).await;
     }
 
-    /// How many of the lines that tell of a reused id name this one.
+    /// Counts the lines that report this reused id.
     fn told(id: &str) -> usize {
         text().lines().filter(|line| line.contains(id) && line.contains("another body")).count()
     }
@@ -66,7 +64,7 @@ async fn counted(world: &TripWorld) -> u64 {
     line.expect("the metric begins at zero").parse().expect("a number")
 }
 
-/// The metric counts for all services of this process: one test after the other.
+/// The metric counts for the whole process, so one test runs after the other.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test]
@@ -87,7 +85,7 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
         reuse.publish(id, ROME).await;
     }
     reuse.settled().await;
-    // As a producer repeats what was not confirmed: the same body, packed or not.
+    // A producer repeats what was not confirmed: the same body, packed or not.
     for id in &ids {
         reuse.publish(id, ROME).await;
         let name = TripBooked::TYPE.name();
@@ -96,7 +94,7 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
         packed["headers"] = json!({ "traceparent": "another" });
         world.publish_raw(name, &packed, gzip(ROME.as_bytes())).await;
     }
-    // A row without a hash does not tell what came under its id.
+    // Without a hash, a row does not say what came under its id.
     let old = world.new_id();
     let mut db = world.database("hotel").await;
     let rows = format!(
@@ -107,7 +105,7 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
     db.execute(sqlx::raw_sql(AssertSqlSafe(rows))).await.expect("rows");
     reuse.publish(&old, OSLO).await;
     reuse.publish("old", OSLO).await;
-    // A message that failed for good did not take effect: an operator mends it under its id.
+    // A message that failed for good took no effect, so an operator fixes it under its id.
     let mended = world.new_id();
     let other = world.new_saga();
     world.publish_as(&mended, other, &TripBooked { city: "Broken".into() }).await;
@@ -120,7 +118,6 @@ async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_noth
         assert_eq!(Reuse::told(id), 0, "{id}");
     }
 
-    // Another body, and another type with any body.
     for id in &ids {
         reuse.publish(id, OSLO).await;
     }

@@ -57,7 +57,7 @@ async fn t195_a_column_added_under_load_costs_no_message_and_no_stall() {
         }
         stage.until_count("room", booked).await;
         longest = longest.max(begun.elapsed());
-        // Requests of both replicas see the table, too, after a moment.
+        // Requests of both replicas see the table, too.
         for replica in &replicas {
             let url = format!("http://{}/rooms/last", replica.address());
             wait_until("a request that reads all columns", SOON, || async {

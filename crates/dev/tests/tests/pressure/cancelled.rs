@@ -1,4 +1,4 @@
-//! Requests whose callers hang up, at every point at which they wait.
+//! Requests whose callers hang up, at every await.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -13,7 +13,7 @@ use sqlx::Executor;
 use crate::hotel::hotel;
 use crate::stage::PressureStage;
 
-/// Polls a request this often, then drops it. Returns whether it was over.
+/// Polls a request this often, then drops it. Returns whether it had ended.
 async fn hangs_up_after(polls: u32, request: impl Future<Output = ()>) -> bool {
     let mut request = pin!(request);
     let mut left = polls;
@@ -30,14 +30,13 @@ async fn hangs_up_after(polls: u32, request: impl Future<Output = ()>) -> bool {
 const PLAIN: &str = "insert into room (saga_id, city) values (gen_random_uuid(), 'plain')";
 const ROLLED_BACK: &str = "insert into room (saga_id, city) values (gen_random_uuid(), 'nobody')";
 
-/// Drops requests at each of their awaits. After each, what a later one is told to be stored must
-/// be stored, whatever the one after that rolls back.
+/// After each drop, what a later request reports as stored must be stored, whatever the next one rolls back.
 async fn all_of_it_clean(stage: &PressureStage, running: &Running, request: impl AsyncFn(&Handle)) {
     let handle = running.handle();
     let mut stored = stage.count("room where city = 'plain'").await;
     for polls in 1.. {
         let over = hangs_up_after(polls, request(handle)).await;
-        // As many as there are connections for requests: each of them is lent once.
+        // Each connection for requests is lent once.
         for _ in 0..CONNECTIONS {
             handle.db().execute(PLAIN).await.expect("stored");
             stored += 1;
@@ -55,10 +54,9 @@ async fn all_of_it_clean(stage: &PressureStage, running: &Running, request: impl
     assert_eq!(stage.count("room where city = 'nobody'").await, 0);
 }
 
-/// The connections for requests.
 const CONNECTIONS: u32 = 1;
 
-/// Starts the service behind a network on which every answer takes a moment.
+/// Starts behind a network on which every answer takes a moment.
 async fn start(stage: &PressureStage) -> (Running, Proxy) {
     let proxy = Proxy::to(stage.url()).await.expect("a proxy");
     proxy.set(Link::Slow(Duration::from_millis(1)));

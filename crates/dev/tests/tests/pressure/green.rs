@@ -1,4 +1,4 @@
-//! A database that answers, and with which nothing can work: readiness is red, with the reason.
+//! A database that answers but is unusable: readiness is red, with the reason.
 
 use ballet_stage::{Options, Servers};
 use ballet_testkit::health::until_says;
@@ -7,7 +7,7 @@ use sqlx::Executor;
 use crate::hotel::hotel;
 use crate::stage::PressureStage;
 
-/// What is broken without a single message, what the service says of it, and how it is mended.
+/// The fault, what the service reports, and how it is fixed.
 const BROKEN: [[&str; 3]; 3] = [
     ["begin; lock table room in exclusive mode", "has locked the table room for", "rollback"],
     [
@@ -28,7 +28,6 @@ async fn t222_a_held_table_and_lost_rights_and_a_renamed_schema_make_readiness_r
     let running = stage.start(hotel()).await;
     stage.book("Rome");
     stage.until_count("room", 1).await;
-    // It knows what there was.
     until_says(running.address(), 200, "\"database\":\"ok\"").await;
     let mut db = stage.connect().await;
     for ([breaks, said, mends], rooms) in BROKEN.into_iter().zip(2..) {
@@ -42,7 +41,7 @@ async fn t222_a_held_table_and_lost_rights_and_a_renamed_schema_make_readiness_r
     running.stop().await;
 }
 
-/// For root on Linux only: elsewhere there is no disk to fill.
+/// For root on Linux only; elsewhere there is no disk to fill.
 #[tokio::test(flavor = "multi_thread")]
 async fn t222_a_full_disk_makes_readiness_red() {
     let Ok(servers) = Servers::private(Options::fast().small_disks()).await else { return };

@@ -1,4 +1,4 @@
-//! Each setting at the ends of its range: the service works, or has refused to start.
+//! Each setting at the ends of its range: the service works, or refuses to start.
 
 use axum::Router;
 use ballet::{Does, Settings, Tx, done};

@@ -1,5 +1,4 @@
-//! A service under pressure: poisonous messages, slow handlers, slow requests and callers that hang
-//! up, tables that change. The databases are real, the broker is in memory.
+//! A service under pressure. The databases are real, the broker is in memory.
 
 mod added_column;
 mod cancelled;

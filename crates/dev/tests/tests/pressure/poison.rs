@@ -1,4 +1,4 @@
-//! One message that fails in an unusual way, among others that do not.
+//! One message that fails in an unusual way, among good ones.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -57,7 +57,7 @@ impl Hotel {
 
 #[expect(clippy::disallowed_methods, reason = "what a handler had better not do")]
 async fn cancel_savepoint(tx: &mut Tx<'_>) {
-    // On a busy machine the answer may be there at the first look.
+    // On a busy machine the answer may be there already.
     let mut is_cancelled = false;
     while !is_cancelled {
         let mut begin = Box::pin(tx.db().begin());
@@ -72,7 +72,6 @@ async fn raise(tx: &mut Tx<'_>, code: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Each poison, and a part of what its dead letter says.
 const POISONS: [(&str, &str); 26] = [
     ("XX000", "of this message"),
     ("XX001", "of this message"),
@@ -102,7 +101,7 @@ const POISONS: [(&str, &str); 26] = [
     ("permanent", "of this message"),
 ];
 
-/// A constraint that only the commit checks.
+/// Only the commit checks it.
 const CHECKED: &str = "create table checked (n int);
     create function check_late() returns trigger language plpgsql as $$ begin
         raise exception 'of this message' using errcode = 'XX000'; end $$;
@@ -113,7 +112,7 @@ const CHECKED: &str = "create table checked (n int);
 async fn t185_a_message_fails_by_itself_however_it_fails_while_the_database_works() {
     let stage = PressureStage::new("poison", Hotel::participant()).await;
     stage.execute(CHECKED).await;
-    // All are there when the lane takes its first batch.
+    // All wait before the lane takes its first batch.
     for (city, _) in POISONS {
         stage.book(city);
         stage.book("Rome");
@@ -137,7 +136,7 @@ async fn t185_a_message_fails_by_itself_however_it_fails_while_the_database_work
     running.stop().await;
 }
 
-/// Sets whether new sessions may write, and ends those that there are.
+/// Sets whether new sessions may write, and ends the existing ones.
 async fn read_only(stage: &PressureStage, on: bool) {
     let mut db = stage.connect().await;
     let set = if on {
@@ -145,10 +144,10 @@ async fn read_only(stage: &PressureStage, on: bool) {
     } else {
         "reset default_transaction_read_only"
     };
-    // End only this user's sessions: it has no right to end a vacuum that the server began here.
+    // Only this user's sessions, because it may not end the server's vacuum.
     let end = "select pg_terminate_backend(pid) from pg_stat_activity \
         where usename = current_user and pid <> pg_backend_pid()";
-    // For this session, whatever it is for others.
+    // For this session only.
     db.execute("set default_transaction_read_only = off").await.expect("set");
     let set = AssertSqlSafe(format!("alter role current_user {set}"));
     db.execute(set).await.expect("altered");

@@ -1,4 +1,4 @@
-//! A refusal leaves nothing of its step but the event; steps that name the same row do not run beside each other.
+//! A refusal leaves only its event; steps that name the same row do not run side by side.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ ballet_testkit::events! {
 
 const FULL: &str = "full";
 
-/// Writes and publishes before it knows whether there is room.
+/// Writes before it knows whether there is room.
 async fn write(tx: &mut Tx<'_>, city: &str) -> Result<(), Failure> {
     let saga = tx.saga_id().map(|saga| saga.0);
     sqlx::query(BOOK).bind(saga).bind(city).execute(tx.db()).await?;
@@ -118,7 +118,6 @@ async fn a_refusal_leaves_nothing(name: &str, hotel: Participant) {
     let running = stage.start(hotel).await;
     stage.until_count("ballet.ledger where entry = 'refused'", 24).await;
     stage.until_count("ballet.ledger where entry = 'done'", 96).await;
-    // Alone, and after a while without any.
     stage.book(FULL);
     stage.until_count("ballet.ledger where entry = 'refused'", 25).await;
     stage.book("Oslo");
@@ -217,7 +216,7 @@ async fn a_statement_that_does_not_fit_the_database_is_told_at_its_first_failure
         assert!(said.contains(part), "{said}");
     }
     assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 0), "it is told before");
-    // One message, whose attempts wait for longer and longer, keeps no replica from its requests.
+    // The longer and longer waits of one message keep no replica from its requests.
     until_ready(address, "ready again", |status, _| status == 200).await;
     stage.execute("create table rooms_by_city (city text not null)").await;
     stage.book("Oslo");

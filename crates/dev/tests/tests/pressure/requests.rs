@@ -1,4 +1,4 @@
-//! More slow requests than there are connections for them, larger ones than are read, and one that never ends.
+//! More slow requests than connections, too large ones, and one that never ends.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::hotel::hotel;
 use crate::stage::{PressureStage, SOON};
 
-/// Holds a connection for as long as somebody else holds the lock.
+/// Holds its connection for as long as somebody else holds the lock.
 async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     let mut unit = hotel.unit().await?;
     unit.tx().db().execute("set local lock_timeout = 0").await?;
@@ -38,7 +38,6 @@ async fn lose(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("committed")
 }
 
-/// Panics with a transaction in hand.
 async fn panics(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     let _unit = hotel.unit().await?;
     panic!("of this request")
@@ -52,7 +51,6 @@ async fn book(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("booked")
 }
 
-/// Forgets to commit.
 async fn forget(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     let mut unit = hotel.unit().await?;
     let book = "insert into room (saga_id, city) values (gen_random_uuid(), 'Rome')";
@@ -60,7 +58,7 @@ async fn forget(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
     Ok("booked")
 }
 
-/// Finds out that there is nothing to do, or that it must not.
+/// Finds nothing to do, or must not act.
 async fn leave(State(hotel): State<Handle>, Path(to): Path<String>) -> Result<String, Problem> {
     let unit = hotel.unit().await?;
     if to == "nowhere" {
@@ -86,7 +84,7 @@ pub(crate) fn routes(hotel: Handle) -> Router {
         .with_state(hotel)
 }
 
-/// The waiters for the lock that `/hold` waits for.
+/// `/hold` waits for this lock.
 pub(crate) const WAITING: &str = "pg_locks where locktype = 'advisory' and objid = 7 and not granted \
     and database = (select oid from pg_database where datname = current_database())";
 
@@ -101,7 +99,7 @@ async fn t190_slow_requests_take_no_connection_from_messages() {
     let client = Arc::new(reqwest::Client::new());
     let asked: Vec<_> = (0..15).map(|_| tokio::spawn(client.post(url("/hold")).send())).collect();
     stage.until_count(WAITING, 2).await;
-    // While they wait, messages are handled and the service is ready, all the time.
+    // Meanwhile messages are handled and the service is ready.
     let begun = std::time::Instant::now();
     let mut booked = 0;
     while begun.elapsed() < Duration::from_secs(4) {
@@ -109,15 +107,15 @@ async fn t190_slow_requests_take_no_connection_from_messages() {
             stage.book("Rome");
             booked += 1;
         }
-        // Without a connection they would wait for the end of the lock.
+        // Without a connection they would wait for the lock.
         stage.until_count("room", booked).await;
         let ready = client.get(url("/readyz")).send().await.expect("an answer");
         let (status, text) = (ready.status(), ready.text().await.expect("text"));
-        // Nothing but the connection to the broker, which begins, may be missing.
+        // Only the connection to the broker may be missing.
         assert!(text.contains("\"database\":\"ok\""), "{status} {text}");
     }
-    // More of them than there are connections, less than there are in line. Nobody waits for a
-    // connection for longer than three seconds; on a busy machine that is told late.
+    // More than there are connections, fewer than the line takes. A request waits for a connection for at most three
+    // seconds, later on a busy machine.
     let over = || asked.iter().filter(|asked| asked.is_finished()).count();
     until("refusals", over, 13).await;
     let mut refused = 0;
@@ -138,7 +136,7 @@ async fn t190_slow_requests_take_no_connection_from_messages() {
     for held in held {
         assert_eq!(held.await.expect("no panic").expect("an answer").status(), StatusCode::OK);
     }
-    // They do so again.
+    // Another time.
     let again = client.post(url("/hold")).send().await.expect("an answer");
     assert_eq!(again.status(), StatusCode::OK);
     running.stop().await;
@@ -208,7 +206,6 @@ async fn t190_requests_beyond_the_limit_are_refused_at_once() {
     running.stop().await;
 }
 
-/// Each room waits at the commit for the lock.
 const WAITS: &str = "create function waits() returns trigger language plpgsql as $$ begin
         perform set_config('lock_timeout', '0', true);
         perform pg_advisory_xact_lock_shared(7);
@@ -246,10 +243,9 @@ async fn nobody_knows_what_became_of_a_request_only_if_the_answer_to_its_commit_
     running.stop().await;
 }
 
-/// More than the buffers of a connection hold.
 const LARGE: usize = 12 << 20;
 
-/// A client that sends the head of a request, with these headers.
+/// Sends the head of a request, with these headers.
 async fn client(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
     let mut client = TcpStream::connect(address).await.expect("a connection");
     let head = format!(
@@ -259,7 +255,6 @@ async fn client(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
     client
 }
 
-/// Reads until the service says this.
 async fn until_said(client: &mut TcpStream, text: &str) {
     let mut said = String::new();
     let reading = async {

@@ -1,4 +1,4 @@
-//! Handlers that are slow, and what waits for their sagas meanwhile.
+//! Slow handlers, and what waits for their sagas meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 use crate::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 use crate::together::Together;
 
-/// Books rooms, slowly.
 #[derive(Clone, Default)]
 struct Slow {
     booked: Arc<AtomicUsize>,
@@ -62,12 +61,12 @@ impl CallStep for SlowAnswers {
     }
 }
 
-/// The most steps that one transaction did: all that it writes has one time. How long it took says nothing
-/// on a busy machine.
+/// The maximum number of steps in one transaction, whose rows all have one time. Its duration says nothing on a busy
+/// machine.
 const MOST_AT_ONCE: &str = "select max(steps) from (select count(*) as steps from ballet.ledger \
     where entry = 'done' group by recorded_at) as of_one";
 
-/// Waits for this many rooms. Returns the most that were booked in one transaction.
+/// Returns the maximum that one transaction booked.
 async fn most_at_once_until(stage: &PressureStage, rooms: i64) -> i64 {
     stage.until_count("room", rooms).await;
     let most = sqlx::query_scalar(MOST_AT_ONCE).fetch_one(&mut stage.connect().await).await;
@@ -81,14 +80,13 @@ async fn t191_a_batch_of_slow_handlers_commits_and_goes_on_with_the_rest() {
     let sagas = stage.book_many(60);
     let running = stage.start(slow.clone().participant()).await;
     stage.until_count("(select from room limit 1) as one", 1).await;
-    // A request for a saga in the middle of the queue does not wait for all those before it.
+    // A request for a saga in the middle of the queue does not wait for earlier messages.
     let unit = running.handle().saga_unit(sagas[40]).await.expect("the saga's lock");
     assert!(stage.count("room").await < 40, "it has waited for all those before it");
     assert_eq!(stage.count(&format!("room where saga_id = '{}'", sagas[40])).await, 0);
     unit.commit().await.expect("committed");
     let most = most_at_once_until(&stage, 60).await;
     assert!(most < 20, "{most} in one transaction");
-    // Each ran once, in the order of delivery.
     assert_eq!(slow.booked.load(Ordering::SeqCst), 60);
     let booked: Vec<(uuid::Uuid,)> = sqlx::query_as("select saga_id from room order by room")
         .fetch_all(&mut stage.connect().await)
@@ -131,7 +129,6 @@ async fn t191_answers_that_did_not_fit_into_a_turn_are_taken_in_once() {
     let running = stage.start(hotel()).await;
     stage.book_many(30);
     stage.until_count("ballet.call where closed_at is null", 30).await;
-    // All answers come at once.
     asked.add_permits(30);
     stage.until_count("ballet.call where closed_at is not null", 30).await;
     assert_eq!(slow.booked.load(Ordering::SeqCst), 30, "each was taken in once");

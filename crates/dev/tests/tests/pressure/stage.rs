@@ -32,7 +32,6 @@ pub(crate) const TABLES: &[Migration] = &[Migration {
     sql: "create table room (room bigserial primary key, saga_id uuid not null, city text not null)",
 }];
 
-/// The statement by which a room is booked.
 pub(crate) const BOOK: &str = "insert into room (saga_id, city) values ($1, $2)";
 
 type Routes = fn(Handle) -> Router;
@@ -80,7 +79,6 @@ impl PressureStage {
         saga
     }
 
-    /// Books trips to Rome.
     pub(crate) fn book_many(&self, count: usize) -> Vec<SagaId> {
         (0..count).map(|_| self.book("Rome")).collect()
     }
@@ -98,7 +96,7 @@ impl PressureStage {
         dead.iter().map(read).collect()
     }
 
-    /// How many copies were put off for later.
+    /// Copies that were put off for later.
     pub(crate) fn put_off(&self) -> usize {
         self.broker.taken().iter().filter(|message| message.exchange.starts_with("retry")).count()
     }

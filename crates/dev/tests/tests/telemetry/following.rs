@@ -1,5 +1,3 @@
-//! Each process follows all beats in memory.
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +12,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::meter::{Beat, METER_TABLES, asleep, published, settings};
 
-/// The last number of each device.
 #[derive(Clone)]
 struct LastNumbers {
     numbers: Arc<Mutex<BTreeMap<String, i64>>>,
@@ -45,7 +42,6 @@ impl TelemetryFollower for LastNumbers {
 }
 
 impl LastNumbers {
-    /// Waits until these are the devices, each with this number.
     async fn until(&self, devices: usize, number: i64) {
         let all = wait_until("all beats are followed", Duration::from_secs(60), || async {
             let last = self.numbers.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -67,7 +63,7 @@ async fn following(system: &TestSystem, last: LastNumbers) -> Running {
     service.start(settings(system)).await.unwrap()
 }
 
-/// A publisher of what no service of ours sends.
+/// Publishes what no service of ours sends.
 fn foreign(system: &TestSystem) -> PublisherHandle {
     let broker: Arc<dyn Broker> = Arc::new(RabbitMq::new(system.env.ops_amqp_url()).unwrap());
     Publisher::start(broker, PublisherSettings::new("test", "1"), Arc::new(|_| {}))
@@ -88,7 +84,7 @@ fn timeless(partition: u16, body: &'static str) -> Publish {
 async fn each_replica_follows_all_beats_and_one_that_starts_reads_back() {
     let system = asleep("telemetry_followed").await;
     let (one, followed) = replica(&system).await;
-    // Nobody waits for the broker, which is not there yet.
+    // Nobody waits for the unavailable broker.
     one.handle().telemetry::<Beat>().send_later(&Beat { device: "d0".to_owned(), number: 1 });
     followed.until(1, 1).await;
     published(&one, 20, 2..4).await;

@@ -1,4 +1,4 @@
-//! Replicas share the streams, and one that has lost its lease writes nothing.
+//! Replicas share the streams. Without its lease a replica writes nothing.
 
 use crate::meter::{asleep, published, started};
 
@@ -31,7 +31,7 @@ async fn a_replica_that_has_lost_its_lease_without_knowing_writes_nothing() {
     let running = started(&system, 100).await;
     published(&running, 4, 100..110).await;
     system.until("meter", "select count(*) from beat", 40).await;
-    // As if the process had been frozen, and another one had taken over.
+    // As if the process had been frozen, and another had taken over.
     let steal = "update ballet.telemetry_reader set epoch = epoch + 1, holder = -1, \
                  held_until = ballet.now() + interval '6 seconds'";
     system.execute("meter", steal).await;

@@ -1,5 +1,4 @@
-//! Telemetry on a real broker and real databases: each measurement counts once, whatever dies; replicas share the
-//! streams; missed and unreadable messages are reported.
+//! Telemetry on real servers: each measurement counts once, and missed or unreadable messages are reported.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 

@@ -34,18 +34,16 @@ impl Telemetry for Beat {
 /// Reading this panics.
 pub(crate) const BOMB: &str = "bomb";
 
-/// A device's name, which may be what the decoder does not expect.
 fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let device = String::deserialize(from)?;
     assert_ne!(device, BOMB);
     Ok(device)
 }
 
-/// Writes a row for each beat. It cannot read the number 13, and takes longer than a lease for 700.
+/// Cannot read the number 13, and takes longer than a lease for 700.
 #[derive(Default)]
 pub(crate) struct Beats {
-    /// The batches after which it stands still for good, with the rows of the next one written and not committed, as if
-    /// its process were killed.
+    /// After these batches it stands still, with the next one's rows uncommitted, as if its process were killed.
     pub(crate) batches: Option<Semaphore>,
 }
 
@@ -94,19 +92,18 @@ fn reading(beats: Beats) -> Participant {
     Participant::new("meter").publishes_telemetry::<Beat>().reads_telemetry(beats)
 }
 
-/// A system with the queues and the database of the meter. Nobody runs.
+/// Makes the queues and the database of the meter. Nobody runs.
 pub(crate) async fn asleep(test: &str) -> TestSystem {
     TestSystem::asleep(test, vec![participant().part()]).await
 }
 
-/// Starts a replica that reads up to this many beats in one transaction.
+/// It reads up to this many beats in one transaction.
 pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
     let mut settings = settings(system);
     settings.telemetry_batch = most;
     service(Beats::default()).start(settings).await.expect("it starts")
 }
 
-/// A replica that publishes and reads nothing.
 pub(crate) async fn publisher(system: &TestSystem) -> Running {
     let publishes = Participant::new("meter").publishes_telemetry::<Beat>();
     Service::new(publishes)
@@ -124,7 +121,7 @@ pub(crate) fn service(beats: Beats) -> Service {
     Service::new(reading(beats)).migrations(METER_TABLES)
 }
 
-/// Publishes beats of some devices, in order for each.
+/// Publishes in order for each device.
 pub(crate) async fn published(running: &Running, devices: usize, numbers: std::ops::Range<i64>) {
     let beats: TelemetryPublisher<Beat> = running.handle().telemetry();
     let beats = Arc::new(beats);
@@ -141,8 +138,7 @@ pub(crate) async fn published(running: &Running, devices: usize, numbers: std::o
     try_join_all((0..devices).map(one)).await.expect("sent");
 }
 
-/// Sends as a client does: again, until it is recorded. A busy broker that confirms late has it all the same: nothing
-/// here cuts its connection.
+/// Sends again until it is recorded, as a client does. A busy broker that confirms late has it all the same.
 pub(crate) async fn sent<T: Telemetry>(publisher: &TelemetryPublisher<T>, measured: &T) {
     for _ in 0..600 {
         match publisher.send(measured).await {
@@ -167,7 +163,6 @@ pub(crate) async fn until_later(system: &TestSystem) {
     system.until("meter", later, 1).await;
 }
 
-/// Makes a stream anew, with these arguments.
 pub(crate) async fn made_anew(
     system: &TestSystem,
     partition: u16,

@@ -1,4 +1,4 @@
-//! A reader that was away says what it missed, and one that is rewound makes the same rows again.
+//! A reader that was stopped reports what it missed. After a rewind it writes the same rows again.
 
 use ballet_store::telemetry::reader_places::{RewindTo, rewind};
 use serde_json::json;
@@ -23,13 +23,12 @@ async fn what_the_stream_no_longer_keeps_is_told_and_the_reader_goes_on() {
     let running = started(&system, 100).await;
     published(&running, 10, 100..110).await;
     system.until("meter", ALL, 100).await;
-    // It is away: somebody else holds its streams, and reads nothing.
+    // Another holder of its streams reads nothing.
     let away = "update ballet.telemetry_reader set epoch = epoch + 1, holder = -1, \
                 held_until = ballet.now() + interval '1 hour'";
     system.execute("meter", away).await;
     published(&running, 50, 110..160).await;
     system.execute("meter", "update ballet.telemetry_reader set held_until = null").await;
-    // The newest are there.
     system.until("meter", "select count(*) from beat where number = 159", 50).await;
     let missed = "select count(*) from ballet.telemetry_missed \
                   where reason = 'retention' and to_offset > from_offset";
@@ -38,7 +37,7 @@ async fn what_the_stream_no_longer_keeps_is_told_and_the_reader_goes_on() {
         .value("meter", "select sum(to_offset - from_offset)::bigint from ballet.telemetry_missed")
         .await;
     let read: i64 = system.value("meter", ALL).await;
-    // Some of the offsets were the broker's own.
+    // Some offsets were the broker's own.
     assert!(read < 2600 && read + lost >= 2600, "{read} read, {lost} missed");
     running.stop().await;
     system.close(0).await;
@@ -46,8 +45,8 @@ async fn what_the_stream_no_longer_keeps_is_told_and_the_reader_goes_on() {
 
 const TOLD: &str = "select count(*) from ballet.telemetry_missed where reason = 'made_anew'";
 
-/// The broker lost power, and with it what it had not written to the disk: as if the reader had read more of the stream
-/// than there is, or other messages at its place.
+/// The broker lost power, and with it unwritten messages: as if the reader had read beyond the stream's end, or other
+/// messages at its place.
 #[tokio::test]
 async fn a_stream_that_lost_its_tail_is_read_on_and_nothing_counts_twice() {
     let system = asleep("telemetry_tail").await;
@@ -55,10 +54,10 @@ async fn a_stream_that_lost_its_tail_is_read_on_and_nothing_counts_twice() {
     published(&running, 10, 100..120).await;
     system.until("meter", ALL, 200).await;
     for (round, lost) in (1..).zip([
-        // Nothing has come since. Then others have, beyond the place.
+        // Nothing has come since; then others, beyond the place.
         "next_offset = next_offset + 40, last_seen = 7",
         "last_seen = 7",
-        // No message said a time: then that of the reading counts.
+        // No message had a time, so that of the reading counts.
         "last_seen = 7, read_at = published_at, published_at = null",
     ]) {
         running.stop().await;
@@ -87,13 +86,13 @@ async fn a_reader_that_is_rewound_makes_the_same_rows_again() {
     let mut db = PgConnection::connect(system.env.database_url("meter")).await.unwrap();
     let rewound = rewind(&mut db, "beats", None, RewindTo::First).await.unwrap();
     assert_eq!(rewound, 2);
-    // The rows are written anew: each has a new place.
+    // Rewritten rows have new places.
     let again = "select count(*) from beat where place > 500";
     system.until("meter", again, 500).await;
     assert_eq!(system.value::<i64>("meter", ALL).await, 500);
     system.until("meter", READS, 2).await;
 
-    // From an offset on, what comes again is the reader's business: this one writes rows twice.
+    // From an offset on, repeated messages are the reader's business: this one writes rows twice.
     rewind(&mut db, "beats", Some("meter.beat.v1.0"), RewindTo::Offset(0)).await.unwrap();
     let of_one = "select read_count from ballet.telemetry_reader where stream = 'meter.beat.v1.0'";
     let before: i64 = system.value("meter", of_one).await;

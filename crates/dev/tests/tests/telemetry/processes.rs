@@ -1,4 +1,4 @@
-//! Processes that read, killed (SIGKILL) in the middle of a batch, and frozen while another one takes over.
+//! Readers killed in the middle of a batch, or frozen while another takes over.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::meter::{Beats, asleep, published, publisher, service, started};
 
 const AMQP: &str = "METER_AMQP_URL";
 const DATABASE: &str = "METER_DATABASE_URL";
-/// After how many batches it stands still, with the rows of the next one written and not committed.
+/// After this many batches it stands still, with the next one's rows uncommitted.
 const STOPS_AFTER: &str = "METER_STOPS_AFTER";
 
 const ALL: &str = "select count(*) from beat";
@@ -30,7 +30,7 @@ async fn process(system: &TestSystem, stops_after: Option<usize>) -> OwnProcess 
     process
 }
 
-/// No test: what the processes of the tests run. Without a database it does nothing.
+/// Not a test, but what the processes of the tests run.
 #[test]
 fn meter() {
     let setting = |name| std::env::var(name).ok();
@@ -46,7 +46,7 @@ async fn a_process_that_is_killed_in_the_midst_of_a_batch_counts_nothing_twice_a
     let system = asleep("telemetry_killed").await;
     let publisher = publisher(&system).await;
     published(&publisher, 50, 100..120).await;
-    // Fifty batches at least: what is read together is never more than twenty.
+    // Fifty batches at least, because at most twenty are read together.
     let open = "select exists (select from pg_stat_activity where datname = current_database() \
                 and state = 'idle in transaction' and query like 'insert into beat%')";
     let mut kills = 0;
@@ -60,7 +60,6 @@ async fn a_process_that_is_killed_in_the_midst_of_a_batch_counts_nothing_twice_a
             if read == 1000 { Ok(Some(false)) } else { Err(format!("{read} read")) }
         });
         let stands_still = stands_still.await.unwrap();
-        // The lease that it leaves runs out.
         reads.kill().await.unwrap();
         if !stands_still {
             break;
@@ -91,7 +90,7 @@ async fn a_process_that_was_frozen_while_another_took_over_writes_nothing_of_wha
     let other = started(&system, 20).await;
     system.until("meter", ALL, 101).await;
     frozen.thaw().unwrap();
-    // It has understood when it has its share again.
+    // It has noticed when it has its share again.
     let holders = "select count(distinct holder) from ballet.telemetry_reader \
                    where held_until > ballet.now()";
     system.until("meter", holders, 2).await;

@@ -1,4 +1,4 @@
-//! Beats are read once each, in order, in batches that fit the load; what cannot be read goes aside.
+//! Beats are read once, in order, in batches that fit the load; unreadable ones go aside.
 
 use ballet::core::topology::TELEMETRY;
 use ballet::{Settings, Telemetry};
@@ -18,7 +18,7 @@ async fn beats_are_read_in_the_order_of_their_device() {
     let running = started(&system, 1000).await;
     published(&running, 20, 100..150).await;
     system.until("meter", ALL, 1000).await;
-    // The place of each is behind that of the one before.
+    // Each place is behind the one before.
     let disorder = "select count(*) from (select number, lag(number) over \
                     (partition by device order by place) as before from beat) as x \
                     where number <> coalesce(before + 1, 100)";
@@ -79,7 +79,7 @@ async fn a_decoder_that_panics_sets_only_its_own_message_aside() {
     system.close(0).await;
 }
 
-/// Each beat waits at the commit for the holder of this lock.
+/// Each beat waits at the commit for this lock.
 const WAITS: &str = "create function waits() returns trigger language plpgsql as $$ begin
         perform set_config('lock_timeout', '0', true);
         perform pg_advisory_xact_lock_shared(7);

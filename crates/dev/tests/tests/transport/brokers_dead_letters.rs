@@ -1,4 +1,4 @@
-//! Foreign messages that crash the broker's own dead-lettering: they never come near it.
+//! Foreign messages that crash the broker's own dead-lettering never reach it.
 
 use ballet_amqp::headers::ORIGINAL_HEADERS;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish};
@@ -8,7 +8,7 @@ use crate::scene::{asleep, in_queue, message, rome, session};
 use crate::trip::RoomBooked;
 use crate::world::{TripWorld, the_hotel};
 
-/// Headers on which the broker's dead-lettering fails, in some version.
+/// Dead-lettering fails on these headers, in some version.
 fn crashing() -> Vec<FieldTable> {
     let one = |name: &str, value| {
         let mut headers = FieldTable::default();
@@ -29,7 +29,6 @@ fn crashing() -> Vec<FieldTable> {
     ]
 }
 
-/// Publishes through the exchange, and straight to the queue.
 async fn publish(world: &TripWorld, properties: &BasicProperties) {
     for (exchange, key) in [("events", "desk.trip_booked.v1"), ("", "hotel")] {
         let session = session(world.env.ops_amqp_url()).await;
@@ -50,7 +49,6 @@ async fn publish(world: &TripWorld, properties: &BasicProperties) {
     }
 }
 
-/// A message in a retry queue comes back to its service.
 async fn retries_come_back(world: &TripWorld) {
     let session = session(world.env.amqp_url("hotel")).await;
     let mut confirms = session.confirms().await.unwrap();
@@ -64,7 +62,7 @@ async fn retries_come_back(world: &TripWorld) {
     world.event::<RoomBooked>(saga).await;
 }
 
-/// Where this test fails, the broker may dead-letter nothing any more.
+/// Where this fails, the broker may dead-letter nothing any more.
 #[tokio::test]
 async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering_nor_a_copy() {
     let mut world = asleep("no_deaths", vec![the_hotel()]).await;
@@ -78,13 +76,13 @@ async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering_nor_a_copy(
     }
     world.start(the_hotel()).await;
     retries_come_back(&world).await;
-    // The messages that did not expire are there: the decimals as dead letters, the others handled.
+    // What did not expire is there: the decimals as dead letters, the others handled.
     world.until_count("hotel", "room", 5).await;
     for dead in in_queue(&world, "hotel.dead", 2).await {
         assert!(dead["properties"]["headers"][ORIGINAL_HEADERS].is_string(), "{dead}");
     }
 
-    // A handler's failure makes copies: without the headers, which are named.
+    // A failing handler's copies lack the headers, and name them.
     let mut headers = crashing().remove(0);
     for name in ["x-first-death-reason", "x-delay", "x-stream-filter-value", "x-opt-deaths"] {
         headers.insert(name.into(), AMQPValue::LongString("forged".into()));

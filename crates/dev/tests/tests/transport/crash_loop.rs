@@ -1,5 +1,5 @@
-//! A message on which the whole process dies, again and again: the service sets it aside in the end,
-//! and nobody else pays for it. The process is this very test program, told to be the service.
+//! A message that kills the whole process again and again is set aside in the end, and delays no others. The process
+//! is this test program, started as the service.
 
 use std::process::Stdio;
 
@@ -18,9 +18,9 @@ const AMQP: &str = "CRASH_LOOP_AMQP_URL";
 const DATABASE: &str = "CRASH_LOOP_DATABASE_URL";
 const POISON: &str = "Poison";
 const GOOD: usize = 500;
-/// The first delivery, and as many more as the service allows.
+/// The first delivery, and all redeliveries that are allowed.
 const MOST_LIVES: usize = 21;
-/// The deliveries that the broker counts before the service begins. Each of its lives takes seconds.
+/// The broker counts these before the service begins, because each life takes seconds.
 const BEFORE: usize = 15;
 
 #[ballet::service("hotel", saga = Trip, migrations = HOTEL_TABLES)]
@@ -61,7 +61,7 @@ async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
     }
 
     println!("the service died {deaths} times");
-    // A connection may be lost in between, which counts as well.
+    // A lost connection counts as well.
     assert!(deaths > 1, "{deaths}");
     let dead = world.env.management().peek("hotel.dead", 10).await.unwrap();
     assert_eq!(dead.len(), 1, "{dead:?}");
@@ -72,7 +72,6 @@ async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
     assert_eq!((sagas, world.count("hotel", "room").await), (500, 500), "each once");
 }
 
-/// Takes the only message from the queue, and puts it back.
 async fn count_deliveries(world: &TripWorld) {
     let url = world.env.amqp_url("hotel");
     let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
@@ -100,7 +99,6 @@ impl HotelProcess {
         Self(process.unwrap())
     }
 
-    /// Waits until it has died, or there is nothing left to do.
     async fn died_before_all_is_done(&mut self, world: &TripWorld) -> bool {
         let ended = wait_until("a death, or the end", LONG, || {
             let died = self.0.has_ended().unwrap();
@@ -121,7 +119,7 @@ impl HotelProcess {
     }
 }
 
-/// No test: what the process runs. Without addresses it does nothing.
+/// Not a test, but what the process runs.
 #[test]
 fn service() {
     let (Ok(amqp), Ok(database)) = (std::env::var(AMQP), std::env::var(DATABASE)) else { return };

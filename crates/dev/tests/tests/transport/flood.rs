@@ -1,8 +1,7 @@
-//! A flood of messages, good, foreign, broken, hostile and random, from three users, against one
-//! running service: none of them is lost, none takes effect twice, what is refused says so, and the
-//! next good message is handled at once.
+//! A flood of good, foreign, broken, hostile and random messages from three users against one service. None is lost,
+//! none takes effect twice, what is refused says so, and the next good message is handled at once.
 //!
-//! `BALLET_FLOOD` sets how many messages there are, `BALLET_SEED` which.
+//! `BALLET_FLOOD` sets the number of messages, `BALLET_SEED` which.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -38,13 +37,11 @@ const TABLES: &[Migration] = &[Migration {
     sql: "create table room (room bigserial primary key, saga_id uuid not null, freed boolean not null default false);
           create table hotel_name (name text not null)",
 }];
-/// Messages that are published at a time.
 const PORTION: u64 = 500;
-/// How long the next good message may take, generously. On a machine that is so busy that the flood took long,
-/// it is a small part of that.
+/// Generous. If the machine is busy, this is a small part of the flood's time.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const OF_THE_FLOOD: u32 = 8;
-/// After this long without a dead letter, the test checks which messages are still missing.
+/// After this pause without a dead letter, the missing messages are looked up.
 const PAUSE: Duration = Duration::from_millis(300);
 
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -117,7 +114,7 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     );
 }
 
-/// How long the next good message takes.
+/// Returns how long the next good message takes.
 async fn next_good_one(world: &TripWorld, at_most: Duration) -> Duration {
     let (saga, began) = (world.new_saga(), Instant::now());
     world.publish(saga, &rome()).await;
@@ -128,7 +125,7 @@ async fn next_good_one(world: &TripWorld, at_most: Duration) -> Duration {
     took
 }
 
-/// Publishes everything, and says what is to become of each message.
+/// Returns the expected fate of each message.
 async fn publish(world: &TripWorld, flood: &Flood, count: u64) -> Vec<(MessageId, MessageFate)> {
     let mut users = Users::new(world).await;
     let mut expected = Vec::new();
@@ -150,8 +147,8 @@ async fn publish(world: &TripWorld, flood: &Flood, count: u64) -> Vec<(MessageId
     expected
 }
 
-/// The publishers: an agency that may publish only the event that begins a trip, the hotel's own
-/// user, and the operators, who may put anything on a queue.
+/// An agency that may publish only the event that begins a trip, the hotel's own user, and the operators, who may put
+/// anything on a queue.
 struct Users {
     publishers: [TestPublisher; 3],
     ops_url: String,
@@ -179,7 +176,7 @@ impl Users {
         Self { publishers, ops_url, by_hand: VecDeque::new() }
     }
 
-    /// Sends what each may send. What no client can send goes by hand.
+    /// Sends as its user. What no client can send goes by hand.
     fn send(&mut self, number: u64, portion: Vec<FloodMessage>) {
         let (odd, portion): (Vec<_>, Vec<_>) =
             portion.into_iter().partition(|message| message.raw.is_some());
@@ -204,7 +201,7 @@ impl Users {
         self.by_hand.push_back(tokio::task::spawn_blocking(move || by_hand(&url, &odd)));
     }
 
-    /// Waits until the oldest portion is confirmed.
+    /// Waits for the oldest portion.
     async fn confirmed(&mut self) {
         self.by_hand.pop_front().unwrap().await.unwrap();
         for user in &mut self.publishers {
@@ -229,9 +226,8 @@ fn by_hand(url: &str, messages: &[FloodMessage]) {
     raw_amqp::publish(url, &raw.collect::<Vec<_>>());
 }
 
-/// Waits until each message is in the inbox or dead, and nothing is left in the queues; there is no
-/// limit as long as there is progress. The numbers of the queues lag, so the dead letters themselves
-/// are read, as they come.
+/// Waits until each message is in the inbox or dead, and the queues are empty. There is no limit as long as there is
+/// progress. A queue's numbers lag, so the dead letters themselves are read.
 async fn until_settled(
     world: &TripWorld,
     expected: &[(MessageId, MessageFate)],
@@ -278,11 +274,10 @@ async fn inbox(world: &TripWorld) -> HashSet<Uuid> {
     ids
 }
 
-/// The dead letters, as they come.
 struct Letters {
     session: Arc<dyn Session>,
     coming: Deliveries,
-    /// Why each is dead, by the number of the message.
+    /// The reasons for which each message is dead, by number.
     found: HashMap<u64, Vec<String>>,
 }
 
@@ -293,7 +288,6 @@ impl Letters {
         Self { session, coming, found: HashMap::new() }
     }
 
-    /// Reads until none has come for a moment.
     async fn read(&mut self) {
         let mut last = None;
         while let Ok(next) = tokio::time::timeout(PAUSE, self.coming.next()).await {
@@ -308,7 +302,7 @@ impl Letters {
     }
 }
 
-/// The number that the message bears, and why it is dead.
+/// The message's number, and why it is dead.
 fn marks(properties: &BasicProperties) -> (u64, String) {
     let headers = properties.headers().clone().unwrap_or_default();
     let header = |name: &str| headers.inner().get(name);

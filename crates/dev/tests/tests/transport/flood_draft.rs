@@ -1,5 +1,3 @@
-//! How a message of a flood is made.
-
 use std::io::Write;
 
 use ballet::MessageId;
@@ -7,7 +5,6 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 
 use crate::flood::message::{FloodMessage, MessageFate, NUMBER};
 
-/// A message in the making.
 pub(super) struct Draft {
     pub(super) exchange: &'static str,
     pub(super) key: &'static str,

@@ -8,7 +8,6 @@ use crate::flood::draft::{Draft, gzip};
 use crate::flood::values::{Dice, death, decimal, list, odd, short, text, value};
 use ballet_testkit::wire::raw_amqp::{self, Property};
 
-/// The header that bears the number.
 pub(super) const NUMBER: &str = "number";
 const BOOKED: &str = "desk.trip_booked.v1";
 const RENAMED: &str = "hotel.hotel_renamed.v1";
@@ -18,28 +17,26 @@ const DAY: u128 = 24 * 60 * 60 * 1000;
 /// Far enough from a limit in days for a run of hours.
 const NEARLY: u128 = DAY / 4;
 
-/// The expected fate of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MessageFate {
     Applied,
     Duplicate,
     Dead(&'static str),
-    /// Applied or dead.
     Random,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct FloodMessage {
-    /// The id by which the inbox knows it.
+    /// The inbox knows it by this id.
     pub(super) id: MessageId,
     pub(super) fate: MessageFate,
     pub(super) publish: Publish,
-    /// The bytes of a property that is no text, instead of the same property in `publish`.
+    /// A property that is no text, instead of the one in `publish`.
     pub(super) raw: Option<(Property, Vec<u8>)>,
 }
 
 impl FloodMessage {
-    /// The properties of a message with one that no client can send, encoded.
+    /// Returns them encoded, with one property that no client can send.
     pub(super) fn raw_properties(&self) -> Option<Vec<(Property, Vec<u8>)>> {
         let (odd, bytes) = self.raw.clone()?;
         let number = self.publish.properties.headers().as_ref()?.inner().get(NUMBER)?.clone();
@@ -63,7 +60,7 @@ pub(super) struct Flood {
 }
 
 impl Flood {
-    /// With ids of the same time as this one.
+    /// Ids get the time of this one.
     pub(super) fn new(seed: u64, id: Uuid) -> Self {
         Self { seed, millis: id.as_u128() >> 80 }
     }
@@ -72,12 +69,10 @@ impl Flood {
         Dice(self.seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ (number << 1))
     }
 
-    /// A UUIDv7 with the number in it.
     fn id(&self, number: u64) -> Uuid {
         self.id_before(number, 0)
     }
 
-    /// The same from a time before.
     fn id_before(&self, number: u64, millis: u128) -> Uuid {
         let time = (self.millis - millis) << 80;
         Uuid::from_u128(time | 0x7 << 76 | 0x2 << 62 | u128::from(number))
@@ -93,7 +88,6 @@ impl Flood {
         }
     }
 
-    /// An earlier message once more, if that one was good.
     fn again(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let earlier = number.saturating_sub(1 + dice.roll(2000));
         if earlier < number && self.dice(earlier).roll(100) < 55 {
@@ -132,7 +126,6 @@ impl Flood {
         )
     }
 
-    /// A message that is to be taken, in one of the forms that are understood.
     fn good(&self, number: u64, content: u64) -> FloodMessage {
         let mut dice = Dice(self.seed ^ content.wrapping_mul(7919));
         let in_saga = dice.roll(2) == 0;
@@ -228,7 +221,6 @@ impl Flood {
         draft.message(number, id, MessageFate::Applied)
     }
 
-    /// A message that is to be refused, for a reason that is known beforehand.
     fn bad(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let good = || self.draft(number, true);
         let deep = || "[".repeat(70);
@@ -301,12 +293,10 @@ impl Flood {
         draft.message(number, MessageId(self.id(number)), MessageFate::Dead(reason))
     }
 
-    /// The id of a saga that is forgotten.
     fn old(&self, number: u64) -> String {
         self.id_before(number, 130 * DAY).to_string()
     }
 
-    /// A good message with some things changed at random.
     fn random(&self, number: u64, dice: &mut Dice) -> FloodMessage {
         let in_saga = dice.roll(2) == 0;
         let mut draft = self.draft(number, in_saga);

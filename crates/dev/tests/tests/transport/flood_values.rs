@@ -1,9 +1,6 @@
-//! Values of headers of every kind, at random.
-
 use ballet_amqp::{AMQPValue, FieldArray, FieldTable, ShortString};
 use lapin::types::DecimalValue;
 
-/// A small generator of numbers (splitmix64).
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -49,12 +46,12 @@ pub(super) fn decimal() -> AMQPValue {
     AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 1234 })
 }
 
-/// A value that nobody expects under a name of the broker.
+/// Makes what nobody expects under a name of the broker.
 pub(super) fn odd() -> AMQPValue {
     AMQPValue::LongLongInt(i64::MIN)
 }
 
-/// A record of deaths as no broker writes it.
+/// Makes a record of deaths as no broker writes it.
 pub(super) fn death(dice: &mut Dice) -> AMQPValue {
     let mut table = FieldTable::default();
     for name in ["queue", "reason", "count", "exchange", "time", "routing-keys"] {
@@ -69,7 +66,7 @@ pub(super) fn death(dice: &mut Dice) -> AMQPValue {
     }
 }
 
-/// A header's value of any kind but a decimal, which the journal does not take.
+/// Makes any kind but a decimal, which the journal does not take.
 pub(super) fn value(dice: &mut Dice, depth: u32) -> AMQPValue {
     match dice.roll(if depth < 4 { 16 } else { 14 }) {
         9 => AMQPValue::ShortShortInt(-1),

@@ -48,7 +48,7 @@ async fn t10_t178_a_foreign_message_without_an_envelope_or_a_blank_one_is_taken(
     let properties = &booked["properties"];
     let headers = properties["headers"].as_object().unwrap();
     assert_eq!(headers.keys().collect::<Vec<_>>(), ["causation_id", "traceparent"]);
-    // The first message of a saga lends it its id.
+    // The saga's first message is its own cause.
     assert_eq!(headers["causation_id"], properties["correlation_id"]);
 
     // Messages with blank ids are different messages.
@@ -129,7 +129,7 @@ async fn t25_a_decoder_that_panics_makes_a_dead_letter() {
 }
 
 ballet_testkit::events! {
-    /// The next version: the name in parts.
+    /// The next version has the name in parts.
     HotelRenamed2 = plain "hotel.hotel_renamed.v2" { words: Vec<String> }
 }
 

@@ -1,4 +1,4 @@
-//! Many messages: how many at a time, to whom, and in which order.
+//! Many messages: how many at a time, to whom, in which order.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,6 @@ async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
     // The first is a probe.
     slow.next().await.1.settle();
     let _held = slow.take(7).await;
-    // 7 of 39 in hand.
     let as_allowed = |depth: QueueDepth| (depth.unacked, depth.ready) == (7, 32);
     world.env.management().until_depth("hotel", SOON, as_allowed).await.unwrap();
     assert!(slow.try_next().is_err());
@@ -51,7 +50,7 @@ async fn t18_instances_of_a_service_share_and_each_service_gets_its_own() {
     one.ready().await;
     two.ready().await;
     trips_published(&world, 40).await;
-    // Held until both have some, so that neither can take them all.
+    // Held until both have some, so that neither takes them all.
     let mut taken = one.take(8).await;
     taken.extend(two.take(8).await);
     let mut ids = Vec::new();

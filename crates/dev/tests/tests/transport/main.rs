@@ -1,5 +1,4 @@
-//! Conformance: transport, routing, bad input, order and start. On a real broker and real
-//! databases, and on the broker in memory where a fault can be made only there.
+//! On real servers, and on the broker in memory for faults that can be made only there.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 

@@ -1,4 +1,4 @@
-//! Headers that route a message past its publisher's rights. The flood has those of every AMQP type.
+//! Headers that route a message past its publisher's permissions. The flood has those of every AMQP type.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,9 @@ use crate::scene::{in_queue, rome};
 use crate::trip::{GUIDE_TABLES, RoomBooked, guide};
 use crate::world::{TripWorld, part, the_hotel};
 
-/// Generous for a busy machine. Before, it took minutes or never came.
+/// Generous for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
-/// A good message is handled at once, and then nothing is left in the queue.
 async fn goes_on(world: &TripWorld) {
     let (saga, begun) = (world.new_saga(), Instant::now());
     world.publish(saga, &rome()).await;

@@ -1,4 +1,4 @@
-//! Messages that our AMQP client itself cannot read.
+//! Messages that the AMQP client itself cannot read.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,10 @@ use crate::scene::rome;
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::TripWorld;
 
-/// Five good messages take well below a second; an end of the connection takes seconds.
+/// Five good messages take below a second; a connection's end takes seconds.
 const DELAYED: Duration = Duration::from_secs(10);
 
-/// Five kinds of messages with properties that are no text, and after each of them a good one; then some that are too
-/// long.
+/// Five kinds of messages with properties that are no text, each followed by a good one; then some that are too long.
 #[tokio::test]
 async fn t176_properties_that_no_client_can_read_are_dead_letters_at_once_and_others_go_on() {
     let world = TripWorld::hotel("no_text").await;
@@ -64,8 +63,8 @@ async fn t176_properties_that_no_client_can_read_are_dead_letters_at_once_and_ot
     }
     assert_eq!(world.count("hotel", "room").await, 5);
 
-    // RabbitMQ takes properties as long as a frame may be, and sends them in a frame that is longer. By its
-    // management API it takes longer ones still.
+    // RabbitMQ takes properties as long as a frame, and sends them in a longer frame. Its management API takes longer
+    // ones still.
     let began = Instant::now();
     for payload in [131_065, 131_072] {
         let header = |size| [&short(b"h")[..], b"S", &long(&vec![b'a'; size])].concat();

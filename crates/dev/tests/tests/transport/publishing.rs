@@ -1,5 +1,3 @@
-//! From a commit to the broker's confirm.
-
 use ballet_amqp::{AMQPValue, FieldTable};
 use ballet_stage::wait_until;
 use ballet_testkit::wire::clients::{SOON, TestPublisher, id};
@@ -50,7 +48,7 @@ async fn t05_t07_headers_keep_every_character_and_an_event_that_nobody_knows_is_
         assert_eq!(kept.inner().get(name), Some(value));
     }
 
-    // An event that nobody needs is published.
+    // Also an event that nobody needs.
     let mut unit = world.handle(0).unit().await.unwrap();
     unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).await.unwrap();
     unit.commit().await.unwrap();
@@ -62,7 +60,7 @@ async fn t05_t07_headers_keep_every_character_and_an_event_that_nobody_knows_is_
     .await
     .unwrap();
     world.publish_raw("hotel.typing_eror.v1", &serde_json::json!({}), "{}").await;
-    // More looks than RabbitMQ 4 allows a queue that says nothing about it.
+    // Above RabbitMQ 4's limit for a queue without one of its own.
     for _ in 0..25 {
         let unrouted = in_queue(&world, "unrouted", 1).await;
         assert_eq!(unrouted[0]["routing_key"], "hotel.typing_eror.v1");

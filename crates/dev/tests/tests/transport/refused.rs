@@ -1,5 +1,3 @@
-//! A flood of messages from outside that nobody can take.
-
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::QueueDepth;
@@ -10,7 +8,7 @@ use crate::returned::{WishMade, clerk};
 use crate::scene::{asleep, session};
 use crate::world::LONG;
 
-/// How many come, unless `BALLET_REFUSED` says otherwise.
+/// The default of `BALLET_REFUSED`.
 const USUALLY: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The fate of a foreign producer's messages, and how much of it the producer can learn with its own user.
+//! What happens to a foreign producer's messages, and what the producer can learn of it.
 
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Tx};
 use ballet_amqp::BasicProperties;
@@ -77,12 +77,11 @@ impl Projection for Checkouts {
     }
 }
 
-/// A producer, with its own user.
 struct Producer<'a> {
     name: &'static str,
     world: &'a TripWorld,
     channel: Channel,
-    // Closed with this.
+    // Closed with the producer.
     _connection: Connection,
 }
 
@@ -95,7 +94,6 @@ impl<'a> Producer<'a> {
         Self { name, world, channel, _connection: connection }
     }
 
-    /// Publishes a message under a new id.
     async fn publish(&self, event: EventType, app_id: Option<&str>, body: &str) -> String {
         let id = self.world.new_id();
         let mut properties = BasicProperties::default().with_message_id(id.as_str().into());
@@ -154,8 +152,8 @@ async fn a_producer_gets_its_dead_letters_back_with_its_own_user() {
     }
     in_queue(&world, "clerk.dead", 4).await;
 
-    // The name tells two producers apart, and nothing comes back without it. The event's own service
-    // and an operator are no producers.
+    // Producers are distinguished by name; without it nothing comes back. The event's own service and an operator are
+    // no producers.
     let fair = Producer::new(&world, "fair").await;
     let opened = FairOpened::TYPE;
     agency.publish(opened, None, "{}").await;

@@ -1,5 +1,4 @@
-//! Passwords and certificates that are replaced while messages flow: nothing lost, nothing dead. Certificates need
-//! no restart.
+//! Passwords and certificates are replaced while messages flow. Certificates need no restart.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +19,6 @@ use crate::world::{LONG, TripWorld, the_hotel};
 
 const HOTEL: &str = "hotel";
 
-/// A hotel and its bookings.
 struct RotatedHotel {
     world: TripWorld,
     running: Running,
@@ -40,7 +38,6 @@ impl RotatedHotel {
         scene
     }
 
-    /// Asks for some more rooms.
     async fn asks(&mut self) {
         for _ in 0..20 {
             let saga = self.world.new_saga();
@@ -49,7 +46,6 @@ impl RotatedHotel {
         }
     }
 
-    /// Waits until readiness says this of a part.
     async fn says(&self, part: &str, words: &str) {
         let is_said = |_, ready: &Value| ready[part].as_str().is_some_and(|it| it.contains(words));
         until_ready(self.running.address(), &format!("{part} to be {words:?}"), is_said).await;
@@ -65,7 +61,7 @@ impl RotatedHotel {
         PgConnection::connect(self.world.env.admin_database_url(HOTEL)).await.unwrap()
     }
 
-    /// Ends what the service has open: whatever it opens from now on is new.
+    /// Closes all connections, so that the service opens new ones.
     async fn cut(&self) {
         let management = self.world.env.management();
         let names = wait_until("its connections", LONG, || async {
@@ -91,12 +87,12 @@ impl RotatedHotel {
         self.admin().await.execute(AssertSqlSafe(end)).await.unwrap();
     }
 
-    /// Every room was booked, once.
+    /// Checks that every room was booked once.
     async fn close(self) {
         for saga in &self.sagas {
             self.world.event::<RoomBooked>(*saga).await;
         }
-        // An event whose confirm was cut off is published again, under its id.
+        // An event whose confirm was lost is published again, under its id.
         let booked = self.world.seen().await.into_iter().filter_map(|message| {
             let properties = &message["properties"];
             let is_it = properties["type"] == RoomBooked::TYPE.name();
@@ -166,7 +162,7 @@ async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() 
     (settings.tls.amqp_ca_file, settings.tls.database_ca_file) = (Some(ca.clone()), Some(ca));
     let mut scene = RotatedHotel::open(world, settings).await;
 
-    // A client that trusts both certificates accepts either.
+    // This client accepts both certificates.
     let both = format!("{}{}", old.certificate(), new.certificate());
     files.file("ca.pem", &both);
     replace_certificates(&servers, &new.identity(&["localhost"])).await;
@@ -174,7 +170,6 @@ async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() 
     scene.cut().await;
     scene.is_well().await;
     scene.asks().await;
-    // The old authority is trusted no more.
     files.file("ca.pem", new.certificate());
     scene.cut().await;
     scene.is_well().await;

@@ -1,5 +1,3 @@
-//! The parts that the tests of this binary share.
-
 use std::sync::Arc;
 
 use ballet::{Event, Participant, Running, SagaId, Service, Settings};
@@ -15,10 +13,9 @@ use lapin::{Connection, ConnectionProperties};
 use crate::trip::TripBooked;
 use crate::world::{LONG, SOON, TripWorld, WorldPart};
 
-/// All outbox rows of events.
 pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0";
 
-/// A world in which nobody runs: the queues and all tables are there.
+/// Nobody runs; the queues and all tables exist.
 pub(crate) async fn asleep(name: &str, parts: Vec<WorldPart>) -> TripWorld {
     TripWorld::prepared(name, parts).await
 }
@@ -31,16 +28,15 @@ pub(crate) async fn start(participant: Participant, settings: Settings) -> Runni
     Service::new(participant).start(settings).await.unwrap()
 }
 
-/// A connection of a user of the broker, without any policy of ours.
 pub(crate) async fn session(url: &str) -> Arc<dyn Session> {
     let broker = RabbitMq::new(url).unwrap();
-    // One attempt has a limit, and a busy machine may not keep it.
+    // An attempt has a limit, which a busy machine may miss.
     wait_until("a session", SOON, || async { broker.connect("test").await.map(Some) })
         .await
         .unwrap()
 }
 
-/// The operator's address, who may publish anything.
+/// The operator may publish anything.
 pub(crate) fn ops(world: &TripWorld) -> RabbitMq {
     RabbitMq::new(world.env.ops_amqp_url()).unwrap()
 }
@@ -66,7 +62,6 @@ pub(crate) fn trip_to_rome(world: &TripWorld) -> Publish {
     message(world, world.new_saga(), &rome())
 }
 
-/// Publishes trips, and waits for the confirms.
 pub(crate) async fn trips_published(world: &TripWorld, count: usize) {
     let mut publisher = TestPublisher::usual(ops(world));
     let trips = (0..count).map(|_| trip_to_rome(world));
@@ -74,7 +69,6 @@ pub(crate) async fn trips_published(world: &TripWorld, count: usize) {
     assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
 }
 
-/// Waits for a queue to hold this many messages, and shows them.
 pub(crate) async fn in_queue(
     world: &TripWorld,
     queue: &str,
@@ -88,7 +82,7 @@ pub(crate) async fn in_queue(
     .unwrap()
 }
 
-/// Waits for the journal to hold this many messages, and returns the ids of the first ones.
+/// Waits for so many, and returns the ids of the first ones.
 pub(crate) async fn in_journal(world: &TripWorld, count: usize) -> Vec<String> {
     let url = world.env.amqp_url("tap");
     let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();

@@ -1,5 +1,3 @@
-//! A service and its database at the start.
-
 use std::net::TcpListener;
 
 use ballet::{Migration, Service, StartError};
@@ -48,7 +46,7 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
     let mut holder = world.database("hotel").await;
     holder.execute("select pg_advisory_lock(4711)").await.unwrap();
     let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
-    // Only the service itself knows its address before it has started.
+    // Only the service knows its address before it has started.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut settings = settings(&world, "hotel");
     settings.database_url = Some(way.url().to_owned());
@@ -62,7 +60,7 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
     };
     let service = Service::new(the_hotel().participant).migrations(HELD);
     let (running, ()) = tokio::join!(timeout(3 * LONG, Box::pin(service.start(settings))), async {
-        // The server shows the locks of all its databases, and others test there, too.
+        // The server shows the locks of all databases, also those of other tests.
         let locks = "pg_locks where locktype = 'advisory' and not granted and database = \
                      (select oid from pg_database where datname = current_database())";
         world.until_count("hotel", locks, 1).await;

@@ -1,4 +1,4 @@
-//! TLS to the broker and to the database, with a certificate authority of the test's own.
+//! TLS to the broker and to the database, with the test's own certificate authority.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,6 @@ use crate::world::{TripWorld, the_hotel};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Files that are gone with the test.
 pub(crate) struct Files(PathBuf);
 
 impl Files {
@@ -40,13 +39,12 @@ impl Drop for Files {
     }
 }
 
-/// A world on servers with TLS whose services are stopped; none where servers cannot be had from
-/// local programs.
+/// Stops the services. `None` where servers with TLS cannot be started from local programs.
 pub(crate) async fn world(name: &str, options: Options) -> Option<(TripWorld, Servers)> {
     let servers = Servers::private(options).await.unwrap();
     if servers.rabbitmq().tls_port().is_none() {
         use std::io::Write;
-        // Past the harness, which keeps what a test that passes prints.
+        // Past the harness, which hides what a passing test prints.
         writeln!(std::io::stderr(), "SKIPPED {name}: TLS needs servers from local programs").ok();
         return None;
     }
@@ -75,7 +73,7 @@ fn settings(amqp: String, database: String, ca: PathBuf) -> Settings {
     settings
 }
 
-/// Why the service does not start.
+/// Returns why the service does not start.
 async fn complaint(settings: Settings) -> String {
     let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
     match tokio::time::timeout(SOON, service.start(settings)).await.expect("an answer") {
@@ -84,7 +82,7 @@ async fn complaint(settings: Settings) -> String {
     }
 }
 
-/// Why the broker is not to be had.
+/// Returns why the broker is unavailable.
 async fn refusal(url: &str, tls: TlsFiles) -> String {
     let broker = RabbitMq::new(url).unwrap().tls(tls);
     match broker.connect("test").await {
@@ -117,7 +115,6 @@ async fn t161_with_tls_it_works_and_what_is_wrong_with_a_certificate_or_host_is_
     let saga = world.new_saga();
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
-    // Nobody came in the clear.
     ballet_stage::wait_until("connections with TLS", SOON, || async {
         let open = world.env.management().connections().await.map_err(|e| e.to_string())?;
         let of_hotel = |c: &&serde_json::Value| {
@@ -142,7 +139,7 @@ async fn t161_with_tls_it_works_and_what_is_wrong_with_a_certificate_or_host_is_
     let no_ca = refusal(&amqp, TlsFiles::default()).await;
     assert!(no_ca.contains("set AMQP_CA_FILE to the CA"), "{no_ca}");
     let nobody = refusal(&amqp, trusts(ca.clone())).await;
-    // With TLS 1.3 the broker takes its refusal along when it hangs up, or not.
+    // With TLS 1.3 the broker may hang up without its refusal.
     assert!(nobody.contains("set AMQP_CERT_FILE and AMQP_KEY_FILE"), "{nobody}");
 
     let wrong_host = settings(amqp.clone(), database(&world, "127.0.0.1"), ca.clone());
@@ -185,13 +182,12 @@ async fn a_certificate_and_a_key_that_do_not_fit_each_other_yet_are_tried_again(
         key: Some(files.file("hotel.key", &old.key)),
     };
     assert_eq!(tls.check(), Ok(()));
-    // Nobody is there: the files are read first.
+    // Nobody listens there: the files are read first.
     let broker = RabbitMq::new("amqps://u:p@127.0.0.1:1/trip").unwrap().tls(tls);
     let Err(error) = broker.connect("test").await else { panic!("it connects") };
     assert!(error.is_loss() && error.to_string().contains("with the private key in"), "{error}");
 }
 
-/// Replaces the certificate of both servers, while they run.
 pub(crate) async fn replace_certificates(servers: &Servers, identity: &TlsIdentity) {
     assert_eq!(replace(servers.dir().unwrap(), identity), 4);
     servers.rabbitmq().control(&["eval", "ssl:clear_pem_cache()."]).await.unwrap();
@@ -199,7 +195,7 @@ pub(crate) async fn replace_certificates(servers: &Servers, identity: &TlsIdenti
     db.execute("select pg_reload_conf()").await.unwrap();
 }
 
-/// Replaces the files below a folder. Returns how many there are.
+/// Returns the number of files below the folder.
 fn replace(folder: &Path, identity: &TlsIdentity) -> usize {
     let mut replaced = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -219,7 +215,7 @@ fn replace(folder: &Path, identity: &TlsIdentity) -> usize {
     replaced
 }
 
-/// From now on the hotel's role is let in only with TLS and a certificate that this CA signed.
+/// The hotel's role needs TLS and a certificate that this CA signed.
 async fn asks_for_certificates(world: &TripWorld, servers: &Servers, ca: &Path) {
     let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
     let role = url_user(world.env.database_url("hotel"));
@@ -246,7 +242,7 @@ fn url_user(url: &str) -> &str {
     url.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap()
 }
 
-/// The database gets our certificate, or it is told what is missing.
+/// The database gets our certificate, or the service reports what is missing.
 async fn database_asks_for_a_certificate(
     world: &TripWorld,
     servers: &Servers,

@@ -1,5 +1,3 @@
-//! The receivers of events, and the owners of the broker's objects.
-
 use std::collections::BTreeSet;
 
 use ballet_stage::{Method, wait_until};
@@ -9,7 +7,7 @@ use crate::scene::{asleep, rome};
 use crate::trip::RoomBooked;
 use crate::world::{SOON, TripWorld, the_hotel};
 
-/// No service, and nobody who publishes to it, fills the disk of all with what waits or is set aside.
+/// Neither a service nor its publishers can fill the disk with messages that wait or are set aside.
 #[tokio::test]
 async fn t15_t217_the_journal_is_a_stream_with_retention_and_all_else_a_quorum_queue_with_bounds() {
     let world = asleep("kinds", vec![the_hotel()]).await;
@@ -48,7 +46,7 @@ async fn t15_t217_the_journal_is_a_stream_with_retention_and_all_else_a_quorum_q
     .unwrap();
 }
 
-/// Exchanges, queues, bindings and policies, in an order of our own.
+/// Exchanges, queues, bindings and policies, sorted.
 async fn objects(world: &TripWorld) -> (Value, BTreeSet<String>) {
     let path = ["definitions", world.env.vhost()];
     let whole = world.env.management().call(Method::GET, &path, None).await.unwrap();
@@ -72,7 +70,7 @@ async fn schema(world: &TripWorld) -> Vec<String> {
                union all select concat_ws(' ', 'applied', version, installed_on) \
                from ballet._service_migrations order by 1";
     let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(&mut db).await.unwrap();
-    // Partitions come and go with the days.
+    // Partitions change by the day.
     let of_a_day = |row: &str| row.contains("_20");
     // Each process has outbox tables of its own.
     let of_a_process = |row: &str| (0..10).any(|number| row.contains(&format!("outbox_{number}")));
@@ -81,7 +79,7 @@ async fn schema(world: &TripWorld) -> Vec<String> {
     rows.filter(stays).collect()
 }
 
-/// The first start makes the schema, and each start leaves the broker as it is.
+/// The first start makes the schema; no start changes the broker.
 #[tokio::test]
 async fn t19_t20_t122_services_declare_nothing_and_the_next_start_changes_nothing() {
     let mut world = asleep("again", vec![the_hotel()]).await;

@@ -13,16 +13,15 @@ use crate::scene::rome;
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::{SOON, TripWorld};
 
-/// More than the prefetch.
+/// The number is above the prefetch.
 const BROKEN: usize = 700;
-/// Generous for a busy machine. Before, the service stood still at 500.
+/// Generous for a busy machine.
 const SOON_ENOUGH: Duration = Duration::from_secs(15);
 
-/// The body that fills the queue of dead letters.
 const FILLING: &str = "no dead letter";
 
-/// Lets the broker take no dead letter. A queue says only after it has written its messages that it is
-/// full, and takes what comes in one go until then: so it is full before the first dead letter comes.
+/// A queue refuses only after it has written its messages, and takes a burst until then. So it is filled before the
+/// first dead letter comes.
 async fn no_room(world: &TripWorld) {
     room_for(world, 1).await;
     let management = world.env.management();
@@ -36,14 +35,12 @@ async fn no_room(world: &TripWorld) {
     .unwrap();
 }
 
-/// The dead letters that are in their queue.
 async fn dead_letters(world: &TripWorld) -> Vec<Value> {
     let mut found = world.env.management().peek("hotel.dead", 2_000).await.unwrap();
     found.retain(|message| message["payload"] != FILLING);
     found
 }
 
-/// Sets how many dead letters the broker takes.
 async fn room_for(world: &TripWorld, count: u32) {
     let full = json!({"pattern": r"^hotel\.dead$", "apply-to": "queues", "priority": 9,
         "definition": {"max-length": count, "overflow": "reject-publish"}});
@@ -99,7 +96,7 @@ async fn t173_dead_letters_that_the_broker_does_not_take_stop_nobody_and_are_not
     assert_eq!(note, "the original headers were too big and were dropped");
 }
 
-/// An outsider who may publish one event fills neither the broker nor the database of who takes it.
+/// A user who may publish one event fills neither the broker nor the consumer's database.
 #[tokio::test]
 async fn t217_beside_a_full_queue_what_no_handler_got_is_left_in_the_journal_and_the_rest_is_kept()
 {

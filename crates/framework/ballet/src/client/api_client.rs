@@ -23,11 +23,10 @@ use crate::client::answer::ApiAnswer;
 use crate::client::base_url::BaseUrl;
 use crate::client::no_answer::NoAnswer;
 
-/// The limit for connecting.
 const CONNECT: Duration = Duration::from_secs(3);
-/// The time for which an idle connection stays open: shorter than most servers keep theirs.
+/// Shorter than most servers keep idle connections.
 const IDLE: Duration = Duration::from_secs(10);
-/// The longest body of an answer, in bytes.
+/// In bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// The settings of a connection to an API.
@@ -151,7 +150,7 @@ impl ApiClient {
     }
 }
 
-/// Returns the innermost error, which says what happened.
+/// The innermost error says what happened.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

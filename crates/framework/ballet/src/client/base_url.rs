@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use hyper::Uri;
 
-/// The address of an API: `https://host/path`. Plain `http` is accepted only for this machine, since each request
-/// carries the API's key.
+/// The address of an API: `https://host/path`. Plain `http` is accepted only for this machine, since requests carry
+/// the API's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
 

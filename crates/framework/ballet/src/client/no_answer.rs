@@ -10,13 +10,13 @@ pub enum NoAnswer {
     /// Nothing was sent.
     #[error("cannot connect: {0}")]
     Unreachable(String),
-    /// The time is over. The outcome of the request is unknown.
+    /// The time is over. The outcome is unknown.
     #[error("no whole answer within {0:?}")]
     TooSlow(Duration),
-    /// The connection broke. The outcome of the request is unknown.
+    /// The connection broke. The outcome is unknown.
     #[error("the connection broke: {0}")]
     Cut(String),
-    /// The other side cannot answer now. The outcome of the request is unknown.
+    /// The other side cannot answer now. The outcome is unknown.
     #[error("it answers {status}")]
     Unavailable {
         /// The status.
@@ -24,10 +24,10 @@ pub enum NoAnswer {
         /// The time that the other side asks to wait.
         after: Option<Duration>,
     },
-    /// The answer does not have the API's form. The outcome of the request is unknown.
+    /// The answer does not have the API's form. The outcome is unknown.
     #[error("its answer is not understood: {0}")]
     NotUnderstood(String),
-    /// The other side is working on the request, and has no outcome yet.
+    /// The other side has no outcome yet.
     #[error("it has no outcome yet")]
     NotYet {
         /// The time that the other side asks to wait.
@@ -39,7 +39,7 @@ pub enum NoAnswer {
         /// The time that the other side asks to wait.
         after: Option<Duration>,
     },
-    /// The request is at fault, or our account is. A person has to look.
+    /// The request or our account is at fault. A person has to look.
     #[error("it refuses the request with {status}{}{detail}", if .detail.is_empty() { "" } else { ": " })]
     Refused {
         /// The status.
@@ -47,7 +47,7 @@ pub enum NoAnswer {
         /// The other side's explanation.
         detail: String,
     },
-    /// The answer is about another request. It is never taken as ours.
+    /// The answer is about another request.
     #[error("its answer is not ours: {0}")]
     Foreign(String),
     /// A secret cannot be read.
@@ -72,12 +72,12 @@ impl NoAnswer {
         }
     }
 
-    /// Returns the failure of the call, with the pause that the other side asks for. `who` names the other side.
+    /// Returns the failure of the call to `who`, with the pause that was asked for.
     #[must_use]
     pub fn failure(self, who: &str) -> Failure {
         let text = format!("{who}: {self}");
         let (failure, after) = match self {
-            // The other side will not accept this request. The other statuses are about our account, or temporary.
+            // The other statuses are about our account, or temporary.
             Self::Refused { status: 400 | 413 | 422, .. } => return Failure::permanent(text),
             Self::NotYet { after } => (Failure::not_yet(text), after),
             Self::TooMany { after } | Self::Unavailable { after, .. } => {

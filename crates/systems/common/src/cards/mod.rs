@@ -1,5 +1,5 @@
-//! A card processor for the shop and the rides: its interface, the client of an HTTP API, and a sandbox for demos
-//! and tests. The steps of the services decide when to call it.
+//! A card processor for the shop and the rides: its interface, the client of an HTTP API, and a sandbox for demos and
+//! tests.
 
 mod config;
 mod provider;

@@ -1,4 +1,4 @@
-//! The interface to a card processor. To the processor, whatever is paid is an order with an `order_id`, also a ride.
+//! The interface to a card processor. Whatever is paid is an order with an `order_id`, also a ride.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use sqlx::types::Uuid;
 use crate::outside::{Reply, cannot_look_up};
 use crate::values::Money;
 
-/// A card processor. Each request has an idempotency key: it takes effect once and has one answer, however often it
-/// is repeated.
+/// A card processor. A request under one idempotency key takes effect once and has one answer, however often it is
+/// repeated.
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// Holds the money.
     fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization>;
-    /// Captures money that is held: all of it, or less. The rest is released.
+    /// Captures held money: all of it, or less. The rest is released.
     fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture>;
     /// Releases the money that is held.
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void>;

@@ -11,7 +11,6 @@ use crate::outside::{
 };
 use crate::values::Money;
 
-/// The processor's name in failures.
 const NAME: &str = "the payment provider";
 
 /// A card processor behind an HTTP API.
@@ -51,7 +50,7 @@ impl RemoteProvider {
         Operations::new(connection).map(Self)
     }
 
-    /// Requests an operation. Its answer has to be about our order and our money.
+    /// The answer has to be about our order and our money.
     async fn operate(
         &self,
         path: &str,
@@ -63,7 +62,7 @@ impl RemoteProvider {
         checked(self.0.request(path, key, request).await?, order_id, amount)
     }
 
-    /// Returns the operation under a key, if there is one.
+    /// Returns `None` if nothing is under the key.
     async fn look_up(
         &self,
         key: CallKey,
@@ -85,7 +84,7 @@ impl RemoteProvider {
     }
 }
 
-/// Returns the operation if it is about our order and our money.
+/// Checks that it is about our order and our money.
 fn checked(
     operation: ProcessorOperation,
     order_id: Uuid,
@@ -102,7 +101,7 @@ fn checked(
     Ok(operation)
 }
 
-/// Returns the operation if it is about our authorisation.
+/// Checks that it is about our authorisation.
 fn settled(operation: ProcessorOperation, request: &Settle) -> Result<ProcessorOperation, Lost> {
     match &operation.reference {
         Some(other) if other.as_str() != request.reference.as_str() => {

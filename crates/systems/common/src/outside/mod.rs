@@ -1,8 +1,8 @@
 //! Calls to other companies' HTTP APIs, and the webhooks that they send.
 //!
-//! Both sides of a call can fail, be slow or lie. So each request has an idempotency key and limits of time and
-//! size, and each answer is checked for being the answer to this request. A webhook is accepted only with a valid
-//! signature, and even then it is only a hint: the waiting call is made again under its key, and its answer counts.
+//! Both sides of a call can fail, be slow or lie. So each request has an idempotency key and limits of time and size,
+//! and its answer must be about this request. A webhook needs a valid signature, and is only a hint: the waiting call
+//! is repeated under its key, and its answer counts.
 
 mod operations;
 mod reply;

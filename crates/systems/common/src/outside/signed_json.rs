@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use crate::outside::signature::HEADER;
 use crate::outside::webhook_state::WebhookState;
 
-/// The longest body of a webhook, in bytes.
+/// In bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// The JSON body of a webhook. Its signature is checked before anything in it is read.
+/// The JSON body of a webhook, read only after its signature is checked.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedJson<T>(pub T);
 
@@ -37,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<WebhookState> for SignedJson<T> {
     }
 }
 
-/// Returns the signature, if there is exactly one.
+/// Returns the signature if there is exactly one.
 fn only(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(HEADER).iter();
     let first = all.next()?.to_str().ok()?;

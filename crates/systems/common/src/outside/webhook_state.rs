@@ -13,7 +13,7 @@ use crate::outside::webhooks::Webhooks;
 use crate::outside::word::Word;
 use crate::values::StorableTime;
 
-/// The type of the webhooks that say that an operation has an outcome.
+/// Such a webhook says that an operation has an outcome.
 const FINISHED: &str = "operation.finished";
 
 /// A webhook about an order.
@@ -42,7 +42,7 @@ pub struct WebhookFacts<'a> {
     pub idempotency_key: Option<Uuid>,
 }
 
-/// Stores a webhook. Returns false if it came before.
+/// Returns false if it came before.
 async fn insert<W: Webhook>(
     db: &mut PgConnection,
     webhook: &W,
@@ -77,8 +77,8 @@ pub struct WebhookState {
 }
 
 impl WebhookState {
-    /// Stores a webhook together with its effect: if the operation of a call has an outcome, the call asks again. One
-    /// that came before changes nothing.
+    /// Stores a webhook and its effect: if an operation has an outcome, its call is repeated. A repeated webhook
+    /// changes nothing.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use ballet::http::Problem;
 use ballet_http::signature::{Secrets, VALID, WrongSetting};
 use jiff::Timestamp;
 
-/// The fewest characters of a secret.
+/// In characters.
 const SHORTEST: usize = 16;
 
 /// Checks the signatures of webhooks by the secrets of their senders.
@@ -18,14 +18,13 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Accepts webhooks that one of these secrets has signed, and none without secrets. `setting` is where the
-    /// secrets come from.
+    /// Accepts webhooks that one of these secrets has signed. `setting` is where the secrets come from.
     #[must_use]
     pub const fn signed_with(secrets: Option<Secrets>, setting: &'static str) -> Self {
         Self { secrets, setting }
     }
 
-    /// Accepts webhooks that a secret of this setting, or of a file, has signed, and none if both are missing.
+    /// Accepts webhooks signed by a secret of this setting, or of a file; none if both are missing.
     ///
     /// # Errors
     ///
@@ -38,7 +37,7 @@ impl Webhooks {
         Ok(Self::signed_with(Secrets::of(setting, text, file, SHORTEST)?, setting))
     }
 
-    /// Refuses a body without a valid signature, with 401.
+    /// Refuses with 401.
     pub(crate) async fn check(
         &self,
         header: Option<&str>,

@@ -1,4 +1,4 @@
-//! The search document of a thing: its words, as they are stored.
+//! The search document of a thing: its words as they are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::search::typo::may_be_meant;
 use crate::search::words::{FoldedWord, LONGEST, words};
 
-/// The highest position of a word that a `tsvector` stores.
+/// A `tsvector` stores no higher position.
 const LAST: usize = 16_383;
 
 /// The words of a thing. The first two are each a `tsvector` as text.
@@ -41,7 +41,7 @@ impl SearchDocument {
         read(rest, |word, _| {
             all.insert(word);
         });
-        // Words are letters and digits, so nothing in them has to be escaped. Writing to a string does not fail.
+        // Words are letters and digits, so nothing has to be escaped. Writing to a string does not fail.
         let (mut heading, mut words) = (String::new(), String::new());
         for (word, (position, weight)) in &places {
             write!(heading, "'{word}':{position}{weight} ").ok();
@@ -54,14 +54,14 @@ impl SearchDocument {
     }
 }
 
-/// Joins each word of a text with the next: `tea pot` is found as `teapot`, too.
+/// Joins each word with the next: `tea pot` is found as `teapot`, too.
 fn pairs(text: &str) -> impl Iterator<Item = String> {
     let words = words(text);
     let pairs: Vec<String> = words.windows(2).filter_map(|pair| pair[0].joined(&pair[1])).collect();
     pairs.into_iter()
 }
 
-/// Passes every spelling of every word of a text to `found`, and whether it is the first of the next word.
+/// `found` gets every spelling of every word, and whether it is the first of the next word.
 fn read(text: &str, mut found: impl FnMut(String, bool)) {
     for chunk in text.split_whitespace() {
         let parts = words(chunk);
@@ -73,7 +73,7 @@ fn read(text: &str, mut found: impl FnMut(String, bool)) {
         }
         // `t-shirt` is found as `tshirt`, too.
         if parts.len() > 1 {
-            // A text without spaces is one chunk, and Postgres accepts no word as long as a page.
+            // A text without spaces is one chunk; Postgres accepts no word as long as a page.
             let joined = parts.iter().flat_map(|part| part.plain.chars());
             found(joined.take(LONGEST).collect(), false);
         }

@@ -1,7 +1,7 @@
 //! Search: the words of a text, the document of a thing, and queries. No I/O: a service has the rows.
 //!
-//! Texts are folded here and not by Postgres, because its `lower`, `unaccent` and dictionaries depend on the locale
-//! of the database, and the only sign of a wrong locale is that things are not found.
+//! Texts are folded here, because Postgres's `lower`, `unaccent` and dictionaries depend on the database's locale.
+//! The only sign of a wrong locale is that things are not found.
 
 mod document;
 mod query;

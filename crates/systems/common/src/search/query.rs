@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use crate::search::typo::{errors, errors_at_beginning, forgiven};
 use crate::search::words::{FoldedWord, words};
 
-/// The maximum number of words of a query. A pasted page finds the things with its first words.
+/// A pasted page finds the things with its first words.
 const MAX_WORDS: usize = 16;
-/// The maximum number of words in which typing errors are forgiven. Each is compared with many words of things.
+/// Typing errors are forgiven in so many words, because each is compared with many words of things.
 const MAX_UNSURE: usize = 6;
-/// The maximum number of words of things that replace a word that may be mistyped.
+/// The maximum for each word that may be mistyped.
 const CORRECTIONS: usize = 8;
-/// A word of at least this length also finds the word without its last two letters: `dishes` finds `dish`.
+/// A word of at least this length is also found without its last two letters: `dishes` finds `dish`.
 const INFLECTED: usize = 6;
 
 /// The words of a search. A thing must have all of them, in any order.
@@ -31,12 +31,12 @@ pub const TIERS: i16 = 4;
 pub struct TierQuery {
     /// Finds the things that have all words.
     pub all: String,
-    /// Finds the things that have any of the words: these rank the things that `all` finds.
+    /// Finds the things that have any of the words, which ranks the things that `all` finds.
     pub any: String,
 }
 
 impl Query {
-    /// Reads a search as a person typed it. Characters other than letters and digits only separate words.
+    /// Reads a search as a person typed it. Other characters than letters and digits separate words.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut words = words(text);
@@ -58,9 +58,9 @@ impl Query {
         unsure.filter(|word| seen.insert(*word)).take(MAX_UNSURE).cloned().collect()
     }
 
-    /// Returns the query of a tier, and the query of the tier before, whose things it excludes. The first tier has
-    /// the things with the words in their titles, the last those with similar words somewhere. Only the last tier
-    /// needs the words that are similar to the [unsure](Self::unsure) ones.
+    /// Returns the query of a tier, and that of the tier before, whose things it excludes. The first tier has the
+    /// things with the words in their titles, the last those with similar words somewhere. Only the last tier needs
+    /// the words similar to the [unsure](Self::unsure) ones.
     #[must_use]
     pub fn in_tier(&self, tier: i16, similar: &[SimilarWords]) -> (TierQuery, Option<String>) {
         match tier {
@@ -71,7 +71,7 @@ impl Query {
         }
     }
 
-    /// All words are in the title as they are.
+    /// Finds things with all words in the title, as they are.
     fn in_title(&self) -> TierQuery {
         self.wanted(|_, word| lexemes(word.spellings(), "A"))
     }
@@ -86,8 +86,8 @@ impl Query {
         self.wanted(|_, word| self.beginnings(word, ""))
     }
 
-    /// The thing has words that begin with all words or are similar to them. `similar` has the words of things that
-    /// are similar to the unsure ones. A word and its neighbour may be one word of the thing.
+    /// Finds words that begin with all words or are similar to them. `similar` has words similar to the unsure ones.
+    /// A word and its neighbour may be one word of the thing.
     fn alike(&self, similar: &[SimilarWords]) -> TierQuery {
         self.wanted(|at, word| {
             let is_last = at + 1 == self.words.len();
@@ -100,14 +100,13 @@ impl Query {
         })
     }
 
-    /// A query for all words, each by any of its alternatives.
     fn wanted(&self, alternatives: impl Fn(usize, &FoldedWord) -> Vec<String>) -> TierQuery {
         let words = self.words.iter().enumerate().map(|(at, word)| alternatives(at, word));
         let words: Vec<String> = words.map(|any| format!("({})", any.join(" | "))).collect();
         TierQuery { all: words.join(" & "), any: words.join(" | ") }
     }
 
-    /// A single letter does not count as a beginning: most things have a word that begins with it.
+    /// A single letter is no beginning, because most things have a word that begins with it.
     fn beginnings(&self, word: &FoldedWord, weight: &str) -> Vec<String> {
         let letters = self.words.iter().map(|word| word.plain.chars().count());
         if letters.max() > Some(1) {
@@ -118,13 +117,12 @@ impl Query {
     }
 }
 
-/// Words are letters and digits, so nothing in them has to be escaped.
+/// Words are letters and digits, so nothing has to be escaped.
 fn lexemes<'a>(words: impl Iterator<Item = &'a str>, weight: &str) -> Vec<String> {
     words.map(|word| format!("'{word}':{weight}")).collect()
 }
 
-/// Returns the similar words that differ only by typing errors, the likeliest first. The last word may be
-/// unfinished.
+/// Returns those that differ only by typing errors, the likeliest first. The last word may be unfinished.
 fn corrections<'a>(typed: &str, is_last: bool, similar: &'a [SimilarWords]) -> Vec<&'a str> {
     let errors = if is_last { errors_at_beginning } else { errors };
     let candidates = similar.iter().filter(|(of, _)| of == typed).map(|(_, word)| word.as_str());

@@ -1,7 +1,6 @@
 //! Typing errors: the distance between two words.
 
-/// Returns the number of typing errors that are forgiven in a word. In a short word or a number, every letter
-/// counts.
+/// In a short word or a number, every letter counts.
 pub(super) fn forgiven(word: &str) -> usize {
     if word.chars().any(char::is_numeric) {
         return 0;
@@ -13,23 +12,21 @@ pub(super) fn forgiven(word: &str) -> usize {
     }
 }
 
-/// Whether a mistyped word may stand for this word.
 pub(super) fn may_be_meant(word: &str) -> bool {
     word.chars().nth(2).is_some() && !word.chars().any(char::is_numeric)
 }
 
-/// Returns the number of typing errors that turn `word` into `typed`: letters that are wrong, missing, too many, or
-/// swapped with their neighbour.
+/// Counts letters that are wrong, missing, too many, or swapped with their neighbour.
 pub(super) fn errors(typed: &str, word: &str) -> usize {
     last_row(typed, word).pop().unwrap_or_default()
 }
 
-/// Like `errors`, where `typed` is the beginning of a word.
+/// Takes `typed` for the beginning of a word.
 pub(super) fn errors_at_beginning(typed: &str, word: &str) -> usize {
     last_row(typed, word).into_iter().min().unwrap_or_default()
 }
 
-/// Returns the optimal string alignment distances from `typed` to each beginning of `word`.
+/// Optimal string alignment distances from `typed` to each beginning of `word`.
 fn last_row(typed: &str, word: &str) -> Vec<usize> {
     let word: Vec<char> = word.chars().collect();
     let mut above_last: Vec<usize> = Vec::new();

@@ -1,10 +1,9 @@
-//! The vocabulary: the table of the words of all things, in which the words are found that a mistyped word may
-//! stand for.
+//! The table of the words of all things, among which a mistyped word finds what it may stand for.
 
 /// Creates the table and its function. It is one of the service's migrations.
 pub const WORDS: &str = include_str!("../../../../../migrations/search/0001_word.sql");
 
-/// Adds words. They are sorted, so that two things with the same new words wait for each other and do not deadlock.
+/// Adds words. They are sorted, so that two things with the same new words do not deadlock.
 pub const LEARN: &str = "insert into word select word from unnest($1::text[]) as word
     order by word collate \"C\" on conflict (word) do nothing";
 

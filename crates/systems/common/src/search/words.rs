@@ -3,35 +3,33 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// The longest word, in characters. The rest of a longer word is ignored.
+/// In characters. The rest of a longer word is ignored.
 pub(super) const LONGEST: usize = 40;
 
-/// A word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FoldedWord {
-    /// The word without diacritics: `muller` of `Müller`.
+    /// `muller` of `Müller`.
     pub(super) plain: String,
-    /// The word as it is written on keyboards without such letters: `mueller` of `Müller`.
+    /// As written on keyboards without such letters: `mueller` of `Müller`.
     pub(super) spelt: Option<String>,
 }
 
-/// The fewest letters of two joined words. A shorter word would be the beginning of too many others.
+/// Two joined words with fewer letters would be the beginning of too many others.
 const JOINED: usize = 4;
 
 impl FoldedWord {
-    /// Joins this word with the next.
     pub(super) fn joined(&self, next: &Self) -> Option<String> {
         let joined = format!("{}{}", self.plain, next.plain);
         (joined.chars().count() >= JOINED).then(|| joined.chars().take(LONGEST).collect())
     }
 
-    /// Returns the spellings, one or two.
+    /// Returns one or two.
     pub(super) fn spellings(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.plain.as_str()).chain(self.spelt.as_deref())
     }
 }
 
-/// Returns the words of a text, in order. An apostrophe does not end a word: `men's` is `mens`.
+/// Returns them in order. An apostrophe does not end a word: `men's` is `mens`.
 pub(super) fn words(text: &str) -> Vec<FoldedWord> {
     // A letter is spelt out only as letters, so both texts have the same words.
     let spelt = split(&fold(text.nfc().flat_map(spell)));
@@ -48,8 +46,8 @@ fn split(folded: &str) -> Vec<String> {
     words.map(|word| word.chars().take(LONGEST).collect()).collect()
 }
 
-/// Folds a text to small letters, without diacritics and apostrophes. Ligatures, wide letters and the like become
-/// the letters that they stand for.
+/// Folds to small letters, without diacritics and apostrophes. Ligatures, wide letters and the like become the
+/// letters that they stand for.
 fn fold(text: impl Iterator<Item = char>) -> String {
     let letters = text.nfkd().filter(|c| !is_diacritic(*c) && !is_apostrophe(*c));
     let small = letters.flat_map(char::to_lowercase).filter(|c| !is_diacritic(*c));
@@ -63,8 +61,8 @@ fn fold(text: impl Iterator<Item = char>) -> String {
     folded
 }
 
-/// Whether this is a diacritic of a European script, or a selector between two forms of a sign. Other marks belong
-/// to their words.
+/// Whether it is a diacritic of a European script, or a selector between two forms of a sign. Other marks belong to
+/// their words.
 fn is_diacritic(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}' | '\u{fe00}'..='\u{fe0f}')
 }
@@ -73,7 +71,7 @@ fn is_apostrophe(letter: char) -> bool {
     matches!(letter, '\'' | '’' | 'ʼ')
 }
 
-/// Decomposes letters that Unicode does not.
+/// Unicode does not decompose these.
 fn undecomposed(letter: char) -> Option<&'static str> {
     Some(match letter {
         'ß' => "ss",
@@ -90,7 +88,7 @@ fn undecomposed(letter: char) -> Option<&'static str> {
     })
 }
 
-/// Spells a letter as Germans, Danes, Norwegians and Swedes do on a foreign keyboard.
+/// Spells as Germans, Danes, Norwegians and Swedes do on a foreign keyboard.
 fn spell(letter: char) -> impl Iterator<Item = char> {
     let (letter, other) = match letter {
         'ä' | 'Ä' => ('a', Some('e')),

@@ -1,5 +1,5 @@
-//! Values in the events and requests of several systems: codes, money, slugs, times, bounded texts. Each checks its
-//! form when it is parsed, so the code that gets one can rely on it.
+//! Values in the events and requests of several systems. Each checks its form when it is parsed, so code can rely on
+//! it.
 
 mod code;
 mod money;

@@ -1,6 +1,6 @@
 //! Checks of texts that people send.
 
-/// The longest text, in characters.
+/// In characters.
 const MAX_TEXT: usize = 200;
 
 /// The reason why a text is not accepted.
@@ -35,8 +35,7 @@ pub fn check_text(text: &str) -> Result<(), WrongText> {
     }
 }
 
-/// Whether a character is invisible by itself: white space, and what Unicode lets programs ignore, which is a part of
-/// others such as emoji.
+/// Whether it is white space, or what Unicode lets programs ignore, which is a part of others such as emoji.
 fn shows_nothing(letter: char) -> bool {
     letter.is_whitespace()
         || matches!(letter,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-/// The earliest time that Postgres can store, in 4714 BC.
+/// The earliest in Postgres, in 4714 BC.
 const EARLIEST: Timestamp = Timestamp::constant(-210_866_803_200, 0);
 
 /// A time that Postgres can store. A time in a request may go back to 9999 BC, and a statement with a time that

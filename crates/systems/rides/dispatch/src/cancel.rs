@@ -5,13 +5,13 @@ use rides_events::dispatch::{CancelReason, PaymentDeclined, RideCancelled, RideD
 use rides_events::location::NoDriverNearby;
 use rides_events::{Money, RideId};
 
-/// The rider cancelled. A ride that has had a driver for a while costs something.
+/// A ride that has had a driver for a while costs something.
 pub(crate) fn by_rider(ride_id: RideId, fee: Option<Money>) -> RideCancelled {
     let reason = CancelReason::RiderCancelled;
     RideCancelled { ride_id, reason, failed_step: None, fee, detail: None }
 }
 
-/// All drivers who could be asked were asked, and none of them accepted.
+/// All drivers who could be asked were asked.
 pub(crate) fn unfulfilled(ride_id: RideId, drivers: u16) -> RideCancelled {
     let detail = Some(format!("{drivers} drivers were asked, and none of them drives"));
     RideCancelled {
@@ -23,7 +23,6 @@ pub(crate) fn unfulfilled(ride_id: RideId, drivers: u16) -> RideCancelled {
     }
 }
 
-/// The rider's payment was declined.
 pub(crate) fn payment_declined(event: PaymentDeclined) -> RideCancelled {
     let PaymentDeclined { ride_id, reason } = event;
     RideCancelled {
@@ -50,12 +49,11 @@ pub(crate) fn no_driver_nearby(event: NoDriverNearby) -> RideCancelled {
     RideCancelled { ride_id, reason, failed_step, fee: None, detail: Some(detail) }
 }
 
-/// The rider was not picked up in time.
+/// Not picked up in time.
 pub(crate) fn overdue(due: Due) -> RideDeadlinePassed {
     RideDeadlinePassed { ride_id: RideId(due.saga_id.0), due_at: due.at }
 }
 
-/// The deadline of the ride has passed.
 pub(crate) fn deadline_passed(event: RideDeadlinePassed) -> RideCancelled {
     let RideDeadlinePassed { ride_id, due_at } = event;
     let detail = Some(format!("the rider was not picked up by {due_at:.0}"));

@@ -1,5 +1,3 @@
-//! The step `charge_fare`, after the ride.
-
 use std::sync::Arc;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, LookUp, RequestResult, call};
@@ -10,8 +8,8 @@ use rides_events::dispatch::{FareCharged, RideCompleted};
 use crate::hold_fare::{ReleaseAnswer, ReleaseRequest};
 use crate::store::payment;
 
-/// Captures the fare from the hold, or releases the hold if the ride costs nothing. If the processor refuses, the rider
-/// owes the fare, because the ride has taken place.
+/// Captures the fare from the hold, or releases the hold if the ride costs nothing. If the processor refuses, the
+/// rider owes the fare.
 #[derive(Debug, Clone)]
 pub(crate) struct ChargeFare(pub(crate) Arc<dyn Provider>);
 

@@ -1,5 +1,3 @@
-//! The end of a ride that is under way.
-
 use ballet::{Failure, Look, Tx};
 use jiff::SignedDuration;
 use rides_events::RideId;
@@ -12,10 +10,9 @@ use crate::verifier::Verifier;
 /// The interval between two looks. When the driver completes the ride, the watch looks at once.
 const AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// The interval once the driver has, and is not seen there yet.
+/// The interval once the driver has said so, and is not seen there yet.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
-/// Looks whether the ride of this saga is over, and completes it if it is.
 pub(crate) async fn look(
     tx: &mut Tx<'_>,
     verifier: &Verifier,

@@ -7,16 +7,16 @@ use jiff::SignedDuration;
 use crate::seen_drivers::SeenDrivers;
 use crate::verifier::Verifier;
 
-/// The seconds within which a rider must be picked up, by default.
+/// Seconds for picking up the rider.
 const DEADLINE: i64 = 45 * 60;
-/// The seconds that a driver has to answer, by default.
+/// Seconds for a driver's answer.
 const ANSWER: i64 = 20;
-/// The most drivers who are asked for one ride, by default.
+/// Drivers who are asked for one ride.
 const DRIVERS: u16 = 5;
 
-/// The most rides that one rider may have at a time, by default.
+/// Rides of one rider at a time.
 const OF_ONE: u16 = 3;
-/// The speed of the fastest car, by default.
+/// The speed of the fastest car.
 const FASTEST: u32 = 150;
 
 /// The settings of dispatch, besides those of every service.
@@ -78,17 +78,15 @@ impl DispatchSettings {
         WatchLimits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
     }
 
-    /// Returns the time that a driver has to answer who has seen the offer.
+    /// Returns the time for a driver who has seen the offer.
     pub(crate) const fn answer(&self) -> SignedDuration {
         SignedDuration::from_secs(self.offer_seconds)
     }
 
-    /// Returns the time for which an offer is open that its driver does not see.
     pub(crate) const fn unseen(&self) -> SignedDuration {
         SignedDuration::from_secs(3 * self.offer_seconds)
     }
 
-    /// Returns a verifier that has seen no driver yet.
     pub(crate) fn verifier(&self) -> Verifier {
         let kilometers_per_hour = self.fastest_kilometers_per_hour;
         Verifier { seen: SeenDrivers::default(), kilometers_per_hour }

@@ -1,5 +1,5 @@
-//! Ends offers that nobody answered in time. Each is ended under the lock of its saga, so several replicas may
-//! look at the same time, and an answer that was committed first counts.
+//! Ends offers that nobody answered in time. Each is ended under its saga's lock, so several replicas may look, and
+//! an answer that was committed first counts.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,18 +12,16 @@ use crate::offer::OfferState;
 use crate::search::continue_search;
 use crate::store::{offer, ride};
 
-/// The pause between two searches for due offers.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The delay before an offer that could not be ended is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Ends due offers until the service stops.
 pub(crate) async fn run(handle: Handle, most: u16) {
     let mut put_off = HashMap::new();
     loop {
         if let Err(failure) = end_due(&handle, most, &mut put_off).await {
-            // The offers are still due; the next attempt may succeed.
+            // The offers are still due.
             tracing::debug!("the offers that are due could not be ended: {failure}");
         }
         tokio::select! {
@@ -33,8 +31,7 @@ pub(crate) async fn run(handle: Handle, most: u16) {
     }
 }
 
-/// Ends the offers that are due. Offers that cannot be ended are put off, and the next searches skip them, so that they
-/// do not hold up the others.
+/// An offer that cannot be ended is put off, so that it does not hold up the others.
 async fn end_due(
     handle: &Handle,
     most: u16,

@@ -1,14 +1,13 @@
-//! The price of a ride. All amounts are whole minor units, and a price is rounded once.
+//! The price of a ride, in whole minor units, rounded once.
 
 use rides_events::{Money, Point};
 use sqlx::types::Text;
 
-/// The length of a way along streets, in percent of the distance as the crow flies.
+/// The length along streets, in percent of the distance as the crow flies.
 const DETOUR_PERCENT: i64 = 130;
-/// The average speed in a town.
+/// The average in a town.
 const METERS_PER_HOUR: i64 = 25_000;
 
-/// A version of the tariff.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tariff {
     pub(crate) version: i32,
@@ -21,7 +20,6 @@ pub(crate) struct Tariff {
     pub(crate) late_minor: i64,
 }
 
-/// The estimated length and duration of a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RouteEstimate {
     pub(crate) meters: i64,
@@ -33,7 +31,7 @@ impl RouteEstimate {
         Self::along(from.meters_to(to))
     }
 
-    /// Estimates a way between places that are this far apart as the crow flies.
+    /// Estimates between places that are this far apart as the crow flies.
     pub(crate) fn along(crow_meters: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a distance on the Earth")]
         let crow = crow_meters.round() as i64;
@@ -43,9 +41,9 @@ impl RouteEstimate {
 }
 
 impl Tariff {
-    /// Returns the price of a ride on this route. `None` if it is out of range.
+    /// `None` if it is out of range.
     pub(crate) fn price(&self, way: RouteEstimate) -> Option<Money> {
-        // All three terms are counted in the same fraction of a minor unit, so only the sum is rounded.
+        // All terms have the same fraction of a minor unit, so only the sum is rounded.
         const PARTS: i128 = 60 * 1_000;
         let term = |minor: i64, count: i64, parts: i128| {
             i128::from(minor).checked_mul(i128::from(count))?.checked_mul(parts)
@@ -58,7 +56,7 @@ impl Tariff {
         Some(self.money(amount_minor.max(self.least_minor)))
     }
 
-    /// Returns the fee for a ride that is cancelled this many seconds after it got a driver. `None` if that is free.
+    /// Returns the fee for a cancellation this many seconds after the ride got a driver. `None` if free.
     pub(crate) fn late(&self, seconds: i64) -> Option<Money> {
         (seconds > i64::from(self.free_minutes) * 60 && self.late_minor > 0)
             .then(|| self.money(self.late_minor))

@@ -13,7 +13,6 @@ use sqlx::{FromRow, Row};
 
 use crate::ride::RideStatus;
 
-/// The status changes of a ride so far. The database records each of them.
 #[derive(Debug, Clone)]
 pub(crate) struct RideHistory {
     pub(crate) ride_id: RideId,

@@ -1,5 +1,3 @@
-//! The step `hold_fare` and its compensation.
-
 use std::sync::Arc;
 
 use ballet::calls::{
@@ -18,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::payment::Payment;
 use crate::store::{payment, ride};
 
-/// Asks the card processor to hold the price. Once it does, the search for a driver begins.
+/// Asks the processor to hold the price. Then the search for a driver begins.
 #[derive(Debug, Clone)]
 pub(crate) struct HoldFare(pub(crate) Arc<dyn Provider>);
 
@@ -43,7 +41,7 @@ pub(crate) enum ReleaseAnswer {
 }
 
 impl ReleaseRequest {
-    /// Returns the request that ends a hold: captures the amount due, if any, and releases the rest.
+    /// Captures the amount due, if any, and releases the rest.
     pub(crate) fn of(held: Payment, due: Money) -> Self {
         if due.amount_minor > 0 {
             return Self::AllBut(held.settle(due));
@@ -52,7 +50,6 @@ impl ReleaseRequest {
         Self::All(held.settle(all))
     }
 
-    /// Sends the request to the card processor.
     pub(crate) async fn ask(
         &self,
         provider: &dyn Provider,
@@ -64,7 +61,6 @@ impl ReleaseRequest {
         }
     }
 
-    /// Stores the card processor's answer.
     pub(crate) async fn settle(
         self,
         tx: &mut Tx<'_>,
@@ -132,7 +128,7 @@ impl CallStep for HoldFare {
             }
         };
         payment::insert(tx.db(), &request, &reference, now).await?;
-        // A ride that is cancelled by now needs no driver, and its compensation releases the hold.
+        // A cancelled ride needs no driver, and its compensation releases the hold.
         if let Some(ride) = ride::search(tx.db(), ride_id, now).await? {
             let (rider_id, pickup) = (ride.quote.rider_id, ride.quote.pickup);
             let wanted = DriverWanted { ride_id, attempt: 1, rider_id, pickup, not: Vec::new() };

@@ -74,7 +74,7 @@ impl Dispatch {
         http::api().document()
     }
 
-    /// Writes an abort to the ride's row. The first change committed to it decides how the saga ends.
+    /// The first change committed to the ride's row decides how the saga ends.
     #[owns(
         RideDispatch,
         originates(request_ride = RideRequested),
@@ -86,7 +86,7 @@ impl Dispatch {
         if store::ride::cancel(tx.db(), cancelled, now).await? {
             return Ok(());
         }
-        // The decision is about to be made, and then it is too late to abort.
+        // The decision is about to be made, so it is too late to abort.
         let ride_id = cancelled.ride_id;
         Err(Failure::not_yet(format!("the rider of {ride_id} is in the car")))
     }
@@ -96,7 +96,7 @@ impl Dispatch {
         HoldFare(Arc::clone(&self.provider))
     }
 
-    /// Offers the ride to a driver. It repeats in a ride, once for each driver who is asked.
+    /// Offers the ride to a driver, once for each driver who is asked.
     #[compensatable(undo = withdraw_offer, key = |reserved| reserved.attempt.to_string())]
     async fn offer_ride(&self, tx: &mut Tx<'_>, reserved: DriverReserved) -> Does<RideOffered> {
         let DriverReserved { ride_id, attempt, driver_id, .. } = reserved;
@@ -129,7 +129,7 @@ impl Dispatch {
     }
 
     async fn unassign_driver(_: &mut Tx<'_>, assigned: DriverAssigned) -> Undoes<DriverUnassigned> {
-        // The ride's row is cancelled, and still names the driver who was on the way.
+        // The cancelled row still names the driver who was on the way.
         let DriverAssigned { ride_id, driver_id } = assigned;
         compensated(DriverUnassigned { ride_id, driver_id })
     }
@@ -143,8 +143,8 @@ impl Dispatch {
         done(RideStarted { ride_id, driver_id, started_at })
     }
 
-    /// Completes a ride when its driver has said that it is over, or when it is under way for much longer than
-    /// estimated. The driver's positions may stop meanwhile.
+    /// Completes a ride when its driver has said that it is over, or long after the estimated time. The driver's
+    /// positions may stop meanwhile.
     #[watches(look = look_at_ride)]
     async fn watch_ride(_: &mut Tx<'_>, _: RideStarted) -> Result<(), Failure> {
         // The watch looks at the ride's row.
@@ -160,7 +160,7 @@ impl Dispatch {
         ChargeFare(Arc::clone(&self.provider))
     }
 
-    /// Makes the open offer due of a driver who goes offline. The task that ends due offers then ends it in its saga.
+    /// Makes the open offer of a driver who goes offline due. The expiry then ends it in its saga.
     #[projects]
     async fn end_offer(tx: &mut Tx<'_>, gone: DriverOffline) -> Result<(), Failure> {
         let Some(ride_id) = gone.ride_id else { return Ok(()) };

@@ -1,5 +1,3 @@
-//! The service `dispatch`.
-
 use ballet::Settings;
 use clap::Args;
 use common::cards::ProviderSettings;

@@ -1,5 +1,3 @@
-//! An offer as it is stored and shown.
-
 use ballet::TextEnum;
 use common::rows::Time;
 use jiff::Timestamp;
@@ -29,7 +27,7 @@ pub enum OfferState {
 }
 
 impl OfferState {
-    /// Whether this driver drives or drove. Nobody else may know who the rider is, and where the rider goes.
+    /// Only a driver who drives or drove may know who the rider is, and where the rider goes.
     pub(crate) const fn shows_ride(self) -> bool {
         matches!(self, Self::Accepted | Self::Driven)
     }

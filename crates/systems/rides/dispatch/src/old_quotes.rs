@@ -1,5 +1,4 @@
-//! Deletes old quotes that led to no ride, and whose rides were of riders who are erased. Several replicas may do so at
-//! the same time.
+//! Deletes old quotes that led to no ride or to rides of erased riders. Several replicas may do so at once.
 
 use std::time::Duration;
 
@@ -10,19 +9,16 @@ use sqlx::types::Uuid;
 
 use crate::store::{erasure, quote};
 
-/// The time for which quotes are kept. They are valid for minutes. Until they are deleted, a late request is told that
-/// its quote is too old.
+/// Quotes are valid for minutes. Until deletion, a late request learns that its quote is too old.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// The pause between two passes.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// Deletes old quotes until the service stops.
 pub(crate) async fn run(handle: Handle) {
     let forget = async {
         let mut last = QuoteId(Uuid::nil());
         loop {
-            // What is left is still there; the next pass may succeed.
+            // The next pass may succeed.
             if let Err(failure) = forget(&handle, &mut last).await {
                 tracing::debug!("old quotes could not be forgotten: {failure}");
             }
@@ -38,8 +34,7 @@ pub(crate) async fn run(handle: Handle) {
     }
 }
 
-/// Deletes the quotes that are old by now, beginning after `last`. Quotes that led to a ride stay, and only the first
-/// pass reads all of them.
+/// Deletes after `last`. Quotes that led to a ride stay, and only the first pass reads all of them.
 async fn forget(handle: &Handle, last: &mut QuoteId) -> Result<(), Failure> {
     while let Some(next) = quote::forget(handle.db(), *last, handle.now() - KEPT).await? {
         *last = next;
@@ -47,7 +42,7 @@ async fn forget(handle: &Handle, last: &mut QuoteId) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes the rides of erased riders nobody's, once they are over.
+/// Ended rides of erased riders become nobody's.
 async fn erase(handle: &Handle) -> Result<(), Failure> {
     while erasure::rides(handle.db()).await? {}
     Ok(())

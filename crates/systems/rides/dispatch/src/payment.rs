@@ -1,5 +1,3 @@
-//! The payment of a ride as it is stored and shown.
-
 use ballet::TextEnum;
 use common::cards::Settle;
 use common::rows::{Time, money};
@@ -47,7 +45,7 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// Returns the request to capture this amount, or to release the hold.
+    /// Captures this amount, or releases the hold.
     pub(crate) fn settle(self, amount: Money) -> Settle {
         Settle { order_id: self.ride_id.0, reference: self.reference, amount }
     }

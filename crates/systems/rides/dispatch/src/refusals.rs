@@ -1,4 +1,4 @@
-//! The refusals of requests about rides. The message of each says what the caller can do instead.
+//! The refusals of requests about rides. Each message says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
@@ -34,7 +34,7 @@ pub(crate) fn too_many(most: u16) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
 }
 
-/// Refuses with a retry: the copy may not have a rider yet who registered a moment ago.
+/// The copy may not have a new rider yet, so a retry helps.
 pub(crate) fn no_rider(rider_id: RiderId) -> Problem {
     Problem::not_yet(format!("dispatch does not know rider {rider_id} yet, if there is one"))
 }
@@ -48,14 +48,14 @@ pub(crate) fn too_far(meters: i64, most: i64) -> Problem {
     Problem::unprocessable(detail).at(Place::body(["destination"]))
 }
 
-/// Refuses with a retry, which a 503 has by itself.
+/// A 503 invites a retry by itself.
 pub(crate) fn behind(many: i64, since: SignedDuration) -> Problem {
     let detail =
         format!("{many} rides and more wait for {since:#} and nobody is asked to drive them");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
-/// Refuses with a retry: a position that was just sent is here in a moment.
+/// A position that was just sent is here in a moment, so a retry helps.
 pub(crate) fn not_at_pickup(ride_id: RideId, meters: Option<f64>) -> Problem {
     let seen = meters.map_or("nowhere lately".to_owned(), |meters| format!("{meters:.0} m away"));
     let detail =
@@ -63,7 +63,7 @@ pub(crate) fn not_at_pickup(ride_id: RideId, meters: Option<f64>) -> Problem {
     Problem::conflict(detail).try_again()
 }
 
-/// Refuses with a retry: a position that was just sent is here in a moment.
+/// A retry helps as in `not_at_pickup`.
 pub(crate) fn not_seen(ride_id: RideId) -> Problem {
     let detail = format!("you were seen nowhere lately: send your position from ride {ride_id}");
     Problem::conflict(detail).try_again()

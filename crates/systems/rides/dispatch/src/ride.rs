@@ -1,5 +1,3 @@
-//! A ride and its quote, as they are stored and shown.
-
 use ballet::TextEnum;
 use common::rows::{Time, money, money_if_any};
 use jiff::Timestamp;
@@ -105,7 +103,7 @@ pub(crate) struct Ride {
 }
 
 impl Ride {
-    /// Returns the amount that the rider pays: nothing before the end.
+    /// The rider pays nothing before the end.
     pub(crate) fn charged(&self) -> Money {
         let nothing = Money { amount_minor: 0, ..self.quote.price };
         match self.status {
@@ -122,7 +120,7 @@ impl Ride {
     }
 }
 
-/// The fare of a ride that has ended, and why it is not the quoted price.
+/// The fare, and why it is not the quoted price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RideEnd {
     pub(crate) fare: Money,

@@ -1,5 +1,3 @@
-//! The continued search for a driver after an offer that was not accepted.
-
 use ballet::{Failure, Unit};
 use rides_events::RideDispatch;
 use rides_events::dispatch::{DriverWanted, NotAccepted, OfferEnded};
@@ -10,7 +8,7 @@ use crate::ride::Ride;
 use crate::store::{offer, ride};
 
 /// Ends an open offer. Then searches for the next driver, or cancels the ride after the last. The caller holds the
-/// saga's lock, so nothing else ends the offer meanwhile.
+/// saga's lock.
 pub(crate) async fn continue_search(
     unit: &mut Unit,
     ride: &Ride,
@@ -24,7 +22,7 @@ pub(crate) async fn continue_search(
     let Offer { ride_id, driver_id, .. } = *ended;
     let attempt = u16::try_from(ended.attempt)?;
     if attempt >= most {
-        // The abort takes back the reservation and all other steps.
+        // The abort undoes the reservation and all other steps.
         unit.abort::<RideDispatch>(cancel::unfulfilled(ride_id, attempt)).await?;
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The drivers' last positions in memory, as the stream of location has them.
+//! The drivers' last positions in memory, from location's stream.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -8,21 +8,20 @@ use jiff::{SignedDuration, Timestamp};
 use rides_events::DriverId;
 use rides_events::location::Position;
 
-/// The age up to which a position says where its driver is now.
+/// Up to this age a position says where its driver is now.
 const LATELY: SignedDuration = SignedDuration::from_mins(2);
-/// The time for which the last position of a driver is kept who is silent.
+/// A silent driver's last position is kept for this time.
 const KEPT: SignedDuration = SignedDuration::from_hours(12);
-/// The number of drivers from which on silent ones are dropped.
+/// From so many drivers on, silent ones are dropped.
 const MANY: usize = 10_000;
 
-/// The last position of each driver, and how far the stream is read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SeenDrivers(Arc<RwLock<ReadPositions>>);
 
 #[derive(Debug, Default)]
 struct ReadPositions {
     drivers: HashMap<DriverId, Position>,
-    /// The time of the last position in each partition.
+    /// The time of the last position, by partition.
     read: HashMap<u16, Timestamp>,
 }
 
@@ -31,24 +30,22 @@ impl SeenDrivers {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the last position of a driver, however old.
     pub(crate) fn last(&self, driver_id: DriverId) -> Option<Position> {
         self.seen().drivers.get(&driver_id).copied()
     }
 
-    /// Returns the position of a driver who was seen lately.
     pub(crate) fn lately(&self, driver_id: DriverId, now: Timestamp) -> Option<Position> {
         self.last(driver_id).filter(|seen| now.duration_since(seen.seen_at).abs() <= LATELY)
     }
 
-    /// Whether the partition of this driver is read up to then: only then does the driver's absence say anything.
+    /// Whether the partition of this driver is read up to then. Only then does a driver's absence say anything.
     pub(crate) fn reads_since(&self, driver_id: DriverId, since: Timestamp) -> bool {
         let seen = self.seen();
         seen.read.get(&partition_of(driver_id)).is_some_and(|read| *read >= since)
     }
 }
 
-/// Returns the partition in which the positions of a driver are: by their key.
+/// Positions are partitioned by their key.
 fn partition_of(driver_id: DriverId) -> u16 {
     Position::TYPE.partition_of(&driver_id.0.into_bytes())
 }
@@ -64,7 +61,7 @@ impl TelemetryFollower for SeenDrivers {
     fn take(&self, now: Timestamp, batch: &[Reading<Position>]) {
         let mut seen = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let ReadPositions { drivers, read } = &mut *seen;
-        // A batch may jump over the capacity, so it is asked for before.
+        // A batch may jump over the capacity, so it is tested before.
         if drivers.len() >= MANY && drivers.len() + batch.len() > drivers.capacity() {
             drivers.retain(|_, seen| now.duration_since(seen.seen_at).abs() <= KEPT);
             drivers.reserve(batch.len());
@@ -99,7 +96,6 @@ mod tests {
     fn a_driver_is_where_the_stream_has_it_last_and_for_two_minutes() {
         let seen = SeenDrivers::default();
         let driver_id = DriverId(Uuid::from_u128(1));
-        // The clock was ahead, and is set back.
         seen.take(second(100), &[reading(driver_id, 52.5, 9_000), reading(driver_id, 52.6, 100)]);
         assert_eq!(seen.lately(driver_id, second(219)).map(|seen| seen.at.lat()), Some(52.6));
         assert_eq!(seen.lately(driver_id, second(221)), None);

@@ -1,5 +1,5 @@
-//! The check of what a driver says against where the driver was seen, and against the time. A driver's word alone
-//! neither begins a ride nor earns its price.
+//! Compares what a driver says with where the driver was seen, and with the time. A driver's word alone neither
+//! begins a ride nor earns its price.
 
 use ballet::Failure;
 use ballet::http::Problem;
@@ -14,16 +14,15 @@ use crate::ride::{Quote, Ride, RideEnd};
 use crate::seen_drivers::SeenDrivers;
 use crate::store::quote;
 
-/// The distance up to which a driver is at a place. A receiver in a town is that wrong at times.
+/// Up to this distance a driver is at a place, because receivers in towns can be that wrong.
 const THERE_METERS: f64 = 500.0;
-/// The time that a ride may take beyond twice its estimate.
+/// A ride may take this long beyond twice its estimate.
 const MARGIN: SignedDuration = SignedDuration::from_mins(30);
-/// The time for which a driver who says that the rider is there may still be seen there.
+/// A driver who says that the rider is there may be seen there this much later.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
-/// The time that is added to that of a ride: the clocks of two replicas differ.
+/// The clocks of two replicas differ.
 const SLACK_SECONDS: f64 = 10.0;
 
-/// Knows where drivers are, and how fast a car is.
 #[derive(Debug, Clone)]
 pub(crate) struct Verifier {
     pub(crate) seen: SeenDrivers,
@@ -31,14 +30,14 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Refuses unless the driver of a ride was seen lately at its pickup.
+    /// Refuses unless the driver was seen lately at the pickup.
     pub(crate) fn require_at_pickup(&self, ride: &Ride, now: Timestamp) -> Result<(), Problem> {
         let meters = self.lately(ride, now).map(|seen| seen.at.meters_to(ride.quote.pickup));
         let is_there = meters.is_some_and(|meters| meters <= THERE_METERS);
         if is_there { Ok(()) } else { Err(not_at_pickup(ride.ride_id, meters)) }
     }
 
-    /// Refuses unless the driver of a ride was seen lately: in a gap of the telemetry nobody knows where a ride ends.
+    /// Refuses unless the driver was seen lately, because in a gap of the telemetry nobody knows where a ride ends.
     pub(crate) fn require_seen(&self, ride: &Ride, now: Timestamp) -> Result<(), Problem> {
         self.lately(ride, now).map(|_| ()).ok_or_else(|| not_seen(ride.ride_id))
     }
@@ -47,8 +46,8 @@ impl Verifier {
         ride.driver_id.and_then(|driver_id| self.seen.lately(driver_id, now))
     }
 
-    /// Returns the end of a ride that is under way. `None` if it goes on, or if a position may come that shows more.
-    /// That none came counts only if somebody else was seen since: otherwise it is the telemetry that is away.
+    /// Returns `None` if the ride goes on, or if a further position may come. A driver's silence counts only if
+    /// somebody else was seen since; otherwise the telemetry is unavailable.
     pub(crate) async fn end(
         &self,
         db: &mut PgConnection,
@@ -81,8 +80,8 @@ impl Verifier {
     }
 }
 
-/// Returns the quoted price if the driver is at the destination, and a car gets that far. Otherwise the price of the
-/// way from the pickup to where the driver is, or as far as a car gets.
+/// Returns the quoted price if the driver is at the destination and a car gets that far. Otherwise the price of the
+/// way from the pickup to the driver, or as far as a car gets.
 fn verified(quote: &Quote, tariff: &Tariff, at: Option<Point>, reach_meters: f64) -> RideEnd {
     let price = quote.price;
     let nothing = Money { amount_minor: 0, ..price };
@@ -157,7 +156,7 @@ mod tests {
         assert_eq!(cents(far, Some(53.0), hour), price, "beyond the destination");
         let early = cents(far, Some(far), 120.0);
         assert!((1..price).contains(&early), "as far as a car gets in two minutes: {early}");
-        // Of a short way, being near both ends is no proof.
+        // On a short way, being near both ends is no proof.
         assert_eq!(cents(52.003, Some(52.0), hour), 0);
         assert_eq!(cents(52.003, Some(52.003), hour), 600);
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-/// The seconds after which a driver who was not seen is not found, by default.
+/// In seconds. A driver who was not seen for longer is not found.
 pub(crate) const SILENCE: u32 = 2 * 60;
 
 /// The settings of location, besides those of every service.
@@ -21,7 +21,7 @@ impl Default for LocationSettings {
 }
 
 impl LocationSettings {
-    /// Returns the time after which a driver who was not seen is not found.
+    /// Returns the time after which an unseen driver is not found.
     #[must_use]
     pub fn silence(&self) -> SignedDuration {
         SignedDuration::from_secs(self.driver_silence_seconds.into())

@@ -1,5 +1,3 @@
-//! Drivers as they are stored and shown.
-
 use ballet::TextEnum;
 use common::rows::Time;
 use jiff::Timestamp;

@@ -1,5 +1,3 @@
-//! The HTTP routes of location.
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -19,7 +17,6 @@ use crate::refusals::{no_driver, riding};
 use crate::requests::Shift;
 use crate::store::driver;
 
-/// The state that the handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct LocationState {
     handle: Handle,
@@ -125,7 +122,6 @@ async fn read(
     require_visible(driver::find(handle.db(), driver_id).await?, driver_id, &caller).map(Json)
 }
 
-/// Returns the driver if the caller may see it.
 fn require_visible(
     driver: Option<Driver>,
     driver_id: DriverId,
@@ -151,7 +147,7 @@ async fn online(
     let driver = require_visible(driver::find(tx.db(), driver_id).await?, driver_id, &caller)?;
     tx.publish(&DriverOnline { driver_id, version: driver.version, seats }).await?;
     unit.commit().await?;
-    // The driver is online even if this position is lost: the next one makes up for it.
+    // The next position makes up for a lost one.
     positions.send_later(&Position { driver_id, at, seen_at: now });
     Ok(Json(driver))
 }
@@ -229,8 +225,8 @@ async fn near(
     Ok(Json(NearDrivers { items }))
 }
 
-/// Returns the nearest drivers whom a rider may see, at least `enough` of them if that many are near. Each pass looks
-/// at more drivers than the one before, because most drivers of a town may have riders.
+/// Returns at least `enough` of them if that many are near. Each pass looks at more drivers, because most drivers of
+/// a town may have riders.
 async fn shown_to(
     handle: &Handle,
     index: &DriverIndex,

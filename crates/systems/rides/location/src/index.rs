@@ -1,5 +1,5 @@
-//! The drivers' positions in memory, by cells of the map. A search looks at the pickup's cell, then at the ring of
-//! cells around it, and so on, until it has enough. Each process has the positions of all drivers who were seen lately.
+//! The drivers' positions in memory, by cells of the map. A search looks at the pickup's cell, then at rings of cells
+//! around it. Each process has all drivers who were seen lately.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -13,30 +13,29 @@ use rides_events::{DriverId, Point};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The size of the cells, a tenth of a square kilometer: in a town there are a few drivers in each.
+/// A tenth of a square kilometer: in a town there are a few drivers in each.
 const CELLS: Resolution = Resolution::Nine;
-/// The rings of cells within which a driver is near: about 5 kilometers.
+/// A driver is near within so many rings: about 5 kilometers.
 const RINGS: u32 = 17;
-/// How far a position may be ahead of now. A later one comes from a clock that has been set back since.
+/// How far a position may be ahead of now. A later one is from a clock that was set back since.
 const AHEAD: SignedDuration = SignedDuration::from_secs(5);
-/// The most positions that are recorded under one lock. Searches get their turn in between.
+/// Positions under one lock. Searches get their turn in between.
 const TOGETHER: usize = 64;
 
-/// The drivers' positions, shared by the searches and the follower of the stream.
+/// Shared by the searches and the follower of the stream.
 #[derive(Debug, Clone)]
 pub(crate) struct DriverIndex {
     places: Arc<RwLock<DriverPositions>>,
-    /// The time after which a driver who was not seen is not found.
+    /// A driver who was not seen for longer is not found.
     silence: SignedDuration,
 }
 
 #[derive(Debug, Default)]
 struct DriverPositions {
-    /// The cell of each driver.
     drivers: HashMap<DriverId, CellIndex>,
-    /// The positions in each cell, which a search reads together.
+    /// A search reads the positions of a cell together.
     cells: HashMap<CellIndex, Vec<Position>>,
-    /// Each driver once, with the time at which to check whether the driver was seen since.
+    /// Each driver once, with the time of the next check.
     looks: VecDeque<(Timestamp, DriverId)>,
 }
 
@@ -52,13 +51,13 @@ pub(crate) struct NearDriver {
 }
 
 impl DriverIndex {
-    /// Returns an empty index, in which a driver is found for this time after a position.
+    /// Makes an index that finds a driver for `silence` after a position.
     #[must_use]
     pub(crate) fn new(silence: SignedDuration) -> Self {
         Self { places: Arc::default(), silence }
     }
 
-    /// Records positions of drivers. The latest one of a driver counts, unless it is later than now.
+    /// A driver's latest position counts, unless it is later than now.
     pub(crate) fn note_all<'a>(&self, all: impl IntoIterator<Item = &'a Position>, now: Timestamp) {
         let mut all = all.into_iter().peekable();
         while all.peek().is_some() {
@@ -70,7 +69,7 @@ impl DriverIndex {
         }
     }
 
-    /// Returns the nearest drivers who were seen lately, at least `enough` of them if that many are near.
+    /// Returns at least `enough` drivers if that many are near and were seen lately.
     #[must_use]
     pub(crate) fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<NearDriver> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
@@ -78,7 +77,6 @@ impl DriverIndex {
     }
 }
 
-/// Records each position in this process's index.
 impl TelemetryFollower for DriverIndex {
     const NAME: &'static str = "follow_positions";
     type Follows = Position;
@@ -115,8 +113,8 @@ impl DriverPositions {
         self.cells.entry(cell).or_default().push(*position);
     }
 
-    /// Removes some drivers who were silent for too long, or whose positions are from a clock that was set back since.
-    /// It checks more drivers than one lock can add, so none stays for good.
+    /// Removes some drivers whose positions are too old, or from a clock that was set back since. It checks more
+    /// drivers than one lock can add, so none stays for good.
     fn forget(&mut self, now: Timestamp, silence: SignedDuration) {
         let seen = now - silence..=now + AHEAD;
         for _ in 0..2 * TOGETHER {
@@ -182,8 +180,7 @@ fn cell(at: Point) -> Option<CellIndex> {
     Some(LatLng::new(at.lat(), at.lon()).ok()?.to_cell(CELLS))
 }
 
-/// Returns the cells at this distance. Around twelve places on the Earth the grid is distorted, and a slower algorithm
-/// is needed.
+/// Around twelve places on the Earth the grid is distorted, and a slower algorithm is needed.
 fn cells_of_ring(center: CellIndex, ring: u32) -> Vec<CellIndex> {
     let fast: Option<Vec<CellIndex>> = center.grid_ring_fast(ring).collect();
     fast.unwrap_or_else(|| {
@@ -271,7 +268,6 @@ mod tests {
         for number in [1, 2] {
             note(&index, number, here, 3_610);
         }
-        // The clock is set back.
         note(&index, 1, far, 20);
         assert_eq!(index.nearest(here, 1, at(21)), []);
         assert_eq!(index.nearest(far, 1, at(21)).len(), 1);

@@ -1,6 +1,5 @@
 //! Location: the drivers' positions, and their reservations for rides. Each process follows the stream of positions
-//! into an index in memory. The drivers' states are in the database, which forbids that a driver is reserved for two
-//! rides.
+//! into an index in memory. The database has the drivers' states, and forbids two rides of a driver.
 
 #![warn(missing_docs)]
 
@@ -63,8 +62,8 @@ impl Location {
         self.index.clone()
     }
 
-    /// Reserves the nearest driver who is free, has the car that the rider needs, and was not asked before. It repeats
-    /// in a ride, once for each driver who is asked.
+    /// Reserves the nearest free driver who has the needed car and was not asked before. Repeats for each driver who
+    /// is asked.
     #[repeating(
         undo = cancel_reservation,
         key = |wanted| wanted.attempt.to_string(),
@@ -81,7 +80,7 @@ impl Location {
         let rider = rider.ok_or_else(|| {
             Failure::not_yet(format!("the copy of riders does not know {rider_id} yet"))
         })?;
-        // Nobody is driven who was erased.
+        // An erased rider is not driven.
         let RiderNeeds { needs } = rider.state.ok_or_else(nobody)?;
         nearest::reserve_nearest(tx, &self.index, wanted, needs).await?.ok_or_else(nobody)
     }
@@ -104,7 +103,7 @@ impl Location {
         done(DriverReleased { ride_id, driver_id })
     }
 
-    /// Records that the driver has a rider. Nothing changes if the ride is over by then.
+    /// Records that the driver has a rider, unless the ride is over by then.
     #[projects]
     async fn note_ride(tx: &mut Tx<'_>, started: RideStarted) -> Result<(), Failure> {
         work::ride(tx.db(), started.ride_id).await

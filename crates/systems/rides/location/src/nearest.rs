@@ -11,12 +11,11 @@ use rides_events::riders::Needs;
 use crate::index::{DriverIndex, NearDriver};
 use crate::store::work::{self, ReservationRequest};
 
-/// The numbers of nearest drivers that the passes look at. The next pass comes if none of them is free.
+/// So many of the nearest drivers are looked at. If none is free, the next pass comes.
 const ENOUGH: [usize; 3] = [16, 256, usize::MAX];
-/// The seats of a large car.
 const LARGE: i16 = 5;
 
-/// Reserves the nearest driver who is free, has the car that the rider needs, and was not asked before.
+/// A driver who is free, has the needed car, and was not asked before.
 pub(crate) async fn reserve_nearest(
     tx: &mut Tx<'_>,
     index: &DriverIndex,

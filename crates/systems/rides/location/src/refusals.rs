@@ -1,4 +1,4 @@
-//! The refusals of requests about drivers. The message of each says what the caller can do instead.
+//! The refusals of requests about drivers. Each message says what the caller can do instead.
 
 use ballet::http::Problem;
 use rides_events::DriverId;

@@ -1,11 +1,8 @@
-//! The bodies of requests by drivers.
-
 use ballet::http::{Place, Problem};
 use rides_events::Point;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The most seats of a car for riders.
 const MOST_SEATS: u8 = 8;
 
 /// The shift of a driver who goes online.

@@ -1,5 +1,3 @@
-//! The HTTP routes of riders.
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;

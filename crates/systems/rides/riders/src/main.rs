@@ -1,5 +1,3 @@
-//! The service `riders`.
-
 use riders::Riders;
 
 ballet::main!(Riders);

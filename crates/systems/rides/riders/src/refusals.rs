@@ -1,4 +1,4 @@
-//! The refusals of requests about riders. The message of each says what the caller can do instead.
+//! The refusals of requests about riders. Each message says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};

@@ -1,5 +1,3 @@
-//! The rows of riders.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -12,7 +10,7 @@ use sqlx::{PgConnection, PgExecutor, Postgres};
 use crate::requests::AboutRider;
 use crate::rider::RegisteredRider;
 
-/// Registers a rider, also one who was erased. `None` if there is one with this id.
+/// Registers also a rider who was erased. `None` if there is one with this id.
 pub(crate) async fn register(
     db: &mut PgConnection,
     rider_id: RiderId,
@@ -31,7 +29,7 @@ pub(crate) async fn register(
     Ok(rider.fetch_optional(db).await?)
 }
 
-/// Changes a rider who has one of these versions, or any. `None` if there is none.
+/// Changes a rider with one of these versions, or any. `None` if there is none.
 pub(crate) async fn change(
     db: &mut PgConnection,
     rider_id: RiderId,
@@ -63,7 +61,7 @@ fn bound<'a>(
         .bind(now.to_sqlx())
 }
 
-/// Erases a rider. Returns the version of the erasure, or `None` if there is none with this id.
+/// Returns the version of the erasure, or `None` if there is no such rider.
 pub(crate) async fn erase(
     db: &mut PgConnection,
     rider_id: RiderId,
@@ -78,7 +76,6 @@ pub(crate) async fn erase(
     Ok(version.bind(rider_id.0).bind(now.to_sqlx()).fetch_optional(db).await?)
 }
 
-/// Returns a rider, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
@@ -87,7 +84,7 @@ pub(crate) async fn find(
     Ok(rider.bind(rider_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of riders, the newest first.
+/// Returns the newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<RiderId>,

@@ -1,4 +1,4 @@
-//! The trials of rides: `cargo xtask demo rides`. An example is built with what the tests have built.
+//! The trials of rides: `cargo xtask demo rides`. As an example it is built from what the tests have built.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Rides as a whole: its choreography, read from the declarations of its services, the [`audit`] of the rules
-//! between them, and rides as the subject of trials.
+//! Rides as a whole: its choreography, the [`audit`] of the rules between its services, and rides as the subject of
+//! trials.
 
 #![warn(missing_docs)]
 

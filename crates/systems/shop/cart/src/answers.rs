@@ -22,7 +22,6 @@ impl Tagged for Cart {
     }
 }
 
-/// The result of a request to check out a cart.
 #[derive(Debug)]
 pub(crate) enum CheckoutOutcome {
     /// 201: the cart is checked out.

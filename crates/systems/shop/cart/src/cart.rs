@@ -76,14 +76,12 @@ pub(crate) struct ChangedLine {
     pub(crate) new_price: Option<Money>,
 }
 
-/// The reason why lines cannot be one order.
+/// Why lines cannot be one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OrderObstacle {
-    /// There is nothing to buy.
     Empty,
-    /// This line has another currency than the first.
+    /// Another currency than the first line's.
     OtherCurrency(Sku, Currency),
-    /// The total is too large.
     TotalOutOfRange,
 }
 
@@ -102,8 +100,7 @@ impl Cart {
         }
     }
 
-    /// Sets the quantity of a product. Returns whether that changes the lines, or `None` if there is no room for
-    /// another line.
+    /// Returns whether the lines change, or `None` if there is no room for another line.
     pub(crate) fn put(&mut self, product: Product, quantity: u32) -> Option<bool> {
         let Product { sku, title, price: unit_price, .. } = product;
         let new = CartLine { sku, title, quantity, unit_price, withdrawn: false };
@@ -118,7 +115,7 @@ impl Cart {
         Some(true)
     }
 
-    /// Takes a product out. Returns whether it was there.
+    /// Returns whether the product was there.
     pub(crate) fn remove(&mut self, sku: &Sku) -> bool {
         let before = self.lines.len();
         self.lines.retain(|line| line.sku != *sku);
@@ -126,7 +123,7 @@ impl Cart {
         self.lines.len() < before
     }
 
-    /// Takes everything out. Returns whether there was something.
+    /// Returns whether there was something.
     pub(crate) fn clear(&mut self) -> bool {
         let was_empty = self.lines.is_empty();
         self.lines.clear();
@@ -134,9 +131,9 @@ impl Cart {
         !was_empty
     }
 
-    /// Compares the lines with the products as the copy has them now, by SKU, and updates them. Returns the lines
-    /// that differ from what the customer was shown. A withdrawn product is among them until it is taken out. A
-    /// product that is for sale again, because the catalog was restored, is among them once.
+    /// Updates the lines by the copy's products, and returns those that differ from what the customer was shown. A
+    /// withdrawn product is among them until it is taken out; one that is for sale again, because the catalog was
+    /// restored, is among them once.
     pub(crate) fn compare(
         &mut self,
         products: &HashMap<String, Versioned<Product>>,
@@ -162,7 +159,6 @@ impl Cart {
         changes
     }
 
-    /// Returns the lines of the order, and their price.
     pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), OrderObstacle> {
         let total = total(&self.lines)?;
         let line = |CartLine { sku, quantity, unit_price, .. }: &CartLine| OrderLine {
@@ -175,7 +171,7 @@ impl Cart {
     }
 }
 
-/// Returns the price of the lines that can be bought.
+/// Counts the lines that can be bought.
 pub(crate) fn total(lines: &[CartLine]) -> Result<Money, OrderObstacle> {
     let mut lines = lines.iter().filter(|line| !line.withdrawn);
     let first = lines.next().ok_or(OrderObstacle::Empty)?;

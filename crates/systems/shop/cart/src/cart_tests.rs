@@ -94,7 +94,7 @@ fn what_is_for_sale_again_is_named_and_counted() {
     cart.put(product("pot", 500, "EUR"), 1);
     let withdrawn = HashMap::from([("pot".to_owned(), Versioned::removed("pot", 2))]);
     assert_eq!(cart.compare(&withdrawn).len(), 1);
-    // The catalog was restored from a backup before the withdrawal, and the copy is filled anew.
+    // The catalog was restored from a backup before the withdrawal, and the copy is filled again.
     let pot = |price| Versioned::of("pot", 1, product("pot", price, "EUR"));
     for price in [500, 600] {
         let again = HashMap::from([("pot".to_owned(), pot(price))]);

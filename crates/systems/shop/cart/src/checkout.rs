@@ -45,7 +45,7 @@ pub enum CheckoutStatus {
     Cancelled,
 }
 
-/// Whether the customer can do something so that the cart's next order is not cancelled for this reason.
+/// Whether the customer can prevent that the cart's next order is cancelled for this reason.
 pub(crate) const fn can_be_mended(reason: CancelReason) -> bool {
     match reason {
         // Remove the line; order less; use another card or address; try again.

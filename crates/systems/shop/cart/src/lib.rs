@@ -1,6 +1,5 @@
 //! Cart: the goods that customers want to buy, at the prices that they were shown, and the checkouts. A checkout is
-//! decided once, under the lock of the cart's row, against the service's copy of the products. The order has these
-//! prices.
+//! decided once, under the lock of the cart's row, against the copy of the products.
 
 #![warn(missing_docs)]
 
@@ -26,8 +25,7 @@ use crate::http::state::CartsState;
 pub use crate::cart::CartStatus;
 pub use crate::checkout::CheckoutStatus;
 
-/// The carts of the shop's customers. A checkout starts the saga; the service takes no other part in it, and nothing
-/// waits for what it does afterwards.
+/// The carts of the shop's customers. A checkout starts the saga; nothing waits for what the service does afterwards.
 #[derive(Debug)]
 pub struct Carts(pub CartSettings);
 

@@ -1,5 +1,5 @@
-//! Ends the checkout of a cart when its order has ended. Only the first end of an order counts. Orders that were
-//! not checked out here are ignored.
+//! Ends the checkout of a cart when its order has ended. Only the first end counts. Orders that were not checked out
+//! here are ignored.
 
 use ballet::{Failure, Tx};
 use shop_events::cart::{CartCleared, CartReopened, ClearReason};
@@ -10,7 +10,6 @@ use crate::cart::{Cart, CartStatus};
 use crate::checkout::{self, can_be_mended};
 use crate::store;
 
-/// Clears the cart of an order that is paid.
 pub(crate) async fn confirmed(tx: &mut Tx<'_>, order_id: OrderId) -> Result<(), Failure> {
     let now = tx.now();
     let end = store::checkout::OrderEnd { status: checkout::CheckoutStatus::Confirmed, why: None };
@@ -20,7 +19,7 @@ pub(crate) async fn confirmed(tx: &mut Tx<'_>, order_id: OrderId) -> Result<(), 
     }
 }
 
-/// Reopens the cart of a cancelled order, or clears it if the customer cancelled.
+/// Clears the cart if the customer cancelled.
 pub(crate) async fn cancelled(tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
     let OrderCancelled { order_id, reason, failed_step: _, detail } = order;
     let (why, now) = (Some((reason, detail)), tx.now());
@@ -61,8 +60,7 @@ async fn close(
     tx.publish(&CartCleared { cart_id, customer_id, reason, order_id: Some(order_id) }).await
 }
 
-/// Locks and returns the cart whose checkout is this order. In any other status the cart does not wait for the
-/// order's end.
+/// Returns the cart whose checkout is this order. In any other status it does not wait for the order's end.
 async fn of_order(tx: &mut Tx<'_>, cart_id: CartId, order_id: OrderId) -> Result<Cart, Failure> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     cart.filter(|cart| cart.status == CartStatus::CheckedOut && cart.order_id == Some(order_id))

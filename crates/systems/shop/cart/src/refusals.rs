@@ -18,13 +18,12 @@ pub(crate) struct ChangedLines {
     lines: Vec<ChangedLine>,
 }
 
-/// Returns the cart, if there is one that the caller may see.
+/// Returns the cart if the caller may see it.
 pub(crate) fn own(cart: Option<Cart>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
     cart.filter(|cart| caller.is_allowed(cart.customer_id))
         .ok_or_else(|| Problem::not_found(format!("there is no cart {cart_id}")))
 }
 
-/// The cart cannot be changed.
 pub(crate) fn not_open(cart: &Cart) -> Problem {
     let Cart { cart_id, status, .. } = cart;
     let order = cart.order_id.map_or_else(String::new, |order_id| format!(" {order_id}"));
@@ -43,7 +42,6 @@ pub(crate) fn no_product(sku: &Sku) -> Problem {
     Problem::not_yet(no_product_words(sku))
 }
 
-/// Like `no_product`, for one of the products of a new cart.
 pub(crate) fn no_product_at(sku: &Sku, place: Place) -> Problem {
     Problem::unprocessable(no_product_words(sku)).at(place).try_again()
 }
@@ -56,7 +54,6 @@ pub(crate) fn withdrawn(sku: &Sku) -> Problem {
     Problem::new(StatusCode::GONE, withdrawn_words(sku))
 }
 
-/// Like `withdrawn`, for one of the products of a new cart.
 pub(crate) fn withdrawn_at(sku: &Sku, place: Place) -> Problem {
     Problem::unprocessable(withdrawn_words(sku)).at(place)
 }
@@ -69,7 +66,6 @@ pub(crate) fn full(cart_id: CartId) -> Problem {
     Problem::conflict(format!("cart {cart_id} has {MAX_LINES} products: take one out first"))
 }
 
-/// The cart cannot be an order.
 pub(crate) fn no_order(cart_id: CartId, why: &OrderObstacle) -> Problem {
     Problem::conflict(match why {
         OrderObstacle::Empty => format!("cart {cart_id} is empty"),
@@ -81,7 +77,6 @@ pub(crate) fn no_order(cart_id: CartId, why: &OrderObstacle) -> Problem {
     })
 }
 
-/// The customer would have too much that is not paid.
 pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
     match why {
         TooManyPieces::Alone { .. } => Problem::conflict(why.to_string()),
@@ -91,27 +86,23 @@ pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
     }
 }
 
-/// The cart was changed after the client had read it.
 pub(crate) fn changed(cart: &Cart) -> Problem {
     let Cart { cart_id, version, .. } = cart;
     let detail = format!("cart {cart_id} is at version {version} now: read it again");
     Problem::new(StatusCode::PRECONDITION_FAILED, detail).at(Place::header("If-Match"))
 }
 
-/// This version was checked out before, with other terms.
 pub(crate) fn other_terms(order_id: OrderId) -> Problem {
     Problem::conflict(format!(
         "this version of the cart is checked out as order {order_id}, with another card or address"
     ))
 }
 
-/// The copy does not have this product at the moment.
 pub(crate) fn price_unknown(sku: &Sku) -> Problem {
     let detail = format!("the price of {sku} is not known at the moment: try again");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
-/// The cart differs from what the customer was shown.
 pub(crate) fn not_as_shown(lines: Vec<ChangedLine>) -> Problem {
     let words = lines.iter().map(|ChangedLine { sku, old_price, new_price }| match new_price {
         Some(new) if new == old_price => {

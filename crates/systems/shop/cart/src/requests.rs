@@ -1,5 +1,3 @@
-//! The bodies and paths of requests, and their checks.
-
 use std::collections::HashMap;
 
 use ballet::http::{Place, Problem};
@@ -61,7 +59,7 @@ pub(crate) struct CheckoutTerms {
 }
 
 impl NewCart {
-    /// Checks the request. Quantities of the same product add up, as in an order.
+    /// Quantities of the same product add up, as in an order.
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         let count = self.items.len();
         if count > MAX_LINES {

@@ -6,7 +6,6 @@ use ballet::http::{Place, Problem};
 use ballet_openapi::{Answers, Draft, Tagged, describe_etag, etag};
 use shop_events::catalog::Product;
 
-/// The resource `product`, as administrators change it.
 #[derive(Debug)]
 pub(crate) enum Products {}
 

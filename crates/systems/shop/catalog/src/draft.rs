@@ -6,17 +6,16 @@ use serde::Deserialize;
 use shop_events::catalog::Product;
 use shop_events::{Money, Sku, Slug};
 
-/// The last segment of the route `/products/search`. A product with this SKU could not be read.
+/// The last segment of the route `/products/search`, which hides a product with this SKU.
 const SEARCH: &str = "search";
-/// The longest title, in characters.
+/// In characters.
 const MAX_TITLE: usize = 200;
-/// The longest description, in characters.
+/// In characters.
 const MAX_DESCRIPTION: usize = 10_000;
-/// The most tags.
 const MAX_TAGS: usize = 20;
-/// The longest address of an image, in bytes.
+/// In bytes.
 const MAX_URL: usize = 2_000;
-/// The highest price, in minor units.
+/// In minor units.
 const MAX_PRICE: i64 = 1_000_000_000_000;
 
 /// A request to publish a product.
@@ -46,7 +45,6 @@ pub(crate) struct ProductDraft {
     pub(crate) image_url: Option<String>,
 }
 
-/// An invalid field, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InvalidField {
     pub(crate) field: &'static str,
@@ -54,7 +52,7 @@ pub(crate) struct InvalidField {
 }
 
 impl ProductDraft {
-    /// Checks the draft, and sorts its tags.
+    /// Sorts the tags.
     pub(crate) fn checked(mut self) -> Result<Self, Vec<InvalidField>> {
         let mut invalid = Vec::new();
         let mut wrong = |field, why| invalid.push(InvalidField { field, why });
@@ -83,7 +81,6 @@ impl ProductDraft {
         if invalid.is_empty() { Ok(self) } else { Err(invalid) }
     }
 
-    /// Whether the product has the contents of this draft.
     pub(crate) fn is_like(&self, product: &Product) -> bool {
         let Self { sku, title, description, price, category, tags, image_url } = self;
         (sku, title, description) == (&product.sku, &product.title, &product.description)
@@ -92,7 +89,6 @@ impl ProductDraft {
     }
 }
 
-/// Checks a new price.
 pub(crate) fn checked_price(price: Money) -> Result<Money, Vec<InvalidField>> {
     let invalid = |why| vec![InvalidField { field: "amount_minor", why }];
     check_price(price).map(|()| price).map_err(invalid)

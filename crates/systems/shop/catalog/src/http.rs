@@ -1,5 +1,3 @@
-//! The HTTP routes of catalog.
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
@@ -19,7 +17,7 @@ use crate::draft::{InvalidField, ProductDraft, checked_price};
 use crate::store::product::{self, ProductFilter, StoredProduct};
 use crate::store::search;
 
-/// The longest text to search for, in characters.
+/// In characters.
 const MAX_QUERY: usize = 200;
 
 pub(crate) fn api() -> Api<Handle> {
@@ -79,7 +77,6 @@ pub(crate) fn api() -> Api<Handle> {
         )
 }
 
-/// A product with every field.
 fn example() -> ballet_openapi::Value {
     json!({
         "sku": "blue-mug",
@@ -169,7 +166,7 @@ async fn read(
     }
 }
 
-/// Changes nothing if the same product was published before.
+/// A product that was published before changes nothing.
 async fn publish(
     State(handle): State<Handle>,
     Json(draft): Json<ProductDraft>,
@@ -190,7 +187,7 @@ async fn publish(
     Ok(answer)
 }
 
-/// Returns the product with the draft's SKU, if it has the draft's contents.
+/// Returns the product if it has the draft's contents.
 async fn published_before(tx: &mut Tx<'_>, draft: &ProductDraft) -> Result<Product, Problem> {
     let sku = &draft.sku;
     match product::find(tx.db(), sku).await? {
@@ -202,7 +199,7 @@ async fn published_before(tx: &mut Tx<'_>, draft: &ProductDraft) -> Result<Produ
     }
 }
 
-/// Changes nothing if the product already has this price.
+/// The same price changes nothing.
 async fn set_price(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
@@ -243,7 +240,7 @@ async fn withdraw(
     Ok(Either::This(NoContent))
 }
 
-/// Locks a product for a change, if the client has read its current version.
+/// Refuses unless the client has read the current version.
 async fn to_change(
     tx: &mut Tx<'_>,
     sku: &Sku,
@@ -264,7 +261,7 @@ fn for_sale(sku: &Sku, stored: Option<StoredProduct>) -> Result<Product, Problem
     }
 }
 
-/// Returns all invalid fields of a body as one answer.
+/// Returns all invalid fields in one answer.
 fn invalid(invalid: Vec<InvalidField>) -> Problem {
     let fields = invalid.iter().map(|InvalidField { field, why }| format!("{field}: {why}"));
     let problem = Problem::unprocessable(fields.collect::<Vec<_>>().join("; "));

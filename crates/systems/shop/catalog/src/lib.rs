@@ -1,5 +1,5 @@
-//! Catalog: the products that the shop sells, and their prices. Other services keep copies of them, so every change
-//! of a product is an event with the whole product and its next version.
+//! Catalog: the products that the shop sells, and their prices. Other services keep copies, so every change is an
+//! event with the whole product and its next version.
 
 #![warn(missing_docs)]
 

@@ -1,3 +1,1 @@
-//! The service `catalog`.
-
 ballet::main!(catalog::Catalog);

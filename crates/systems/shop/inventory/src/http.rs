@@ -1,5 +1,3 @@
-//! The HTTP routes of inventory.
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
@@ -13,9 +11,8 @@ use shop_events::inventory::StockReceived;
 
 use crate::store::stock::{self, ReceiptOutcome, Stock};
 
-/// The largest quantity of a receipt.
 const MAX_RECEIVED: u64 = 1_000_000_000;
-/// The longest delivery note number, in characters.
+/// The maximum length of a delivery note's number, in characters.
 const MAX_RECEIPT: usize = 100;
 
 pub(crate) fn api() -> Api<Handle> {

@@ -1,5 +1,5 @@
 //! Inventory: the stock of each SKU. Every piece that was ever received is on hand, held for an order, or committed
-//! (sold). Constraints of the table ensure this.
+//! (sold). Constraints ensure this.
 
 #![warn(missing_docs)]
 

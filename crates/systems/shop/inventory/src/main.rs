@@ -1,3 +1,1 @@
-//! The service `inventory`.
-
 ballet::main!(inventory::Inventory);

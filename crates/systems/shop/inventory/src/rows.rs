@@ -1,5 +1,5 @@
-//! The rows of `stock` that the steps touch. A batch holds stock for some orders and releases or sells it for others,
-//! in separate statements, so all its rows are locked first.
+//! The rows of `stock` that the steps touch. A batch holds, releases and sells stock in separate statements, so its
+//! rows are locked first.
 
 use ballet::bulk::Item;
 use ballet::{Failure, Rows};
@@ -10,7 +10,6 @@ use sqlx::PgConnection;
 
 use crate::store::reservation;
 
-/// The rows of what is ordered.
 pub(crate) async fn ordered(
     _: &mut PgConnection,
     orders: &[Item<&OrderPlaced>],
@@ -19,7 +18,6 @@ pub(crate) async fn ordered(
     Ok(of(lines.map(|line| &line.sku)))
 }
 
-/// The rows of what was held.
 pub(crate) async fn held(
     _: &mut PgConnection,
     held: &[Item<StockReserved>],
@@ -28,7 +26,6 @@ pub(crate) async fn held(
     Ok(of(lines.map(|line| &line.sku)))
 }
 
-/// The rows of what is held for orders that are confirmed.
 pub(crate) async fn confirmed(
     db: &mut PgConnection,
     orders: &[Item<&OrderConfirmed>],

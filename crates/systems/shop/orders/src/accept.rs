@@ -10,7 +10,6 @@ use shop_events::orders::{OrderCancelled, OrderPlaced};
 use crate::prices::{self, NotOffered, PricedCheckout};
 use crate::{cancel, checkout, store};
 
-/// Places the orders of these checkouts, and cancels those that are invalid.
 pub(crate) async fn accept(
     tx: &mut BulkTx<'_>,
     checkouts: Vec<Item<CartCheckedOut>>,
@@ -18,7 +17,7 @@ pub(crate) async fn accept(
     let now = tx.now();
     let made = checkouts.into_iter().map(|Item { saga_id, event, .. }| {
         let order_id = OrderId::from(saga_id.0);
-        // A checkout that waited, or is sent again after a restore, has the prices of its own time.
+        // A checkout that waited, or comes again after a restore, has the prices of its own time.
         let at = id::time_of(saga_id.0).map_or(now, |at| at.min(now));
         let order = checkout::place(order_id, event, now);
         (order.map_err(|impossible| cancel::impossible(order_id, &impossible)), at)
@@ -41,7 +40,7 @@ pub(crate) async fn accept(
             (outcome, _) => outcome,
         });
     }
-    // One that is refused has no row yet: the abort that follows writes it.
+    // A refused one has no row yet: the following abort writes it.
     let placed: Vec<_> = outcomes.iter().flatten().collect();
     store::place_all(tx.db(), &placed).await?;
     Ok(outcomes)

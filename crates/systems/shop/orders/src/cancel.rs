@@ -9,30 +9,26 @@ use shop_events::shipping::ShipmentRejected;
 
 use crate::checkout::InvalidCheckout;
 
-/// The checkout was invalid.
 pub(crate) fn impossible(order_id: OrderId, why: &InvalidCheckout) -> OrderCancelled {
     by_step(order_id, CancelReason::Invalid, "accept_checkout", why.to_string())
 }
 
-/// The customer cancelled.
 pub(crate) fn by_customer(order_id: OrderId) -> OrderCancelled {
     let reason = CancelReason::CustomerCancelled;
     OrderCancelled { order_id, reason, failed_step: None, detail: None }
 }
 
-/// The order was not paid in time.
 pub(crate) fn overdue(due: Due) -> OrderDeadlinePassed {
     OrderDeadlinePassed { order_id: OrderId(due.saga_id.0), due_at: due.at }
 }
 
-/// The deadline of the order has passed.
 pub(crate) fn deadline_passed(event: OrderDeadlinePassed) -> OrderCancelled {
     let OrderDeadlinePassed { order_id, due_at } = event;
     let detail = Some(format!("it was not paid by {due_at:.0}"));
     OrderCancelled { order_id, reason: CancelReason::DeadlinePassed, failed_step: None, detail }
 }
 
-/// There is not enough stock, or the SKU is unknown.
+/// The stock is short, or the SKU is unknown.
 pub(crate) fn stock_reservation_failed(event: StockReservationFailed) -> OrderCancelled {
     let StockReservationFailed { order_id, reason, sku, wanted, on_hand } = event;
     let (reason, detail) = match reason {
@@ -44,19 +40,16 @@ pub(crate) fn stock_reservation_failed(event: StockReservationFailed) -> OrderCa
     by_step(order_id, reason, "reserve_stock", detail)
 }
 
-/// The card was declined.
 pub(crate) fn payment_declined(event: PaymentDeclined) -> OrderCancelled {
     let reason = CancelReason::PaymentDeclined;
     by_step(event.order_id, reason, "authorize_payment", event.reason)
 }
 
-/// The carrier does not deliver there.
 pub(crate) fn shipment_rejected(event: ShipmentRejected) -> OrderCancelled {
     let reason = CancelReason::ShipmentRejected;
     by_step(event.order_id, reason, "schedule_shipment", event.reason)
 }
 
-/// The money could not be captured.
 pub(crate) fn capture_failed(event: PaymentCaptureFailed) -> OrderCancelled {
     let reason = CancelReason::CaptureFailed;
     by_step(event.order_id, reason, "capture_payment", event.reason)

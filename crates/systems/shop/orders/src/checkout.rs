@@ -7,53 +7,40 @@ use shop_events::{
     Currency, MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, Sku, WrongText, check_text,
 };
 
-/// The reason why a checkout is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidCheckout {
-    /// There are no lines.
     #[error("there are no lines: an order has 1 to {MAX_LINES}")]
     NoLines,
-    /// There are too many lines.
     #[error("there are {0} lines: an order has 1 to {MAX_LINES}")]
     TooManyLines(usize),
-    /// A line's quantity is out of range.
     #[error("line {line} has quantity {quantity}: it is 1 to {MAX_QUANTITY}")]
     Quantity {
         /// The line's number, from 1.
         line: usize,
-        /// The line's quantity.
         quantity: u32,
     },
     /// A price is below zero.
     #[error("line {0} has a price below zero")]
     NegativePrice(usize),
-    /// The lines are in two currencies.
     #[error("line {line} is in {found}, line 1 in {expected}: an order has one currency")]
     MixedCurrencies {
         /// The line's number, from 1.
         line: usize,
-        /// The first line's currency.
         expected: Currency,
-        /// The line's currency.
         found: Currency,
     },
-    /// There is no such product.
     #[error("line {line}: unknown SKU {sku}")]
     UnknownSku {
         /// The line's number, from 1.
         line: usize,
-        /// The SKU.
         sku: Sku,
     },
-    /// The product can no longer be bought.
     #[error("line {line}: product {sku} is withdrawn and can no longer be bought")]
     Withdrawn {
         /// The line's number, from 1.
         line: usize,
-        /// The product.
         sku: Sku,
     },
-    /// The product is not offered for this price.
     #[error(
         "line {line}: {sku} costs {} {} and not {} {} (in minor units)",
         price.amount_minor, price.currency, named.amount_minor, named.currency
@@ -61,28 +48,23 @@ pub(crate) enum InvalidCheckout {
     OtherPrice {
         /// The line's number, from 1.
         line: usize,
-        /// The product.
         sku: Sku,
-        /// Its price.
         price: Money,
         /// The price in the line.
         named: Money,
     },
-    /// The total is out of range.
     #[error("the total is out of range")]
     TotalOutOfRange,
-    /// A text is invalid.
     #[error("{field} {wrong}")]
     Text {
         /// The text's field.
         field: String,
-        /// The reason.
         wrong: WrongText,
     },
 }
 
 impl InvalidCheckout {
-    /// Returns the names and indexes that lead to the invalid field of the checkout.
+    /// Names and indexes that lead to the invalid field.
     pub(crate) fn field(&self) -> Vec<String> {
         let line = |line: usize, field: &str| {
             let field = field.split('.').map(str::to_owned);
@@ -107,7 +89,7 @@ impl InvalidCheckout {
     }
 }
 
-/// Makes an order from a checkout, if its form is valid. Its prices are judged separately.
+/// Fails if the form is invalid. Prices are judged separately.
 pub(crate) fn place(
     order_id: OrderId,
     checkout: CartCheckedOut,

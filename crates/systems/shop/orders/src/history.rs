@@ -10,7 +10,7 @@ use shop_events::{CustomerId, OrderId};
 
 use crate::order::{Cancellation, OrderStatus};
 
-/// The history of an order so far. The order's row is enough, because a status leads to few others.
+/// The order's row is enough, because a status leads to few others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderHistory {
     pub(crate) order_id: OrderId,
@@ -55,7 +55,7 @@ impl ballet_openapi::History for OrderHistory {
         matches!(self.status, OrderStatus::Completed | OrderStatus::Cancelled)
     }
 
-    /// An order has at most one change with each number.
+    /// At most one change has a number.
     fn after(&self, number: u32) -> impl Iterator<Item = (u32, StatusChange)> {
         let change = |status, changed_at| {
             let cancelled = self.cancelled.clone().filter(|_| status == OrderStatus::Cancelled);
@@ -71,7 +71,7 @@ impl ballet_openapi::History for OrderHistory {
     }
 }
 
-/// Returns the number of the change to this status. `Cancelled` is final, and a confirmed order is never cancelled.
+/// `Cancelled` is final, and a confirmed order is never cancelled.
 const fn number_of(status: OrderStatus) -> u32 {
     match status {
         OrderStatus::Placed => 1,

@@ -1,5 +1,3 @@
-//! The HTTP routes of orders.
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -25,7 +23,6 @@ use crate::refusals::{impossible, not_offered, too_much, unknown};
 use crate::requests::{NewOrder, example};
 use crate::{cancel, checkout, idempotency, pages, store};
 
-/// The state of the handlers.
 #[derive(Debug, Clone)]
 pub(crate) struct OrdersState {
     handle: Handle,
@@ -148,8 +145,7 @@ async fn place(
         unit.rollback();
         return before;
     }
-    // The key is checked first: a repeated request gets its order, whatever the prices and the unpaid orders are
-    // now.
+    // The key comes first: a repeated request gets its order, whatever the prices and the unpaid orders are now.
     if let Some(others) = others {
         unpaid.judge(&order.lines, others).map_err(|why| too_much(&why))?;
     }
@@ -166,7 +162,6 @@ fn placed(order_id: OrderId) -> Created<PlacedOrder> {
     Created { location: format!("/orders/{order_id}"), body: PlacedOrder { order_id } }
 }
 
-/// Returns the answer to a request whose key was used.
 async fn placed_before(
     db: &mut PgConnection,
     request: idempotency::KeyedRequest<'_>,

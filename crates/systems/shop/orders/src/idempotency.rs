@@ -1,28 +1,23 @@
-//! Orders under an idempotency key: one order for a key, however often the request is sent. The key is in the
-//! order's row, so neither exists without the other.
+//! Orders under an idempotency key: one order for a key. The key is in the order's row, so neither exists without the
+//! other.
 
 use ballet::Failure;
 use shop_events::OrderId;
 use sqlx::PgExecutor;
 use sqlx::types::Uuid;
 
-/// A request under a key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyedRequest<'a> {
     pub(crate) key: &'a str,
-    /// The checkout, as text.
     pub(crate) checkout: &'a str,
 }
 
-/// The order that was placed under a key before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EarlierOrder {
     pub(crate) order_id: OrderId,
-    /// Whether the earlier request was the same.
     pub(crate) is_same: bool,
 }
 
-/// Returns the order that was placed under a key, if the key was used.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     request: KeyedRequest<'_>,

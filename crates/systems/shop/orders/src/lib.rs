@@ -1,6 +1,6 @@
 //! Orders: places, confirms and cancels orders. It owns the saga `order_fulfillment`. The capture, a refusal, a
-//! cancellation and the deadline compete: the first that is committed to the order's row decides how the saga ends.
-//! Catalog sets the prices: orders keeps a copy of the products to judge those of a checkout.
+//! cancellation and the deadline compete: the first that is committed to the order's row wins. Catalog sets the
+//! prices, of which orders has a copy.
 
 #![warn(missing_docs)]
 
@@ -37,8 +37,7 @@ pub use crate::order::OrderStatus;
 
 /// The shop's orders. One that is not paid within the deadline is cancelled.
 ///
-/// The price of each version of a product is stored from everything that feeds the copy of the products. A late event
-/// fills its gap.
+/// Every message that feeds the copy of the products also stores a version's price. A late event fills its gap.
 #[derive(Debug)]
 pub struct Orders(pub OrderSettings);
 
@@ -49,7 +48,7 @@ pub struct Orders(pub OrderSettings);
     routes = move |handle| http::routes(handle, self.0)
 )]
 impl Orders {
-    /// The order's row decides how the saga ends: the first change that is committed wins.
+    /// The first change that is committed to the order's row wins.
     #[owns(
         OrderFulfillment,
         originates(place_order = OrderPlaced),
@@ -122,8 +121,8 @@ impl Orders {
         offer::note(tx.db(), &[(&product, None)]).await
     }
 
-    /// Stores the prices of a page that fills the copy, because perhaps no other message ever has them. The page does
-    /// not say when a product was withdrawn.
+    /// Stores the prices of a page that fills the copy, because perhaps no event ever brings them. The page does not
+    /// say when a product was withdrawn.
     #[projects]
     async fn note_page(tx: &mut Tx<'_>, page: Republished<Product>) -> Result<(), Failure> {
         let products = page.entities.iter().filter_map(|product| product.state.as_ref());

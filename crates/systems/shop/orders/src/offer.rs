@@ -1,4 +1,4 @@
-//! The offers of products: the price of each version, and since when.
+//! The price of each version of a product, and since when.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use shop_events::{Currency, Money};
 use sqlx::PgConnection;
 use sqlx::types::Text;
 
-/// The price of a product from one of its versions on.
+/// A price from one of the product's versions on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) version: i64,
@@ -19,9 +19,8 @@ pub(crate) struct Offer {
     pub(crate) since: Timestamp,
 }
 
-/// Stores the prices of these versions; `None` withdraws the product. The stored price of a version stays, unless
-/// the new one is younger: then catalog was set back, and counts on from there. Versions that no checkout can name
-/// any more, because its message would be too old to be taken, are deleted.
+/// `None` withdraws the product. The stored price of a version stays, unless the new one is younger: then catalog was
+/// set back, and counts on from there. Versions that no acceptable checkout can name any more are deleted.
 pub(crate) async fn note(
     db: &mut PgConnection,
     products: &[(&Product, Option<Money>)],
@@ -63,7 +62,7 @@ pub(crate) async fn note(
     Ok(())
 }
 
-/// Returns the offers of these products, by SKU, in the order of their versions.
+/// Returns offers by SKU, in the order of versions.
 pub(crate) async fn of(
     db: &mut PgConnection,
     skus: &[&str],

@@ -76,8 +76,7 @@ pub(crate) struct Cancellation {
 }
 
 impl Order {
-    /// Returns true if the caller may see and change the order. An order whose checkout was invalid has no
-    /// customer.
+    /// The caller may see and change the order. One whose checkout was invalid has no customer.
     pub(crate) fn is_for(&self, caller: &Caller) -> bool {
         caller.is_allowed(self.contents.as_ref().map(|contents| contents.customer_id))
     }

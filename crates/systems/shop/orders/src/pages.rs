@@ -1,4 +1,4 @@
-//! Pages of orders, the newest first. The position of an order in the list never changes.
+//! Pages of orders, the newest first. An order's position never changes.
 
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
@@ -9,15 +9,14 @@ use sqlx::PgExecutor;
 
 use crate::order::{Order, OrderStatus};
 
-/// The position of an order in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderPosition {
     placed_at: Timestamp,
     order_id: OrderId,
 }
 
-/// The orders with these statuses. Each status has its own range of the index, so no more rows are read than fit on
-/// as many pages as there are statuses. An index of time alone would be written with each change of an order.
+/// Each status has its own range of the index, so few more rows are read than are shown. An index of time alone would
+/// be written with each change of an order.
 const OF_STATUSES: &str = "
     select page.* from unnest($4::text[]) as wanted (status)
     cross join lateral (
@@ -35,7 +34,6 @@ const OF_CUSTOMER: &str = "
             < (coalesce($1, 'infinity'), coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     order by created_at desc, order_id desc limit $3";
 
-/// Returns the position of an order in the list, if it is there.
 pub(crate) async fn position(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,
@@ -52,7 +50,7 @@ pub(crate) async fn position(
     Ok(placed_at.map(|(at,)| OrderPosition { placed_at: at.to_jiff(), order_id }))
 }
 
-/// Returns a page of orders: all of them, or those of one customer.
+/// Returns all orders, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,

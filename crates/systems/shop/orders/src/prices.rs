@@ -1,4 +1,4 @@
-//! Judges the prices of checkouts. A checkout names prices, but catalog's count; orders keeps a copy of them.
+//! Judges the prices of checkouts by a copy of catalog's prices.
 
 use std::collections::HashMap;
 
@@ -13,42 +13,37 @@ use crate::checkout::InvalidCheckout;
 use crate::offer::{self, Offer};
 
 /// A line that names its product's version may have the price of a version that was replaced this long before the
-/// checkout: its sender did not know the new one yet.
+/// checkout, because its sender may not know the new one yet.
 const UNHEARD: SignedDuration = SignedDuration::from_mins(1);
 
-/// The lines of a checkout, and its time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PricedCheckout<'a> {
     pub(crate) lines: &'a [OrderLine],
     pub(crate) at: Timestamp,
 }
 
-/// The reason why a checkout cannot have the prices that it names.
+/// Why a checkout cannot have the prices that it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotOffered {
-    /// The prices are wrong.
     #[error(transparent)]
     Wrong(InvalidCheckout),
-    /// The copy does not have this product yet, or not its version.
+    /// The copy lacks this product, or its version.
     #[error("the price of {sku} is not known at the moment: try again")]
     NotYet {
-        /// The product.
         sku: Sku,
-        /// Whether the copy was filled. If so, the product or the version in the line may not exist at all.
+        /// If the copy was filled, the product or the version may not exist at all.
         is_filled: bool,
     },
 }
 
-/// The current and earlier prices of some products.
 #[derive(Debug, Default)]
 struct KnownPrices {
     products: HashMap<String, Versioned<Product>>,
-    /// By SKU, in the order of their versions. Read only if a line does not have its product's current price.
+    /// By SKU, in the order of versions. Read only if a line does not have its product's current price.
     offers: HashMap<String, Vec<Offer>>,
     is_filled: bool,
 }
 
-/// Judges the prices of these checkouts, each by itself.
 pub(crate) async fn judge(
     db: &mut PgConnection,
     checkouts: &[PricedCheckout<'_>],
@@ -106,8 +101,8 @@ impl KnownPrices {
         })
     }
 
-    /// Whether the product had this price at that time, before the version in the copy. Offers of a newer version
-    /// than the copy's do not count: catalog was set back before it, or the copy has it in a moment.
+    /// Whether the product had this price then, before the version in the copy. Offers of a newer version do not
+    /// count: catalog was set back before it, or the copy has it in a moment.
     fn did_cost(&self, line: &OrderLine, at: Timestamp) -> bool {
         let Some(product) = self.products.get(line.sku.as_str()) else { return false };
         let offers = self.offers.get(line.sku.as_str()).map_or(&[][..], Vec::as_slice);
@@ -115,7 +110,7 @@ impl KnownPrices {
         let (before, from_then) = offers.split_at(offers.partition_point(is_older));
         let is_withdrawal =
             |offer: &&Offer| offer.version == product.version && offer.price.is_none();
-        // If only a rebuild has brought a withdrawal, its time is unknown. The last price has ended with it.
+        // A withdrawal that only a rebuild has brought has no time. The last price has ended with it.
         let end = match &product.state {
             Some(product) => Some(product.changed_at),
             None => from_then.first().filter(is_withdrawal).map(|withdrawal| withdrawal.since),

@@ -17,7 +17,6 @@ fn line(amount_minor: i64, product_version: Option<i64>) -> OrderLine {
     OrderLine { sku, quantity: 1, unit_price: euros(amount_minor), product_version }
 }
 
-/// Returns this version of the mug, since that second.
 fn product(version: i64, price: Money, since: i64) -> Product {
     Product {
         sku: "mug".parse().expect("a SKU"),
@@ -33,12 +32,11 @@ fn product(version: i64, price: Money, since: i64) -> Product {
     }
 }
 
-/// Returns the mug's offer from this version on.
 fn offer(version: i64, price: Option<i64>, since: i64) -> Offer {
     Offer { version, price: price.map(euros), since: time(since) }
 }
 
-/// Returns a mug that cost 10 from second 0, 12 from second 1,000, and then either 12 or was withdrawn.
+/// A mug that cost 10 from second 0, 12 from second 1,000, and then either 12 or was withdrawn.
 fn known(withdrawn: bool) -> KnownPrices {
     let mug = if withdrawn {
         Versioned::removed("mug", 3)
@@ -54,7 +52,6 @@ fn known(withdrawn: bool) -> KnownPrices {
     }
 }
 
-/// Whether a line at this price, of this version, is accepted at this second.
 fn is_fine(known: &KnownPrices, price: i64, version: Option<i64>, at: i64) -> bool {
     known.judge(&line(price, version), 1, time(at)).is_ok()
 }
@@ -70,7 +67,7 @@ fn a_price_counts_as_long_as_it_is_offered() {
         (1, None, 5_000, false),
         (0, Some(2), 5_000, false),
         (i64::MAX, None, 5_000, false),
-        // A checkout that waited, or was made anew from the journal.
+        // A checkout that waited, or came again from the journal.
         (1_000, None, 999, true),
         (1_000, None, 1_000, false),
         // The sender did not know the change yet.
@@ -86,7 +83,6 @@ fn a_price_counts_as_long_as_it_is_offered() {
     }
 }
 
-/// Returns the same mug, with this state in the copy.
 fn copied(mug: Versioned<Product>) -> KnownPrices {
     let mut known = known(true);
     known.products = HashMap::from([("mug".to_owned(), mug)]);
@@ -100,10 +96,9 @@ fn what_is_noted_of_a_version_that_is_newer_than_the_copys_does_not_count() {
     for (version, at) in [(None, 1_500), (None, 5_000), (Some(2), 1_500)] {
         assert!(!is_fine(&set_back, 1_200, version, at), "{version:?} at {at}");
     }
-    // The copy is emptied.
     let nothing = KnownPrices { products: HashMap::new(), ..known(false) };
     assert!(!is_fine(&nothing, 1_000, None, 500) && !is_fine(&nothing, 1_200, None, 1_500));
-    // The price in the copy counts, and not the stored offer of the same version.
+    // The copy's price counts, not the stored offer of the same version.
     let other = copied(Versioned::of("mug", 2, product(2, euros(1_300), 3_000)));
     for (price, at, fine) in
         [(1_200, 1_500, false), (1_300, 5_000, true), (1_000, 2_999, true), (1_000, 3_000, false)]

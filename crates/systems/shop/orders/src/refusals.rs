@@ -10,11 +10,11 @@ use shop_events::access::unpaid::TooManyPieces;
 use crate::checkout::InvalidCheckout;
 use crate::prices::NotOffered;
 
-/// The time that an order may take from its checkout to here.
+/// An order may take this long from its checkout to here.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
 
-/// The caller has no such order. An order that was checked out just now is not known here yet, nor is its customer.
-/// So the answer depends on the age of the id, and is the same for a missing order and for another customer's.
+/// The caller has no such order. An order of just now, or its customer, may not be known here yet. So the answer
+/// depends on the age of the id, and is the same for a missing order and for another customer's.
 pub(crate) fn unknown(order_id: OrderId, now: Timestamp) -> Problem {
     let age = id::time_of(order_id.0).map(|drawn| now.duration_since(drawn).abs());
     let there_is_none = format!("there is no order {order_id}");
@@ -48,7 +48,7 @@ pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
 pub(crate) fn not_offered(why: &NotOffered) -> Problem {
     match why {
         NotOffered::Wrong(wrong) => impossible(wrong),
-        // The client may be wrong, and that is no failure of the service.
+        // The client may be wrong, which is no failure of the service.
         NotOffered::NotYet { is_filled: true, .. } => {
             Problem::conflict(why.to_string()).try_again()
         }
@@ -71,7 +71,7 @@ mod tests {
             (of(7), 0, true),
             (of(7), 59, true),
             (of(7), 60, false),
-            // The clock that made the id is ahead. An id from next year is still unknown.
+            // The clock that made the id is ahead. An id from next year is unknown.
             (of(7), -59, true),
             (of(7), -60, false),
             // The id has no time.

@@ -1,5 +1,3 @@
-//! The bodies of requests.
-
 use std::borrow::Cow;
 
 use ballet_openapi::{Value, json};
@@ -17,8 +15,7 @@ impl JsonSchema for NewOrder {
         "NewOrder".into()
     }
 
-    /// The fields are those of `cart.checked_out.v1`, without that event's notes about messages, which clients do
-    /// not need.
+    /// The fields of `cart.checked_out.v1`, without that event's notes about messages.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = CartCheckedOut::json_schema(generator);
         let about = "A request to place an order, with its customer, goods and prices.";
@@ -27,7 +24,6 @@ impl JsonSchema for NewOrder {
     }
 }
 
-/// An order with an example of every field.
 pub(crate) fn example() -> Value {
     json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",

@@ -1,5 +1,3 @@
-//! The rows of orders.
-
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -12,8 +10,8 @@ use crate::history::OrderHistory;
 use crate::idempotency::KeyedRequest;
 use crate::order::{Order, OrderStatus};
 
-/// Stores a new order, unless the client's key was used before. Returns whether it was stored. A request waits
-/// while another one with its key is in progress.
+/// Stores the order unless the client's key was used before. Returns whether it did. A request waits for another one
+/// with its key.
 pub(crate) async fn place(
     db: &mut PgConnection,
     order: &OrderPlaced,
@@ -40,7 +38,6 @@ pub(crate) async fn place(
     Ok(placed.rows_affected() == 1)
 }
 
-/// Stores new orders without a client's key.
 pub(crate) async fn place_all(db: &mut PgConnection, orders: &[&OrderPlaced]) -> sqlx::Result<()> {
     if orders.is_empty() {
         return Ok(());
@@ -67,8 +64,7 @@ pub(crate) async fn place_all(db: &mut PgConnection, orders: &[&OrderPlaced]) ->
     .map(drop)
 }
 
-/// Returns the number of pieces in a customer's unpaid orders. Other calls for the same customer wait until this
-/// transaction ends.
+/// Counts pieces in a customer's unpaid orders. Other calls for the customer wait until this transaction ends.
 pub(crate) async fn unpaid_pieces(
     db: &mut PgConnection,
     customer_id: CustomerId,
@@ -87,7 +83,7 @@ pub(crate) async fn unpaid_pieces(
     .await
 }
 
-/// Confirms a placed order. Fails permanently if the order is not placed, or has another total.
+/// Fails permanently if the order is not placed, or has another total.
 pub(crate) async fn confirm(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -97,8 +93,8 @@ pub(crate) async fn confirm(
     advance(db, order_id, OrderStatus::Placed, OrderStatus::Confirmed, Some(captured), now).await
 }
 
-/// Completes a confirmed order. For a placed order the confirmation is still to come: after a restore from a
-/// backup, orders gets the events again in any order. Fails permanently if the order is neither.
+/// For a placed order the confirmation is still to come, because after a restore events come in any order. Fails
+/// permanently if the order is neither placed nor confirmed.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -144,8 +140,8 @@ async fn advance(
     }
 }
 
-/// Cancels a placed order, or records an order that was never placed as cancelled. Fails permanently if the order
-/// is already confirmed.
+/// Cancels a placed order, or records one that was never placed as cancelled. Fails permanently if the order is
+/// confirmed.
 pub(crate) async fn cancel(
     db: &mut PgConnection,
     event: &OrderCancelled,
@@ -178,7 +174,6 @@ pub(crate) async fn cancel(
     }
 }
 
-/// Returns an order, if it exists.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -190,7 +185,6 @@ pub(crate) async fn find(
     Ok(order)
 }
 
-/// Returns the history of an order so far, if it exists.
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -206,7 +200,7 @@ pub(crate) async fn history(
     Ok(history)
 }
 
-/// Returns the histories of the orders whose status has changed since `seen`.
+/// Returns the orders whose status has changed since `seen`.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
     seen: &[OrderHistory],

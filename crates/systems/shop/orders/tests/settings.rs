@@ -1,10 +1,10 @@
-//! Wrong settings, as an operator sees them: the program ends and says what to mend.
+//! Wrong settings: the program ends and says what to fix.
 
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Starts the service with these variables. Returns its output when it ends.
+/// Returns the program's output.
 fn refused(variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
     command.env_clear().envs([

@@ -1,5 +1,3 @@
-//! The HTTP routes of payments.
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
@@ -65,7 +63,7 @@ async fn read(
         .ok_or_else(|| Problem::not_found(format!("there is no payment for an order {order_id}")))
 }
 
-/// Answers once the webhook is stored together with its effect.
+/// Answers once the webhook is stored with its effect.
 async fn take_webhook(
     State(state): State<WebhookState>,
     SignedJson(webhook): SignedJson<PaymentWebhook>,

@@ -1,5 +1,5 @@
-//! Payments: authorisations, captures, voids and refunds at a card processor. No call to the
-//! processor runs inside a transaction, and no operation is requested under two keys.
+//! Payments: authorisations, captures, voids and refunds at a card processor. Calls run outside of transactions, and
+//! no operation is requested under two keys.
 
 #![warn(missing_docs)]
 
@@ -41,13 +41,13 @@ pub struct Payments {
     }
 )]
 impl Payments {
-    /// Payments at this provider, of which no webhook is accepted.
+    /// Payments at this provider, without webhooks.
     pub fn new(provider: impl Provider) -> Self {
         let webhooks = Webhooks::signed_with(None, "PAYMENT_WEBHOOK_SECRETS");
         Self { provider: Arc::new(provider), webhooks }
     }
 
-    /// Payments as these settings say, of which the sandbox needs those of every service.
+    /// Payments as these settings say. The sandbox needs those of every service.
     ///
     /// # Errors
     ///

@@ -1,5 +1,3 @@
-//! The service `payments`.
-
 use payments::Payments;
 use payments::config::PaymentSettings;
 

@@ -18,7 +18,7 @@ pub enum PaymentState {
 }
 
 impl PaymentState {
-    /// Returns the state that this one follows, unless it is the first.
+    /// `None` for the first.
     pub(crate) const fn follows(self) -> Option<Self> {
         match self {
             Self::Authorized => None,

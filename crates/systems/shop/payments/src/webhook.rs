@@ -1,7 +1,7 @@
 //! The webhooks of the payment provider.
 //!
 //! A webhook changes no payment. `operation.finished` makes the waiting call ask again. The end of an authorisation
-//! is stored until its money is to be captured. So webhooks may come twice, late, and in any order.
+//! is stored for its capture. So webhooks may come twice, late, and in any order.
 
 use common::outside::{Webhook, WebhookFacts, Word};
 use schemars::JsonSchema;
@@ -9,9 +9,8 @@ use serde::Deserialize;
 use shop_events::{OrderId, StorableTime};
 use sqlx::types::Uuid;
 
-/// An authorisation has expired.
 pub(crate) const EXPIRED: &str = "authorization.expired";
-/// The card's bank has taken an authorisation back.
+/// The card's bank has reversed the authorisation.
 pub(crate) const REVERSED: &str = "authorization.reversed";
 
 /// A webhook of the payment provider.

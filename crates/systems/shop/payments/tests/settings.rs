@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-/// Runs the program with these settings, which it must refuse. Returns its output.
 fn output_of(settings: &[(&str, &str)]) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_payments"));
     program.env_clear().env("AMQP_URL", "amqp://u:p@h/v").env("DATABASE_URL", "postgres://h/d");

@@ -1,39 +1,36 @@
 //! The strength of the association between two products.
 //!
 //! The measure is the log-likelihood ratio G² (Dunning: Accurate Methods for the Statistics of Surprise and
-//! Coincidence, Computational Linguistics 19(1), 1993). It measures how surprising the number of orders with both
-//! products would be if the products were independent. A bestseller is in many orders with everything, which is no
-//! surprise. Unlike a plain lift, G² does not overrate pairs that were seen once or twice.
+//! Coincidence, Computational Linguistics 19(1), 1993): how surprising the number of orders with both products would
+//! be if the products were independent. A bestseller in orders with everything is no surprise, and unlike a plain
+//! lift, G² does not overrate pairs that were seen once or twice.
 
-/// The numbers of orders with two products, or with one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CoOccurrence {
-    /// The orders with both products.
     pub(crate) both: i64,
-    /// The orders with one product, with or without the other.
+    /// Orders with one product, with or without the other.
     pub(crate) one: i64,
     pub(crate) other: i64,
-    /// All orders.
     pub(crate) all: i64,
 }
 
-/// The fewest orders of a pair. A rarer pair is chance, and shows what one customer bought.
+/// A rarer pair is chance, and shows what one customer bought.
 pub(crate) const MIN_BOTH: i64 = 3;
-/// The G² that one pair in a thousand exceeds by chance (chi-squared with one degree of freedom).
+/// One pair in a thousand exceeds this G² by chance (chi-squared with one degree of freedom).
 const MIN_SURPRISE: f64 = 10.83;
-/// The smallest lift. With very many orders, every small difference is significant, so it must also be large: pairs
-/// must be one and a half times as frequent as by chance.
+/// With very many orders every small difference is significant, so pairs must also be this many times as frequent as
+/// by chance.
 const MIN_LIFT: f64 = 1.5;
 
 impl CoOccurrence {
-    /// Returns G², or `None` if the products do not go together, or too few orders say so.
+    /// G², or `None` if the products do not go together, or too few orders say so.
     pub(crate) fn strength(self) -> Option<f64> {
         let surprise = self.surprise();
         let strong = self.both >= MIN_BOTH && self.lift() >= MIN_LIFT && surprise >= MIN_SURPRISE;
         strong.then_some(surprise)
     }
 
-    /// Returns how many times as often as by chance both are in one order.
+    /// How many times as often as by chance both are in one order.
     fn lift(self) -> f64 {
         let [both, one, other, all] = self.orders();
         both * all / (one * other)
@@ -47,8 +44,8 @@ impl CoOccurrence {
             (other - both, (all - one) * other),
             (all - one - other + both, (all - one) * (all - other)),
         ];
-        // A cell without orders adds nothing. The counts are read one after the other while orders come, so a cell
-        // may even be slightly negative.
+        // A cell without orders adds nothing. Counts are read one after the other, so a cell may be slightly
+        // negative.
         let seen = cells.into_iter().filter(|(orders, margins)| *orders > 0.0 && *margins > 0.0);
         2.0 * seen.map(|(orders, margins)| orders * (orders * all / margins).ln()).sum::<f64>()
     }

@@ -1,16 +1,15 @@
-//! The products of an order that are counted: a bounded number, however many lines the order has.
+//! The products of an order that are counted: a bounded number.
 
 use std::collections::BTreeSet;
 
 use shop_events::{OrderId, OrderLine, Sku};
 use uuid::Uuid;
 
-/// The most products of an order that are counted. They make 300 pairs; all products of the largest order would
-/// make 4,950, and say little about each.
+/// So many products make 300 pairs; all products of the largest order would make 4,950, and say little about each.
 const MAX: usize = 25;
 
-/// Returns the products of an order, each once, in order. For a larger order it selects some by a hash of their
-/// ids, so that no position in the order is preferred and a repeated event selects the same products.
+/// Selects each once, in order. From a larger order it selects by a hash of the ids, so that no position is preferred
+/// and a repeated event selects the same products.
 pub(crate) fn of(order_id: OrderId, lines: Vec<OrderLine>) -> Vec<Sku> {
     let skus: BTreeSet<Sku> = lines.into_iter().map(|line| line.sku).collect();
     let mut skus: Vec<Sku> = skus.into_iter().collect();
@@ -56,7 +55,7 @@ mod tests {
         assert!(few.is_sorted());
         assert_eq!(basket(1, (0..100).rev()), few);
         assert_ne!(basket(2, 0..100), few, "another order has others");
-        // Over many orders, every product is selected at some time.
+        // Over many orders, every product is selected.
         let seen: BTreeSet<Sku> = (0..100).flat_map(|order| basket(order, 0..100)).collect();
         assert_eq!(seen.len(), 100);
     }

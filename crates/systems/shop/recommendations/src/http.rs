@@ -1,5 +1,3 @@
-//! The HTTP routes of recommendations.
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;

@@ -1,5 +1,5 @@
-//! Recommendations: related products, and popular ones. It learns from confirmed orders, unlearns cancelled ones,
-//! and publishes nothing. `docs/shop/recommendations.md` has the measures.
+//! Recommendations: related products, and popular ones. It learns from confirmed orders, and unlearns cancelled ones.
+//! `docs/shop/recommendations.md` has the measures.
 
 #![warn(missing_docs)]
 
@@ -20,8 +20,8 @@ use crate::store::order_facts;
 
 /// Products that are bought together, and popular ones.
 ///
-/// Each projection stores one fact about an order; the events may come in any order, and more than once. The order
-/// counts while its facts say so.
+/// Each projection stores one fact about an order. The events may come in any order and repeatedly; the order counts
+/// while its facts say so.
 #[ballet::service(
     "recommendations",
     migrations = "../../../../migrations/recommendations",
@@ -47,7 +47,7 @@ impl Recommendations {
         order_facts::learn(tx.db(), facts).await
     }
 
-    /// Takes cancelled orders out of the counts. An order that is confirmed later does not come back.
+    /// Takes cancelled orders out of the counts. A later confirmation does not bring one back.
     #[projects]
     async fn cancelled_orders(tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
         let facts = order_facts::cancelled(tx.db(), order.order_id).await?;

@@ -1,3 +1,1 @@
-//! The service `recommendations`.
-
 ballet::main!(recommendations::Recommendations);

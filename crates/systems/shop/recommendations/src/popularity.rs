@@ -1,26 +1,24 @@
 //! Popularity: the number of orders, in which an order counts half as much with each half-life.
 //!
-//! Weights grow with the time of the order instead of shrinking as it ages: only their ratio matters. So the sum of
-//! a product changes only with its orders, and the most popular product of today is the one with the highest sum.
-//! This is forward decay (Cormode, Shkapenyuk, Srivastava and Xu: Forward Decay, ICDE 2009). Weights are whole
-//! numbers, and Postgres' `numeric` has as many digits as they need, so taking an order back restores the earlier
-//! sum exactly.
+//! Weights grow with the time of the order instead of shrinking with its age, because only their ratio matters. So a
+//! product's sum changes only with its orders. This is forward decay (Cormode, Shkapenyuk, Srivastava and Xu: Forward
+//! Decay, ICDE 2009). Weights are whole numbers of any length, as `numeric` in Postgres, so taking an order back
+//! restores the earlier sum exactly.
 
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
-/// The time in which an order's weight becomes half that of a new order.
+/// After this time an order's weight is half that of a new one.
 const HALF_LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// The weight of an order of the first day. It is large, so that rounding does not matter.
+/// Of an order of the first day. It is large, so that rounding does not matter.
 const FIRST: f64 = 65_536.0;
 
-/// The weight of an order: `factor` times two to the power of `doublings`.
+/// `factor` times two to the power of `doublings`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderWeight {
     pub(crate) factor: i64,
     pub(crate) doublings: i32,
 }
 
-/// Returns the weight of an order that was placed at this time.
 #[expect(clippy::cast_possible_truncation, reason = "the factor is at most 2^17")]
 pub(crate) fn weight(placed_at: Timestamp) -> OrderWeight {
     let age = placed_at.duration_since(first_day()).max(SignedDuration::ZERO);

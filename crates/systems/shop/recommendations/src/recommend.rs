@@ -1,5 +1,3 @@
-//! Combines recommendations: the products that go best with some products, or else the popular ones.
-
 use std::collections::HashMap;
 
 use ballet::{Failure, copies};
@@ -12,14 +10,13 @@ use sqlx::PgConnection;
 
 use crate::store::candidates::{bought, partners, popular};
 
-/// The most products that are weighed for one product, from either side of its pairs.
+/// The maximum for one product, from either side of its pairs.
 const WEIGHED_FOR_ONE: i64 = 500;
-/// The same for each product that a customer bought.
+/// The maximum for each product that a customer bought.
 const WEIGHED_FOR_EACH: i64 = 50;
-/// The number of a customer's latest purchases by which other products are found.
+/// Other products are found by so many latest purchases.
 const LAST_BOUGHT: usize = 30;
 
-/// The most products of a list.
 pub(crate) type ListSize = Limit<50, 10>;
 
 /// The recommended products, the best first. All of them can be bought.
@@ -57,7 +54,6 @@ pub(crate) struct RecommendedProduct {
     image_url: Option<String>,
 }
 
-/// Returns the products that are bought together with a product.
 pub(crate) async fn related_to(
     db: &mut PgConnection,
     sku: Sku,
@@ -66,7 +62,6 @@ pub(crate) async fn related_to(
     found_by(db, &[sku], WEIGHED_FOR_ONE, size).await
 }
 
-/// Returns the products that are bought together with a customer's purchases, without these.
 pub(crate) async fn for_customer(
     db: &mut PgConnection,
     customer_id: CustomerId,
@@ -76,7 +71,6 @@ pub(crate) async fn for_customer(
     found_by(db, &bought, WEIGHED_FOR_EACH, size).await
 }
 
-/// Returns the popular products.
 pub(crate) async fn most_popular(
     db: &mut PgConnection,
     without: &[Sku],
@@ -86,7 +80,7 @@ pub(crate) async fn most_popular(
     shown(db, Basis::Popular, skus).await
 }
 
-/// Returns the products that go best with `these`, or else the popular ones; never `these` themselves.
+/// Finds products that go best with `these`, or else popular ones; never `these` themselves.
 async fn found_by(
     db: &mut PgConnection,
     by: &[Sku],

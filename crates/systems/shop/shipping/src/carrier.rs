@@ -7,8 +7,7 @@ use common::outside::{Reply, cannot_look_up};
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
 
-/// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however often it is
-/// repeated.
+/// A carrier. A request under one idempotency key takes effect once and has one answer, however often it is repeated.
 pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// Books the collection and delivery of a parcel.
     fn book<'a>(&'a self, key: CallKey, request: &'a BookingRequest) -> Reply<'a, Booking>;

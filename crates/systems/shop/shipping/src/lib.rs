@@ -1,5 +1,5 @@
-//! Shipping: sends parcels to customers with a carrier. A parcel is booked before the money is
-//! captured, and handed over when the order is confirmed.
+//! Shipping: sends parcels with a carrier. A parcel is booked before the money is captured, and handed over when the
+//! order is confirmed.
 
 #![warn(missing_docs)]
 
@@ -47,7 +47,7 @@ pub struct Shipping {
     }
 )]
 impl Shipping {
-    /// Shipping with this carrier, of whom no webhook is accepted.
+    /// Shipping with this carrier, without webhooks.
     pub fn new(carrier: impl Carrier) -> Self {
         let webhooks = Webhooks::signed_with(None, "CARRIER_WEBHOOK_SECRETS");
         Self { carrier: Arc::new(carrier), webhooks }

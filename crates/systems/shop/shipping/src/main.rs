@@ -1,5 +1,3 @@
-//! The service `shipping`.
-
 use shipping::Shipping;
 use shipping::config::CarrierSettings;
 

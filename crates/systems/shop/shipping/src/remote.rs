@@ -12,11 +12,9 @@ use shop_events::OrderId;
 
 use crate::carrier::{Booking, BookingCancelled, BookingRequest, Carrier, Parcel, ParcelDelivered};
 
-/// The interval at which a carrier is asked about a parcel on its way, unless the carrier sets another. A webhook
-/// is earlier.
+/// For a parcel on its way, unless the carrier sets another interval. A webhook is earlier.
 const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
 
-/// The carrier's name in failures.
 const NAME: &str = "the carrier";
 
 /// A carrier behind an HTTP API.
@@ -52,7 +50,7 @@ impl RemoteCarrier {
         Operations::new(connection).map(Self)
     }
 
-    /// Requests an operation. Its answer has to be about our order.
+    /// Checks that the answer is about our order.
     async fn operate(
         &self,
         path: &str,
@@ -63,7 +61,7 @@ impl RemoteCarrier {
         checked(self.0.request(path, key, request).await?, order_id)
     }
 
-    /// Requests an operation on a parcel. The answer has to be about our parcel, with this result.
+    /// The answer has to be about our parcel, with this result.
     async fn handle(
         &self,
         path: &str,

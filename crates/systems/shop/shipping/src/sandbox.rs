@@ -1,7 +1,6 @@
-//! A carrier inside this process, for the demo and for tests. It delivers quickly, and everywhere except to
-//! Antarctica (`AQ`).
+//! A carrier inside this process, for the demo and for tests. It delivers quickly, except to Antarctica (`AQ`).
 //!
-//! The carrier stores nothing: its answers follow from the request and the key.
+//! It stores nothing: its answers follow from the request and the key.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The webhooks of the carrier.
 //!
-//! A webhook changes no shipment. `operation.finished`, for instance of a delivery, makes the waiting call ask
-//! again. So webhooks may come twice, late, and in any order.
+//! A webhook changes no shipment. `operation.finished`, for instance of a delivery, makes the waiting call ask again.
+//! So webhooks may come twice, late, and in any order.
 
 use common::outside::{Webhook, WebhookFacts, Word};
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! The trials of the shop: `cargo xtask demo shop`. An example is built with what the tests have built.
+//! The trials of the shop: `cargo xtask demo shop`. As an example it is built from what the tests have built.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! The shop as a whole: its choreography, read from the declarations of its services, the [`audit`] of the
-//! invariants between them, and the shop as the subject of trials.
+//! The shop as a whole: its choreography, the [`audit`] of the invariants between its services, and the shop as the
+//! subject of trials.
 
 #![warn(missing_docs)]
 

@@ -66,7 +66,7 @@ pub(crate) struct StoredAccount {
 }
 
 impl StoredAccount {
-    /// Returns the account as events carry it: without the person's data.
+    /// Leaves out the person's data.
     pub(crate) fn event(&self) -> accounts::Account {
         accounts::Account {
             account_id: self.account_id,

@@ -1,6 +1,6 @@
-//! Accounts: people, their plans and devices, and the slots of their streams. The database forbids more live slots than
-//! the plan has. Names and addresses are stored here and nowhere else. When an account is closed they are deleted at
-//! once, and every service is asked to erase the account's data.
+//! Accounts: people, their plans and devices, and the slots of their streams. The database forbids more live slots
+//! than the plan has. Names and addresses are stored only here. They are deleted when an account is closed, and every
+//! service is asked to erase the account's data.
 
 #![warn(missing_docs)]
 
@@ -56,8 +56,8 @@ impl Accounts {
         compensated_silently()
     }
 
-    /// Takes a slot of the account's plan for a session that may show its title. A device plays one title. At the limit
-    /// the plan refuses, or the oldest session loses its slot.
+    /// Takes a slot of the account's plan for a session. A device plays one title. At the limit the plan refuses, or
+    /// the oldest session loses its slot.
     #[compensatable(
         undo = cancel_slot,
         touches = locks::of_licenses,
@@ -91,12 +91,12 @@ impl Accounts {
     #[retriable(touches = locks::of_ended)]
     async fn release_slot(tx: &mut Tx<'_>, session: PlaybackEnded) -> Does<StreamSlotReleased> {
         let (session_id, now) = (session.session_id, tx.now());
-        // A displaced session has lost its slot already, and a session of an erased account has no row.
+        // A displaced session has lost its slot, and a session of an erased account has no row.
         slot::end(tx.db(), session_id, SlotState::Released, now).await?;
         done(StreamSlotReleased { session_id })
     }
 
-    /// The owner of the saga, which is never aborted: a closed account is not opened again.
+    /// The owner never aborts the saga, because a closed account is not opened again.
     #[owns(AccountClosure, originates(close_account = AccountClosed))]
     async fn abort_closure(_: &mut Tx<'_>, _: &Never) -> Result<(), Failure> {
         Err(Failure::permanent("the closure of an account is never aborted"))

@@ -1,4 +1,4 @@
-//! The rows that steps lock before they run: those of accounts.
+//! Steps lock the rows of accounts before they run.
 
 use ballet::bulk::Item;
 use ballet::{Failure, Rows};

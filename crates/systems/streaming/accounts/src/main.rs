@@ -1,3 +1,1 @@
-//! The service `accounts`.
-
 ballet::main!(accounts::Accounts);

@@ -1,4 +1,4 @@
-//! The refusals of requests about accounts. The message of each says what the caller can do instead.
+//! The refusals of requests about accounts. Each message says what the caller can do instead.
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};

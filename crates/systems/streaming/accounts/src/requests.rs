@@ -1,12 +1,10 @@
-//! The bodies of requests, and their validation.
-
 use ballet::core::personal::Personal;
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use streaming_events::{AccountId, Country, DeviceId, Slug, check_text};
 
-/// A name and a host, without control characters.
+/// Matches a name and a host, without control characters.
 const EMAIL: &str = r"^[^@\x00-\x1F\x7F-\x9F]+@[^\x00-\x1F\x7F-\x9F]+$";
 
 /// The data of a person who signs up.
@@ -61,7 +59,6 @@ impl NewAccount {
     }
 }
 
-/// Checks a text that a person typed.
 pub(crate) fn checked(field: &'static str, text: &str) -> Result<(), Problem> {
     check_text(text).map_err(|wrong| {
         Problem::unprocessable(format!("{field} {wrong}")).at(Place::body([field]))

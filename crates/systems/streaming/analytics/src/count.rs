@@ -1,4 +1,4 @@
-//! The counting of heartbeats into minutes, hours and sessions. The result does not depend on when they are counted, so
+//! Counts heartbeats into minutes, hours and sessions. The result does not depend on when they are counted, so
 //! reading a stream again leads to the same rows.
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,20 +7,19 @@ use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use streaming_events::playback::Heartbeat;
 use streaming_events::{SessionId, TitleId};
 
-/// The time for which an hour stays open after its end. Heartbeats that come later are corrections.
+/// The time for which an hour stays open after its end. Later heartbeats are corrections.
 pub(crate) const LATENESS: SignedDuration = SignedDuration::from_hours(1);
 
-/// The maximum that the row of a session can hold. The end of a session could not correct counts beyond it.
+/// The session's row holds no more, so its end could not correct counts beyond it.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
-/// A heartbeat, with the time at which playback received it.
+/// A heartbeat with the time at which playback received it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReceivedHeartbeat {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) received: Timestamp,
 }
 
-/// The counts of a session so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionCount {
     pub(crate) title_id: TitleId,
@@ -29,26 +28,22 @@ pub(crate) struct SessionCount {
     pub(crate) minute: Timestamp,
 }
 
-/// The counts that a minute gains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Gain {
     pub(crate) viewers: i32,
     pub(crate) watched_seconds: i64,
 }
 
-/// The changes by a batch of heartbeats.
 #[derive(Debug, Default)]
 pub(crate) struct HeartbeatCounts {
-    /// The sessions that changed.
     pub(crate) sessions: HashMap<SessionId, SessionCount>,
-    /// The gains by minute and title, in the order in which the rows are locked.
+    /// By minute and title, in the order in which the rows are locked.
     pub(crate) minutes: BTreeMap<(Timestamp, TitleId), Gain>,
-    /// The seconds that came too late, by hour, title and the hour in which they came.
+    /// Late seconds, by hour, title and the hour in which they came.
     pub(crate) late: BTreeMap<(Timestamp, TitleId, Timestamp), i64>,
 }
 
 impl HeartbeatCounts {
-    /// Counts heartbeats, given the counts of their sessions so far.
     pub(crate) fn count(
         known: &HashMap<SessionId, SessionCount>,
         beats: &[ReceivedHeartbeat],
@@ -59,7 +54,7 @@ impl HeartbeatCounts {
             let number = heartbeat.number.min(MOST);
             let watched = heartbeat.watched_seconds.min(MOST);
             let before = counts.sessions.get(&session).or_else(|| known.get(&session)).copied();
-            // A heartbeat with this number or a later one was counted before.
+            // Counted before.
             if before.is_some_and(|before| before.number >= number) {
                 continue;
             }
@@ -90,7 +85,7 @@ impl HeartbeatCounts {
     }
 }
 
-/// Rounds a time down to the minute or the hour.
+/// Rounds down to the minute or the hour.
 pub(crate) fn floor(at: Timestamp, unit: Unit) -> Timestamp {
     // Minutes and hours are never too big for a time.
     at.round(TimestampRound::new().smallest(unit).mode(RoundMode::Floor)).unwrap_or(at)

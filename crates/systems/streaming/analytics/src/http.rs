@@ -1,5 +1,3 @@
-//! The HTTP routes of analytics.
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;

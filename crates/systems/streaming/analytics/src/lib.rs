@@ -1,6 +1,5 @@
-//! Analytics: the time that titles are watched, by hour. It counts heartbeats by the time at which they were made, and
-//! the end of a session has the last word. Changes to a closed hour are kept as corrections. Analytics knows no
-//! accounts.
+//! Analytics: the time that titles are watched, by hour. It counts heartbeats by the time at which they were made;
+//! the end of a session has the last word. Changes to a closed hour are corrections. Analytics knows no accounts.
 
 #![warn(missing_docs)]
 
@@ -32,7 +31,7 @@ impl Analytics {
         sessions::started(tx.db(), &started).await
     }
 
-    /// Records how long a session was watched, by its end. A difference to its heartbeats becomes a correction.
+    /// Records how long a session was watched. A difference to its heartbeats becomes a correction.
     #[projects]
     async fn note_end(tx: &mut Tx<'_>, ended: PlaybackEnded) -> Result<(), Failure> {
         sessions::ended(tx.db(), &ended).await

@@ -1,3 +1,1 @@
-//! The service `analytics`.
-
 ballet::main!(analytics::Analytics);

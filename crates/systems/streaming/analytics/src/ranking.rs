@@ -1,5 +1,5 @@
-//! The ranking of the most watched titles. It is computed once in a few seconds, apart from the requests, so many
-//! requests slow down neither the database nor the answers.
+//! The most watched titles, computed once in a few seconds, apart from the requests. So many requests slow down
+//! neither the database nor the answers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -14,11 +14,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::store::reports::{WatchedTitle, most_watched};
 use crate::window::RankingWindow;
 
-/// The age up to which a ranking counts as the newest.
+/// Up to this age a ranking counts as the newest.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
-/// The age up to which a ranking is shown. After that, requests wait for the next one.
+/// Up to this age a ranking is shown. After that, requests wait for the next one.
 const OLDEST: SignedDuration = SignedDuration::from_secs(10);
-/// The length of the longest ranking.
 pub(crate) const LONGEST: u16 = 100;
 
 /// The titles that were watched most.
@@ -32,12 +31,12 @@ pub(crate) struct Ranking {
     pub(crate) titles: Vec<WatchedTitle>,
 }
 
-/// The newest rankings, and the lock for computing the next ones.
+/// The newest rankings, with the lock for computing the next ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Rankings {
     handle: Handle,
     newest: Arc<std::sync::Mutex<HashMap<RankingWindow, Arc<Ranking>>>>,
-    /// Held by the request that computes. The others wait for it, or take the ranking before.
+    /// The request that computes holds it. Others wait, or take the ranking before.
     turn: Arc<Mutex<()>>,
 }
 
@@ -50,7 +49,7 @@ impl Rankings {
         &self.handle
     }
 
-    /// Returns a ranking that is a few seconds old at most. While the next one is computed, the one before is returned.
+    /// Returns one that is a few seconds old at most. While the next one is computed, the one before is returned.
     pub(crate) async fn get(&self, window: RankingWindow) -> Result<Arc<Ranking>, Problem> {
         let Some(known) = self.newest(window, OLDEST) else {
             let turn = Arc::clone(&self.turn).lock_owned().await;
@@ -60,7 +59,7 @@ impl Rankings {
             && let Ok(turn) = Arc::clone(&self.turn).try_lock_owned()
         {
             let rankings = self.clone();
-            // An error here shows again in the request that finds this ranking too old.
+            // An error shows again in the request that finds this ranking too old.
             tokio::spawn(async move { rankings.compute(window, turn).await.map(drop) });
         }
         Ok(known)
@@ -83,7 +82,6 @@ impl Rankings {
         Ok(ranking)
     }
 
-    /// Returns the newest ranking, if it is younger than this.
     fn newest(&self, window: RankingWindow, limit: SignedDuration) -> Option<Arc<Ranking>> {
         let known = self.lock().get(&window).cloned()?;
         let age = self.handle.now().duration_since(known.as_of);

@@ -44,7 +44,7 @@ impl PlaybackSettings {
         SignedDuration::from_secs(self.lost_after_seconds)
     }
 
-    /// The seconds after which a device has to send its next heartbeat. Two of them may be lost.
+    /// The interval of heartbeats in seconds. Two heartbeats may be lost.
     pub(crate) fn next_in_seconds(&self) -> i64 {
         self.heartbeat_seconds.min(self.lost_after_seconds / 3)
     }

@@ -1,4 +1,4 @@
-//! The ending of sessions: a mark in their rows, and a hint to their watches.
+//! Ends sessions: a mark in their rows, and a hint to their watches.
 
 use ballet::{Failure, SagaId, Tx, look_now};
 use streaming_events::SessionId;
@@ -7,7 +7,6 @@ use streaming_events::playback::EndReason;
 use crate::WatchPlayback;
 use crate::store::ending::{self, SessionOwner};
 
-/// Marks these sessions to end.
 pub(crate) async fn end(
     tx: &mut Tx<'_>,
     sessions: &[SessionId],
@@ -17,7 +16,7 @@ pub(crate) async fn end(
     hint(tx, marked).await
 }
 
-/// Marks all sessions of an account, or of one of its devices, to end.
+/// Ends the sessions of an account, or of one of its devices.
 pub(crate) async fn end_all(
     tx: &mut Tx<'_>,
     of: SessionOwner,
@@ -27,8 +26,8 @@ pub(crate) async fn end_all(
     hint(tx, marked).await
 }
 
-/// Makes the watches of these sessions look now. A session that has not started has no watch yet, which will look when
-/// it begins.
+/// Makes the watches of these sessions look now. A session that has not started has no watch yet, which looks when it
+/// begins.
 async fn hint(tx: &mut Tx<'_>, sessions: Vec<SessionId>) -> Result<(), Failure> {
     for session_id in sessions {
         look_now::<WatchPlayback>(tx, SagaId(session_id.0)).await?;

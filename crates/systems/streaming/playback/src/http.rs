@@ -1,5 +1,3 @@
-//! The HTTP routes of playback.
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,12 +18,11 @@ use crate::refusals::{cancelled, incredible, not_playing, require_visible, too_m
 use crate::session::{Session, SessionStatus, WatchPosition};
 use crate::store::{position, session};
 
-/// The time in which an account may request so many sessions.
+/// An account may request so many sessions in this time.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-/// The seconds by which a device may count more than the session is old: its clock may be fast.
+/// A device may count this much more than the session's age, because its clock may be fast.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// The state that the handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct PlaybackState {
     handle: Handle,

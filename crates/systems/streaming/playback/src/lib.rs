@@ -1,7 +1,6 @@
-//! Playback: sessions, from the request to the end, and the positions where viewers stopped. It owns the saga
-//! `playback_session`. Up to the start a session can be refused. From then on, for hours, its row says whether it is
-//! live. A viewer, another session, a withdrawal or a closure ends a session by a mark in that row, and the watch of the
-//! session finds it. The watch also ends sessions that are silent.
+//! Playback: sessions, and the positions where viewers stopped. It owns the saga `playback_session`. Up to the start
+//! a session can be refused. From then on its row says whether it is live. A viewer, another session, a withdrawal or
+//! a closure ends it by a mark in the row, which its watch finds. The watch also ends silent sessions.
 
 #![warn(missing_docs)]
 
@@ -55,7 +54,7 @@ impl Playback {
         watch::look_at_erasure(tx).await
     }
 
-    /// The owner of the saga. The first change committed to the session's row decides whether the session starts.
+    /// The first change committed to the session's row decides whether the session starts.
     #[owns(
         PlaybackSession,
         originates(request_playback = PlaybackRequested),
@@ -67,8 +66,8 @@ impl Playback {
         stored_session::refuse(tx.db(), refused, now).await
     }
 
-    /// Starts the session, which has a licence by the time it gets a slot. The session that lost the slot to it is
-    /// marked to end by then.
+    /// Starts the session, which has a licence by the time it gets a slot. A session that lost the slot to it is
+    /// marked to end.
     #[decides]
     async fn start_playback(
         tx: &mut Tx<'_>,
@@ -92,8 +91,8 @@ impl Playback {
         watch::look_at_session(tx, self.settings.lost_after()).await
     }
 
-    /// Ends a session whose slot another session took. The other one starts only after this: it waits for the same
-    /// event.
+    /// Ends a session whose slot another session took. The other one starts only after this, because it waits for the
+    /// same event.
     #[projects]
     async fn end_displaced(tx: &mut Tx<'_>, reserved: StreamSlotReserved) -> Result<(), Failure> {
         match reserved.displaced {

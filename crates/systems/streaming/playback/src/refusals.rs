@@ -1,4 +1,4 @@
-//! The refusals of sessions. The message of each says what the viewer can do.
+//! The refusals of sessions. Each message says what the viewer can do.
 
 use axum::http::StatusCode;
 use ballet::Due;
@@ -13,7 +13,7 @@ use streaming_events::titles::{LicenseDenial, PlaybackLicenseDenied};
 
 use crate::session::{Session, SessionStatus};
 
-/// The account may not watch, or has no slot for the session.
+/// The account may not watch, or has no slot.
 pub(crate) fn slot_denied(event: StreamSlotDenied) -> PlaybackRefused {
     let StreamSlotDenied { session_id, reason, streams } = event;
     let (step, reason, detail) = match reason {
@@ -40,7 +40,6 @@ pub(crate) fn slot_denied(event: StreamSlotDenied) -> PlaybackRefused {
     by_step(session_id, reason, step, detail)
 }
 
-/// The title may not be shown to the account.
 pub(crate) fn license_denied(event: PlaybackLicenseDenied) -> PlaybackRefused {
     let PlaybackLicenseDenied { session_id, title_id: _, reason } = event;
     let (reason, detail) = match reason {
@@ -61,18 +60,15 @@ pub(crate) fn license_denied(event: PlaybackLicenseDenied) -> PlaybackRefused {
     by_step(session_id, reason, "grant_license", detail.to_owned())
 }
 
-/// The viewer cancelled before the session started.
 pub(crate) fn cancelled(session_id: SessionId) -> PlaybackRefused {
     let detail = "the viewer stopped it before it started".to_owned();
     PlaybackRefused { session_id, reason: Refusal::Cancelled, failed_step: None, detail }
 }
 
-/// The session did not start in time.
 pub(crate) fn overdue(due: Due) -> PlaybackDeadlinePassed {
     PlaybackDeadlinePassed { session_id: SessionId(due.saga_id.0), due_at: due.at }
 }
 
-/// The deadline of the session has passed.
 pub(crate) fn deadline_passed(event: PlaybackDeadlinePassed) -> PlaybackRefused {
     let PlaybackDeadlinePassed { session_id, due_at } = event;
     let detail = format!("it did not start by {due_at:.0}: try again");
@@ -83,7 +79,6 @@ fn by_step(session_id: SessionId, reason: Refusal, step: &str, detail: String) -
     PlaybackRefused { session_id, reason, failed_step: Some(step.to_owned()), detail }
 }
 
-/// The account requests sessions faster than anybody watches.
 pub(crate) fn too_many(most: i64) -> Problem {
     let detail = format!(
         "the account has requested {most} sessions within a minute, the limit (STARTS_PER_MINUTE): try again later"
@@ -91,7 +86,7 @@ pub(crate) fn too_many(most: i64) -> Problem {
     Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
 }
 
-/// The refusal of a heartbeat that says that the session was watched for longer than it is old.
+/// A heartbeat says that the session was watched for longer than it is old.
 pub(crate) fn incredible(session_id: SessionId) -> Problem {
     let detail = format!(
         "session {session_id} is not so old: send the seconds since its start, without pauses"
@@ -99,7 +94,6 @@ pub(crate) fn incredible(session_id: SessionId) -> Problem {
     Problem::unprocessable(detail).at(Place::body(["watched_seconds"]))
 }
 
-/// Returns the session if the caller may see it.
 pub(crate) fn require_visible(
     session: Option<Session>,
     session_id: SessionId,
@@ -110,7 +104,7 @@ pub(crate) fn require_visible(
         .ok_or_else(|| Problem::not_found(format!("there is no session {session_id}")))
 }
 
-/// The refusal of a heartbeat for a session that did not play at this time.
+/// A heartbeat for a session that did not play at this time.
 pub(crate) fn not_playing(session: &Session, at: Timestamp) -> Problem {
     let Session { session_id, status, ending, reason, until, .. } = session;
     let has_license = until.is_none_or(|until| until > at);

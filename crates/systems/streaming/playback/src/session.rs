@@ -1,5 +1,3 @@
-//! A session as it is stored and shown.
-
 use ballet::TextEnum;
 use common::rows::Time;
 use jiff::Timestamp;

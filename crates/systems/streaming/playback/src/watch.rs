@@ -1,4 +1,4 @@
-//! What the watches look at: the row of a playing session, which stays open for hours, and the rows of a closed account.
+//! What the watches look at: the row of a playing session, and the rows of a closed account.
 
 use ballet::{Failure, Look, SagaId, Tx};
 use jiff::{SignedDuration, Timestamp};
@@ -9,10 +9,9 @@ use crate::session::Session;
 use crate::store::ending::erase;
 use crate::store::session;
 
-/// The interval between two looks whether all sessions of a closed account are over.
+/// The interval between two looks at the sessions of a closed account.
 const AGAIN: SignedDuration = SignedDuration::from_millis(500);
 
-/// Ends the session if its row says that it is over.
 pub(crate) async fn look_at_session(
     tx: &mut Tx<'_>,
     lost_after: SignedDuration,
@@ -36,7 +35,6 @@ pub(crate) async fn look_at_session(
     }))
 }
 
-/// Erases the account if all its sessions are over.
 pub(crate) async fn look_at_erasure(tx: &mut Tx<'_>) -> Result<Look<ViewerErased>, Failure> {
     let closure_id = ClosureId(saga_id(tx)?.0);
     Ok(match erase(tx.db(), closure_id).await? {
@@ -49,7 +47,6 @@ fn saga_id(tx: &Tx<'_>) -> Result<SagaId, Failure> {
     tx.saga_id().ok_or_else(|| Failure::permanent("a watch has no saga"))
 }
 
-/// The verdict on a session's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SessionVerdict {
     Lives { for_now: SignedDuration },
@@ -70,7 +67,7 @@ fn judge(
     if until <= now {
         return Ok(SessionVerdict::Over { reason: EndReason::LicenseExpired, ended_at: until });
     }
-    // `seen_at` may be from a clock that was ahead. The next heartbeat corrects it, and until then `now` counts.
+    // `seen_at` may be from a clock that was ahead. Until the next heartbeat `now` counts.
     let lost_at = seen_at.min(now) + lost_after;
     if lost_at <= now {
         return Ok(SessionVerdict::Over { reason: EndReason::Lost, ended_at: seen_at });

@@ -1,5 +1,3 @@
-//! The HTTP routes of titles.
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
@@ -15,7 +13,7 @@ use crate::new_title::NewTitle;
 use crate::store::{search, title};
 use crate::title::StoredTitle;
 
-/// The longest text to search for, in characters.
+/// In characters.
 const MAX_QUERY: usize = 200;
 
 pub(crate) fn api() -> Api<Handle> {

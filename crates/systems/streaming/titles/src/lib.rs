@@ -1,5 +1,5 @@
-//! Titles: the films and episodes that can be watched, where and when. A session needs a licence for its title. When a
-//! title is withdrawn, all its licences are revoked, also one that is granted at the same time.
+//! Titles: the films and episodes that can be watched, where and when. A session needs a licence for its title. A
+//! withdrawal revokes all licences of its title, also one that is granted at the same time.
 
 #![warn(missing_docs)]
 
@@ -35,7 +35,7 @@ pub use crate::store::license::LicenseState;
     routes = |handle| http::api().router(handle)
 )]
 impl Titles {
-    /// Grants a session a licence, if its title may be shown in the account's region at this time.
+    /// Grants a licence, if the title may be shown in the account's region at this time.
     #[compensatable(undo = cancel_license, touches = titles_of_sessions)]
     async fn grant_license(
         tx: &mut Tx<'_>,
@@ -43,7 +43,7 @@ impl Titles {
     ) -> Does<PlaybackLicenseGranted, PlaybackLicenseDenied> {
         let ViewerAdmitted { session_id, title_id, .. } = session;
         let now = tx.now();
-        // The row is locked, so that either a withdrawal sees this licence, or this step sees the withdrawal.
+        // Locked, so that either a withdrawal sees this licence, or this step sees the withdrawal.
         let stored = stored_title::find_to_license(tx.db(), title_id).await?;
         match judge(stored.as_ref(), session.region, session.max_age, now) {
             Ok((until, length_seconds)) => {
@@ -78,7 +78,7 @@ impl Titles {
         license::end(tx.db(), ended.session_id, LicenseState::Ended).await
     }
 
-    /// The owner of the saga, which is never aborted: a withdrawal is final.
+    /// The owner never aborts the saga, because a withdrawal is final.
     #[owns(TitleWithdrawal, originates(withdraw_title = TitleWithdrawn))]
     async fn abort_withdrawal(_: &mut Tx<'_>, _: &Never) -> Result<(), Failure> {
         Err(Failure::permanent("the withdrawal of a title is never aborted"))

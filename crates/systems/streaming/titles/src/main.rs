@@ -1,3 +1,1 @@
-//! The service `titles`.
-
 ballet::main!(titles::Titles);

@@ -1,16 +1,13 @@
-//! The body of a request to publish a title, and its validation.
-
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use streaming_events::titles::Right;
 use streaming_events::{Slug, check_text};
 
-/// The most regions and periods of a title.
 const MAX_RIGHTS: usize = 500;
-/// The longest description, in characters.
+/// In characters.
 const MAX_DESCRIPTION: usize = 4_000;
-/// The longest title: two days.
+/// The maximum length, which is two days.
 const MAX_LENGTH: u32 = 172_800;
 const MAX_AGE: u8 = 21;
 

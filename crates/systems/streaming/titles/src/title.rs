@@ -11,14 +11,13 @@ use streaming_events::{Country, TitleId};
 /// The longest licence. A title that is paused overnight can go on the next day.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// A title as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StoredTitle {
     pub(crate) title: Title,
     pub(crate) withdrawn: bool,
 }
 
-/// Returns until when an account of this region and age may watch a title, and the length of the title in seconds.
+/// Returns until when an account of this region and age may watch a title, and the title's length in seconds.
 pub(crate) fn judge(
     stored: Option<&StoredTitle>,
     region: Country,

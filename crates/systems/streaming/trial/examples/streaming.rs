@@ -1,4 +1,4 @@
-//! The trials of streaming: `cargo xtask demo streaming`. An example is built with what the tests have built.
+//! The trials of streaming: `cargo xtask demo streaming`. As an example it is built from what the tests have built.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Streaming as a whole: its choreography, read from the declarations of its services, the [`audit`] of the rules
-//! between them, and streaming as the subject of trials.
+//! Streaming as a whole: its choreography, the [`audit`] of the rules between its services, and streaming as the
+//! subject of trials.
 
 #![warn(missing_docs)]
 

@@ -1,5 +1,3 @@
-//! The accounts of the console, by command.
-
 use std::process::Stdio;
 
 use ballet_stage::{Database, Servers};

@@ -40,7 +40,7 @@ pub(crate) async fn any_system_is_audited_by_its_contracts_and_addresses_alone(s
     shop.dead("orders").await;
     let waits = until(shop, 1, "go on only when a person acts").await;
     assert!(waits.out.contains("dead letter of orders"), "{waits:#?}");
-    // The name of an event must not steer the terminal.
+    // An event's name must not steer the terminal.
     let forged = ShopWorld::new_id();
     let properties = json!({ "message_id": forged, "type": ESCAPES });
     let management = shop.env.management();

@@ -1,4 +1,4 @@
-//! Dead letters whose bodies are not plain text: packed, broken, or made to harm the reader.
+//! Dead letters whose bodies are packed, broken, or made to harm the reader.
 
 use std::io::Write;
 

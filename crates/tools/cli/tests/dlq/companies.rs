@@ -20,7 +20,7 @@ type CompanyAct = (&'static str, String, String);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Companies {
     done: Arc<Mutex<BTreeMap<CallKey, CompanyAct>>>,
-    /// Whether the bank does not answer requests to capture.
+    /// The bank does not answer requests to capture.
     holds_captures: Arc<AtomicBool>,
     /// Parcels are on their way for as long as a test takes.
     holds_deliveries: Arc<AtomicBool>,
@@ -49,7 +49,7 @@ impl Companies {
         self.holds_deliveries.store(hold, Ordering::SeqCst);
     }
 
-    /// The acts for an order, each as often as it was done.
+    /// Returns the acts for an order, each as often as it was done.
     pub(crate) fn did(&self, order: &str) -> Vec<&'static str> {
         let done = self.done();
         let of_order = done.values().filter(|(_, of, _)| of == order);

@@ -71,7 +71,7 @@ impl ExaminedSystem {
         command
     }
 
-    /// The exit code, and the problems: the check and what it found.
+    /// Returns the exit code, and of each problem the check and its finding.
     async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
         let ended = ended(self.command(&["doctor", "--quiet", "-o", "json"])).await;
         let rows: Vec<Value> = ended.json();

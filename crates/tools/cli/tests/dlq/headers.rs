@@ -8,7 +8,7 @@ use crate::world::{CounterWorld, TICKED};
 const MOST_HEADERS: usize = 64;
 const MOST_BYTES: usize = 32 * 1024;
 
-/// As many headers as a producer may send, with the greatest total size.
+/// Returns as many as a producer may send, with the maximum total size.
 fn headers_at_the_limit() -> Value {
     let size = MOST_BYTES / MOST_HEADERS;
     let header = |number| {

@@ -1,4 +1,4 @@
-//! Dead letters whose types and texts are written to do harm.
+//! Dead letters whose types and texts are meant to do harm.
 
 use serde_json::json;
 use sqlx::{Connection, query_scalar};

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use crate::world::CounterWorld;
 
-/// An id of eight days ago.
 fn old_id() -> String {
     let day = 24 * 60 * 60 * 1000;
     let now = ballet::Clock::system().now().as_millisecond();

@@ -114,7 +114,7 @@ pub(crate) async fn is_asked(shop: &ShopWorld, service: &str, step: &str, order:
     until_yields(shop.env.admin_database_url(service), &asked, "1", SOON).await;
 }
 
-/// An order with held money and a booked parcel that is cancelled while `away` does not run.
+/// Returns one with held money and a booked parcel, while `away` does not run.
 pub(crate) async fn cancelled_without(
     shop: &mut ShopWorld,
     companies: &Companies,

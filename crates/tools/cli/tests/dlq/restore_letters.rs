@@ -25,7 +25,6 @@ async fn a_restored_service_hears_what_was_edited_and_what_was_not_discarded_aft
         until_said(shop, &["dlq", "list", "-o", "json"], &id).await;
         shop.ballet(&["dlq", "edit", &id, "--body", "body.json"]).await.ends_with(0);
         if is_almost_discarded {
-            // The journal has the note, and the dead letter stays.
             let to_full_disk = ["dlq", "discard", "--id", &id, "--yes", "--to", "/dev/full"];
             let failed = shop.ballet(&to_full_disk).await;
             assert_ne!(failed.code, Some(0), "{failed:?}");

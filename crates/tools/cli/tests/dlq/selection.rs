@@ -55,7 +55,7 @@ async fn groups(world: &CounterWorld) -> BTreeMap<(String, String), u64> {
 
 #[tokio::test]
 async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_are_right() {
-    // The time for 100,000 is measured by hand: `DEAD_LETTERS=100000`.
+    // 100,000 are measured by hand: `DEAD_LETTERS=100000`.
     let count = std::env::var("DEAD_LETTERS").ok().and_then(|count| count.parse().ok());
     let count = count.unwrap_or(1_500_usize) / 3 * 3;
     let third = count as u64 / 3;

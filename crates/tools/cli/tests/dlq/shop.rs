@@ -28,7 +28,6 @@ pub(crate) struct ShopWorld {
     running: BTreeMap<&'static str, Running>,
     databases: BTreeMap<String, String>,
     carrier: shipping::sandbox::Sandbox,
-    /// The bank and the carrier, if they are companies of their own.
     pub(crate) companies: Option<Companies>,
     pub(crate) http: Client,
     pub(crate) place: PathBuf,
@@ -39,7 +38,7 @@ impl ShopWorld {
         Self::open_with(name, None).await
     }
 
-    /// Opens a shop with a bank and a carrier that are in none of its databases.
+    /// The bank and the carrier are in none of its databases.
     pub(crate) async fn open_beside(companies: Companies, name: &str) -> Self {
         Self::open_with(name, Some(companies)).await
     }
@@ -132,7 +131,6 @@ impl ShopWorld {
         context.new_id(context.now()).to_string()
     }
 
-    /// An id of half an hour ago.
     pub(crate) fn old_id() -> String {
         let clock = Clock::system();
         clock.new_id(clock.now() - SignedDuration::from_mins(30)).to_string()

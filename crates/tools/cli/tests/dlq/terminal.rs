@@ -1,4 +1,4 @@
-//! What an operator is asked on a terminal.
+//! Questions to an operator on a terminal.
 
 use std::process::Stdio;
 
@@ -17,7 +17,7 @@ const UNPUBLISHABLE: &str = "insert into ballet.outbox_dead (owner, batch, posit
     'orders.order_placed.v1', gen_random_uuid(), '{}', now() - interval '1 day', \
     'the broker refuses a body of 20 MB: its max_message_size is 16 MB. Raise it, or forget the event')";
 
-/// Runs a line of the shell in a terminal, in the place and with the variables of a command.
+/// Runs in the command's directory, with its variables.
 fn in_terminal(line: &str, like: &Command) -> Command {
     let mut script = Command::new("script");
     // A shell that stayed would have its own exit code.

@@ -54,7 +54,6 @@ impl Projection for CountTocks {
     }
 }
 
-/// The detail of a failure that may pass.
 pub(crate) const FOR_A_WHILE: &str = "away for a while";
 
 /// Fails while the table `trouble` says so.
@@ -154,7 +153,7 @@ impl CounterWorld {
         until_yields(self.env.database_url("counter"), waits, "1", SOON).await;
     }
 
-    /// Sets the retry back as if it had been due so long ago that its message is lost.
+    /// Sets the retry back, as if it had been due so long ago that its message is lost.
     pub(crate) async fn retry_is_overdue(&self) {
         let overdue = "update ballet.failure set next_at = next_at - interval '11 minutes'";
         sqlx::query(overdue).execute(&mut self.database().await).await.expect("overdue");
@@ -180,12 +179,10 @@ impl CounterWorld {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// Makes the events of one word fail from now on, or no more.
     pub(crate) async fn trouble(&self, word: &str, is: bool) {
         self.trouble_of(word, is.then_some("the counter is full")).await;
     }
 
-    /// Makes the events of one word fail with this kind from now on, or no more.
     pub(crate) async fn trouble_of(&self, word: &str, kind: Option<&str>) {
         let statement = match kind {
             Some(_) => "insert into trouble values ($1, $2)",
@@ -278,7 +275,7 @@ impl CounterWorld {
         assert_eq!(self.counted().await, expected);
     }
 
-    /// The command with the rights to redrive and no others, as its user has it.
+    /// Runs with the permissions to redrive and no others.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.env, &self.place);
         command.arg("dlq").args(arguments);

@@ -12,7 +12,7 @@ use tokio::process::Child;
 
 use crate::test_directory::{BALLET, PATIENCE, TestDirectory, edit, said_by};
 
-/// Run by its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
+/// Run by its name, because rustup's program tells the compiler which toolchain it is.
 const CARGO: &str = "cargo";
 /// A colleague has cloned another's system.
 const CLONE: &str = "colleague/harbour";

@@ -61,7 +61,7 @@ impl TestDirectory {
         self.write_contract("harbour", "desk");
     }
 
-    /// Writes the contract of a project's first service, as its program would: it need not be built.
+    /// Writes it as the first service's program would, which need not be built.
     pub(crate) fn write_contract(&self, project: &str, service: &str) {
         let contracts = self.at(project).join("contracts/harbour");
         fs::create_dir_all(&contracts).expect("a directory");

@@ -1,5 +1,3 @@
-//! Big bodies.
-
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};

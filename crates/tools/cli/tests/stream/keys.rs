@@ -80,7 +80,7 @@ async fn new_ids_reach_the_keys_that_services_make_and_no_others() {
     ];
     assert_eq!(all, expected);
 
-    // Without contracts nobody knows who makes a shipment.
+    // Without contracts it is unknown who makes a shipment.
     let mut outside = replay(&test, &arguments);
     outside.current_dir("/").env_remove("BALLET_CONTRACTS");
     ended(outside).await.ends_with(0).says(&["keys that services make stay as they are"]);

@@ -20,11 +20,11 @@ use crate::world::{SOON, StreamWorld, event};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/contracts/shop");
 const LONG: Duration = Duration::from_secs(550);
-/// The stock before the orders come. There are no lamps.
+/// The stock before the orders. There are no lamps.
 const SHELVES: &str = "insert into stock (sku, on_hand, received, created_at) \
     values ('mug', 100, 100, now()), ('teapot', 100, 100, now())";
 
-/// The products of the shop, as orders has copied them. There are lamps in the catalogue.
+/// The products as orders has copied them. The catalogue has lamps.
 const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
     select 'product', sku, 1, jsonb_build_object('sku', sku, 'version', 1, 'title', sku, \
         'description', '', 'price', jsonb_build_object('amount_minor', 1250, 'currency', 'EUR'), \

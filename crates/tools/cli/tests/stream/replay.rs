@@ -1,5 +1,3 @@
-//! `ballet replay`.
-
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,14 +39,13 @@ pub(crate) fn replay(into: &StreamWorld, arguments: &[&str]) -> Command {
     into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
 }
 
-/// The same, to the same broker under another name.
+/// Runs to the same broker under another name.
 fn by_another_name(into: &StreamWorld, arguments: &[&str]) -> Command {
     let url = into.env.ops_amqp_url().replace("127.0.0.1", "localhost");
     assert_ne!(url, into.env.ops_amqp_url());
     into.command_at(&url, &[&["replay"], arguments].concat())
 }
 
-/// The numbers that the bell has heard, once there are this many.
 async fn heard(world: &StreamWorld, count: usize) -> Vec<i64> {
     wait_until("all to be heard", SOON, || async {
         let connected = PgConnection::connect(world.env.database_url("bell")).await;

@@ -1,5 +1,3 @@
-//! `ballet tap`.
-
 use std::time::Duration;
 
 use ballet_amqp::{BasicProperties, Publish};

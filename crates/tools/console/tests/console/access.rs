@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::test_console::{Browser, RunningConsole, SOON, TestConsole};
 
-/// One console for all who want in. The guesses lock this address out, and the last part breaks a table.
+/// One console for all. The guesses lock this address out, and the last part breaks a table.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_logged_in_sees_the_pages_until_the_session_ends_and_nobody_else_does() {
     let world = TestConsole::new("console_access").await;
@@ -254,7 +254,7 @@ async fn what_is_kept_up_to_date_ends_with_the_session(
 async fn a_stranger_is_not_told_what_the_database_says(world: &TestConsole, browser: &Browser) {
     let mut db = PgConnection::connect(world.database.url()).await.expect("a session");
     db.execute("alter table console.session rename to gone").await.expect("renamed");
-    // Nobody can tell whose cookie it is.
+    // It is unknown whose cookie it is.
     let (status, page) = browser.get("/sagas").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.contains("database does not answer, or refuses. Its log says why"), "{page}");

@@ -60,7 +60,7 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
         operator.act(&edit, &edit, &format!("act=edit&why=a+typing+error&body={right}")).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
     operator.until(&action, "It has a new body").await;
-    // Who still sees the old one overwrites nothing.
+    // Whoever still sees the old body overwrites nothing.
     for (act, why) in [("check", ""), ("edit", "&why=two")] {
         let second = format!("act={act}{why}&body={}", body("%5B7%5D"));
         let (status, page) = operator.fill_in(&seen_before, &edit, &second).await;

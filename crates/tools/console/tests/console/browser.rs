@@ -13,7 +13,6 @@ use base64::prelude::BASE64_STANDARD;
 use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
-/// The widths of a phone, a desktop and a large screen.
 const WIDTHS: [u16; 3] = [390, 1280, 1920];
 const HOSTILE: &str =
     "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
@@ -54,7 +53,7 @@ impl BrowserPerson {
         clicked.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Waits until the page shows this, without loading it again.
+    /// Waits for this without loading the page again.
     async fn sees(&self, says: &str) {
         let what = format!("the page to say {says:?}");
         let last = wait_until(&what, SOON, || async {
@@ -79,8 +78,7 @@ impl BrowserPerson {
         found.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Checks this page at all widths, light and dark: it is accessible, its policy refused nothing, and a picture is
-    /// left.
+    /// Checks all widths, light and dark: accessible, nothing refused by its policy, and a picture is left.
     async fn looks(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/console");
         std::fs::create_dir_all(&folder).expect("a folder");
@@ -144,7 +142,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.looks("sagas").await;
     person.clicks(".row a.id").await;
     person.sees("has not acted on inventory.stock_reserved.v1").await;
-    // Text from others stays text.
     person.sees("<script>window.bitten=1</script>").await;
     let bitten = person.browser.run("return window.bitten ?? 0").await.expect("a number");
     assert_eq!(bitten, 0);

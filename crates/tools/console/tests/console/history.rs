@@ -96,7 +96,7 @@ async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewher
     let (_, action) = operator.act(act, "/dead-letters/act", fields).await;
     world.handles("payments", &id, AUTHORIZED).await;
     operator.until(&action, "1 of 1 were sent back").await;
-    // What the journal does not have: of the console, and of commands.
+    // From the console and from commands, not from the journal.
     let stop = format!("{at}/stop");
     let (_, stopped) = operator.act(&stop, &stop, "name=order_fulfillment&why=a+strike").await;
     operator.until(&stopped, "Nothing was changed").await;

@@ -1,4 +1,4 @@
-//! Text from others stays text, whatever it is.
+//! Text from others stays text.
 
 use reqwest::Method;
 

@@ -142,7 +142,7 @@ async fn an_open_saga_whose_first_entries_are_dropped_does_not_end_by_the_rest()
         .publish([died_again, sent_back].map(|id| world.event(PLACED, id, None, "{}")).into())
         .await;
     until(&mut db, "select count(*) from console.saga where ended is null", 2).await;
-    // The same day is created again for later entries.
+    // Later entries create the day again.
     drop(console);
     let days = "select inhrelid::regclass::text from pg_inherits \
                 where inhparent = 'console.entry'::regclass";

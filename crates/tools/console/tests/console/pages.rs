@@ -1,5 +1,3 @@
-//! The content of each page.
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

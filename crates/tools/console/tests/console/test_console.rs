@@ -178,7 +178,7 @@ impl TestConsole {
         }
     }
 
-    /// Puts this many copies of a saga's first entry before it, each a message of its own.
+    /// Puts copies before the saga's first entry, each a message of its own.
     pub(crate) async fn repeat(&self, saga: Uuid, times: i32) {
         let mut db = PgConnection::connect(self.database.url()).await.expect("a session");
         let copies = "insert into console.entry (place, at, kind, saga, type, service, message_id, body, size) \
@@ -270,7 +270,7 @@ impl Browser {
         self.fill_in(&page, to, fields).await
     }
 
-    /// Fills in the form of a page that was loaded before. Hidden fields are sent along.
+    /// Fills in a page that was loaded before. Hidden fields are sent along.
     pub(crate) async fn fill_in(&self, page: &str, to: &str, fields: &str) -> (StatusCode, String) {
         let seen = page.split("name=\"seen\" value=\"").nth(1);
         let seen = seen.and_then(|rest| rest.split('"').next()).unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::support::gateway::{Gateway, problem};
 use crate::support::service::TestService;
 use crate::support::tokens::{SigningKey, claims, jwt, now};
 
-/// The route `/a`, with a limit of `most` wrong credentials.
+/// The limit is `most` wrong credentials.
 fn config(service: &TestService, most: u32) -> String {
     let limits = format!("[limits]\nrefused_sign_ins = {most}\n");
     let route = "[[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\n";

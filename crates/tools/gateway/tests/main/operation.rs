@@ -1,4 +1,4 @@
-//! Pages, browsers, and an operator's view of the gateway.
+//! Pages, browsers, and an operator's view.
 
 use std::time::Duration;
 
@@ -27,7 +27,6 @@ optional = true
 timeout = \"300ms\"
 ";
 
-/// Returns the page with a part that may be slow.
 fn patient() -> String {
     PAGE.replace("300ms", "1m")
 }

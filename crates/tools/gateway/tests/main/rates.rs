@@ -1,5 +1,3 @@
-//! Limits per client.
-
 use ballet_stage::wait_until;
 use reqwest::{Client, Response};
 

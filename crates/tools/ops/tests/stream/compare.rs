@@ -236,7 +236,7 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let joins = |comparison: Comparison| comparison.with_joins(Joins::of(&post()));
     assert_eq!(differences_by(joins, same(7), &expected, &actual), []);
 
-    // A different value is still found, behind both triggers.
+    // A different value is found behind both triggers.
     let parcel = id(2, 8).to_string();
     actual[3].body = actual[3].text().replace(&parcel, &id(2, 9).to_string()).into_bytes();
     let found = differences_by(joins, same(7), &expected, &actual);

@@ -1,4 +1,4 @@
-//! The journal's stream: its reader, recordings, replays, and the comparison of two runs.
+//! The journal's stream: its reader, recordings, replays, and the comparison of runs.
 
 mod compare;
 mod lagging;

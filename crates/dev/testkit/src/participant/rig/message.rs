@@ -1,11 +1,8 @@
-//! Messages of a saga, as the services published them that the suite stands in for.
-
 use ballet::Clock;
 use ballet::core::EventType;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Makes the properties of an event in a saga.
 pub(crate) fn properties(event: EventType, saga: Uuid, id: Uuid) -> Value {
     let trace = format!("00-{}-00f067aa0ba902b7-01", saga.simple());
     let clock = Clock::system();

@@ -1,5 +1,3 @@
-//! A participant's process.
-
 use std::collections::VecDeque;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +9,12 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 use crate::participant::program::Program;
 
-/// The number of output lines kept for an error message.
 const LINES: usize = 20;
 
-/// A running process. Dropping it kills it.
+/// Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct ProgramProcess {
     child: Child,
-    /// The program, as its command line names it.
     program: String,
     output: OutputLines,
 }
@@ -47,20 +43,20 @@ impl ProgramProcess {
         Ok(Self { child, program, output })
     }
 
-    /// Returns how it ended, with its last output, if it has ended.
+    /// Returns how it ended, with its last output, if it has.
     pub(crate) fn exit(&mut self) -> Option<String> {
         let status = self.child.ended()?;
         Some(self.end(status))
     }
 
-    /// Kills it and its children with SIGKILL.
+    /// Kills its children, too.
     pub(crate) async fn kill(mut self) {
         self.child.signal(Signal::KILL);
-        // An error means that it is gone.
+        // It has already ended.
         self.child.wait().await.ok();
     }
 
-    /// Asks it to stop, and waits for its end, which must be a success.
+    /// Waits for its end, which must be a success.
     pub(crate) async fn stop(mut self, patience: Duration) -> Result<(), String> {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         // Only the process itself: it has to end its own children.
@@ -84,7 +80,6 @@ impl ProgramProcess {
         format!("the program ended with {status} ({program}); it said\n{said}")
     }
 
-    /// Returns its last output.
     pub(crate) fn last_output(&self) -> String {
         let lines = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(|line| format!("    {line}\n")).collect()

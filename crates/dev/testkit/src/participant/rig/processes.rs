@@ -1,5 +1,3 @@
-//! The running processes of a program, and whether one has ended by itself.
-
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +7,6 @@ use ballet_stage::{Children, wait_until};
 use crate::participant::program::Program;
 use crate::participant::rig::process::ProgramProcess;
 
-/// The processes of one program.
 pub(crate) struct ProgramProcesses {
     program: Program,
     children: Children,
@@ -17,13 +14,12 @@ pub(crate) struct ProgramProcesses {
 }
 
 impl ProgramProcesses {
-    /// Starts with no process.
     pub(crate) fn of(program: Program) -> Result<Self, String> {
         let children = Children::new().map_err(|error| error.to_string())?;
         Ok(Self { program, children, running: Mutex::default() })
     }
 
-    /// Starts one more process. Returns how many run.
+    /// Returns how many run.
     pub(crate) async fn start(&self, amqp_url: &str, database_url: &str) -> Result<u64, String> {
         let process =
             ProgramProcess::start(&self.children, &self.program, amqp_url, database_url).await;
@@ -33,14 +29,12 @@ impl ProgramProcesses {
         Ok(running.len() as u64)
     }
 
-    /// Kills all.
     pub(crate) async fn kill(&self) {
         for process in self.take_all() {
             process.kill().await;
         }
     }
 
-    /// Asks all to stop, and waits until they have.
     pub(crate) async fn stop(&self, patience: Duration) -> Result<(), String> {
         for process in self.take_all() {
             process.stop(patience).await?;
@@ -48,7 +42,7 @@ impl ProgramProcesses {
         Ok(())
     }
 
-    /// Waits for a condition. A process that ends by itself ends the wait.
+    /// A process that ends by itself ends the wait.
     pub(crate) async fn wait<T, F>(
         &self,
         limit: Duration,

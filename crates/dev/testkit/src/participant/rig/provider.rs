@@ -1,5 +1,3 @@
-//! The provider that a participant calls: the requests it received, their effects, and its answers.
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +13,9 @@ use uuid::Uuid;
 
 use crate::participant::contract::{ProviderCall, ProviderCalls};
 
-/// The placeholder for the request's key in an answer.
 const KEY: &str = "{key}";
 const HEADER: &str = "idempotency-key";
 
-/// The provider's reaction to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProviderMode {
     Answers,
@@ -51,17 +47,16 @@ struct ProviderState {
 
 #[derive(Debug, Clone, Default)]
 struct ReceivedRequest {
-    /// Method and path.
+    /// The request by method and path.
     request: String,
     compensates: bool,
     key: String,
-    /// The request's text, which contains the saga's id.
+    /// It contains the saga's id.
     text: String,
     done: bool,
 }
 
 impl TestProvider {
-    /// Starts a server on this machine.
     pub(crate) async fn start(calls: &ProviderCalls) -> std::io::Result<Self> {
         let shared = Arc::new(ProviderState {
             calls: calls.clone(),
@@ -84,17 +79,15 @@ impl TestProvider {
         self.shared.mode.send_replace(mode);
     }
 
-    /// Answers the step of a saga with a refusal.
     pub(crate) fn refuse(&self, saga: Uuid) {
         self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).push(saga);
     }
 
-    /// Whether it received a request for a saga.
     pub(crate) fn was_asked(&self, saga: Uuid) -> bool {
         self.requests().iter().any(|asked| asked.is_of(saga))
     }
 
-    /// Returns how often the step's effect was made for a saga, less how often it was undone.
+    /// Returns how often the step's effect was made, less how often it was undone.
     pub(crate) fn effect(&self, saga: Uuid) -> i64 {
         let asked = self.requests();
         let of_saga = asked.iter().filter(|asked| asked.done && asked.is_of(saga));
@@ -102,7 +95,6 @@ impl TestProvider {
         done.iter().map(|(_, compensates)| if *compensates { -1 } else { 1 }).sum()
     }
 
-    /// Returns the program's mistakes in its calls for these sagas.
     pub(crate) fn mistakes(&self, sagas: impl Iterator<Item = Uuid>) -> Vec<String> {
         mistakes(&self.requests(), sagas)
     }

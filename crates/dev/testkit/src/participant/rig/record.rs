@@ -8,10 +8,9 @@ use uuid::Uuid;
 
 use ballet_stage::{Result, TestEnv};
 
-/// The batch size of one request. A batch is kept even if the next request fails.
+/// A batch is kept even if the next request fails.
 const MANY: u32 = 1_000;
 
-/// A message as it was published.
 #[derive(Debug, Clone)]
 pub(crate) struct PublishedMessage {
     pub(crate) routing_key: String,
@@ -33,16 +32,15 @@ impl PublishedMessage {
     }
 }
 
-/// A record of all messages that have come so far.
 #[derive(Debug)]
 pub(crate) struct MessageRecord {
-    /// The queue that gets a copy of each.
+    /// The queue gets a copy of each message.
     queue: &'static str,
     seen: Mutex<Vec<PublishedMessage>>,
 }
 
 impl MessageRecord {
-    /// Starts to record, by exchange and binding key.
+    /// `of` has exchanges and binding keys.
     pub(crate) async fn begin(
         env: &TestEnv,
         queue: &'static str,
@@ -58,7 +56,7 @@ impl MessageRecord {
         Ok(Self { queue, seen: Mutex::default() })
     }
 
-    /// Reads the new messages, and returns all.
+    /// Returns all messages so far.
     pub(crate) async fn read(&self, env: &TestEnv) -> Result<Vec<PublishedMessage>> {
         loop {
             let some = env.management().take(self.queue, MANY).await?;

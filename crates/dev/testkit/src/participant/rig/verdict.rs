@@ -1,5 +1,3 @@
-//! Checks that the events of a saga are those that the contract promises, and that a dead letter is as it must be.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::core::{EventType, Reason};
@@ -9,18 +7,14 @@ use uuid::Uuid;
 use crate::participant::contract::{Contract, Types};
 use crate::participant::rig::record::PublishedMessage;
 
-/// The required end of a saga in the participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SagaEnd {
-    /// The step is done.
     Done,
-    /// The step was done, and is undone.
+    /// Done, then undone.
     Undone,
-    /// The step never took effect.
     Never,
     /// Either `Undone` or `Never`.
     Aborted,
-    /// The step refused.
     Refused,
 }
 
@@ -50,7 +44,7 @@ impl EventCounts {
 }
 
 impl SagaEnd {
-    /// Returns what is wrong if the effect and events of a saga do not fit this end.
+    /// Returns what is wrong with the effect and events of a saga.
     pub(crate) fn check(
         self,
         contract: &Contract,
@@ -89,8 +83,7 @@ impl SagaEnd {
     }
 }
 
-/// Returns what is wrong if some published event is not what the contract promises. `sent` holds the ids of the sent
-/// messages, by saga.
+/// Returns what is wrong with the published events. `sent` holds the ids of the sent messages, by saga.
 pub(crate) fn check_events(
     contract: &Contract,
     types: &Types,
@@ -109,7 +102,7 @@ pub(crate) fn check_events(
     Ok(())
 }
 
-/// Returns what an event lacks of the promises for every event.
+/// Returns which promises for every event are broken.
 fn event_faults(
     contract: &Contract,
     types: &Types,
@@ -147,7 +140,7 @@ fn event_faults(
     wrong
 }
 
-/// Checks that one of these is the dead letter of a message, with this reason and the unchanged body.
+/// Checks for the dead letter of a message, with this reason and the unchanged body.
 pub(crate) fn check_letter(
     letters: &[Value],
     id: &Value,

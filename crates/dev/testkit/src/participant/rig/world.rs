@@ -1,4 +1,4 @@
-//! The world of one participant on its own servers: the messages for it, and the required end of each saga.
+//! One participant on its own servers, its messages, and the required end of each saga.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -24,17 +24,14 @@ use crate::participant::rig::record::{MessageRecord, PublishedMessage};
 use crate::participant::rig::verdict::{SagaEnd, check_events};
 use ballet_stage::{Proxy, QueueDepth, Servers, TestEnv};
 
-/// The reason why a scenario failed, in a sentence.
 pub(crate) type ScenarioFailure = String;
-/// The result of a part of a scenario.
 pub(crate) type ScenarioResult<T> = Result<T, ScenarioFailure>;
 
-/// A queue that was empty for this long is really empty: its counts are at most a second old.
+/// Counts of a queue are up to a second old. One that was empty for this long is really empty.
 const CALM: Duration = Duration::from_millis(2_500);
 /// The limit for something that always happens unless the program hangs.
 const SURELY: Duration = Duration::from_secs(60);
 
-/// The world of a scenario: one participant, alone in its system.
 pub(crate) struct ScenarioWorld<'a> {
     pub(crate) contract: &'a Contract,
     pub(crate) types: Types,
@@ -48,12 +45,11 @@ pub(crate) struct ScenarioWorld<'a> {
     probe: Mutex<PgConnection>,
     record: MessageRecord,
     sent: BTreeMap<Uuid, Vec<Uuid>>,
-    /// The required end of each saga.
     expected: Vec<(Uuid, SagaEnd)>,
 }
 
 impl<'a> ScenarioWorld<'a> {
-    /// Creates a world in which one process of the program runs.
+    /// Starts with one running process.
     pub(crate) async fn new(
         servers: &Servers,
         program: &Program,
@@ -96,7 +92,6 @@ impl<'a> ScenarioWorld<'a> {
         Ok(world)
     }
 
-    /// Returns the provider that the step calls.
     pub(crate) fn provider(&self) -> ScenarioResult<TestProvider> {
         self.provider.clone().ok_or_else(|| "the contract names no `calls`".to_owned())
     }
@@ -105,7 +100,7 @@ impl<'a> ScenarioWorld<'a> {
         self.contract.part.service
     }
 
-    /// Starts one more process, and waits until it consumes.
+    /// Waits until the process consumes.
     pub(crate) async fn start(&mut self) -> ScenarioResult<()> {
         let expected = self.processes.start(self.amqp.url(), self.database.url()).await?;
         self.until("the program to consume from its queue", || async {
@@ -115,15 +110,13 @@ impl<'a> ScenarioWorld<'a> {
         .await
     }
 
-    /// Executes statements of the contract in the program's database.
     pub(crate) async fn execute(&self, sql: &str) -> ScenarioResult<()> {
         let mut db = self.probe.lock().await;
         let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *db).await;
         done.map(drop).map_err(to_failure)
     }
 
-    /// Starts a process after others have ended, and waits until it has handled a message: the broker's count of
-    /// consumers may still include the ended ones.
+    /// Waits until the process has handled a message. The broker's count of consumers may still include ended ones.
     pub(crate) async fn start_again(&mut self) -> ScenarioResult<()> {
         self.processes.start(self.amqp.url(), self.database.url()).await?;
         let saga = self.saga(SagaEnd::Done);
@@ -131,12 +124,10 @@ impl<'a> ScenarioWorld<'a> {
         self.is_done(saga).await
     }
 
-    /// Kills all processes.
     pub(crate) async fn kill(&self) {
         self.processes.kill().await;
     }
 
-    /// Asks all processes to stop, and waits until they have.
     pub(crate) async fn stop(&self) -> ScenarioResult<()> {
         self.processes.stop(SURELY).await
     }
@@ -145,7 +136,7 @@ impl<'a> ScenarioWorld<'a> {
         self.env.management().depth(self.service()).await.map_err(to_failure)
     }
 
-    /// Waits for a condition. A process that ends by itself ends the wait.
+    /// A process that ends by itself ends the wait.
     pub(crate) async fn until<T, F>(
         &self,
         what: &str,
@@ -169,31 +160,27 @@ impl<'a> ScenarioWorld<'a> {
         self.processes.wait(self.patience, what, probe).await
     }
 
-    /// Makes a new saga with this required end.
     pub(crate) fn saga(&mut self, end: SagaEnd) -> Uuid {
         let saga = Self::new_id();
         self.expects(saga, end);
         saga
     }
 
-    /// Records the required end of a saga.
     pub(crate) fn expects(&mut self, saga: Uuid, end: SagaEnd) {
         self.expected.push((saga, end));
     }
 
-    /// Returns a new id for a saga or a message.
     pub(crate) fn new_id() -> Uuid {
         let clock = Clock::system();
         clock.new_id(clock.now())
     }
 
-    /// Triggers the step of a saga. Returns the ids of the messages.
+    /// Returns the ids of the messages.
     pub(crate) async fn trigger(&mut self, saga: Uuid) -> ScenarioResult<Vec<Uuid>> {
         let ids: Vec<Uuid> = self.types.triggers.iter().map(|_| Self::new_id()).collect();
         self.trigger_as(saga, &ids).await.map(|()| ids)
     }
 
-    /// Triggers the step under given message ids.
     pub(crate) async fn trigger_as(&mut self, saga: Uuid, ids: &[Uuid]) -> ScenarioResult<()> {
         for (event, id) in self.types.triggers.clone().into_iter().zip(ids) {
             let body = self.contract.body(event, saga);
@@ -202,7 +189,6 @@ impl<'a> ScenarioWorld<'a> {
         Ok(())
     }
 
-    /// Makes the step refuse, with triggers under given message ids or new ones.
     pub(crate) async fn trigger_refused(
         &mut self,
         saga: Uuid,
@@ -223,31 +209,29 @@ impl<'a> ScenarioWorld<'a> {
         Ok(ids)
     }
 
-    /// Returns the type of the step's trigger; for a join, of the first.
+    /// Returns the trigger; the first one for a join.
     pub(crate) fn trigger_type(&self) -> EventType {
         self.types.triggers[0]
     }
 
-    /// Publishes one event of a saga.
     pub(crate) async fn send_event(&mut self, event: EventType, saga: Uuid) -> ScenarioResult<()> {
         let body = self.contract.body(event, saga);
         self.send(event, saga, Self::new_id(), &body).await
     }
 
-    /// Aborts a saga. Returns the id of the message.
+    /// Returns the id of the message.
     pub(crate) async fn abort(&mut self, saga: Uuid) -> ScenarioResult<Uuid> {
         let id = Self::new_id();
         self.abort_as(saga, id).await.map(|()| id)
     }
 
-    /// Aborts a saga under a given message id.
     pub(crate) async fn abort_as(&mut self, saga: Uuid, id: Uuid) -> ScenarioResult<()> {
         let abort = self.types.abort;
         let body = self.contract.body(abort, saga);
         self.send(abort, saga, id, &body).await
     }
 
-    /// Publishes an event as the service that its name begins with.
+    /// Publishes as the service that the event's name begins with.
     pub(crate) async fn send(
         &mut self,
         event: EventType,
@@ -257,14 +241,13 @@ impl<'a> ScenarioWorld<'a> {
     ) -> ScenarioResult<()> {
         self.sent.entry(saga).or_default().push(id);
         let (properties, body) = (properties(event, saga, id), body.to_string());
-        // A lost answer costs a copy, which does no harm.
+        // A copy after a lost answer does no harm.
         self.until("the broker to take a message", || async {
             self.publish("events", event.name(), &properties, &body).await.map(Some)
         })
         .await
     }
 
-    /// Publishes any message.
     pub(crate) async fn publish(
         &self,
         exchange: &str,
@@ -276,7 +259,6 @@ impl<'a> ScenarioWorld<'a> {
         if routed.map_err(to_failure)? { Ok(()) } else { Err(format!("nobody gets {routing_key}")) }
     }
 
-    /// Returns the effect that the step of a saga has left.
     pub(crate) async fn effect(&self, saga: Uuid) -> ScenarioResult<i64> {
         let Some(query) = &self.contract.effect else { return Ok(self.provider()?.effect(saga)) };
         let mut db = self.probe.lock().await;
@@ -288,17 +270,15 @@ impl<'a> ScenarioWorld<'a> {
         Ok(found.map_err(to_failure)?.flatten().unwrap_or_default())
     }
 
-    /// Returns all events that have been published.
     pub(crate) async fn seen(&self) -> ScenarioResult<Vec<PublishedMessage>> {
         self.record.read(&self.env).await.map_err(to_failure)
     }
 
-    /// Returns all events, even if a busy broker has to be asked again.
+    /// Asks a busy broker again.
     pub(crate) async fn surely_seen(&self) -> ScenarioResult<Vec<PublishedMessage>> {
         self.until("the events so far", || async { self.seen().await.map(Some) }).await
     }
 
-    /// Waits until a saga has this end.
     pub(crate) async fn becomes(&self, saga: Uuid, end: SagaEnd) -> ScenarioResult<()> {
         self.patiently(&format!("a saga to be {end:?}"), || async {
             self.is(saga, end, &self.seen().await?).await.map(Some)
@@ -306,12 +286,10 @@ impl<'a> ScenarioWorld<'a> {
         .await
     }
 
-    /// Waits until the step of a saga is done.
     pub(crate) async fn is_done(&self, saga: Uuid) -> ScenarioResult<()> {
         self.becomes(saga, SagaEnd::Done).await
     }
 
-    /// Whether the program's queue exists and has a leader.
     pub(crate) async fn is_there(&self) -> ScenarioResult<bool> {
         let path = ["queues", self.env.vhost(), self.service()];
         let queue =
@@ -333,7 +311,7 @@ impl<'a> ScenarioWorld<'a> {
         self.queue_has("the program to get a message", |depth| depth.unacked > 0).await
     }
 
-    /// Waits until the depth of the program's queue is as wanted, or 0 for long enough to be certain.
+    /// Waits for this depth; for 0, until it is certain.
     async fn queue_has(
         &self,
         what: &str,
@@ -356,13 +334,11 @@ impl<'a> ScenarioWorld<'a> {
         .await
     }
 
-    /// Returns the messages in the program's dead-letter queue.
     pub(crate) async fn dead_letters(&self) -> ScenarioResult<Vec<Value>> {
         let queue = topology::dead_queue(self.service());
         self.env.management().peek(&queue, 100).await.map_err(to_failure)
     }
 
-    /// Waits for `count` dead letters, and returns them.
     pub(crate) async fn some_dead_letters(&self, count: usize) -> ScenarioResult<Vec<Value>> {
         self.patiently("the dead letters", || async {
             let letters = self.dead_letters().await?;
@@ -372,13 +348,11 @@ impl<'a> ScenarioWorld<'a> {
         .await
     }
 
-    /// Waits until all sagas are at their ends, stops the program, and looks again, because now nothing more can
-    /// come.
+    /// Waits until all sagas are at their ends, stops the program, and looks again when nothing more can come.
     pub(crate) async fn ends(self) -> ScenarioResult<()> {
         self.ends_with(0).await
     }
 
-    /// Like [`ends`](Self::ends), but with this many dead letters.
     pub(crate) async fn ends_with(self, dead: usize) -> ScenarioResult<()> {
         for (saga, end) in &self.expected {
             self.becomes(*saga, *end).await?;

@@ -1,12 +1,8 @@
-//! Sagas that are aborted: after the step, before it, twice, and at the same moment.
-
 use crate::participant::rig::verdict::SagaEnd;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
 
-/// The step is done, then the saga is aborted, several times under the same id and under others. Then the event that
-/// triggers the step comes again.
 pub(crate) async fn after(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (aborted, other) = (world.saga(SagaEnd::Undone), world.saga(SagaEnd::Done));
     let ids = world.trigger(aborted).await?;
@@ -22,7 +18,6 @@ pub(crate) async fn after(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.ends().await
 }
 
-/// The abort overtakes the event that triggers the step.
 pub(crate) async fn before(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let saga = world.saga(SagaEnd::Never);
     world.abort(saga).await?;
@@ -33,7 +28,6 @@ pub(crate) async fn before(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.ends().await
 }
 
-/// Two processes get the event and the abort at the same time.
 pub(crate) async fn meanwhile(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.start().await?;
     world.database.set(Link::Slow(SLOW));

@@ -1,13 +1,10 @@
-//! A step that calls a provider.
-
 use uuid::Uuid;
 
 use crate::participant::rig::provider::{ProviderMode, TestProvider};
 use crate::participant::rig::verdict::SagaEnd;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 
-/// The provider is unavailable, its answer is lost, and the process is killed while it waits. The program asks again
-/// under the same key until it knows the answer.
+/// The program asks again under the same key until it knows the answer.
 pub(crate) async fn unknown(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let provider = world.provider()?;
     for mode in [ProviderMode::Away, ProviderMode::Loses, ProviderMode::Silent] {
@@ -24,7 +21,7 @@ pub(crate) async fn unknown(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> 
     world.ends().await
 }
 
-/// The saga is aborted during the call. The provider's effect is undone, even by a new process.
+/// Even a new process undoes the provider's effect.
 pub(crate) async fn aborted(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let provider = world.provider()?;
     let waited =
@@ -41,7 +38,6 @@ pub(crate) async fn aborted(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> 
     world.ends().await
 }
 
-/// Starts a saga whose call waits for a provider in this mode.
 async fn call_in_progress(
     world: &mut ScenarioWorld<'_>,
     provider: &TestProvider,

@@ -1,5 +1,3 @@
-//! Messages that come once or more than once.
-
 use serde_json::json;
 
 use crate::participant::rig::verdict::SagaEnd;
@@ -7,7 +5,6 @@ use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use crate::participant::scenarios::deaths::SLOW;
 use ballet_stage::Link;
 
-/// One message comes, and one with a field that this version of the program does not know.
 pub(crate) async fn once(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (plain, extended) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
     world.trigger(plain).await?;
@@ -19,8 +16,7 @@ pub(crate) async fn once(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.ends().await
 }
 
-/// The same message comes several times, also after it was handled. Then the same event comes under another id, as from
-/// a tool that has lost the first id.
+/// The other id is as from a tool that has lost the first one.
 pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let saga = world.saga(SagaEnd::Done);
     let ids = world.trigger(saga).await?;
@@ -31,7 +27,6 @@ pub(crate) async fn twice(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.ends().await
 }
 
-/// Two processes get copies at the same time.
 pub(crate) async fn two_processes(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.start().await?;
     world.database.set(Link::Slow(SLOW));

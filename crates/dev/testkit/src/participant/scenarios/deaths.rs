@@ -9,20 +9,19 @@ use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use ballet::Clock;
 use ballet_stage::Link;
 
-/// The number of tries of a race: a program may have contacted a server in between.
+/// Rounds of a race, because a program may have contacted a server in between.
 pub(super) const ROUNDS: usize = 2;
-/// The number of moments after an event that are tried, this far apart. Some fall into the handling of the next
-/// message.
+/// Moments that are tried after an event. Some fall into the handling of the next message.
 const MOMENTS: u32 = 4;
 const APART: Duration = Duration::from_millis(400);
-/// The delay of each statement, long enough for two processes to meet in their transactions.
+/// Each statement takes long enough for two processes to meet in their transactions.
 pub(super) const SLOW: Duration = Duration::from_millis(15);
-/// A longer delay: a program with a handful of statements for each message needs half a second for one.
+/// A program with a handful of statements for each message needs half a second for one.
 const SLOWER: Duration = Duration::from_millis(100);
-/// A delay longer than a look at the effect of an event takes.
+/// A delay that is longer than a look at the effect of an event.
 const VERY_SLOW: Duration = Duration::from_millis(400);
 
-/// The process dies while it handles a message: one of several is done, the others are not.
+/// One of several messages is done, the others are not.
 pub(crate) async fn before_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
@@ -44,7 +43,6 @@ pub(crate) async fn before_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioR
     world.ends().await
 }
 
-/// The process dies after its commit, before it could publish.
 pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     for moment in (0..MOMENTS).take(ROUNDS) {
         let saga = world.saga(SagaEnd::Done);
@@ -61,7 +59,6 @@ pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioRe
     world.ends().await
 }
 
-/// The broker gets the event, but its confirm is lost with the connection.
 pub(crate) async fn without_the_confirm(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     for _ in 0..ROUNDS {
         let saga = world.saga(SagaEnd::Done);
@@ -77,7 +74,6 @@ pub(crate) async fn without_the_confirm(mut world: ScenarioWorld<'_>) -> Scenari
         world.amqp.cut();
         world.amqp.set(Link::Open);
         world.becomes(saga, SagaEnd::Done).await?;
-        // The program is back when it handles another message.
         let next = world.saga(SagaEnd::Done);
         world.trigger(next).await?;
         world.is_done(next).await?;
@@ -85,7 +81,6 @@ pub(crate) async fn without_the_confirm(mut world: ScenarioWorld<'_>) -> Scenari
     world.ends().await
 }
 
-/// An event must not be visible before its effect is committed.
 pub(crate) async fn not_before_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(VERY_SLOW));
     for _ in 0..ROUNDS {
@@ -110,7 +105,6 @@ pub(crate) async fn not_before_the_commit(mut world: ScenarioWorld<'_>) -> Scena
     world.ends().await
 }
 
-/// The process is killed again and again while messages, copies and aborts come.
 pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..4 {
@@ -122,7 +116,6 @@ pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> ScenarioResult<(
     world.ends().await
 }
 
-/// The process is asked to stop while messages come, and started again.
 pub(crate) async fn by_request(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
     for _ in 0..2 {
@@ -134,7 +127,7 @@ pub(crate) async fn by_request(mut world: ScenarioWorld<'_>) -> ScenarioResult<(
     world.ends().await
 }
 
-/// Publishes for some more sagas, and waits until a random part of them is handled.
+/// Waits until a random part of the new sagas is handled.
 pub(crate) async fn load(world: &mut ScenarioWorld<'_>) -> ScenarioResult<()> {
     let before = world.surely_seen().await?.len();
     for number in 0..8 {
@@ -161,8 +154,7 @@ pub(crate) async fn load(world: &mut ScenarioWorld<'_>) -> ScenarioResult<()> {
         .await
 }
 
-/// Triggers a step while the database's link is blocked, and waits until the program holds the message and has sent a
-/// statement to the database.
+/// Blocks the database's link. Waits until the program holds the message and has sent a statement.
 pub(super) async fn in_hand(world: &mut ScenarioWorld<'_>, saga: Uuid) -> ScenarioResult<()> {
     // From then on, the message that it holds is this one.
     world.is_quiet().await?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::participant::rig::verdict::{SagaEnd, check_letter};
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 
-/// The id of a message comes again in another saga. An id stands for one message, so the second has no effect.
+/// An id stands for one message, so the second one has no effect.
 pub(crate) async fn reused(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (first, second) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Never));
     let ids = world.trigger(first).await?;
@@ -20,8 +20,8 @@ pub(crate) async fn reused(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.ends().await
 }
 
-/// A message older than the inbox, one of a saga older than the ledger, and one from the future become dead letters:
-/// the program cannot know whether they were handled.
+/// A message older than the inbox, one of a saga older than the ledger, and one from the future become dead letters.
+/// The program cannot know whether they were handled.
 pub(crate) async fn old(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let days = |days: i64| id_of(SignedDuration::from_hours(24 * days));
     let wrong = [
@@ -46,7 +46,6 @@ pub(crate) async fn old(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.ends_with(wrong.len()).await
 }
 
-/// Makes an id as of another time.
 fn id_of(from_now: SignedDuration) -> Uuid {
     let clock = Clock::system();
     clock.new_id(clock.now() + from_now)

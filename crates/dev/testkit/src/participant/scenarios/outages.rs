@@ -5,10 +5,8 @@ use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
 use ballet_stage::{Link, Servers};
 
-/// The number of attempts to connect that the program must make.
 const ATTEMPTS: u64 = 3;
 
-/// The connections break again and again while messages come.
 pub(crate) async fn connections(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
     for round in 0..3 {
@@ -24,7 +22,7 @@ pub(crate) async fn connections(mut world: ScenarioWorld<'_>) -> ScenarioResult<
     world.ends().await
 }
 
-/// The database is unavailable while messages come: none of them counts as a failure.
+/// None of the messages counts as a failure.
 pub(crate) async fn database(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     for _ in 0..ROUNDS {
         // An idle program may notice the lost connection, and then take no message.
@@ -48,7 +46,6 @@ pub(crate) async fn database(mut world: ScenarioWorld<'_>) -> ScenarioResult<()>
     world.ends().await
 }
 
-/// The broker is killed, and comes back later.
 pub(crate) async fn broker(mut world: ScenarioWorld<'_>, servers: &Servers) -> ScenarioResult<()> {
     load(&mut world).await?;
     servers.rabbitmq().kill().await.map_err(to_failure)?;

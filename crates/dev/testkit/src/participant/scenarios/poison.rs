@@ -11,10 +11,10 @@ use crate::participant::rig::verdict::{SagaEnd, check_letter};
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 
 const BROKEN: &str = "{\"broken\":";
-/// More than one message, because a program may have acknowledged some before it notices the refusal.
+/// More than one, because a program may have acknowledged some before it notices the refusal.
 const MANY: usize = 5;
 
-/// Each message becomes one dead letter with the reason, and delays no other.
+/// Each becomes one dead letter with the reason, and delays no other.
 pub(crate) async fn poison(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (service, trigger) = (world.contract.part.service, world.trigger_type());
     let (first, last) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
@@ -55,8 +55,8 @@ fn remove(properties: &mut Value, name: &str) {
     }
 }
 
-/// The dead-letter queue is full, so no dead letter is confirmed. The process is killed once it has tried. When there
-/// is room again, each message has to become a dead letter, because none was acknowledged. Copies are allowed.
+/// The process is killed once a dead letter was refused. When the queue has room again, each message has to become a
+/// dead letter, because none was acknowledged. Copies are allowed.
 pub(crate) async fn dead_letters(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let tried =
         MessageRecord::begin(&world.env, "tried", &[(DEAD, "#")]).await.map_err(to_failure)?;
@@ -93,7 +93,7 @@ pub(crate) async fn dead_letters(mut world: ScenarioWorld<'_>) -> ScenarioResult
     world.ends_with(all).await
 }
 
-/// Fills the dead-letter queue until it refuses more. Returns how many it took.
+/// Returns how many the queue took.
 async fn fill(world: &ScenarioWorld<'_>) -> ScenarioResult<usize> {
     let (management, dead) = (world.env.management(), dead_queue(world.contract.part.service));
     let full = json!({ "pattern": format!("^{}$", dead.replace('.', "\\.")), "apply-to": "queues",

@@ -1,5 +1,3 @@
-//! A step that refuses, a join, and a step that fails for a while although both servers work.
-
 use ballet::core::topology::RETRIES;
 use reqwest::Method;
 use serde_json::json;
@@ -8,10 +6,10 @@ use crate::participant::rig::record::MessageRecord;
 use crate::participant::rig::verdict::SagaEnd;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
 
-/// The delay of a retry, in milliseconds. The trouble ends during the first delay, or soon after.
+/// In milliseconds. The trouble ends during the first delay, or soon after.
 const WAITS: u32 = 3_000;
 
-/// A refusal is published once, leaves no effect, and needs no compensation. The saga is not tried again.
+/// A refusal leaves no effect, needs no compensation, and is not tried again.
 pub(crate) async fn refused(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (refused, done) = (world.saga(SagaEnd::Refused), world.saga(SagaEnd::Done));
     let ids = world.trigger_refused(refused, None).await?;
@@ -25,8 +23,8 @@ pub(crate) async fn refused(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> 
     world.ends().await
 }
 
-/// A join runs once, with all of its events, in any order and with any number of copies. It does not run when one of
-/// them is missing or comes after the abort.
+/// The join runs in any order and with any copies, but not without one of its events, or when one comes after the
+/// abort.
 pub(crate) async fn join(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (backwards, again) = (world.saga(SagaEnd::Done), world.saga(SagaEnd::Done));
     let (aborted, waiting) = (world.saga(SagaEnd::Never), world.saga(SagaEnd::Never));
@@ -49,8 +47,7 @@ pub(crate) async fn join(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.ends().await
 }
 
-/// A message whose step fails waits in a retry queue, and is handled when the trouble is over. It does not become a
-/// dead letter.
+/// The message waits in a retry queue, and does not become a dead letter.
 pub(crate) async fn later(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let trouble = world.contract.trouble.as_ref().ok_or("the contract names no `trouble`")?;
     let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 10,

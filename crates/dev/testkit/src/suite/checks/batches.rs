@@ -12,9 +12,8 @@ use crate::suite::rig::snapshot::{RunSnapshot, same};
 use crate::suite::rig::step_rig::StepRig;
 use crate::suite::rig::world::{SentMessage, ServiceWorld};
 
-/// The number of sagas with each ending.
 const EACH: usize = 3;
-/// A prefetch above the number of messages.
+/// Above the number of messages, so that all fit.
 const PREFETCH: u16 = 1_000;
 
 pub(crate) fn checks() -> Vec<StepCheck> {
@@ -31,7 +30,6 @@ enum SagaEnding {
     Compensated,
 }
 
-/// The next message of a saga.
 enum NextMessage {
     New(PublishedEvent),
     /// A copy of its first message.
@@ -43,7 +41,7 @@ async fn as_one_by_one(rig: &StepRig<'_>) -> CheckResult {
     same(&snapshot_of_batches(rig, None).await?, &expected)
 }
 
-/// Returns the snapshot after two batches; the second one aborts sagas. `size` limits the transactions.
+/// The second batch aborts sagas. `size` limits the transactions.
 async fn snapshot_of_batches(rig: &StepRig<'_>, size: Option<u16>) -> CheckResult<RunSnapshot> {
     let mut endings = vec![SagaEnding::Done; EACH];
     if rig.part.refused.is_some() {
@@ -92,7 +90,6 @@ fn comes(
         (SagaEnding::Done | SagaEnding::Refused | SagaEnding::Compensated, _)
         | (SagaEnding::Aborted, true) => {}
     }
-    // The second time the triggers have new ids.
     comes.extend(triggers(ending)?);
     let mut comes: VecDeque<NextMessage> = comes.into_iter().map(NextMessage::New).collect();
     if at % 2 == 1 {
@@ -101,7 +98,7 @@ fn comes(
     Ok(comes)
 }
 
-/// Publishes all messages, mixed, but with each saga's in order.
+/// Publishes mixed, but with each saga's messages in order.
 fn publish_mixed(world: &ServiceWorld<'_>, mut queues: Vec<VecDeque<NextMessage>>, seed: &mut u64) {
     let mut first: Vec<Option<SentMessage>> = vec![None; queues.len()];
     loop {
@@ -121,7 +118,7 @@ fn publish_mixed(world: &ServiceWorld<'_>, mut queues: Vec<VecDeque<NextMessage>
     }
 }
 
-/// Draws from a sequence that is always the same, with Knuth's constants for MMIX.
+/// Draws the same sequence always, with Knuth's constants for MMIX.
 fn next(seed: &mut u64) -> usize {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     usize::try_from(*seed >> 33).unwrap_or_default()

@@ -22,7 +22,6 @@ pub(crate) fn checks(phase: Phase) -> Vec<StepCheck> {
     checks
 }
 
-/// Returns the checks for aborts during the step's call.
 pub(crate) fn checks_of_aborts(may_refuse: bool) -> Vec<StepCheck> {
     let mut checks = vec![check!("aborted while it asks", aborted_meanwhile, Phase::Run)];
     if may_refuse {
@@ -56,8 +55,7 @@ async fn crash(rig: &StepRig<'_>, phase: Phase, leg: CallLeg) -> CheckResult {
     same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-/// An owner that lost its session counts as dead while it lives on: two processes make the call, and both get an
-/// answer.
+/// An owner that lost its session counts as dead while it lives on, so two processes make the call and get an answer.
 async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
     let mut world = ServiceWorld::before(rig, phase).await?;
     let (asked, answered) = (world.outside.asked().len(), world.outside.answered());
@@ -77,7 +75,7 @@ async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
     leaves(&mut world, rig.after(phase)).await
 }
 
-/// The effect is undone, and only the undo is published.
+/// Only the undo is published.
 async fn aborted_meanwhile(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
     let mut world = ServiceWorld::before(rig, phase).await?;
     let earlier = world.outside.reached(CallLeg::Answer);

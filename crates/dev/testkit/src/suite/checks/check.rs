@@ -1,5 +1,3 @@
-//! The type of a check: a name, and a function over the step's rig.
-
 use futures_util::future::LocalBoxFuture;
 
 use crate::suite::rig::check_result::CheckResult;
@@ -7,7 +5,6 @@ use crate::suite::rig::step_rig::StepRig;
 
 type RunCheck = dyn for<'b> Fn(&'b StepRig<'b>) -> LocalBoxFuture<'b, CheckResult>;
 
-/// A check, with the name for its failures.
 pub(crate) struct StepCheck {
     pub(crate) name: String,
     pub(crate) run: Box<RunCheck>,
@@ -22,7 +19,6 @@ impl StepCheck {
     }
 }
 
-/// Makes a check from an async function.
 macro_rules! check {
     ($name:expr, $run:expr) => {
         $crate::suite::checks::check::StepCheck::new($name, |rig| Box::pin($run(rig)))

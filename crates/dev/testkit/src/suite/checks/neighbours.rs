@@ -8,7 +8,6 @@ use crate::suite::rig::snapshot::{RunSnapshot, list, same};
 use crate::suite::rig::step_rig::{Phase, StepRig, missing};
 use crate::suite::rig::world::ServiceWorld;
 
-/// The number of good messages.
 const GOOD: usize = 6;
 
 pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<StepCheck> {
@@ -43,7 +42,6 @@ async fn among(rig: &StepRig<'_>, bad: BadMessage) -> CheckResult {
     ensure(dead.len() == 1, || format!("there should be one dead letter:{}", list(&dead)))
 }
 
-/// Returns the snapshot of a batch of good messages, with or without a bad one among them.
 async fn batch(rig: &StepRig<'_>, bad: BadMessage, with_bad: bool) -> CheckResult<RunSnapshot> {
     let mut world = ServiceWorld::open(rig, GOOD, false).await?;
     world.sagas.push(rig.new_saga());

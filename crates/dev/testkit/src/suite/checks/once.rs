@@ -1,5 +1,3 @@
-//! Checks that a step takes effect once, with copies and crashes at any point.
-
 use crate::suite::checks::check::{StepCheck, check};
 use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::observe::leaves;
@@ -16,7 +14,7 @@ pub(crate) fn checks(phase: Phase) -> Vec<StepCheck> {
     ]
 }
 
-/// Delivers everything twice: under the same ids, then under new ones.
+/// Delivers under the same ids, then under new ones.
 async fn twice(rig: &StepRig<'_>, phase: Phase) -> CheckResult {
     let mut world = ServiceWorld::before(rig, phase).await?;
     let sent = world.publish(0, rig.events(phase)?);

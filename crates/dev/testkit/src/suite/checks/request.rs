@@ -1,5 +1,3 @@
-//! A saga that begins with an HTTP request.
-
 use serde_json::Value;
 
 use crate::suite::checks::check::{StepCheck, check};
@@ -21,7 +19,6 @@ pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<StepCheck> {
     checks
 }
 
-/// Runs a step that a request triggers without disturbance.
 pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> CheckResult {
     let unusable = rig.case.of_a_known_saga();
     ensure(unusable.is_empty(), || {

@@ -1,5 +1,3 @@
-//! Chooses and runs the checks that apply to a step.
-
 use ballet::core::part::{StepKind, StepPart};
 
 use crate::suite::checks::check::StepCheck;
@@ -10,7 +8,6 @@ use crate::suite::rig::snapshot::RunSnapshot;
 use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::tested_service::TestedService;
 
-/// Runs all checks that apply, and describes those that failed.
 pub(crate) async fn failures(
     subject: &TestedService,
     part: &StepPart,
@@ -32,7 +29,6 @@ pub(crate) async fn failures(
     failed
 }
 
-/// Returns the checks for the step's declaration.
 fn checks_for(rig: &StepRig<'_>) -> Vec<StepCheck> {
     let part = rig.part;
     if let CaseTrigger::Request(..) = rig.case.trigger {
@@ -67,7 +63,7 @@ fn checks_for(rig: &StepRig<'_>) -> Vec<StepCheck> {
     checks
 }
 
-/// Whether a phase makes a call: an undo may find that no call is needed.
+/// An undo may find that no call is needed.
 fn asks(rig: &StepRig<'_>, phase: Phase) -> bool {
     let undo = format!("undo of {}", rig.part.name);
     let undoes = |left: &RunSnapshot| left.calls.iter().any(|call| call.ends_with(&undo));

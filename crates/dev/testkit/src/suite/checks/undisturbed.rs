@@ -1,5 +1,3 @@
-//! The undisturbed runs of a step, with which the checks compare.
-
 use ballet::core::part::StepKind;
 
 use crate::suite::checks::request;
@@ -12,7 +10,6 @@ use crate::suite::rig::snapshot::{
 use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::ServiceWorld;
 
-/// Runs the step without disturbance, and keeps the snapshots.
 pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> CheckResult {
     if matches!(rig.case.trigger, CaseTrigger::Request(..)) {
         return request::undisturbed(rig).await;

@@ -9,7 +9,7 @@ use crate::suite::rig::snapshot::{list, same, same_effects};
 use crate::suite::rig::step_rig::{Phase, StepRig};
 use crate::suite::rig::world::ServiceWorld;
 
-/// The number of sagas that are triggered and aborted at the same time.
+/// Sagas that are triggered and aborted at the same time.
 const RACES: usize = 12;
 
 pub(crate) fn checks(part: &StepPart) -> Vec<StepCheck> {

@@ -28,15 +28,11 @@ fn json(sample: &impl Serialize) -> Value {
         .unwrap_or_else(|error| panic!("a sample cannot be written as JSON: {error}"))
 }
 
-/// A function that makes the events for a saga.
 pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<PublishedEvent> + Send + Sync>;
-/// A function that makes the SQL for a saga.
 pub(crate) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
 
-/// The trigger of a step.
 pub(crate) enum CaseTrigger {
     Events(Events),
-    /// A request that begins a saga: path and body.
     Request(&'static str, Value),
 }
 
@@ -70,7 +66,6 @@ impl StepCase {
         Self::new(CaseTrigger::Request(path, json(body)))
     }
 
-    /// The parts that need a known saga, so they do not fit a request.
     pub(crate) fn of_a_known_saga(&self) -> Vec<&'static str> {
         let parts = [
             ("`given`", self.rows.is_some()),

@@ -1,12 +1,8 @@
-//! The result of a check.
-
 use std::fmt;
 
-/// The reason why a check failed, as text for people.
 #[derive(Debug)]
 pub(crate) struct CheckFailure(pub(crate) String);
 
-/// A check's result.
 pub(crate) type CheckResult<T = ()> = Result<T, CheckFailure>;
 
 impl fmt::Display for CheckFailure {
@@ -26,7 +22,6 @@ impl<E: std::error::Error> From<E> for CheckFailure {
     }
 }
 
-/// Fails unless a condition holds.
 pub(crate) fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> CheckResult {
     if holds { Ok(()) } else { Err(CheckFailure(wrong())) }
 }

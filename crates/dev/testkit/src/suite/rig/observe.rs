@@ -12,7 +12,6 @@ use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::snapshot::{RunSnapshot, same};
 use crate::suite::rig::world::{ServiceWorld, message_id};
 
-/// Takes a snapshot of the run so far.
 pub(crate) async fn snapshot(world: &mut ServiceWorld<'_>) -> CheckResult<RunSnapshot> {
     let subject = world.rig.subject;
     let mut taken =
@@ -28,7 +27,7 @@ pub(crate) async fn snapshot(world: &mut ServiceWorld<'_>) -> CheckResult<RunSna
     Ok(taken.named(&world.sagas))
 }
 
-/// Checks that the run has this outcome when no work is left.
+/// Waits until no work is left.
 pub(crate) async fn leaves(world: &mut ServiceWorld<'_>, expected: &RunSnapshot) -> CheckResult {
     world.until_idle().await?;
     same(&snapshot(world).await?, expected)
@@ -43,7 +42,7 @@ async fn lines(world: &mut ServiceWorld<'_>, query: String) -> CheckResult<Vec<S
     Ok(sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut world.db).await?)
 }
 
-/// Returns the published events, each once, without requests for copies: those come at any time and from no step.
+/// Returns each event once, without requests for copies, which come at any time and from no step.
 fn events(world: &ServiceWorld<'_>) -> Vec<String> {
     let service = world.queue();
     let asks = |message: &Publish| {
@@ -63,7 +62,7 @@ fn events(world: &ServiceWorld<'_>) -> Vec<String> {
     published.filter(|message| known.insert(message_id(message))).map(|one| line(&one)).collect()
 }
 
-/// Returns the messages that ended in a retry queue, as dead letters, or in no queue of a service.
+/// Returns messages in a retry queue, among the dead letters, or in no queue of a service.
 fn astray(world: &ServiceWorld<'_>) -> Vec<String> {
     let mut astray = Vec::new();
     let dead = dead_queue(world.queue());

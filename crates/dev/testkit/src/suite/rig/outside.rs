@@ -1,5 +1,3 @@
-//! A service's calls to the outside, as the suite disturbs them.
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ballet::calls::CallKey;
@@ -14,8 +12,7 @@ pub(crate) enum CallLeg {
     Answer,
 }
 
-/// The path of a service's calls to the outside. A service under test makes its calls through it, so the suite can
-/// hold calls, lose them, and lose their answers.
+/// The path of a service's calls to the outside. The suite can hold calls, lose them, and lose their answers.
 #[derive(Debug, Clone)]
 pub struct Outside {
     held: Arc<watch::Sender<Option<CallLeg>>>,
@@ -28,19 +25,18 @@ struct CallState {
     requests: usize,
     answers: usize,
     answered: usize,
-    /// The point at which the next call is lost.
+    /// Where the next call is lost.
     lose: Option<CallLeg>,
 }
 
 impl Default for Outside {
-    /// Creates a path that disturbs no call.
     fn default() -> Self {
         Self { held: Arc::new(watch::Sender::new(None)), calls: Arc::default() }
     }
 }
 
 impl Outside {
-    /// Makes a call. `None` means that the request or the answer was lost, so the caller does not know the outcome.
+    /// Makes a call. `None` means that the request or the answer was lost, so the outcome is unknown.
     pub async fn ask<T>(&self, key: CallKey, call: impl Future<Output = T>) -> Option<T> {
         self.calls().asked.push(key);
         self.pass(CallLeg::Request).await?;
@@ -61,22 +57,19 @@ impl Outside {
         self.calls().lose.take_if(|lose| *lose == leg).map_or(Some(()), |_| None)
     }
 
-    /// Holds calls at this point from now on; `None` releases them.
+    /// Holds calls at this point; `None` releases them.
     pub(crate) fn hold(&self, leg: Option<CallLeg>) {
         self.held.send_replace(leg);
     }
 
-    /// Loses the next call at this point.
     pub(crate) fn lose_one(&self, leg: CallLeg) {
         self.calls().lose = Some(leg);
     }
 
-    /// Returns the keys of all calls so far, in order.
     pub(crate) fn asked(&self) -> Vec<CallKey> {
         self.calls().asked.clone()
     }
 
-    /// Returns how many calls have reached this point.
     pub(crate) fn reached(&self, leg: CallLeg) -> usize {
         match leg {
             CallLeg::Request => self.calls().requests,
@@ -84,7 +77,6 @@ impl Outside {
         }
     }
 
-    /// Returns how many answers the service has received.
     pub(crate) fn answered(&self) -> usize {
         self.calls().answered
     }

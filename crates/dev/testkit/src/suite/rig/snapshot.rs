@@ -1,15 +1,12 @@
-//! The outcome of a run, in a form that can be compared with that of another run.
-
 use std::collections::HashMap;
 
 use ballet::SagaId;
 
 use crate::suite::rig::check_result::{CheckFailure, CheckResult, ensure};
 
-/// The length of a UUID's text.
 const UUID: usize = 36;
 
-/// The outcome of a run, as lines of text. Names replace the ids, so runs with different ids can be compared.
+/// The outcome of a run, as lines of text. Names replace the ids, so that runs can be compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RunSnapshot {
     /// Rows that an undone or refused step must not leave.
@@ -18,7 +15,6 @@ pub(crate) struct RunSnapshot {
     pub(crate) records: Vec<String>,
     /// The furthest entry of each step, and tombstones.
     pub(crate) ledger: Vec<String>,
-    /// Calls to the outside.
     pub(crate) calls: Vec<String>,
     /// Published events, each once by its id.
     pub(crate) events: Vec<String>,
@@ -43,7 +39,7 @@ impl RunSnapshot {
         [effects, records, ledger, calls, events, astray]
     }
 
-    /// Replaces ids by names, and sorts everything independently of ids.
+    /// Sorts everything independently of ids.
     pub(crate) fn named(mut self, sagas: &[SagaId]) -> Self {
         let sagas: IdNames =
             sagas.iter().zip(1..).map(|(id, at)| (id.to_string(), format!("saga{at}"))).collect();
@@ -63,7 +59,6 @@ impl RunSnapshot {
         self
     }
 
-    /// Removes the lines of one saga.
     pub(crate) fn without(mut self, saga: &str) -> Self {
         for part in self.parts_mut() {
             part.retain(|line| !line.contains(saga));
@@ -71,24 +66,21 @@ impl RunSnapshot {
         self
     }
 
-    /// Removes the events of one type.
     pub(crate) fn without_event(mut self, event_type: &str) -> Self {
         self.events.retain(|line| !is_event(line, event_type));
         self
     }
 
-    /// Counts the events of one type.
     pub(crate) fn count(&self, event_type: &str) -> usize {
         self.events.iter().filter(|line| is_event(line, event_type)).count()
     }
 
-    /// Counts the sagas with this entry for the step in the ledger.
+    /// Counts the sagas with this entry in the ledger.
     pub(crate) fn at(&self, step: &str, entry: &str) -> usize {
         let end = format!(" {step} {entry}");
         self.ledger.iter().filter(|line| line.ends_with(&end)).count()
     }
 
-    /// Describes the difference; `None` if there is none.
     pub(crate) fn difference(&self, expected: &Self) -> Option<String> {
         let mut difference = String::new();
         for ((name, found), (_, expected)) in self.parts().into_iter().zip(expected.parts()) {
@@ -101,7 +93,6 @@ impl RunSnapshot {
     }
 }
 
-/// Checks that two runs have left the same.
 pub(crate) fn same(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
     match found.difference(expected) {
         None => Ok(()),
@@ -109,7 +100,6 @@ pub(crate) fn same(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
     }
 }
 
-/// Checks that two runs have left the same effects.
 pub(crate) fn same_effects(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
     ensure(found.effects == expected.effects, || {
         let (should, are) = (list(&expected.effects), list(&found.effects));
@@ -117,19 +107,17 @@ pub(crate) fn same_effects(found: &RunSnapshot, expected: &RunSnapshot) -> Check
     })
 }
 
-/// Checks that a done step has left an effect that the suite's queries show.
+/// The suite's queries must show the effect of a done step.
 pub(crate) fn visible(done: &RunSnapshot, before: &RunSnapshot) -> CheckResult {
     ensure(done.effects != before.effects, || {
         "no effect is visible: the suite's queries do not show what the step does".to_owned()
     })
 }
 
-/// Checks that an undisturbed run sent no message elsewhere.
 pub(crate) fn nothing_astray(left: &RunSnapshot) -> CheckResult {
     ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))
 }
 
-/// Checks that a run emitted exactly one event of a type.
 pub(crate) fn emitted(snapshot: &RunSnapshot, what: &str, event_type: &str) -> CheckResult {
     let count = snapshot.count(event_type);
     ensure(count == 1, || {
@@ -143,7 +131,7 @@ fn is_event(line: &str, event_type: &str) -> bool {
     line.split(' ').nth(1) == Some(event_type)
 }
 
-/// Formats lines for a failure's text, indented.
+/// Indents lines for a failure's text.
 pub(crate) fn list(lines: &[String]) -> String {
     if lines.is_empty() {
         return " (none)".to_owned();
@@ -151,7 +139,7 @@ pub(crate) fn list(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n    {line}")).collect()
 }
 
-/// Replaces each UUID in a text that has a name.
+/// Replaces each UUID that has a name.
 fn rename(text: &str, mut name: impl FnMut(&str) -> Option<String>) -> String {
     let mut renamed = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,5 +1,3 @@
-//! One step under test: its database, its sample, and the snapshots of its undisturbed runs.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,10 +17,9 @@ use crate::suite::rig::tested_service::TestedService;
 use ballet_stage::Database;
 use ballet_stage::Postgres;
 
-/// The name that marks the suite's own sessions and messages.
+/// It marks the suite's own sessions and messages.
 pub(crate) const SESSIONS: &str = "suite";
 
-/// One step under test, which all its checks use.
 pub(crate) struct StepRig<'a> {
     pub(crate) subject: &'a TestedService,
     pub(crate) part: &'a StepPart,
@@ -34,7 +31,6 @@ pub(crate) struct StepRig<'a> {
     pub(crate) expected: ExpectedSnapshots,
 }
 
-/// The snapshots of undisturbed runs, with which the checks compare.
 #[derive(Debug, Default)]
 pub(crate) struct ExpectedSnapshots {
     pub(crate) before: RunSnapshot,
@@ -46,7 +42,7 @@ pub(crate) struct ExpectedSnapshots {
     pub(crate) compensated: RunSnapshot,
 }
 
-/// The part of a step's life that a check disturbs.
+/// What a check disturbs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Run,
@@ -55,7 +51,6 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// Returns the name of a check in this phase.
     pub(crate) fn named(self, check: &str) -> String {
         let of = match self {
             Self::Run => "",
@@ -97,7 +92,6 @@ impl<'a> StepRig<'a> {
         Ok(rig)
     }
 
-    /// Starts the service as one more process.
     pub(crate) async fn start(
         &self,
         outside: &Outside,
@@ -129,7 +123,7 @@ impl<'a> StepRig<'a> {
         self.context.new_id(self.context.now()).to_string()
     }
 
-    /// Returns the events that make the step done. A request has none.
+    /// Returns no events for a request.
     pub(crate) fn done(&self) -> CheckResult<&Events> {
         match &self.case.trigger {
             CaseTrigger::Events(events) => Ok(events),
@@ -148,14 +142,12 @@ impl<'a> StepRig<'a> {
         self.case.abort.as_ref().ok_or_else(|| missing("`aborted_by`: it may be aborted"))
     }
 
-    /// Returns the type of the event that aborts the saga.
     pub(crate) fn abort_event(&self) -> Option<EventType> {
         let sagas = &self.subject.part.sagas;
         let saga = sagas.iter().find(|saga| saga.steps.contains(self.part));
         saga.and_then(|saga| saga.abort)
     }
 
-    /// Returns the events that begin a phase.
     pub(crate) fn events(&self, phase: Phase) -> CheckResult<&Events> {
         match phase {
             Phase::Run => self.done(),
@@ -164,7 +156,6 @@ impl<'a> StepRig<'a> {
         }
     }
 
-    /// Returns the snapshot of an undisturbed phase.
     pub(crate) const fn after(&self, phase: Phase) -> &RunSnapshot {
         match phase {
             Phase::Run => &self.expected.done,

@@ -1,14 +1,11 @@
-//! The service under test, and the queries that show what its steps do.
-
 use ballet::core::part::{Part, StepPart};
 use ballet::{Service, Settings};
 
 use crate::suite::rig::outside::Outside;
 
-/// Makes the service for a broker and a database; its calls go through the [`Outside`].
+/// The service's calls go through the [`Outside`].
 pub(crate) type MakeService = Box<dyn Fn(&Settings, &Outside) -> Service + Send + Sync>;
 
-/// A service whose steps are checked.
 pub(crate) struct TestedService {
     pub(crate) part: Part,
     pub(crate) service: MakeService,

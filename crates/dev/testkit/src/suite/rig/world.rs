@@ -23,17 +23,15 @@ use crate::suite::rig::step_rig::{Phase, SESSIONS, StepRig};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A published message, which can be published again.
 #[derive(Debug, Clone)]
 pub(crate) struct SentMessage(Publish);
 
-/// One run of the service under test.
 pub(crate) struct ServiceWorld<'a> {
     pub(crate) rig: &'a StepRig<'a>,
     pub(crate) broker: MemoryBroker,
     pub(crate) outside: Outside,
     pub(crate) running: Vec<Running>,
-    /// The largest batch and the prefetch, if not the defaults.
+    /// The maximum batch and the prefetch, if not the defaults.
     pub(crate) limits: Option<(u16, u16)>,
     wires: Vec<Wire>,
     pub(crate) sagas: Vec<SagaId>,
@@ -41,8 +39,7 @@ pub(crate) struct ServiceWorld<'a> {
 }
 
 impl<'a> ServiceWorld<'a> {
-    /// Empties the tables, starts the service, and brings the sagas to the point where the step's trigger may come
-    /// or, with `refused`, where the step will refuse.
+    /// Brings the sagas to the step's trigger or, with `refused`, to its refusal.
     pub(crate) async fn open(
         rig: &'a StepRig<'_>,
         sagas: usize,
@@ -53,7 +50,7 @@ impl<'a> ServiceWorld<'a> {
         Ok(world)
     }
 
-    /// Prepares a run with one saga in which a phase may begin.
+    /// Prepares one saga in which a phase may begin.
     pub(crate) async fn before(rig: &'a StepRig<'_>, phase: Phase) -> CheckResult<Self> {
         let mut world = Self::open(rig, 1, phase == Phase::Refusal).await?;
         if phase == Phase::Undo {
@@ -63,7 +60,6 @@ impl<'a> ServiceWorld<'a> {
         Ok(world)
     }
 
-    /// Empties the tables, and names sagas to which nothing has happened yet.
     pub(crate) async fn empty(rig: &'a StepRig<'_>, sagas: usize) -> CheckResult<Self> {
         let mut world = Self {
             rig,
@@ -80,8 +76,7 @@ impl<'a> ServiceWorld<'a> {
         Ok(world)
     }
 
-    /// Starts the service, and brings each saga to the point where the step's trigger may come, or where the step
-    /// will refuse.
+    /// Brings each saga to the step's trigger, or to its refusal.
     pub(crate) async fn begin(&mut self, refused: impl Fn(usize) -> bool) -> CheckResult {
         let rig = self.rig;
         self.execute(rig.subject.reference.to_owned()).await?;
@@ -100,10 +95,10 @@ impl<'a> ServiceWorld<'a> {
         self.until_idle().await
     }
 
-    /// Empties all tables except those of the migrations and the list of outbox tables.
+    /// Keeps the tables of the migrations and the list of outbox tables.
     async fn empty_tables(&mut self) -> CheckResult {
         let statement: Option<(String,)> = sqlx::query_as(
-            // There are many tables with few rows each, so truncating would take longer.
+            // Truncating many small tables would take longer.
             "select string_agg(format('delete from %I.%I', n.nspname, c.relname), '; ') \
              from pg_class c join pg_namespace n on n.oid = c.relnamespace \
              where n.nspname in ('public', 'ballet') and c.relkind in ('r', 'p') \
@@ -123,7 +118,6 @@ impl<'a> ServiceWorld<'a> {
         Ok(())
     }
 
-    /// Starts the service, or one more replica of it.
     pub(crate) async fn start(&mut self) -> CheckResult {
         let wire = Wire::to(&self.broker);
         self.wires.push(wire.clone());
@@ -131,7 +125,7 @@ impl<'a> ServiceWorld<'a> {
         Ok(())
     }
 
-    /// Starts one more replica, and waits until it consumes.
+    /// Waits until it consumes.
     pub(crate) async fn start_replica(&mut self) -> CheckResult {
         let consumers = |name: &String| name.contains(" consume ");
         let before = self.broker.connections().iter().filter(|name| consumers(name)).count();
@@ -140,7 +134,7 @@ impl<'a> ServiceWorld<'a> {
         self.until("the other replica", || more() > before).await
     }
 
-    /// Ends all replicas as `kill -9` would, and waits until nothing of them is left.
+    /// Ends as `kill -9` would. Waits until nothing of them is left.
     pub(crate) async fn crash(&mut self) -> CheckResult {
         self.wires.drain(..).for_each(|wire| wire.cut());
         self.running.clear();
@@ -156,7 +150,6 @@ impl<'a> ServiceWorld<'a> {
         self.becomes("the sessions of a service that is gone to end", end, 0).await
     }
 
-    /// Waits until a count in the database has a value.
     async fn becomes(&mut self, what: &str, count: &'static str, expected: i64) -> CheckResult {
         let db = tokio::sync::Mutex::new(&mut self.db);
         wait_until(what, SOON, || async {
@@ -169,7 +162,6 @@ impl<'a> ServiceWorld<'a> {
         Ok(())
     }
 
-    /// Publishes events of a saga, each under a new id.
     pub(crate) fn publish(&self, saga: usize, events: &Events) -> Vec<SentMessage> {
         let saga = self.sagas[saga];
         events(saga).iter().map(|event| self.publish_one(saga, event)).collect()
@@ -181,7 +173,7 @@ impl<'a> ServiceWorld<'a> {
             .with_type(event.event_type.into())
             .with_correlation_id(saga.to_string().into())
             .with_app_id(event.publisher.into())
-            // Only the suite's events have a reply address, which distinguishes them from the service's own.
+            // Only the suite's events have a reply address.
             .with_reply_to(SESSIONS.into())
             .with_content_type("application/json".into())
             .with_delivery_mode(2);
@@ -196,32 +188,30 @@ impl<'a> ServiceWorld<'a> {
         sent
     }
 
-    /// Publishes the same messages again under the same ids.
     pub(crate) fn publish_again(&self, sent: &[SentMessage]) {
         for SentMessage(message) in sent {
             self.broker.put(message);
         }
     }
 
-    /// Keeps the lanes from committing, so that messages collect in them.
+    /// Holds the lanes, so that messages collect in them.
     pub(crate) async fn hold_lanes(&self) -> CheckResult<HeldLanes> {
         let mut db = self.rig.connect().await?;
         messages::hold(&mut db).await?;
         Ok(HeldLanes(db))
     }
 
-    /// Waits until the service has received every message.
     pub(crate) async fn until_delivered(&self) -> CheckResult {
         self.until("all messages to be delivered", || self.waiting() == 0).await
     }
 
-    /// Waits for a condition that needs no database.
+    /// The condition needs no database.
     pub(crate) async fn until(&self, what: &str, is: impl Fn() -> bool) -> CheckResult {
         wait_until(what, SOON, || std::future::ready(Ok::<_, String>(is().then_some(())))).await?;
         Ok(())
     }
 
-    /// Waits until these messages are committed, acknowledged or not.
+    /// Waits for commits, not for acknowledgements.
     pub(crate) async fn until_committed(&mut self, sent: &[SentMessage]) -> CheckResult {
         let ids = sent.iter().filter_map(|SentMessage(one)| message_id(one)?.parse().ok());
         let ids: Vec<Uuid> = ids.collect();
@@ -243,13 +233,13 @@ impl<'a> ServiceWorld<'a> {
         self.broker.ready(self.queue()).len()
     }
 
-    /// Waits until all messages are acknowledged; calls may still be open.
+    /// Waits for acknowledgements; calls may be open.
     pub(crate) async fn until_acknowledged(&self) -> CheckResult {
         let is = || self.waiting() + self.broker.unacked(self.queue()) == 0;
         self.until("all messages to be acknowledged", is).await
     }
 
-    /// Waits until the service has no work left: no message, no call, nothing to publish.
+    /// Waits until there is no message, no call and nothing to publish.
     pub(crate) async fn until_idle(&mut self) -> CheckResult {
         let (queue, broker) = (self.queue(), self.broker.clone());
         let db = tokio::sync::Mutex::new(&mut self.db);
@@ -272,13 +262,13 @@ impl<'a> ServiceWorld<'a> {
         Ok(())
     }
 
-    /// Ends the claims on open calls, as if the process that makes them were gone.
+    /// Ends the claims, as if the process that makes the calls were gone.
     pub(crate) async fn orphan_calls(&mut self) -> CheckResult {
         Ok(end_all_claims(&mut self.db).await?)
     }
 }
 
-/// Lanes that cannot commit until this is released.
+/// They cannot commit until this is released.
 pub(crate) struct HeldLanes(PgConnection);
 
 impl HeldLanes {

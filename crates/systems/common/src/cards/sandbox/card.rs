@@ -10,7 +10,6 @@ pub(super) const VOIDED: &str = "voided";
 pub(super) const REFUNDED: &str = "refunded";
 pub(super) const EXPIRED: &str = "authorization_expired";
 
-/// The test cards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Card {
     Approved,
@@ -37,7 +36,6 @@ impl Card {
         }
     }
 
-    /// Returns the result of an operation, given the earlier results for the authorisation.
     pub(super) fn decide(
         self,
         kind: OperationKind,

@@ -1,4 +1,4 @@
-//! The table of the sandbox's operations. Each statement commits by itself.
+//! The sandbox's operations. Each statement commits by itself.
 
 use ballet::TextEnum;
 use ballet::calls::CallKey;
@@ -22,7 +22,6 @@ pub enum OperationKind {
     Refund,
 }
 
-/// A requested operation.
 #[derive(Debug)]
 pub(super) struct SandboxOperation<'a> {
     pub(super) kind: OperationKind,
@@ -32,14 +31,13 @@ pub(super) struct SandboxOperation<'a> {
     pub(super) amount: Money,
 }
 
-/// The number of requests under one key, and the result if the operation has taken effect.
+/// The number of requests under one key, and the result if there is one.
 #[derive(Debug)]
 pub(super) struct OperationAttempt {
     pub(super) number: i32,
     pub(super) result: Option<String>,
 }
 
-/// Records a request.
 pub(super) async fn begin(
     memory: &PgPool,
     key: CallKey,
@@ -64,7 +62,7 @@ pub(super) async fn begin(
     Ok(OperationAttempt { number, result })
 }
 
-/// Records the result, unless a repeated request did so meanwhile. Returns the result that counts.
+/// Stores the result unless a repeated request did so meanwhile. Returns the result that counts.
 pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx::Result<String> {
     let (result,) = sqlx::query_as(
         "update sandbox_operation set result = coalesce(result, $2)
@@ -78,7 +76,6 @@ pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx:
     Ok(result)
 }
 
-/// Returns the results of all operations on an authorisation.
 pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "select result from sandbox_operation where reference = $1 and result is not null",
@@ -88,7 +85,6 @@ pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Ve
     .await
 }
 
-/// Returns the card of an authorisation.
 pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(
         "select card_token from sandbox_operation where reference = $1 and kind = 'authorize'",

@@ -35,7 +35,7 @@ pub use memory::OperationKind;
 /// The sandbox's table, in the database of the service that calls it.
 pub const TABLE: &str = include_str!("../../../../../../migrations/cards/0002_sandbox.sql");
 
-/// A card processor inside this process. The default has no database, so it can be declared but not called.
+/// A card processor inside this process. Without a database, as by default, it cannot be called.
 #[derive(Debug, Default)]
 pub struct Sandbox {
     database_url: String,
@@ -44,7 +44,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Creates a sandbox with its table in the database of the service. It connects with the first request.
+    /// Creates a sandbox with its table in the service's database. It connects with the first request.
     #[must_use]
     pub fn new(database_url: impl Into<String>) -> Self {
         let slow = Duration::from_millis(1_500);
@@ -57,7 +57,7 @@ impl Sandbox {
         Self { slow, ..self }
     }
 
-    /// Returns the sandbox's own connections, because the service's transactions must not include its table.
+    /// Connects on its own, because the service's transactions must not include this table.
     fn memory(&self) -> sqlx::Result<&PgPool> {
         if let Some(pool) = self.pool.get() {
             return Ok(pool);

@@ -1,5 +1,3 @@
-//! The routes and their descriptions.
-
 use axum::Router;
 use axum::http::StatusCode;
 use ballet::Handle;

@@ -1,5 +1,3 @@
-//! The HTTP routes of dispatch: those of riders, and those of drivers.
-
 mod api;
 mod rides;
 mod state;

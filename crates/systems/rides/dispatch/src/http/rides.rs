@@ -1,5 +1,3 @@
-//! The handlers of the routes for riders.
-
 use axum::extract::State;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Failure, SagaId, Tx, copies};
@@ -25,12 +23,11 @@ use crate::requests::{Journey, RideRequest};
 use crate::ride::{Quote, Receipt, Ride, RideStatus};
 use crate::store::{payment, quote, ride};
 
-/// The length of the longest way.
 const FARTHEST_METERS: i64 = 200_000;
-/// The search is behind if this many rides wait for this long, and nobody is asked yet.
+/// So many rides wait for this long, and nobody is asked yet: the search is behind.
 const MANY: i64 = 20;
 const LONG: SignedDuration = SignedDuration::from_secs(30);
-/// The time for which a quoted price is valid.
+/// A quoted price is valid for so long.
 const VALID: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) async fn quote(
@@ -72,8 +69,8 @@ pub(crate) async fn request(
     caller: RiderCaller,
     Json(RideRequest { quote_id }): Json<RideRequest>,
 ) -> Result<Created<Ride>, Problem> {
-    // A quote leads to one ride, even if the database is restored to a time before the ride: its id, and with it the
-    // keys of the requests to the card processor, stay the same.
+    // A quote leads to one ride, even after a restore to a time before the ride: its id, and with it the keys of
+    // requests to the processor, stay the same.
     let ride_id = RideId(quote_id.0);
     let mut unit = handle.saga_unit(SagaId(ride_id.0)).await?;
     let mut tx = unit.tx();
@@ -92,7 +89,7 @@ pub(crate) async fn request(
     if ride::are_waiting(tx.db(), MANY, now - LONG).await? {
         return Err(behind(MANY, LONG));
     }
-    // Each ride takes a driver away from others, and an early cancellation costs nothing.
+    // An open ride keeps a driver from others, and an early cancellation costs nothing.
     let most = settings.rides_of_one;
     if caller.only().is_some() && ride::open_of(tx.db(), rider_id).await? >= most.into() {
         return Err(too_many(most));
@@ -137,7 +134,6 @@ pub(crate) async fn watch(
     Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(EventStream::new(changes))))
 }
 
-/// Returns the ride if the caller may see it.
 fn require_visible(
     ride: Option<Ride>,
     ride_id: RideId,
@@ -213,7 +209,7 @@ pub(crate) async fn cancel(
     Ok(if now { Either::This(Accepted(ride)) } else { Either::That(Json(ride)) })
 }
 
-/// Returns the fee for cancelling now, by the tariff of the quote.
+/// Uses the tariff of the quote.
 async fn fee(tx: &mut Tx<'_>, ride: &Ride) -> Result<Option<Money>, Failure> {
     let Some(assigned_at) = ride.assigned_at else { return Ok(None) };
     let tariff = quote::tariff_of(tx.db(), ride.quote.tariff).await?;

@@ -1,5 +1,3 @@
-//! The state that the handlers share.
-
 use ballet::Handle;
 use ballet_openapi::Watchers;
 
@@ -7,7 +5,6 @@ use crate::config::DispatchSettings;
 use crate::history::RideHistory;
 use crate::verifier::Verifier;
 
-/// The running service, its settings, the clients that watch rides, and the places of drivers.
 #[derive(Debug, Clone)]
 pub(crate) struct DispatchState {
     pub(crate) handle: Handle,

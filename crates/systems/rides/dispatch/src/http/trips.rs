@@ -1,5 +1,3 @@
-//! The handlers of the routes for drivers.
-
 use axum::extract::State;
 use ballet::core::personal::Personal;
 use ballet::http::{Json, Path, Place, Problem, Query};
@@ -76,7 +74,7 @@ pub(crate) async fn list(
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
 }
 
-/// Reads a cursor: the ride and the number of the offer after which a page begins.
+/// Reads the ride and the number of the offer after which a page begins.
 fn offer_cursor<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<(RideId, i16)>, D::Error> {
@@ -118,7 +116,6 @@ pub(crate) async fn read(
     Ok(Json(Trip { offer, pickup, meters, price, ride, rider_name, rider_rating }))
 }
 
-/// The actions of a driver on a ride.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TripAction {
     Accept,
@@ -129,7 +126,7 @@ enum TripAction {
 }
 
 impl TripAction {
-    /// Whether the action changes anything. A repeated action changes nothing, and one that comes too late is refused.
+    /// A repeated action changes nothing, and one that comes too late is refused.
     fn is_new(self, offer: &Offer, ride: &Ride, now: Timestamp) -> Result<bool, Problem> {
         let ride_id = ride.ride_id;
         let is_driver = ride.driver_id == Some(offer.driver_id);
@@ -162,7 +159,7 @@ impl TripAction {
     }
 }
 
-/// Performs a driver's action under the lock of the ride's saga. Returns the offer and the ride as they are afterwards.
+/// Acts under the lock of the ride's saga. Returns offer and ride as they are afterwards.
 async fn perform(
     action: TripAction,
     DispatchState { handle, settings, verifier, .. }: DispatchState,
@@ -191,7 +188,7 @@ async fn perform(
             continue_search(&mut unit, &ride, &offer, NotAccepted::Declined, most).await?;
         }
         TripAction::Start => {
-            // The word of an operator counts.
+            // An operator's word counts.
             if caller.only().is_some() {
                 verifier.require_at_pickup(&ride, now)?;
             }
@@ -217,7 +214,6 @@ async fn perform(
     Ok(after)
 }
 
-/// Reads the offer of a ride to a driver, and the ride.
 async fn read_both(
     unit: &mut Unit,
     ride_id: RideId,

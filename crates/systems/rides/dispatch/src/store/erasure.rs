@@ -1,11 +1,8 @@
-//! The rides of riders who are erased.
-
 use ballet::Failure;
 use sqlx::PgExecutor;
 use sqlx::types::Uuid;
 
-/// Makes some rides that are over nobody's, whose riders are erased: they keep the area and not the place. Returns
-/// whether there were any.
+/// Ended rides of erased riders become nobody's; they keep the area, not the place. Returns whether there were any.
 pub(crate) async fn rides(db: impl PgExecutor<'_>) -> Result<bool, Failure> {
     let erased = sqlx::query(
         "with over as (

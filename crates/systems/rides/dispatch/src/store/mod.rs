@@ -1,5 +1,3 @@
-//! The rows of dispatch.
-
 pub(crate) mod erasure;
 pub(crate) mod offer;
 pub(crate) mod payment;

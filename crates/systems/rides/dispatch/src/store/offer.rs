@@ -1,5 +1,3 @@
-//! The offers of rides to drivers.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -11,10 +9,8 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::offer::{Offer, OfferState};
 
-/// The most offers that one search returns.
 const AT_ONCE: i64 = 100;
 
-/// Stores a new offer.
 pub(crate) async fn open(
     db: &mut PgConnection,
     offered: &RideOffered,
@@ -34,7 +30,6 @@ pub(crate) async fn open(
     Ok(())
 }
 
-/// Accepts an open offer.
 pub(crate) async fn accept(db: &mut PgConnection, offer: &Offer) -> Result<(), Failure> {
     sqlx::query(
         "update offer set state = 'accepted'
@@ -47,7 +42,7 @@ pub(crate) async fn accept(db: &mut PgConnection, offer: &Offer) -> Result<(), F
     Ok(())
 }
 
-/// Ends a live offer. Returns whether there was one.
+/// Returns whether there was a live one.
 pub(crate) async fn end(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -68,7 +63,6 @@ pub(crate) async fn end(
     Ok(ended.rows_affected() == 1)
 }
 
-/// Makes an open offer due at once, because its driver went offline.
 pub(crate) async fn make_due(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -87,8 +81,7 @@ pub(crate) async fn make_due(
     Ok(())
 }
 
-/// Begins the time of the open offer to a driver, who sees it now: that of this ride, or whichever is listed. A further
-/// look changes nothing.
+/// The driver sees the open offer now: that of this ride, or whichever is listed. A further look changes nothing.
 pub(crate) async fn see(
     db: impl PgExecutor<'_>,
     driver_id: DriverId,
@@ -127,7 +120,6 @@ pub(crate) async fn due(
     Ok(rides.into_iter().map(RideId).collect())
 }
 
-/// Returns the live offer of a ride, if there is one.
 pub(crate) async fn live(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -139,7 +131,7 @@ pub(crate) async fn live(
     Ok(offer.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// Returns the offer of a ride to a driver. No driver is asked twice.
+/// No driver is asked twice.
 pub(crate) async fn to(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -152,7 +144,7 @@ pub(crate) async fn to(
     Ok(offer.bind(ride_id.0).bind(driver_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of offers, those of the newest rides first: of all drivers or of one, and all or only the live ones.
+/// Returns those of the newest rides first: of all drivers or of one, and all or only live ones.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     driver_id: Option<DriverId>,

@@ -1,5 +1,3 @@
-//! The payments of rides.
-
 use ballet::{Failure, TextEnum};
 use common::cards::{Authorize, Capture, Settle};
 use jiff::Timestamp;
@@ -9,14 +7,14 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::payment::{Payment, PaymentState};
 
-/// The amounts that were captured and that could not be.
+/// What was captured, and what could not be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settlement {
     pub(crate) paid: Money,
     pub(crate) owed: Money,
 }
 
-/// Stores that the processor holds money. One that declined leaves no payment: a refusal leaves no rows.
+/// Stores the payment only after the processor holds the money, because a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &Authorize,
@@ -39,7 +37,6 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Returns the payment of a ride, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -48,7 +45,7 @@ pub(crate) async fn find(
     Ok(payment.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// Returns the payment of a ride whose money is held. Any other state is a permanent failure.
+/// Any other state is a permanent failure.
 pub(crate) async fn find_held(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -57,7 +54,6 @@ pub(crate) async fn find_held(
     held.ok_or_else(|| Failure::permanent(format!("nothing is held for ride {ride_id}")))
 }
 
-/// Stores the processor's answer to the capture that ends a payment.
 pub(crate) async fn settle(
     db: &mut PgConnection,
     request: &Settle,
@@ -75,7 +71,6 @@ pub(crate) async fn settle(
     Ok(settled)
 }
 
-/// Stores that the hold was released and nothing was captured.
 pub(crate) async fn release(
     db: &mut PgConnection,
     request: &Settle,

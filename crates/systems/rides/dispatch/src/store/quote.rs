@@ -1,5 +1,3 @@
-//! The tariff and the quotes.
-
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -14,7 +12,6 @@ const TARIFF: &str =
     "version, currency, base_minor, kilometer_minor, minute_minor, least_minor, free_minutes,
     late_minor";
 
-/// Returns the tariff that is valid now.
 pub(crate) async fn tariff(
     db: impl PgExecutor<'_>,
     now: Timestamp,
@@ -27,13 +24,11 @@ pub(crate) async fn tariff(
     Ok(tariff.fetch_optional(db).await?)
 }
 
-/// Returns a version of the tariff.
 pub(crate) async fn tariff_of(db: impl PgExecutor<'_>, version: i32) -> Result<Tariff, Failure> {
     let statement = format!("select {TARIFF} from tariff where version = $1");
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(version).fetch_one(db).await?)
 }
 
-/// Stores a quote.
 pub(crate) async fn store(
     db: impl PgExecutor<'_>,
     quote: &Quote,
@@ -63,7 +58,6 @@ pub(crate) async fn store(
     Ok(())
 }
 
-/// Returns a quote, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     quote_id: QuoteId,
@@ -72,8 +66,8 @@ pub(crate) async fn find(
     Ok(quote.bind(quote_id.0).fetch_optional(db).await?)
 }
 
-/// Deletes some of the quotes after `last` that were made before this time and led to no ride. Returns the last of
-/// them. The ids are in the order of time.
+/// Deletes some of the quotes after `last` that are older than this and led to no ride. Returns the last of them. Ids
+/// are in the order of time.
 pub(crate) async fn forget(
     db: impl PgExecutor<'_>,
     last: QuoteId,

@@ -1,5 +1,3 @@
-//! The rows of rides.
-
 use ballet::{Failure, TextEnum};
 use ballet_openapi::History as _;
 use common::paging::Limit;
@@ -17,7 +15,6 @@ const RIDE: &str =
     ride.assigned_at, ride.started_at, ride.arrived_at, ride.fare_minor, ride.changed_at, ride.reason, ride.detail,
     ride.fee_minor, quote.*";
 
-/// Stores a new ride.
 pub(crate) async fn request(
     db: &mut PgConnection,
     ride: &RideRequested,
@@ -37,8 +34,7 @@ pub(crate) async fn request(
     Ok(())
 }
 
-/// Counts the rides of a rider that are not over. Another transaction that counts for the same rider waits until this
-/// one ends.
+/// Counts open rides. Another count for the same rider waits until this transaction ends.
 pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<i64, Failure> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('rides of ' || $1::text, 0))")
         .bind(rider_id.0)
@@ -50,8 +46,8 @@ pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<
     Ok(open.bind(rider_id.0).fetch_one(db).await?)
 }
 
-/// Whether this many rides that are held at the card processor wait since this time, and nobody is asked to drive them.
-/// One that the processor has yet to answer is no sign of it: a rider's wrong token keeps it so until its deadline.
+/// Whether so many rides with held money wait since this time, and nobody is asked to drive them. A ride that the
+/// processor has yet to answer does not count: a wrong token keeps it so until its deadline.
 pub(crate) async fn are_waiting(
     db: &mut PgConnection,
     many: i64,
@@ -66,7 +62,6 @@ pub(crate) async fn are_waiting(
     Ok(waiting.bind(many).bind(since.to_sqlx()).fetch_one(db).await?)
 }
 
-/// Returns a ride, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -76,7 +71,6 @@ pub(crate) async fn find(
     Ok(sqlx::query_as(AssertSqlSafe(statement)).bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// Returns the status changes of a ride so far, if there is such a ride.
 pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     ride_id: RideId,
@@ -85,7 +79,7 @@ pub(crate) async fn history(
     Ok(history.bind(ride_id.0).fetch_optional(db).await?)
 }
 
-/// Returns the histories of those rides that have more changes than `known` has.
+/// Returns those that have more changes than `known` has.
 pub(crate) async fn changed(
     db: impl PgExecutor<'_>,
     known: &[RideHistory],
@@ -105,7 +99,7 @@ pub(crate) async fn changed(
     Ok(changed)
 }
 
-/// Returns a page of rides, the newest first: of all riders or of one, and all or only those that are not over.
+/// Returns the newest first: of all riders or of one, all or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     rider_id: Option<RiderId>,
@@ -129,7 +123,7 @@ pub(crate) async fn page(
     Ok(rides)
 }
 
-/// Starts the search for a driver, once the price is held. `None` if the ride is cancelled by now.
+/// Begins once the price is held. `None` if the ride is cancelled by now.
 pub(crate) async fn search(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -141,7 +135,6 @@ pub(crate) async fn search(
     if searching.await?.rows_affected() == 1 { find(db, ride_id).await } else { Ok(None) }
 }
 
-/// Stores that the ride is offered to a driver.
 pub(crate) async fn offered(
     db: &mut PgConnection,
     offered: &RideOffered,
@@ -158,7 +151,6 @@ pub(crate) async fn offered(
     require_one_row(advanced.rows_affected(), offered.ride_id, RideStatus::Offered)
 }
 
-/// Continues the search after a driver who did not accept.
 pub(crate) async fn search_on(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -176,7 +168,6 @@ pub(crate) async fn search_on(
     require_one_row(advanced.rows_affected(), ride_id, RideStatus::Searching)
 }
 
-/// Stores the driver who accepted.
 pub(crate) async fn accept(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -194,7 +185,6 @@ pub(crate) async fn accept(
     require_one_row(advanced.rows_affected(), ride_id, RideStatus::Accepted)
 }
 
-/// Stores that the driver is assigned.
 pub(crate) async fn assign(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -206,7 +196,6 @@ pub(crate) async fn assign(
     require_one_row(advanced.rows_affected(), ride_id, RideStatus::Assigned)
 }
 
-/// Stores that the rider is in the car.
 pub(crate) async fn pick_up(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -218,7 +207,6 @@ pub(crate) async fn pick_up(
     require_one_row(advanced.rows_affected(), ride_id, RideStatus::PickedUp)
 }
 
-/// Stores that the ride is under way.
 pub(crate) async fn start(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -250,7 +238,6 @@ pub(crate) async fn arrive(
     Ok(())
 }
 
-/// Completes a ride that is under way.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -270,7 +257,7 @@ pub(crate) async fn complete(
     require_one_row(completed.rows_affected(), ride_id, RideStatus::Completed)
 }
 
-/// Cancels a ride whose rider is not in the car. Returns false if the rider is.
+/// Returns false if the rider is in the car.
 pub(crate) async fn cancel(
     db: &mut PgConnection,
     event: &RideCancelled,

@@ -1,5 +1,3 @@
-//! The rows of drivers.
-
 use std::collections::HashSet;
 
 use ballet::Failure;
@@ -16,7 +14,7 @@ const DRIVER: &str = "driver_id, version, state, is_leaving, seats, changed_at, 
     select ride_id from work where work.driver_id = driver.driver_id and work.state in ('reserved', 'riding')
 ) as ride_id";
 
-/// Brings a driver online. A driver with a ride keeps it, and no longer goes offline after it.
+/// A driver with a ride keeps it, and no longer goes offline after it.
 pub(crate) async fn online(
     db: &mut PgConnection,
     driver_id: DriverId,
@@ -39,7 +37,7 @@ pub(crate) async fn online(
     Ok(())
 }
 
-/// Takes a driver offline: at once, or after the ride for which the driver is reserved.
+/// Takes effect at once, or after the ride for which the driver is reserved.
 pub(crate) async fn offline(
     db: &mut PgConnection,
     driver: &Driver,
@@ -58,7 +56,6 @@ pub(crate) async fn offline(
     Ok(())
 }
 
-/// Returns a driver, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     driver_id: DriverId,
@@ -68,19 +65,18 @@ pub(crate) async fn find(
     Ok(driver.fetch_optional(db).await?)
 }
 
-/// Like [`find`], but with a lock: nobody reserves the driver until this transaction ends.
+/// Like [`find`]. Nobody reserves the driver until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     driver_id: DriverId,
 ) -> Result<Option<Driver>, Failure> {
     let lock = sqlx::query("select from driver where driver_id = $1 for update").bind(driver_id.0);
     lock.execute(&mut *db).await?;
-    // This statement comes after the lock, so it sees all work that was committed before.
+    // After the lock, this statement sees all committed work.
     find(db, driver_id).await
 }
 
-/// Returns those of these drivers whom a rider may see: the free ones, and the one reserved for the rider. The places
-/// of other rides and of offline drivers are private.
+/// Returns those whom a rider may see: the free ones, and the one reserved for the rider.
 pub(crate) async fn shown_to(
     db: impl PgExecutor<'_>,
     rider_id: RiderId,
@@ -100,7 +96,7 @@ pub(crate) async fn shown_to(
     Ok(shown.into_iter().map(DriverId).collect())
 }
 
-/// Returns a page of drivers: all, or those in one state.
+/// Returns all, or those in one state.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     state: Option<DriverState>,

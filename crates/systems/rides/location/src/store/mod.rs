@@ -1,4 +1,2 @@
-//! The rows of location.
-
 pub(crate) mod driver;
 pub(crate) mod work;

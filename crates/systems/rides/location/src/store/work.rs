@@ -1,5 +1,5 @@
-//! The reservations of drivers for rides. The database derives the drivers' states from these rows, and forbids that a
-//! driver has two live ones.
+//! The reservations of drivers for rides. The database derives the drivers' states from these rows, and forbids two
+//! live ones of a driver.
 
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
@@ -23,19 +23,15 @@ pub enum WorkState {
     Released,
 }
 
-/// The request of a ride for a driver.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReservationRequest {
     pub(crate) ride_id: RideId,
-    /// The number that the offer will have.
     pub(crate) attempt: u16,
     pub(crate) rider_id: RiderId,
-    /// The seats that the rider needs.
     pub(crate) seats: i16,
 }
 
-/// Reserves the first of these drivers who is free and has enough seats. A driver whom another transaction is reserving
-/// is skipped.
+/// Reserves the first who is free and has enough seats. A driver whom another transaction is reserving is skipped.
 pub(crate) async fn reserve(
     db: &mut PgConnection,
     wanted: ReservationRequest,
@@ -70,7 +66,7 @@ pub(crate) async fn reserve(
     Ok(reserved.map(DriverId))
 }
 
-/// Cancels the reservation of this attempt, and no later one. What is over is nobody's.
+/// Not a later attempt's. What is over is nobody's.
 pub(crate) async fn cancel(
     db: &mut PgConnection,
     ride_id: RideId,
@@ -90,7 +86,6 @@ pub(crate) async fn cancel(
     Ok(())
 }
 
-/// Stores that the rider is in the car.
 pub(crate) async fn ride(db: &mut PgConnection, ride_id: RideId) -> Result<(), Failure> {
     sqlx::query("update work set state = $2 where ride_id = $1 and state = 'reserved'")
         .bind(ride_id.0)
@@ -100,7 +95,7 @@ pub(crate) async fn ride(db: &mut PgConnection, ride_id: RideId) -> Result<(), F
     Ok(())
 }
 
-/// Stores that the ride is over. It is nobody's from then on.
+/// The ride is nobody's from then on.
 pub(crate) async fn release(
     db: &mut PgConnection,
     ride_id: RideId,

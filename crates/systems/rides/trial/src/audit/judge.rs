@@ -1,5 +1,3 @@
-//! The rules that the rows must satisfy.
-
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ballet_ops::audit::Report;
@@ -9,7 +7,7 @@ use uuid::Uuid;
 use crate::audit::money;
 use crate::audit::rows::{AuditedOffer, AuditedRide, AuditedWork, CardOperation, RidesSnapshot};
 
-/// Checks the rows. A ride is at rest if it has not changed since `quiescent_at` and its saga waits for nothing.
+/// A ride is at rest if it has not changed since `quiescent_at` and its saga waits for nothing.
 pub(super) fn judge(rows: &RidesSnapshot, quiescent_at: Timestamp, framework: &Report) -> Report {
     let mut report = Report {
         rows: rows.rides.len()
@@ -27,7 +25,7 @@ pub(super) fn judge(rows: &RidesSnapshot, quiescent_at: Timestamp, framework: &R
     let work = rows.work.iter().map(|work| work.ride_id);
     let elsewhere = work.chain(rows.operations.iter().map(|operation| operation.ride_id));
     let unknown: BTreeSet<Uuid> = elsewhere.filter(|ride| !known.contains(ride)).collect();
-    // These rides were requested during the read. If they stay open, dispatch does not know them.
+    // Requested during the read. If they stay open, dispatch does not know them.
     let unknown =
         unknown.iter().map(|ride| format!("ride {ride} was unknown when the rides were read"));
     report.open.extend(unknown);
@@ -70,7 +68,7 @@ fn is_live(state: &str) -> bool {
     matches!(state, "reserved" | "riding" | "open" | "accepted")
 }
 
-/// Checks that a driver has at most one live offer or ride in each service, and that the driver's state fits its work.
+/// Checks that a driver has at most one live offer or ride in each service, and a state that fits.
 fn check_this_moment(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     let offers = rows.offers.iter().map(|offer| ("dispatch", offer.driver_id, &*offer.state));
     let work = rows.work.iter().map(|work| ("location", work.driver_id, &*work.state));
@@ -99,8 +97,8 @@ fn check_this_moment(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     }
 }
 
-/// Checks that location has no driver for another ride than dispatch has. An offer that is live before and after the
-/// read of location was live in between, so the ride cannot have ended meanwhile.
+/// Location must not have a driver for another ride than dispatch has. An offer that is live before and after the
+/// read of location was live in between.
 fn check_between_services(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     let live = |offers: &[AuditedOffer]| -> HashSet<(Uuid, Uuid)> {
         let live = offers.iter().filter(|offer| is_live(&offer.state));
@@ -121,7 +119,7 @@ fn check_between_services(rows: &RidesSnapshot, violations: &mut Vec<String>) {
     }
 }
 
-/// Checks that the rides of a driver never overlapped: of two, the first ended before the second began.
+/// Of two rides of a driver, the first ended before the second began.
 fn check_overlaps(work: &[AuditedWork], violations: &mut Vec<String>) {
     let began = |work: &AuditedWork| work.since.map(|since| (work.driver_id, since, work.until));
     let mut all: Vec<_> = work.iter().filter_map(began).collect();
@@ -136,7 +134,7 @@ fn check_overlaps(work: &[AuditedWork], violations: &mut Vec<String>) {
     }
 }
 
-/// Checks that a ride that is over has left nothing live, and that its driver drove it.
+/// A ride that is over has nothing live, and its driver drove it.
 fn check_at_rest(
     ride: &AuditedRide,
     work: &[&AuditedWork],

@@ -1,8 +1,8 @@
-//! The audit of rides: the rules for the rows of its services and between them. [`ballet_ops::audit`] checks the
-//! framework's own tables, copies among them, and the broker.
+//! The audit of rides: the rules within and between its services. [`ballet_ops::audit`] checks the framework's
+//! tables, copies among them, and the broker.
 //!
-//! Rules for any moment, such as that a driver is in one ride only, are always checked. Rules for a ride at rest are
-//! checked only for rides that have not changed for a while; the others are listed as open.
+//! Rules for any moment, such as that a driver is in one ride only, are always checked. A ride that changed recently
+//! is listed as open; the rules for a ride at rest do not apply to it.
 
 mod judge;
 mod money;

@@ -2,8 +2,7 @@
 
 use crate::audit::rows::{AuditedPayment, AuditedRide, CardOperation};
 
-/// Returns the violations in the payment of a ride at rest: its cost must be paid once or owed, and nothing may be
-/// held.
+/// A ride at rest must be paid once or owed, and nothing may be held.
 pub(super) fn judge(
     ride: &AuditedRide,
     payment: Option<&AuditedPayment>,

@@ -11,13 +11,12 @@ use uuid::Uuid;
 
 const OFFERS: &str = "select ride_id, driver_id, state from offer";
 
-/// All rows that the audit read.
 #[derive(Debug, Default)]
 pub(super) struct RidesSnapshot {
     pub(super) read_at: Timestamp,
     pub(super) rides: Vec<AuditedRide>,
     pub(super) offers: Vec<AuditedOffer>,
-    /// The offers again, read after the work.
+    /// Read again after the work.
     pub(super) offers_after: Vec<AuditedOffer>,
     pub(super) work: Vec<AuditedWork>,
     pub(super) drivers: Vec<AuditedDriver>,
@@ -77,7 +76,7 @@ pub(super) struct AuditedDriver {
     pub(super) state: String,
 }
 
-/// Reads all rows. The rides come first: the other rows of a ride at rest exist by then.
+/// The rides come first: the other rows of a ride at rest exist by then.
 #[expect(
     clippy::disallowed_methods,
     reason = "the audit is no handler: its transaction only reads"
@@ -97,7 +96,7 @@ pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<R
     let operations = all(&mut dispatch, operations).await?;
     let offers = all(&mut dispatch, OFFERS).await?;
     let mut location = connect(databases, "location").await?;
-    // One snapshot: a driver's state and work are of the same moment.
+    // One snapshot, so a driver's state and work are of the same moment.
     let mut snapshot = location.begin().await?;
     sqlx::query("set transaction isolation level repeatable read read only")
         .execute(&mut *snapshot)

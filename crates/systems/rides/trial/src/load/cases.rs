@@ -1,17 +1,13 @@
-//! The scenarios of riders and drivers, and how often each is played.
+//! How riders and drivers act in a trial, and how often.
 
 use ballet_trials::Case;
 
-/// The course of a ride in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RideScenario {
-    /// The first driver accepts, and drives.
     Ride,
-    /// The same, but every request to the card processor is lost once, and then its answer is.
+    /// Every request to the card processor is lost once, and then its answer is.
     FlakyCard,
-    /// The card is declined.
     CardDeclined,
-    /// The first driver declines, and the second drives.
     DeclineOnce,
     /// The first driver does not answer, and the second drives.
     SayNothing,
@@ -19,19 +15,13 @@ pub(crate) enum RideScenario {
     GoOffline,
     /// The rider changes the name before the driver arrives.
     TakeAnotherName,
-    /// No driver is near.
     NobodyNear,
-    /// The same, but requests to the card processor are lost, also the one that releases the hold.
+    /// Requests to the card processor are lost, also the one that releases the hold.
     FlakyCardNobodyNear,
-    /// All who are near decline.
     AllDecline,
-    /// Two riders want the only driver.
     TwoRidersOneDriver,
-    /// The rider cancels at once.
     CancelAtOnce,
-    /// The rider cancels while a driver is asked.
     CancelWhileAsked,
-    /// The rider cancels while the driver accepts.
     CancelRacesAcceptance,
     /// The rider cancels while the driver is on the way.
     CancelOnTheWay,

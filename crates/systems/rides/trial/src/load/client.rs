@@ -1,5 +1,5 @@
-//! Riders and drivers who talk to the services, and retry until there is an answer. Each customer of a trial has its
-//! own place on the map, far from the others, so that customers do not share drivers.
+//! Riders and drivers who talk to the services, and retry until there is an answer. Each customer has its own place
+//! on the map, far from the others, so that they do not share drivers.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,17 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The time for which a client retries.
+/// A client retries for this long.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The maximum number of replicas of a service in a trial.
 const REPLICAS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(50);
-/// The distance between the places of two customers, in degrees. They are not near each other.
+/// In degrees, between the places of two customers.
 const APART: f64 = 0.5;
-/// The scope of clients that play a rider and its drivers, or that see all of them.
+/// Such clients play a rider and its drivers, or see all of them.
 pub(crate) const BEHIND: &str = "rides:all";
-/// The number of places side by side.
 const COLUMNS: usize = 600;
 const ROWS: usize = 200;
 
-/// A customer of a trial: a rider and its drivers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RidesClient<'a> {
     pub(crate) http: SiteClient<'a>,
@@ -33,12 +30,11 @@ impl<'a> RidesClient<'a> {
         Self { http: SiteClient::new(site, number) }
     }
 
-    /// Returns this client with a token for the gateway.
     pub(crate) const fn with(self, token: Option<&'a str>) -> Self {
         Self { http: self.http.with(token) }
     }
 
-    /// Returns a place of this customer, this many steps of 300 meters from the waiting rider.
+    /// Returns the place this many steps of 300 meters from the waiting rider.
     pub(crate) fn place(&self, steps: u8) -> Value {
         let column = u32::try_from(self.http.number % COLUMNS).unwrap_or_default();
         let row = u32::try_from(self.http.number / COLUMNS % ROWS).unwrap_or_default();
@@ -46,7 +42,6 @@ impl<'a> RidesClient<'a> {
         json!({ "lat": lat, "lon": -150.0 + APART * f64::from(column) })
     }
 
-    /// Brings a new driver online, this many steps from the rider.
     pub(crate) async fn driver(&self, steps: u8) -> Result<Uuid> {
         let driver = self.http.site.new_id();
         self.online(driver, steps).await?;
@@ -67,8 +62,7 @@ impl<'a> RidesClient<'a> {
         Ok(())
     }
 
-    /// Waits until all replicas find these drivers near the waiting rider. A position takes a moment to reach their
-    /// memory.
+    /// A position takes a moment to reach all replicas.
     pub(crate) async fn until_near(&self, drivers: &[Uuid]) -> Result<()> {
         let here = self.place(0);
         let path = format!("/near?lat={}&lon={}", here["lat"], here["lon"]);
@@ -86,12 +80,10 @@ impl<'a> RidesClient<'a> {
         Ok(())
     }
 
-    /// Registers a rider.
     pub(crate) async fn rider(&self) -> Result<Uuid> {
         self.rider_with("card_approved").await
     }
 
-    /// Registers a rider who pays with this card.
     pub(crate) async fn rider_with(&self, card: &str) -> Result<Uuid> {
         let about = json!({ "name": "Rider", "payment_token": card });
         let rider = self.http.done(Method::POST, "riders", "/riders", &about).await?;
@@ -104,12 +96,10 @@ impl<'a> RidesClient<'a> {
         Ok(())
     }
 
-    /// Asks for a quote, and requests the ride.
     pub(crate) async fn request(&self, rider: Uuid) -> Result<Uuid> {
         self.request_from(rider, self.place(0), self.place(20)).await
     }
 
-    /// Like [`Self::request`], between these two places.
     pub(crate) async fn request_from(&self, rider: Uuid, from: Value, to: Value) -> Result<Uuid> {
         let journey = json!({ "rider_id": rider, "pickup": from, "destination": to });
         let begun = Instant::now();
@@ -131,7 +121,6 @@ impl<'a> RidesClient<'a> {
         id(&ride["ride_id"])
     }
 
-    /// Returns the ride as its driver reads it.
     pub(crate) async fn trip(&self, ride: Uuid) -> Result<Value> {
         self.http.done(Method::GET, "dispatch", &format!("/trips/{ride}"), &Value::Null).await
     }
@@ -140,7 +129,6 @@ impl<'a> RidesClient<'a> {
         self.http.done(Method::GET, "dispatch", &format!("/rides/{ride}"), &Value::Null).await
     }
 
-    /// Waits until the ride meets a condition, and returns it.
     pub(crate) async fn until(
         &self,
         ride: Uuid,
@@ -150,8 +138,7 @@ impl<'a> RidesClient<'a> {
         self.http.until("dispatch", &format!("/rides/{ride}"), what, is).await
     }
 
-    /// Waits until a driver other than these is asked, and returns that driver. `None` if the ride is cancelled
-    /// instead.
+    /// Another driver than these. `None` if the ride is cancelled instead.
     pub(crate) async fn until_asked(&self, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
         let begun = Instant::now();
         loop {
@@ -170,7 +157,6 @@ impl<'a> RidesClient<'a> {
         }
     }
 
-    /// Sends a driver's action on a ride.
     pub(crate) async fn act(
         &self,
         ride: Uuid,
@@ -186,7 +172,7 @@ impl<'a> RidesClient<'a> {
         self.http.ask(Method::POST, "dispatch", &path, &json!({})).await
     }
 
-    /// Takes the driver offline, as soon as location knows that no rider is in the car.
+    /// Waits until location knows that no rider is in the car.
     pub(crate) async fn go_home(&self, driver: Uuid) -> Result<()> {
         let (path, begun) = (format!("/drivers/{driver}/offline"), Instant::now());
         loop {

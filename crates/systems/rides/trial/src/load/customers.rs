@@ -11,11 +11,10 @@ use uuid::Uuid;
 use crate::load::cases::RideScenario;
 use crate::load::client::RidesClient;
 
-/// The time in the car. Dispatch first looks whether the ride is over before that.
+/// The time in the car. Dispatch looks before that whether the ride is over.
 const LONG_RIDE: Duration = Duration::from_secs(1);
 
-/// Plays one scenario. Under faults an offer may end before its driver has answered. Then the ride ends as the driver
-/// was told.
+/// Under faults an offer may end before its driver has answered. Then the ride ends as the driver was told.
 pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Result<BegunSaga> {
     if scenario == RideScenario::TwoRidersOneDriver {
         return two_riders(client).await;
@@ -52,7 +51,7 @@ pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Res
             }
             expect_cancelled(ride, "unfulfilled")
         }
-        // In these trials drivers send a position only when they go online: a ride needs none, however long it takes.
+        // Here drivers send a position only when they go online: a ride needs none.
         RideScenario::LosePosition => {
             let driver = accept_next(client, ride, &[]).await?;
             if let Some(driver) = driver {
@@ -105,7 +104,7 @@ pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Res
     Ok(begun)
 }
 
-/// Requests a ride. Returns its rider, the ride, and the drivers near.
+/// Returns the rider, the ride, and the drivers near.
 async fn request_ride(
     scenario: RideScenario,
     client: RidesClient<'_>,
@@ -132,21 +131,20 @@ async fn request_ride(
     Ok((rider, client.request(rider).await?, drivers))
 }
 
-/// Sends a driver's action, which must succeed.
 async fn act(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
     let (status, answer) = client.act(ride, driver, what).await?;
     ensure!(status.is_success(), "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
-/// Sends a driver's action, which must be refused as too late.
+/// Checks that the action is refused as too late.
 async fn act_too_late(client: RidesClient<'_>, ride: Uuid, driver: Uuid, what: &str) -> Result<()> {
     let (status, answer) = client.act(ride, driver, what).await?;
     ensure!(status == StatusCode::CONFLICT, "{what} is answered with {status}: {answer}");
     Ok(())
 }
 
-/// Declines the offer, unless it is over.
+/// Declines unless the offer is over.
 async fn decline(client: RidesClient<'_>, ride: Uuid, driver: Uuid) -> Result<()> {
     let (status, answer) = client.act(ride, driver, "decline").await?;
     let is_heard = status.is_success() || status == StatusCode::CONFLICT;
@@ -154,8 +152,7 @@ async fn decline(client: RidesClient<'_>, ride: Uuid, driver: Uuid) -> Result<()
     Ok(())
 }
 
-/// Lets the next driver who is asked accept, and waits until that driver is assigned. `None` if no offer is accepted in
-/// time.
+/// Waits until the accepting driver is assigned. `None` if no offer is accepted in time.
 async fn accept_next(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<Option<Uuid>> {
     let mut before = before.to_vec();
     while let Some(driver) = client.until_asked(ride, &before).await? {
@@ -170,7 +167,7 @@ async fn accept_next(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Re
     Ok(None)
 }
 
-/// Drives the ride to its end. Returns false if no offer is accepted in time.
+/// Returns false if no offer is accepted in time.
 async fn drive(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<bool> {
     let Some(driver) = accept_next(client, ride, before).await? else { return Ok(false) };
     act(client, ride, driver, "start").await?;
@@ -178,12 +175,12 @@ async fn drive(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<b
     Ok(true)
 }
 
-/// Drives the ride to its end, and returns how it must end.
+/// Returns how the ride must end.
 async fn driven(client: RidesClient<'_>, ride: Uuid, before: &[Uuid]) -> Result<BegunSaga> {
     Ok(expect_driven(ride, drive(client, ride, before).await?))
 }
 
-/// Lets two riders want the only driver who is near: one of them is driven.
+/// Lets two riders want the only driver who is near; one of them is driven.
 async fn two_riders(client: RidesClient<'_>) -> Result<BegunSaga> {
     let driver = client.driver(1).await?;
     let (one, other) = (client.rider().await?, client.rider().await?);
@@ -205,14 +202,14 @@ async fn two_riders(client: RidesClient<'_>) -> Result<BegunSaga> {
     }
 }
 
-/// Cancels a ride in time. Without a driver it may be cancelled already.
+/// Without a driver the ride may be cancelled already.
 async fn cancel(client: RidesClient<'_>, ride: Uuid) -> Result<BegunSaga> {
     let (status, answer) = client.cancel(ride).await?;
     ensure!(status.is_success(), "a cancellation is answered with {status}: {answer}");
     expect_as_told(&answer)
 }
 
-/// Takes the drivers offline once their work is over, so that no other rider gets them.
+/// Waits until their work is over, so that no other rider gets them.
 async fn send_home(client: RidesClient<'_>, drivers: &[Uuid]) -> Result<()> {
     for driver in drivers {
         client.go_home(*driver).await?;
@@ -231,7 +228,7 @@ fn expect_cancelled(ride: Uuid, reason: &str) -> BegunSaga {
     BegunSaga { saga: ride, end: End::aborted(reason) }
 }
 
-/// Returns a ride that must end with the cancellation that its rider was told.
+/// The ride must end with the cancellation that its rider was told.
 fn expect_as_told(ride: &Value) -> Result<BegunSaga> {
     let reason = ride["reason"].as_str().with_context(|| format!("{ride} is not cancelled"))?;
     Ok(expect_cancelled(id(&ride["ride_id"])?, reason))

@@ -1,5 +1,4 @@
-//! Rides as the subject of trials: its services, the scenarios of its riders and drivers, their expected ends, and the
-//! audit of its databases.
+//! Rides as the subject of trials.
 
 mod cases;
 mod client;

@@ -10,16 +10,14 @@ use uuid::Uuid;
 
 use crate::load::client::{BEHIND, RidesClient};
 
-/// The number of a place far from all others, where nobody drives.
+/// A place far from all others, where nobody drives.
 const LONELY: usize = 119_000;
-/// The number of the place of the driver who tries the operations. Nobody wants a ride there.
+/// The place of the driver who tries the operations. Nobody wants a ride there.
 const IDLE: usize = LONELY + 1;
 
-/// The client that tries the operations, with the places of its ride.
 #[derive(Debug)]
 struct Visitor {
     site: Arc<Site>,
-    /// The token for the gateway.
     token: Option<String>,
     rider: Uuid,
     here: Value,
@@ -82,7 +80,6 @@ impl Visitor {
         Ok(self.client().once(method, service, &path, &body).await.0.into())
     }
 
-    /// Requests a ride in the place where nobody drives.
     async fn orders(self: Arc<Self>) -> Result<Attempt> {
         let Self { rider, here, there, .. } = &*self;
         let journey = json!({ "rider_id": rider, "pickup": here, "destination": there });

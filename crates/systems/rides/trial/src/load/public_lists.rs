@@ -1,5 +1,4 @@
-//! The services' public lists, as operators of rides read them. A list is read once, without retries: the watchers read
-//! again in a moment.
+//! The public lists, as operators read them. Without retries, because the watchers read again in a moment.
 
 use anyhow::Result;
 use ballet_trials::{Site, SiteClient};
@@ -19,7 +18,6 @@ pub(crate) struct LiveOffer {
     pub(crate) state: String,
 }
 
-/// The maximum number of pages of a list that are read.
 const PAGES: usize = 20;
 
 #[derive(Debug, Deserialize)]
@@ -29,7 +27,7 @@ struct Items<T> {
     next: Option<String>,
 }
 
-/// The services' public lists, for a client that may see everything.
+/// Reads the lists for a client that may see everything.
 #[derive(Debug)]
 pub(crate) struct PublicLists<'a> {
     site: &'a Site,
@@ -41,12 +39,12 @@ impl<'a> PublicLists<'a> {
         Ok(Self { site, token: site.token(&site.new_id().to_string(), BEHIND).await? })
     }
 
-    /// Lists all live offers. One statement reads a thousand of them.
+    /// One statement reads a thousand of them.
     pub(crate) async fn live(&self) -> Result<(Vec<LiveOffer>, bool)> {
         self.all("dispatch", "/trips?live=true&limit=1000").await
     }
 
-    /// Reads a list page after page. Returns the items, and whether these are all.
+    /// Page after page. Returns the items, and whether these are all.
     pub(crate) async fn all<T: DeserializeOwned>(
         &self,
         service: &str,

@@ -19,7 +19,7 @@ struct DispatchArgs {
     provider: ProviderSettings,
 }
 
-/// Returns all services, each with the settings of its own program.
+/// Each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let dispatch = Dispatch::new(DispatchSettings::default(), Arc::new(Sandbox::default()));
     vec![

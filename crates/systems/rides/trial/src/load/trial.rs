@@ -1,5 +1,3 @@
-//! Rides under trial.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -19,10 +17,9 @@ use crate::load::cases::{CASES, RideScenario};
 use crate::load::client::{BEHIND, RidesClient};
 use crate::load::{customers, operations, services, town, watcher};
 
-/// Rides as the subject of trials.
 #[derive(Debug, Default)]
 pub(crate) struct Rides {
-    /// The number of customers so far. In some trials several customers share a number, and each needs its own place.
+    /// Customers so far. Several of them may share a trial's number, and each needs its own place.
     came: AtomicUsize,
 }
 
@@ -67,13 +64,13 @@ impl Trial for Rides {
 
     fn env(&self) -> Vec<(&'static str, String)> {
         vec![
-            // Rides must not run into the deadline while a service is killed every few seconds.
+            // A ride must not reach the deadline while a service is killed every few seconds.
             ("RIDE_DEADLINE_SECONDS", "600".to_owned()),
             ("OFFER_SECONDS", "5".to_owned()),
             // Drivers send their position once, and a server may be down for minutes.
             ("DRIVER_SILENCE_SECONDS", "3600".to_owned()),
             ("OFFERS_PER_RIDE", "20".to_owned()),
-            // Time runs fast for the cars of the town, and whoever follows docs/rides/try-it.md is there at once.
+            // The town's cars are fast, and whoever follows docs/rides/try-it.md is there at once.
             ("FASTEST_KILOMETERS_PER_HOUR", "100000".to_owned()),
         ]
     }

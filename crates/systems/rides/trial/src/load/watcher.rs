@@ -1,4 +1,4 @@
-//! Checks all the time that no driver is in two live offers or rides, in one service or between both.
+//! Checks that no driver is in two live offers or rides, within one service or between both.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::load::public_lists::{LiveOffer, PublicLists};
 
 const PAUSE: Duration = Duration::from_millis(150);
-/// The pause behind the gateway. It keeps within the rate limit of one client.
+/// It keeps within the gateway's rate limit of one client.
 const GATEWAY_PAUSE: Duration = Duration::from_millis(400);
 
 /// A driver who is reserved or drives, as location lists it.
@@ -21,14 +21,14 @@ struct BusyDriver {
     ride_id: Option<Uuid>,
 }
 
-/// Watches until the given time. Fails when a driver is in two rides.
+/// Fails when a driver is in two rides.
 pub(crate) async fn watch(site: &Site, until: Instant) -> Result<()> {
     let lists = PublicLists::of(site).await?;
     let mut reserved = location(&lists).await.ok();
     while Instant::now() < until {
         if let Ok((live, _)) = lists.live().await {
             let by_driver = rides_by_driver(&live)?;
-            // A driver with the same ride before and after that look had no other ride in between.
+            // A driver with the same ride before and after that look had no other in between.
             let after = location(&lists).await.ok();
             if let (Some(before), Some(after)) = (&reserved, &after) {
                 check_same_ride(before, &by_driver, after)?;
@@ -40,7 +40,7 @@ pub(crate) async fn watch(site: &Site, until: Instant) -> Result<()> {
     Ok(())
 }
 
-/// Returns the ride of each driver. One statement reads the offers, so two of one driver were live at the same moment.
+/// Returns rides by driver. One statement reads the offers, so two of one driver were live at once.
 fn rides_by_driver(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
     let mut by_driver = HashMap::new();
     for LiveOffer { ride_id, driver_id, .. } in live {
@@ -51,8 +51,8 @@ fn rides_by_driver(live: &[LiveOffer]) -> Result<HashMap<Uuid, Uuid>> {
     Ok(by_driver)
 }
 
-/// Fails if location had a driver for one ride throughout, and the offer was of another. A ride reserves a driver once,
-/// so a driver with the same ride before and after had it all the time.
+/// Fails if the offer was of another ride than location's throughout. A ride reserves a driver once, so a driver with
+/// the same ride before and after had it all the time.
 fn check_same_ride(
     before: &HashMap<Uuid, Uuid>,
     offered: &HashMap<Uuid, Uuid>,

@@ -1,4 +1,4 @@
-//! The card processor of a test's town: the sandbox, which can be out of reach.
+//! The card processor of a test's town: the sandbox, which can be unreachable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,6 @@ use ballet::calls::CallKey;
 use common::cards::{Authorization, Authorize, Capture, Provider, Refund, Sandbox, Settle, Void};
 use common::outside::Reply;
 
-/// The sandbox, unless it is out of reach.
 #[derive(Debug, Clone)]
 pub(crate) struct Bank {
     sandbox: Arc<Sandbox>,

@@ -13,7 +13,7 @@ async fn count(town: &Town, service: &str, of: &str) -> i64 {
     town.system.value(service, &format!("select count(*) from {of}")).await
 }
 
-/// Counts rows of riders, their copies and rides with this text.
+/// Counts riders, their copies and rides with this text.
 async fn rows_with(town: &Town, text: &str) -> [i64; 4] {
     let mut found = [0; 4];
     let tables = [
@@ -73,14 +73,14 @@ async fn an_erased_rider_is_in_no_copy_and_the_rides_are_nobodys() {
     for text in ["Grace", "card_approved"] {
         assert_eq!(rows_with(&town, text).await, [0, 0, 0, 0], "{text}");
     }
-    // What has a driver goes on, and nothing new begins.
+    // Rides with a driver go on, and nothing new begins.
     let wanted = town.request_by(&quote).await;
     town.until_cancelled(wanted, "payment_declined").await;
     town.act(open, second, "start").await;
     town.act(open, second, "complete").await;
     town.until(open, "completed").await;
     town.until_payment(open, "paid").await;
-    // A pass of the service makes them nobody's. The first comes when it starts.
+    // A pass of the service makes them nobody's. The first comes at the start.
     town.system.stop("dispatch").await;
     town.start_dispatch(patient()).await;
     let named = format!(
@@ -96,7 +96,7 @@ async fn an_erased_rider_is_in_no_copy_and_the_rides_are_nobodys() {
     assert_eq!(ride["pickup"], json!({ "lat": 52.5, "lon": 13.4 }), "{ride}");
     assert_eq!(ride["destination"], json!({ "lat": 52.6, "lon": 13.4 }), "an area: {ride}");
 
-    // The person may come back: copies follow the version.
+    // The person may come back, because copies follow the version.
     let again = Client::new()
         .post(format!("{}/riders", town.system.url("riders")))
         .header("x-ballet-subject", rider.to_string())
@@ -111,7 +111,7 @@ async fn an_erased_rider_is_in_no_copy_and_the_rides_are_nobodys() {
     town.close().await;
 }
 
-/// Whatever is wrong with an event about a person, what is said of it names the place and nobody.
+/// Whatever is wrong with an event about a person, the reason names the place and nobody.
 #[tokio::test]
 async fn the_reason_of_a_dead_letter_has_no_value_of_the_message() {
     let town = Town::new("rides_says_nothing").await;

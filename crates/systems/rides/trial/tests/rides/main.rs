@@ -1,4 +1,4 @@
-//! Rides end to end: all services in one process, on a broker and databases.
+//! Rides end to end, on real servers.
 
 mod bank;
 mod copies;

@@ -1,4 +1,4 @@
-//! Offers that are not accepted: what the drivers who were asked still see, and what becomes of other offers.
+//! Offers that are not accepted, what their drivers still see, and what happens to other offers.
 
 use dispatch::config::DispatchSettings;
 use reqwest::{Method, StatusCode};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::town::{Town, patient};
 
-/// Sends a request as a driver who is signed in at the gateway. Returns the status and the body.
+/// Sends as a driver who is signed in at the gateway. Returns the status and the body.
 async fn signed_in(town: &Town, driver: Uuid, method: Method, path: &str) -> (StatusCode, Value) {
     let by = (driver, "rides:drive");
     let body = if method == Method::POST { json!({ "driver_id": driver }) } else { Value::Null };
@@ -23,7 +23,7 @@ async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
     let (one, other) = (drivers[0], drivers[1]);
     let trip = format!("/trips/{ride}");
     town.until_asked(ride, one).await;
-    // Whether a driver takes a ride depends neither on who it is nor on where the ride goes.
+    // Neither the rider nor the destination may influence whether a driver accepts.
     let (status, shown) = signed_in(&town, one, Method::GET, &trip).await;
     assert_eq!((status, &shown["rider_rating"]), (StatusCode::OK, &json!(50)), "{shown}");
     let text = shown.to_string();
@@ -40,7 +40,7 @@ async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
     town.act(ride, other, "start").await;
     let (status, shown) = signed_in(&town, one, Method::GET, &trip).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "{shown}");
-    // The driver sees only its own offer, and the refusals say no more about the ride.
+    // The refusals say no more about the ride than the driver's own offer.
     let (_, offers) = signed_in(&town, one, Method::GET, "/trips").await;
     assert_eq!(offers["items"][0]["state"], "declined", "{offers}");
     for verb in ["accept", "start", "complete"] {
@@ -60,7 +60,7 @@ async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
 async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
     let settings = DispatchSettings { offers_per_ride: 2, ..patient() };
     let mut town = Town::with("rides_held", settings).await;
-    // One ride is at its last offer, so it is cancelled with that; the other one goes on.
+    // One ride is at its last offer, so it is cancelled; the other goes on.
     let (held, drivers) = town.request_with_drivers(&[1, 2]).await;
     town.until_asked(held, drivers[0]).await;
     town.act(held, drivers[0], "decline").await;
@@ -68,7 +68,7 @@ async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
     town.until_driver(drivers[0], "free").await;
     let (other, next) = town.request_with_drivers(&[3]).await;
     town.until_asked(other, drivers[0]).await;
-    // Both offers expire while dispatch is down. It was restored from a backup, so it cancels no ride yet.
+    // Both offers expire while dispatch is down. After its restore it cancels no ride yet.
     town.system.stop("dispatch").await;
     let over = format!(
         "update offer set expires_at = now() - case when ride_id = '{held}' then interval '2 minutes'

@@ -1,5 +1,4 @@
-//! The failure paths R1 to R12 of rides, and the good one; R13 to R16 are in `payments`. docs/rides/failure-paths.md
-//! describes them.
+//! The failure paths R1 to R12 of docs/rides/failure-paths.md, and the good one; R13 to R16 are in `payments`.
 
 use ballet_stage::Method;
 use dispatch::config::DispatchSettings;
@@ -159,7 +158,7 @@ async fn r6_a_rider_cancels_in_every_state(town: &Town) {
     assert_eq!(town.cancel(ride).await, StatusCode::CONFLICT, "the ride is over");
 }
 
-/// Requests another ride as a rider who is signed in at the gateway. Returns the status and the body.
+/// Sends as a rider who is signed in at the gateway. Returns the status and the body.
 async fn wants(town: &Town, rider: Uuid) -> (StatusCode, Value) {
     let quote = town.quote(rider).await;
     let request = Client::new()
@@ -228,7 +227,6 @@ async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;
 
-    // A ride that finds nobody in time is cancelled.
     town.all_go_home().await;
     town.system.stop("dispatch").await;
     town.start_dispatch(DispatchSettings { ride_deadline_seconds: 2, ..patient() }).await;
@@ -237,7 +235,7 @@ async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     let ride = town.request(rider).await;
     let cancelled: RideCancelled = town.system.event(ride).await;
     assert_eq!(cancelled.reason, CancelReason::DeadlinePassed);
-    // The search comes after the abort, or before it: in the end the driver is reserved for nobody.
+    // Whether the search comes before or after the abort, in the end the driver is reserved for nobody.
     town.system.start(Location::new(LocationSettings::default()).service()).await;
     town.until_driver(driver, "free").await;
     town.system.until("location", "select count(*) from work where ended_at is null", 0).await;
@@ -275,7 +273,6 @@ async fn r10_a_riders_data_change_in_mid_ride(town: &Town) {
     town.until(ride, "completed").await;
     let receipt = town.receipt(ride).await;
     assert_eq!(receipt["charged"], receipt["quoted"]);
-    // The next ride needs a large car, and there is none.
     town.system.until("location", &copied, 2).await;
     town.until_driver(driver, "free").await;
     let ride = town.request(rider).await;
@@ -287,7 +284,7 @@ async fn r11_a_drivers_clock_decides_nothing() {
     let town = Town::new("rides_r11").await;
     let driver = town.driver(1).await;
     let path = format!("/drivers/{driver}/position");
-    // There is no field for the time of a device.
+    // There is no field for a device's time.
     for (at, expected) in [
         (json!({ "lat": 52.501, "lon": 13.4, "at": "1999-01-01T00:00:00Z" }), 422),
         (json!({ "lat": 52.501, "lon": 13.4 }), 204),
@@ -295,7 +292,7 @@ async fn r11_a_drivers_clock_decides_nothing() {
         let (status, _) = town.system.request(Method::PUT, "location", &path, Some(&at)).await;
         assert_eq!(status, expected);
     }
-    // The position reaches the index through the stream, with the time at which location received it.
+    // The position reaches the index through the stream, with location's time.
     town.until_near("the driver was moved", |near| {
         near.iter().any(|one| one["driver_id"] == driver.to_string() && one["at"]["lat"] == 52.501)
     })
@@ -314,7 +311,7 @@ async fn r12_a_drivers_positions_stop(town: &mut Town) {
     town.act(ride, drivers[0], "complete").await;
     town.until(ride, "completed").await;
     town.until_driver(drivers[0], "free").await;
-    // The driver's last position is too old for this replica to find.
+    // The driver's last position is too old for this replica.
     town.system.stop("location").await;
     let location = Location::new(LocationSettings { driver_silence_seconds: 1 });
     town.system.start(location.service()).await;

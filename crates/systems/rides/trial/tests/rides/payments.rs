@@ -1,4 +1,4 @@
-//! The payment of rides: the failure paths R13 to R16, and the good one. docs/rides/failure-paths.md describes them.
+//! The failure paths R13 to R16 of docs/rides/failure-paths.md, and the good one.
 
 use reqwest::StatusCode;
 use rides_events::dispatch::{
@@ -33,7 +33,7 @@ async fn rides_are_paid_once_or_released_or_owed() {
 }
 
 async fn a_ride_that_is_driven_is_charged_once_what_the_rider_was_told(town: &Town) {
-    // Of each operation the first request is lost on the way, and then the first answer.
+    // Of each operation the first request is lost, and then the first answer.
     let (rider, driver) = (town.rider_with("card_flaky").await, town.driver(1).await);
     let ride = town.request(rider).await;
     town.until_asked(ride, driver).await;

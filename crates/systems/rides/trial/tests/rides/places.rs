@@ -1,12 +1,10 @@
-//! The drivers whom riders see near them.
-
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::town::{NEAR, Town, id, place};
 
-/// Returns the drivers that a rider sees who is signed in at the gateway, the nearest first.
+/// Asks as a rider who is signed in at the gateway. Returns the nearest first.
 async fn seen_by(town: &Town, rider: Uuid, most: u16) -> Vec<Uuid> {
     let request = Client::new()
         .get(format!("{}{NEAR}&limit={most}", town.system.url("location")))

@@ -1,12 +1,10 @@
-//! The tariff is data with versions.
-
 use reqwest::StatusCode;
 use rides_events::dispatch::{FareCharged, FareReleased};
 use serde_json::json;
 
 use crate::town::{Town, patient};
 
-/// A tariff that is three times as expensive, from now on.
+/// Three times as expensive, from now on.
 const DEARER: &str = "insert into tariff
      (version, valid_from, currency, base_minor, kilometer_minor, minute_minor, least_minor,
       free_minutes, late_minor)
@@ -35,7 +33,7 @@ async fn a_ride_costs_what_the_tariff_said_by_which_it_was_quoted(town: &Town) {
     assert_eq!((&receipt["charged"], &receipt["tariff"]), (&quote["price"], &json!(1)));
     town.until_driver(driver, "free").await;
 
-    // The next ride is quoted and charged by the new version, and so is its cancellation, without a free minute.
+    // The next ride and its cancellation follow the new version, without a free minute.
     let quote = town.quote(rider).await;
     assert_eq!(quote["tariff"], 2);
     assert!(quote["price"]["amount_minor"].as_i64() > receipt["charged"]["amount_minor"].as_i64());

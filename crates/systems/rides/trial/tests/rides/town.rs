@@ -1,5 +1,3 @@
-//! Riders and drivers of a made-up town, through the services' HTTP routes.
-
 use std::time::Duration;
 
 use std::sync::Arc;
@@ -18,18 +16,14 @@ use uuid::Uuid;
 use crate::bank::Bank;
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// The request for the drivers near the riders.
 pub(crate) const NEAR: &str = "/near?lat=52.5&lon=13.4";
 
-/// All services of rides.
 pub(crate) struct Town {
     pub(crate) system: TestSystem,
-    /// The card processor.
     pub(crate) bank: Bank,
 }
 
 impl Town {
-    /// Starts all services, dispatch with these settings.
     pub(crate) async fn with(name: &str, settings: DispatchSettings) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let mut system = TestSystem::prepared_on(servers, name, rides::system().parts).await;
@@ -43,7 +37,6 @@ impl Town {
         town
     }
 
-    /// Starts a process of dispatch.
     pub(crate) async fn start_dispatch(&mut self, settings: DispatchSettings) {
         let service = Dispatch::new(settings, Arc::new(self.bank.clone())).service();
         self.system.start(service).await;
@@ -69,7 +62,6 @@ impl Town {
         driver
     }
 
-    /// Waits until the drivers near the riders meet a condition.
     pub(crate) async fn until_near(&self, what: &str, is_so: impl Fn(&[Value]) -> bool) {
         let found = wait_until(what, LIMIT, || async {
             let (_, near) = self.system.get("location", NEAR).await;
@@ -79,8 +71,8 @@ impl Town {
         found.await.unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Sends a request as a person who is signed in at the gateway with this scope. Returns the status, whether the
-    /// answer has `Retry-After`, and the body.
+    /// Sends as a person who is signed in at the gateway with this scope. Returns the status, whether the answer has
+    /// `Retry-After`, and the body.
     pub(crate) async fn signed_in(
         &self,
         (person, scope): (Uuid, &str),
@@ -98,7 +90,7 @@ impl Town {
         (status, waits, answer.json().await.expect("JSON"))
     }
 
-    /// Sends a driver's action, as the driver who is signed in.
+    /// Acts as the driver who is signed in.
     pub(crate) async fn says(&self, ride: Uuid, driver: Uuid, what: &str) -> (StatusCode, Value) {
         let path = format!("/trips/{ride}/{what}");
         let by = (driver, "rides:drive");
@@ -108,7 +100,7 @@ impl Town {
         (status, answer)
     }
 
-    /// Repeats a driver's action until it is not refused: dispatch learns of a position in a moment.
+    /// Repeats the action until it is accepted, because dispatch learns of a position in a moment.
     pub(crate) async fn until_heard(&self, ride: Uuid, driver: Uuid, what: &str) -> Value {
         let heard = wait_until(what, LIMIT, || async {
             let (status, answer) = self.says(ride, driver, what).await;
@@ -117,7 +109,7 @@ impl Town {
         heard.await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Sends all drivers home once they are free, so that the next rides do not find them.
+    /// Waits until all are free, so that the next rides do not find them.
     pub(crate) async fn all_go_home(&self) {
         let online = "select coalesce(string_agg(driver_id::text, ' '), '') from driver where state <> 'offline'";
         let online: String = self.system.value("location", online).await;
@@ -132,12 +124,12 @@ impl Town {
         self.system.post("location", &format!("/drivers/{driver}/offline"), &json!({})).await
     }
 
-    /// Registers a rider. Waits until both copies have it.
+    /// Waits until both copies have the rider.
     pub(crate) async fn rider(&self) -> Uuid {
         self.rider_with("card_approved").await
     }
 
-    /// Registers a rider who pays with this card. Waits until both copies have it.
+    /// Who pays with this card. Waits until both copies have the rider.
     pub(crate) async fn rider_with(&self, card: &str) -> Uuid {
         let about = json!({ "name": "Ada", "payment_token": card });
         let rider = self.done(Method::POST, "riders", "/riders", about).await;
@@ -153,7 +145,6 @@ impl Town {
         self.request_by(&self.quote(rider).await).await
     }
 
-    /// Asks for a quote.
     pub(crate) async fn quote(&self, rider: Uuid) -> Value {
         let journey = json!({
             "rider_id": rider, "pickup": place(0), "destination": place(20),
@@ -167,12 +158,11 @@ impl Town {
         assert_eq!(ride["price"], quote["price"]);
         let again = self.done(Method::POST, "dispatch", "/rides", request).await;
         assert_eq!(again["ride_id"], ride["ride_id"], "one ride for a quote");
-        // A database that is restored to a time before the ride gives it the same id, and so the same keys of calls.
+        // After a restore to a time before the ride, it gets the same id, and so the same keys of calls.
         assert_eq!(ride["ride_id"], quote["quote_id"]);
         id(&ride["ride_id"])
     }
 
-    /// Requests a ride, with drivers this many steps away.
     pub(crate) async fn request_with_drivers(&self, near: &[u8]) -> (Uuid, Vec<Uuid>) {
         let mut drivers = Vec::new();
         for steps in near {
@@ -182,7 +172,6 @@ impl Town {
         (self.request(rider).await, drivers)
     }
 
-    /// Waits until this driver is asked.
     pub(crate) async fn until_asked(&self, ride: Uuid, driver: Uuid) {
         let open =
             format!("select driver_id from offer where ride_id = '{ride}' and state = 'open'");
@@ -199,7 +188,7 @@ impl Town {
         self.system.post("dispatch", &format!("/trips/{ride}/{what}"), &body).await
     }
 
-    /// Sends a driver's action twice. Both must succeed, and the second changes nothing.
+    /// Acts twice. The second time changes nothing.
     pub(crate) async fn act(&self, ride: Uuid, driver: Uuid, what: &str) {
         for _ in 0..2 {
             let (status, answer) = self.try_action(ride, driver, what).await;
@@ -228,13 +217,11 @@ impl Town {
         self.system.until("dispatch", &query, status).await;
     }
 
-    /// Waits until the ride is cancelled for this reason.
     pub(crate) async fn until_cancelled(&self, ride: Uuid, reason: &str) {
         let query = format!("select reason from ride where ride_id = '{ride}'");
         self.system.until("dispatch", &query, reason).await;
     }
 
-    /// Waits until the driver has this state.
     pub(crate) async fn until_driver(&self, driver: Uuid, state: &str) {
         let query = format!("select state from driver where driver_id = '{driver}'");
         self.system.until("location", &query, state).await;
@@ -247,13 +234,12 @@ impl Town {
         receipt
     }
 
-    /// Waits until the payment of a ride has this state.
     pub(crate) async fn until_payment(&self, ride: Uuid, state: &str) {
         let query = format!("select state from payment where ride_id = '{ride}'");
         self.system.until("dispatch", &query, state).await;
     }
 
-    /// Returns the card processor's operations for a ride, in order, with amounts.
+    /// Returns operations in order, with amounts.
     pub(crate) async fn at_the_bank(&self, ride: Uuid) -> String {
         let query = format!(
             "select coalesce(string_agg(result || ' ' || amount_minor, ', ' order by created_at), '')
@@ -272,7 +258,6 @@ pub(crate) fn place(steps: u8) -> Value {
     json!({ "lat": 52.5 + 0.0027 * f64::from(steps), "lon": 13.4 })
 }
 
-/// Returns settings with which no offer expires.
 pub(crate) fn patient() -> DispatchSettings {
     DispatchSettings { offer_seconds: 3_600, ..DispatchSettings::default() }
 }

@@ -1,4 +1,4 @@
-//! Who may say what: docs/rides/trust.md has a row for each of these tests.
+//! Permissions: docs/rides/trust.md has a row for each of these tests.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::town::{Town, patient, place};
 
-/// Requests a ride whose only driver, this many steps away, has accepted it.
+/// Returns a ride whose only driver, this many steps away, has accepted.
 async fn assigned(town: &Town, steps: u8) -> (Uuid, Uuid) {
     let (ride, drivers) = town.request_with_drivers(&[steps]).await;
     town.until_asked(ride, drivers[0]).await;
@@ -17,7 +17,7 @@ async fn assigned(town: &Town, steps: u8) -> (Uuid, Uuid) {
     (ride, drivers[0])
 }
 
-/// The same, and the driver has picked the rider up.
+/// Returns a ride whose driver has picked the rider up.
 async fn riding(town: &Town) -> (Uuid, Uuid) {
     let (ride, driver) = assigned(town, 0).await;
     town.until_heard(ride, driver, "start").await;
@@ -25,7 +25,7 @@ async fn riding(town: &Town) -> (Uuid, Uuid) {
     (ride, driver)
 }
 
-/// Waits until the payment has ended. Returns the quoted and the charged amount, both in cents.
+/// Returns the quoted and the charged amount, both in cents.
 async fn ended(town: &Town, ride: Uuid, payment: &str) -> (i64, i64) {
     town.until(ride, "completed").await;
     town.until_payment(ride, payment).await;
@@ -82,14 +82,13 @@ async fn a_driver_who_is_there_faster_than_a_car_is_paid_nothing() {
     town.close().await;
 }
 
-/// Says that the rider is there, and moves the driver of the ride to this place only then.
+/// The driver moves to this place only after saying so.
 async fn arrives(town: &Town, ride: Uuid, driver: Uuid, steps: u8) {
     let (status, answer) = town.says(ride, driver, "complete").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     moves(town, driver, steps).await;
 }
 
-/// Moves a driver this many steps from the pickup.
 async fn moves(town: &Town, driver: Uuid, steps: u8) {
     let path = format!("/drivers/{driver}/position");
     let (status, answer) =
@@ -114,7 +113,6 @@ async fn a_ride_that_ends_on_the_way_costs_the_way_so_far(town: &Town) {
 async fn a_gap_in_the_telemetry_decides_no_fare() {
     let town = Town::new("rides_gap").await;
     let (ride, driver) = riding(&town).await;
-    // Nobody has seen this driver.
     let unseen = town.system.new_id();
     let swap = async |from: Uuid, to: Uuid| {
         for table in ["ride", "offer"] {
@@ -134,7 +132,7 @@ async fn a_gap_in_the_telemetry_decides_no_fare() {
     swap(unseen, driver).await;
     let (status, answer) = town.says(ride, driver, "complete").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
-    // For longer than dispatch waits for a position, there is none of anybody.
+    // For longer than dispatch waits, nobody sends a position.
     tokio::time::sleep(Duration::from_secs(33)).await;
     let status = "select status from ride";
     assert_eq!(town.system.value::<String>("dispatch", status).await, "riding");
@@ -161,7 +159,7 @@ async fn a_ride_begins_where_its_driver_is_seen(town: &Town) {
 
 async fn a_ride_whose_driver_vanished_ends_by_itself(town: &Town) {
     let (ride, driver) = riding(town).await;
-    // The first look is over: a look that is under way would overwrite when the next one is.
+    // The first look is over, because a look under way would overwrite the time of the next one.
     let watch = format!("saga_id = '{ride}' and step = 'watch_ride' and owner = 0");
     let rests = format!(
         "select count(*) from ballet.call where {watch} and next_at > now() + interval '5 minutes'"
@@ -221,11 +219,11 @@ async fn an_offers_time_begins_when_its_driver_sees_it() {
     town.until_asked(ride, drivers[0]).await;
     let left = "select extract(epoch from expires_at - offered_at)::bigint from offer";
     assert_eq!(town.system.value::<i64>("dispatch", left).await, 60);
-    // Others who look at the offer do not begin its time.
+    // Others' looks at the offer do not begin its time.
     let (_, offers) = town.system.get("dispatch", "/trips?live=true").await;
     let until = offers["items"][0]["expires_at"].clone();
     let by = (drivers[0], "rides:drive");
-    // Nor does a look of its driver at another ride.
+    // Nor does its driver's look at another ride.
     let other = format!("/trips/{}", town.system.new_id());
     let (status, _, answer) =
         town.signed_in(by, Method::GET, ("dispatch", &other), &Value::Null).await;

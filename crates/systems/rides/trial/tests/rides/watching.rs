@@ -20,7 +20,7 @@ async fn events(town: &Town, ride: Uuid, seen: Option<&str>) -> Response {
     request.send().await.expect("an answer")
 }
 
-/// Returns the ids and data of the events, until the stream ends.
+/// Returns ids and data, until the stream ends.
 async fn read(answer: Response) -> Vec<(String, Value)> {
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let text = tokio::time::timeout(LIMIT, answer.text()).await.expect("an end in time");
@@ -63,7 +63,7 @@ async fn a_rider_sees_each_change_of_a_ride_as_it_comes() {
     assert_eq!(statuses(&seen), all);
     assert_eq!(seen[2].1["attempt"], 1);
     assert_eq!(seen[9].1["driver_id"], drivers[1].to_string());
-    // A client that reconnects misses nothing, and is told when nothing more comes.
+    // A client that reconnects misses nothing, and learns when nothing more comes.
     let rest = read(events(&town, ride, Some("8")).await).await;
     assert_eq!(statuses(&rest), all[8..]);
     assert_eq!(events(&town, ride, Some("10")).await.status(), StatusCode::NO_CONTENT);

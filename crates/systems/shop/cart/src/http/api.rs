@@ -1,5 +1,3 @@
-//! The routes, with the texts of their OpenAPI document.
-
 use axum::http::StatusCode;
 use ballet_openapi::{Api, Operation, Value, json};
 
@@ -100,7 +98,6 @@ pub(crate) fn api() -> Api<CartsState> {
         )
 }
 
-/// An example of a checkout with all fields.
 fn terms() -> Value {
     json!({
         "card_token": "card_approved",

@@ -1,5 +1,5 @@
-//! The routes that change a cart. Each is idempotent, and none needs `If-Match`: a change of one product does not
-//! depend on the others, and a checkout names the version that was read.
+//! The routes that change a cart. They are idempotent and need no `If-Match`: changes of products are independent,
+//! and a checkout names the version that was read.
 
 use axum::extract::State;
 use ballet::core::Versioned;
@@ -46,7 +46,7 @@ pub(crate) async fn open(
     Ok(NewThing(cart))
 }
 
-/// Does nothing if the cart has the same quantity at the same price.
+/// The same quantity at the same price changes nothing.
 pub(crate) async fn put_item(
     State(handle): State<Handle>,
     caller: Caller,
@@ -101,7 +101,6 @@ pub(crate) async fn clear(
     Ok(FoundThing(cart))
 }
 
-/// Locks an open cart for a change.
 async fn to_change(tx: &mut Tx<'_>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     let cart = refusals::own(cart, cart_id, caller)?;
@@ -116,7 +115,7 @@ fn for_sale(sku: &Sku, version: Option<Versioned<Product>>) -> Result<Product, P
     version.state.ok_or_else(|| refusals::withdrawn(sku))
 }
 
-/// Refuses a cart whose lines cannot be one order now, before its checkout would.
+/// Checks before the checkout would refuse the cart.
 fn check_total(cart: &Cart) -> Result<(), Problem> {
     match cart.order() {
         Ok(_) | Err(OrderObstacle::Empty) => Ok(()),

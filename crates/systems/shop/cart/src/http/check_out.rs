@@ -66,7 +66,7 @@ pub(crate) async fn check_out(
         unpaid.judge(&lines, others).map_err(|why| refusals::too_much(&why))?;
     }
     for line in &mut lines {
-        // Orders judges the prices again, and sees by the version whether its copy is behind.
+        // Orders checks the prices again, and sees by the version whether its copy is behind.
         line.product_version = products.get(line.sku.as_str()).map(|product| product.version);
     }
     let checkout = Checkout {
@@ -93,7 +93,7 @@ pub(crate) async fn check_out(
     Ok(CheckoutOutcome::New(checkout))
 }
 
-/// Returns the answer for a version that was checked out before, whatever the state of the cart is now.
+/// Answers for a version that was checked out before, whatever the cart's state is now.
 async fn earlier(
     tx: &mut Tx<'_>,
     cart_id: CartId,
@@ -109,7 +109,7 @@ async fn earlier(
     }
 }
 
-/// Compares the cart with the products as they are in this transaction.
+/// Compares with the products as they are in this transaction.
 async fn compare(
     tx: &mut Tx<'_>,
     cart: &mut Cart,
@@ -117,7 +117,7 @@ async fn compare(
     let skus: Vec<&str> = cart.lines.iter().map(|line| line.sku.as_str()).collect();
     let products = copies::get_all::<Product>(tx.db(), &skus).await?;
     match cart.lines.iter().find(|line| !products.contains_key(line.sku.as_str())) {
-        // The copy is being filled anew.
+        // The copy is being filled again.
         Some(line) => Err(refusals::price_unknown(&line.sku)),
         None => Ok((cart.compare(&products), products)),
     }

@@ -1,5 +1,3 @@
-//! The HTTP routes of cart.
-
 mod api;
 mod changes;
 mod check_out;

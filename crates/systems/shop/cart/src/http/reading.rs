@@ -1,5 +1,3 @@
-//! The routes that read.
-
 use axum::extract::State;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};

@@ -1,10 +1,7 @@
-//! The state of the handlers.
-
 use axum::extract::FromRef;
 use ballet::Handle;
 use shop_events::access::unpaid::UnpaidLimit;
 
-/// The state of the handlers.
 #[derive(Debug, Clone)]
 pub(crate) struct CartsState {
     pub(crate) handle: Handle,

@@ -1,5 +1,3 @@
-//! The rows of carts.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use common::rows::time;
@@ -12,7 +10,6 @@ use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 use crate::cart::{Cart, total};
 
-/// Stores a new cart.
 pub(crate) async fn open(db: &mut PgConnection, cart: &Cart) -> Result<(), Failure> {
     sqlx::query(
         "insert into cart
@@ -30,7 +27,7 @@ pub(crate) async fn open(db: &mut PgConnection, cart: &Cart) -> Result<(), Failu
     Ok(())
 }
 
-/// Stores a changed cart as its next version. The caller holds the lock of its row.
+/// Stores the cart as its next version. The caller holds the lock of its row.
 pub(crate) async fn save(
     db: &mut PgConnection,
     cart: &mut Cart,
@@ -53,7 +50,6 @@ pub(crate) async fn save(
     Ok(())
 }
 
-/// Returns a cart, if it exists.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     cart_id: CartId,
@@ -62,8 +58,7 @@ pub(crate) async fn find(
     Ok(cart.bind(cart_id.0).fetch_optional(db).await?)
 }
 
-/// Like `find`, and locks the cart. Other transactions that want to change it wait until this one ends, and then
-/// see the change.
+/// Locks the cart. Other transactions that want to change it wait until this one ends, and then see the change.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     cart_id: CartId,
@@ -72,7 +67,7 @@ pub(crate) async fn find_to_change(
     Ok(cart.bind(cart_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of carts, the newest first: all of them, or those of one customer.
+/// The newest first; all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,

@@ -1,5 +1,3 @@
-//! The rows of checkouts.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use common::rows::{Time, money};
@@ -14,15 +12,13 @@ use uuid::Uuid;
 
 use crate::checkout::{Checkout, CheckoutStatus};
 
-/// The end of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderEnd {
     pub(crate) status: CheckoutStatus,
-    /// Why it was cancelled.
     pub(crate) why: Option<(CancelReason, Option<String>)>,
 }
 
-/// Stores a new checkout. `request` is the body of the request, as text.
+/// `request` is the body of the request, as text.
 pub(crate) async fn place(
     db: &mut PgConnection,
     checkout: &Checkout,
@@ -48,7 +44,7 @@ pub(crate) async fn place(
     Ok(())
 }
 
-/// Returns the checkout of one of these versions of a cart, and whether this request made it.
+/// Returns the checkout, and whether this request made it.
 pub(crate) async fn of_versions(
     db: &mut PgConnection,
     cart_id: CartId,
@@ -65,8 +61,8 @@ pub(crate) async fn of_versions(
     Ok(found.map(read).transpose()?)
 }
 
-/// Returns the number of pieces in a customer's checkouts that are not paid, as far as the cart knows. Other calls
-/// for the same customer wait until this transaction ends.
+/// Counts pieces in a customer's checkouts that are not paid, as far as the cart knows. Other calls for the customer
+/// wait until this transaction ends.
 pub(crate) async fn unpaid_pieces(
     db: &mut PgConnection,
     customer_id: CustomerId,
@@ -84,7 +80,7 @@ pub(crate) async fn unpaid_pieces(
     Ok(pieces.bind(customer_id.0).fetch_one(db).await?)
 }
 
-/// Records the end of an order, if it was checked out here and has not ended before. Returns its cart.
+/// Ends it if it was checked out here and has not ended before. Returns its cart.
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -110,7 +106,7 @@ pub(crate) async fn end(
     Ok(ended.map(|(cart_id,)| CartId(cart_id)))
 }
 
-/// Returns a page of checkouts, the newest first: all of them, or those of one customer.
+/// The newest first; all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<CustomerId>,

@@ -1,4 +1,2 @@
-//! The rows of cart.
-
 pub(crate) mod cart;
 pub(crate) mod checkout;

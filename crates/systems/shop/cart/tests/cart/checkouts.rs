@@ -1,5 +1,3 @@
-//! Checkouts, one after the other.
-
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -18,7 +16,7 @@ async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() 
     assert_eq!(location, format!("/orders/{order_id}"));
     assert_eq!((&checkout["total"], &checkout["status"]), (&euros(5_500), &json!("placed")));
 
-    // The client believes that it got no answer.
+    // The client did not get the answer.
     service.publish_price("mug", 2, euros(1)).await;
     let again = service.check_out(cart_id, 1).await;
     assert_eq!(again.status(), StatusCode::OK);
@@ -83,7 +81,7 @@ async fn another_price_refuses_the_checkout_and_is_then_the_price_shown() {
     assert_eq!((&shown["status"], &shown["total"]), (&json!("open"), &euros(2_600)));
     assert_eq!(shown["lines"][1]["withdrawn"], true);
 
-    // The same request would check out a cart that the customer has not seen.
+    // This would check out a cart that the customer has not seen.
     let stale = service.check_out(cart_id, 1).await;
     assert_eq!((stale.status(), tag(&stale)), (StatusCode::PRECONDITION_FAILED, "\"2\""));
     assert_eq!(problem(stale).await["errors"][0]["name"], "If-Match");
@@ -129,7 +127,6 @@ async fn a_checkout_that_is_no_order_is_refused_with_a_sentence() {
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem(refused).await["errors"][0]["pointer"], pointer);
     }
-    // The product now has another currency.
     service.put(cart_id, "mug", 1).await;
     service.put(cart_id, "pot", 1).await;
     service.publish_price("pot", 2, json!({ "amount_minor": 3_000, "currency": "USD" })).await;

@@ -1,4 +1,4 @@
-//! The ends of orders, and their effect on the cart: once, in time, late, again, and in another order.
+//! The ends of orders: once, in time, late, again, and in another order.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ async fn late_events_of_an_order_change_nothing_of_the_next() {
         service.cancel_order(&first, "customer_cancelled").await;
         service.confirm_order(&first).await;
     }
-    // Orders that do not come from a cart.
+    // Not from a cart.
     service.confirm_order(&new_id()).await;
     service.cancel_order(&new_id(), "out_of_stock").await;
     service.wait_until_handled().await;
@@ -72,7 +72,6 @@ async fn late_events_of_an_order_change_nothing_of_the_next() {
     service.confirm_order(&second).await;
     let closed = service.cart_is(cart_id, "closed").await;
     assert_eq!(closed["lines"], json!([]));
-    // Repeated, and in the other order.
     service.confirm_order(&second).await;
     service.cancel_order(&second, "payment_declined").await;
     service.cancel_order(&first, "payment_declined").await;

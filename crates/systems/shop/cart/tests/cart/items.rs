@@ -19,7 +19,6 @@ async fn a_cart_keeps_the_price_that_it_showed_until_it_shows_another() {
     assert_eq!(service.get(&path, Some("\"1\"")).await.status(), StatusCode::NOT_MODIFIED);
 
     service.publish_price("mug", 2, euros(1_300)).await;
-    // An old version, which comes too late.
     service.publish_price("mug", 1, euros(9)).await;
     assert_eq!(service.cart(cart_id).await, cart, "what was shown stands");
     let put = service.put(cart_id, "mug", 2).await;

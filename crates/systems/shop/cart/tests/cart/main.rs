@@ -1,4 +1,4 @@
-//! The service on a real broker and a real database, through its HTTP routes and its queue.
+//! The service on real servers, through its HTTP routes and its queue.
 
 mod checkouts;
 mod ends;

@@ -32,7 +32,7 @@ async fn of_checkouts_at_the_same_time_one_makes_the_order() {
     service.close().await;
 }
 
-/// Either the checkout has what its customer has seen, or there is none.
+/// A checkout has what its customer has seen, or there is none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkout_that_races_a_new_price_or_another_line_has_the_price_that_was_shown() {
     const ROUNDS: usize = 12;

@@ -1,4 +1,4 @@
-//! The cart service of one test, the products that it copies, and a queue that gets all its events.
+//! The cart service of one test, the products that it copies, and a queue with all its events.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Deref for TestCart {
 }
 
 impl TestCart {
-    /// A cart service that knows a mug at 12.50 and a pot at 30.00.
+    /// Starts with a mug at 12.50 and a pot at 30.00.
     pub(crate) async fn new(name: &str) -> Self {
         let system =
             TestSystem::new(name, vec![cart::Carts(CartSettings::default()).service()]).await;
@@ -39,7 +39,6 @@ impl TestCart {
         service
     }
 
-    /// Publishes an event to the exchange for events.
     pub(crate) async fn publish_event(
         &self,
         event_type: &str,
@@ -54,13 +53,13 @@ impl TestCart {
         self.publish_raw(event_type, &properties, body.to_string()).await;
     }
 
-    /// Publishes a version of a product with this price, and waits until the copy has it.
+    /// Waits until the copy has it.
     pub(crate) async fn publish_price(&self, sku: &str, version: i64, price: Value) {
         let what = if version == 1 { "published" } else { "price_changed" };
         self.product(what, sku, version, price).await;
     }
 
-    /// Withdraws a product, and waits until the copy knows it.
+    /// Waits until the copy knows it.
     pub(crate) async fn withdraw_product(&self, sku: &str, version: i64) {
         self.product("withdrawn", sku, version, euros(1)).await;
     }
@@ -76,18 +75,15 @@ impl TestCart {
         self.until("cart", &known, true).await;
     }
 
-    /// Removes a product from the copy.
     pub(crate) async fn remove_from_copy(&self, sku: &str) {
         self.execute("cart", &format!("delete from ballet.copy where id = '{sku}'")).await;
     }
 
-    /// Waits until the service has handled all earlier messages.
     pub(crate) async fn wait_until_handled(&self) {
-        // There is one lane, so this message is handled after all earlier ones.
+        // There is one lane, so this message comes after all earlier ones.
         self.publish_price(&new_id(), 1, euros(1)).await;
     }
 
-    /// Opens a cart with these quantities.
     pub(crate) async fn open_cart(&self, items: &[(&str, u32)]) -> Value {
         let response = self.open(&json!({ "customer_id": CUSTOMER, "items": lines(items) })).await;
         let status = response.status();
@@ -132,7 +128,6 @@ impl TestCart {
         answer(self.client.delete(format!("{}{path}", self.url))).await
     }
 
-    /// Checks out a version of a cart.
     pub(crate) async fn check_out(&self, cart_id: &str, version: i64) -> Response {
         self.check_out_as(cart_id, Some(&format!("\"{version}\"")), &terms("card_approved")).await
     }
@@ -152,7 +147,7 @@ impl TestCart {
         .await
     }
 
-    /// Checks out a version of a cart, which has to become an order. Returns the order's id.
+    /// Checks out what has to become an order. Returns the order's id.
     pub(crate) async fn check_out_order(&self, cart_id: &str, version: i64) -> String {
         let response = self.check_out(cart_id, version).await;
         let status = response.status();
@@ -161,19 +156,16 @@ impl TestCart {
         checkout["order_id"].as_str().expect("an id").to_owned()
     }
 
-    /// Publishes that an order is cancelled for a reason.
     pub(crate) async fn cancel_order(&self, order_id: &str, reason: &str) {
         let event = json!({ "order_id": order_id, "reason": reason, "detail": "because" });
         self.publish_event("orders.order_cancelled.v1", Some(order_id), &event).await;
     }
 
-    /// Publishes that an order is paid.
     pub(crate) async fn confirm_order(&self, order_id: &str) {
         let event = json!({ "order_id": order_id, "total": euros(1_250) });
         self.publish_event("orders.order_confirmed.v1", Some(order_id), &event).await;
     }
 
-    /// Waits until a cart has a status.
     pub(crate) async fn cart_is(&self, cart_id: &str, status: &str) -> Value {
         let cart = wait_until("a status", SOON, || async {
             let cart = self.cart(cart_id).await;
@@ -182,7 +174,7 @@ impl TestCart {
         cart.await.expect("the status")
     }
 
-    /// Waits until this many events of a type have come, and checks that there are no more.
+    /// Waits for this many of a type, and checks that there are no more.
     pub(crate) async fn events(&self, event_type: &str, count: usize) -> Vec<Value> {
         let found = wait_until("events", SOON, || async {
             let mut found = self.seen().await;
@@ -207,7 +199,6 @@ async fn answer(request: RequestBuilder) -> Response {
     request.send().await.expect("an answer")
 }
 
-/// Returns the body of an event.
 pub(crate) fn body(event: &Value) -> Value {
     serde_json::from_str(event["payload"].as_str().expect("text")).expect("JSON")
 }
@@ -225,7 +216,6 @@ pub(crate) async fn problem(response: Response) -> Value {
     response.json().await.expect("JSON")
 }
 
-/// Returns the `detail` of a problem.
 pub(crate) async fn detail(response: Response) -> String {
     problem(response).await["detail"].as_str().expect("a sentence").to_owned()
 }

@@ -1,5 +1,3 @@
-//! The rows of catalog.
-
 pub(crate) mod product;
 pub(crate) mod search;
 mod words;

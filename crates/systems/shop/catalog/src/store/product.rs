@@ -1,5 +1,3 @@
-//! The rows of products.
-
 use ballet::Failure;
 use common::paging::Limit;
 use common::rows::{Time, money, time};
@@ -14,23 +12,21 @@ use sqlx::{FromRow, PgConnection, PgExecutor, Postgres, QueryBuilder, Row};
 use crate::draft::ProductDraft;
 use crate::store::words;
 
-/// A product as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredProduct {
     pub(crate) product: Product,
     pub(crate) withdrawn: bool,
 }
 
-/// The filter of a list of products.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProductFilter {
     pub(crate) category: Option<Slug>,
     pub(crate) tag: Option<Slug>,
-    /// Lists the withdrawn products instead of the others.
+    /// Instead of the others.
     pub(crate) withdrawn: bool,
 }
 
-/// Stores a new product. Returns `None` if there is or was a product with its SKU.
+/// Returns `None` if there is or was a product with its SKU.
 pub(crate) async fn publish(
     db: &mut PgConnection,
     draft: &ProductDraft,
@@ -61,7 +57,6 @@ pub(crate) async fn publish(
     Ok(Some(product))
 }
 
-/// Gives a product another price, and the next version.
 pub(crate) async fn set_price(
     db: &mut PgConnection,
     sku: &Sku,
@@ -83,7 +78,6 @@ pub(crate) async fn set_price(
     Ok(stored.product)
 }
 
-/// Withdraws a product, with the next version.
 pub(crate) async fn withdraw(
     db: &mut PgConnection,
     sku: &Sku,
@@ -103,7 +97,7 @@ pub(crate) async fn withdraw(
     Ok(stored.product)
 }
 
-/// Returns a product, if there is or was one.
+/// Returns also a withdrawn product.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     sku: &Sku,
@@ -112,8 +106,7 @@ pub(crate) async fn find(
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }
 
-/// Like `find`, and locks the product. Other transactions that want to change it wait until this one ends, and then
-/// see the change.
+/// Locks the product. Other transactions that want to change it wait until this one ends, and then see the change.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     sku: &Sku,
@@ -122,7 +115,7 @@ pub(crate) async fn find_to_change(
     Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
 }
 
-/// Returns a page of products, in SKU order.
+/// Returns products in SKU order.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     listed: &ProductFilter,

@@ -26,7 +26,6 @@ pub(crate) struct SearchCursor {
     sku: Sku,
 }
 
-/// A product that a search has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SearchHit {
     tier: i16,
@@ -40,9 +39,8 @@ impl SearchHit {
     }
 }
 
-/// A statement that finds products by a condition on two queries. The second query excludes the results of the tier
-/// before. The rank is the weighted share of the heading that the words are. Ranks are whole numbers, so that a
-/// cursor is exact.
+/// Finds products by a condition on two queries; the second one excludes the results of the tier before. The rank is
+/// the weighted share of the heading that the words are, in whole numbers, so that a cursor is exact.
 macro_rules! find {
     ($condition:literal) => {
         concat!(
@@ -67,8 +65,7 @@ const BEGIN_IN_TITLE: &str = find!("heading @@ $1::tsquery and not heading @@ $2
 const BEGIN: &str = find!("words @@ $1::tsquery and not heading @@ $2::tsquery");
 const ALIKE: &str = find!("words @@ $1::tsquery and not words @@ $2::tsquery");
 
-/// Returns a page of the products that a query finds. The results come in tiers. A tier is searched only if the
-/// tiers before it do not fill the page.
+/// The results come in tiers. A tier is searched only if those before do not fill the page.
 pub(crate) async fn find(
     db: &PgPool,
     query: &Query,

@@ -6,7 +6,6 @@ use shop_events::Sku;
 use shop_events::catalog::Product;
 use sqlx::PgConnection;
 
-/// Adds a product to the search index.
 pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), Failure> {
     let tags = product.tags.iter().map(|tag| ('B', tag.as_str()));
     let title = [('A', product.title.as_str()), ('B', product.category.as_str())];
@@ -25,7 +24,6 @@ pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), 
     Ok(())
 }
 
-/// Removes a product from the search index.
 pub(crate) async fn remove(db: &mut PgConnection, sku: &Sku) -> Result<(), Failure> {
     let removed = sqlx::query("delete from product_words where sku = $1");
     removed.bind(sku.as_str()).execute(db).await?;

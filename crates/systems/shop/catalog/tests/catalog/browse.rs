@@ -1,10 +1,7 @@
-//! Lists of products, page by page.
-
 use serde_json::{Value, json};
 
 use crate::test_catalog::{TestCatalog, product, skus};
 
-/// Returns the SKUs of all pages of a list.
 async fn all(service: &TestCatalog, list: &str) -> Vec<String> {
     let (mut found, mut after) = (Vec::new(), String::new());
     loop {

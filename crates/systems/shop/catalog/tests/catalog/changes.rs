@@ -115,7 +115,7 @@ async fn a_change_is_of_the_version_that_its_sender_has_read() {
     service.close().await;
 }
 
-/// In each round, several administrators change the version that all of them have read.
+/// Each round, several administrators change the version that all have read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_changes_at_the_same_time_one_wins_and_none_is_lost() {
     const ROUNDS: i64 = 10;
@@ -151,7 +151,7 @@ async fn a_product_is_published_once_however_often_it_is_sent() {
     let other = service.post(&product("mug", "Mug", "Red.")).await;
     assert_eq!(other.status(), StatusCode::CONFLICT);
     assert_eq!(detail(other).await, "there is another product mug");
-    // Two with the same words, in another order.
+    // The same words in another order.
     let titles = ["quick brown foxes jump over lazy dogs", "dogs lazy over jump foxes brown quick"];
     let both = (0..20).map(|n| (format!("fox-{n}"), titles[n % 2]));
     let both: Vec<Value> = both.map(|(sku, title)| product(&sku, title, "")).collect();

@@ -1,4 +1,4 @@
-//! The service on a real broker and a real database, through its HTTP routes.
+//! The service on real servers, through its HTTP routes.
 
 mod browse;
 mod changes;

@@ -1,4 +1,4 @@
-//! Requests that cannot be served, each answered with a sentence that says why.
+//! Requests that cannot be served, each with a sentence that says why.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Searches in a small shop, and the products that they must find, in order.
+//! Searches in a small shop, and their products in order.
 
 use crate::test_catalog::{TestCatalog, product, skus};
 
@@ -40,14 +40,14 @@ async fn found(service: &TestCatalog, q: &str) -> Vec<String> {
 async fn what_people_type_is_found_the_best_first() {
     let service = stocked("typed").await;
     for (q, expected) in [
-        // Exact words rank before longer ones, and those before similar ones; short products rank before long ones.
+        // Exact words rank before longer ones, those before similar ones, and short products before long ones.
         ("kettle", &["kettle", "descaler", "kettel"][..]),
         ("KETTLE", &["kettle", "descaler", "kettel"]),
-        // The title ranks before the description, and the beginning of a word in a title before a description.
+        // The title ranks before the description, and a word's beginning in a title before a description.
         ("tea", &["tea-towel", "teapot", "mug", "shirt"]),
         ("teapot", &["teapot", "shirt"]),
         ("steel", &["knife", "spoon"]),
-        // A word that is still being typed.
+        // Still being typed.
         ("ket", &["kettel", "kettle", "descaler"]),
         ("kettle de", &["descaler"]),
         ("tea t", &["tea-towel", "teapot", "shirt", "mug"]),
@@ -56,7 +56,7 @@ async fn what_people_type_is_found_the_best_first() {
         ("blue mug", &["mug", "mug-tree"]),
         ("tree mug", &["mug-tree"]),
         ("teapot cotton", &["shirt"]),
-        // Typing errors: a wrong letter, a missing one, one too many, two swapped, two errors.
+        // A wrong letter, a missing one, one too many, two swapped, two errors.
         ("teapat", &["teapot", "shirt"]),
         ("tepot", &["teapot", "shirt"]),
         ("teappot", &["teapot", "shirt"]),
@@ -90,7 +90,7 @@ async fn what_people_type_is_found_the_best_first() {
         ("household самовар", &["samovar"]),
         ("САМОВАР", &["samovar"]),
         ("сам", &["samovar"]),
-        // Typing errors in another script, whatever the locale of the database is.
+        // In another script, whatever the database's locale is.
         ("сомовар", &["samovar"]),
         ("самвоар", &["samovar"]),
         ("САМОВР", &["samovar"]),

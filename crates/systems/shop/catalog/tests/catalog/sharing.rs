@@ -18,7 +18,7 @@ fn reader() -> Participant {
     })
 }
 
-/// The copy by SKU: the version, and the product unless it is withdrawn.
+/// By SKU: the version, and the product unless it is withdrawn.
 async fn copied(mut db: PgConnection) -> BTreeMap<String, (i64, Option<Value>)> {
     let rows: Vec<(String, i64, Option<Value>)> =
         sqlx::query_as("select id, version, state from ballet.copy where entity = 'product'")

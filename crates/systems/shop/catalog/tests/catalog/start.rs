@@ -1,17 +1,15 @@
-//! The tables of catalog in a database in which its role lacks a right that they need.
+//! Tables in a database in which catalog's role lacks a needed right.
 
 use ballet_stage::Servers;
 use ballet_testkit::TestSystem;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-/// Returns a system with catalog, which has not been started.
 async fn asleep(name: &str) -> TestSystem {
     let servers = Servers::shared().await.expect("servers");
     TestSystem::asleep_on(servers, name, vec![catalog::Catalog::participant().part()]).await
 }
 
-/// Runs a statement as the server's administrator. `{}` stands for the name of the database, which is also the name
-/// of its role.
+/// Runs as the server's administrator. `{}` is the name of the database and of its role.
 async fn as_administrator(url: &str, statement: &str) {
     let mut db = PgConnection::connect(url).await.expect("a session");
     let (name,): (String,) =

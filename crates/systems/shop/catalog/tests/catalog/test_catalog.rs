@@ -1,4 +1,4 @@
-//! The catalog of one test, and a queue that gets all its events.
+//! The catalog of one test, and a queue with all its events.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -25,12 +25,10 @@ impl Deref for TestCatalog {
 }
 
 impl TestCatalog {
-    /// Starts a catalog without products.
     pub(crate) async fn new(name: &str) -> Self {
         Self::of(TestSystem::new(name, vec![catalog::Catalog::service()]).await)
     }
 
-    /// Returns the catalog that runs in this system.
     pub(crate) fn of(system: TestSystem) -> Self {
         let (url, client) = (system.url("catalog"), Client::new());
         Self { system, url, client }
@@ -40,7 +38,7 @@ impl TestCatalog {
         answer(self.client.get(format!("{}{path}", self.url))).await
     }
 
-    /// Reads a path. The answer has to be 200.
+    /// The answer has to be 200.
     pub(crate) async fn read(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -72,7 +70,6 @@ impl TestCatalog {
         answer(of(self.client.delete(format!("{}/products/{sku}", self.url)), tag)).await
     }
 
-    /// Returns this many events, in the order in which they came.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, Value)> {
         let all = wait_until("events", SOON, || async {
             let seen = self.seen().await;
@@ -108,7 +105,6 @@ pub(crate) fn tag(response: &Response) -> &str {
     response.headers()["etag"].to_str().expect("text")
 }
 
-/// Returns the `detail` of a problem.
 pub(crate) async fn detail(response: Response) -> String {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let problem: Value = response.json().await.expect("JSON");
@@ -124,7 +120,6 @@ pub(crate) fn product(sku: &str, title: &str, description: &str) -> Value {
         "category": "kitchen", "tags": ["tea"] })
 }
 
-/// Returns the SKUs on a page.
 pub(crate) fn skus(page: &Value) -> Vec<&str> {
     let items = page["items"].as_array().expect("a list");
     items.iter().map(|product| product["sku"].as_str().expect("a SKU")).collect()

@@ -1,5 +1,3 @@
-//! The stock that is held for orders.
-
 use std::collections::BTreeMap;
 
 use ballet::{Failure, TextEnum};
@@ -22,12 +20,11 @@ pub enum ReservationState {
     Committed,
 }
 
-/// The result of a reservation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HoldOutcome {
-    /// Everything is held, one line per SKU.
+    /// One line per SKU.
     All(Vec<StockLine>),
-    /// Nothing is held, because there is too little of this SKU.
+    /// There is too little of this SKU, so nothing is held.
     Short { reason: ReservationFailure, sku: Sku, wanted: u64, on_hand: u64 },
 }
 
@@ -42,13 +39,13 @@ pub(crate) async fn hold(
     let skus: Vec<&str> = wanted.iter().map(|line| line.sku.as_str()).collect();
     let quantities =
         wanted.iter().map(|line| line.quantity.try_into()).collect::<Result<Vec<i64>, _>>()?;
-    // The locks come first and in one order, so the next statement sees rows that no other transaction can change.
-    // An earlier version with a single statement held more than there was.
+    // With the locks first and in one order, the next statement sees rows that no other transaction can change. A
+    // single statement once held more than there was.
     sqlx::query("select from stock where sku = any($1) order by sku for update")
         .bind(&skus)
         .execute(&mut *db)
         .await?;
-    // An unknown SKU is reported before a shortage, because it makes the order invalid.
+    // An unknown SKU comes before a shortage, because it makes the order invalid.
     let short: Option<(String, i64, Option<i64>)> = sqlx::query_as(
         "with wanted as (
              select * from unnest($2::text[], $3::bigint[]) as line (sku, quantity)
@@ -90,7 +87,7 @@ pub(crate) async fn hold(
     })
 }
 
-/// Ends the reservation of an order, and returns the stock that was held.
+/// Returns the stock that was held.
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -124,7 +121,6 @@ pub(crate) async fn end(
     stock_lines(lines)
 }
 
-/// Returns the SKUs that are held for these orders.
 pub(crate) async fn held_skus(
     db: &mut PgConnection,
     orders: &[OrderId],
@@ -138,7 +134,7 @@ pub(crate) async fn held_skus(
     Ok(skus.iter().map(|sku| sku.parse()).collect::<Result<_, _>>()?)
 }
 
-/// Merges lines into one per SKU, in SKU order.
+/// Makes one line per SKU, in SKU order.
 fn merge(lines: &[OrderLine]) -> Vec<StockLine> {
     let mut merged = BTreeMap::new();
     for line in lines {
@@ -147,7 +143,7 @@ fn merge(lines: &[OrderLine]) -> Vec<StockLine> {
     merged.into_iter().map(|(sku, quantity)| StockLine { sku: sku.clone(), quantity }).collect()
 }
 
-/// Parses lines and sorts them by SKU.
+/// Sorts by SKU.
 fn stock_lines(rows: impl IntoIterator<Item = (String, i64)>) -> Result<Vec<StockLine>, Failure> {
     let mut lines = rows
         .into_iter()

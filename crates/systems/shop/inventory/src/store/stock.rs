@@ -1,5 +1,3 @@
-//! The stock of each SKU.
-
 use ballet::Failure;
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -26,18 +24,18 @@ pub(crate) struct Stock {
     received: i64,
 }
 
-/// The result of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReceiptOutcome {
-    /// The goods are on hand now.
     Now,
-    /// The receipt was counted before.
+    /// Counted before.
     Before,
-    /// The receipt was counted before with another quantity.
-    Differently { quantity: i64 },
+    /// Counted before with another quantity.
+    Differently {
+        quantity: i64,
+    },
 }
 
-/// Receives goods, once per receipt and SKU.
+/// Counts once per receipt and SKU.
 pub(crate) async fn receive(
     db: &mut PgConnection,
     goods: &StockReceived,
@@ -78,7 +76,7 @@ pub(crate) async fn receive(
     })
 }
 
-/// Returns the stock of a SKU, if it was ever received.
+/// Returns `None` if it was never received.
 pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stock>, Failure> {
     let stock =
         sqlx::query_as("select sku, on_hand, held, committed, received from stock where sku = $1")
@@ -88,7 +86,7 @@ pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<St
     Ok(stock)
 }
 
-/// Returns a page of all stock, in SKU order.
+/// Returns stock in SKU order.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<&Sku>,

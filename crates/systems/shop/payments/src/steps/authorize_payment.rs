@@ -1,5 +1,3 @@
-//! The step `authorize_payment` and its compensation.
-
 use std::sync::Arc;
 
 use ballet::calls::{
@@ -71,8 +69,8 @@ impl CallCompensate for AuthorizePayment {
     type UndoRequest = Settle;
     type UndoAnswer = Void;
 
-    /// A capture of the same saga is undone first, so captured money is paid back. If the row is still `captured`,
-    /// a person has paid it back. In both cases there is nothing to void.
+    /// A capture of the same saga is undone first, so captured money is paid back. If the row is still `captured`, a
+    /// person has paid it back. Either way there is nothing to void.
     async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
@@ -89,7 +87,7 @@ impl CallCompensate for AuthorizePayment {
         self.0.void(key, request).await
     }
 
-    /// An authorisation that had already ended counts as voided.
+    /// An authorisation that has ended counts as voided.
     async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,

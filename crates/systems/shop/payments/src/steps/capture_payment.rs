@@ -1,5 +1,3 @@
-//! The step `capture_payment` and its compensation.
-
 use std::sync::Arc;
 
 use ballet::calls::{
@@ -32,7 +30,7 @@ impl CallStep for CapturePayment {
         let Some(reason) = webhook::ended(tx.db(), &request.reference).await? else {
             return call(request);
         };
-        // The provider has sent this in a webhook. If it is mistaken, the void that follows ends the authorisation.
+        // From a webhook. If it is mistaken, the void that follows ends the authorisation.
         let order_id = OrderId(request.order_id);
         refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() })
     }
@@ -58,7 +56,7 @@ impl CallStep for CapturePayment {
                 store::advance(tx.db(), order_id, PaymentState::Captured, now).await?;
                 done(PaymentCaptured { order_id, amount })
             }
-            // The payment stays as it is: a refusal leaves no rows, and the void that follows ends it.
+            // A refusal leaves no rows, and the void that follows ends the payment.
             Capture::Failed { reason } => refused(PaymentCaptureFailed { order_id, reason }),
         }
     }

@@ -1,5 +1,3 @@
-//! The rows of payments.
-
 use ballet::{Failure, TextEnum};
 use common::cards::{Authorize, Settle};
 use common::paging::Limit;
@@ -36,14 +34,13 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// Returns a request about the authorisation.
     pub(crate) fn settle(self) -> Settle {
         let Self { order_id, amount, reference, .. } = self;
         Settle { order_id: order_id.0, reference, amount }
     }
 }
 
-/// Stores that the provider holds the money. One that declined leaves no payment: a refusal leaves no rows.
+/// Stores the payment only if the provider holds the money, because a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &Authorize,
@@ -66,7 +63,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Changes the state of a payment. Fails permanently if the new state may not follow.
+/// Fails permanently if the new state may not follow.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -97,7 +94,7 @@ pub(crate) async fn advance(
     }
 }
 
-/// Returns the payment of an order that must have one. Fails for another attempt if there is none yet.
+/// Returns the payment that the order must have. Fails for another attempt if there is none yet.
 pub(crate) async fn of_order(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -106,7 +103,6 @@ pub(crate) async fn of_order(
     payment.ok_or_else(|| Failure::not_yet(format!("order {order_id} has no payment yet")))
 }
 
-/// Returns the payment of an order, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -118,7 +114,7 @@ pub(crate) async fn find(
     Ok(payment)
 }
 
-/// Returns a page of payments, the newest orders first.
+/// Returns the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

@@ -1,11 +1,9 @@
-//! The received webhooks.
-
 use ballet::Failure;
 use sqlx::PgExecutor;
 
 use crate::webhook::{EXPIRED, REVERSED};
 
-/// Returns why an authorisation has ended by itself, if the provider said so.
+/// Returns why it ended by itself, if the provider said so.
 pub(crate) async fn ended(
     db: impl PgExecutor<'_>,
     reference: &str,

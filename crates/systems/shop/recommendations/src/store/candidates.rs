@@ -1,23 +1,19 @@
-//! Reads the products that may be recommended: only those that can be bought.
-
 use shop_events::{CustomerId, Sku};
 use sqlx::PgConnection;
 use sqlx::types::Text;
 
 use crate::association::CoOccurrence;
 
-/// The number of a customer's latest orders that count.
 const LAST_ORDERS: i64 = 20;
 
-/// A product that was bought together with another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RelatedProduct {
     pub(crate) sku: Sku,
     pub(crate) together: CoOccurrence,
 }
 
-/// Returns the products that were bought with any of these: for each, at most `most` from either side of its pairs,
-/// those with the most orders.
+/// Returns those that were bought with any of these: for each, at most `most` from either side of its pairs, those
+/// with the most orders.
 pub(crate) async fn partners(
     db: &mut PgConnection,
     skus: &[Sku],
@@ -49,7 +45,6 @@ pub(crate) async fn partners(
     Ok(rows.map(partner).map(|(sku, together)| RelatedProduct { sku, together }).collect())
 }
 
-/// Returns the most popular products, without these.
 pub(crate) async fn popular(
     db: &mut PgConnection,
     without: &[Sku],
@@ -68,7 +63,7 @@ pub(crate) async fn popular(
     Ok(skus.into_iter().map(|(Text(sku),)| sku).collect())
 }
 
-/// Returns a customer's purchases, the latest order first, each product once.
+/// Returns the latest order first, each product once.
 pub(crate) async fn bought(
     db: &mut PgConnection,
     customer_id: CustomerId,

@@ -1,5 +1,5 @@
-//! The facts about each order, and the counts that follow from them. Every change first locks the table `learned`,
-//! so that no two run at a time.
+//! The facts about each order, and the counts that follow. Every change first locks the table `learned`, so that no
+//! two run at a time.
 
 use ballet::Failure;
 use shop_events::{CustomerId, OrderId, Sku};
@@ -7,13 +7,12 @@ use sqlx::PgConnection;
 
 use crate::popularity::OrderWeight;
 
-/// The effect of an order's facts on the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderFacts {
     order_id: OrderId,
-    /// Whether the order must be in the counts.
+    /// Whether it must be in the counts.
     counts: bool,
-    /// Whether the order is in the counts.
+    /// Whether it is in the counts.
     counted: bool,
 }
 
@@ -23,7 +22,7 @@ impl OrderFacts {
     }
 }
 
-/// A statement that adds a fact about an order, and returns the effect of all its facts.
+/// Adds a fact about an order, and returns the effect of all its facts.
 macro_rules! add {
     ($columns:literal, $values:literal, $update:literal) => {
         concat!(
@@ -39,7 +38,7 @@ macro_rules! add {
     };
 }
 
-/// Stores the contents of an order. Later contents are ignored, and so are those of a cancelled order.
+/// Later contents are ignored, and so are those of a cancelled order.
 pub(crate) async fn placed(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -68,7 +67,6 @@ pub(crate) async fn placed(
     Ok(OrderFacts::of(order_id, facts))
 }
 
-/// Stores that an order is confirmed.
 pub(crate) async fn confirmed(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -80,7 +78,7 @@ pub(crate) async fn confirmed(
     Ok(OrderFacts::of(order_id, facts))
 }
 
-/// Stores that an order is cancelled. If it is not in the counts, its contents are deleted.
+/// If the order is not in the counts, its contents are deleted.
 pub(crate) async fn cancelled(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -99,7 +97,7 @@ pub(crate) async fn cancelled(
     Ok(OrderFacts::of(order_id, facts))
 }
 
-/// Adds an order to the counts, or takes it out, as its facts say.
+/// Adds an order, or takes it out, as its facts say.
 pub(crate) async fn learn(db: &mut PgConnection, facts: OrderFacts) -> Result<(), Failure> {
     match (facts.counted, facts.counts) {
         (false, true) => count(db, facts.order_id).await?,
@@ -109,7 +107,6 @@ pub(crate) async fn learn(db: &mut PgConnection, facts: OrderFacts) -> Result<()
     Ok(())
 }
 
-/// Adds an order to the counts.
 async fn count(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
     sqlx::query(
         "with bought as (
@@ -135,7 +132,7 @@ async fn count(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Takes a cancelled order out of the counts, as if it had never been in them, and deletes its contents.
+/// Acts as if the order had never been in the counts. Deletes its contents.
 async fn uncount(db: &mut PgConnection, order_id: OrderId) -> sqlx::Result<()> {
     sqlx::query(
         "with bought as (

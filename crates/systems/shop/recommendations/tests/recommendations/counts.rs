@@ -8,7 +8,6 @@ use crate::test_recommendations::{
     ORDERS, PAIRS, PRODUCTS, TestMessage, TestOrder, TestRecommendations,
 };
 
-/// Returns the ids of the orders that count.
 async fn counted(service: &TestRecommendations) -> BTreeSet<String> {
     let orders = service.all(ORDERS).await;
     orders.iter().map(|order| order["order_id"].as_str().expect("an id").to_owned()).collect()
@@ -40,7 +39,7 @@ async fn an_order_counts_once_in_whichever_order_its_events_come_and_never_if_it
         let order = TestOrder::of(["mug", "spoon"]);
         let messages: Vec<TestMessage> = events.iter().map(|event| event(&order)).collect();
         service.take_in_order(messages.iter().cloned()).await;
-        // The broker repeats a message, and a producer an event, later and in another order.
+        // The broker repeats messages, and producers repeat events, later and in another order.
         service.take_in_order(messages.iter().rev().cloned()).await;
         service.take_in_order(messages.iter().rev().map(TestMessage::repeated)).await;
         if counts { sold.push(order) } else { nothing.push(order) }
@@ -67,7 +66,7 @@ async fn what_is_unlearnt_leaves_no_trace_in_the_counts() {
     service.take(stay.iter().flat_map(TestOrder::sold)).await;
     let before = service.counts().await;
     assert_eq!(before.len(), 1 + 4 + 3);
-    // Some share products with the others, some have new ones, some are large.
+    // Some share products, some have new ones, some are large.
     let mut go: Vec<TestOrder> = (0..20)
         .map(|n| TestOrder::of(["mug".to_owned(), format!("new-{n}"), "tea".to_owned()]))
         .collect();

@@ -1,4 +1,4 @@
-//! The service on a real broker and a real database: events go in, recommendations come out.
+//! The service on real servers: events go in, recommendations come out.
 
 mod counts;
 mod structure;

@@ -10,14 +10,14 @@ use crate::test_recommendations::{
 
 const SEED: u64 = 20_261_121;
 const CLUSTERS: usize = 6;
-/// The number of products in a cluster. They are bought together.
+/// Products of a cluster are bought together.
 const SIZE: usize = 4;
 const NOISE: usize = 40;
 const ORDERS: usize = 400;
 /// The product in four of five orders, whatever else is in them.
 const BESTSELLER: &str = "bestseller";
 
-/// SplitMix64: a random generator with the same orders in each run.
+/// SplitMix64, with the same orders in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -81,14 +81,14 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
             seduced += usize::from(most_often_with(&pairs, &sku) == BESTSELLER);
         }
     }
-    // A plain count of orders would recommend the bestseller with nearly everything.
+    // A plain count would recommend the bestseller with nearly everything.
     assert!(seduced > CLUSTERS * SIZE / 2, "only {seduced} are bought most often with it");
     // The bestseller goes with everything, so with nothing in particular.
     let (basis, popular) = service.recommended(&format!("/products/{BESTSELLER}/related")).await;
     assert_eq!(basis, "popular");
     assert!(!popular.iter().any(|one| one == BESTSELLER), "{popular:?}");
 
-    // A new customer gets the popular products, and after the first order those that go with it.
+    // A new customer gets popular products, and after the first order those that go with it.
     let customer = new_id();
     let path = format!("/customers/{customer}/recommendations?limit=3");
     let (basis, popular) = service.recommended(&path).await;
@@ -101,7 +101,7 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
         ("bought_together", vec![member(2, 1), member(2, 2), member(2, 3)])
     );
 
-    // A withdrawn product is not recommended, in whichever order the events come.
+    // In whichever order the events come.
     service.take_in_order([withdrawn(&member(2, 1)), published(&member(2, 1)).repeated()]).await;
     let (_, liked) = service.recommended(&path).await;
     assert!(!liked.contains(&member(2, 1)), "{liked:?}");
@@ -111,7 +111,6 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
     service.close().await;
 }
 
-/// Returns the product that is in most orders with this one.
 fn most_often_with(pairs: &[Value], sku: &str) -> String {
     let mut orders = BTreeMap::new();
     for pair in pairs {
@@ -133,13 +132,13 @@ async fn what_sells_now_is_more_popular_than_what_sold_more_long_ago() {
     service.take(orders.iter().flat_map(TestOrder::sold)).await;
     let expected = ("popular".to_owned(), vec!["new".to_owned(), "old".to_owned()]);
     assert_eq!(service.recommended("/popular").await, expected);
-    // A clock that is ahead has no advantage: both were placed "in the year 2999".
+    // A clock that is ahead has no advantage.
     let gone: Vec<TestOrder> = (0..3).map(|_| TestOrder::of(["gone"])).collect();
     service.take(gone.iter().flat_map(TestOrder::sold)).await;
     assert_eq!(service.recommended("/popular?limit=1").await.1, ["gone"]);
     service.take(gone.iter().map(TestOrder::cancelled)).await;
     assert_eq!(service.recommended("/popular").await, expected);
-    // A product that is not known here yet has no relations, which is no error.
+    // A product that is not known yet has no relations, which is no error.
     assert_eq!(service.recommended("/products/nobody-knows/related").await, expected);
     service.close().await;
 }

@@ -1,4 +1,4 @@
-//! The recommendations service of one test, and the events that other services would publish.
+//! The recommendations service of one test, and the events of other services.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -15,13 +15,12 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(120);
-/// The query of the counted orders, in order.
 pub(crate) const ORDERS: &str =
     "select to_jsonb(customer_order) from customer_order where counted order by order_id";
 pub(crate) const PRODUCTS: &str =
     "select to_jsonb(product_count) - 'popularity' from product_count order by sku";
 pub(crate) const PAIRS: &str = "select to_jsonb(pair_count) from pair_count order by sku, other";
-/// The number of messages that are published at a time.
+/// So many messages are published at a time.
 const SIDE_BY_SIDE: usize = 16;
 
 pub(crate) struct TestRecommendations {
@@ -37,7 +36,6 @@ impl Deref for TestRecommendations {
     }
 }
 
-/// A message to publish.
 #[derive(Debug, Clone)]
 pub(crate) struct TestMessage {
     event_type: &'static str,
@@ -51,13 +49,11 @@ impl TestMessage {
         Self { event_type: E::TYPE.name(), message_id: new_id(), saga_id, body }
     }
 
-    /// The same event as another message, as a producer would repeat it.
     pub(crate) fn repeated(&self) -> Self {
         Self { message_id: new_id(), ..self.clone() }
     }
 }
 
-/// An order of some customer.
 #[derive(Debug, Clone)]
 pub(crate) struct TestOrder {
     pub(crate) order_id: Uuid,
@@ -67,10 +63,9 @@ pub(crate) struct TestOrder {
 }
 
 impl TestOrder {
-    /// Creates an order of today.
     pub(crate) fn of<Sku: Into<String>>(skus: impl IntoIterator<Item = Sku>) -> Self {
         let skus = skus.into_iter().map(Into::into).collect();
-        // Later than the clock of the database, so the weight is that of now.
+        // Later than the database's clock, so the weight is that of now.
         let placed_at = "2999-01-01T00:00:00Z".to_owned();
         Self { order_id: new_id(), customer_id: new_id(), skus, placed_at }
     }
@@ -107,13 +102,11 @@ impl TestOrder {
         TestMessage::new::<OrderCancelled>(Some(self.order_id), body)
     }
 
-    /// The events that make an order count.
     pub(crate) fn sold(&self) -> [TestMessage; 2] {
         [self.placed(), self.confirmed()]
     }
 }
 
-/// Returns the event of a product that catalog publishes.
 pub(crate) fn published(sku: &str) -> TestMessage {
     TestMessage::new::<ProductPublished>(None, product(sku, 1))
 }
@@ -133,7 +126,6 @@ impl TestRecommendations {
         Self::with(name, 1, 1).await
     }
 
-    /// Starts several replicas with several lanes.
     pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
         let parts = vec![recommendations::Recommendations::participant().part()];
         let mut system = TestSystem::asleep(name, parts).await;
@@ -145,7 +137,7 @@ impl TestRecommendations {
         Self { system, client: Client::new() }
     }
 
-    /// Publishes messages, in no particular order, and waits until all are handled.
+    /// Publishes in no particular order. Waits until all are handled.
     pub(crate) async fn take(&self, messages: impl IntoIterator<Item = TestMessage>) {
         let management = self.env.management();
         let messages: Vec<TestMessage> = messages.into_iter().collect();
@@ -165,14 +157,13 @@ impl TestRecommendations {
         self.have_come(&ids).await;
     }
 
-    /// Publishes messages one after the other, each when the one before is handled.
+    /// Publishes each when the one before is handled.
     pub(crate) async fn take_in_order(&self, messages: impl IntoIterator<Item = TestMessage>) {
         for message in messages {
             self.take([message]).await;
         }
     }
 
-    /// Waits until all these messages are handled.
     async fn have_come(&self, ids: &[Uuid]) {
         let mut db = self.database().await;
         let db = tokio::sync::Mutex::new(&mut db);
@@ -209,7 +200,6 @@ impl TestRecommendations {
         response.json().await.expect("JSON")
     }
 
-    /// Returns the basis of a recommendation, and the SKUs.
     pub(crate) async fn recommended(&self, path: &str) -> (String, Vec<String>) {
         let list = self.read(path).await;
         let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -217,12 +207,10 @@ impl TestRecommendations {
         (text(&list["basis"]), items.map(|item| text(&item["sku"])).collect())
     }
 
-    /// Returns the rows of a query, each a JSON object.
     pub(crate) async fn all(&self, query: &'static str) -> Vec<Value> {
         sqlx::query_scalar(query).fetch_all(&mut self.database().await).await.expect("rows")
     }
 
-    /// Returns all counts, as text.
     pub(crate) async fn counts(&self) -> Vec<String> {
         let mut db = self.database().await;
         let rows: Vec<(String,)> = sqlx::query_as(

@@ -1,5 +1,3 @@
-//! The step `deliver_shipment`.
-
 use std::sync::Arc;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};

@@ -1,5 +1,3 @@
-//! The step `schedule_shipment` and its compensation.
-
 use std::sync::Arc;
 
 use ballet::calls::{

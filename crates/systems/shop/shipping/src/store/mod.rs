@@ -1,3 +1,1 @@
-//! The tables of shipping.
-
 pub(crate) mod shipment;

@@ -1,5 +1,3 @@
-//! The rows of shipping.
-
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use common::rows::Time;
@@ -34,13 +32,12 @@ pub(crate) struct Shipment {
 }
 
 impl Shipment {
-    /// Returns the parcel as the carrier knows it.
     pub(crate) fn parcel(self) -> Parcel {
         Parcel { order_id: self.order_id, tracking: self.tracking }
     }
 }
 
-/// Stores that the carrier will collect a parcel. One who refuses leaves no shipment: a refusal leaves no rows.
+/// Stores the shipment only if the carrier will collect the parcel, because a refusal leaves no rows.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     request: &BookingRequest,
@@ -63,7 +60,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Changes the state of a shipment. Fails permanently if the new state may not follow.
+/// Fails permanently if the new state may not follow.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -89,7 +86,7 @@ pub(crate) async fn advance(
     })
 }
 
-/// Returns the shipment of an order that must have one. Fails for another attempt if there is none yet.
+/// Returns the shipment that the order must have. Fails for another attempt if there is none yet.
 pub(crate) async fn of_order(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -98,7 +95,6 @@ pub(crate) async fn of_order(
     shipment.ok_or_else(|| Failure::not_yet(format!("order {order_id} has no shipment yet")))
 }
 
-/// Returns the shipment of an order, if it has one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -110,7 +106,7 @@ pub(crate) async fn find(
     Ok(shipment)
 }
 
-/// Returns a page of shipments, the newest orders first.
+/// Returns the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

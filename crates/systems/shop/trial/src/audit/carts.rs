@@ -1,5 +1,4 @@
-//! The rules for carts: a cart is checked out at most once, its order has the prices that it showed, and it ends as
-//! its order does.
+//! The rules for carts: a cart is checked out at most once, at the prices that it showed, and ends as its order does.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +7,7 @@ use shop_events::{OrderId, OrderLine};
 
 use crate::audit::rows::{CartRecord, CheckoutRecord, OrderRecord, ShopSnapshot};
 
-/// Checks the rules that hold at any moment.
+/// Checks rules that hold at any moment.
 pub(super) fn check_orders(
     checkouts: &[CheckoutRecord],
     orders: &[OrderRecord],
@@ -37,7 +36,7 @@ pub(super) fn check_orders(
     for CheckoutRecord { order_id, lines, total, .. } in checkouts {
         let Some(OrderRecord { lines: Some(ordered), total: placed, .. }) = orders.get(order_id)
         else {
-            // The order is not placed yet, or never was.
+            // Not placed yet, or never.
             continue;
         };
         let goods = |lines: &[OrderLine]| -> Vec<_> {
@@ -53,7 +52,7 @@ pub(super) fn check_orders(
     }
 }
 
-/// Checks the rules that hold if nothing is open.
+/// Checks rules that hold if nothing is open.
 pub(super) fn check_ends(snapshot: &ShopSnapshot, report: &mut Report) {
     let ShopSnapshot { orders, carts, checkouts, .. } = snapshot;
     let orders: HashMap<OrderId, &str> =

@@ -1,4 +1,4 @@
-//! The rules of the audit, without I/O, so that tests can apply them to made-up rows.
+//! The rules of the audit, without I/O, for tests with made-up rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -12,14 +12,14 @@ use crate::audit::rows::{
 };
 use crate::audit::{carts, prices};
 
-/// The provider's result for an authorisation that has ended by itself.
+/// The result for an authorisation that has ended by itself.
 const EXPIRED: &str = "authorization_expired";
 const UNSEEN_PROVIDER: &str = "what the payment provider did: some payments went through its \
      API, which lists no operations, so their money is judged by the rows of payments alone; \
      compare them with the provider's statement of accounts";
 
-/// Checks a snapshot. Orders that ended after `quiescent_at` are not judged yet. Rules about a service that is away
-/// are left out. If `framework` lists an order's saga, that explains why its rows are not at their ends.
+/// Orders that ended after `quiescent_at` are not judged yet. Rules about an unavailable service are left out. If
+/// `framework` lists an order's saga, its rows need not be at their ends.
 pub(super) fn judge(
     snapshot: &ShopSnapshot,
     quiescent_at: Timestamp,
@@ -50,7 +50,7 @@ pub(super) fn judge(
         + checkouts.len()
         + learned.orders.len();
     let mut report = Report { rows, ..Report::default() };
-    // The framework's audit lists the databases that nobody can reach.
+    // The framework's audit lists unreachable databases.
     let is_named = |service: &str| {
         let database = format!("the database of {service}: ");
         framework.away.iter().any(|line| line.starts_with(&database))
@@ -62,7 +62,7 @@ pub(super) fn judge(
         check_stock(stock, &mut report);
     }
     let at_provider = check_provider(operations, &mut report);
-    // The sandbox has no authorisation of a provider's API. A shop may have changed from one to the other.
+    // The sandbox has no authorisation of a provider's API. A shop may have changed between them.
     let in_sandbox: HashSet<&str> =
         operations.iter().map(|operation| operation.reference.as_str()).collect();
     let is_elsewhere = |payment: &PaymentRecord| !in_sandbox.contains(payment.reference.as_str());
@@ -129,7 +129,7 @@ pub(super) fn judge(
     let named = named.chain(checked_out).chain(&counted).chain(at_provider.keys());
     for order_id in named.copied().collect::<BTreeSet<_>>() {
         if is_here("orders") && !known.contains(&order_id) {
-            // The order was placed during the read. If it stays open, orders does not know it.
+            // Placed during the read. If it stays open, orders does not know it.
             report.open.push(format!("order {order_id} was unknown when the orders were read"));
         }
     }
@@ -145,7 +145,6 @@ pub(super) fn judge(
     report
 }
 
-/// Whether the state of a participant fits the status of a quiescent order.
 fn fits(what: &str, state: &str, status: &str) -> bool {
     let fitting: &[&str] = match (what, status) {
         ("stock", "completed") => &["committed"],
@@ -174,16 +173,15 @@ fn check_stock(stock: &StockRecord, report: &mut Report) {
     }
 }
 
-/// The money of an order at the provider.
 #[derive(Debug, Clone, Copy, Default)]
 struct ProviderMoney {
-    /// The captured amount less the refunded one.
+    /// Captured less refunded.
     kept: i64,
-    /// Whether money was authorised, and neither captured nor released.
+    /// Authorised, and neither captured nor released.
     is_held: bool,
 }
 
-/// Checks that the provider did nothing twice, under any keys. Returns the money that it has for each order.
+/// The provider must do nothing twice, under any keys. Returns its money for each order.
 fn check_provider(
     operations: &[OperationRecord],
     report: &mut Report,
@@ -226,8 +224,8 @@ fn check_provider(
     money
 }
 
-/// Checks an order's money: captured less refunded is the total of a completed order and zero of a cancelled one,
-/// in our rows and in the provider's, if they can be read; and nothing is held. Returns the violations.
+/// Captured less refunded must be the total of a completed order and zero of a cancelled one, in our rows and in the
+/// provider's, if they can be read; and nothing may be held. Returns the violations.
 fn wrong_money(
     order: &OrderRecord,
     payment: Option<&PaymentRecord>,
@@ -287,7 +285,7 @@ fn merged<'a>(lines: impl Iterator<Item = (&'a Sku, u64)>) -> BTreeMap<&'a Sku, 
     goods
 }
 
-/// Checks the sums if nothing is open: the held and sold stock is what the orders hold and bought.
+/// If nothing is open, the held and sold stock is what the orders hold and bought.
 fn check_sums(snapshot: &ShopSnapshot, report: &mut Report) {
     let mut reserved: HashMap<_, (i64, i64)> = HashMap::new();
     for reservation in &snapshot.reservations {

@@ -1,9 +1,9 @@
 //! The audit of the shop: the invariants between its services, read from their databases. [`ballet_ops::audit`]
-//! checks the framework's own tables and the broker.
+//! checks the framework's tables and the broker.
 //!
-//! Invariants that hold at any moment, for instance that the stock adds up, are always checked. Invariants of
-//! quiescent orders are checked only for orders that have not changed for a while; the others are listed as open. A
-//! service whose database does not answer is named, and the others are judged.
+//! Invariants of any moment, for instance that the stock adds up, are always checked. Those of quiescent orders apply
+//! only to orders that have not changed for a while; the others are listed as open. A service whose database does not
+//! answer is named, and the others are judged.
 
 mod carts;
 mod judge;

@@ -1,4 +1,4 @@
-//! The rule for prices: an order has the prices that catalog offered when it was checked out.
+//! The rule for prices: an order has the prices that catalog offered at its checkout.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,9 @@ use shop_events::{Money, OrderLine, Sku};
 
 use crate::audit::rows::{OrderRecord, PriceRecord};
 
-/// The time for which an order may still have a replaced price, because a copy was behind.
+/// So long an order may have a replaced price, because a copy was behind.
 const BEHIND: SignedDuration = SignedDuration::from_mins(15);
 
-/// Compares the prices in paid orders with the offers.
 pub(super) fn check(orders: &[OrderRecord], prices: &[PriceRecord], report: &mut Report) {
     let paid = orders.iter().filter(|order| matches!(&*order.status, "confirmed" | "completed"));
     let paid = paid.filter_map(|order| Some((order, order.lines.as_ref()?)));
@@ -36,8 +35,8 @@ pub(super) fn check(orders: &[OrderRecord], prices: &[PriceRecord], report: &mut
                 let is_over = price.until.is_some_and(|until| until + BEHIND < at);
                 price.price == *unit_price && price.since <= at + BEHIND && !is_over
             });
-            // Before the first price that catalog noted: it noted none of that time, or a wrong clock dated the
-            // order. Nobody buys a product that does not exist, so a later price was offered then.
+            // Before the first price that catalog noted: it noted none then, or a wrong clock dated the order. Nobody
+            // buys a product that does not exist, so a later price was offered.
             let first = known.iter().min_by_key(|price| price.version);
             let is_unknown = first.is_some_and(|first| {
                 let is_known = known.iter().any(|price| price.price == *unit_price);

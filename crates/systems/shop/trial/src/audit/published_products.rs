@@ -1,5 +1,5 @@
-//! Compares the products of catalog with the events about them. Other services keep copies by these events, so
-//! there has to be one for each version.
+//! Compares catalog's products with their events. Other services copy products by these events, so each version needs
+//! one.
 
 use std::collections::BTreeMap;
 
@@ -40,8 +40,8 @@ impl PublishedProducts {
     }
 }
 
-/// Returns the differences between the products and their events: a version without an event or with two, or a last
-/// event that differs from the product in catalog.
+/// Returns the differences between products and events: a version without an event or with two, or a last event that
+/// differs from the product.
 #[must_use]
 pub fn unlike_published(products: &[Product], published: &PublishedProducts) -> Vec<String> {
     let mut unlike = published.twice.clone();

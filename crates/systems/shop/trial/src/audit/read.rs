@@ -1,5 +1,3 @@
-//! Reads the services' rows from their databases.
-
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::{connect, while_answering};
@@ -12,7 +10,6 @@ use crate::audit::rows::{
     PriceRecord, ReservationRecord, ShipmentRecord, ShopSnapshot, StockRecord,
 };
 
-/// The URL of each service's database.
 type Databases = BTreeMap<String, String>;
 
 /// Reads every service whose database answers.
@@ -51,7 +48,7 @@ pub(super) async fn read(databases: &Databases) -> ShopSnapshot {
     }
 }
 
-/// Reads from the database of a service as long as its server answers.
+/// Reads as long as the server answers.
 async fn of<T>(
     databases: &Databases,
     service: &str,
@@ -64,7 +61,7 @@ async fn of<T>(
     while_answering(databases, &[service], rows).await
 }
 
-/// Returns the rows, or none if the service is unavailable.
+/// Returns no rows if the service is unavailable.
 fn seen<Rows: Default>(
     service: &'static str,
     read: sqlx::Result<Rows>,
@@ -154,7 +151,7 @@ async fn cart(db: &mut PgConnection) -> sqlx::Result<(Vec<CheckoutRecord>, Vec<C
             jsonb_build_object('amount_minor', total_minor, 'currency', currency) as total
         from checkout";
     let checkouts = all(db, checkouts).await?;
-    // Read after the checkouts: the order of a cart is among them, unless the cart is new.
+    // After the checkouts, so they have the order of each cart, unless the cart is new.
     Ok((checkouts, all(db, "select cart_id, status, order_id from cart").await?))
 }
 

@@ -1,4 +1,4 @@
-//! The rules for recommendations: it counts completed orders, and nothing else.
+//! Recommendations counts completed orders, and nothing else.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,10 +7,9 @@ use shop_events::{OrderId, Sku};
 
 use crate::audit::rows::{LearnedCounts, OrderRecord};
 
-/// The maximum number of orders that one sentence names.
 const MOST_NAMED: usize = 20;
 
-/// Whether recommendations counts an order that it must count. It may be late, because it is not part of the saga.
+/// Whether recommendations counts an order that it must count. It may be late, because it is outside of the saga.
 pub(super) fn is_counted(
     order: &OrderRecord,
     counted: &HashSet<OrderId>,
@@ -44,10 +43,10 @@ pub(super) fn in_words(uncounted: &[OrderId]) -> Option<String> {
     }
 }
 
-/// Checks that the counts of products and pairs are those of the orders, if nothing is open.
+/// If nothing is open, the counts of products and pairs are those of the orders.
 pub(super) fn check_counts(learned: &LearnedCounts, report: &mut Report) {
     let LearnedCounts { orders, products, pairs } = learned;
-    // The counts, and the counts that follow from the orders.
+    // The actual counts, and those that follow from the orders.
     let mut counts: BTreeMap<(&Sku, Option<&Sku>), (i64, i64)> = BTreeMap::new();
     for product in products {
         counts.entry((&product.sku, None)).or_default().0 = product.orders;

@@ -1,5 +1,3 @@
-//! The services' rows, with the fields that the audit reads.
-
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -7,17 +5,17 @@ use serde::Deserialize;
 use shop_events::{CartId, Money, OrderId, OrderLine, Sku, StockLine};
 use uuid::Uuid;
 
-/// All rows. The orders are read first, so the rows of the other services are not older.
+/// The orders are read first, so the other services' rows are not older.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ShopSnapshot {
     pub(super) read_at: Timestamp,
-    /// The services that could not be read, and why. Their rows are missing.
+    /// The reasons. The rows of these services are missing.
     pub(super) away: BTreeMap<&'static str, String>,
     pub(super) orders: Vec<OrderRecord>,
     pub(super) stock: Vec<StockRecord>,
     pub(super) reservations: Vec<ReservationRecord>,
     pub(super) payments: Vec<PaymentRecord>,
-    /// The operations of the sandbox. The API of a provider does not list its operations.
+    /// The sandbox's operations; a provider's API lists none.
     pub(super) operations: Vec<OperationRecord>,
     pub(super) shipments: Vec<ShipmentRecord>,
     pub(super) prices: Vec<PriceRecord>,
@@ -26,7 +24,6 @@ pub(super) struct ShopSnapshot {
     pub(super) learned: LearnedCounts,
 }
 
-/// The counts of recommendations.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LearnedCounts {
     pub(super) orders: Vec<LearnedOrder>,

@@ -1,4 +1,4 @@
-//! Measures orders at a steady rate, on the programs beside this one. `cargo xtask bench gateway` builds and runs it.
+//! Measures orders at a steady rate. `cargo xtask bench gateway` builds and runs it.
 
 use std::time::Duration;
 

@@ -1,5 +1,3 @@
-//! The kinds of orders, each with its particular input and its expected end.
-
 use anyhow::Result;
 use ballet::core::id;
 use ballet_trials as trials;
@@ -12,50 +10,35 @@ use uuid::Uuid;
 use crate::load::slow_carrier;
 use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
 
-/// A kind of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderCase {
-    /// The name in the summary.
     pub(crate) name: &'static str,
-    /// The number of such orders in a hundred.
+    /// In a hundred.
     pub(crate) share: u32,
-    /// The token of the card.
     pub(crate) card: &'static str,
-    /// The goods that are ordered.
     pub(crate) goods: Goods,
-    /// The country of delivery.
     pub(crate) country: &'static str,
-    /// The expected end.
     pub(crate) end: ExpectedEnd,
 }
 
-/// The goods that are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Goods {
-    /// A product that never runs out.
     Plenty,
-    /// More of a product than there is.
     Short,
-    /// A product that does not exist.
     Unknown,
-    /// Nothing.
     None,
 }
 
-/// The expected end of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExpectedEnd {
-    /// The order is delivered.
     Completed,
-    /// The order is cancelled for this reason.
     Cancelled(CancelReason),
-    /// The customer cancels. The order ends as the answer said: cancelled, or completed because it was too late.
+    /// The order ends as the answer said: cancelled, or completed because it was too late.
     CustomerCancels(CancelMoment),
 }
 
 impl ExpectedEnd {
-    /// Returns the end that the trial expects after this answer to a customer who cancels. A confirmed cancellation
-    /// must hold.
+    /// Returns the end after this answer to a customer who cancels. A confirmed cancellation must hold.
     pub(crate) fn expected(self, answer: Option<StatusCode>) -> trials::End {
         match (self, answer) {
             (Self::Completed, _) | (Self::CustomerCancels(_), Some(StatusCode::CONFLICT)) => {
@@ -67,43 +50,40 @@ impl ExpectedEnd {
     }
 }
 
-/// Returns the end of an order that is cancelled for this reason, as the event spells it.
 fn in_event(reason: CancelReason) -> trials::End {
     let reason = serde_json::to_value(reason).unwrap_or_default();
     trials::End::aborted(reason.as_str().unwrap_or_default())
 }
 
-/// The moment at which a customer cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CancelMoment {
     /// Before any step can have run.
     AtOnce,
-    /// While the money is being captured: this is the race.
+    /// While the money is being captured.
     AtCapture,
     /// After orders has recorded the capture.
     TooLate,
 }
 
 impl OrderCase {
-    /// Whether the order with this number is placed over HTTP, and not over AMQP. A customer who
-    /// cancels needs the answer, which holds the order's id.
+    /// Whether it is placed over HTTP, and not over AMQP. A customer who cancels needs the answer with the order's
+    /// id.
     pub(crate) fn is_placed_over_http(&self, number: usize) -> bool {
         matches!(self.end, ExpectedEnd::CustomerCancels(_))
             || (number.is_multiple_of(6) && self.is_sold())
     }
 
-    /// Whether catalog sells what is ordered. HTTP refuses an order without lines, or with other products.
+    /// HTTP refuses an order without lines, or with products that catalog does not sell.
     pub(crate) const fn is_sold(&self) -> bool {
         !matches!(self.goods, Goods::None | Goods::Unknown)
     }
 
-    /// Whether an order that is placed over HTTP comes from a cart. Carts take only what catalog sells.
+    /// Whether an order over HTTP comes from a cart. Carts take only what catalog sells.
     pub(crate) fn is_from_a_cart(&self, number: usize) -> bool {
         number.is_multiple_of(2) && self.goods == Goods::Plenty
     }
 }
 
-/// An ordinary order.
 pub(crate) const GOOD: OrderCase = OrderCase {
     name: "a good card",
     share: 59,
@@ -121,7 +101,7 @@ const fn cancelled(name: &'static str, share: u32, when: CancelMoment) -> OrderC
     OrderCase { name, share, end: ExpectedEnd::CustomerCancels(when), ..GOOD }
 }
 
-/// An order whose carrier answers days after the deadline has passed. It takes days.
+/// The carrier answers days after the deadline has passed.
 pub(crate) const SLOW_CARRIER: OrderCase = OrderCase {
     country: slow_carrier::COUNTRY,
     ..refused("a carrier that does not answer", 1, CancelReason::DeadlinePassed)
@@ -168,7 +148,7 @@ pub(crate) const CASES: [OrderCase; 16] = [
     cancelled("cancelled too late", 1, CancelMoment::TooLate),
 ];
 
-/// Returns the checkout of the order with this number.
+/// Makes the checkout of the order with this number.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Orders at a steady rate through the gateway: from a customer's checkout to the confirmed order.
+//! Orders at a steady rate through the gateway, from checkout to confirmation.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -17,22 +17,21 @@ use crate::load::products;
 use crate::load::stock::PLENTY;
 use ballet_terminal::ui;
 
-/// Orders per second.
 const RATE: u32 = 40;
-/// The number of customers. The gateway lets each of them write 60 times a minute.
+/// The gateway lets each of them write 60 times a minute.
 const CUSTOMERS: usize = 200;
 /// A cart is filled this long before its checkout is due.
 const AHEAD: Duration = Duration::from_secs(2);
-/// The time in which the first orders do not count.
+/// The time in which orders do not count.
 const WARM_UP: Duration = Duration::from_secs(5);
-/// The shortest pause before a customer reads the order's status again. The pause is a twentieth of the time so
-/// far, so that slow orders do not use up the reads that a customer may make.
+/// At least this long before another read of the order's status. The pause is a twentieth of the time so far, so that
+/// slow orders do not use up a customer's reads.
 const LOOK: Duration = Duration::from_millis(20);
 const SHARE: u32 = 20;
 /// The limit for an order that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The times of one order, from the time at which its checkout was due.
+/// The times since the checkout was due.
 #[derive(Debug, Clone, Copy)]
 struct OrderTimes {
     answered: Duration,
@@ -93,7 +92,7 @@ pub async fn measure(shop: &OpenShop, time: Duration) -> Result<CheckoutTimes> {
     Ok(CheckoutTimes { time, answered, confirmed })
 }
 
-/// Fills a cart, checks it out when it is due, and reads the order until it is confirmed.
+/// Checks the cart out when it is due, and reads the order until it is confirmed.
 async fn order(customer: &Customer, number: usize, due: Instant) -> Result<OrderTimes> {
     let checkout = customer.checkout(&GOOD, number)?;
     let (status, cart) = send(customer.post_json("/carts", &cart_of(&checkout))).await?;
@@ -130,7 +129,7 @@ async fn send(request: RequestBuilder) -> Result<(StatusCode, Value)> {
     Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
 }
 
-/// The value that this percentage of the sorted times does not exceed.
+/// Returns the value that this percentage does not exceed.
 fn at_share(sorted: &[Duration], percent: usize) -> Option<Duration> {
     sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
 }

@@ -15,22 +15,16 @@ use uuid::Uuid;
 
 use crate::load::cases::{self, OrderCase};
 
-/// The scopes of a customer.
 pub(crate) const BUYS: &str = "orders:read orders:write";
-/// The scopes of merchants.
 pub(crate) const SELLS: &str = "products:write stock:write";
-/// The scopes of customer support.
 pub(crate) const SUPPORTS: &str = "orders:all";
 
-/// The limit for an answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A person or program with a token.
 #[derive(Debug, Clone)]
 pub(crate) struct Customer {
     /// The subject of the token, and so the customer of every order.
     pub(crate) id: Uuid,
-    /// Sends the token with each request.
     pub(crate) http: Client,
     pub(crate) shop: String,
     clock: Clock,
@@ -56,12 +50,11 @@ impl Customer {
         self.clock.new_id(self.clock.now())
     }
 
-    /// Returns this customer's checkout for the order with this number.
     pub(crate) fn checkout(&self, case: &OrderCase, number: usize) -> Result<CartCheckedOut> {
         cases::checkout(case, number, self.id)
     }
 
-    /// Returns a request that takes effect once, however often it is sent.
+    /// The request takes effect once, however often it is sent.
     pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         let key = self.new_id().to_string();
         self.http.post(format!("{}{path}", self.shop)).header("Idempotency-Key", key)
@@ -71,7 +64,7 @@ impl Customer {
         self.post(path).json(body)
     }
 
-    /// Returns the request that checks out a cart as it was read.
+    /// The request checks the cart out as it was read.
     pub(crate) fn check_out(&self, cart: &Value, checkout: &CartCheckedOut) -> RequestBuilder {
         let path = format!("/carts/{}/checkout", cart["cart_id"].as_str().unwrap_or_default());
         let CartCheckedOut { card_token, ship_to, .. } = checkout;
@@ -81,7 +74,6 @@ impl Customer {
     }
 }
 
-/// Returns the request for a cart with the lines of a checkout.
 pub(crate) fn cart_of(checkout: &CartCheckedOut) -> Value {
     let item = |line: &OrderLine| json!({ "sku": line.sku, "quantity": line.quantity });
     let items: Vec<_> = checkout.lines.iter().map(item).collect();

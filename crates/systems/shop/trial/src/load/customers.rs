@@ -1,4 +1,4 @@
-//! The orders of customers: over AMQP from a shop front, or over HTTP with or without a cart. Some are cancelled.
+//! The orders of customers: over AMQP, or over HTTP with or without a cart. Some are cancelled.
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,13 @@ use uuid::Uuid;
 use crate::load::cases::{self, CancelMoment, ExpectedEnd, OrderCase};
 use crate::load::customer::cart_of;
 
-/// The shop front: a foreign producer that the shop declares.
+/// A foreign producer that the shop declares.
 const STOREFRONT: &str = "storefront";
 /// The time for which a customer asks for a cart again.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Places an order for a customer, who has this token in a run with a gateway.
+/// Orders with the token that a customer has at a gateway.
 pub(crate) async fn order(
     case: &OrderCase,
     number: usize,
@@ -61,7 +61,6 @@ pub(crate) async fn order(
     Ok(BegunSaga { saga, end: case.end.expected(Some(status)) })
 }
 
-/// Puts the goods of a checkout into a cart and checks it out. Returns the order.
 async fn buy_by_cart(client: SiteClient<'_>, checkout: &CartCheckedOut) -> Result<Uuid> {
     let new = cart_of(checkout);
     let opened = async || client.request(Method::POST, "cart", "/carts", &new).await;
@@ -76,7 +75,7 @@ async fn buy_by_cart(client: SiteClient<'_>, checkout: &CartCheckedOut) -> Resul
     id(&repeat_until_done(check_out).await?["order_id"])
 }
 
-/// Repeats a request until the service has done it. One without an answer is sent again, which makes no second order.
+/// Repeats until the service has done it. A request without an answer is sent again, which makes no second order.
 async fn repeat_until_done(request: impl AsyncFn() -> Result<RequestBuilder>) -> Result<Value> {
     let begun = Instant::now();
     loop {
@@ -87,7 +86,7 @@ async fn repeat_until_done(request: impl AsyncFn() -> Result<RequestBuilder>) ->
         };
         match attempt.await {
             Ok((StatusCode::OK | StatusCode::CREATED, answer)) => return Ok(answer),
-            // A product that was just published may not be known yet.
+            // A new product may not be known yet.
             Ok((status, answer)) if !may_pass(status) || begun.elapsed() > PATIENCE => {
                 bail!("a cart answered {status}: {answer}")
             }

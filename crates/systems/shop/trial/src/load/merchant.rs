@@ -1,4 +1,4 @@
-//! The merchant publishes, reprices and withdraws products, and receives goods, at a steady pace.
+//! The merchant changes products and receives goods, at a steady pace.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,26 +10,25 @@ use ballet_trials::Site;
 use crate::load::products::{publish, reprice, withdraw};
 use crate::load::stock;
 
-/// The pause after each product.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The product that is received, each time with a new delivery note.
+/// Received each time with a new delivery note.
 const GOODS: &str = "pen";
 const ON_A_NOTE: usize = 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Merchant {
     next: AtomicUsize,
-    /// The delivery notes that inventory has confirmed.
+    /// Delivery notes that inventory has confirmed.
     confirmed: AtomicUsize,
 }
 
 impl Merchant {
-    /// Publishes products until the time is over. A product whose change has no answer stays as it is.
+    /// Runs until the time is over. A product whose change has no answer stays as it is.
     pub(crate) async fn run(&self, site: &Site, until: Instant) -> Result<()> {
         while Instant::now() < until {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            // Unanswered changes are no fault of the catalog. The oracle finds lost ones.
+            // The oracle finds lost changes; an unanswered one is no fault.
             product(site, number).await.ok();
             if stock::receive(site, number, GOODS, ON_A_NOTE).await.is_ok() {
                 self.confirmed.fetch_add(1, Ordering::Relaxed);
@@ -39,8 +38,8 @@ impl Merchant {
         Ok(())
     }
 
-    /// Returns a violation unless each delivery note has counted once. The count is read from the database, because
-    /// inventory may answer only its gateway. A note without an answer may have counted.
+    /// Checks that each delivery note has counted once, by the database, because inventory may answer only its
+    /// gateway. A note without an answer may have counted.
     pub(crate) async fn audit(&self, databases: &BTreeMap<String, String>) -> Result<Vec<String>> {
         let (begun, confirmed) =
             (self.next.load(Ordering::Relaxed), self.confirmed.load(Ordering::Relaxed));

@@ -1,6 +1,4 @@
-//! The shop as a subject of trials: its services, its customers' orders with their shares and expected ends, the
-//! invariants between its databases, and the operations of a client. The measurement of checkouts at a steady rate is
-//! here, too.
+//! The shop as a subject of trials. The measurement of checkouts at a steady rate is here, too.
 
 mod cases;
 pub mod checkouts;

@@ -22,7 +22,8 @@ pub struct OpenShop {
 }
 
 impl OpenShop {
-    /// Starts all services and the gateway on these servers, from the programs beside this one, and fills the shelves.
+    /// Starts all services and the gateway on these servers, from the programs beside this one, and fills the
+    /// shelves.
     ///
     /// # Errors
     ///

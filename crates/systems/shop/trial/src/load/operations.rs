@@ -1,4 +1,4 @@
-//! The operations of the shop's clients through the gateway, and the services that each needs.
+//! The operations of clients through the gateway, and the services that each needs.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -28,20 +28,17 @@ struct CartQuantity {
 
 const ONE: CartQuantity = CartQuantity { quantity: 1 };
 
-/// The clients that try the operations.
 #[derive(Debug)]
 struct ShopClients {
     customer: Customer,
     merchant: Customer,
-    /// Somebody behind the shop, who may read the payment and the shipment of any order.
+    /// The client that may read the payment and the shipment of any order.
     support: Customer,
     /// An order that was completed before anything was stopped.
     order: Uuid,
-    /// An open cart.
     cart: Uuid,
 }
 
-/// Returns all operations, for clients of this gateway.
 pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Operation>> {
     let clients = Rc::new(ShopClients::new(site, gateway).await?);
     let asks = |name, needs, request: fn(&ShopClients) -> RequestBuilder| {
@@ -109,12 +106,10 @@ impl ShopClients {
     }
 }
 
-/// Describes an order that has to be completed.
 fn order_to_complete(order: Uuid) -> BegunSaga {
     BegunSaga { saga: order, end: GOOD.end.expected(None) }
 }
 
-/// Describes the attempt of an order that this answer has placed.
 fn placed_order((seen, body): (ClientAnswer, Value)) -> Attempt {
     let order = body["order_id"].as_str().and_then(|id| id.parse().ok());
     Attempt { seen, begun: order.map(order_to_complete) }
@@ -132,13 +127,12 @@ fn receive(merchant: &Customer) -> RequestBuilder {
     merchant.post_json("/stock/mug/receive", &receipt)
 }
 
-/// Opens a cart with a product in it. Returns the cart.
 async fn open_cart(customer: &Customer) -> Result<(ClientAnswer, Value)> {
     let checkout = customer.checkout(&GOOD, 0)?;
     Ok(seen(customer.post_json("/carts", &cart_of(&checkout))).await)
 }
 
-/// Fills a cart and checks it out, at the prices that it shows.
+/// Checks out at the prices that the cart shows.
 async fn checks_out(clients: Rc<ShopClients>) -> Result<Attempt> {
     let ShopClients { customer, cart, .. } = &*clients;
     let checkout = customer.checkout(&GOOD, 0)?;
@@ -154,8 +148,7 @@ async fn places(clients: Rc<ShopClients>) -> Result<Attempt> {
     Ok(placed_order(seen(customer.post_json("/orders", &checkout)).await))
 }
 
-/// Places an order that takes its time, and cancels it. A faster order is answered with 409: it is paid, which
-/// counts as an answer as well.
+/// The order takes its time. A faster one is answered with 409: it is paid, which counts as an answer as well.
 async fn cancels(clients: Rc<ShopClients>) -> Result<Attempt> {
     let customer = &clients.customer;
     let mut checkout = customer.checkout(&GOOD, 0)?;

@@ -1,5 +1,3 @@
-//! The catalog's products, published over HTTP.
-
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -16,7 +14,7 @@ use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
 /// The time in which a service must learn of a product.
 const KNOWN: Duration = Duration::from_secs(120);
 
-/// Publishes all products, and reduces the price of the rare one.
+/// Publishes them, and reduces the price of the rare one.
 ///
 /// # Errors
 ///
@@ -29,8 +27,8 @@ pub(crate) async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
     reprice(http, catalog, RARE.0, version - 1, price).await
 }
 
-/// Waits until orders knows the product that was published last. Orders refuses a price of zero with 409, and an
-/// unknown product with another status. `place` returns a customer's request for an order.
+/// Orders refuses a price of zero with 409, and an unknown product with another status. `place` returns a customer's
+/// request for an order.
 pub(crate) async fn known_to_orders(
     customer: Uuid,
     place: impl Fn(&CartCheckedOut) -> RequestBuilder,
@@ -46,7 +44,7 @@ pub(crate) async fn known_to_orders(
     Ok(known.await?)
 }
 
-/// Publishes a product, which may have been published before.
+/// The product may have been published before.
 pub(crate) async fn publish(http: &Client, catalog: &str, sku: &str, price: i64) -> Result<()> {
     let product = json!({ "sku": sku, "title": sku, "description": format!("A {sku} for your home."),
         "price": euros(price), "category": "home", "tags": ["demo"] });
@@ -55,7 +53,7 @@ pub(crate) async fn publish(http: &Client, catalog: &str, sku: &str, price: i64)
     expect_done(answer, StatusCode::CONFLICT).await.with_context(|| format!("cannot publish {sku}"))
 }
 
-/// Changes the price of this version of a product. A newer version is left as it is.
+/// A newer version is left as it is.
 pub(crate) async fn reprice(
     http: &Client,
     catalog: &str,
@@ -70,7 +68,7 @@ pub(crate) async fn reprice(
     done.with_context(|| format!("cannot change the price of {sku}"))
 }
 
-/// Withdraws this version of a product. A newer version is left as it is.
+/// A newer version is left as it is.
 pub(crate) async fn withdraw(http: &Client, catalog: &str, sku: &str, version: i64) -> Result<()> {
     let request = http.delete(format!("{catalog}/products/{sku}"));
     let request = request.header(header::IF_MATCH, format!("\"{version}\""));
@@ -78,7 +76,7 @@ pub(crate) async fn withdraw(http: &Client, catalog: &str, sku: &str, version: i
     expect_done(answer, StatusCode::GONE).await.with_context(|| format!("cannot withdraw {sku}"))
 }
 
-/// Checks that a change is done, or was done by an earlier request whose answer was lost.
+/// The change may be of an earlier request whose answer was lost.
 async fn expect_done(answer: Response, before: StatusCode) -> Result<()> {
     let status = answer.status();
     if status.is_success() || status == before {

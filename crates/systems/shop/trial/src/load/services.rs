@@ -1,5 +1,3 @@
-//! The services of the shop, as this program runs them.
-
 use ballet::Clock;
 use ballet_trials::ServiceProgram;
 use cart::Carts;
@@ -16,7 +14,7 @@ use shipping::config::CarrierSettings;
 
 use crate::load::slow_carrier::SlowCarrier;
 
-/// Returns all services, each with the settings of its own program.
+/// Each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) =
         (common::cards::Sandbox::default(), shipping::sandbox::Sandbox::default());

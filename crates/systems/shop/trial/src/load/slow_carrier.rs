@@ -1,5 +1,5 @@
-//! A carrier that is quick except in one country, where it answers only after weeks, by the clock of its process. A
-//! run in which time passes fast uses it for orders whose deadline passes.
+//! A carrier that in one country answers only after weeks, by the clock of its process. A run in which time passes
+//! fast uses it for orders whose deadline passes.
 
 use ballet::calls::CallKey;
 use ballet::{Clock, Failure};
@@ -10,9 +10,9 @@ use shipping::carrier::{
 };
 use shipping::sandbox::Sandbox;
 
-/// The slow country: Greenland.
+/// Greenland.
 pub(crate) const COUNTRY: &str = "GL";
-/// The time after which the carrier books a parcel there. No deadline of an order is longer than 30 days.
+/// A time longer than any deadline of an order, which is at most 30 days.
 const TAKES: SignedDuration = SignedDuration::from_hours(40 * 24);
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Carrier for SlowCarrier {
     }
 }
 
-/// Returns the time at which the saga of a call began. The key begins with it
+/// Returns when the call's saga began. The key begins with that time
 /// (docs/decisions/0032-a-calls-key-follows-from-what-it-is-for.md).
 fn began_at(key: CallKey) -> Timestamp {
     let millis = i64::try_from(key.0.as_u128() >> 80).unwrap_or(i64::MAX);

@@ -1,22 +1,18 @@
-//! The stock of the shop, and how the shelves are filled.
-
 use anyhow::{Context, Result};
 use ballet_trials::{Site, send_until_answered};
 use reqwest::Client;
 use serde_json::json;
 
-/// The products that never run out, with their prices.
 pub(crate) const PLENTY: [(&str, i64); 4] =
     [("mug", 1_250), ("teapot", 3_900), ("kettle", 5_495), ("spoon", 310)];
-/// A product with its small stock.
 pub(crate) const RARE: (&str, u64) = ("lamp", 3);
-/// The version of the rare product that is sold, and its price.
+/// The version that is sold, and its price.
 pub(crate) const RARE_PRICE: (i64, i64) = (2, 7_900);
 
 /// The stock of each product that never runs out.
 const ENOUGH: u64 = 1_000_000;
 
-/// Books the stock that the orders need into inventory, at the service itself or through the gateway.
+/// Books what the orders need into inventory, at the service or through the gateway.
 ///
 /// # Errors
 ///
@@ -36,7 +32,6 @@ pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
     Ok(())
 }
 
-/// Receives goods under the delivery note with this number.
 pub(crate) async fn receive(site: &Site, number: usize, sku: &str, quantity: usize) -> Result<()> {
     let url = format!("{}/stock/{sku}/receive", site.url("inventory", number).await?);
     let note = json!({ "receipt": format!("note-{number}"), "quantity": quantity });

@@ -1,5 +1,3 @@
-//! The shop as a trial.
-
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -18,22 +16,19 @@ use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS};
 use crate::load::merchant::Merchant;
 use crate::load::{customers, operations, products, services, stock};
 
-/// The number of customers at the gateway, which allows each of them 60 orders a minute.
+/// The gateway allows each of them 60 orders a minute.
 const CUSTOMERS: usize = 20;
-/// The time within which an order must be paid when days pass in seconds: the longest that orders accepts.
+/// The maximum that orders accepts, for when days pass in seconds.
 const DEADLINE_DAYS: u32 = 30;
 
-/// The shop as a trial.
 #[derive(Debug, Default)]
 pub(crate) struct ShopTrial {
     merchant: Merchant,
-    /// The products as they were published.
     published: Mutex<PublishedProducts>,
-    /// The customers at the gateway, if there is one, with their tokens.
+    /// The customers with their tokens, if there is a gateway.
     customers: OnceLock<Vec<(Uuid, Option<String>)>>,
 }
 
-/// The gateway of the shop.
 pub(crate) fn gateway() -> GatewaySetup {
     GatewaySetup {
         config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tools/gateway/shop.toml").into(),
@@ -62,7 +57,6 @@ impl Trial for ShopTrial {
         customers::order(case, number, site, who.unwrap_or_else(|| (site.new_id(), None))).await
     }
 
-    /// Fills the shelves, and publishes the products.
     async fn prepare(&self, site: &Site) -> Result<()> {
         if let Some(gateway) = site.gateway() {
             let merchant = Customer::new(gateway, SELLS, PATIENCE).await?;
@@ -82,7 +76,7 @@ impl Trial for ShopTrial {
     }
 
     async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
-        // Services behind a gateway take nothing from others.
+        // Services behind a gateway accept nothing from others.
         if site.gateway().is_some() {
             return Ok(());
         }
@@ -109,7 +103,7 @@ impl Trial for ShopTrial {
     }
 
     fn env(&self) -> Vec<(&'static str, String)> {
-        // Short enough for a run in which payments are killed every few seconds.
+        // Short enough while payments are killed every few seconds.
         vec![("SANDBOX_SLOW_MILLIS", "500".to_owned())]
     }
 

@@ -12,7 +12,7 @@ use sqlx::{Connection, Executor};
 
 use crate::shop::{SOON, Shop, mugs};
 
-/// Records that a person compensated a step of payments, once an attempt has failed.
+/// Waits for a failed attempt first.
 async fn solved(shop: &Shop, order_id: &str, step: &str, event: &Value, why: &str) {
     let clock = Clock::system();
     let part = shop::system().parts.into_iter().find(|part| part.service == "payments");

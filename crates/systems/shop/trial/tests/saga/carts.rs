@@ -1,5 +1,3 @@
-//! Orders that begin with a cart.
-
 use ballet::Clock;
 use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};
@@ -30,7 +28,7 @@ async fn a_cart_is_bought_at_the_price_that_it_showed() {
     shop.close().await;
 }
 
-/// Right after its checkout, behind the gateway.
+/// Asks right after the checkout, behind the gateway.
 pub(crate) async fn an_order_is_not_there_yet_and_then_it_is(shop: &Shop) {
     let door = shop.door("orders").to_owned();
     let clock = Clock::system();
@@ -66,7 +64,6 @@ pub(crate) async fn an_order_is_not_there_yet_and_then_it_is(shop: &Shop) {
     .expect("it is there in time");
 }
 
-/// Checks the answer about a missing order.
 async fn is_not_there(answer: reqwest::Response, not_yet: bool, said: &str) {
     assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{said}");
     let wait = answer.headers().get("retry-after").cloned();
@@ -76,7 +73,7 @@ async fn is_not_there(answer: reqwest::Response, not_yet: bool, said: &str) {
     assert_eq!(wait.is_some(), not_yet, "{said}: {problem}");
 }
 
-/// Publishes a product, and waits until cart knows it. Returns its URL.
+/// Waits until cart knows the product. Returns its URL.
 pub(crate) async fn sold(shop: &Shop, sku: &str, amount_minor: i64) -> String {
     let url = format!("{}/products", shop.url("catalog"));
     let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
@@ -97,7 +94,6 @@ pub(crate) async fn sold(shop: &Shop, sku: &str, amount_minor: i64) -> String {
     format!("{url}/{sku}")
 }
 
-/// Opens a cart with mugs. Returns its URL.
 async fn opened(shop: &Shop, quantity: u32) -> String {
     let body = json!({ "customer_id": mugs(1, "")["customer_id"],
         "items": [{ "sku": "mug", "quantity": quantity }] });
@@ -112,7 +108,7 @@ async fn check_out(shop: &Shop, cart: &str, tag: &str, card: &str) -> reqwest::R
     request.json(&terms).send().await.expect("an answer")
 }
 
-/// Changes the price of a product in a cart, whose checkout then has to be refused.
+/// Changes the price, so that the checkout has to be refused.
 async fn change(shop: &Shop, product: &str, amount_minor: i64, cart: &str) -> Value {
     let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
     let change = shop.client.request(Method::PUT, format!("{product}/price"));

@@ -1,4 +1,4 @@
-//! Orders that begin with a message from a foreign program.
+//! Orders that begin with a foreign program's message.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn orders_are_listed_by_time_whatever_their_ids_are_and_no_checkout_takes_
         assert!(detail.contains("send the `next` of the page before"), "{detail}");
         assert!(!detail.contains("parsing"), "{detail}");
     }
-    // The payments and shipments of these orders, in the order of their ids.
+    // In the order of their ids.
     placed.sort_by_key(|id| std::cmp::Reverse(id.to_string()));
     for service in ["payments", "shipping"] {
         let list = if service == "shipping" { "shipments" } else { service };

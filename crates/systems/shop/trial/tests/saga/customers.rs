@@ -9,12 +9,10 @@ use crate::carts::sold;
 use crate::gateway::Gateway;
 use crate::shop::{CUSTOMER, Shop, ShopOptions, USUAL, mugs};
 
-/// Another customer.
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
-/// An id that does not exist.
 const NOTHING: &str = "0193f7a0-0000-7000-8000-000000000000";
 
-/// Returns the status and the body of an answer, without the parts that differ for each request.
+/// Leaves out what differs for each request.
 async fn answer(request: RequestBuilder) -> (u16, Value) {
     let clock = Clock::system();
     // The gateway decides which routes need a key.
@@ -33,7 +31,6 @@ fn gateway(shop: &Shop) -> &Gateway {
     shop.gateway.as_ref().expect("a gateway")
 }
 
-/// Returns all requests about an order, a cart and a customer.
 fn requests(
     client: &Client,
     door: &str,
@@ -66,7 +63,7 @@ async fn what_belongs_to_another_customer_does_not_exist_and_nothing_is_placed_f
     let door = shop.door("orders").to_owned();
     let provider = shop.silent_provider().await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
-    // As old as the order, because the answer about a missing order depends on the age of its id.
+    // The answer about a missing order depends on the age of its id.
     let clock = Clock::system();
     let nothing = clock.new_id(clock.now()).to_string();
     let new = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "mug", "quantity": 1 }] });
@@ -116,7 +113,6 @@ async fn what_belongs_to_another_customer_does_not_exist_and_nothing_is_placed_f
     assert_eq!((theirs.0, nobodys.0), (422, 422));
     assert_eq!(theirs.1.to_string().replace(&order_id, NOTHING), nobodys.1.to_string());
 
-    // None of these requests took effect.
     assert_eq!(shop.order(&order_id).await["status"], "placed");
     let (_, now) = answer(shop.client.get(format!("{door}/carts/{cart_id}"))).await;
     assert_eq!(now, cart);

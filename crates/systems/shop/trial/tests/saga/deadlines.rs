@@ -1,4 +1,4 @@
-//! F6: the deadline passes while a participant is silent. The order ends cancelled, whatever the participant does
+//! F6: the deadline passes while a participant is silent. The order ends cancelled, whatever that participant does
 //! later.
 
 use ballet_stage::wait_until;
@@ -8,7 +8,6 @@ use sqlx::Connection;
 
 use crate::shop::{SOON, Shop, mugs};
 
-/// Waits until the payment of an order has a state.
 async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
     wait_until(&format!("the payment to be {state}"), SOON, || async {
         let payment = shop.payment(order_id).await;
@@ -18,7 +17,7 @@ async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
     .expect("the payment");
 }
 
-/// Waits until payments has asked the provider for a step and has no answer yet.
+/// Waits until payments has asked, and has no answer yet.
 async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
     let open = format!(
         "select count(*) > 0 from ballet.call \
@@ -27,7 +26,7 @@ async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
     shop.until("payments", &open, true).await;
 }
 
-/// Waits until the order is cancelled, and checks that its deadline is the reason.
+/// Checks that the deadline is the reason.
 async fn ends_overdue(shop: &Shop, order_id: &str) {
     let order = shop.order_is(order_id, "cancelled").await;
     assert_eq!(order["reason"], "deadline_passed", "{order}");
@@ -37,7 +36,7 @@ async fn ends_overdue(shop: &Shop, order_id: &str) {
     assert_eq!(shop.cancel(order_id).await.status(), StatusCode::OK, "cancelled before");
 }
 
-/// Moves the deadline into the past: the database's clock and the row decide.
+/// Moves the deadline, by which the database's clock and the row decide.
 async fn becomes_due(shop: &Shop, order_id: &str) {
     let due = sqlx::query("update ballet.deadline set due_at = now() where saga_id = $1::uuid")
         .bind(order_id)
@@ -64,7 +63,7 @@ async fn f6_a_participant_is_silent_or_captures_the_money_after_the_deadline_has
     assert_eq!(shop.stock("mug").await, before);
     assert_eq!(shop.dead_letters().await, 0);
 
-    // The money is captured after the deadline has passed. The capture comes after the shipment.
+    // The capture comes after the deadline, and after the shipment.
     shop.stop("shipping").await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     payment_is(&shop, &order_id, "authorized").await;

@@ -1,5 +1,5 @@
-//! A process that is frozen between commit and publish keeps its sessions and its locks. Another process publishes
-//! its events, and when it wakes nothing is doubled.
+//! A process that is frozen between commit and publish keeps its sessions and locks. Another process publishes its
+//! events, and nothing is doubled when it wakes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const AMQP: &str = "FROZEN_AMQP_URL";
 const DATABASE: &str = "FROZEN_DATABASE_URL";
 const FROZEN: &str = "after_commit@done:reserve_stock";
 
-/// Starts inventory as a process of its own, which notes its fault points in this directory.
+/// Starts a process of its own, which notes its fault points in this directory.
 async fn inventory(shop: &Shop, place: &Path) -> OwnProcess {
     fs::create_dir_all(place).expect("a directory");
     let log = fs::File::create(place.join("log")).expect("a log");
@@ -70,7 +70,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     fs::remove_dir_all(&place).expect("removed");
 }
 
-/// Returns the number of processes of inventory that hold their liveness lock.
+/// Counts processes of inventory that hold their liveness lock.
 async fn locks(shop: &Shop) -> i64 {
     let held = "select count(*) from pg_locks \
                 where locktype = 'advisory' and classid::bigint = 6450292 and granted \
@@ -79,7 +79,7 @@ async fn locks(shop: &Shop) -> i64 {
     sqlx::query_scalar(held).fetch_one(&mut db).await.expect("locks")
 }
 
-/// Not a test: the entry of the processes. Without the variables it does nothing.
+/// Not a test, but the entry of the processes.
 #[test]
 fn service() {
     let Ok(amqp_url) = std::env::var(AMQP) else { return };

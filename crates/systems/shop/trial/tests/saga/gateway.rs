@@ -1,4 +1,4 @@
-//! The shop's gateway as a process of its own. The process runs this test program as the gateway.
+//! The shop's gateway as a process of this test program.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,28 +16,25 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::shop::SOON;
 
 const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
-/// The scopes of a customer, who in these tests receives goods as well.
+/// The scopes of a customer, who here receives goods as well.
 const BUYS: &str = "orders:read orders:write products:write stock:write";
-/// The scopes of the operators of the shop.
 pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
-/// The secret with which the gateway signs requests to a service.
+/// The gateway signs requests to a service with it.
 pub(crate) fn secret(service: &str) -> String {
     format!("a-secret-of-the-gateway-for-{service}")
 }
 
-/// The directory of the keys, beside the config.
+/// The directory of keys, beside the config.
 const KEYS: &str = "keys";
-/// The keys, and so the tokens, are the same for all gateways of these tests: making them takes a process.
+/// All gateways of these tests share keys and tokens, because making them takes a process.
 static KEY_FILES: OnceCell<Vec<(OsString, Vec<u8>)>> = OnceCell::const_new();
-/// The lifetime of tokens: longer than all of these tests on a slow machine, because the last one has a token of
-/// the first.
+/// The lifetime of tokens: longer than all of these tests on a slow machine, because the last one has a token of the
+/// first.
 const VALID: &str = "24h";
-/// The tokens by subject and scopes.
 static TOKENS: Mutex<BTreeMap<(String, String), String>> = Mutex::const_new(BTreeMap::new());
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tools/gateway/shop.toml");
 const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../docs/openapi");
 
-/// A gateway in front of a shop.
 pub(crate) struct Gateway {
     place: PathBuf,
     child: Child,
@@ -47,7 +44,6 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts the shop's own gateway in front of these services.
     pub(crate) async fn start<'a>(services: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let database = Database::new(servers.postgres(), "gateway").await.expect("a database");
@@ -63,7 +59,7 @@ impl Gateway {
             ("127.0.0.1:8080", "127.0.0.1:0"),
             ("127.0.0.1:9080", "127.0.0.1:0"),
             ("../../../docs/openapi", DOCUMENTS),
-            // Long limits, because machines may be slow.
+            // Long limits, for slow machines.
             ("env:GATEWAY_DATABASE_URL\"", "env:GATEWAY_DATABASE_URL\"\ntimeout = \"60s\""),
             ("[database]", "[timeouts]\nupstream = \"60s\"\n\n[database]"),
             ("timeout = \"1s\"", "timeout = \"60s\""),
@@ -81,7 +77,7 @@ impl Gateway {
         gateway
     }
 
-    /// Returns the headers of a client that has signed in as this subject.
+    /// Returns them for a client that has signed in as this subject.
     async fn credentials(&self, subject: &str, scopes: &str) -> HeaderMap {
         let mut tokens = TOKENS.lock().await;
         let whose = (subject.to_owned(), scopes.to_owned());
@@ -97,7 +93,6 @@ impl Gateway {
         HeaderMap::from_iter([(AUTHORIZATION, token)])
     }
 
-    /// Gets a token from the gateway's program.
     async fn token(&self, subject: &str, scopes: &str) -> String {
         let whose = ["--subject", subject, "--scopes", scopes];
         let token = ["token", "shop.toml", "--keys", KEYS, "--valid", VALID];
@@ -106,18 +101,15 @@ impl Gateway {
         token.expect("a token").to_owned()
     }
 
-    /// Returns a client with these credentials.
     pub(crate) async fn client(&self, subject: &str, scopes: &str) -> Client {
         let headers = self.credentials(subject, scopes).await;
         Client::builder().default_headers(headers).build().expect("a client")
     }
 
-    /// Returns a customer's client.
     pub(crate) async fn customer(&self, customer_id: &str) -> Client {
         self.client(customer_id, BUYS).await
     }
 
-    /// Stops the gateway gracefully.
     pub(crate) async fn stop(mut self) {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         kill_process(pid.expect("it lives"), Signal::TERM).expect("a signal");
@@ -173,7 +165,6 @@ fn gateway(place: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command of the gateway, and returns its output.
 async fn output_of(place: &Path, arguments: &[&str]) -> String {
     let output = gateway(place, arguments).output().await.expect("a process");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
@@ -191,7 +182,7 @@ fn serve(place: &Path, database: &Database) -> Child {
         .expect("a process")
 }
 
-/// Not a test: the entry of the gateway's processes. Without arguments it does nothing.
+/// Not a test, but the entry of the gateway's processes.
 #[test]
 fn program() {
     let Ok(arguments) = std::env::var(ARGUMENTS) else { return };

@@ -1,4 +1,4 @@
-//! Orders that are placed under an `Idempotency-Key`, which the service handles itself.
+//! Orders under an `Idempotency-Key`, which the service handles itself.
 
 use ballet_stage::wait_until;
 use futures_util::future::join_all;
@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use crate::carts::an_order_is_not_there_yet_and_then_it_is;
 use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, line, mugs};
 
-/// Places an order under a key. Returns the status and the body of the answer. An order waits up to three seconds
-/// for another one with its key, and for a connection. Then the service says that it is busy, and the request is
-/// repeated under the same key.
+/// Returns the status and the body. An order waits up to three seconds for another one with its key, and for a
+/// connection. A busy service's refusal is repeated under the same key.
 async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCode, Value) {
     let answer = wait_until("an answer", SOON, || async {
         let request = shop.client.post(format!("{url}/orders")).header("Idempotency-Key", key);
@@ -32,7 +31,6 @@ async fn a_key_is_one_order_however_often_it_is_sent_and_another_order_under_it_
     let shop = Shop::with("keys", ShopOptions { replicas: 2, ..USUAL }).await;
     let urls = shop.replicas("orders");
     let checkout = mugs(1, "card_approved");
-    // All at once, at both replicas.
     let all = (0..12).map(|number| place(&shop, &urls[number % 2], "the-one", &checkout));
     let answers = join_all(all).await;
     let (_, first) = &answers[0];
@@ -51,7 +49,6 @@ async fn a_key_is_one_order_however_often_it_is_sent_and_another_order_under_it_
     let two = shop.orders("").await;
     assert_eq!(two["items"].as_array().map(Vec::len), Some(2), "{two}");
 
-    // Another order under the same key is refused.
     let url = &urls[0];
     let mut of_other = mugs(1, "card_approved");
     of_other["customer_id"] = json!("0193f7a0-0000-7000-8000-00000000c002");
@@ -108,7 +105,6 @@ async fn is_used_up_by_nothing_that_is_not_known_yet(shop: &Shop) {
         let (status, waits) = (answer.status(), answer.headers().contains_key("retry-after"));
         (status.as_u16(), waits, answer.json::<Value>().await.expect("JSON"))
     };
-    // Catalog has not published this version yet.
     let mut early = mugs(1, "card_approved");
     early["lines"] = json!([line("mug", 1, 1_400)]);
     early["lines"][0]["product_version"] = json!(2);

@@ -1,4 +1,4 @@
-//! Whole orders on a real broker and real databases, through the APIs that customers use.
+//! Whole orders on real servers, through the APIs that customers use.
 
 mod by_hand;
 mod carts;

@@ -9,7 +9,7 @@ use sqlx::Connection;
 
 use crate::shop::{Shop, ShopOptions, USUAL, line, mugs};
 
-/// Returns a checkout that this step refuses, with the reason of the order's end and the state of its payment.
+/// Returns them with the reason of the order's end and the state of its payment.
 fn refused_by(step: &str) -> Vec<(Value, &'static str, &'static str)> {
     let to = |country: &str, card: &str| {
         let mut checkout = mugs(1, card);
@@ -20,13 +20,13 @@ fn refused_by(step: &str) -> Vec<(Value, &'static str, &'static str)> {
     nothing["lines"] = json!([]);
     match step {
         "accept_checkout" => vec![(nothing, "invalid", "none")],
-        // F1: an order for more than there is.
+        // F1: more than there is.
         "reserve_stock" => vec![(mugs(11, "card_approved"), "out_of_stock", "none")],
         // F2: the card has no money.
         "authorize_payment" => vec![(mugs(1, "card_declined"), "payment_declined", "none")],
         // F3: the carrier does not deliver there.
         "schedule_shipment" => vec![(to("AQ", "card_approved"), "shipment_rejected", "voided")],
-        // F4: the money is authorised and cannot be captured. F9: the authorisation ends before that.
+        // F4: authorised money cannot be captured. F9: the authorisation ends before that.
         "capture_payment" => ["card_capture_fails", "card_expires"]
             .map(|card| (mugs(1, card), "capture_failed", "voided"))
             .into(),
@@ -108,7 +108,7 @@ async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
         outcomes.push((shop.place_order(&mugs(1, "card_slow")).await, "unknown"));
     }
     for (order_id, outcome) in &mut outcomes {
-        // Spreads the cancels over the time in which the slow card is authorised and captured.
+        // Spreads the cancels over the slow card's authorisation and capture.
         tokio::time::sleep(Duration::from_millis(60)).await;
         let status = shop.cancel(order_id).await.status();
         *outcome = if status == StatusCode::CONFLICT { "completed" } else { "cancelled" };

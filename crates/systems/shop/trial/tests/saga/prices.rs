@@ -15,20 +15,18 @@ use uuid::Uuid;
 
 use crate::shop::{SOON, Shop, line, mugs};
 
-/// Returns a checkout of this line.
 fn of(line: &Value) -> Value {
     let mut checkout = mugs(1, "card_approved");
     checkout["lines"] = json!([line]);
     checkout
 }
 
-/// Returns an id with a time this long ago.
 fn id_of(ago: SignedDuration) -> Uuid {
     let clock = Clock::system();
     clock.new_id(clock.now() - ago)
 }
 
-/// Publishes a checkout on the exchange. Returns the order's id.
+/// Publishes on the exchange. Returns the order's id.
 async fn dropped(shop: &Shop, id: Uuid, checkout: &Value) -> String {
     let properties = json!({ "type": "cart.checked_out.v1", "message_id": id,
         "correlation_id": id, "app_id": "storefront", "content_type": "application/json" });
@@ -72,12 +70,11 @@ async fn set(shop: &Shop, service: &str, sql: &'static str) {
     shop.database(service).await.execute(sql).await.expect("done");
 }
 
-/// Returns the status of an order for a mug at this price.
 async fn order_status(shop: &Shop, amount_minor: i64) -> StatusCode {
     shop.place(&of(&line("mug", 1, amount_minor))).await.status()
 }
 
-/// Publishes an event again that catalog sent before it was set back. The copy no longer accepts it.
+/// Publishes an event from before catalog was set back, which the copy no longer accepts.
 async fn comes_late(shop: &Shop, product: &Value) {
     let id = id_of(SignedDuration::from_hours(1));
     let properties = json!({ "type": "catalog.product_price_changed.v1", "message_id": id,
@@ -89,7 +86,7 @@ async fn comes_late(shop: &Shop, product: &Value) {
     shop.until("orders", &handled, true).await;
 }
 
-/// Returns lines with prices that were never offered, and the answers to them.
+/// Prices that were never offered, and the answers.
 fn wrong_lines() -> Vec<(Value, u16, &'static str, &'static str)> {
     let mut yen = line("mug", 1, 1_250);
     yen["unit_price"]["currency"] = json!("JPY");
@@ -164,9 +161,9 @@ async fn t202_whoever_checks_out_pays_what_catalog_offers() {
 #[tokio::test]
 async fn t202_a_checkout_that_comes_late_has_the_prices_of_its_own_time() {
     let mut shop = Shop::open("t202late").await;
-    // The prices of a fill are stored, too: no event brings them afterwards.
+    // The prices of a fill are stored, too, because no event brings them.
     rebuild(&shop, false).await;
-    // Dates the price of the mug back by an hour, in orders and in catalog.
+    // Dates the mug's price back by an hour, in orders and in catalog.
     let mut orders = shop.database("orders").await;
     let aged = "update offer set since = since - interval '1 hour'";
     orders.execute(aged).await.expect("aged");

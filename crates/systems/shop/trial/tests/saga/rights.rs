@@ -1,4 +1,4 @@
-//! Each user of the broker can do its own part, and nothing else.
+//! Each user of the broker can do only its own part.
 
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ use crate::shop::{FOR_ORDERS, Shop, USUAL, mugs};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Publishes as a user, and returns the broker's answer.
 async fn publish(
     shop: &Shop,
     user: &str,
@@ -91,7 +90,6 @@ async fn a_service_or_a_foreign_producer_may_write_its_own_events_and_nothing_el
 #[tokio::test]
 async fn a_service_cannot_send_another_services_event_through_a_retry_queue() {
     let mut shop = Shop::with("blind_copy", FOR_ORDERS).await;
-    // The order must not be paid.
     shop.stop("payments").await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let mut headers = FieldTable::default();

@@ -1,4 +1,4 @@
-//! The shop of one test: its services in this process, in their own environment.
+//! The shop of one test: its services in this process.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -15,7 +15,6 @@ use sqlx::{Executor, PgConnection};
 use crate::gateway::{EVERYTHING, Gateway};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
-/// The customer who buys.
 pub(crate) const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
 pub(crate) struct Shop {
@@ -29,28 +28,24 @@ pub(crate) struct Shop {
     pub(crate) gateway: Option<Gateway>,
 }
 
-/// The options of a shop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShopOptions {
-    /// The number of replicas of each service.
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
-    /// Whether the customers use the gateway.
     pub(crate) gateway: bool,
-    /// The services that do not run. A shop can be sound only if all run.
+    /// Services that do not run. A shop can be sound only if all run.
     pub(crate) without: &'static [&'static str],
 }
 
-/// One replica of each service.
 pub(crate) const USUAL: ShopOptions =
     ShopOptions { replicas: 1, lanes: 1, gateway: false, without: &[] };
-/// Orders, with the services that it needs to accept an order.
+/// The services that orders needs to accept an order.
 pub(crate) const ORDERS_ALONE: ShopOptions =
     ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
-/// The services that take part in an order, and catalog.
+/// The participants of an order, and catalog.
 pub(crate) const FOR_ORDERS: ShopOptions =
     ShopOptions { without: &["cart", "recommendations"], ..USUAL };
-/// The time that the provider takes for a slow card.
+/// The provider's delay for a slow card.
 const SLOW: Duration = Duration::from_millis(300);
 
 impl Deref for Shop {
@@ -62,12 +57,11 @@ impl Deref for Shop {
 }
 
 impl Shop {
-    /// Opens a shop with ten mugs and five pens.
+    /// Opens with ten mugs and five pens.
     pub(crate) async fn open(name: &str) -> Self {
         Self::with(name, USUAL).await
     }
 
-    /// Creates a shop without running services.
     pub(crate) async fn asleep(name: &str, options: ShopOptions) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = TestSystem::prepared_on(servers, name, shop::system().parts).await;
@@ -76,7 +70,7 @@ impl Shop {
         Self { system, client, support, urls: BTreeMap::new(), options, carrier, gateway }
     }
 
-    /// Opens a shop with ten mugs and five pens, with these options. Inventory and catalog run.
+    /// Opens with ten mugs and five pens. Inventory and catalog run.
     pub(crate) async fn with(name: &str, options: ShopOptions) -> Self {
         let mut shop = Self::asleep(name, options).await;
         for _ in 0..options.replicas {
@@ -100,7 +94,7 @@ impl Shop {
         shop
     }
 
-    /// Publishes a product, and waits until the services that sell it know it.
+    /// Waits until the services that sell the product know it.
     pub(crate) async fn offer(&self, sku: &str, amount_minor: i64) {
         let url = format!("{}/products", self.url("catalog"));
         let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
@@ -116,8 +110,7 @@ impl Shop {
         self.wait_until_known(sku, 1).await;
     }
 
-    /// Waits until the services that sell a product know this version of it, and have a complete copy of the
-    /// products.
+    /// Waits until the services that sell the product know this version, and have a complete copy.
     pub(crate) async fn wait_until_known(&self, sku: &str, version: i64) {
         let known = format!(
             "select (select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version})
@@ -128,7 +121,6 @@ impl Shop {
         }
     }
 
-    /// Gives this version of a product another price.
     pub(crate) async fn reprice(&self, sku: &str, version: i64, amount_minor: i64) {
         let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
         let change = self.client.put(format!("{}/products/{sku}/price", self.url("catalog")));
@@ -138,7 +130,7 @@ impl Shop {
         self.wait_until_known(sku, version + 1).await;
     }
 
-    /// Receives goods. The request may be repeated on a busy machine: a receipt counts once.
+    /// A repeated request counts once.
     pub(crate) async fn receive_goods(&self, sku: &str, quantity: u64) {
         wait_until(&format!("{sku} in stock"), SOON, || async {
             let answer = self.receive(sku, "note-1", quantity).await;
@@ -150,10 +142,9 @@ impl Shop {
         .expect("goods");
     }
 
-    /// Starts a service, or one more replica of it.
     pub(crate) async fn start(&mut self, name: &'static str) {
         let service = match name {
-            // The deadline is long enough for everything.
+            // Long enough for everything.
             "orders" => orders::Orders(orders::config::DEADLINE.into()).service(),
             "cart" => cart::Carts(CartSettings::default()).service(),
             "catalog" => catalog::Catalog::service(),
@@ -169,7 +160,6 @@ impl Shop {
         self.start_as(name, service).await;
     }
 
-    /// Starts a service that was created in another way.
     pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let mut settings = Settings { lanes: self.options.lanes, ..settings };
@@ -180,7 +170,6 @@ impl Shop {
         self.start_with(name, service, settings).await;
     }
 
-    /// Starts a service with its own settings.
     pub(crate) async fn start_with(
         &mut self,
         name: &'static str,
@@ -193,33 +182,29 @@ impl Shop {
         self.urls.insert(name, url);
     }
 
-    /// Returns the URL of the replica of a service that was started last.
+    /// Returns the URL of the replica that was started last.
     pub(crate) fn url(&self, name: &str) -> &str {
         &self.urls[name]
     }
 
-    /// Returns the URL at which customers reach a service: the gateway's, if there is one.
+    /// Returns the gateway's URL, if there is one.
     pub(crate) fn door(&self, name: &str) -> &str {
         self.gateway.as_ref().map_or_else(|| self.url(name), |gateway| &gateway.url)
     }
 
-    /// Returns the URLs of all replicas of a service.
     pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
         let replicas = self.services.iter().filter(|running| running.service() == name);
         replicas.map(|running| format!("http://{}", running.address())).collect()
     }
 
-    /// Ends all replicas of a service.
     pub(crate) async fn stop(&mut self, name: &str) {
         self.system.stop(name).await;
     }
 
-    /// Returns the number of dead letters so far.
     pub(crate) async fn dead_letters(&self) -> usize {
         self.system.dead_letters(0).await.len()
     }
 
-    /// Stops all services gracefully, and their environment.
     pub(crate) async fn close(self) {
         if let Some(gateway) = self.gateway {
             gateway.stop().await;
@@ -245,13 +230,13 @@ impl Shop {
         self.post(&format!("{}/orders", self.door("orders")), checkout).await
     }
 
-    /// Places an order that has to be accepted, and returns its id. If the service has no connection to its
-    /// database for a moment, the same request is sent again, under the same key.
+    /// Places an order that has to be accepted, and returns its id. A request that found no connection to the
+    /// database is repeated under the same key.
     pub(crate) async fn place_order(&self, checkout: &Value) -> String {
         self.place_order_under(&new_key(), checkout).await
     }
 
-    /// Like `place_order`, under this key: a client repeats the request while it cannot be accepted.
+    /// Like `place_order`, under this key.
     pub(crate) async fn place_order_under(&self, key: &str, checkout: &Value) -> String {
         let url = format!("{}/orders", self.door("orders"));
         let response = wait_until("an order to be taken", SOON, || async {
@@ -274,7 +259,7 @@ impl Shop {
         self.post(&format!("{}/orders/{order_id}/cancel", self.door("orders")), &json!({})).await
     }
 
-    /// Publishes a message on the exchange for events, as a program in any language would.
+    /// Publishes as a program in any language would.
     pub(crate) async fn drop_checkout(&self, properties: &Value, checkout: &Value) {
         let body = checkout.to_string();
         let key = "cart.checked_out.v1";
@@ -290,7 +275,6 @@ impl Shop {
         self.get(&format!("{}/orders{query}", self.door("orders"))).await
     }
 
-    /// Returns the order's payment, which customers cannot read.
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
         let url = format!("{}/payments/{order_id}", self.door("payments"));
         self.support.get(url).send().await.expect("an answer").json().await.expect("JSON")
@@ -300,7 +284,6 @@ impl Shop {
         self.get(&format!("{}/stock/{sku}", self.door("inventory"))).await
     }
 
-    /// Waits until an order has a status.
     pub(crate) async fn order_is(&self, order_id: &str, status: &str) -> Value {
         wait_until(&format!("order {order_id} to be {status}"), SOON, || async {
             let order = self.order(order_id).await;
@@ -310,7 +293,6 @@ impl Shop {
         .expect("the status")
     }
 
-    /// Sets the pause before each retry.
     pub(crate) async fn retries_take(&self, time: Duration) {
         let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 9,
             "definition": { "message-ttl": time.as_secs() * 1_000 } });
@@ -339,7 +321,6 @@ fn new_key() -> String {
     clock.new_id(clock.now()).to_string()
 }
 
-/// Returns a checkout of mugs at 12.50.
 pub(crate) fn mugs(quantity: u32, card_token: &str) -> Value {
     json!({
         "customer_id": CUSTOMER,

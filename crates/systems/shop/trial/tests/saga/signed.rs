@@ -17,7 +17,6 @@ async fn refused(request: RequestBuilder, why: &str) {
     assert!(detail.contains("GATEWAY_SECRET") && detail.contains(why), "{detail}");
 }
 
-/// A change of a price, as the gateway sends it.
 #[derive(Debug, Clone)]
 struct PriceChange {
     headers: Vec<(&'static str, String)>,
@@ -41,7 +40,7 @@ impl PriceChange {
         Self { headers: headers.map(|(name, value)| (name, value.to_owned())).into(), body }
     }
 
-    /// The signature of whoever has the secret of this service.
+    /// Signs as whoever has this service's secret.
     fn signature(&self, service: &str, seconds_ago: i64) -> String {
         let named = self.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
         let signed = message("PUT", Self::PATH, named);
@@ -57,7 +56,7 @@ impl PriceChange {
     }
 }
 
-/// A shop with a gateway, some of whose services take only what it has signed.
+/// Some of its services accept only what the gateway has signed.
 async fn shop() -> Shop {
     let mut shop = Shop::with("signed", ShopOptions { gateway: true, ..USUAL }).await;
     for (name, service) in [
@@ -108,7 +107,7 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
     refused(as_customer(again(), "orders:all"), "no valid secret").await;
     let good = as_customer(again(), "orders:read").send().await.expect("an answer");
     assert_eq!(good.status(), StatusCode::OK);
-    // Health is readable by everybody in the service's network.
+    // Everybody in the service's network can read its health.
     let ready = client.get(format!("{orders}/readyz")).send().await.expect("an answer");
     assert_ne!(ready.status(), StatusCode::UNAUTHORIZED);
     a_signature_is_of_one_service_one_body_one_condition_and_a_few_seconds(&shop).await;
@@ -125,7 +124,7 @@ async fn a_signature_is_of_one_service_one_body_one_condition_and_a_few_seconds(
     for ago in [60, 15, -15] {
         refused(good.sent(catalog, &good.signature("catalog", ago)), "too old").await;
     }
-    // Whoever has read a request with its signature sends another by it, which differs in one part.
+    // Whoever has read a signed request sends another by its signature, which differs in one part.
     for index in 0..good.headers.len() {
         let (mut other, mut none) = (good.clone(), good.clone());
         other.headers[index].1.push('2');
@@ -150,7 +149,7 @@ async fn a_signature_is_of_one_service_one_body_one_condition_and_a_few_seconds(
     none.headers.retain(|(name, _)| *name != BODY_HASH);
     let request = none.sent(catalog, &none.signature("catalog", 0));
     refused(request, "its body is not the one that was signed").await;
-    // None of them took effect: the product is as it was. The same request again is bounded by its condition.
+    // None took effect: the product is as it was. The same request again is bounded by its condition.
     let signature = good.signature("catalog", 0);
     let send =
         async || -> Response { good.sent(catalog, &signature).send().await.expect("an answer") };

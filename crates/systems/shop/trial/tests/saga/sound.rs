@@ -1,5 +1,3 @@
-//! The checks that a shop is sound, by its audits.
-
 use std::collections::BTreeMap;
 
 use ballet::core::Part;
@@ -13,8 +11,8 @@ use shop::audit::{Report, audit_beside};
 use crate::shop::{SOON, Shop};
 
 impl Shop {
-    /// Waits until everything is quiescent without violations. All databases are read once the queues are empty,
-    /// because reading them costs more than the rest of most tests.
+    /// Waits until there are no violations. The databases are read once the queues are empty, because reading them
+    /// costs more than most tests.
     pub(crate) async fn is_sound(&self) -> Report {
         wait_until("a quiescent shop without violations", SOON, || async {
             let broker = self.idle_broker().await?;
@@ -29,15 +27,14 @@ impl Shop {
         .expect("a sound shop")
     }
 
-    /// Audits the business rows, the framework's rows, and the broker's queues.
+    /// Audits business rows, the framework's rows, and the queues.
     pub(crate) async fn audit(&self) -> Result<Report, String> {
         let framework = self.framework_audit(&self.broker().await?).await;
         Ok(self.business_audit(&framework).await.and(framework))
     }
 
-    /// Returns the broker's state, if its counts say that no service's queue has a message. The counts may be a
-    /// second old: a message that was handled meanwhile may still be counted, even after a read that did not count
-    /// it yet.
+    /// Returns the state if its counts say that no service's queue has a message. Counts may be a second old, so a
+    /// handled message may still be counted, even after a read that did not count it.
     pub(crate) async fn idle_broker(&self) -> Result<BrokerSnapshot, String> {
         // The full read takes messages from each dead-letter queue.
         self.nothing_waits().await?;
@@ -47,7 +44,6 @@ impl Shop {
         if waiting > 0 { Err(format!("{waiting} messages in queues")) } else { Ok(broker) }
     }
 
-    /// Returns an error while a service's queue has messages, by the counts of one list.
     async fn nothing_waits(&self) -> Result<(), String> {
         let path = ["queues", self.env.vhost()];
         let queues = self.env.management().call(Method::GET, &path, None).await;
@@ -73,7 +69,6 @@ impl Shop {
         audit_beside(framework, &self.databases(), SignedDuration::ZERO).await
     }
 
-    /// Returns the URL of each service's database.
     pub(crate) fn databases(&self) -> BTreeMap<String, String> {
         let url =
             |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());

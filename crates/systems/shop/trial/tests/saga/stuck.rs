@@ -1,5 +1,5 @@
-//! F13 and F14: failed work is retried and listed as stuck, with the reason, and done once the cause is gone. After
-//! the pivot nothing is aborted because of it.
+//! F13 and F14: failed work is retried, listed as stuck with its reason, and done once the cause is gone. It aborts
+//! nothing after the pivot.
 
 use std::time::Duration;
 
@@ -13,7 +13,6 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::shop::{SOON, Shop, mugs};
 
-/// Forbids every reservation to change to this state.
 async fn forbid(shop: &Shop, state: &str) {
     let trigger = format!(
         "create or replace function forbid() returns trigger language plpgsql as
@@ -30,12 +29,11 @@ async fn allow(shop: &Shop) {
     db.execute("drop trigger forbid on reservation").await.expect("allowed");
 }
 
-/// Returns the stuck work of inventory.
 async fn stuck(shop: &Shop) -> Vec<StuckEntry> {
     stuck::list(&mut shop.database("inventory").await, 100).await.expect("a list")
 }
 
-/// Waits until inventory lists the order as stuck in a handler, because of an event.
+/// Waits until inventory lists the order as stuck in a handler.
 async fn is_stuck(shop: &Shop, order_id: &str, on: EventType, handler: &str) {
     let stuck = wait_until("the order to be stuck", SOON, || async {
         Ok::<_, String>(stuck(shop).await.pop())
@@ -61,7 +59,6 @@ async fn f13_f14_what_fails_is_stuck_and_done_when_the_cause_is_gone_and_after_t
     is_stuck(&shop, &order_id, OrderCancelled::TYPE, "abort").await;
     shop.order_is(&order_id, "cancelled").await;
     assert_eq!(shop.stock("mug").await["held"], 2, "not released yet");
-    // Other orders are not held up.
     let other = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&other, "completed").await;
     allow(&shop).await;
@@ -76,7 +73,7 @@ async fn f13_f14_what_fails_is_stuck_and_done_when_the_cause_is_gone_and_after_t
 
 /// F14: the stock cannot be committed for a while.
 async fn is_tried_again_after_the_pivot(shop: &Shop) {
-    // Unlike a compensation it is given up in the end, and a busy machine has to see it waiting before that.
+    // A step is given up in the end, unlike a compensation. A busy machine has to see it waiting before that.
     shop.retries_take(Duration::from_secs(3)).await;
     forbid(shop, "committed").await;
     let order_id = shop.place_order(&mugs(2, "card_approved")).await;

@@ -32,7 +32,7 @@ async fn a_customer_watches_an_order_and_reads_every_refusal_in_a_sentence() {
         (nothing, 422, "customer_id"),
         (get(&shop, &format!("/pages/order/{unknown}")).await, 404, unknown),
         (get(&shop, &format!("/orders/{unknown}")).await, 404, unknown),
-        // A path of recommendations, which has another path here.
+        // Here recommendations' path is another one.
         (get(&shop, "/popular").await, 404, "/openapi.json says what there is"),
     ] {
         assert_eq!(problem["status"], status, "{problem}");

@@ -1,4 +1,4 @@
-//! The bound on the stock in one customer's unpaid orders.
+//! The bound on stock in a customer's unpaid orders.
 
 use ballet_stage::wait_until;
 use cart::config::CartSettings;
@@ -10,13 +10,11 @@ use sqlx::Connection;
 use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
-/// The bound in these tests, in pieces.
 const PIECES: u32 = 5;
 
-/// The status of an answer, and its body.
 type Answer = (StatusCode, Value);
 
-/// Sends a request as the gateway does for a caller with these scopes.
+/// Sends as the gateway does for a caller with these scopes.
 async fn send_as(request: RequestBuilder, subject: &str, scopes: &str) -> Answer {
     let request = request.header("x-ballet-subject", subject).header("x-ballet-scopes", scopes);
     let answer = request.send().await.expect("an answer");
@@ -25,7 +23,6 @@ async fn send_as(request: RequestBuilder, subject: &str, scopes: &str) -> Answer
     (answer.status(), answer.json().await.expect("JSON"))
 }
 
-/// Orders mugs for a customer.
 async fn orders(shop: &Shop, customer: &str, quantity: u32) -> Answer {
     send_as(order(shop, customer, quantity), customer, "orders:write").await
 }
@@ -36,7 +33,6 @@ fn order(shop: &Shop, customer: &str, quantity: u32) -> RequestBuilder {
     shop.client.post(format!("{}/orders", shop.url("orders"))).json(&checkout)
 }
 
-/// Checks out a new cart with mugs for the customer.
 async fn checks_out(shop: &Shop, quantity: u32) -> Answer {
     let url = format!("{}/carts", shop.url("cart"));
     let new = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "mug", "quantity": quantity }] });
@@ -53,7 +49,7 @@ fn names_the_limit((_, problem): &Answer) {
     assert!(detail.contains("UNPAID_PIECES_OF_ONE"), "{detail}");
 }
 
-/// Opens a shop with a silent card processor and bound customers.
+/// Opens with a silent card processor and bound customers.
 async fn open_bounded() -> Shop {
     let options = ShopOptions { without: &["cart", "orders"], ..USUAL };
     let mut shop = Box::pin(Shop::with("unpaid", options)).await;
@@ -85,7 +81,7 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     let alone = orders(&shop, CUSTOMER, PIECES + 1).await;
     assert_eq!(alone.0, StatusCode::UNPROCESSABLE_ENTITY, "{alone:?}");
     names_the_limit(&alone);
-    // The bound is for each customer, and not for callers that act for them.
+    // Callers that act for customers have no bound.
     assert_eq!(orders(&shop, OTHER, 1).await.0, StatusCode::CREATED);
     let for_them = send_as(order(&shop, CUSTOMER, 1), "support", "orders:all").await;
     assert_eq!(for_them.0, StatusCode::CREATED, "{for_them:?}");
@@ -97,7 +93,6 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     assert_eq!(status, StatusCode::CREATED, "{last}");
     provider.close().await.expect("it answers");
     shop.order_is(last["order_id"].as_str().expect("an id"), "completed").await;
-    // Paid orders do not count.
     let (status, paid) = orders(&shop, CUSTOMER, 1).await;
     assert_eq!(status, StatusCode::CREATED);
     shop.order_is(paid["order_id"].as_str().expect("an id"), "completed").await;

@@ -8,13 +8,11 @@ use sqlx::Connection;
 
 use crate::shop::{CUSTOMER, FOR_ORDERS, SOON, Shop, ShopOptions, mugs};
 
-/// A client's stream of events.
 pub(crate) struct Watch {
     response: Response,
     unread: String,
 }
 
-/// An event: its id, and its data.
 type Event = (String, Value);
 
 async fn ask(shop: &Shop, url: &str, order_id: &str, last_seen: Option<&str>) -> Response {
@@ -39,7 +37,7 @@ impl Watch {
         Self { response, unread: String::new() }
     }
 
-    /// Returns the next event, or `None` when the stream has ended properly.
+    /// Returns `None` when the stream has ended properly.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((event, rest)) = self.unread.split_once("\n\n") {
@@ -61,7 +59,7 @@ impl Watch {
         }
     }
 
-    /// Returns the ids and statuses of all further events.
+    /// Returns ids and statuses of all further events.
     pub(crate) async fn rest(mut self) -> Vec<(String, String)> {
         let mut rest = Vec::new();
         while let Some((id, data)) = self.next().await {
@@ -86,7 +84,7 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
     drop(watch);
     provider.close().await.expect("it answers");
     shop.order_is(&order_id, "completed").await;
-    // The client was away while both changes came, and asks another replica.
+    // The client missed both changes, and asks another replica.
     let watch = Watch::begin(&shop, &second, &order_id, Some(&seen)).await;
     assert_eq!(watch.rest().await, changes(&[("2", "confirmed"), ("3", "completed")]));
     let watch = Watch::begin(&shop, &first, &order_id, Some("2")).await;
@@ -145,21 +143,20 @@ async fn t203_watchers_are_bounded_in_all_and_for_one_customer_and_hold_no_datab
     let detail = problem["detail"].as_str().expect("text");
     assert!(detail.contains("ORDER_WATCHERS_OF_ONE"), "{problem}");
 
-    // There is room for others, whose only limit is the total.
+    // Others are limited only by the total.
     let mut watches = Vec::new();
     for _ in of_one..most {
         let mut watch = Watch::begin(&shop, &url, &order_id, None).await;
         watch.next().await.expect("the status now");
         watches.push(watch);
     }
-    // There are many more watchers than connections, and other requests are still served.
+    // There are many more watchers than connections.
     assert_eq!(shop.order(&order_id).await["status"], "placed");
     let refused = ask(&shop, &url, &order_id, None).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers().contains_key("retry-after"));
     let problem: Value = refused.json().await.expect("JSON");
     assert!(problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS"), "{problem}");
-    // A watcher that leaves makes room.
     own.pop();
     wait_until("room for the customer", SOON, || async {
         match watch_as_customer().await.status() {

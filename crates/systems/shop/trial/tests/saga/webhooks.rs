@@ -16,7 +16,7 @@ use crate::shop::{Shop, ShopOptions, USUAL, mugs};
 
 const SECRET: &str = "the-secret-of-the-tests";
 
-/// Lets payments call a provider's API.
+/// Payments calls a provider's API.
 async fn call_a_provider(shop: &mut Shop) -> Partner {
     let partner = Partner::start(decides).await;
     shop.stop("payments").await;
@@ -29,7 +29,7 @@ async fn call_a_provider(shop: &mut Shop) -> Partner {
     partner
 }
 
-/// Sends a body unchanged. The provider has no token.
+/// The provider has no token.
 async fn send(shop: &Shop, signature: &str, body: &str) -> Response {
     let url = format!("{}/webhooks/payment-provider", shop.door("payments"));
     let request = Client::new().post(url).header("content-type", "application/json");
@@ -63,7 +63,7 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     let key = partner.operations("/authorizations", &order_id)[0].0;
     partner.finish(key);
 
-    // Spaces and the order of the members are signed, too: nothing on the way may change them.
+    // Spaces and the order of the members are signed, too.
     let body = format!(
         "{{ \"type\":  \"operation.finished\",\n  \"idempotency_key\": \"{key}\", \"event_id\": \
          \"evt_1\",\n  \"order_id\": \"{order_id}\", \"occurred_at\": \"2026-01-01T00:00:00Z\" }}\n"
@@ -75,7 +75,7 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     assert_eq!(forged, "no valid secret signed this at this time");
     let changed = body.replace("evt_1", "evt_2");
     refused(send(&shop, &good, &changed).await, 401).await;
-    // A webhook that was recorded on the way, and comes again later.
+    // Recorded on the way, and replayed later.
     let old = sign(SECRET, now - Duration::from_secs(3600));
     let replayed = refused(send(&shop, &old, &body).await, 401).await;
     assert_eq!(replayed, "the signature is too old, or from the future: sign each attempt anew");
@@ -94,13 +94,13 @@ async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replaye
     for path in ["/authorizations", "/captures"] {
         assert_eq!(partner.operations(path, &order_id).len(), 1, "{path}");
     }
-    // The provider's operations cannot be read from here, and the audit says so.
+    // The provider's operations cannot be read, and the audit says so.
     let report = shop.is_sound().await;
     assert_eq!(report.unseen.len(), 1, "{report}");
     shop.close().await;
 }
 
-/// Nothing of a service but its webhooks is open to those without a token.
+/// Without a token only a service's webhooks are open.
 async fn all_else_is_closed(shop: &Shop) {
     let door = shop.door("payments").to_owned();
     let client = Client::new();
@@ -115,7 +115,7 @@ async fn all_else_is_closed(shop: &Shop) {
         let post = client.post(&url).send().await.expect("an answer").status();
         assert_eq!((get.as_u16(), post.as_u16()), (of_get, of_post), "{path}");
     }
-    // Without secrets no webhook is accepted, whoever signs it.
+    // Without secrets no webhook is accepted.
     let signature =
         common::outside::signature("a-guessed-secret-of-16", Clock::system().now(), b"{}");
     let refused = refused(send(shop, &signature, "{}").await, 401).await;

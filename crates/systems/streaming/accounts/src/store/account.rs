@@ -1,5 +1,3 @@
-//! The rows of accounts and plans.
-
 use ballet::Failure;
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -11,19 +9,17 @@ use crate::account::{Plan, StoredAccount};
 use crate::requests::NewAccount;
 use crate::store::slot;
 
-/// Returns all plans.
 pub(crate) async fn plans(db: impl PgExecutor<'_>) -> Result<Vec<Plan>, Failure> {
     let plans = sqlx::query_as("select * from plan order by streams, plan");
     Ok(plans.fetch_all(db).await?)
 }
 
-/// Whether there is such a plan.
 pub(crate) async fn has_plan(db: impl PgExecutor<'_>, plan: &Slug) -> Result<bool, Failure> {
     let has = sqlx::query_scalar("select exists (select from plan where plan = $1)");
     Ok(has.bind(plan.as_str()).fetch_one(db).await?)
 }
 
-/// Opens an account of an existing plan. `None` if there is one that was opened under the same key.
+/// Opens an account of an existing plan. `None` if there is one under the same key.
 pub(crate) async fn open(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -53,7 +49,6 @@ pub(crate) async fn open(
     Ok(opened)
 }
 
-/// Returns the account that was opened under this key.
 pub(crate) async fn find_asked(
     db: impl PgExecutor<'_>,
     key: &str,
@@ -63,7 +58,6 @@ pub(crate) async fn find_asked(
     Ok(account.bind(key).fetch_optional(db).await?)
 }
 
-/// Returns an account, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
@@ -72,7 +66,7 @@ pub(crate) async fn find(
     Ok(account.bind(account_id.0).fetch_optional(db).await?)
 }
 
-/// Like [`find`], but with a lock: sessions and changes of the account wait until this transaction ends.
+/// Like [`find`]. Sessions and changes of the account wait until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -81,8 +75,7 @@ pub(crate) async fn find_to_change(
     Ok(account.bind(account_id.0).fetch_optional(db).await?)
 }
 
-/// Gives an account another plan. Sessions beyond it lose their slots, the oldest first. `None` if there
-/// is no such plan.
+/// Sessions beyond the new plan lose their slots, the oldest first. `None` if there is no such plan.
 pub(crate) async fn change_plan(
     db: &mut PgConnection,
     account: &StoredAccount,
@@ -110,7 +103,7 @@ pub(crate) async fn change_plan(
     Ok(Some((changed, displaced)))
 }
 
-/// Returns a page of accounts, the newest first.
+/// Returns the newest first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<AccountId>,

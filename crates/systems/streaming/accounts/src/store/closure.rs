@@ -1,4 +1,4 @@
-//! The closures of accounts. Playback is the one other service that keeps anything of an account.
+//! The closures of accounts. Playback is the only other service with data of an account.
 
 use ballet::Failure;
 use common::paging::Limit;
@@ -15,7 +15,7 @@ const DUE_AFTER: SignedDuration = SignedDuration::from_hours(24);
 const CLOSURE: &str = "closure_id, account_id, closed_at, due_at, erased_at,
     case when erased_at is null then array['playback'] else '{}'::text[] end as missing";
 
-/// Closes an open account. This transaction deletes the person's data.
+/// Deletes the person's data.
 pub(crate) async fn close(
     db: &mut PgConnection,
     closure_id: ClosureId,
@@ -43,7 +43,7 @@ pub(crate) async fn close(
     Ok(())
 }
 
-/// Removes the last rows of the account. Returns false if one of its sessions still has a slot.
+/// Removes the account's last rows. Returns false if a session still has a slot.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     closure_id: ClosureId,
@@ -71,7 +71,6 @@ pub(crate) async fn complete(
     Ok(true)
 }
 
-/// Returns the closure of an account, if it is closed.
 pub(crate) async fn of_account(
     db: impl PgExecutor<'_>,
     account_id: AccountId,
@@ -81,7 +80,7 @@ pub(crate) async fn of_account(
     Ok(closure.fetch_optional(db).await?)
 }
 
-/// Returns a page of closures, the newest first: all, or those that are overdue.
+/// Returns the newest first: all, or those that are overdue.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     overdue_at: Option<Timestamp>,

@@ -1,5 +1,3 @@
-//! The devices of accounts.
-
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -8,10 +6,9 @@ use streaming_events::{AccountId, DeviceId};
 
 use crate::account::Device;
 
-/// The most devices of an account.
 pub(crate) const MAX_DEVICES: i64 = 100;
 
-/// Adds a device, unless the account has too many. The caller has locked the account's row.
+/// Adds one unless the account has too many. The caller has locked the account's row.
 pub(crate) async fn add(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -34,7 +31,7 @@ pub(crate) async fn add(
     Ok(added.rows_affected() == 1)
 }
 
-/// Removes a device. Returns whether it existed.
+/// Returns whether it existed.
 pub(crate) async fn remove(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -48,7 +45,7 @@ pub(crate) async fn remove(
     Ok(removed.rows_affected() == 1)
 }
 
-/// Returns the devices of an account, each with the sessions that it plays.
+/// Returns devices with the sessions that they play.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     account_id: AccountId,

@@ -1,5 +1,3 @@
-//! The rows of accounts.
-
 pub(crate) mod account;
 pub(crate) mod closure;
 pub(crate) mod device;

@@ -1,5 +1,5 @@
-//! The slots of sessions. A trigger counts the live ones in the account's row, and a constraint on that row forbids
-//! more than the plan has.
+//! The slots of sessions. A trigger counts the live ones in the account's row, where a constraint forbids more than
+//! the plan has.
 
 use ballet::{Failure, Rows, TextEnum};
 use jiff::Timestamp;
@@ -29,25 +29,24 @@ pub enum SlotState {
     Cancelled,
 }
 
-/// The outcome of a session's request for a slot.
 #[derive(Debug)]
 pub(crate) enum SlotOutcome {
     Taken { account_id: AccountId, displaced: Option<SessionId> },
     Denied { reason: SlotDenial, streams: Option<u16> },
 }
 
-/// Returns the row locks of accounts. Sessions of one account take their slots one after the other.
+/// Sessions of one account take their slots one after the other.
 pub(crate) fn rows(accounts: impl IntoIterator<Item = AccountId>) -> Rows {
     Rows::of("account", accounts.into_iter().map(|account| account.to_string()))
 }
 
-/// Notes that a session wants a slot, if the account is open and has the device. Returns its region and age.
+/// Returns the region and age if the account is open and has the device.
 pub(crate) async fn want(
     db: &mut PgConnection,
     session: &PlaybackRequested,
     now: Timestamp,
 ) -> Result<Result<(Country, u8), SlotDenial>, Failure> {
-    // With a lock, so that the account's last rows go after this one.
+    // Locked, so that the account's last rows go after this one.
     let account = sqlx::query(
         "select max_age, region, exists (
              select from device where device_id = $2 and account_id = $1) as is_known
@@ -77,14 +76,13 @@ pub(crate) async fn want(
     Ok(Ok((region, u8::try_from(max_age)?)))
 }
 
-/// Takes a slot for a session that wants one: that of its device's session before, a free one, or that of the oldest
-/// session if the plan stops it.
+/// Takes the slot of the device's session before, a free one, or that of the oldest session if the plan stops it.
 pub(crate) async fn take(
     db: &mut PgConnection,
     session_id: SessionId,
     now: Timestamp,
 ) -> Result<SlotOutcome, Failure> {
-    // The lock comes first, so that the count includes the slot of the session before.
+    // Locked first, so that the count includes the slot of the session before.
     let account = sqlx::query(
         "select account_id, slot.device_id, streams, live, at_limit
          from account join slot using (account_id)
@@ -116,7 +114,7 @@ pub(crate) async fn take(
     Ok(SlotOutcome::Taken { account_id, displaced })
 }
 
-/// Takes the slots of the oldest sessions of an account, or of one of its devices, this many of them.
+/// Takes the slots of so many of the oldest sessions of an account, or of one of its devices.
 pub(crate) async fn displace(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -142,8 +140,8 @@ pub(crate) async fn displace(
     Ok(displaced.into_iter().map(SessionId).collect())
 }
 
-/// Ends a slot that is live or wanted. A missing or ended slot is left alone. The account's row is locked before the
-/// slot, in the order of a change of the plan: the trigger alone would lock it after the slot.
+/// Leaves a missing or ended slot alone. The account's row is locked before the slot, as by a change of the plan; the
+/// trigger alone would lock it after the slot.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -168,7 +166,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Returns the row locks of the accounts to which the slots of these sessions belong.
+/// Returns the locks of the accounts to which these sessions' slots belong.
 pub(crate) async fn rows_of(
     db: &mut PgConnection,
     sessions: Vec<SessionId>,

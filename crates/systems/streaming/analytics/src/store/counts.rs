@@ -1,6 +1,6 @@
-//! The rows into which heartbeats are counted. Each statement locks its rows in the same order, so a deadlock between
-//! the readers of two partitions is rare. It is still possible, also between a reader and the ends of several sessions,
-//! which return to hours. Then Postgres aborts one of the transactions, and it runs again.
+//! The rows into which heartbeats are counted. Each statement locks its rows in the same order. A deadlock is still
+//! possible, between two readers, or between a reader and the ends of several sessions. Then Postgres aborts one of
+//! the transactions, and it runs again.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use crate::count::{HeartbeatCounts, SessionCount, floor};
 
-/// The time for which minutes are kept. By then their peaks are in the hours.
+/// When minutes are deleted, their peaks are in the hours.
 const MINUTES_KEPT: &str = "2 days";
 
-/// Returns the counts of these sessions so far, and locks their rows.
+/// Returns the counts so far, and locks the rows.
 pub(crate) async fn of_sessions(
     db: &mut PgConnection,
     sessions: &[SessionId],
@@ -44,7 +44,6 @@ pub(crate) async fn of_sessions(
     Ok(rows.into_iter().map(counted).collect())
 }
 
-/// Adds the counts of a batch of heartbeats.
 pub(crate) async fn add(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<(), Failure> {
     if counts.sessions.is_empty() {
         return Ok(());
@@ -102,7 +101,7 @@ async fn add_minutes(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<
     .bind(minutes.iter().map(|((minute, _), _)| hour(*minute)).collect::<Vec<_>>())
     .execute(&mut *db)
     .await?;
-    // Each batch deletes a few old minutes, so that no batch has to delete many.
+    // Each batch deletes a few old minutes.
     let forget = format!(
         "delete from title_minute where ctid = any(array(select ctid from title_minute
          where minute < $1 - interval '{MINUTES_KEPT}' order by minute limit 200 for update skip locked))"
@@ -141,8 +140,7 @@ async fn add_late(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<(),
     Ok(())
 }
 
-/// Corrects the hours in which sessions ended, so that a session counts for as long as its end says. The result is the
-/// same whether the heartbeats or the end come first.
+/// A session counts for as long as its end says, whether the heartbeats or the end come first.
 pub(crate) async fn correct_ends(
     db: &mut PgConnection,
     sessions: Option<&[Uuid]>,
@@ -170,7 +168,7 @@ pub(crate) async fn correct_ends(
     Ok(())
 }
 
-/// Deletes all counts of heartbeats. The starts and ends of sessions stay.
+/// Deletes all counts. The starts and ends of sessions stay.
 pub(crate) async fn reset(db: &mut PgConnection) -> Result<(), Failure> {
     for table in ["session_count", "title_minute", "late_watch"] {
         sqlx::query(sqlx::AssertSqlSafe(format!("delete from {table}"))).execute(&mut *db).await?;

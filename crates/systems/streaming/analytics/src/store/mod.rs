@@ -1,5 +1,3 @@
-//! The rows of analytics.
-
 pub(crate) mod counts;
 pub(crate) mod reports;
 pub(crate) mod sessions;

@@ -1,5 +1,3 @@
-//! The reports for people: the most watched titles, the hours of a title, and the late seconds.
-
 use ballet::Failure;
 use common::paging::Limit;
 use common::rows::Time;
@@ -54,8 +52,7 @@ pub(crate) struct WatchedTitle {
     pub(crate) watched_seconds: i64,
 }
 
-/// Returns the titles that were watched most in a window up to now, without those that were withdrawn: the next ones
-/// come in their place.
+/// Returns those of a window up to now. The next titles replace those that were withdrawn.
 pub(crate) async fn most_watched(
     db: &mut PgConnection,
     window: RankingWindow,
@@ -97,7 +94,7 @@ pub(crate) async fn most_watched(
     Ok(watched)
 }
 
-/// Returns the hours of a title, the newest first.
+/// Returns the newest first.
 pub(crate) async fn hours(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
@@ -114,7 +111,7 @@ pub(crate) async fn hours(
     Ok(hours.fetch_all(db).await?)
 }
 
-/// Returns the late seconds of a title, the newest hour first.
+/// Returns the newest hour first.
 pub(crate) async fn late(
     db: impl PgExecutor<'_>,
     title_id: TitleId,

@@ -9,7 +9,7 @@ use streaming_events::playback::{PlaybackEnded, PlaybackStarted};
 use crate::count::floor;
 use crate::store::counts::correct_ends;
 
-/// Counts a view. A repeated start of the session is the same view.
+/// A repeated start is the same view.
 pub(crate) async fn started(
     db: &mut PgConnection,
     started: &PlaybackStarted,
@@ -31,9 +31,9 @@ pub(crate) async fn started(
     Ok(())
 }
 
-/// Stores how long a session was watched, and corrects what its heartbeats said.
+/// Corrects what the session's heartbeats said.
 pub(crate) async fn ended(db: &mut PgConnection, ended: &PlaybackEnded) -> Result<(), Failure> {
-    // Lock the row first: concurrent heartbeats of this session are either counted already, or wait.
+    // After this lock, concurrent heartbeats of the session are either counted, or wait.
     sqlx::query(
         "insert into session_count as known (session_id, title_id, number, watched_seconds, minute)
          values ($1, $2, 0, 0, '-infinity')

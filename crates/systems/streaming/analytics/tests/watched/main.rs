@@ -1,5 +1,5 @@
-//! The counts of analytics, on a real broker and a real database: heartbeats and the ends of sessions come as playback
-//! sends them, and the answers are the ones that people get.
+//! The counts of analytics on real servers. Heartbeats and ends come as playback sends them; the answers are those
+//! that people get.
 
 mod playback;
 
@@ -53,11 +53,10 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
     other.beat(&system, 1, 7).await;
     until_watched(&system, 37).await;
 
-    // The end has the last word: one session lacks its last heartbeat, and the other has one too many.
+    // The end has the last word: one session lacks its last heartbeat, the other has one too many.
     end(&system, &one, 40).await;
     end(&system, &other, 5).await;
     until_watched(&system, 45).await;
-    // A heartbeat that comes afterwards changes no sum.
     one.beat(&system, 4, 44).await;
     let counted =
         format!("select number from session_count where session_id = '{}'", one.session_id);
@@ -118,7 +117,6 @@ async fn get(system: &TestSystem, path: &str) -> Value {
     body
 }
 
-/// Returns the id of a new title.
 pub(crate) fn new_title(system: &TestSystem) -> Uuid {
     system.new_id()
 }

@@ -1,4 +1,4 @@
-//! A stand-in for playback, which publishes heartbeats.
+//! Publishes heartbeats in place of playback.
 
 use std::time::Duration;
 
@@ -32,7 +32,6 @@ async fn beat(
     Ok(handle.telemetry::<Heartbeat>().send(&heartbeat).await?)
 }
 
-/// A session that is watched.
 pub(crate) struct TestSession {
     pub(crate) session_id: Uuid,
     pub(crate) title_id: Uuid,
@@ -45,7 +44,7 @@ impl TestSession {
         Self { session_id, title_id, began: system.handle(0).now() }
     }
 
-    /// Sends a heartbeat. Its time is one second later for each number.
+    /// Beats one second later for each number.
     pub(crate) async fn beat(&self, system: &TestSystem, number: u32, watched_seconds: u32) {
         let heartbeat = json!({
             "session_id": self.session_id,
@@ -55,7 +54,7 @@ impl TestSession {
             "watched_seconds": watched_seconds,
             "at": self.began + SignedDuration::from_secs(i64::from(number)),
         });
-        // A device sends a heartbeat again that was not recorded, also while the service has no connection yet.
+        // A device repeats a heartbeat that was not recorded, also while the service is not connected yet.
         let sent = async {
             loop {
                 let (status, problem) = system.post("playback", "/beats", &heartbeat).await;

@@ -1,4 +1,4 @@
-//! The marks that make sessions end, and the erasure of accounts afterwards.
+//! Marks that make sessions end, and the erasure of accounts afterwards.
 
 use ballet::{Failure, TextEnum};
 use sqlx::PgConnection;
@@ -6,15 +6,13 @@ use sqlx::types::Uuid;
 use streaming_events::playback::EndReason;
 use streaming_events::{AccountId, ClosureId, DeviceId, SessionId};
 
-/// The account or device whose sessions are to end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SessionOwner {
     Account(AccountId),
     Device(AccountId, DeviceId),
 }
 
-/// Marks these sessions, and returns those that were not marked before. The first reason counts, and sessions that are
-/// over stay as they are.
+/// Returns the sessions that were not marked before. The first reason counts, and ended sessions stay as they are.
 pub(crate) async fn mark(
     db: &mut PgConnection,
     sessions: &[SessionId],
@@ -36,7 +34,7 @@ pub(crate) async fn mark(
     Ok(marked.into_iter().map(SessionId).collect())
 }
 
-/// Like [`mark`], for all sessions of an account, or of one of its devices.
+/// Like [`mark`], for an account, or one of its devices.
 pub(crate) async fn mark_all(
     db: &mut PgConnection,
     of: SessionOwner,
@@ -64,8 +62,8 @@ pub(crate) async fn mark_all(
     Ok(marked.into_iter().map(SessionId).collect())
 }
 
-/// Begins to erase an account. A trigger records it as erased, so that sessions that are refused from now on store
-/// nothing of it. [`erase`], in a later transaction, finds the ones that were refused before.
+/// A trigger records the account as erased, so that sessions refused from now on store nothing of it. [`erase`], in a
+/// later transaction, finds those that were refused before.
 pub(crate) async fn begin_erasure(
     db: &mut PgConnection,
     closure_id: ClosureId,
@@ -82,7 +80,7 @@ pub(crate) async fn begin_erasure(
     Ok(())
 }
 
-/// Erases the data about the account of a closure. `None` if one of its sessions is not over.
+/// Returns `None` if one of the account's sessions is not over.
 pub(crate) async fn erase(
     db: &mut PgConnection,
     closure_id: ClosureId,

@@ -1,4 +1,4 @@
-//! The positions where accounts stopped, over all their devices.
+//! Where accounts stopped, over all their devices.
 
 use ballet::Failure;
 use common::paging::Limit;
@@ -7,7 +7,7 @@ use streaming_events::AccountId;
 
 use crate::session::WatchPosition;
 
-/// Returns the titles that an account watched, the last first. Playing sessions count as well.
+/// Returns the last first. Playing sessions count as well.
 pub(crate) async fn list(
     db: impl PgExecutor<'_>,
     account_id: AccountId,

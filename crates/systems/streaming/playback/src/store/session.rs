@@ -13,11 +13,11 @@ use streaming_events::{AccountId, SessionId};
 
 use crate::session::Session;
 
-/// The maximum of the counts in a row.
+/// The maximum of a count in a row.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
-/// Returns when the account requested the session before its last so many, if it has requested that many. Other calls
-/// for the same account wait until this transaction ends.
+/// Returns when the account requested the session before its last so many, if there is one. Other calls for the
+/// account wait until this transaction ends.
 pub(crate) async fn requested_before(
     db: &mut PgConnection,
     account_id: AccountId,
@@ -38,7 +38,7 @@ pub(crate) async fn requested_before(
     Ok(before.map(jiff_sqlx::Timestamp::to_jiff))
 }
 
-/// Stores a new session. Returns false if there is one that was requested under the same key.
+/// Returns false if there is one under the same key.
 pub(crate) async fn request(
     db: &mut PgConnection,
     session: &PlaybackRequested,
@@ -61,7 +61,6 @@ pub(crate) async fn request(
     Ok(stored.rows_affected() == 1)
 }
 
-/// Returns the session that was requested under this key.
 pub(crate) async fn find_asked(
     db: impl PgExecutor<'_>,
     key: &str,
@@ -71,7 +70,7 @@ pub(crate) async fn find_asked(
     Ok(session.bind(key).fetch_optional(db).await?)
 }
 
-/// Starts a requested session. A permanent failure if it is not requested.
+/// Fails permanently if the session is not requested.
 pub(crate) async fn start(
     db: &mut PgConnection,
     granted: &PlaybackLicenseGranted,
@@ -96,7 +95,8 @@ pub(crate) async fn start(
     }
 }
 
-/// Refuses a requested session. If its account is erased or unknown, the session loses its account and device.
+/// Fails permanently unless it is requested. If its account is erased or unknown, the session loses its account and
+/// device.
 pub(crate) async fn refuse(
     db: &mut PgConnection,
     refused: &PlaybackRefused,
@@ -133,9 +133,9 @@ pub(crate) async fn refuse(
     }
 }
 
-/// Records a heartbeat. Old and repeated ones change nothing. Returns it with plausible values: not watched for longer
-/// than the session is old, and no position after the end of the title. `None` if the session does not play, or its
-/// licence has ended. A `seen_at` from a clock that was ahead is set back to now.
+/// Old and repeated heartbeats change nothing. Returns plausible values: not watched for longer than the session is
+/// old, no position after the title's end. `None` if the session does not play, or its licence has ended. A `seen_at`
+/// from a clock that was ahead is set back to now.
 pub(crate) async fn note(
     db: impl PgExecutor<'_>,
     heartbeat: Heartbeat,
@@ -170,8 +170,7 @@ pub(crate) async fn note(
     Ok(believed)
 }
 
-/// Ends a playing session, and stores the position where the account stopped. Without a heartbeat the position is
-/// unknown, so the one before stays.
+/// Stores the position where the account stopped. Without a heartbeat it is unknown, so the one before stays.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -199,7 +198,6 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Returns a session, if it exists.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     session_id: SessionId,
@@ -208,7 +206,7 @@ pub(crate) async fn find(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// Like [`find`], but with a lock: heartbeats and changes of the session wait until this transaction ends.
+/// Like [`find`]. Heartbeats and changes of the session wait until this transaction ends.
 pub(crate) async fn find_to_change(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -217,7 +215,7 @@ pub(crate) async fn find_to_change(
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of sessions, the newest first: of all accounts or of one, and all or only those that are not over.
+/// Returns the newest first: of all accounts or of one, all or only those that are not over.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     of: Option<AccountId>,

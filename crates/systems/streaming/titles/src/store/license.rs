@@ -1,5 +1,3 @@
-//! The licences of sessions.
-
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -23,7 +21,7 @@ pub enum LicenseState {
     Revoked,
 }
 
-/// Stores a licence. It names nobody: it may be granted after the account is erased.
+/// It names nobody, because it may be granted after the account is erased.
 pub(crate) async fn grant(
     db: &mut PgConnection,
     granted: &PlaybackLicenseGranted,
@@ -42,7 +40,7 @@ pub(crate) async fn grant(
     Ok(())
 }
 
-/// Ends a live licence. Any other is left alone.
+/// Leaves any other licence alone.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
@@ -56,7 +54,7 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// Revokes the live licences of a title, and returns their sessions in order.
+/// Returns the sessions in order.
 pub(crate) async fn revoke_all(
     db: &mut PgConnection,
     title_id: TitleId,

@@ -23,8 +23,7 @@ const BEGIN_IN_NAME: &str = find!("heading @@ $1::tsquery and not heading @@ $2:
 const BEGIN: &str = find!("words @@ $1::tsquery and not heading @@ $2::tsquery");
 const ALIKE: &str = find!("words @@ $1::tsquery and not words @@ $2::tsquery");
 
-/// Returns the best titles that a query finds. They come in tiers: a tier is searched only if the ones before it are
-/// not enough.
+/// The results come in tiers. A tier is searched only if those before it are not enough.
 pub(crate) async fn find(db: &PgPool, query: &Query, limit: Limit) -> Result<Vec<Title>, Failure> {
     let mut found = Vec::new();
     if query.is_empty() {

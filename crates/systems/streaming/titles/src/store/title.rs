@@ -13,12 +13,11 @@ use streaming_events::{Slug, TitleId};
 use crate::new_title::NewTitle;
 use crate::title::StoredTitle;
 
-/// Returns the row locks of titles. Licences of a title and its withdrawal come one after the other.
+/// Licences of a title and its withdrawal come one after the other.
 pub(crate) fn rows(titles: impl IntoIterator<Item = TitleId>) -> Rows {
     Rows::of("title", titles.into_iter().map(|title| title.to_string()))
 }
 
-/// Stores a new title, and its words for the search.
 pub(crate) async fn publish(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -57,7 +56,6 @@ pub(crate) async fn publish(
     Ok(title)
 }
 
-/// Withdraws an existing title, with the next version.
 pub(crate) async fn withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -78,7 +76,7 @@ pub(crate) async fn withdraw(
     Ok(stored.title)
 }
 
-/// Returns a title, if there is or was one.
+/// Returns also a withdrawn title.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     title_id: TitleId,
@@ -87,7 +85,7 @@ pub(crate) async fn find(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// Like [`find`], but with the lock of a withdrawal: licences wait until this transaction ends.
+/// Like [`find`]. Licences wait until this transaction ends.
 pub(crate) async fn find_to_withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -96,8 +94,7 @@ pub(crate) async fn find_to_withdraw(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// Like [`find`], but with the lock of a licence: a withdrawal waits until this transaction ends, and other licences do
-/// not.
+/// Like [`find`]. A withdrawal waits until this transaction ends; other licences do not.
 pub(crate) async fn find_to_license(
     db: &mut PgConnection,
     title_id: TitleId,
@@ -106,7 +103,7 @@ pub(crate) async fn find_to_license(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// Returns a page of the titles that can be watched somewhere, in the order of their ids.
+/// Returns those that can be watched somewhere, in the order of their ids.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     genre: Option<&Slug>,

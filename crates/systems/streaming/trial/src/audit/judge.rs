@@ -1,4 +1,4 @@
-//! The rules of the audit, without I/O, so that tests can apply them to made-up rows.
+//! The rules of the audit, without I/O, for tests with made-up rows.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,8 +8,8 @@ use sqlx::types::Uuid;
 
 use crate::audit::rows::{AuditedAccount, AuditedSession, StreamingSnapshot};
 
-/// Checks the rows. Sessions that changed after `quiescent_at` are not judged yet. `framework` says which sagas are
-/// unsettled, which explains rows that are not at their ends.
+/// Sessions that changed after `quiescent_at` are not judged yet. `framework` lists unsettled sagas, whose rows need
+/// not be at their ends.
 pub(super) fn judge(
     rows: &StreamingSnapshot,
     quiescent_at: Timestamp,
@@ -68,7 +68,7 @@ pub(super) fn judge(
         for (what, state) in found {
             let fits = match state {
                 Some("live") => is_live,
-                // A session that was displaced or revoked a moment ago plays until playback learns of it.
+                // A session that was just displaced or revoked plays until playback learns of it.
                 _ => !is_live,
             };
             if fits {
@@ -90,7 +90,7 @@ pub(super) fn judge(
     let known: HashSet<&Uuid> = sessions.iter().map(|session| &session.session_id).collect();
     let held: BTreeSet<&Uuid> = slots.keys().chain(licenses.keys()).collect();
     for session_id in held.into_iter().filter(|session_id| !known.contains(session_id)) {
-        // This session was requested during the read. If it stays open, playback does not know it.
+        // Requested during the read. If it stays open, playback does not know it.
         report.open.push(format!("session {session_id} was unknown when the sessions were read"));
     }
     if report.open.is_empty() && report.recent.is_empty() && framework.open.is_empty() {
@@ -176,7 +176,6 @@ mod tests {
         rows.accounts[0].live = 3;
         rows.left.push((Uuid::nil(), "titles"));
         rows.sessions[0].watched_seconds = 90;
-        // In addition, analytics counts something else.
         assert_eq!(wrong(&rows).len(), 5);
     }
 }

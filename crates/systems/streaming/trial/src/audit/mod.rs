@@ -1,8 +1,8 @@
-//! The audit of streaming: the rules for the rows of its services and between them. [`ballet_ops::audit`] checks the
-//! framework's own tables and the broker.
+//! The audit of streaming: the rules within and between its services. [`ballet_ops::audit`] checks the framework's
+//! tables and the broker.
 //!
-//! Rules for any moment, such as the number of live slots, are always checked. Rules for a session at rest are checked
-//! only for sessions that have not changed for a while; the others are listed as open.
+//! Rules for any moment, such as the number of live slots, are always checked. A session that changed recently is
+//! listed as open; the rules for a session at rest do not apply to it.
 
 mod judge;
 mod rows;

@@ -8,19 +8,16 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sqlx::types::Uuid;
 
-/// All rows that the audit read.
 #[derive(Debug, Default)]
 pub(super) struct StreamingSnapshot {
-    /// The time of the read, by the clock of playback's database.
+    /// The time by the clock of playback's database.
     pub(super) read_at: Timestamp,
     pub(super) sessions: Vec<AuditedSession>,
-    /// The state of each session's slot.
     pub(super) slots: BTreeMap<Uuid, String>,
     pub(super) licenses: BTreeMap<Uuid, String>,
     pub(super) accounts: Vec<AuditedAccount>,
-    /// The seconds that analytics counts, over all titles and hours.
     pub(super) counted_seconds: i64,
-    /// The rows that services still have of erased accounts.
+    /// Rows that services still have of erased accounts.
     pub(super) left: Vec<(Uuid, &'static str)>,
 }
 

@@ -1,13 +1,9 @@
-//! The scenarios of viewers, and how often each is played.
-
 use ballet_trials::Case;
 
-/// The actions of a viewer in a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ViewerScenario {
-    /// Watches, and stops.
     Watch,
-    /// The same with a pause, and with heartbeats that come twice and out of order.
+    /// Watches with a pause, and with heartbeats that come twice and out of order.
     Pause,
     /// Goes silent, so that the session is lost.
     LoseNetwork,
@@ -17,19 +13,13 @@ pub(crate) enum ViewerScenario {
     ShareTooOften,
     /// Starts a second stream on a plan that stops the oldest.
     ShareOne,
-    /// Changes to a smaller plan while two streams play.
     TakeSmallerPlan,
-    /// Removes the device that plays.
     RemoveDevice,
-    /// Watches a title that is withdrawn.
     WatchWithdrawn,
-    /// Closes the account while something plays.
     CloseAccount,
-    /// Wants a title of another region.
     WantForeign,
     /// Wants a title for older people.
     WantGrim,
-    /// Wants a title that does not exist.
     WantUnknown,
 }
 

@@ -1,22 +1,16 @@
-//! Viewers, each with an account and devices, and publishers.
-
 use anyhow::{Context, Result, ensure};
 use ballet_trials::{Site, SiteClient};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// The scope of an account.
 const WATCHES: &str = "streaming:watch";
-/// The scope of a publisher.
 const PUBLISHES: &str = "titles:write";
 
-/// A viewer of a trial.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StreamingClient<'a> {
     pub(crate) http: SiteClient<'a>,
 }
 
-/// An account with its devices.
 #[derive(Debug)]
 pub(crate) struct Household {
     pub(crate) account: String,
@@ -25,7 +19,6 @@ pub(crate) struct Household {
     pub(crate) token: Option<String>,
 }
 
-/// A publisher of titles.
 #[derive(Debug)]
 pub(crate) struct TitlePublisher {
     token: Option<String>,
@@ -36,13 +29,11 @@ impl TitlePublisher {
         Ok(Self { token: site.token(&site.new_id().to_string(), PUBLISHES).await? })
     }
 
-    /// Returns this client with the publisher's token.
     pub(crate) fn at<'a>(&'a self, client: StreamingClient<'a>) -> StreamingClient<'a> {
         StreamingClient { http: client.http.with(self.token.as_deref()) }
     }
 }
 
-/// Returns the body of a request to publish a title for a region.
 pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
     json!({ "name": "The Harbour", "genre": "drama", "min_age": min_age, "length_seconds": 5400,
         "rights": [{ "region": region,
@@ -50,14 +41,12 @@ pub(crate) fn new_title(region: &str, min_age: u8) -> Value {
 }
 
 impl Household {
-    /// Returns the body of a device's request for a session.
     pub(crate) fn wants(&self, device: usize, title: &str) -> Value {
         json!({
             "account_id": self.account, "device_id": self.devices[device], "title_id": title,
         })
     }
 
-    /// Returns this client with the account's token.
     pub(crate) fn at<'a>(&'a self, client: StreamingClient<'a>) -> StreamingClient<'a> {
         StreamingClient { http: client.http.with(self.token.as_deref()) }
     }
@@ -68,14 +57,12 @@ impl<'a> StreamingClient<'a> {
         Self { http: SiteClient::new(site, number) }
     }
 
-    /// Creates something, and returns its id.
     async fn make(&self, service: &str, path: &str, field: &str, body: &Value) -> Result<String> {
         let answer = self.http.done(Method::POST, service, path, body).await?;
         let id = answer[field].as_str();
         Ok(id.with_context(|| format!("POST {path} answered {answer}"))?.to_owned())
     }
 
-    /// Signs up, and adds devices.
     pub(crate) async fn home(&self, plan: &str, devices: usize) -> Result<Household> {
         let email = format!("{}@example.org", self.http.site.new_id());
         let person = json!({ "email": email, "name": "Viewer", "plan": plan, "region": "DE" });
@@ -91,7 +78,6 @@ impl<'a> StreamingClient<'a> {
         Ok(home)
     }
 
-    /// Publishes a title.
     pub(crate) async fn title(&self, region: &str, min_age: u8) -> Result<String> {
         self.make("titles", "/titles", "title_id", &new_title(region, min_age)).await
     }
@@ -105,7 +91,6 @@ impl<'a> StreamingClient<'a> {
         self.make("playback", "/sessions", "session_id", &home.wants(device, title)).await
     }
 
-    /// Waits until a session is decided, and returns it.
     pub(crate) async fn decided(&self, session: &str) -> Result<Value> {
         let path = format!("/sessions/{session}");
         let is_decided = |read: &Value| read["status"] != "requested";
@@ -129,13 +114,12 @@ impl<'a> StreamingClient<'a> {
         Ok(self.http.ask(Method::POST, "playback", &path, &heartbeat).await?.0)
     }
 
-    /// Stops a session, and returns it.
     pub(crate) async fn stop(&self, session: &str) -> Result<Value> {
         let path = format!("/sessions/{session}/stop");
         self.http.done(Method::POST, "playback", &path, &json!({})).await
     }
 
-    /// Deletes something. Another attempt may have done so before.
+    /// Another attempt may have done so before.
     pub(crate) async fn delete(&self, service: &str, path: &str) -> Result<()> {
         let (status, answer) = self.http.ask(Method::DELETE, service, path, &Value::Null).await?;
         let was_gone = matches!(status, StatusCode::GONE | StatusCode::NOT_FOUND);

@@ -1,5 +1,4 @@
-//! Streaming as the subject of trials: its services, the scenarios of its viewers, their expected ends, and the audit
-//! of its databases.
+//! Streaming as the subject of trials.
 
 mod cases;
 mod client;

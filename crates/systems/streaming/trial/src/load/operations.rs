@@ -1,5 +1,3 @@
-//! The operations of a client through the gateway, and the service that each needs.
-
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -9,7 +7,6 @@ use serde_json::Value;
 
 use crate::load::client::{Household, StreamingClient, TitlePublisher, new_title};
 
-/// The client that tries the operations.
 #[derive(Debug)]
 struct Visitor {
     site: Arc<Site>,
@@ -65,7 +62,7 @@ impl Visitor {
         Ok(publisher.http.once(Method::POST, "titles", "/titles", &title).await.0.into())
     }
 
-    /// Begins a session. Nobody stops it, so it is lost some time later.
+    /// Nobody stops the session, so it is lost some time later.
     async fn starts(self: Arc<Self>) -> Result<Attempt> {
         let wanted = self.home.wants(0, &self.title);
         let viewer = self.viewer().http;

@@ -1,5 +1,3 @@
-//! The services of streaming, as a trial's program runs them.
-
 use accounts::Accounts;
 use analytics::Analytics;
 use ballet_trials::ServiceProgram;
@@ -7,7 +5,7 @@ use playback::Playback;
 use playback::config::PlaybackSettings;
 use titles::Titles;
 
-/// Returns all services, each with the settings of its own program.
+/// Each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let playback = Playback { settings: PlaybackSettings::default() }.participant();
     vec![

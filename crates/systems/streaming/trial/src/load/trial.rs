@@ -1,5 +1,3 @@
-//! Streaming under trial.
-
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -19,11 +17,10 @@ use crate::load::viewers::{self, Shelf};
 use crate::load::watcher::PlanWatcher;
 use crate::load::{operations, services};
 
-/// Streaming as the subject of trials.
 #[derive(Debug, Default)]
 pub(crate) struct Streaming {
     watcher: PlanWatcher,
-    /// The titles that the viewers share.
+    /// The viewers share these titles.
     shelf: OnceLock<Shelf>,
 }
 
@@ -75,7 +72,7 @@ impl Trial for Streaming {
 
     fn env(&self) -> Vec<(&'static str, String)> {
         vec![
-            // Sessions must not run into the deadline while a service is killed every few seconds.
+            // A session must not reach the deadline while a service is killed every few seconds.
             ("START_DEADLINE_SECONDS", "600".to_owned()),
             ("LOST_AFTER_SECONDS", "10".to_owned()),
             // One account tries all operations, many times a second.

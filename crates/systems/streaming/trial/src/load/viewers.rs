@@ -10,7 +10,7 @@ use streaming_events::accounts::ViewerAdmitted;
 use crate::load::cases::ViewerScenario;
 use crate::load::client::{Household, StreamingClient, TitlePublisher};
 
-/// The titles that all viewers share.
+/// All viewers share these titles.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     pub(crate) any: String,
@@ -60,7 +60,7 @@ pub(crate) async fn play(
         }
         ViewerScenario::Cancel => {
             let session = viewer.request(&home, 0, &shelf.any).await?;
-            // While the licence is granted, or sooner.
+            // Before or while the licence is granted.
             if client.http.number.is_multiple_of(2) {
                 client.http.site.wait_for(session.parse()?, ViewerAdmitted::TYPE).await;
             }
@@ -120,7 +120,7 @@ pub(crate) async fn play(
     }
 }
 
-/// Watches with these heartbeats, and stops.
+/// Sends these heartbeats, and stops.
 async fn watch(
     viewer: StreamingClient<'_>,
     home: &Household,
@@ -135,7 +135,7 @@ async fn watch(
     expect_completed(&session)
 }
 
-/// Requests three streams. The third is refused, unless one of the others is over by then.
+/// The third is refused, unless one of the others is over by then.
 async fn share_too_often(
     viewer: StreamingClient<'_>,
     home: &Household,
@@ -163,7 +163,6 @@ async fn share_too_often(
     if is_refused { expect_refused(&third, "no_slot") } else { expect_completed(&third) }
 }
 
-/// Requests a title that must be refused.
 async fn request_in_vain(
     viewer: StreamingClient<'_>,
     home: &Household,
@@ -173,7 +172,6 @@ async fn request_in_vain(
     expect_refused(&viewer.request(home, 0, title).await?, reason)
 }
 
-/// Requests a session, and waits until it plays.
 async fn start_session(
     viewer: StreamingClient<'_>,
     home: &Household,

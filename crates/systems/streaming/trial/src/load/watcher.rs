@@ -1,4 +1,4 @@
-//! Checks all the time that no account watches more streams than its plan has.
+//! Checks that no account watches more streams than its plan has.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,11 @@ use ballet_trials::{ClientAnswer, Site, SiteClient};
 use reqwest::Method;
 use serde_json::Value;
 
-/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 const BEHIND: &str = "accounts:all";
-/// The longest time between two checks that succeed, also while services are killed every second.
+/// The maximum time between two successful checks, also while services are killed every second.
 const SEEN_WITHIN: Duration = Duration::from_secs(60);
 
-/// The checks of a trial and their findings.
 #[derive(Debug, Default)]
 pub(crate) struct PlanWatcher {
     seen: Mutex<WatcherFindings>,
@@ -24,13 +22,13 @@ pub(crate) struct PlanWatcher {
 
 #[derive(Debug, Default)]
 struct WatcherFindings {
-    /// The maximum number of streams that each account could have so far. Accounts whose first plan was missed are left out.
+    /// The maximum per account so far. Accounts whose first plan was missed are left out.
     streams: HashMap<String, i64>,
     violations: Vec<String>,
 }
 
 impl PlanWatcher {
-    /// Checks until the given time, at least once. A check that a service does not answer is repeated.
+    /// Checks at least once. A check that a service does not answer is repeated.
     pub(crate) async fn run(&self, site: &Site, until: Instant) {
         // Only operators see all accounts.
         let token = site.token(&site.new_id().to_string(), BEHIND).await.unwrap_or_default();
@@ -62,7 +60,6 @@ impl PlanWatcher {
         }
     }
 
-    /// Returns the violations so far, in sentences.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.seen().violations.clone()
     }
@@ -72,8 +69,8 @@ impl PlanWatcher {
     }
 
     async fn look(&self, client: SiteClient<'_>) -> Result<()> {
-        // Each page is read by one statement, and so at one moment. The sessions come first: a plan that allowed them
-        // is known by the time the accounts are read.
+        // One statement reads a page. The sessions come first: the plan that allowed them is known when the accounts
+        // are read.
         let sessions = page(client, "playback", "/sessions?open=true&limit=1000").await?;
         let accounts = page(client, "accounts", "/accounts?limit=1000").await?;
         let mut seen = self.seen();
@@ -109,7 +106,7 @@ impl PlanWatcher {
     }
 }
 
-/// Reads the items of a page. Fails if the service does not answer, and the next check asks again.
+/// Fails if the service does not answer; the next check asks again.
 async fn page(client: SiteClient<'_>, service: &str, path: &str) -> Result<Vec<Value>> {
     let (saw, mut page) = client.once(Method::GET, service, path, &Value::Null).await;
     match page["items"].take() {

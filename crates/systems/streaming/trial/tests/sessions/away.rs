@@ -23,13 +23,13 @@ async fn s10_what_a_service_missed_it_catches_up_with() {
     world.start("accounts").await;
     world.until(&waiting, "playing").await;
     world.over(&playing, "ended", "stopped").await;
-    // The same without titles.
+    // So without titles.
     world.system.stop("titles").await;
     let another = world.request(&home, 0, &title).await;
     assert_eq!(world.beat(&waiting, 1, 1).await.0, StatusCode::OK);
     world.start("titles").await;
     world.until(&another, "playing").await;
-    // Without playback a withdrawal waits for it.
+    // A withdrawal waits for playback.
     world.system.stop("playback").await;
     assert_eq!(world.delete("titles", &format!("/titles/{title}")).await.0, StatusCode::ACCEPTED);
     world.start("playback").await;

@@ -21,7 +21,7 @@ async fn a_start_while_the_databases_clock_is_ahead_ends_no_session() {
     };
     world.system.execute("playback", &clock(2)).await;
     world.start("playback").await;
-    // Each watch is due, looks, and looks again later, by the time of the database.
+    // Each watch is due, looks, and looks again later, by the database's time.
     let looked = "select count(*) from ballet.call where step = 'watch_playback' and owner = 0 \
                   and next_at > clock_timestamp() + interval '1 hour 50 minutes'";
     world.system.until("playback", looked, 2).await;

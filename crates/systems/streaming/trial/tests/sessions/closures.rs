@@ -1,4 +1,4 @@
-//! Closures of accounts: nothing is left of the person in any table, queue, journal or log.
+//! Closures of accounts leave nothing of the person in any table, queue, journal or log.
 
 use ballet_stage::Method;
 use ballet_testkit::process_log;
@@ -10,8 +10,8 @@ use crate::world::{PATIENT, StreamingWorld};
 
 const NOWHERE: [i64; 4] = [0; 4];
 
-/// Counts the rows with this text over all tables of each database: business rows, inbox, ledger, outbox, calls. The
-/// queries contain it backwards, because the log that is searched contains the queries.
+/// Counts in all tables of each database. The queries have the text backwards, because the searched log contains the
+/// queries.
 async fn count_rows(world: &StreamingWorld, needle: &str) -> [i64; 4] {
     let mut found = NOWHERE;
     let backwards: String = needle.chars().rev().collect();
@@ -53,7 +53,6 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person(world: &S
     world.stop(&watched).await;
     let playing = world.play(&home, 0, &title).await;
 
-    // The search finds what is there.
     assert_eq!(count_rows(world, "Grace").await, [2, 0, 0, 0]);
     let (status, closure) = world.delete("accounts", &format!("/accounts/{account}")).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{closure}");
@@ -63,7 +62,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person(world: &S
     let (_, closure) = world.system.get("accounts", &format!("/accounts/{account}/closure")).await;
     assert_eq!(closure["missing"], json!([]), "{closure}");
 
-    // The account's id is in no business row except its closure's, and the person's data is nowhere.
+    // The account's id is only in its closure's row, and the person's data is nowhere.
     for (service, table) in [
         ("accounts", "account"),
         ("accounts", "slot"),
@@ -78,7 +77,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person(world: &S
     let needles = [email, "Grace", "Hopper", "Commodore"];
     for needle in needles {
         assert_eq!(count_rows(world, needle).await, NOWHERE, "{needle}");
-        // Everything that was ever published, dead letters included. The journal has the same.
+        // Everything that was published, dead letters included, as in the journal.
         let published = format!("{:?}", world.system.seen().await);
         assert!(!published.contains(needle), "{needle} was published");
     }
@@ -109,7 +108,7 @@ async fn s8_a_session_of_an_account_that_is_gone_is_nobodys_whatever_refuses_it(
     assert_eq!(world.delete("accounts", &path).await.0, StatusCode::ACCEPTED);
     let erased = "select count(*) from closure where erased_at is not null";
     world.system.until("accounts", erased, 1).await;
-    // Accounts refuses none of these: one is stopped, and the other does not start in time.
+    // Accounts refuses none of these: one is stopped, the other does not start in time.
     world.system.stop("accounts").await;
     let stopped = world.request(&home, 0, &title).await;
     let overdue = world.request(&home, 0, &title).await;

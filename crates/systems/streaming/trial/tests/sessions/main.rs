@@ -1,4 +1,4 @@
-//! Whole sessions, end to end, and all their failure paths, which docs/streaming/failure-paths.md lists.
+//! Whole sessions, and all their failure paths from docs/streaming/failure-paths.md.
 
 mod away;
 mod clocks;

@@ -1,5 +1,3 @@
-//! The starts and ends of single sessions.
-
 use jiff::SignedDuration;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
@@ -75,7 +73,7 @@ async fn a_heartbeat_that_cannot_be_true_is_neither_stored_nor_published() {
         assert_eq!(answer["errors"][0]["pointer"], "#/watched_seconds", "{answer}");
         let read = world.read(&session).await;
         assert_eq!((&read["watched_seconds"], &read["position_seconds"]), (&0.into(), &0.into()));
-        // A device whose clock is a little fast is believed as far as it can be true.
+        // A fast device clock is believed as far as it can be true.
         assert_eq!(world.beat(&session, 2, 30).await.0, StatusCode::OK);
         sessions.push(session);
     }
@@ -175,7 +173,7 @@ async fn s5_silence_loses_a_session_and_a_late_sign_of_life_revives_nothing() {
 async fn s9_signs_of_life_may_be_doubled_and_out_of_order(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
-    // As if the session had begun an hour ago: nobody watches longer than a session is old.
+    // As if the session had begun an hour ago.
     let older = "update session set started_at = started_at - interval '1 hour'";
     world.system.execute("playback", older).await;
     for (number, position) in [(1, 10), (3, 30), (3, 30), (2, 20), (1, 10), (4, 25)] {

@@ -1,4 +1,4 @@
-//! Sign-ups, and what they tell.
+//! Sign-ups, and what they reveal.
 
 use reqwest::StatusCode;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Many sessions of one account: never more than its plan has.
+//! Sessions of one account: never more than its plan has.
 
 use ballet_stage::Method;
 use futures_util::future::{join, join_all};
@@ -9,12 +9,10 @@ use serde_json::json;
 
 use crate::world::{Home, PATIENT, StreamingWorld};
 
-/// Counts the sessions of an account of which this is true.
 fn count_of(home: &Home, what: &str) -> String {
     format!("select count(*) from session where account_id = '{}' and {what}", home.account)
 }
 
-/// Reads how many slots of an account are live.
 fn live_slots(home: &Home) -> String {
     format!("select live from account where account_id = '{}'", home.account)
 }
@@ -44,7 +42,6 @@ async fn s1_a_plan_that_refuses_refuses_the_third_stream(world: &StreamingWorld)
     world.over(&third, "refused", "no_slot").await;
     let detail = world.read(&third).await["detail"].to_string();
     assert!(detail.contains("stop one from the list of devices"), "{detail}");
-    // The advice of the refusal helps.
     world.stop(&first).await;
     world.over(&first, "ended", "stopped").await;
     world.play(&home, 2, &title).await;
@@ -116,7 +113,7 @@ async fn an_account_starts_no_more_sessions_in_a_minute_than_anybody_watches() {
         all.into_iter().partition(|(status, _)| *status == StatusCode::CREATED);
     assert_eq!((taken.len(), refused.len()), (4, 16), "{refused:?}");
     assert!(refused.iter().all(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS));
-    // What was requested before is there, and another account is not slowed down.
+    // Earlier requests are there, and another account is not slowed down.
     let (status, again) = world.system.post_under_key("playback", "/sessions", "k", &wanted).await;
     assert_eq!((status, &again["session_id"]), (StatusCode::CREATED, &session["session_id"]));
     let (status, _) = world.system.post("playback", "/sessions", &wants(&other)).await;
@@ -171,7 +168,7 @@ async fn s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one(world
 async fn a_session_that_ends_while_the_plan_changes_waits_for_it(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
     let session = world.play(&home, 0, &title).await;
-    // Locks as a change of the plan does: the account's row first, and then the slots beyond the new plan.
+    // Locks as a change of the plan does: the account's row first, then the slots beyond the new plan.
     let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
     let before = world.system.value::<i64>("accounts", deadlocks).await;
     let account = &home.account;

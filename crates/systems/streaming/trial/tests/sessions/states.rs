@@ -1,5 +1,3 @@
-//! The states of rows: tables and types have the same.
-
 use accounts::{AtLimit, SlotState};
 use ballet_testkit::{assert_states, variants};
 use playback::SessionStatus;

@@ -1,4 +1,4 @@
-//! The words of callers that count. The other values have tests elsewhere.
+//! The callers' words that count. Other values have tests elsewhere.
 
 use ballet_stage::Method;
 use reqwest::{Client, StatusCode};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Home, StreamingWorld};
 
-/// Sends a request of this account's, as the gateway passes it on.
+/// Sends the request as the gateway passes it on.
 async fn as_account(
     world: &StreamingWorld,
     account: &str,
@@ -56,7 +56,7 @@ async fn what_belongs_to_another_account_does_not_exist() {
         let status = as_account(&world, &other.account, act, &body).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
     }
-    // Nor may it start anything for the account, or see what only operators may.
+    // Nor may the account start anything for others, or see what only operators may.
     let wanted = json!({ "account_id": account, "device_id": device, "title_id": title });
     for (method, service, path) in [
         (post, "playback", "/sessions"),

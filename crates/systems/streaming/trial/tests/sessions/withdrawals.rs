@@ -55,7 +55,7 @@ async fn a_title_that_was_withdrawn_is_no_longer_among_the_most_watched() {
         looked.unwrap_or_else(|error| panic!("{error}"));
     };
     shows(json!(["The Harbour"])).await;
-    // As many others as the longest ranking shows, each watched for less time.
+    // As many as the longest ranking shows, each watched for less time.
     let others = "insert into title_minute (title_id, minute, viewers, watched_seconds)
         select gen_random_uuid(), minute, 1, 1 from title_minute, generate_series(1, 100) limit 100";
     world.system.execute("analytics", others).await;
@@ -83,7 +83,6 @@ async fn s7_a_session_that_starts_during_the_withdrawal_is_refused_or_ended(
     }
     let live = format!("select live from account where account_id = '{}'", home.account);
     world.system.until("accounts", &live, 0).await;
-    // The other title plays on.
     let live = "select count(*) from license where state = 'live'";
     world.system.until("titles", live, 1).await;
 }

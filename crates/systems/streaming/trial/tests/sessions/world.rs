@@ -1,5 +1,3 @@
-//! Streaming in the test's process, with viewers.
-
 use ballet::Service;
 use ballet_stage::Method;
 use ballet_testkit::TestSystem;
@@ -10,7 +8,7 @@ use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-/// Settings with which no session is lost or overdue.
+/// No session is lost or overdue.
 pub(crate) const PATIENT: PlaybackSettings = PlaybackSettings {
     start_deadline_seconds: 600,
     heartbeat_seconds: 10,
@@ -23,7 +21,6 @@ pub(crate) struct StreamingWorld {
     pub(crate) settings: PlaybackSettings,
 }
 
-/// An account with its devices.
 pub(crate) struct Home {
     pub(crate) account: String,
     pub(crate) devices: Vec<String>,
@@ -34,7 +31,7 @@ impl StreamingWorld {
         Self::with(test, PATIENT).await
     }
 
-    /// Starts all services but analytics, which takes no part in a session.
+    /// Starts all but analytics, which takes no part in a session.
     pub(crate) async fn with(test: &str, settings: PlaybackSettings) -> Self {
         log_here();
         let system = TestSystem::asleep(test, streaming::system().parts).await;
@@ -45,14 +42,12 @@ impl StreamingWorld {
         world
     }
 
-    /// Starts all services.
     pub(crate) async fn whole(test: &str) -> Self {
         let mut world = Self::open(test).await;
         world.start("analytics").await;
         world
     }
 
-    /// Starts a service, or starts it again.
     pub(crate) async fn start(&mut self, service: &str) {
         let service: Service = match service {
             "accounts" => accounts::Accounts::service(),
@@ -63,7 +58,6 @@ impl StreamingWorld {
         self.system.start(service).await;
     }
 
-    /// Signs up for this plan, with this many devices.
     pub(crate) async fn home(&self, plan: &str, devices: usize) -> Home {
         let email = format!("{}@example.org", self.system.new_id());
         let person = json!({ "email": email, "name": "Ada", "plan": plan, "region": "DE" });
@@ -103,7 +97,6 @@ impl StreamingWorld {
         self.title(SignedDuration::from_hours(10), 0).await
     }
 
-    /// Requests a session on one of the devices.
     pub(crate) async fn request(&self, home: &Home, device: usize, title: &str) -> String {
         let wanted = json!({
             "account_id": home.account, "device_id": home.devices[device], "title_id": title,
@@ -111,7 +104,6 @@ impl StreamingWorld {
         text(&self.made("playback", "/sessions", &wanted).await, "session_id")
     }
 
-    /// Requests a session on one of the devices, and waits until it plays.
     pub(crate) async fn play(&self, home: &Home, device: usize, title: &str) -> String {
         let session = self.request(home, device, title).await;
         self.until(&session, "playing").await;
@@ -134,13 +126,12 @@ impl StreamingWorld {
         self.system.post("playback", &format!("/sessions/{session}/stop"), &json!({})).await.0
     }
 
-    /// Waits until the session has this status.
     pub(crate) async fn until(&self, session: &str, status: &str) {
         let query = format!("select status from session where session_id = '{session}'");
         self.system.until("playback", &query, status).await;
     }
 
-    /// Waits until the session has this final status and reason, and no live slot or licence.
+    /// Waits for this final status and reason, and no live slot or licence.
     pub(crate) async fn over(&self, session: &str, status: &str, reason: &str) {
         self.until(session, status).await;
         let query = format!("select reason from session where session_id = '{session}'");

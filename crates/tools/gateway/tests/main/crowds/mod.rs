@@ -213,7 +213,7 @@ async fn the_document_is_sent_packed_once_and_not_without_end() {
     assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
     assert_ne!(packed.headers()[header::ETAG], etag, "of another form");
     assert!(packed.bytes().await.unwrap().len() < whole.len());
-    // A proxy that packs it makes its tag weak.
+    // A proxy that packs the answer makes its tag weak.
     let weak = format!("\"other\", W/{}", etag.to_str().unwrap());
     let known = get().header(header::IF_NONE_MATCH, weak).send().await.unwrap();
     assert_eq!((known.status().as_u16(), known.headers()[header::ETAG].clone()), (304, etag));

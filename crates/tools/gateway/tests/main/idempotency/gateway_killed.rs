@@ -1,4 +1,4 @@
-//! Keys whose gateway was killed, stood still, or is one of several, and keys of several clients.
+//! Keys of a gateway that was killed, frozen, or is one of several, and keys of several clients.
 
 use ballet_stage::{Database, Postgres, wait_until};
 use reqwest::{Client, StatusCode};

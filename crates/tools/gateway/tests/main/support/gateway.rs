@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 
 use crate::support::tokens::{SigningKey, set};
 
-/// For hangs, not for speed.
+/// A limit for hangs, not for speed.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 pub(crate) const LISTEN: &str = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
@@ -80,7 +80,7 @@ impl Gateway {
         Self::start_with_keys(&[], config).await
     }
 
-    /// Starts a gateway with this config and these keys in `jwks.json`, on free ports.
+    /// Starts with these keys in `jwks.json`, on free ports.
     pub(crate) async fn start_with_keys(keys: &[&SigningKey], config: &str) -> Self {
         let folder = Folder::new();
         folder.write("jwks.json", &set(keys));

@@ -23,7 +23,6 @@ impl ReceivedRequest {
     }
 }
 
-/// A service that records its requests.
 #[derive(Debug)]
 pub(crate) struct TestService {
     pub(crate) address: String,

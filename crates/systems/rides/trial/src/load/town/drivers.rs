@@ -1,5 +1,4 @@
-//! The town's drivers: they cruise, send their positions, answer offers, and drive. Time runs fast for them, so
-//! that a ride takes half a minute.
+//! The town's drivers. Time runs fast for them, so that a ride takes half a minute.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,20 +16,18 @@ use crate::load::town::life::{Resident, SharedTown};
 use crate::load::town::plan::MapPoint;
 
 const TICK: Duration = Duration::from_millis(250);
-/// The meters that a car moves in a tick, without and with a ride.
+/// In meters a tick, without and with a ride.
 const CRUISES: f64 = 12.0;
 const DRIVES: f64 = 34.0;
-/// The ticks between two positions of a moving and of a standing car.
+/// Ticks between two positions of a moving and of a standing car.
 const MOVING: u32 = 8;
 const STANDING: u32 = 60;
 
 #[derive(Debug, Clone, Copy)]
 enum Activity {
-    /// Without an offer.
     Cruising,
-    /// With an offer, to be answered at this time.
+    /// The offer is to be answered at this time.
     Thinking(Uuid, Instant),
-    /// With an offer that is not answered.
     Ignoring(Uuid),
     ToPickup(Uuid),
     Riding(Uuid),
@@ -56,13 +53,11 @@ struct Car<'a> {
     at: MapPoint,
     way: VecDeque<MapPoint>,
     activity: Activity,
-    /// The ticks for which the car still stands.
     stands: u32,
-    /// The ticks since the last position.
+    /// Ticks since the last position.
     unseen: u32,
 }
 
-/// Drives until this future is dropped.
 pub(crate) async fn drive(town: &SharedTown, number: usize, person: Resident) -> Result<()> {
     let mut dice = Dice::new(1, u64::try_from(number).unwrap_or_default());
     let at = town.plan.corner(town.crossing(&mut dice));
@@ -87,7 +82,7 @@ impl Car<'_> {
         match activity {
             Activity::Cruising => match self.open_offer() {
                 Some(ride) => {
-                    // The time of an offer begins when its driver looks at it.
+                    // An offer's time begins when its driver looks at it.
                     let path = format!("/trips/{ride}");
                     self.client.http.once(Method::GET, "dispatch", &path, &json!(null)).await;
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
@@ -103,7 +98,7 @@ impl Car<'_> {
             Activity::ToPickup(ride) if self.is_over(ride) => self.activity = Activity::Cruising,
             Activity::Riding(ride) if self.advance(DRIVES) => {
                 let (status, _) = self.client.act(ride, self.id, "complete").await?;
-                // The car is seen where it is now. Dispatch may not know yet where it is, or the ride is over.
+                // Dispatch may not know yet where the car is, or the ride is over.
                 self.unseen = STANDING;
                 if status != StatusCode::CONFLICT || self.is_over(ride) {
                     self.activity = Activity::Cruising;
@@ -117,13 +112,12 @@ impl Car<'_> {
         Ok(())
     }
 
-    /// Returns the ride of the open offer to this driver.
     fn open_offer(&self) -> Option<Uuid> {
         let seen = self.town.seen.borrow();
         seen.offers.get(&self.id).filter(|offer| offer.state == "open").map(|offer| offer.ride_id)
     }
 
-    /// Whether an accepted ride is over: it was listed as open, and is no more.
+    /// The ride was listed as open, and is no more.
     fn is_over(&self, ride: Uuid) -> bool {
         let seen = self.town.seen.borrow();
         !seen.shown.is_partial && !seen.rides.contains_key(&ride)
@@ -143,13 +137,12 @@ impl Car<'_> {
         u32::try_from(self.dice.below(count)).unwrap_or_default()
     }
 
-    /// Plans the way to a corner, but at most this many corners of it.
     fn go(&mut self, to: usize, corners: usize) {
         let from = self.town.plan.nearest(self.at);
         self.way = self.town.plan.way(from, to).into_iter().take(corners).collect();
     }
 
-    /// Moves along the way. Returns whether the car has arrived.
+    /// Returns whether the car has arrived.
     fn advance(&mut self, meters: f64) -> bool {
         let mut left = meters;
         while let Some(next) = self.way.front().copied() {
@@ -186,7 +179,7 @@ impl Car<'_> {
 
     async fn pick_up(&mut self, ride: Uuid) -> Result<()> {
         let (status, _) = self.client.act(ride, self.id, "start").await?;
-        // Dispatch may not know yet that the ride has its driver or where the driver is, or the ride is cancelled.
+        // Dispatch may not know the ride's driver or position yet, or the ride is cancelled.
         self.activity = if status == StatusCode::CONFLICT {
             self.unseen = STANDING;
             if self.is_over(ride) { Activity::Cruising } else { Activity::ToPickup(ride) }
@@ -205,7 +198,6 @@ impl Car<'_> {
         }
     }
 
-    /// Sends the position, if it is due.
     async fn send_position(&mut self) -> Result<()> {
         self.unseen += 1;
         let stands = self.way.is_empty() || self.stands > 0;

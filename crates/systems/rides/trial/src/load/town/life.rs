@@ -10,36 +10,30 @@ use uuid::Uuid;
 use crate::load::town::plan::TownPlan;
 use crate::load::town::snapshot::{ListedRide, TownSnapshot};
 
-/// The state of the town that its residents share.
 #[derive(Debug)]
 pub(crate) struct SharedTown {
     pub(crate) site: Arc<Site>,
     pub(crate) plan: Arc<TownPlan>,
     pub(crate) crossings: Vec<usize>,
     pub(crate) seen: watch::Receiver<Arc<TownSnapshot>>,
-    /// Takes the rides of the town that are over.
     pub(crate) ended: mpsc::UnboundedSender<ListedRide>,
     /// While it is calm, nobody orders a ride.
     pub(crate) calm: watch::Receiver<bool>,
 }
 
 impl SharedTown {
-    /// Picks one of the crossings.
     pub(crate) fn crossing(&self, dice: &mut Dice) -> usize {
         dice.pick(&self.crossings).copied().unwrap_or_default()
     }
 }
 
-/// A rider or a driver.
 #[derive(Debug)]
 pub(crate) struct Resident {
     pub(crate) id: Uuid,
-    /// The token for the gateway.
     pub(crate) token: Option<String>,
 }
 
 impl Resident {
-    /// Makes this many residents with this scope.
     pub(crate) async fn many(site: &Site, count: usize, scope: &str) -> Result<Vec<Self>> {
         let made = site.subjects(count, scope).await?;
         Ok(made.into_iter().map(|(id, token)| Self { id, token }).collect())

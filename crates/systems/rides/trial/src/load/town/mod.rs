@@ -1,4 +1,4 @@
-//! A made-up town for the demo: a few hundred drivers and their riders, and a page with a map of them.
+//! A made-up town for the demo: a few hundred drivers, their riders, and a map.
 
 mod drivers;
 mod life;
@@ -23,7 +23,7 @@ use crate::load::town::snapshot::TownSnapshot;
 const DRIVERS: usize = 240;
 const RIDERS: usize = 56;
 
-/// Runs the town until this future is dropped, and serves its map.
+/// Serves the map until this future is dropped.
 pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
     let plan = Arc::new(TownPlan::new());
     let (seeing, seen) = watch::channel(Arc::new(TownSnapshot::default()));

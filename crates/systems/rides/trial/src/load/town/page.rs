@@ -1,5 +1,4 @@
-//! The page with the map, on a port of this machine. It loads nothing from elsewhere, and shows what the services'
-//! public lists contain.
+//! The page with the map. It loads nothing from elsewhere, and shows what the public lists contain.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,7 +29,7 @@ struct MapPage {
     seen: watch::Receiver<Arc<TownSnapshot>>,
 }
 
-/// Serves the page until this future is dropped. Prints its address at the beginning and whenever the town wakes up.
+/// Prints its address at the beginning and whenever the town wakes up.
 pub(crate) async fn serve(
     plan: Arc<TownPlan>,
     seen: watch::Receiver<Arc<TownSnapshot>>,

@@ -1,4 +1,4 @@
-//! The made-up town: streets, a river with bridges, parks. Everything is computed, so it is the same in every demo.
+//! The made-up town. Everything is computed, so it is the same in every demo.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
@@ -6,24 +6,23 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use rides_events::Point;
 use serde::Serialize;
 
-/// The name of the town.
 pub(crate) const NAME: &str = "Arabesque";
-/// The size of the map, in meters.
+/// The map's size, in meters.
 pub(crate) const WIDTH: f64 = 6_600.0;
 pub(crate) const HEIGHT: f64 = 4_400.0;
-/// The north-western corner, in degrees. It is in the middle of an ocean, far from all other places of trials.
+/// In degrees, in the middle of an ocean, far from all other places of trials.
 const NORTH: f64 = 60.04;
 const WEST: f64 = -30.06;
 const METERS_PER_DEGREE: f64 = 111_195.0;
-/// The numbers of streets in both directions. They are bent around the old town.
+/// The numbers of streets in both directions, bent around the old town.
 const ACROSS: usize = 19;
 const DOWN: usize = 13;
 const BLOCK: f64 = 350.0;
 const BESIDE_WATER: f64 = 135.0;
 const OLD_TOWN: MapPoint = MapPoint { x: 2_450.0, y: 1_500.0 };
-/// The numbers of the streets that cross the river.
+/// Streets that cross the river.
 const BRIDGES: [usize; 6] = [2, 5, 7, 10, 13, 16];
-/// The blocks that are parks, by their north-western corners.
+/// Parks, by their north-western corners.
 const PARKS: [(usize, usize); 9] =
     [(11, 2), (12, 2), (11, 3), (12, 3), (3, 10), (4, 10), (15, 5), (9, 11), (1, 3)];
 
@@ -67,12 +66,11 @@ impl MapPoint {
         (self.x - other.x).hypot(self.y - other.y)
     }
 
-    /// Returns the place between both at `share` of the way from this one.
+    /// Returns the point at `share` of the way from this place to the other.
     pub(crate) fn towards(self, other: Self, share: f64) -> Self {
         Self { x: self.x + (other.x - self.x) * share, y: self.y + (other.y - self.y) * share }
     }
 
-    /// Converts to a place on the Earth.
     pub(crate) fn on_earth(self) -> Option<Point> {
         Point::new(
             NORTH - self.y / METERS_PER_DEGREE,
@@ -80,7 +78,7 @@ impl MapPoint {
         )
     }
 
-    /// Converts from a place on the Earth. `None` if it is not on the town's map.
+    /// `None` if it is not on the town's map.
     pub(crate) fn in_town(at: Point) -> Option<Self> {
         let x = (at.lon() - WEST) * METERS_PER_DEGREE * NORTH.to_radians().cos();
         let y = (NORTH - at.lat()) * METERS_PER_DEGREE;
@@ -154,7 +152,7 @@ impl TownPlan {
         plan
     }
 
-    /// Lays a street along these corners. It is interrupted where a corner is missing, unless there is a bridge.
+    /// A street is interrupted where a corner is missing, unless there is a bridge.
     fn lay(&mut self, is_broad: bool, has_bridge: bool, line: &[Option<usize>]) {
         let mut parts: Vec<Vec<usize>> = vec![Vec::new()];
         for corner in line {
@@ -200,7 +198,7 @@ impl TownPlan {
         corners.into_iter().map(|corner| corner.map(|corner| self.corners[*corner])).collect()
     }
 
-    /// Removes the streets between corners that cannot be reached from the first one, so that no car gets stuck there.
+    /// Removes streets that cannot be reached from the first corner, so that no car gets stuck.
     fn keep_what_is_connected(&mut self) {
         let mut reached = BTreeSet::from([0]);
         let mut open = vec![0];
@@ -214,7 +212,6 @@ impl TownPlan {
         }
     }
 
-    /// Returns the corners at which streets meet.
     pub(crate) fn crossings(&self) -> Vec<usize> {
         (0..self.corners.len()).filter(|corner| !self.next[*corner].is_empty()).collect()
     }
@@ -223,7 +220,6 @@ impl TownPlan {
         self.corners[corner]
     }
 
-    /// Returns the corner nearest to a place.
     pub(crate) fn nearest(&self, to: MapPoint) -> usize {
         let far = |corner: &usize| self.corners[*corner].to(to);
         let nearest =
@@ -231,7 +227,7 @@ impl TownPlan {
         nearest.unwrap_or_default()
     }
 
-    /// Returns the shortest way along streets, with both ends.
+    /// Along streets, with both ends.
     pub(crate) fn way(&self, from: usize, to: usize) -> Vec<MapPoint> {
         let mut best: HashMap<usize, (u64, usize)> = HashMap::from([(from, (0, from))]);
         let mut open = BinaryHeap::from([(Reverse(0_u64), from)]);
@@ -257,7 +253,7 @@ impl TownPlan {
     }
 }
 
-/// Adds the corners that are not in the water, and returns their numbers by column and row.
+/// Corners that are not in the water. Returns their numbers by column and row.
 fn number_corners(plan: &mut TownPlan) -> HashMap<(usize, usize), usize> {
     let mut numbers = HashMap::new();
     for column in 0..ACROSS {
@@ -286,7 +282,7 @@ fn bent(column: usize, row: usize) -> MapPoint {
     }
 }
 
-/// Returns the middle of the river at this distance from the west.
+/// Returns the river's middle at this distance from the west.
 fn river(x: f64) -> MapPoint {
     MapPoint { x, y: 2_780.0 + 330.0 * (x / 1_150.0 + 0.4).sin() + 90.0 * (x / 420.0).cos() }
 }

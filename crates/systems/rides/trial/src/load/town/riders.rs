@@ -1,4 +1,4 @@
-//! The town's riders: they order, wait, and some of them cancel.
+//! The town's riders: they order and wait; some cancel.
 
 use std::time::Duration;
 
@@ -10,11 +10,10 @@ use uuid::Uuid;
 use crate::load::client::RidesClient;
 use crate::load::town::life::{Resident, SharedTown};
 
-/// The shortest and longest rides, in meters.
+/// In meters.
 const SHORTEST: f64 = 900.0;
 const LONGEST: f64 = 3_200.0;
 
-/// The intention of a rider after the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RiderIntent {
     Waits,
@@ -22,7 +21,7 @@ enum RiderIntent {
     CancelsWhenAssigned,
 }
 
-/// Orders one ride after the other until this future is dropped.
+/// One after the other, until this future is dropped.
 pub(crate) async fn ride(town: &SharedTown, number: usize, person: Resident) -> Result<()> {
     let mut dice = Dice::new(2, u64::try_from(number).unwrap_or_default());
     let client = RidesClient::new(&town.site, number).with(person.token.as_deref());
@@ -64,7 +63,7 @@ async fn order(
     let end = loop {
         seen.changed().await?;
         let listed = seen.borrow_and_update().rides.get(&ride).cloned();
-        // The list leaves out what is over, and what was requested a moment ago.
+        // The list leaves out ended rides, and those of a moment ago.
         let listed = match listed {
             Some(listed) => listed,
             None => serde_json::from_value(client.read(ride).await?)?,

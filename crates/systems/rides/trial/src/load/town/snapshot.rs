@@ -1,5 +1,5 @@
-//! Snapshots of the town, read from the services' public lists again and again. They are drawn as the map, and tell
-//! riders and drivers what others did.
+//! Snapshots of the town, read from the public lists. They are drawn as the map, and tell riders and drivers what
+//! others did.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,9 +16,7 @@ use crate::load::public_lists::{LiveOffer, PublicLists};
 use crate::load::town::plan::{HEIGHT, MapPoint, WIDTH};
 
 const PAUSE: Duration = Duration::from_millis(500);
-/// The last outcomes that are shown.
 const OUTCOMES: usize = 12;
-/// The maximum number of drivers who are read.
 const NEAR: usize = 1_000;
 
 /// A ride, as dispatch lists it.
@@ -43,12 +41,10 @@ struct DriverPlace {
     at: Point,
 }
 
-/// The town at one moment.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct TownSnapshot {
     /// The rides that are not over.
     pub(crate) rides: HashMap<Uuid, ListedRide>,
-    /// The live offers by driver.
     pub(crate) offers: HashMap<Uuid, LiveOffer>,
     pub(crate) shown: MapState,
 }
@@ -106,8 +102,8 @@ struct RideOutcome {
     paid: Option<Money>,
 }
 
-/// Takes snapshots until this future is dropped. One that fails leaves the picture as it is, and says its age, because
-/// a service may be down.
+/// Looks until this future is dropped. A failed read leaves the picture as it is, with its age, because a service may
+/// be down.
 pub(crate) async fn look(
     site: &Site,
     seen: &watch::Sender<Arc<TownSnapshot>>,
@@ -130,7 +126,6 @@ pub(crate) async fn look(
 }
 
 impl TownSnapshot {
-    /// Reads everything from the services.
     async fn read(&mut self, lists: &PublicLists<'_>) -> Result<()> {
         let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
         let near = format!("/near?lat={}&lon={}&limit={NEAR}", middle.lat(), middle.lon());
@@ -149,7 +144,6 @@ impl TownSnapshot {
 }
 
 impl MapState {
-    /// Counts a ride that has ended.
     fn count(&mut self, ride: &ListedRide) {
         let (Some(from), Some(to)) =
             (MapPoint::in_town(ride.pickup), MapPoint::in_town(ride.destination))
@@ -174,7 +168,6 @@ impl MapState {
         self.last.truncate(OUTCOMES);
     }
 
-    /// Replaces the drivers and rides on the map.
     fn draw(&mut self, near: Vec<DriverPlace>, offers: &[LiveOffer], rides: &[ListedRide]) {
         let asked: HashMap<Uuid, Uuid> =
             offers.iter().map(|offer| (offer.ride_id, offer.driver_id)).collect();

@@ -1,5 +1,3 @@
-//! Audits of carts and their orders.
-
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 

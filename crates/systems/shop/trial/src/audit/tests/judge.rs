@@ -1,5 +1,3 @@
-//! Audits of whole orders.
-
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use serde_json::json;
@@ -38,7 +36,6 @@ fn an_order_that_orders_does_not_know_is_open() {
     assert_eq!(report.open, [format!("order {ORDER} was unknown when the orders were read")]);
 }
 
-/// Removes the rows of a service.
 type Clear = fn(&mut ShopSnapshot);
 
 #[test]
@@ -210,7 +207,7 @@ fn only_what_was_sold_is_recommended() {
     let expected = [format!("order {ORDER} is cancelled, but recommendations counts it")];
     assert_eq!(violations(&cancelled), expected);
 
-    // Recommendations is not part of the saga: it may get an event after the end.
+    // Recommendations may get an event after the saga's end.
     let mut late = shop("completed");
     late.learned = LearnedCounts::default();
     let report = judge(&late, Timestamp::MAX, &Report::default());
@@ -249,6 +246,6 @@ fn t219_what_goes_on_or_was_solved_by_a_person_is_no_violation() {
     };
     let solved = by_hand("payments");
     assert!(solved.is_settled() && solved.unseen[0].contains("by phone"), "{solved}");
-    // The manual compensation of another service explains nothing here.
+    // Another service's manual compensation explains nothing here.
     assert_eq!(by_hand("inventory").violations.len(), 1);
 }

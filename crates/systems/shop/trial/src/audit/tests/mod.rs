@@ -1,5 +1,3 @@
-//! The audit of made-up shops.
-
 mod carts;
 mod judge;
 mod prices;

@@ -1,5 +1,3 @@
-//! Audits of prices and offers.
-
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use serde_json::json;
@@ -27,7 +25,7 @@ fn t202_what_was_paid_is_what_was_offered_then() {
         assert!(violations.iter().all(|line| line.contains("did not offer it")), "{violations:?}");
     }
     let mut unknown = shop("completed");
-    // The product of the last case was sold before it existed, because of a wrong clock.
+    // The last product was sold before it existed, because of a wrong clock.
     for prices in [vec![], vec![price(2, 300, later, None)], vec![price(1, 250, later, None)]] {
         unknown.prices = prices;
         let report = judge(&unknown, Timestamp::MAX, &Report::default());

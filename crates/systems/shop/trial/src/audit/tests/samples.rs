@@ -1,5 +1,3 @@
-//! Made-up shops for tests of the audit.
-
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::Report;

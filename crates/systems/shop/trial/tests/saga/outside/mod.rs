@@ -1,4 +1,4 @@
-//! Payments and shipping with a company behind an HTTP API that is slow, breaks, lies, and sends webhooks.
+//! Payments and shipping with a company whose API is slow, breaks, lies, and sends webhooks.
 
 pub(crate) mod partner;
 pub(crate) mod payments;

@@ -1,5 +1,4 @@
-//! The HTTP API of another company, for tests: it remembers the operation under each key, and misbehaves on
-//! request.
+//! Another company's API, for tests. It remembers the operation under each key, and misbehaves on request.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -18,43 +17,40 @@ use uuid::Uuid;
 
 pub(crate) const KEY: &str = "the-key-of-the-tests";
 
-/// A misbehaviour of the API at one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Misbehaviour {
     /// The connection stays open, and nothing happens.
     Hangs,
-    /// The API acts, and the answer never comes.
+    /// The answer never comes.
     ActsAndHangs,
-    /// The API acts, and the connection breaks in the middle of the answer.
+    /// The connection breaks in the middle of the answer.
     ActsAndBreaks,
-    /// The API acts, and the answer comes too slowly ever to end.
+    /// The answer is too slow ever to end.
     ActsAndTrickles,
-    /// The API acts, and answers this status.
+    /// It acts, and answers this status.
     ActsAndSays(u16),
-    /// The API does not act, and answers this status.
+    /// It does not act, and answers this status.
     Says(u16),
-    /// The API acts, and answers with something else.
+    /// It answers with something else.
     ActsAndBabbles,
-    /// The API acts, and answers with a megabyte.
+    /// It answers with a megabyte.
     ActsAndFloods,
-    /// The API acts, and answers under another key.
+    /// It answers under another key.
     OtherKey,
-    /// The API acts, and answers for another order.
+    /// It answers for another order.
     OtherOrder,
-    /// The API acts, and answers for another amount.
+    /// It answers for another amount.
     OtherAmount,
-    /// The API accepts the request, and has no outcome until it is finished.
+    /// There is no outcome until the operation is finished.
     Later,
 }
 
-/// An operation under a key.
 #[derive(Debug, Clone)]
 pub(crate) struct PartnerOperation {
     pub(crate) path: String,
     pub(crate) order_id: String,
     pub(crate) answer: Value,
     pub(crate) is_finished: bool,
-    /// The number of requests under this key.
     pub(crate) asked: u32,
 }
 
@@ -64,7 +60,6 @@ struct PartnerMemory {
     misbehaviours: BTreeMap<String, VecDeque<Misbehaviour>>,
 }
 
-/// Decides the result of an operation from its path, key and request.
 pub(crate) type Decide = fn(&str, Uuid, &Value) -> Value;
 
 #[derive(Debug, Clone)]
@@ -91,7 +86,7 @@ impl Partner {
         self.memory.lock().expect("not poisoned")
     }
 
-    /// Lets the next requests at a path meet these misbehaviours, one each. Later requests meet none.
+    /// The next requests at a path meet these, one each; later ones none.
     pub(crate) fn misbehave(&self, path: &str, misbehaviours: &[Misbehaviour]) {
         self.memory()
             .misbehaviours
@@ -102,7 +97,7 @@ impl Partner {
         self.memory().misbehaviours.get_mut(path)?.pop_front()
     }
 
-    /// Returns the operations for an order at a path, each with its key.
+    /// Returns those for an order at a path, each with its key.
     pub(crate) fn operations(&self, path: &str, order_id: &str) -> Vec<(Uuid, PartnerOperation)> {
         let memory = self.memory();
         let done =
@@ -115,7 +110,7 @@ impl Partner {
         self.memory().done.get_mut(&key).expect("an operation").is_finished = true;
     }
 
-    /// Acts once for each key, and returns the operation under it.
+    /// Acts once for each key. Returns the operation.
     fn act(&self, path: &str, key: Uuid, request: &Value, is_finished: bool) -> PartnerOperation {
         let mut answer = (self.decides)(path, key, request);
         answer["idempotency_key"] = json!(key);

@@ -1,4 +1,4 @@
-//! One service in its own environment, with the other company that it calls.
+//! One service, with the company that it calls.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -21,10 +21,9 @@ use crate::shop::SOON;
 
 pub(crate) const NEW_SECRET: &str = "the-new-secret-of-the-tests";
 pub(crate) const OLD_SECRET: &str = "the-old-secret-of-the-tests";
-/// The limit for a request to the partner. A busy machine exceeds it now and then, which changes nothing.
+/// A busy machine exceeds it now and then, which changes nothing.
 const REQUEST: Duration = Duration::from_secs(1);
 
-/// A service, its environment, and the company that it calls.
 pub(crate) struct Rig {
     system: TestSystem,
     pub(crate) partner: Partner,
@@ -32,11 +31,10 @@ pub(crate) struct Rig {
     client: Client,
 }
 
-/// The routes of a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Routes {
     pub(crate) service: &'static str,
-    /// The list of its rows, one for each order.
+    /// One row for each order.
     pub(crate) rows: &'static str,
     pub(crate) webhooks: &'static str,
 }
@@ -50,7 +48,6 @@ impl Deref for Rig {
 }
 
 impl Rig {
-    /// Starts the service of this part, alone.
     pub(crate) async fn new(
         test: &str,
         part: Part,
@@ -67,13 +64,11 @@ impl Rig {
         format!("{}{path}", self.system.url(self.routes.service))
     }
 
-    /// Returns the row of an order.
     pub(crate) async fn row(&self, order_id: Uuid) -> Value {
         let url = self.url(&format!("{}/{order_id}", self.routes.rows));
         self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
     }
 
-    /// Waits until the row of an order has a state.
     pub(crate) async fn row_is(&self, order_id: Uuid, state: &str) {
         let what = format!("{}/{order_id} to be {state}", self.routes.rows);
         wait_until(&what, SOON, || async {
@@ -84,7 +79,6 @@ impl Rig {
         .expect("the state");
     }
 
-    /// Sends a body to the route for webhooks, with these signatures.
     pub(crate) async fn send(&self, signatures: &[String], body: &str) -> Response {
         let request = self.client.post(self.url(self.routes.webhooks));
         let request = request.header("content-type", "application/json");
@@ -94,14 +88,12 @@ impl Rig {
         request.body(body.to_owned()).send().await.expect("an answer")
     }
 
-    /// Sends a webhook as the partner does.
     pub(crate) async fn webhook(&self, body: &Value) -> u16 {
         let body = body.to_string();
         let signed = common::outside::signature(NEW_SECRET, now(), body.as_bytes());
         self.send(&[signed], &body).await.status().as_u16()
     }
 
-    /// Publishes that the order is cancelled.
     pub(crate) async fn cancel(&self, order_id: Uuid) {
         let reason = CancelReason::CustomerCancelled;
         let (order, failed_step, detail) = (OrderId(order_id), None, None);
@@ -109,7 +101,7 @@ impl Rig {
         self.publish(order_id, &cancelled).await;
     }
 
-    /// Waits until the partner got a request at a path for an order. Returns its key.
+    /// Waits for a request at a path for an order. Returns its key.
     pub(crate) async fn is_asked(&self, path: &str, order_id: Uuid) -> Uuid {
         wait_until("the partner to be asked", SOON, || async {
             let done = self.partner.operations(path, &order_id.to_string());
@@ -119,7 +111,6 @@ impl Rig {
         .expect("a request")
     }
 
-    /// Returns the key of the only operation at a path for an order.
     pub(crate) fn only_effect(&self, path: &str, order_id: Uuid) -> Uuid {
         let done = self.partner.operations(path, &order_id.to_string());
         assert_eq!(done.len(), 1, "{path} of {order_id}: {done:?}");
@@ -133,18 +124,15 @@ impl Rig {
         self.until(self.routes.service, waiting, 1).await;
     }
 
-    /// Returns the result of `select count(*) from {what}`.
     pub(crate) async fn count(&self, what: &str) -> i64 {
         self.value(self.routes.service, &format!("select count(*) from {what}")).await
     }
 
-    /// Returns the list of stuck work.
     pub(crate) async fn stuck(&self) -> Vec<StuckEntry> {
         let db = PgConnection::connect(self.env.database_url(self.routes.service)).await;
         stuck::list(&mut db.expect("connected"), 100).await.expect("a list")
     }
 
-    /// Waits until a call to the partner is listed as stuck because of this.
     pub(crate) async fn is_stuck(&self, order_id: Uuid, why: &str) {
         wait_until(&format!("a call that is stuck: {why}"), SOON, || async {
             let all = self.stuck().await;
@@ -166,7 +154,6 @@ impl Rig {
     }
 }
 
-/// Returns the settings with which a service reaches the partner.
 pub(crate) fn connection(partner: &Partner) -> ApiConnection {
     ApiConnection {
         url: partner.url.parse().expect("an address"),
@@ -176,7 +163,7 @@ pub(crate) fn connection(partner: &Partner) -> ApiConnection {
     }
 }
 
-/// Returns the check of webhooks that one of both secrets has signed.
+/// Accepts webhooks that one of both secrets has signed.
 pub(crate) fn signed_by_both() -> Webhooks {
     Webhooks::signed_with(Some(secrets(&format!("{NEW_SECRET},{OLD_SECRET}"))), "WEBHOOK_SECRETS")
 }
@@ -185,7 +172,7 @@ pub(crate) fn secrets(text: &str) -> Secrets {
     Secrets::of("A_SECRET", Some(text), None, 1).expect("secrets").expect("secrets")
 }
 
-/// Returns a webhook that says that an operation has an outcome.
+/// Makes a webhook that says that an operation has an outcome.
 pub(crate) fn finished(event_id: &str, order_id: Uuid, key: Uuid) -> Value {
     json!({
         "event_id": event_id,
@@ -205,7 +192,7 @@ pub(crate) fn new_id() -> Uuid {
     clock.new_id(clock.now())
 }
 
-/// Returns an order without goods, for services that do not need them.
+/// Makes an order without goods, for services that do not need them.
 pub(crate) fn placed(order_id: Uuid) -> OrderPlaced {
     OrderPlaced {
         order_id: OrderId(order_id),

@@ -3,7 +3,7 @@
 use crate::outside::partner::Misbehaviour;
 use crate::outside::payments::test_payments::TestPayments;
 
-/// The ways to lose the outcome of a request.
+/// The outcome of a request gets lost in these ways.
 const LOST: [Misbehaviour; 9] = [
     Misbehaviour::Hangs,
     Misbehaviour::ActsAndHangs,
@@ -20,7 +20,7 @@ const LOST: [Misbehaviour; 9] = [
 async fn whatever_happens_to_an_answer_the_money_is_held_captured_refunded_and_voided_once() {
     let service = TestPayments::new("lost_answers").await;
     for misbehaviour in LOST {
-        // At first the look-up by the key fails as well.
+        // At first the look-up fails as well.
         service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
         service.partner.misbehave("/authorizations", &[misbehaviour, misbehaviour]);
         let order_id = service.order("card_approved").await;
@@ -84,7 +84,7 @@ async fn a_declined_card_is_a_refusal_and_an_answer_that_is_not_ours_is_refused_
 }
 
 async fn a_look_up_that_does_not_name_the_key_says_nothing_of_the_money(service: &TestPayments) {
-    // The processor acts, and its answers are lost. A proxy answers the look-ups, in JSON.
+    // The answers are lost. A proxy answers the look-ups, in JSON.
     service.partner.misbehave("/operations", &[Misbehaviour::Says(404); 1000]);
     service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndSays(503); 1000]);
     let order_id = service.order("card_approved").await;
@@ -94,7 +94,7 @@ async fn a_look_up_that_does_not_name_the_key_says_nothing_of_the_money(service:
         "select count(*) from ballet.ledger where saga_id = '{order_id}' and entry = 'aborted'"
     );
     service.until("payments", &aborted, 1).await;
-    // As if it had been made often enough that no attempt is still under way.
+    // As if no attempt were under way after so many.
     let failed = "select count(*) from ballet.call \
                   where closed_at is null and owner = 0 and attempts > 0";
     service.until("payments", failed, 1).await;
@@ -117,7 +117,7 @@ async fn is_refused_and_said(service: &TestPayments) {
         (Misbehaviour::Says(409), "it refuses the request with 409: it is 409, ***"),
         (Misbehaviour::Says(401), "it refuses the request with 401: it is 401, ***"),
         (Misbehaviour::Says(404), "it refuses the request with 404"),
-        // No reason of a business: the order waits.
+        // No business reason, so the order waits.
         (Misbehaviour::Says(422), "it refuses the request with 422"),
     ] {
         service.partner.misbehave("/authorizations", &[misbehaviour; 1000]);

@@ -1,4 +1,4 @@
-//! The payments service of one test, and the card processor that it calls.
+//! The payments service of one test, and its card processor.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Deref for TestPayments {
     }
 }
 
-/// A processor that approves every card but one.
+/// It approves every card but one.
 pub(crate) fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     match path {
         "/authorizations" if request["card_token"] == "card_declined" => {
@@ -55,7 +55,7 @@ impl TestPayments {
         Self { rig: Rig::new(name, part, ROUTES, partner, service).await }
     }
 
-    /// Publishes the events that make payments authorise a new order's money. Returns the order.
+    /// Payments then authorises a new order's money. Returns the order.
     pub(crate) async fn order(&self, card: &str) -> Uuid {
         let order_id = new_id();
         let placed = OrderPlaced { card_token: card.to_owned(), ..placed(order_id) };
@@ -65,13 +65,13 @@ impl TestPayments {
         order_id
     }
 
-    /// Publishes the event that makes payments capture the money.
+    /// Payments then captures the money.
     pub(crate) async fn ship(&self, order_id: Uuid) {
         let (order, shipment_id) = (OrderId(order_id), ShipmentId(order_id));
         self.publish(order_id, &ShipmentScheduled { order_id: order, shipment_id }).await;
     }
 
-    /// Waits for this many events of payments. Returns the type and the order of each.
+    /// Waits for events of payments. Returns types and orders.
     pub(crate) async fn events(&self, count: usize) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let told = |event: &Value| {

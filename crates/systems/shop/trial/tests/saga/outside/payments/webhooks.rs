@@ -1,5 +1,3 @@
-//! Webhooks of the card processor.
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,13 +23,13 @@ async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_
     service.partner.misbehave("/authorizations", &[Misbehaviour::Later]);
     let order_id = service.order("card_approved").await;
     let key = service.is_asked("/authorizations", order_id).await;
-    // The processor asks for a pause of an hour, and this is no error.
+    // The processor asks for a pause of an hour, which is no error.
     service.is_waiting().await;
-    // Too early: the processor has no outcome yet.
+    // The processor has no outcome yet.
     assert_eq!(service.webhook(&finished("early", order_id, key)).await, 204);
     assert_eq!(service.row(order_id).await["status"], 404);
     service.partner.finish(key);
-    // A field of a later version of the provider changes nothing.
+    // A later version's field changes nothing.
     let mut late = finished("late", order_id, key);
     late["api_version"] = json!({ "major": 2 });
     for _ in 0..2 {
@@ -50,7 +48,6 @@ async fn before_the_answer_or_for_another_order_it_changes_nothing_twice(service
     service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndHangs]);
     let order_id = service.order("card_approved").await;
     let key = service.is_asked("/authorizations", order_id).await;
-    // The request is still in progress.
     assert_eq!(service.webhook(&finished("meanwhile", order_id, key)).await, 204);
     let (other, unknown) = (new_id(), new_id());
     assert_eq!(service.webhook(&finished("other", other, key)).await, 204);

@@ -1,10 +1,10 @@
-//! Parcels: each is booked, cancelled and delivered once, whatever happens to the answers.
+//! Each parcel is booked, cancelled and delivered once, whatever happens to the answers.
 
 use crate::outside::partner::Misbehaviour;
 use crate::outside::rig::finished;
 use crate::outside::shipping::test_shipping::TestShipping;
 
-/// Ways to lose the outcome of a request. Payments meets the others, with the same client.
+/// Payments meets the others, with the same client.
 const LOST: [Misbehaviour; 2] = [Misbehaviour::ActsAndHangs, Misbehaviour::ActsAndSays(500)];
 
 #[tokio::test]
@@ -58,7 +58,6 @@ async fn a_parcel_on_its_way_is_delivered_when_the_webhook_comes(service: &TestS
     service.row_is(order_id, "dispatched").await;
     assert!(service.stuck().await.is_empty());
     let key = service.only_effect("/deliveries", order_id);
-    // Not delivered yet.
     assert_eq!(service.webhook(&finished("early", order_id, key)).await, 204);
     service.partner.finish(key);
     for _ in 0..2 {

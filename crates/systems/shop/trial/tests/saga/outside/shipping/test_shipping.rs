@@ -1,4 +1,4 @@
-//! The shipping service of one test, and the carrier that it calls.
+//! The shipping service of one test, and its carrier.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Deref for TestShipping {
     }
 }
 
-/// A carrier who does not go to Antarctica.
+/// It does not go to Antarctica.
 fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     match path {
         "/shipments" if request["ship_to"]["country"] == "AQ" => {
@@ -52,7 +52,7 @@ impl TestShipping {
         Self { rig: Rig::new(name, part, ROUTES, partner, service).await }
     }
 
-    /// Publishes the events that make shipping book a parcel for a new order. Returns the order.
+    /// Shipping then books a parcel for a new order. Returns the order.
     pub(crate) async fn order(&self, country: &str) -> Uuid {
         let order_id = new_id();
         let mut placed = placed(order_id);
@@ -63,7 +63,7 @@ impl TestShipping {
         order_id
     }
 
-    /// Publishes the event that makes shipping hand the parcel over.
+    /// Shipping then hands the parcel over.
     pub(crate) async fn confirm(&self, order_id: Uuid) {
         let confirmed = OrderConfirmed { order_id: OrderId(order_id), total: money(1_500) };
         self.publish(order_id, &confirmed).await;
