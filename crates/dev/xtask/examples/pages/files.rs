@@ -65,7 +65,8 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
         }
         all.push(GeneratedFile { path, text });
     }
-    let text = llms::text(&text(README)?, &text(CONTENTS)?)?;
+    let page = |file| Ok::<_, anyhow::Error>(read(&root.join(file))?.unwrap_or_default());
+    let text = llms::text(&page(README)?, &page(CONTENTS)?)?;
     all.push(GeneratedFile { path: LLMS.to_owned(), text });
     rules::compare(root)?;
     Ok(all)

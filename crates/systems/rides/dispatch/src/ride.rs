@@ -6,7 +6,7 @@ use rides_events::{DriverId, Money, Point, QuoteId, RideId, RiderId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row};
+use sqlx::Row;
 
 use crate::payment::Payment;
 

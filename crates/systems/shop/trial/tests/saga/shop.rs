@@ -76,7 +76,7 @@ impl Shop {
         for _ in 0..options.replicas {
             for part in shop::system().parts {
                 if !options.without.contains(&part.service) {
-                    shop.start(part.service).await;
+                    Box::pin(shop.start(part.service)).await;
                 }
             }
         }
