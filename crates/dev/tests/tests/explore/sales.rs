@@ -22,7 +22,9 @@ pub(crate) const NOBODY: &str = "nobody";
 
 pub(crate) const SALES_TABLES: &[Migration] = &[Migration {
     name: "0001_sale",
-    sql: "create table sale (saga_id uuid primary key, state text not null);
+    // No key notices a second beginning: that is the engine's work.
+    sql: "create table sale (saga_id uuid not null, state text not null);
+          create index on sale (saga_id);
           create table ending (saga_id uuid not null, state text not null);
           create table gift (saga_id uuid not null, taken_back boolean not null default false);
           create index on gift (saga_id)",
