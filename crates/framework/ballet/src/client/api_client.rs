@@ -74,8 +74,8 @@ impl ApiClient {
         Ok(Self { http, connection })
     }
 
-    /// Sends a request as JSON to a path below the API's address, which begins with `/`. The same request under the same
-    /// key may be sent again.
+    /// Sends a request as JSON to a path below the API's address, which begins with `/`. The same
+    /// request under the same key may be sent again.
     ///
     /// # Errors
     ///
