@@ -60,7 +60,7 @@ impl ApiClient {
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
-        let server = connection.url.join("/").map_err(|error| WrongSetting(error.to_string()))?;
+        let server = connection.url.join("/").map_err(WrongSetting)?;
         let connector = ProxiedConnector::of_env(&server, connector).map_err(WrongSetting)?;
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls(connection.ca_file.as_ref())?)
@@ -74,7 +74,8 @@ impl ApiClient {
         Ok(Self { http, connection })
     }
 
-    /// Sends a request as JSON. The same request under the same key may be sent again.
+    /// Sends a request as JSON to a path below the API's address, which begins with `/`. The same
+    /// request under the same key may be sent again.
     ///
     /// # Errors
     ///

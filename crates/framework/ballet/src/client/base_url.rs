@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use hyper::Uri;
+use hyper::http::uri::InvalidUri;
 
 /// The address of an API: `https://host/path`. Plain `http` is accepted only for this machine, since requests carry
 /// the API's key.
@@ -12,9 +13,13 @@ use hyper::Uri;
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// Returns the address of a path below it.
-    pub(super) fn join(&self, path: &str) -> Result<Uri, hyper::http::uri::InvalidUri> {
-        format!("{}{path}", self.0).parse()
+    /// Returns the address of a path below it. Without its slash, a path could end the host's name, and the key would
+    /// go to another host.
+    pub(super) fn join(&self, path: &str) -> Result<Uri, String> {
+        if !path.starts_with('/') {
+            return Err("a path begins with /".to_owned());
+        }
+        format!("{}{path}", self.0).parse().map_err(|error: InvalidUri| error.to_string())
     }
 }
 
@@ -30,8 +35,8 @@ impl FromStr for BaseUrl {
         if authority.as_str().contains('@') {
             return Err(format!("{expected}, without a user: the key is a setting of its own"));
         }
-        if uri.query().is_some() {
-            return Err(format!("{expected}, without a query"));
+        if uri.query().is_some() || text.contains('#') {
+            return Err(format!("{expected}, without a query or a fragment"));
         }
         match scheme {
             "https" => {}
@@ -71,12 +76,16 @@ mod tests {
         ] {
             let url: BaseUrl = right.parse().expect("an address");
             assert_eq!(url.join("/captures").expect("an address"), joined);
+            for path in [".evil.example/captures", "@evil.example/captures", "captures", ""] {
+                url.join(path).expect_err("another host's, or none");
+            }
         }
         for (wrong, said) in [
             ("http://api.example.com", "unencrypted"),
             ("http://localhost.example.com", "unencrypted"),
             ("https://user:secret@api.example.com", "without a user"),
             ("https://api.example.com/?key=1", "without a query"),
+            ("https://api.example.com/v1#captures", "without a query or a fragment"),
             ("ftp://api.example.com", "not ftp"),
             ("api.example.com", "expected a URL"),
             ("", "expected a URL"),

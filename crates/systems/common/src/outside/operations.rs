@@ -27,7 +27,8 @@ impl Operations {
         ApiClient::new(connection).map(Self)
     }
 
-    /// Requests an operation and returns it. If the answer is lost, the company is asked once for the outcome.
+    /// Requests an operation and returns it. If the answer is lost, the company is asked once for the outcome, so
+    /// that takes up to twice the time limit of the connection.
     ///
     /// # Errors
     ///

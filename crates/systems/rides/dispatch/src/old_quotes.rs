@@ -1,4 +1,5 @@
-//! Deletes old quotes that led to no ride or to rides of erased riders. Several replicas may do so at once.
+//! Deletes old quotes that led to no ride, and makes the ended rides of erased riders nobody's. Several replicas may do
+//! so at once.
 
 use std::time::Duration;
 

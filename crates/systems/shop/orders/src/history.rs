@@ -55,7 +55,7 @@ impl ballet_openapi::History for OrderHistory {
         matches!(self.status, OrderStatus::Completed | OrderStatus::Cancelled)
     }
 
-    /// At most one change has a number.
+    /// An order has at most one change with each number.
     fn after(&self, number: u32) -> impl Iterator<Item = (u32, StatusChange)> {
         let change = |status, changed_at| {
             let cancelled = self.cancelled.clone().filter(|_| status == OrderStatus::Cancelled);

@@ -126,10 +126,10 @@ pub trait CallStep: Send + Sync + 'static {
         async { Ok(LookUp::Unable) }
     }
 
-    /// How long the other side remembers a key; `None` if for as long as we may ask. A call, or a
-    /// compensation's call, that is older is not made, because that could repeat its effect. It is
-    /// looked up, and without an answer, also if nothing is found, it is listed as stuck until a person says what
-    /// became of it (`ballet sagas solved`). A compensation's call is not looked up: a person is waited for at once. In a database that was restored a key is as old as the backup.
+    /// How long the other side remembers a key; `None` if for as long as we may ask. A call, or a compensation's call,
+    /// that is older is not made, because that could repeat its effect. A call is looked up then; a compensation's
+    /// call is not. Without an answer, also if nothing is found, it is listed as stuck until a person says what became
+    /// of it (`ballet sagas solved`). In a database that was restored a key is as old as the backup.
     fn keys_kept(&self) -> Option<Duration> {
         None
     }

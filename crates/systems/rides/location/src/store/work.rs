@@ -66,7 +66,7 @@ pub(crate) async fn reserve(
     Ok(reserved.map(DriverId))
 }
 
-/// Not a later attempt's. What is over is nobody's.
+/// Cancels the reservation of this attempt, and of no later one. What is over is nobody's.
 pub(crate) async fn cancel(
     db: &mut PgConnection,
     ride_id: RideId,
