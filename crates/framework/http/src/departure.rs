@@ -2,7 +2,8 @@
 //! goes, and sends it new connections until then: some seconds in which a closed port would be an error for a client.
 
 use std::future::pending;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
 use tokio::sync::watch;
@@ -14,19 +15,21 @@ pub struct Departure {
     /// `None` for a listener that stays as long as its process.
     asked: Option<watch::Receiver<bool>>,
     delay: Duration,
+    /// When it began. All clones end together, also those of a connection that came during the delay.
+    begun: Arc<OnceLock<Instant>>,
 }
 
 impl Departure {
     /// A listener that serves new connections for `delay` after it was `asked` to stop.
     #[must_use]
-    pub const fn new(asked: watch::Receiver<bool>, delay: Duration) -> Self {
-        Self { asked: Some(asked), delay }
+    pub fn new(asked: watch::Receiver<bool>, delay: Duration) -> Self {
+        Self { asked: Some(asked), delay, begun: Arc::default() }
     }
 
     /// A listener that stays as long as its process.
     #[must_use]
-    pub const fn never() -> Self {
-        Self { asked: None, delay: Duration::ZERO }
+    pub fn never() -> Self {
+        Self { asked: None, delay: Duration::ZERO, begun: Arc::default() }
     }
 
     /// Whether the process was asked to stop.
@@ -48,7 +51,27 @@ impl Departure {
         let Some(asked) = &mut self.asked else { return pending().await };
         let was_asked = asked.wait_for(|asked| *asked).await.is_ok();
         if was_asked {
-            sleep(self.delay).await;
+            let begun = self.begun.get_or_init(Instant::now);
+            sleep(self.delay.saturating_sub(begun.elapsed())).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_during_the_delay_does_not_make_it_longer() {
+        let delay = Duration::from_secs(1);
+        let (ask, asked) = watch::channel(false);
+        let departure = Departure::new(asked, delay);
+        ask.send_replace(true);
+        let begun = Instant::now();
+        departure.clone().closes().await;
+        assert!(begun.elapsed() >= delay);
+        let late = Instant::now();
+        departure.closes().await;
+        assert!(late.elapsed() < delay, "{:?}", late.elapsed());
     }
 }

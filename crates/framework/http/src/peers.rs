@@ -69,7 +69,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, is_proxy: impl Fn(IpAddr) -> bo
     if !is_proxy(client) {
         return client;
     }
-    for hop in hops(headers).into_iter().rev() {
+    for hop in hops(headers) {
         let Some(address) = address(&hop) else { break };
         client = address;
         if !is_proxy(client) {
@@ -79,7 +79,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, is_proxy: impl Fn(IpAddr) -> bo
     client
 }
 
-/// The names of the clients that each proxy has seen, in their order.
+/// The names of the clients that each proxy has seen, the last one first.
 fn hops(headers: &HeaderMap) -> Vec<String> {
     let all = |name: &str| {
         let lines = headers.get_all(name).iter();
@@ -88,18 +88,35 @@ fn hops(headers: &HeaderMap) -> Vec<String> {
         lines.collect::<Vec<_>>().join(",")
     };
     if headers.contains_key(X_FORWARDED_FOR) {
-        return all(X_FORWARDED_FOR).split(',').map(str::to_owned).collect();
+        return all(X_FORWARDED_FOR).rsplit(',').map(str::to_owned).collect();
     }
     let forwarded = all(FORWARDED.as_str());
     if forwarded.is_empty() {
         return Vec::new();
     }
     let named = |hop: &str| {
-        let mut pairs = hop.split(';').filter_map(|pair| pair.split_once('='));
+        let mut pairs = split(hop, ';').into_iter().filter_map(|pair| pair.split_once('='));
         let named = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
         named.map(|(_, value)| value.to_owned()).unwrap_or_default()
     };
-    forwarded.split(',').map(named).collect()
+    split(&forwarded, ',').into_iter().map(named).collect()
+}
+
+/// Splits a text at a mark that is in no quotes; the last part comes first. Quotes are counted from the end, which a
+/// proxy has written: a client may leave some open before it, or write a mark into a value that the proxy quotes.
+fn split(text: &str, mark: char) -> Vec<&str> {
+    let (mut parts, mut end, mut is_quoted) = (Vec::new(), text.len(), false);
+    for (at, found) in text.char_indices().rev() {
+        let before = text[..at].bytes().rev();
+        if found == '"' && before.take_while(|byte| *byte == b'\\').count().is_multiple_of(2) {
+            is_quoted = !is_quoted;
+        } else if found == mark && !is_quoted {
+            parts.push(&text[at + 1..end]);
+            end = at;
+        }
+    }
+    parts.push(&text[..end]);
+    parts
 }
 
 /// Parses an address as proxies write it: alone, with a port, with brackets, in quotes.
@@ -198,5 +215,24 @@ mod tests {
         }
         assert_eq!(seen_by("10.0.0.1", &asked("forwarded", &[b"for=1.2.3.4"])), "1.2.3.4");
         assert_eq!(seen_by("10.0.0.1", &asked("forwarded", &[b"proto=https"])), "10.0.0.1");
+    }
+
+    #[test]
+    fn what_a_client_writes_into_a_value_that_a_proxy_quotes_names_nobody() {
+        for written in [
+            // A client's `Host`, before and after the name, and with quotes of its own.
+            r#"host="a;for=6.6.6.6;b";for=1.2.3.4"#,
+            r#"for=1.2.3.4;host="a,for=6.6.6.6;b""#,
+            r#"for=1.2.3.4;host="a\",for=6.6.6.6;b=\"""#,
+            // A client's own line, whose quotes stay open.
+            r#"for=6.6.6.6;host=", for=1.2.3.4"#,
+            r#"for=6.6.6.6;host=", for=1.2.3.4;host="a""#,
+        ] {
+            assert_eq!(
+                seen_by("10.0.0.1", &asked("forwarded", &[written.as_bytes()])),
+                "1.2.3.4",
+                "{written}"
+            );
+        }
     }
 }

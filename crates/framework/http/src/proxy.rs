@@ -39,8 +39,10 @@ impl ProxiedConnector {
             return Ok(Self::Direct(http));
         };
         if proxy.uri().scheme_str() != Some("http") {
-            let what = "HTTPS_PROXY: expected an address like http://proxy.example:3128";
-            return Err(what.to_owned());
+            let what =
+                "HTTPS_PROXY (or ALL_PROXY): expected an address like http://proxy.example:3128";
+            let scheme = proxy.uri().scheme_str().unwrap_or_default();
+            return Err(format!("{what}, found one of {scheme}://"));
         }
         let tunnel = Tunnel::new(proxy.uri().clone(), http);
         Ok(Self::Tunnel(match proxy.basic_auth() {
@@ -115,7 +117,9 @@ mod tests {
         }
         let wrong = connector("socks5://me:secret@proxy.example", "https://api.example");
         let wrong = wrong.expect_err("no such proxy");
-        assert!(wrong.contains("HTTPS_PROXY") && !wrong.contains("secret"), "{wrong}");
+        // A developer's machine often has only the latter.
+        assert!(wrong.contains("HTTPS_PROXY (or ALL_PROXY)"), "{wrong}");
+        assert!(wrong.contains("socks5://") && !wrong.contains("secret"), "{wrong}");
     }
 
     #[tokio::test]

@@ -18,8 +18,20 @@ pub fn has_personal(schema: &Value) -> bool {
     }
 }
 
-/// Masks the values of a body that its schema declares personal.
+/// Masks the values of a body that its schema declares personal, also in a CloudEvent around it.
 pub fn mask(value: &mut Value, schema: &Value) {
+    let is_cloud_event = value.get("specversion").is_some();
+    if is_cloud_event && schema["properties"]["specversion"].is_null() && has_personal(schema) {
+        if let Some(data) = value.get_mut("data").filter(|data| !data.is_string()) {
+            mask_below(data, &[schema], &schema["$defs"]);
+        }
+        // Which part of a text is personal cannot be told.
+        for field in ["data", "data_base64"] {
+            if let Some(text) = value.get_mut(field).filter(|text| text.is_string()) {
+                *text = MASK.into();
+            }
+        }
+    }
     mask_below(value, &[schema], &schema["$defs"]);
 }
 
@@ -113,6 +125,20 @@ mod tests {
         );
         assert!(has_personal(&schema));
         assert!(!has_personal(&json!({ "properties": { "total": { "x-personal": false } } })));
+    }
+
+    #[test]
+    fn what_is_personal_is_masked_in_a_cloud_event() {
+        let schema = json!({ "properties": { "name": { "x-personal": true }, "total": {} } });
+        for (field, data, masked) in [
+            ("data", json!({ "name": "Ada", "total": 7 }), json!({ "name": MASK, "total": 7 })),
+            ("data", json!("{\"name\":\"Ada\"}"), json!(MASK)),
+            ("data_base64", json!("eyJuYW1lIjoiQWRhIn0="), json!(MASK)),
+        ] {
+            let mut value = json!({ "specversion": "1.0", "type": "a.b.v1", field: data });
+            mask(&mut value, &schema);
+            assert_eq!(value, json!({ "specversion": "1.0", "type": "a.b.v1", field: masked }));
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::base::exit::usage;
 
 /// The time for which a token is valid: what was said may no longer be so afterwards.
 const VALID: Duration = Duration::from_mins(10);
+/// The most tokens that are valid at a time. Then the oldest ends.
+const MOST: usize = 100;
 
 /// The dry runs of one client.
 #[derive(Debug, Default)]
@@ -31,6 +33,10 @@ impl DryRuns {
         let token = clock.new_id(clock.now()).to_string();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, one| one.at.elapsed() < VALID);
+        let oldest = all.iter().min_by_key(|(_, one)| one.at).map(|(token, _)| token.clone());
+        if let Some(oldest) = oldest.filter(|_| all.len() >= MOST) {
+            all.remove(&oldest);
+        }
         all.insert(token.clone(), DryRun { tool, arguments, at: Instant::now() });
         token
     }
@@ -83,5 +89,10 @@ mod tests {
         }
         runs.take("dlq_discard", &one, &token).expect("a token");
         runs.take("dlq_discard", &one, &token).expect_err("it is used");
+        for _ in 0..2 * MOST {
+            let token = runs.remember("dlq_discard", one.clone());
+            assert!(runs.0.lock().expect("no panic").len() <= MOST);
+            assert!(runs.0.lock().expect("no panic").contains_key(&token));
+        }
     }
 }

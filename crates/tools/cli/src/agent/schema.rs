@@ -138,7 +138,7 @@ pub(super) fn command_line(
     files: &mut TextFiles,
 ) -> Result<Vec<String>> {
     for needed in spec.needs {
-        if !given.contains_key(*needed) {
+        if given.get(*needed).is_none_or(Value::is_null) {
             return Err(usage(format!("{}: give `{needed}`", spec.name)));
         }
     }
@@ -265,6 +265,8 @@ mod tests {
             ("doctor", json!({ "quiet": "yes" }), "true or false"),
             ("sagas_show", json!({ "saga": {} }), "a text or a number"),
             ("dlq_edit", json!({ "id": "1" }), "give `body`"),
+            // Without a body the subcommand would start an editor, on the protocol's input and output.
+            ("dlq_edit", json!({ "id": "1", "body": null }), "give `body`"),
         ] {
             let error = line(tool, &given).expect_err(said).to_string();
             assert!(error.contains(said), "{error}");

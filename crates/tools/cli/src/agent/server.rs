@@ -26,6 +26,8 @@ use crate::base::options::GlobalOptions;
 const AT_ONCE: usize = 4;
 /// The most characters of a person's name.
 const LONGEST_NAME: usize = 100;
+/// The most characters of a reason, which is also a header of messages.
+const LONGEST_REASON: usize = 1_000;
 
 const INSTRUCTIONS: &str = "\
 A system of choreographed sagas: services that share no database publish events over RabbitMQ, and compensate when a \
@@ -141,10 +143,14 @@ impl ActGiven {
         }
         let (person, reason) = (self.person.as_deref(), self.reason.as_deref());
         let (person, reason) = (person.unwrap_or_default(), reason.unwrap_or_default());
-        if person.chars().count() > LONGEST_NAME || person.chars().any(char::is_control) {
-            return Err(usage(format!(
-                "`person` has to be a name of at most {LONGEST_NAME} characters"
-            )));
+        for (name, text, most) in
+            [("person", person, LONGEST_NAME), ("reason", reason, LONGEST_REASON)]
+        {
+            if text.chars().count() > most || text.chars().any(char::is_control) {
+                return Err(usage(format!(
+                    "`{name}` has to be one line of at most {most} characters"
+                )));
+            }
         }
         Ok((person, reason))
     }
@@ -198,5 +204,33 @@ impl ServerHandler for AgentServer {
         let given = request.arguments.unwrap_or_default();
         let done = self.call(&spec, given).await;
         Ok(done.unwrap_or_else(|error| answer::failed(&error)).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_act_has_a_person_and_a_reason_that_fit_into_a_record() {
+        let spec = TOOLS.into_iter().find(|spec| spec.kind == ToolKind::Act).expect("an act");
+        let recorded = |person: &str, reason: &str| -> Result<(String, String)> {
+            let given =
+                json!({ "dry_run": false, "token": "1", "person": person, "reason": reason });
+            let given = ActGiven::of(given.as_object().cloned().expect("an object"))?;
+            given.record(&spec).map(|(person, reason)| (person.to_owned(), reason.to_owned()))
+        };
+        assert_eq!(recorded(" ada ", "it was wrong").expect("a record").0, "ada");
+        let long = "a".repeat(LONGEST_REASON + 1);
+        for (person, reason, said) in [
+            ("", "it was wrong", "needs `token`"),
+            ("ada", " ", "needs `token`"),
+            (&*long, "it was wrong", "`person` has to be one line"),
+            ("ada", &*long, "`reason` has to be one line"),
+            ("ada", "a\nb", "`reason` has to be one line"),
+        ] {
+            let error = recorded(person, reason).expect_err(said).to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

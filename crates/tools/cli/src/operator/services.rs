@@ -24,7 +24,8 @@ pub(crate) async fn run(options: &GlobalOptions) -> Result<ExitStatus> {
     let header =
         ["service", "processes", "not ready", "to publish", "retries", "calls", "copies behind"];
     let table = Table::new(header).right([1, 2, 3, 4, 5, 6]);
-    ui::list(options.output, &all, as_json, "there is no service", table, cells);
+    let none = if away.is_empty() { "there is no service" } else { "no service can be read" };
+    ui::list(options.output, &all, as_json, none, table, cells);
     Ok(ExitStatus::listed_without(&away))
 }
 

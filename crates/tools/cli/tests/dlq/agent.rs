@@ -92,6 +92,16 @@ impl Agent<'_> {
     }
 }
 
+async fn services_are_listed_for_people(shop: &ShopWorld) {
+    let listed = shop.ballet(&["services"]).await.ends_with(0);
+    listed.prints(&["to publish", "inventory"]);
+    let mut away = shop.command(&["services"]);
+    away.env("DATABASE_URL", "postgres://ada:the-password-of-nobody@127.0.0.1:1/{service}");
+    let away = ended(away).await.ends_with(3).prints(&["no service can be read"]);
+    let away = away.says(&["the database of inventory", "the rest is listed"]);
+    assert!(!away.err.contains("the-password-of-nobody"), "{away:?}");
+}
+
 /// One shop: a saga is stuck because inventory takes no message.
 #[tokio::test]
 async fn an_agent_looks_at_all_and_acts_with_a_dry_run_a_person_and_a_reason_alone() {
@@ -99,6 +109,7 @@ async fn an_agent_looks_at_all_and_acts_with_a_dry_run_a_person_and_a_reason_alo
     // Without a client there is nothing to say, and nothing to wait for.
     let alone = ended(shop.command(&["mcp"])).await.ends_with(0);
     assert_eq!(alone.out, "");
+    services_are_listed_for_people(&shop).await;
     let Some(python) = python_with("mcp").await else {
         shop.close().await;
         return left_out("Python with mcp");

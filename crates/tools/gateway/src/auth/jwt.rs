@@ -121,7 +121,7 @@ pub(crate) fn check(
 }
 
 impl VerifiedClaims {
-    /// `None` becomes an error if the token is not valid now.
+    /// Returns whom the token stands for, if it is valid now.
     pub(crate) fn now(&self, expected: &Jwt) -> Result<Arc<Identity>, TokenError> {
         #[expect(clippy::cast_precision_loss, reason = "seconds fit into a float")]
         let (now, leeway) = (unix_seconds() as f64, expected.leeway.0.as_secs() as f64);
