@@ -79,7 +79,11 @@ pub async fn apply(management: &ManagementApi, difference: &Difference) -> Resul
             let (from, to) = (text(found, "source"), text(found, "destination"));
             let key = text(found, "properties_key");
             let path = ["bindings", vhost, "e", &from, end(found), &to, &key];
-            management.call(Method::DELETE, &path, None).await?;
+            match management.call(Method::DELETE, &path, None).await {
+                // It is gone, perhaps by a first attempt whose answer was lost.
+                Err(error) if error.is_not_found() => {}
+                done => done.map(drop)?,
+            }
         }
         Difference::Other { .. } | Difference::Policed { .. } | Difference::Strange { .. } => {}
     }
