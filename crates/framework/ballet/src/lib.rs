@@ -251,5 +251,6 @@ pub mod private {
     pub use jiff::SignedDuration;
     pub use sqlx::PgConnection;
 
+    pub use crate::declare::participant::declarable::{OwnerOf, owner_of};
     pub use crate::service::program::{IntoService, Package, run, run_with};
 }

@@ -36,8 +36,8 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
     let attributes = attributes(own, &without.unwrap_or_default(), crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed"));
     let republished = republished.unwrap_or_else(|| {
-        let text = "an entity says by which event its owner publishes all of them: \
-                    `republished = \"catalog.products_republished.v1\"`";
+        let text = "an entity needs `republished = \"catalog.products_republished.v1\"`, the name that you give to the event \
+                    in which its owner, here `catalog`, publishes all of them again; the framework makes the event";
         mistakes.at(ident, text);
         stand_in("unnamed.entities_republished.v1")
     });
@@ -59,8 +59,8 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
         }
         (None, None) => TokenStream::new(),
         (Some(_), None) | (None, Some(_)) => {
-            let text = "an entity that has its own id has its version, too: \
-                        `id = sku, version = version`";
+            let text = "`id` and `version` come together, each with its field: `id = sku, version = version`; the \
+                        version is an `i64` that grows with each change";
             mistakes.at(ident, text);
             TokenStream::new()
         }

@@ -50,7 +50,7 @@ impl Parse for Removed {
     }
 }
 
-const REMOVES: &str = "an event that removes an entity says which, and where its id and version are: \
+const REMOVES: &str = "an event that removes an entity names it, and the fields with its id and its version, an `i64`: \
     `removes(Product, id = sku, version = version)`";
 
 pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {

@@ -1,6 +1,6 @@
 //! The words of an attribute: `"name", word, word = value, word(values)`.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::discouraged::Speculative as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
@@ -96,7 +96,9 @@ impl Vocabulary {
             let name: Ident = input.parse()?;
             if !self.words.contains(&&*name.to_string()) {
                 let known = self.words.join("`, `");
-                let text = format!("unknown word `{name}`: {} takes `{known}`", self.of);
+                let of = self.of;
+                let text =
+                    format!("unknown word `{name}`: {of} takes `{known}`{}", elsewhere(&name));
                 mistakes.add(Error::new(name.span(), text));
                 skip(input);
             } else if let Err(mistake) = word(&name, input) {
@@ -114,11 +116,20 @@ impl Vocabulary {
     }
 }
 
+/// Where a word stands that only steps that are undone have.
+fn elsewhere(word: &Ident) -> &'static str {
+    match &*word.to_string() {
+        "undo" | "undo_touches" => "; a step that is undone is `#[compensatable(undo = METHOD)]`",
+        "undone_by" => "; a step of which an event undoes one repetition is `#[repeating(...)]`",
+        _ => "",
+    }
+}
+
 /// Goes on behind a mistake, at the next comma.
 fn skip(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         let ahead = input.fork();
-        if ahead.parse::<proc_macro2::TokenTree>().is_ok() {
+        if ahead.parse::<TokenTree>().is_ok() {
             input.advance_to(&ahead);
         }
     }
@@ -136,7 +147,11 @@ pub(crate) fn value<T: Parse>(word: &Ident, input: ParseStream<'_>) -> Result<T>
 /// Parses `(value, value)`.
 pub(crate) fn list<T: Parse>(word: &Ident, input: ParseStream<'_>) -> Result<Vec<T>> {
     if !input.peek(syn::token::Paren) {
-        return Err(Error::new(word.span(), format!("`{word}` has a list: `{word}(...)`")));
+        let ahead = input.fork();
+        let given = ahead.parse::<Token![=]>().and_then(|_| ahead.parse::<TokenTree>());
+        let given = given.map_or_else(|_| "...".to_owned(), |given| given.to_string());
+        let text = format!("`{word}` has a list in brackets: `{word}({given})`");
+        return Err(Error::new(word.span(), text));
     }
     let inside;
     parenthesized!(inside in input);

@@ -47,9 +47,9 @@ pub trait Trigger: Sized + Send + Sync + 'static {
 }
 
 /// Stands for the event in which a step finds its key if the step joins several, since a join has
-/// no key.
+/// no key. The compiler shows the name to whoever writes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JoinsHaveNoKey {}
+pub enum AJoinHasNoKeySoDeleteThisMethod {}
 
 fn decode_one<E: Event>(body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
     json::from_slice::<E>(body).map(|event| Box::new(event) as AnyEvent)
@@ -83,7 +83,7 @@ impl<E: Event> Trigger for E {
 macro_rules! join {
     ($($event:ident),+) => {
         impl<$($event: Event),+> Trigger for ($($event,)+) {
-            type Single = JoinsHaveNoKey;
+            type Single = AJoinHasNoKeySoDeleteThisMethod;
 
             fn types() -> Vec<EventType> {
                 vec![$($event::TYPE),+]

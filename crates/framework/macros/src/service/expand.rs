@@ -38,8 +38,10 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
     for method in &methods.declared {
         if let Some(twin) = declared.iter().find(|it| it.method.type_name() == method.type_name()) {
             let text = format!(
-                "there is a step `{}` already: each has a name of its own",
-                twin.method.name()
+                "`{}` and `{}` both make the type `{}`, the method's name without underscores: rename one of them",
+                twin.method.name(),
+                method.name(),
+                method.type_name()
             );
             mistakes.at(&method.signature().ident, text);
         } else if let Some(emitted) = mistakes.take(emitted(method, &methods)) {

@@ -83,8 +83,8 @@ pub(crate) fn reader(method: &Method, methods: &Methods) -> Result<Emitted> {
         Error::new_spanned(&signature.inputs, text)
     })?;
     let Some(reset) = &method.words.reset else {
-        let text = "a reader says which method deletes what it wrote, for a reader that begins again: \
-                    `reset = METHOD`";
+        let text = "a reader needs `reset = METHOD`, the method that deletes what it wrote, when it begins again: \
+                    `async fn METHOD(tx: &mut Tx<'_>) -> Result<(), Failure>`";
         return Err(Error::new_spanned(&signature.ident, text));
     };
     let (named, reset): (_, &Signature) = (reset, methods.named(reset)?);

@@ -98,7 +98,15 @@ impl Methods {
     pub(crate) fn named(&self, name: &Ident) -> Result<&Signature> {
         self.all.iter().find(|method| method.ident == *name).ok_or_else(|| {
             let names: Vec<_> = self.all.iter().map(|method| method.ident.to_string()).collect();
-            let text = format!("there is no method `{name}` here, only `{}`", names.join("`, `"));
+            let begin: String = name.to_string().chars().take(3).collect();
+            let similar: Vec<_> =
+                names.iter().filter(|known| known.starts_with(&begin)).cloned().collect();
+            let text = if similar.is_empty() {
+                format!("there is no method `{name}` in this `impl`, only `{}`", names.join("`, `"))
+            } else {
+                let similar = similar.join("` or `");
+                format!("there is no method `{name}` in this `impl`: is `{similar}` meant?")
+            };
             Error::new(name.span(), text)
         })
     }
@@ -119,9 +127,10 @@ impl Methods {
     }
 }
 
-const FORGOTTEN: &str = "this returns what a step does, and is none: no attribute stands above it, and nothing here \
-    names it. A step is `#[compensatable]`, `#[pivot]`, `#[repeating]`, `#[retriable]`, `#[starts]` or `#[decides]`; \
-    a function that others call stands outside of this `impl`";
+const FORGOTTEN: &str = "this returns what a step does, but no attribute says which step it is: write `#[retriable]` \
+    if it cannot refuse and is never undone, or `#[compensatable(undo = METHOD)]` if an abort of the saga undoes it \
+    (rarer: `#[pivot]`, `#[repeating]`; in the saga's owner: `#[starts]`, `#[decides]`). A function that is no step \
+    stands outside of this `impl`";
 
 /// Whether it takes a transaction and returns what a step does.
 fn looks_like_step(signature: &Signature) -> bool {
@@ -244,11 +253,6 @@ impl Method {
         // The owner of another saga is reported where the method names it.
         let place = owner.span();
         let value = value(place);
-        Ok(quote_spanned! {place=> {
-            const fn owner_of<S: ::ballet::Saga, O: ::ballet::Owner<Saga = S>>(owner: O) -> O {
-                owner
-            }
-            owner_of::<#saga, _>(#value)
-        }})
+        Ok(quote_spanned!(place=> ::ballet::private::owner_of::<#saga, _>(#value)))
     }
 }

@@ -7,7 +7,7 @@ use syn::{Error, Expr, Result, Type};
 use crate::service::duration::duration;
 use crate::service::kind::Kind;
 use crate::service::method::{Method, Methods};
-use crate::service::signature::last;
+use crate::service::signature::{last, written};
 use crate::service::words::{Copy, MethodWords, Origin, ServiceWords, Share};
 use crate::words::Mistakes;
 
@@ -70,11 +70,10 @@ fn parts<'a>(
     for one in declared.iter().filter(|it| it.method.kind == Kind::Owns || it.method.kind.is_step())
     {
         let Some(saga) = mistakes.take(saga_of(one.method, words, &owners)) else { continue };
-        let path = |of: &Type| of.to_token_stream().to_string().replace(' ', "");
         // Two paths with the same end are one saga, whose other path is reported below.
         let is_same = |other: &Type| match (last(other), last(saga)) {
             (Some(other), Some(saga)) => other.ident == saga.ident,
-            _ => path(other) == path(saga),
+            _ => written(other) == written(saga),
         };
         let owner =
             owners.iter().copied().find(|it| it.method.words.saga.as_ref().is_some_and(is_same));
@@ -84,7 +83,7 @@ fn parts<'a>(
         });
         let Some(part) = parts.get_mut(at) else { continue };
         let is_owner = one.method.kind == Kind::Owns;
-        let (known, given) = (path(part.saga), path(saga));
+        let (known, given) = (written(part.saga), written(saga));
         if known != given {
             let text = format!(
                 "is this the saga `{known}`? A service names a saga by one path, and two sagas by different names"
@@ -124,9 +123,13 @@ fn saga_of<'a>(
     };
     let default = if method.kind.is_of_owner() { owned } else { words.saga.as_ref().or(owned) };
     default.ok_or_else(|| {
+        if method.kind.is_of_owner() && owners.is_empty() {
+            let saga = words.saga.as_ref().map_or_else(|| "SAGA".to_owned(), written);
+            return no_owner(method, &saga);
+        }
         let of = method.kind.vocabulary().of;
         let text = if method.kind.is_of_owner() {
-            format!("{of} is one of the saga's owner, and no method here `#[owns(SAGA)]`")
+            format!("{of} names its saga, since this service owns several: `saga = SAGA`")
         } else {
             format!(
                 "{of} belongs to a saga: `saga = SAGA`, here or for all steps in `#[service(...)]`"
@@ -134,6 +137,17 @@ fn saga_of<'a>(
         };
         Error::new_spanned(&method.signature().ident, text)
     })
+}
+
+/// The mistake that a step of the owner stands in a service that does not own its saga.
+fn no_owner(method: &Method, saga: &str) -> Error {
+    let attribute = &method.attribute;
+    let text = format!(
+        "`#[{attribute}]` is for the service that owns the saga, and this `impl` does not: move the method there, or \
+         make this the owner with a method for the abort event: `#[owns({saga})] async fn METHOD(tx: &mut Tx<'_>, \
+         event: &ABORT) -> Result<(), Failure>`"
+    );
+    Error::new_spanned(&method.signature().ident, text)
 }
 
 /// What the owner of a saga declares besides steps.
@@ -181,16 +195,12 @@ fn step(
     methods: &Methods,
 ) -> Result<TokenStream> {
     let Declared { method, value } = declared;
-    let of = method.kind.vocabulary().of;
     if method.kind.is_of_owner() && !is_owner {
-        let text = format!(
-            "{of} is one of the saga's owner, and no method here `#[owns({})]`",
-            saga.to_token_stream()
-        );
-        return Err(Error::new_spanned(&method.signature().ident, text));
+        return Err(no_owner(method, &written(saga)));
     }
     if method.kind == Kind::Pivot && is_owner {
-        let text = "the owner has no pivot: it records the outcome of another service's, as a step that `decides`";
+        let text = "a pivot cannot be in the service that owns the saga: if this method records the outcome of another \
+                    service's pivot, write `#[decides]`; if it is the pivot itself, move it to another service";
         return Err(Error::new_spanned(&method.signature().ident, text));
     }
     let builder = &method.attribute;

@@ -1,7 +1,7 @@
 //! What the signature of a method says: its events, and what may come of it.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote};
 use syn::spanned::Spanned as _;
 use syn::{
     Error, FnArg, GenericArgument, PathArguments, PathSegment, Receiver, ReceiverKind, Result,
@@ -187,6 +187,11 @@ fn find<'a>(of: &'a Type, name: &str) -> Option<Vec<&'a Type>> {
         return Some(arguments);
     }
     arguments.into_iter().find_map(|argument| find(argument, name))
+}
+
+/// A type as it is written.
+pub(crate) fn written(of: &Type) -> String {
+    of.to_token_stream().to_string().replace(' ', "")
 }
 
 /// One event, or a tuple of several.

@@ -7,16 +7,20 @@ use syn::{Error, Path, Result, Signature};
 use crate::service::emit::StepType;
 use crate::service::kind::Kind;
 use crate::service::method::{Method, Methods};
-use crate::service::signature::{Handled, Triggers, joined, last, of_items, returned};
+use crate::service::signature::{Handled, Triggers, joined, last, of_items, returned, written};
 
-const DOES: &str =
-    "a step returns what it does: `Does<EVENT>`, or `Does<EVENT, REFUSAL>` if it may refuse";
-const DOES_ALL: &str = "a step that takes its messages together returns what it does with each: `DoesAll<EVENT>`, or \
-    `DoesAll<EVENT, REFUSAL>`";
-const UNDOES: &str =
-    "a compensation returns how it undoes: `Undoes<EVENT>`, or `Undoes` without an event";
-const UNDOES_ALL: &str =
-    "a compensation that takes its messages together returns `UndoesAll<EVENT>`, or `UndoesAll`";
+const DOES: &str = "a step returns `Does<EVENT>` and ends with `done(EVENT { .. })`; one that may refuse returns \
+    `Does<EVENT, REFUSAL>`, two events, and may end with `refused(REFUSAL { .. })`. A technical failure is no REFUSAL: \
+    `?` passes it on";
+const DOES_ALL: &str = "a step that takes its messages together returns what it does with each, in their order: \
+    `DoesAll<EVENT>`, made with `Ok(vec![Ok(EVENT { .. })])`, or `DoesAll<EVENT, REFUSAL>`, with \
+    `Err(REFUSAL { .. })` in it";
+const UNDOES: &str = "a compensation cannot refuse: it returns `Undoes<EVENT>` and ends with \
+    `compensated(EVENT { .. })`, or `Undoes` and ends with `compensated_silently()`. A failure goes on \
+    with `?`, and it is tried again";
+const UNDOES_ALL: &str = "a compensation that takes its messages together returns one answer for each, in their order: \
+    `UndoesAll<EVENT>`, made with `Ok(vec![Compensated::With(EVENT { .. })])`, or `UndoesAll`, with \
+    `Compensated::Silently`";
 
 /// A step's type with its traits, and the expression of its value.
 pub(crate) struct Emitted {
@@ -50,9 +54,15 @@ pub(crate) fn step(method: &Method, methods: &Methods) -> Result<Emitted> {
     let undo = match (&words.undo, kind.is_undone()) {
         (Some(name), true) => Some((methods.named(name)?, name)),
         (None, true) => {
+            let event = written(done);
+            let undo = if triggers.together {
+                format!("tx: &mut BulkTx<'_>, done: Vec<Item<{event}>>) -> UndoesAll<EVENT>")
+            } else {
+                format!("tx: &mut Tx<'_>, done: {event}) -> Undoes<EVENT>")
+            };
             let text = format!(
-                "{of} has a compensation: `undo = METHOD`; a step that never has to be undone, because nothing can be \
-                 refused after it, is `retriable`"
+                "{of} needs `undo = METHOD`, the method that undoes it: `async fn METHOD({undo}`; a step after which \
+                 nothing can be refused is never undone: it is `#[retriable]`"
             );
             return Err(Error::new_spanned(&signature.ident, text));
         }
@@ -68,8 +78,8 @@ pub(crate) fn step(method: &Method, methods: &Methods) -> Result<Emitted> {
     let retry = retry(words.retry.as_ref());
     let key = key(method, &triggers)?;
     if let (Some(rows), [_, _, ..]) = (&words.touches, &triggers.events[..]) {
-        let text =
-            "a step that joins events names no rows: one of them does not say what it will do";
+        let text = "delete `touches`: the rows are named from one event, before the step runs, and a step that joins \
+             events needs all of them to know its rows";
         return Err(Error::new_spanned(rows, text));
     }
     let touches = touches(words.touches.as_ref(), methods, &format_ident!("touches"), &on);
@@ -196,14 +206,15 @@ pub(crate) fn retry(given: Option<&syn::Expr>) -> Option<TokenStream> {
 fn key(method: &Method, triggers: &Triggers<'_>) -> Result<Option<TokenStream>> {
     let Some(key) = &method.words.key else {
         if method.kind == Kind::Repeating {
-            let text =
-                "a repeating step has a key, by which its repetitions differ: `key = |event| ...`";
+            let text = "a repeating step needs `key = |event| event.FIELD.to_string()`, the text by which its \
+                 repetitions in one saga differ";
             return Err(Error::new_spanned(&method.signature().ident, text));
         }
         return Ok(None);
     };
     let [event] = triggers.events[..] else {
-        let text = "a step that joins events has no key: they come one by one";
+        let text = "delete `key`: it tells the repetitions of a step apart, and a step that joins events runs once \
+             in a saga";
         return Err(Error::new_spanned(key, text));
     };
     Ok(Some(quote! {

@@ -14,7 +14,9 @@ pub(crate) fn watch(method: &Method, methods: &Methods) -> Result<Emitted> {
     let handled = Handled::read(signature, "a watch")?;
     let triggers = Triggers::read(signature, &handled, "a watch")?;
     let Some(look) = &method.words.look else {
-        let text = "a watch says which method looks whether it is over: `look = METHOD`";
+        let text = "a watch needs `look = METHOD`, the method that says whether it is over: `async fn METHOD(tx: &mut \
+             Tx<'_>) -> Result<Look<EVENT>, Failure>`, with `Ok(Look::Open(TIME))`, the time until the next look, or \
+             `Ok(Look::Over(EVENT { .. }))`";
         return Err(Error::new_spanned(&signature.ident, text));
     };
     let (named, look) = (look, methods.named(look)?);

@@ -9,6 +9,7 @@ use crate::declare::erased::call::{AnyCallCompensation, CallHandlers};
 use crate::declare::erased::local::{AnyLocalCompensation, LocalHandlers};
 use crate::declare::erased::step::{ErasedStep, Handlers};
 use crate::declare::step::call_step::{CallCompensate, CallStep};
+use crate::declare::step::owner::Owner;
 use crate::declare::step::step::{Compensate, Step};
 
 /// Marks a [`Step`].
@@ -45,13 +46,28 @@ pub trait Retriable<Via> {
 
 /// A step that begins a saga of its owner, for [`starts`](crate::OwnerSteps::starts).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot begin the saga `{Sg}`: its refusal is not the saga's abort",
-    label = "what an owner refuses at the start, it aborts",
-    note = "set `type Refused`, or the `R` of the method's `Does<D, R>`, to the abort event of `{Sg}`"
+    message = "`{Self}` cannot start the saga `{Sg}`: its refusal is not `{Abort}`, the saga's abort event",
+    label = "an owner that refuses at the start aborts the saga",
+    note = "a method returns `Does<EVENT, {Abort}>`, and a type has `type Refused = {Abort}`, also if it never refuses",
+    note = "`{Sg}` names its abort event: `#[saga(.., abort = {Abort})]`, or `type Abort = {Abort}`"
 )]
-pub trait Starts<Sg> {
+pub trait Starts<Sg, Abort> {
     #[doc(hidden)]
     fn erase(self) -> ErasedStep;
+}
+
+/// The owner of this saga, which a method with `#[owns(SAGA)]` returns.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not own the saga `{Sg}`",
+    label = "`#[owns({Sg})]` stands above a method that returns the owner of `{Sg}`",
+    note = "write in `#[owns(..)]` the saga that `impl Owner for {Self}` has as its `type Saga`, or return an owner with `type Saga = {Sg}`"
+)]
+pub trait OwnerOf<Sg> {}
+
+/// Returns the owner, if it is the one of this saga.
+#[must_use]
+pub const fn owner_of<Sg, O: OwnerOf<Sg>>(owner: O) -> O {
+    owner
 }
 
 /// A step that records the pivot's outcome, for [`decides`](crate::OwnerSteps::decides).
@@ -66,11 +82,14 @@ pub trait Decides {
 }
 
 #[diagnostic::do_not_recommend]
-impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg> for S {
+impl<Sg: Saga<Abort = Abort>, Abort, S: Step<Refused = Abort>> Starts<Sg, Abort> for S {
     fn erase(self) -> ErasedStep {
         local(Arc::new(self), StepKind::Origin, None)
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl<Sg: Saga, O: Owner<Saga = Sg>> OwnerOf<Sg> for O {}
 
 #[diagnostic::do_not_recommend]
 impl<S: Step<Refused = Never>> Decides for S {

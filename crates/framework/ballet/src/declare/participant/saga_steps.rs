@@ -178,7 +178,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
 
     /// Begins the saga with this step, triggered by an event. Its refusal is the abort event.
     #[must_use]
-    pub fn starts<S: Starts<Sg>>(self, step: S) -> Self {
+    pub fn starts<S: Starts<Sg, Sg::Abort>>(self, step: S) -> Self {
         self.push(step.erase())
     }
 
