@@ -7,7 +7,7 @@ use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::core::Trigger;
 use ballet::{Compensate, Retry, Step, StepError};
 
-/// A step that takes its messages together, and does with each what the step inside does.
+/// A step that takes its messages together, and does with each what the step inside does. It names no rows (`touches`).
 pub(crate) struct Together<S> {
     step: S,
     longest: Arc<AtomicUsize>,

@@ -23,7 +23,8 @@ const BEGIN: &str = "<!-- quoted: ";
 const END: &str = " -->";
 const FENCE: &str = "```";
 
-/// Returns the pages that may quote code, each with its text in which all quotes are those of the files now.
+/// Returns the pages by task, the README and all others that quote code, each with its text in which all quotes are
+/// those of the files now.
 ///
 /// # Errors
 ///
@@ -34,16 +35,16 @@ pub(crate) fn renewed_pages(root: &Path) -> Result<Vec<(String, String)>> {
         fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {file}"))
     };
     let mut files = vec!["README.md".to_owned()];
-    for entry in fs::read_dir(root.join("docs")).context("cannot read docs")? {
-        let name = entry.context("cannot read docs")?.file_name();
-        let name = name.to_string_lossy();
-        files.extend(name.ends_with(".md").then(|| format!("docs/{name}")));
-    }
+    pages_below(root, "docs", &mut files)?;
     files.sort();
     let mut pages = Vec::new();
     for file in files {
-        let text = renewed(&file, &read(&file)?, &read)?;
-        pages.push((file, text));
+        let text = read(&file)?;
+        // Pages without quotes may be generated themselves.
+        if file == "README.md" || TASKS.contains(&file.as_str()) || text.contains(BEGIN) {
+            let text = renewed(&file, &text, &read)?;
+            pages.push((file, text));
+        }
     }
     let missing = TASKS.iter().find(|task| pages.iter().all(|(file, _)| file != *task));
     ensure!(missing.is_none(), "there is no {}", missing.unwrap_or(&""));
@@ -52,6 +53,21 @@ pub(crate) fn renewed_pages(root: &Path) -> Result<Vec<(String, String)>> {
     let pages_by_task = TASKS.join(", ");
     ensure!(words <= WORDS, "{pages_by_task} have {words} words, at most {WORDS}: shorten them");
     Ok(pages)
+}
+
+/// Adds the pages of a folder and of all below it.
+fn pages_below(root: &Path, folder: &str, files: &mut Vec<String>) -> Result<()> {
+    let cannot_read = || format!("cannot read {folder}");
+    for entry in fs::read_dir(root.join(folder)).with_context(cannot_read)? {
+        let entry = entry.with_context(cannot_read)?;
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().with_context(cannot_read)?.is_dir() {
+            pages_below(root, &path, files)?;
+        } else if path.ends_with(".md") {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the number of words that a reader sees, code included.
@@ -67,7 +83,9 @@ fn renewed(page: &str, text: &str, read: &dyn Fn(&str) -> Result<String>) -> Res
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         new.push(line.to_owned());
-        if let Some(source) = line.strip_prefix(BEGIN).and_then(|line| line.strip_suffix(END)) {
+        if let Some(source) = line.strip_prefix(BEGIN) {
+            let source = source.strip_suffix(END);
+            let source = source.with_context(|| format!("{page}: no {END:?} ends {line}"))?;
             let (file, items) = match source.split_once(": ") {
                 Some((file, items)) => (file, Some(items)),
                 None => (source, None),
@@ -208,6 +226,27 @@ impl Hall {
     }
 
     #[test]
+    fn pages_of_all_folders_are_renewed() {
+        let root = std::env::temp_dir().join(format!("ballet-quotes-{}", std::process::id()));
+        let page = format!("# A\n\n{BEGIN}a.toml{END}\n```toml\nold\n```\n");
+        fs::create_dir_all(root.join("docs/shop")).expect("a folder");
+        for (file, text) in
+            [("a.toml", "new = 1\n"), ("README.md", "# R\n"), ("docs/shop/a.md", page.as_str())]
+        {
+            fs::write(root.join(file), text).expect("written");
+        }
+        for task in TASKS {
+            fs::write(root.join(task), "# T\n").expect("written");
+        }
+        fs::write(root.join("docs/shop/made.md"), "# No quotes").expect("written");
+        let pages = renewed_pages(&root).expect("pages");
+        fs::remove_dir_all(&root).expect("removed");
+        assert_eq!(pages.len(), 2 + TASKS.len(), "{pages:?}");
+        let found = pages.iter().find(|(file, _)| file == "docs/shop/a.md").expect("the page");
+        assert_eq!(found.1, page.replace("old", "new = 1"));
+    }
+
+    #[test]
     fn signs_and_marks_are_no_words() {
         let page =
             "# A page\n\n<!-- quoted: a.rs -->\n```rust\nlet a = 1;\n```\n| b | c |\n|---|---|\n";
@@ -226,5 +265,7 @@ impl Hall {
         assert!(refused.contains("a block of \"rust\" that is not quoted"), "{refused}");
         let open = format!("{BEGIN}hall.rs{END}\n\n```rust\n```\n");
         assert!(renewed("A", &open, &read).is_err(), "the block does not follow");
+        let unended = format!("{BEGIN}hall.toml{END} \n```toml\nold\n```\n");
+        assert!(renewed("A", &unended, &read).is_err(), "the comment has no end");
     }
 }

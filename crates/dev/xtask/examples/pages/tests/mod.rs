@@ -1,5 +1,6 @@
 //! The workspace's files agree with each other.
 
+mod agents;
 mod compose;
 mod containers;
 mod files;
