@@ -21,13 +21,15 @@ pub(crate) enum TokenError {
     #[error("the token has more than 8 KiB, the most that is read: get a smaller one")]
     TooLong,
     #[error(
-        "the token is not a JWT signed with EdDSA or RS256, with the claims iss, aud, sub and exp"
+        "the token is not a JWT signed with EdDSA, ES256 or RS256, with the claims iss, aud, sub and exp"
     )]
     Malformed,
-    #[error("the token must be signed with the algorithm of its key: EdDSA or RS256")]
+    #[error("the token must be signed with the algorithm of its key: EdDSA, ES256 or RS256")]
     Algorithm,
     #[error("no key of the key set has the token's kid")]
     UnknownKey,
+    #[error("the token names no key (kid), and the key set has several")]
+    NoKeyId,
     #[error("the token's signature is wrong")]
     Signature,
     #[error("the token has expired: get a new one")]
@@ -78,19 +80,19 @@ pub(crate) struct VerifiedClaims {
     nbf: Option<f64>,
 }
 
-/// The token is not checked.
-pub(crate) fn key_id(token: &str) -> Result<String, TokenError> {
+/// The token is not checked, and need not name a key.
+pub(crate) fn key_id(token: &str) -> Result<Option<String>, TokenError> {
     if token.len() > LONGEST {
         return Err(TokenError::TooLong);
     }
     let header = decode_header(token)?;
-    if !matches!(header.alg, Algorithm::EdDSA | Algorithm::RS256) {
+    if !matches!(header.alg, Algorithm::EdDSA | Algorithm::ES256 | Algorithm::RS256) {
         return Err(TokenError::Algorithm);
     }
-    header.kid.ok_or(TokenError::UnknownKey)
+    Ok(header.kid.filter(|kid| !kid.is_empty()))
 }
 
-/// Checks a token with the key of its `kid`, but not its times: [`VerifiedClaims::now`] does that at each use.
+/// Checks a token with its key, but not its times: [`VerifiedClaims::now`] does that at each use.
 pub(crate) fn check(
     token: &str,
     key: &PublicKey,

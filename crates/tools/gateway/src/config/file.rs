@@ -100,10 +100,15 @@ pub(crate) struct DatabaseConfig {
 pub(crate) struct Jwt {
     pub(crate) issuer: String,
     pub(crate) audience: String,
-    /// A JWK set: a file, relative to the config file, or an `http://` address.
+    /// A JWK set: a file, relative to the config file, or an address.
     pub(crate) keys: String,
+    /// CAs to trust beside the public ones, for an `https://` address. Relative to the config file.
+    pub(crate) ca_file: Option<String>,
     #[serde(default = "five_minutes")]
     pub(crate) refresh: Span,
+    /// The keys count for this long while they cannot be read again.
+    #[serde(default = "one_day")]
+    pub(crate) max_age: Span,
     /// The tolerated difference between clocks.
     #[serde(default = "thirty_seconds")]
     pub(crate) leeway: Span,
@@ -334,6 +339,10 @@ fn thirty_seconds() -> Span {
 
 fn five_minutes() -> Span {
     seconds(300)
+}
+
+fn one_day() -> Span {
+    seconds(24 * 60 * 60)
 }
 
 fn ten_minutes() -> Span {

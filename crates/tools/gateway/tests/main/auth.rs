@@ -13,14 +13,14 @@ use crate::support::service::{TestService, text};
 use crate::support::tokens::{SigningKey, claims, encode, jwt, now, set};
 
 /// `/a` needs a scope, `/b` only a client.
-fn routes(service: &TestService) -> String {
+pub(crate) fn routes(service: &TestService) -> String {
     let route = |prefix: &str, rest: &str| {
         format!("[[route]]\nprefix = \"{prefix}\"\nmethods = [\"GET\"]\nupstream = \"a\"\n{rest}\n")
     };
     service.upstream("a") + &route("/a", "scopes = [\"a:read\"]") + &route("/b", "scopes = []")
 }
 
-async fn get(gateway: &Gateway, path: &str, token: &str) -> Response {
+pub(crate) async fn get(gateway: &Gateway, path: &str, token: &str) -> Response {
     Client::new().get(gateway.at(path)).bearer_auth(token).send().await.unwrap()
 }
 
@@ -35,9 +35,9 @@ async fn refused(gateway: &Gateway, token: &str, sentence: &str) {
 #[tokio::test]
 async fn a_token_signs_in_and_the_service_is_told_who() {
     let service = TestService::ok().await;
-    let (ed, rsa) = (SigningKey::ed25519("ed"), SigningKey::rsa("rsa"));
-    let gateway = Gateway::start_with_keys(&[&ed, &rsa], &(jwt() + &routes(&service))).await;
-    for key in [&ed, &rsa] {
+    let (ed, ec, rsa) = (SigningKey::ed25519("ed"), SigningKey::p256("ec"), SigningKey::rsa("rsa"));
+    let gateway = Gateway::start_with_keys(&[&ed, &ec, &rsa], &(jwt() + &routes(&service))).await;
+    for key in [&ed, &ec, &rsa] {
         let token = key.token(&claims("alice", "a:read b:read"));
         assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
     }
@@ -100,9 +100,8 @@ async fn each_kind_of_bad_token_is_refused() {
         claims[name] = value;
         claims
     };
-    let algorithm = "the token must be signed with the algorithm of its key: EdDSA or RS256";
-    let malformed =
-        "the token is not a JWT signed with EdDSA or RS256, with the claims iss, aud, sub and exp";
+    let algorithm = "the token must be signed with the algorithm of its key: EdDSA, ES256 or RS256";
+    let malformed = "the token is not a JWT signed with EdDSA, ES256 or RS256, with the claims iss, aud, sub and exp";
     let header = json!({ "alg": "none", "kid": "ed" });
     let none = format!("{}.{}.", encode(header.to_string()), encode(good.to_string()));
     refused(&gateway, &none, malformed).await;
@@ -136,7 +135,7 @@ async fn each_kind_of_bad_token_is_refused() {
     let unknown = SigningKey::ed25519("new").token(&good);
     refused(&gateway, &unknown, "no key of the key set has the token's kid").await;
     let nameless = key.token_with(&json!({ "alg": "EdDSA" }), &good);
-    refused(&gateway, &nameless, "no key of the key set has the token's kid").await;
+    refused(&gateway, &nameless, "the token names no key (kid), and the key set has several").await;
     for (claims, sentence) in [
         (with("exp", json!(now() - 60)), "the token has expired: get a new one"),
         (with("exp", json!(null)), malformed),
@@ -173,7 +172,7 @@ async fn each_kind_of_bad_token_is_refused() {
     assert_eq!(get(&gateway, "/a", &late).await.status(), 200);
 }
 
-async fn becomes(gateway: &Gateway, token: &str, status: u16) {
+pub(crate) async fn becomes(gateway: &Gateway, token: &str, status: u16) {
     let what = format!("a token to be answered {status}");
     let found = wait_until(&what, LIMIT, || async {
         let is = get(gateway, "/a", token).await.status();
