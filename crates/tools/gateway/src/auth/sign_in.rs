@@ -146,7 +146,13 @@ impl SignIn {
         };
         let needed = scopes.join(" ");
         let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\"");
-        let detail = format!("this needs the scope {missing}, which the credentials do not have");
+        let place = match &self.jwt {
+            Some((jwt, _)) if identity.is_of_token() => {
+                format!("token's {}", jwt.scope_claims.join(" or "))
+            }
+            _ => "API key".to_owned(),
+        };
+        let detail = format!("this needs the scope {missing}, which is not in the {place}");
         let problem = Problem::new(StatusCode::FORBIDDEN, detail);
         Err(problem.with(header::WWW_AUTHENTICATE, challenge))
     }
@@ -193,7 +199,9 @@ fn bearer(value: &str) -> Option<&str> {
 
 fn unauthorized(reason: &'static str, detail: &str) -> Problem {
     metrics::counter!("gateway_sign_ins_refused_total", "reason" => reason).increment(1);
-    let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
+    // No quotes are allowed within (RFC 6750).
+    let described = detail.replace(['"', '\\'], "'");
+    let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{described}\"");
     Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)
 }
 

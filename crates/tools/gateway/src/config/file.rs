@@ -102,6 +102,9 @@ pub(crate) struct Jwt {
     pub(crate) audience: String,
     /// A JWK set: a file, relative to the config file, or an address.
     pub(crate) keys: String,
+    /// The claims with a client's scopes, by name or JSON pointer. All of them count.
+    #[serde(default = "scope_claims")]
+    pub(crate) scope_claims: Vec<String>,
     /// CAs to trust beside the public ones, for an `https://` address. Relative to the config file.
     pub(crate) ca_file: Option<String>,
     #[serde(default = "five_minutes")]
@@ -274,6 +277,11 @@ pub(crate) struct OpenApi {
 
 fn yes() -> bool {
     true
+}
+
+/// OAuth 2.0 (RFC 9068) has the first, Microsoft Entra and Okta the second.
+fn scope_claims() -> Vec<String> {
+    ["scope", "scp"].map(str::to_owned).to_vec()
 }
 
 fn first_version() -> String {

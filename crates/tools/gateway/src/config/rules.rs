@@ -97,6 +97,10 @@ fn server(config: &Config) -> CheckResult {
 }
 
 fn jwt(jwt: &Jwt) -> CheckResult {
+    if jwt.scope_claims.is_empty() {
+        let what = "expected at least one claim, like \"scope\"";
+        return Err(broken("jwt", 0, "scope_claims", what.to_owned()));
+    }
     if jwt.max_age.0 <= jwt.refresh.0 {
         let what = format!("expected more than refresh = \"{}\"", jwt.refresh);
         return Err(broken("jwt", 0, "max_age", what));
