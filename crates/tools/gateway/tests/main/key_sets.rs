@@ -65,7 +65,8 @@ async fn keys_come_over_tls_change_there_and_count_for_a_while_when_it_is_gone()
     problem(get(&gateway, "/a", &by_old).await, 503).await;
     assert!(gateway.log().contains("UnknownIssuer"), "{}", gateway.log());
 
-    let config = untrusting + "ca_file = \"ca.pem\"\n" + &routes(&service);
+    let limits = "[limits]\nrefused_sign_ins = 1000000\n".to_owned();
+    let config = limits + &untrusting + "ca_file = \"ca.pem\"\n" + &routes(&service);
     let gateway = Gateway::start_in(&folder, &config).await;
     becomes(&gateway, &by_old, 200).await;
     *keys.lock().unwrap() = set(&[&new]);
