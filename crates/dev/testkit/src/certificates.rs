@@ -35,7 +35,7 @@ impl Authority {
         &self.certificate
     }
 
-    /// Signs a certificate for host names or addresses.
+    /// Signs a certificate for host names or addresses. It bears the first one's name.
     #[must_use]
     pub fn identity(&self, names: &[&str]) -> TlsIdentity {
         self.sign(names, |_| {})
@@ -48,9 +48,10 @@ impl Authority {
     }
 
     fn sign(&self, names: &[&str], set: impl FnOnce(&mut CertificateParams)) -> TlsIdentity {
+        let name = names.first().copied().unwrap_or("a test");
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
-        params.distinguished_name = common_name("a test's server or client");
+        params.distinguished_name = common_name(name);
         set(&mut params);
         let key = KeyPair::generate().expect("a key");
         let signed = params.signed_by(&key, &self.issuer).expect("a certificate");

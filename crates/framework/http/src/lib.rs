@@ -12,10 +12,12 @@ pub mod identity;
 mod idle;
 pub mod limits;
 pub mod lingering_body;
+#[cfg(feature = "client")]
+pub mod outside;
 pub mod patient_stream;
 pub mod peers;
 pub mod problem;
-#[cfg(feature = "proxy")]
+#[cfg(feature = "client")]
 pub mod proxy;
 pub mod serving;
 pub mod signature;

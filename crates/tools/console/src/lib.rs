@@ -16,7 +16,7 @@ mod server;
 mod store;
 
 pub use access::role::Role;
-pub use access::trusted_header::TrustedHeader;
+pub use access::trusted_header::{OperatorGroup, TrustedHeader};
 pub use ballet_http::departure::Departure;
 pub use ballet_http::peers::Network;
 pub use console::{Account, Console, Options};

@@ -119,8 +119,11 @@ impl NodeHome {
             settings += &self.tls_settings(tls)?;
         }
         write_secret(&dir.join("rabbitmq.conf"), &settings)?;
-        let plugins = include_str!("../../broker/enabled_plugins");
-        write_secret(&dir.join("enabled_plugins"), plugins)?;
+        let mut plugins = include_str!("../../broker/enabled_plugins").to_owned();
+        if options.tls.as_ref().is_some_and(|tls| tls.clients.is_some()) {
+            plugins = plugins.replace("].", ",rabbitmq_auth_mechanism_ssl].");
+        }
+        write_secret(&dir.join("enabled_plugins"), &plugins)?;
         let advanced = if options.fast { statistics(version) } else { "[].\n".to_owned() };
         write_secret(&dir.join("advanced.config"), &advanced)
     }
@@ -154,7 +157,8 @@ impl NodeHome {
         settings += &match &tls.clients {
             Some(authority) => format!(
                 "ssl_options.cacertfile = {}\nssl_options.verify = verify_peer\n\
-                 ssl_options.fail_if_no_peer_cert = true\n",
+                 ssl_options.fail_if_no_peer_cert = true\nssl_cert_login_from = common_name\n\
+                 auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\n",
                 file("clients.pem", authority)?
             ),
             None => "ssl_options.verify = verify_none\n".to_owned(),

@@ -71,7 +71,8 @@ impl Options {
         Self { tls: Some(ServerTls { identity: identity.clone(), clients: None }), ..self }
     }
 
-    /// Makes the broker require a client certificate that this authority has signed.
+    /// Makes the broker require a client certificate that this authority has signed. The certificate may also log in
+    /// the user of its name (EXTERNAL).
     #[must_use]
     pub fn client_authority(mut self, certificate: &str) -> Self {
         if let Some(tls) = &mut self.tls {

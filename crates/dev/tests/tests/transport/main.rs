@@ -4,6 +4,7 @@
 
 mod brokers_dead_letters;
 mod crash_loop;
+mod external;
 mod flood;
 mod input;
 mod ipv6;

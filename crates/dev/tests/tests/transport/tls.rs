@@ -10,6 +10,7 @@ use ballet_stage::{Options, Servers, TlsIdentity};
 use ballet_testkit::certificates::Authority;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
+use crate::external;
 use crate::scene::rome;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{TripWorld, the_hotel};
@@ -62,11 +63,11 @@ pub(crate) fn amqps(world: &TripWorld, servers: &Servers, host: &str) -> String 
     format!("{before}@{host}:{}/{vhost}", servers.rabbitmq().tls_port().unwrap())
 }
 
-fn database(world: &TripWorld, host: &str) -> String {
+pub(crate) fn database(world: &TripWorld, host: &str) -> String {
     world.env.database_url("hotel").replace("127.0.0.1", host)
 }
 
-fn settings(amqp: String, database: String, ca: PathBuf) -> Settings {
+pub(crate) fn settings(amqp: String, database: String, ca: PathBuf) -> Settings {
     let mut settings = Settings::new(amqp, database);
     settings.tls.amqp_ca_file = Some(ca.clone());
     settings.tls.database_ca_file = Some(ca);
@@ -83,7 +84,7 @@ async fn complaint(settings: Settings) -> String {
 }
 
 /// Returns why the broker is unavailable.
-async fn refusal(url: &str, tls: TlsFiles) -> String {
+pub(crate) async fn refusal(url: &str, tls: TlsFiles) -> String {
     let broker = RabbitMq::new(url).unwrap().tls(tls);
     match broker.connect("test").await {
         Ok(_) => panic!("it connects to {url}"),
@@ -165,6 +166,7 @@ async fn t161_with_tls_it_works_and_what_is_wrong_with_a_certificate_or_host_is_
     assert!(!said.contains(password), "{said}");
 
     database_asks_for_a_certificate(&world, &servers, &authority, &ca).await;
+    external::a_certificate_signs_in_without_a_password(&world, &servers, &authority, &ca).await;
     replace_certificates(&servers, &authority.expired_identity(&["localhost"])).await;
     let old = complaint(settings(amqp.clone(), postgres, ca.clone())).await;
     assert!(old.contains("has expired"), "{old}");
@@ -238,7 +240,7 @@ async fn asks_for_certificates(world: &TripWorld, servers: &Servers, ca: &Path) 
     .unwrap();
 }
 
-fn url_user(url: &str) -> &str {
+pub(crate) fn url_user(url: &str) -> &str {
     url.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap()
 }
 

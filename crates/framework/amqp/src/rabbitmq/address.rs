@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ballet_core::hosts;
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPUri, SASLMechanism};
 
 use crate::session::error::BrokerError;
 use crate::session::peer::Peer;
@@ -50,10 +50,14 @@ impl fmt::Debug for Addresses {
 }
 
 pub(crate) fn peer(uri: &AMQPUri) -> Peer {
+    let user = match uri.query.auth_mechanism {
+        Some(SASLMechanism::External) => "of our certificate".to_owned(),
+        _ => uri.authority.userinfo.username.clone(),
+    };
     Peer {
         address: hosts::with_port(&uri.authority.host, uri.authority.port),
         vhost: uri.vhost.clone(),
-        user: uri.authority.userinfo.username.clone(),
+        user,
     }
 }
 

@@ -1,22 +1,16 @@
 //! Requests under idempotency keys.
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ballet_http::proxy::ProxiedConnector;
+use ballet_http::outside::{OutsideConnector, cause, connector};
 use ballet_http::signature::{Secrets, WrongSetting};
 use ballet_store::calls::key::CallKey;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{Method, Request, header};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Http;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 
 use crate::client::answer::ApiAnswer;
@@ -45,7 +39,7 @@ pub struct ApiConnection {
 /// A client of another company's API: `POST` and `GET` of JSON, each under the header `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
-    http: Http<HttpsConnector<ProxiedConnector>, Full<Bytes>>,
+    http: Http<OutsideConnector, Full<Bytes>>,
     connection: ApiConnection,
 }
 
@@ -56,17 +50,8 @@ impl ApiClient {
     ///
     /// Returns an error if the file with CA certificates or the proxy cannot be used.
     pub fn new(connection: ApiConnection) -> Result<Self, WrongSetting> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT));
         let server = connection.url.join("/").map_err(WrongSetting)?;
-        let connector = ProxiedConnector::of_env(&server, connector).map_err(WrongSetting)?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(connection.ca_file.as_ref())?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let connector = connector(&server, connection.ca_file.as_deref(), CONNECT)?;
         let http = Http::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -149,34 +134,4 @@ impl ApiClient {
         })?;
         ApiAnswer::judged(head.status, &head.headers, body.to_bytes(), secret)
     }
-}
-
-/// The innermost error says what happened.
-fn cause(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}
-
-fn tls(ca_file: Option<&PathBuf>) -> Result<ClientConfig, WrongSetting> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(file) = ca_file {
-        let wrong = |why: String| WrongSetting(format!("the file {}: {why}", file.display()));
-        let certificates = CertificateDer::pem_file_iter(file)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| wrong(error.to_string()))?;
-        if certificates.is_empty() {
-            return Err(wrong("it contains no certificate in PEM format".to_owned()));
-        }
-        for certificate in certificates {
-            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-        }
-    }
-    let provider = rustls::crypto::ring::default_provider();
-    let config = ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| WrongSetting(format!("TLS: {error}")))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

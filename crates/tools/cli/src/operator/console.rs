@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::REDRIVE;
-use ballet_console::{BasePath, Console, Departure, Network, Options, Role, TrustedHeader};
+use ballet_console::{
+    BasePath, Console, Departure, Network, OperatorGroup, Options, Role, TrustedHeader,
+};
 use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use jiff::SignedDuration;
@@ -57,6 +59,12 @@ pub(crate) struct Args {
     /// The address of the gateway that may set it, or a network such as 10.0.0.0/8 [default: this machine]
     #[arg(long, value_name = "ADDRESS", requires = "trust_header")]
     trust_from: Vec<Network>,
+    /// The group of the identity provider whose members may act; all others may look. Without it accounts say who may
+    #[arg(long, value_name = "GROUP", requires = "trust_header", value_parser = group)]
+    operators: Option<String>,
+    /// The header in which the gateway lists the person's groups; the gateway has to remove it, too
+    #[arg(long, value_name = "NAME", default_value = "x-forwarded-groups")]
+    trust_groups: String,
     /// The path below which browsers reach it, such as `/ops/ballet` [default: the proxy's X-Forwarded-Prefix]
     #[arg(long, value_name = "PATH")]
     base_path: Option<BasePath>,
@@ -92,6 +100,13 @@ enum Command {
 
 fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| "it is viewer or operator".to_owned())
+}
+
+fn group(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.contains([',', '|']) {
+        return Err("it is the name of one group, without commas and bars".to_owned());
+    }
+    Ok(text.trim().to_owned())
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -160,8 +175,14 @@ async fn serve(
         patience: args.patience,
         management: Some(management_address(None)),
         trusted: args.trust_header.clone().map(|header| {
-            let header = header.to_lowercase();
-            TrustedHeader { header, from: args.trust_from.clone() }
+            let groups = args.trust_groups.to_lowercase();
+            let operators =
+                args.operators.clone().map(|name| OperatorGroup { name, header: groups });
+            TrustedHeader {
+                header: header.to_lowercase(),
+                from: args.trust_from.clone(),
+                operators,
+            }
         }),
         archive: args.archive.clone(),
         clock: options.clock.clone(),

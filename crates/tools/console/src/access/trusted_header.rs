@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use axum::http::HeaderMap;
 use ballet_http::peers::Network;
 
 /// A header in which a gateway names the person. The gateway has to remove it from its clients' requests.
@@ -11,6 +12,27 @@ pub struct TrustedHeader {
     pub header: String,
     /// The addresses of the gateway, or their networks. An empty list means this machine.
     pub from: Vec<Network>,
+    /// The group whose members may act. Without one, accounts say who may.
+    pub operators: Option<OperatorGroup>,
+}
+
+/// A group of an identity provider whose members may act.
+#[derive(Debug, Clone)]
+pub struct OperatorGroup {
+    /// The name of the group.
+    pub name: String,
+    /// The header in which the gateway lists the person's groups. It has to remove that from its clients' requests.
+    pub header: String,
+}
+
+impl OperatorGroup {
+    /// Whether the gateway says that the person is a member.
+    pub(crate) fn has(&self, headers: &HeaderMap) -> bool {
+        let lists = headers.get_all(&self.header).into_iter();
+        let lists = lists.filter_map(|list| std::str::from_utf8(list.as_bytes()).ok());
+        // authentik writes bars, all others commas.
+        lists.flat_map(|list| list.split([',', '|'])).any(|group| group.trim() == self.name)
+    }
 }
 
 impl TrustedHeader {
@@ -30,7 +52,7 @@ mod tests {
     #[test]
     fn only_named_addresses_are_believed_and_without_names_this_machine() {
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let own = TrustedHeader { header: "x-user".to_owned(), from: Vec::new() };
+        let own = TrustedHeader { header: "x-user".to_owned(), from: Vec::new(), operators: None };
         assert!(own.believes(address("127.0.0.1")) && own.believes(address("::ffff:127.0.0.1")));
         assert!(!own.believes(address("10.0.0.7")));
         let networks = vec!["10.0.0.0/8".parse().expect("a network")];

@@ -184,8 +184,12 @@ async fn person(
         && !name.trim().is_empty()
     {
         let name = name.trim().to_owned();
-        // A person without an account may see, but not act.
-        let role = accounts::role(&site.context.pool, &name).await?.unwrap_or(Role::Viewer);
+        let role = match &trusted.operators {
+            Some(group) if group.has(headers) => Role::Operator,
+            Some(_) => Role::Viewer,
+            // A person without an account may see, but not act.
+            None => accounts::role(&site.context.pool, &name).await?.unwrap_or(Role::Viewer),
+        };
         return Ok(Some(Person { name, role }));
     }
     let Some(given) = session(headers) else { return Ok(None) };
@@ -202,8 +206,13 @@ pub(super) async fn operators(
     next: Next,
 ) -> Response {
     if !person.is_operator() {
-        let text = "Only an operator may do that. `ballet console account NAME --role operator` makes one.";
-        return site.message(Some(&person), StatusCode::FORBIDDEN, "For operators", text);
+        let group = site.trusted.as_ref().and_then(|trusted| trusted.operators.as_ref());
+        let who = group.map_or_else(
+            || ". `ballet console account NAME --role operator` makes one.".to_owned(),
+            |group| format!(": a member of the group {}.", group.name),
+        );
+        let text = format!("Only an operator may do that{who}");
+        return site.message(Some(&person), StatusCode::FORBIDDEN, "For operators", &text);
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MOST_OF_A_FORM).await else {

@@ -98,8 +98,8 @@ async fn the_console_answers_by_its_own_names_alone(world: &TestConsole) {
     let console = world
         .console_with(|options| {
             options.hosts = vec!["console.example".to_owned()];
-            let from = Vec::new();
-            options.trusted = Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from });
+            let header = "x-forwarded-user".to_owned();
+            options.trusted = Some(TrustedHeader { header, from: Vec::new(), operators: None });
         })
         .await;
     let stranger = console.stranger();

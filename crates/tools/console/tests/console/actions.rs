@@ -1,6 +1,6 @@
 //! Actions on the pages: permissions, questions, outcomes, and the trail.
 
-use ballet_console::{Console, Network, Role, TrustedHeader};
+use ballet_console::{Console, Network, OperatorGroup, Options, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 
 use crate::test_console::{Browser, PLACED, RESERVED, RunningConsole, TestConsole};
@@ -141,8 +141,9 @@ async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     let world = TestConsole::new("console_unmask").await;
-    let trusted =
-        |from: Vec<Network>| Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from });
+    let trusted = |from: Vec<Network>| {
+        Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from, operators: None })
+    };
     let console = world.console_with(|options| options.trusted = trusted(Vec::new())).await;
     let operator = console.browser().await;
     let saga = world.id();
@@ -170,5 +171,28 @@ async fn who_sees_a_personal_field_says_why_and_a_gateway_says_who_it_is() {
     let other = world.console_with(|options| options.trusted = trusted(vec![elsewhere])).await;
     let answer = as_user(&other.stranger(), "operator").send().await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::SEE_OTHER, "only the gateway is believed");
+
+    // Where a group says who may act, no account does.
+    let group =
+        OperatorGroup { name: "on call".to_owned(), header: "x-forwarded-groups".to_owned() };
+    let set = |options: &mut Options| {
+        let trusted = trusted(Vec::new()).expect("a header");
+        options.trusted = Some(TrustedHeader { operators: Some(group), ..trusted });
+    };
+    let grouped = world.console_with(set).await;
+    let stranger = grouped.stranger();
+    let act = "/dead-letters/act?service=inventory";
+    for (name, groups, may) in [
+        ("ada", "staff,on call", true),
+        ("ada", "on call|staff", true),
+        ("ada", "staff, not on call", false),
+        ("operator", "", false),
+    ] {
+        let request = stranger.request(Method::GET, act).header("x-forwarded-user", name);
+        let answer = request.header("x-forwarded-groups", groups).send().await.expect("an answer");
+        assert_eq!(answer.status() != StatusCode::FORBIDDEN, may, "{name}: {groups}");
+        let page = answer.text().await.expect("text");
+        assert!(may || page.contains("a member of the group on call"), "{page}");
+    }
     world.close().await;
 }

@@ -42,8 +42,8 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     let console = world
         .console_with(|options| {
             options.databases = vec![("inventory".to_owned(), url)];
-            options.trusted =
-                Some(TrustedHeader { header: "x-forwarded-user".to_owned(), from: Vec::new() });
+            let header = "x-forwarded-user".to_owned();
+            options.trusted = Some(TrustedHeader { header, from: Vec::new(), operators: None });
         })
         .await;
     let operator = console.browser().await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::auth::identity::Identity;
 use crate::auth::jwk::PublicKey;
@@ -16,58 +16,47 @@ const LONGEST: usize = 8 * 1024;
 /// The year 9999. A later token would never expire.
 const LATEST: f64 = 253_402_300_799.0;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error("the token has more than 8 KiB, the most that is read: get a smaller one")]
     TooLong,
-    #[error(
-        "the token is not a JWT signed with EdDSA or RS256, with the claims iss, aud, sub and exp"
-    )]
+    #[error("the token is not a JWT signed with EdDSA, ES256 or RS256")]
     Malformed,
-    #[error("the token must be signed with the algorithm of its key: EdDSA or RS256")]
+    #[error("the token must be signed with the algorithm of its key: EdDSA, ES256 or RS256")]
     Algorithm,
     #[error("no key of the key set has the token's kid")]
     UnknownKey,
+    #[error("the token names no key (kid), and the key set has several")]
+    NoKeyId,
     #[error("the token's signature is wrong")]
     Signature,
     #[error("the token has expired: get a new one")]
     Expired,
     #[error("the token is not valid yet")]
     NotYetValid,
-    #[error("the token is of another issuer")]
-    Issuer,
-    #[error("the token is for another audience")]
-    Audience,
+    #[error("the token's {0} is missing or malformed")]
+    Claim(String),
+    #[error("the token is of another issuer: its iss must be {0}")]
+    Issuer(String),
+    #[error("the token is for another audience: its aud must have {0}")]
+    Audience(String),
     #[error("the token's sub must be 1 to 200 visible ASCII characters")]
     Subject,
 }
 
-impl From<Error> for TokenError {
-    fn from(error: Error) -> Self {
+impl TokenError {
+    fn of(error: &Error, expected: &Jwt) -> Self {
         match error.kind() {
             ErrorKind::InvalidAlgorithm => Self::Algorithm,
             ErrorKind::InvalidSignature => Self::Signature,
-            ErrorKind::InvalidIssuer => Self::Issuer,
-            ErrorKind::InvalidAudience => Self::Audience,
+            ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
+                Self::Claim(claim.clone())
+            }
+            ErrorKind::InvalidIssuer => Self::Issuer(expected.issuer.clone()),
+            ErrorKind::InvalidAudience => Self::Audience(expected.audience.clone()),
             _ => Self::Malformed,
         }
     }
-}
-
-/// The claims beside issuer and audience. A time that is not a number makes the token malformed.
-#[derive(Deserialize)]
-struct Claims {
-    sub: String,
-    exp: f64,
-    nbf: Option<f64>,
-    scope: Option<Scopes>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scopes {
-    Text(String),
-    List(Vec<String>),
 }
 
 /// The claims of a token with a valid signature and our audience. Its times decide whether it is valid now.
@@ -78,19 +67,19 @@ pub(crate) struct VerifiedClaims {
     nbf: Option<f64>,
 }
 
-/// The token is not checked.
-pub(crate) fn key_id(token: &str) -> Result<String, TokenError> {
+/// The token is not checked, and need not name a key.
+pub(crate) fn key_id(token: &str) -> Result<Option<String>, TokenError> {
     if token.len() > LONGEST {
         return Err(TokenError::TooLong);
     }
-    let header = decode_header(token)?;
-    if !matches!(header.alg, Algorithm::EdDSA | Algorithm::RS256) {
+    let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
+    if !matches!(header.alg, Algorithm::EdDSA | Algorithm::ES256 | Algorithm::RS256) {
         return Err(TokenError::Algorithm);
     }
-    header.kid.ok_or(TokenError::UnknownKey)
+    Ok(header.kid.filter(|kid| !kid.is_empty()))
 }
 
-/// Checks a token with the key of its `kid`, but not its times: [`VerifiedClaims::now`] does that at each use.
+/// Checks a token with its key, but not its times: [`VerifiedClaims::now`] does that at each use.
 pub(crate) fn check(
     token: &str,
     key: &PublicKey,
@@ -101,23 +90,44 @@ pub(crate) fn check(
     validation.set_issuer(&[&expected.issuer]);
     validation.set_audience(&[&expected.audience]);
     validation.validate_exp = false;
-    let Claims { sub, exp, nbf, scope } = decode(token, &key.decoding, &validation)?.claims;
-    if exp > LATEST {
-        return Err(TokenError::Malformed);
-    }
+    let claims: Map<String, Value> = decode(token, &key.decoding, &validation)
+        .map_err(|error| TokenError::of(&error, expected))?
+        .claims;
+    let time = |name: &str| match claims.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(time) => time
+            .as_f64()
+            .filter(|time| *time <= LATEST)
+            .map(Some)
+            .ok_or_else(|| TokenError::Claim(name.to_owned())),
+    };
+    let exp = time("exp")?.ok_or_else(|| TokenError::Claim("exp".to_owned()))?;
+    let nbf = time("nbf")?;
+    let sub = claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
     let is_visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
     // It becomes a header of requests to services.
     if sub.len() > 200 || !is_visible(&sub) {
         return Err(TokenError::Subject);
     }
-    let mut scopes = match scope {
-        None => Vec::new(),
-        Some(Scopes::Text(text)) => text.split(' ').map(str::to_owned).collect(),
-        Some(Scopes::List(list)) => list,
-    };
+    let claims = Value::Object(claims);
+    let named = expected.scope_claims.iter().filter_map(|name| named_claim(&claims, name));
+    let mut scopes: Vec<String> = named.flat_map(scopes_of).collect();
     scopes.retain(|scope| is_visible(scope));
-    let identity = Identity { client: format!("sub:{sub}").into(), subject: sub, scopes };
-    Ok(VerifiedClaims { identity: Arc::new(identity), exp, nbf })
+    Ok(VerifiedClaims { identity: Arc::new(Identity::of_token(sub, scopes)), exp, nbf })
+}
+
+/// Finds a claim by its name, or by its JSON pointer (RFC 6901): `/realm_access/roles`.
+fn named_claim<'a>(claims: &'a Value, name: &str) -> Option<&'a Value> {
+    if name.starts_with('/') { claims.pointer(name) } else { claims.get(name) }
+}
+
+/// Returns the scopes of a claim: a text with spaces, or a list. Anything else has none.
+fn scopes_of(claim: &Value) -> Vec<String> {
+    match claim {
+        Value::String(text) => text.split(' ').map(str::to_owned).collect(),
+        Value::Array(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl VerifiedClaims {

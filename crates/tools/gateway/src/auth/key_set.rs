@@ -1,6 +1,5 @@
 //! The keys of tokens, kept up to date without a restart.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
 
@@ -16,12 +15,13 @@ const FOR_UNKNOWN: Duration = Duration::from_secs(2);
 /// A read may be late by the time of two.
 const LATE: Duration = Duration::from_secs(15);
 
-type Keys = HashMap<String, Arc<PublicKey>>;
+type Keys = Vec<Arc<PublicKey>>;
 
-/// The last read's keys stay valid while the source is unavailable.
+/// The last read's keys stay valid while the source is unavailable, but no longer than `max_age`.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     source: KeySource,
+    max_age: Duration,
     last: RwLock<Option<(Keys, Instant)>>,
     last_try: Mutex<Option<Instant>>,
 }
@@ -30,12 +30,13 @@ pub(crate) struct KeySet {
 pub(crate) enum KeyLookup {
     Key(Arc<PublicKey>),
     Unknown,
+    /// None was read, or the last one is too old.
     NoSet,
 }
 
 impl KeySet {
-    pub(crate) fn new(source: KeySource) -> Self {
-        Self { source, last: RwLock::default(), last_try: Mutex::default() }
+    pub(crate) fn new(source: KeySource, max_age: Duration) -> Self {
+        Self { source, max_age, last: RwLock::default(), last_try: Mutex::default() }
     }
 
     pub(crate) async fn read(&self) -> Result<(), String> {
@@ -52,12 +53,10 @@ impl KeySet {
             "outcome" => if keys.is_ok() { "ok" } else { "failed" })
         .increment(1);
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
-        let keys = keys?.into_iter().map(|(id, key)| {
+        let keys = keys?.into_iter().map(|key| {
             // A key that stays keeps its `Arc`, so its tokens need no new check.
-            let same =
-                last.as_ref().and_then(|(known, _)| known.get(&id)).filter(|old| ***old == key);
-            let key = same.cloned().unwrap_or_else(|| Arc::new(key));
-            (id, key)
+            let mut known = last.iter().flat_map(|(known, _)| known);
+            known.find(|old| ***old == key).cloned().unwrap_or_else(|| Arc::new(key))
         });
         let keys = keys.collect();
         *last = Some((keys, Instant::now()));
@@ -78,22 +77,30 @@ impl KeySet {
         self.last().is_some()
     }
 
-    fn known(&self, kid: &str) -> KeyLookup {
+    /// The keys could not be read for so long that they count no more.
+    pub(crate) fn is_too_old(&self) -> bool {
+        self.last().as_ref().is_some_and(|(_, at)| at.elapsed() > self.max_age)
+    }
+
+    fn known(&self, kid: Option<&str>) -> KeyLookup {
+        if self.is_too_old() {
+            return KeyLookup::NoSet;
+        }
         match &*self.last() {
             None => KeyLookup::NoSet,
-            Some((keys, _)) => {
-                keys.get(kid).map_or(KeyLookup::Unknown, |key| KeyLookup::Key(Arc::clone(key)))
-            }
+            Some((keys, _)) => jwk::of_token(keys, kid)
+                .map_or(KeyLookup::Unknown, |key| KeyLookup::Key(Arc::clone(key))),
         }
     }
 
-    pub(crate) fn has(&self, kid: &str, key: &Arc<PublicKey>) -> bool {
-        let last = self.last();
-        let known = last.as_ref().and_then(|(keys, _)| keys.get(kid));
-        known.is_some_and(|known| Arc::ptr_eq(known, key))
+    /// Whether the key still counts.
+    pub(crate) fn has(&self, key: &Arc<PublicKey>) -> bool {
+        let has = |(keys, _): &(Keys, Instant)| keys.iter().any(|known| Arc::ptr_eq(known, key));
+        !self.is_too_old() && self.last().as_ref().is_some_and(has)
     }
 
-    pub(crate) async fn find(&self, kid: &str) -> KeyLookup {
+    /// Finds the key of a token that names this one, or none.
+    pub(crate) async fn find(&self, kid: Option<&str>) -> KeyLookup {
         if let found @ KeyLookup::Key(_) = self.known(kid) {
             return found;
         }

@@ -10,7 +10,7 @@ use crate::auth::api_key;
 use crate::auth::identity::Identity;
 use crate::auth::jwt::{self, TokenError};
 use crate::auth::key_set::{KeyLookup, KeySet};
-use crate::auth::key_source::KeySource;
+use crate::auth::key_source::{KeySource, is_address};
 use crate::auth::verified_tokens::{VerifiedToken, VerifiedTokens};
 use crate::auth::verifier;
 use crate::config::file::{ApiKey, Config, Jwt, WideScope};
@@ -53,17 +53,18 @@ impl SignIn {
         };
         verifier::install();
         let known = before.and_then(|before| before.jwt.as_ref());
-        let known = known.filter(|(old, _)| (&old.keys, old.refresh) == (&jwt.keys, jwt.refresh));
+        let of_set = |jwt: &Jwt| (jwt.keys.clone(), jwt.ca_file.clone(), jwt.refresh, jwt.max_age);
+        let known = known.filter(|(old, _)| of_set(old) == of_set(jwt));
         let set = match known {
             Some((_, set)) => Arc::clone(set),
             None => {
-                let set = Arc::new(KeySet::new(KeySource::of(&jwt.keys, place)?));
+                let set = Arc::new(KeySet::new(KeySource::of(jwt, place)?, jwt.max_age.0));
                 tokio::spawn(KeySet::keep(Arc::downgrade(&set), jwt.refresh.0));
                 set
             }
         };
         match set.read().await {
-            Err(why) if !jwt.keys.starts_with("http://") && !set.is_read() => return Err(why),
+            Err(why) if !is_address(&jwt.keys) && !set.is_read() => return Err(why),
             Err(why) => tracing::warn!("the key set cannot be read for now: {why}"),
             Ok(()) => {}
         }
@@ -79,6 +80,11 @@ impl SignIn {
         self.jwt.as_ref().is_some_and(|(jwt, set)| set.is_old(jwt.refresh.0))
     }
 
+    /// The keys were not read for so long that no token counts.
+    pub(crate) fn has_no_keys(&self) -> bool {
+        self.jwt.as_ref().is_some_and(|(_, set)| set.is_too_old())
+    }
+
     pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Arc<Identity>> {
         let (jwt, set) = self.jwt.as_ref()?;
         let (Ok(Some(value)), Ok(None)) =
@@ -87,7 +93,7 @@ impl SignIn {
             return None;
         };
         let known = self.verified.find(bearer(value)?)?;
-        let is_in_set = set.has(&known.kid, &known.key);
+        let is_in_set = set.has(&known.key);
         known.token.now(jwt).ok().filter(|_| is_in_set)
     }
 
@@ -140,7 +146,13 @@ impl SignIn {
         };
         let needed = scopes.join(" ");
         let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\"");
-        let detail = format!("this needs the scope {missing}, which the credentials do not have");
+        let place = match &self.jwt {
+            Some((jwt, _)) if identity.is_of_token() => {
+                format!("token's {}", jwt.scope_claims.join(" or "))
+            }
+            _ => "API key".to_owned(),
+        };
+        let detail = format!("this needs the scope {missing}, which is not in the {place}");
         let problem = Problem::new(StatusCode::FORBIDDEN, detail);
         Err(problem.with(header::WWW_AUTHENTICATE, challenge))
     }
@@ -162,11 +174,12 @@ impl SignIn {
             is_guess: !matches!(error, TokenError::Expired | TokenError::NotYetValid),
         };
         let kid = jwt::key_id(text).map_err(why)?;
-        let key = match set.find(&kid).await {
+        let key = match set.find(kid.as_deref()).await {
             KeyLookup::Key(key) => key,
+            KeyLookup::Unknown if kid.is_none() => return Err(why(TokenError::NoKeyId)),
             KeyLookup::Unknown => return Err(why(TokenError::UnknownKey)),
             KeyLookup::NoSet => {
-                let away = "tokens cannot be checked now: the key set has not been read yet";
+                let away = "tokens cannot be checked now: the key set cannot be read";
                 let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, away)
                     .retry_after(std::time::Duration::from_secs(2));
                 return Err(NotSignedIn { problem, is_guess: false });
@@ -174,7 +187,7 @@ impl SignIn {
         };
         let token = jwt::check(text, &key, jwt).map_err(why)?;
         let identity = token.now(jwt).map_err(why)?;
-        self.verified.add(text, VerifiedToken { kid, key, token });
+        self.verified.add(text, VerifiedToken { key, token });
         Ok(identity)
     }
 }
@@ -186,7 +199,9 @@ fn bearer(value: &str) -> Option<&str> {
 
 fn unauthorized(reason: &'static str, detail: &str) -> Problem {
     metrics::counter!("gateway_sign_ins_refused_total", "reason" => reason).increment(1);
-    let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
+    // No quotes are allowed within (RFC 6750).
+    let described = detail.replace(['"', '\\'], "'");
+    let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{described}\"");
     Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)
 }
 

@@ -17,7 +17,6 @@ type TokenDigest = [u8; digest::SHA256_OUTPUT_LEN];
 /// Valid while the key set has the key.
 #[derive(Debug)]
 pub(crate) struct VerifiedToken {
-    pub(crate) kid: String,
     pub(crate) key: Arc<PublicKey>,
     pub(crate) token: VerifiedClaims,
 }

@@ -6,7 +6,8 @@ use jsonwebtoken::errors::{ErrorKind, new_error};
 use jsonwebtoken::signature::{Error, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::signature::{
-    ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    UnparsedPublicKey,
 };
 
 static RING: CryptoProvider = CryptoProvider {
@@ -34,6 +35,9 @@ impl Verifier<Vec<u8>> for RingVerifier {
         let verified = match (self.algorithm, self.key.kind()) {
             (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(x)) => {
                 UnparsedPublicKey::new(&ED25519, x).verify(message, signature)
+            }
+            (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
             }
             // At least 2048 bits.
             (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {

@@ -100,10 +100,18 @@ pub(crate) struct DatabaseConfig {
 pub(crate) struct Jwt {
     pub(crate) issuer: String,
     pub(crate) audience: String,
-    /// A JWK set: a file, relative to the config file, or an `http://` address.
+    /// A JWK set: a file, relative to the config file, or an address.
     pub(crate) keys: String,
+    /// The claims with a client's scopes, by name or JSON pointer. All of them count.
+    #[serde(default = "scope_claims")]
+    pub(crate) scope_claims: Vec<String>,
+    /// CAs to trust beside the public ones, for an `https://` address. Relative to the config file.
+    pub(crate) ca_file: Option<String>,
     #[serde(default = "five_minutes")]
     pub(crate) refresh: Span,
+    /// The keys count for this long while they cannot be read again.
+    #[serde(default = "one_day")]
+    pub(crate) max_age: Span,
     /// The tolerated difference between clocks.
     #[serde(default = "thirty_seconds")]
     pub(crate) leeway: Span,
@@ -271,6 +279,11 @@ fn yes() -> bool {
     true
 }
 
+/// OAuth 2.0 (RFC 9068) has the first, Microsoft Entra and Okta the second.
+fn scope_claims() -> Vec<String> {
+    ["scope", "scp"].map(str::to_owned).to_vec()
+}
+
 fn first_version() -> String {
     "1".to_owned()
 }
@@ -334,6 +347,10 @@ fn thirty_seconds() -> Span {
 
 fn five_minutes() -> Span {
     seconds(300)
+}
+
+fn one_day() -> Span {
+    seconds(24 * 60 * 60)
 }
 
 fn ten_minutes() -> Span {

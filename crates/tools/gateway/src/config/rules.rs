@@ -93,12 +93,17 @@ fn server(config: &Config) -> CheckResult {
                     secret of one service must not be believed by another";
         return Err(broken("signing", 0, "secret", what.to_owned()));
     }
-    if let Some(Jwt { keys, .. }) = &config.jwt
-        && keys.starts_with("https://")
-    {
-        let what = "expected a file or an http:// address; this gateway makes no TLS connections, \
-                    so let a job fetch the keys into a file";
-        return Err(broken("jwt", 0, "keys", what.to_owned()));
+    config.jwt.as_ref().map_or(Ok(()), jwt)
+}
+
+fn jwt(jwt: &Jwt) -> CheckResult {
+    if jwt.scope_claims.is_empty() {
+        let what = "expected at least one claim, like \"scope\"";
+        return Err(broken("jwt", 0, "scope_claims", what.to_owned()));
+    }
+    if jwt.max_age.0 <= jwt.refresh.0 {
+        let what = format!("expected more than refresh = \"{}\"", jwt.refresh);
+        return Err(broken("jwt", 0, "max_age", what));
     }
     Ok(())
 }

@@ -79,6 +79,9 @@ fn readiness(parts: &PrivateState) -> Readiness {
         ready: keys && !stopping,
         keys: match keys {
             false => "not read yet: tokens are answered with 503",
+            true if gate.sign_in.has_no_keys() => {
+                "too old: they could not be read again for max_age, and tokens are answered with 503"
+            }
             true if gate.sign_in.has_old_keys() => {
                 "old: they could not be read again, and tokens with a newer key are answered with 401"
             }

@@ -136,8 +136,10 @@ pub(crate) fn schemes(config: &Config) -> Map<String, Value> {
     if let Some(jwt) = &config.jwt {
         let mut text = format!(
             "A token of {} for the audience `{}`. The scopes that an operation lists are needed \
-             together, in the token's `scope`.",
-            jwt.issuer, jwt.audience
+             together, in the token's `{}`.",
+            jwt.issuer,
+            jwt.audience,
+            jwt.scope_claims.join("` or `")
         );
         for WideScope { name: Scope(name), includes } in &config.wide_scopes {
             let includes: Vec<_> = includes.iter().map(|Scope(own)| format!("`{own}`")).collect();

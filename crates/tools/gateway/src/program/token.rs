@@ -49,12 +49,21 @@ pub(crate) fn make(arguments: &Arguments) -> Result<String, String> {
     let now = unix_seconds();
     let valid = i64::try_from(arguments.valid.0.as_secs()).unwrap_or(0);
     let header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": key.kid });
+    // Where the gateway reads them.
+    let claim = jwt.scope_claims.first().map_or("scope", String::as_str);
+    let names: Vec<&str> =
+        claim.strip_prefix('/').map_or_else(|| vec![claim], |path| path.split('/').collect());
+    let scopes =
+        names.iter().rev().fold(json!(arguments.scopes), |inner, name| json!({ (*name): inner }));
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let token = |subject: &String| {
-        let claims = json!({
-            "iss": jwt.issuer, "aud": jwt.audience, "sub": subject,
-            "scope": arguments.scopes, "iat": now, "nbf": now, "exp": now + valid
-        });
+        let mut claims = scopes.clone();
+        claims["iss"] = json!(jwt.issuer);
+        claims["aud"] = json!(jwt.audience);
+        claims["sub"] = json!(subject);
+        claims["iat"] = json!(now);
+        claims["nbf"] = json!(now);
+        claims["exp"] = json!(now + valid);
         let signed = format!("{}.{}", part(&header), part(&claims));
         let signature = BASE64_URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()).as_ref());
         format!("{signed}.{signature}\n")

@@ -13,14 +13,14 @@ use crate::support::service::{TestService, text};
 use crate::support::tokens::{SigningKey, claims, encode, jwt, now, set};
 
 /// `/a` needs a scope, `/b` only a client.
-fn routes(service: &TestService) -> String {
+pub(crate) fn routes(service: &TestService) -> String {
     let route = |prefix: &str, rest: &str| {
         format!("[[route]]\nprefix = \"{prefix}\"\nmethods = [\"GET\"]\nupstream = \"a\"\n{rest}\n")
     };
     service.upstream("a") + &route("/a", "scopes = [\"a:read\"]") + &route("/b", "scopes = []")
 }
 
-async fn get(gateway: &Gateway, path: &str, token: &str) -> Response {
+pub(crate) async fn get(gateway: &Gateway, path: &str, token: &str) -> Response {
     Client::new().get(gateway.at(path)).bearer_auth(token).send().await.unwrap()
 }
 
@@ -35,9 +35,9 @@ async fn refused(gateway: &Gateway, token: &str, sentence: &str) {
 #[tokio::test]
 async fn a_token_signs_in_and_the_service_is_told_who() {
     let service = TestService::ok().await;
-    let (ed, rsa) = (SigningKey::ed25519("ed"), SigningKey::rsa("rsa"));
-    let gateway = Gateway::start_with_keys(&[&ed, &rsa], &(jwt() + &routes(&service))).await;
-    for key in [&ed, &rsa] {
+    let (ed, ec, rsa) = (SigningKey::ed25519("ed"), SigningKey::p256("ec"), SigningKey::rsa("rsa"));
+    let gateway = Gateway::start_with_keys(&[&ed, &ec, &rsa], &(jwt() + &routes(&service))).await;
+    for key in [&ed, &ec, &rsa] {
         let token = key.token(&claims("alice", "a:read b:read"));
         assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
     }
@@ -61,12 +61,44 @@ async fn a_scope_that_is_missing_is_named() {
     let answer = get(&gateway, "/a", &token).await;
     let challenge = answer.headers()["www-authenticate"].clone();
     let detail = problem(answer, 403).await;
-    assert_eq!(detail, "this needs the scope a:read, which the credentials do not have");
+    assert_eq!(detail, "this needs the scope a:read, which is not in the token's scope or scp");
     assert_eq!(challenge, "Bearer error=\"insufficient_scope\", scope=\"a:read\"");
     assert_eq!(get(&gateway, "/b", &token).await.status(), 200);
     let answer = reqwest::get(gateway.at("/b")).await.unwrap();
     assert_eq!(answer.headers()["www-authenticate"], "Bearer");
     problem(answer, 401).await;
+}
+
+#[tokio::test]
+async fn scopes_are_read_from_the_claims_that_the_config_names() {
+    let service = TestService::ok().await;
+    let key = SigningKey::ed25519("ed");
+    let usual = Gateway::start_with_keys(&[&key], &(jwt() + &routes(&service))).await;
+    let named =
+        "scope_claims = [\"permissions\", \"https://shop/roles\", \"/realm_access/roles\"]\n";
+    let named = Gateway::start_with_keys(&[&key], &(jwt() + named + &routes(&service))).await;
+    let scopes = json!(["b:read", "a:read"]);
+    for (gateway, claim, value, status) in [
+        (&usual, "scp", json!("b:read a:read"), 200),
+        (&usual, "scp", scopes.clone(), 200),
+        (&usual, "permissions", scopes.clone(), 403),
+        (&usual, "scope", json!({ "a:read": true }), 403),
+        (&named, "permissions", scopes.clone(), 200),
+        (&named, "https://shop/roles", scopes.clone(), 200),
+        (&named, "realm_access", json!({ "roles": scopes }), 200),
+        // The name of one role.
+        (&named, "permissions", json!(["not a:read"]), 403),
+        (&named, "scope", json!("a:read"), 403),
+    ] {
+        let mut claims = claims("alice", "");
+        claims[claim] = value;
+        let answer = get(gateway, "/a", &key.token(&claims)).await;
+        assert_eq!(answer.status(), status, "{claims}");
+    }
+    let refused = get(&named, "/a", &key.token(&claims("alice", "a:read"))).await;
+    let says = "this needs the scope a:read, which is not in the token's permissions or \
+                https://shop/roles or /realm_access/roles";
+    assert_eq!(problem(refused, 403).await, says);
 }
 
 #[tokio::test]
@@ -82,7 +114,7 @@ async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
     assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
     assert_eq!(service.got()[0].header("x-ballet-scopes"), Some("a:all"), "as the token has it");
     let detail = problem(get(&gateway, "/c", &token).await, 403).await;
-    assert_eq!(detail, "this needs the scope c:read, which the credentials do not have");
+    assert_eq!(detail, "this needs the scope c:read, which is not in the token's scope or scp");
     // An included scope does not include others.
     let token = key.token(&claims("alice", "a:write"));
     problem(get(&gateway, "/a", &token).await, 403).await;
@@ -100,9 +132,12 @@ async fn each_kind_of_bad_token_is_refused() {
         claims[name] = value;
         claims
     };
-    let algorithm = "the token must be signed with the algorithm of its key: EdDSA or RS256";
-    let malformed =
-        "the token is not a JWT signed with EdDSA or RS256, with the claims iss, aud, sub and exp";
+    let algorithm = "the token must be signed with the algorithm of its key: EdDSA, ES256 or RS256";
+    let malformed = "the token is not a JWT signed with EdDSA, ES256 or RS256";
+    let exp = "the token's exp is missing or malformed";
+    let nbf = "the token's nbf is missing or malformed";
+    let issuer = "the token is of another issuer: its iss must be https://login.example";
+    let audience = "the token is for another audience: its aud must have shop";
     let header = json!({ "alg": "none", "kid": "ed" });
     let none = format!("{}.{}.", encode(header.to_string()), encode(good.to_string()));
     refused(&gateway, &none, malformed).await;
@@ -136,20 +171,21 @@ async fn each_kind_of_bad_token_is_refused() {
     let unknown = SigningKey::ed25519("new").token(&good);
     refused(&gateway, &unknown, "no key of the key set has the token's kid").await;
     let nameless = key.token_with(&json!({ "alg": "EdDSA" }), &good);
-    refused(&gateway, &nameless, "no key of the key set has the token's kid").await;
+    refused(&gateway, &nameless, "the token names no key (kid), and the key set has several").await;
     for (claims, sentence) in [
         (with("exp", json!(now() - 60)), "the token has expired: get a new one"),
-        (with("exp", json!(null)), malformed),
+        (with("exp", json!(null)), exp),
         // It would never expire.
-        (with("exp", json!(1e300)), malformed),
-        (with("exp", json!(253_402_300_800_i64)), malformed),
-        (with("exp", json!((now() + 600).to_string())), malformed),
+        (with("exp", json!(1e300)), exp),
+        (with("exp", json!(253_402_300_800_i64)), exp),
+        (with("exp", json!((now() + 600).to_string())), exp),
         (with("nbf", json!(now() + 120)), "the token is not valid yet"),
         // A time in quotes must not count as absent.
-        (with("nbf", json!((now() + 120).to_string())), malformed),
-        (with("iss", json!("https://evil.example")), "the token is of another issuer"),
-        (with("aud", json!("other")), "the token is for another audience"),
-        (with("aud", json!([])), "the token is for another audience"),
+        (with("nbf", json!((now() + 120).to_string())), nbf),
+        (with("iss", json!("https://evil.example")), issuer),
+        (with("aud", json!("other")), audience),
+        (with("aud", json!([])), audience),
+        (with("sub", json!(7)), "the token's sub is missing or malformed"),
         (
             with("sub", json!("a\r\nx-ballet-scopes: admin")),
             "the token's sub must be 1 to 200 visible ASCII characters",
@@ -173,7 +209,7 @@ async fn each_kind_of_bad_token_is_refused() {
     assert_eq!(get(&gateway, "/a", &late).await.status(), 200);
 }
 
-async fn becomes(gateway: &Gateway, token: &str, status: u16) {
+pub(crate) async fn becomes(gateway: &Gateway, token: &str, status: u16) {
     let what = format!("a token to be answered {status}");
     let found = wait_until(&what, LIMIT, || async {
         let is = get(gateway, "/a", token).await.status();

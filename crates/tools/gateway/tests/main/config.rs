@@ -114,6 +114,11 @@ fn a_wrong_file_is_refused_with_file_line_and_field() {
             "line 4, allowed_headers: expected a header like \"x-request-id\", found \"x y\"",
         ),
         (
+            "[database]",
+            "[jwt]\nissuer = \"i\"\naudience = \"a\"\nkeys = \"k\"\nmax_age = \"1m\"\n[database]",
+            "line 6, jwt.max_age: expected more than refresh = \"5m\"",
+        ),
+        (
             "hash = \"00",
             "hash = \"",
             "line 7, api_key.hash: expected 64 hex digits, as `ballet-gateway api-key` prints them",

@@ -10,6 +10,7 @@ mod database;
 mod guesses;
 mod idempotency;
 mod ingress;
+mod key_sets;
 mod openapi;
 mod operation;
 mod proxy;

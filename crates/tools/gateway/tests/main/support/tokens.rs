@@ -1,11 +1,15 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    RsaKeyPair,
+};
 use serde_json::{Value, json};
 
 pub(crate) enum SigningKey {
     Ed25519(String, Ed25519KeyPair),
+    P256(String, EcdsaKeyPair),
     Rsa(String, RsaKeyPair),
 }
 
@@ -27,6 +31,13 @@ impl SigningKey {
         Self::Ed25519(id.to_owned(), Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap())
     }
 
+    pub(crate) fn p256(id: &str) -> Self {
+        let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
+        Self::P256(id.to_owned(), pair)
+    }
+
     /// A key in the repository that is good for nothing else. ring makes no RSA keys.
     pub(crate) fn rsa(id: &str) -> Self {
         let text: String = include_str!("rsa-key-of-the-tests.txt").split_whitespace().collect();
@@ -36,13 +47,14 @@ impl SigningKey {
 
     pub(crate) fn id(&self) -> &str {
         match self {
-            Self::Ed25519(id, _) | Self::Rsa(id, _) => id,
+            Self::Ed25519(id, _) | Self::P256(id, _) | Self::Rsa(id, _) => id,
         }
     }
 
     fn algorithm(&self) -> &'static str {
         match self {
             Self::Ed25519(..) => "EdDSA",
+            Self::P256(..) => "ES256",
             Self::Rsa(..) => "RS256",
         }
     }
@@ -52,6 +64,11 @@ impl SigningKey {
             Self::Ed25519(id, pair) => {
                 let x = encode(pair.public_key());
                 json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "x": x })
+            }
+            Self::P256(id, pair) => {
+                // After the byte for its form.
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+                json!({ "kty": "EC", "crv": "P-256", "kid": id, "x": encode(x), "y": encode(y) })
             }
             Self::Rsa(id, pair) => {
                 let public = ring::rsa::PublicKeyComponents::<Vec<u8>>::from(pair.public());
@@ -64,6 +81,9 @@ impl SigningKey {
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Ed25519(_, pair) => pair.sign(message).as_ref().to_vec(),
+            Self::P256(_, pair) => {
+                pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+            }
             Self::Rsa(_, pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
                 let random = SystemRandom::new();
