@@ -1,7 +1,7 @@
 //! Programs beside the servers that some tests need. A test without its program is left out.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -14,24 +14,22 @@ pub async fn python() -> Option<PathBuf> {
     python_with("pika, psycopg").await
 }
 
-/// Finds a Python interpreter that can import these modules.
+/// Finds a Python interpreter that can import these modules. It is an absolute path: `python3` may mean another program
+/// to whoever has another `PATH`.
 pub async fn python_with(modules: &str) -> Option<PathBuf> {
-    for python in PYTHONS.map(PathBuf::from) {
-        if has(&python, modules).await {
-            return Some(python);
+    for python in PYTHONS {
+        let found = Command::new(python)
+            .args(["-c", &format!("import {modules}, sys; print(sys.executable)")])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output();
+        if let Ok(found) = found.await
+            && found.status.success()
+        {
+            return Some(String::from_utf8_lossy(&found.stdout).trim().into());
         }
     }
     None
-}
-
-async fn has(python: &Path, modules: &str) -> bool {
-    let looks = Command::new(python)
-        .args(["-c", &format!("import {modules}")])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    looks.await.is_ok_and(|status| status.success())
 }
 
 /// Reports the running test as left out because this program is missing. The line goes directly to standard error,
