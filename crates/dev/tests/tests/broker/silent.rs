@@ -15,7 +15,7 @@ async fn an_attempt_that_nobody_answers_leaves_no_connection_behind() {
     let at = listener.local_addr().unwrap();
     for scheme in ["amqp", "amqps"] {
         let url = format!("{scheme}://orders:secret@{at}/shop");
-        let broker = RabbitMq::new(&url).unwrap().patience(Duration::from_millis(100));
+        let broker = RabbitMq::new(&url).unwrap().patience(Duration::from_secs(2));
         let ended = async {
             let (mut socket, _) = listener.accept().await.unwrap();
             // Until the other side closes it. What was not read may end it with a reset.

@@ -56,6 +56,8 @@ fn messages(
     let mut batches = Vec::new();
     for batch in stream {
         let mut messages = Vec::new();
+        // A copy of what fails in the same batch is tried after its neighbours, and how much later depends on the form.
+        let mut may_fail: Vec<StageMessage> = Vec::new();
         for (saga, comes) in batch {
             let (id, saga) = (stage.new_id(), sagas[*saga]);
             let message = match comes {
@@ -75,9 +77,15 @@ fn messages(
                 SagaMessage::Again(_) if all.is_empty() => continue,
                 SagaMessage::Again(which) => which.get(&all).clone(),
             };
-            all.push(message.clone());
+            match comes {
+                SagaMessage::Confirmed | SagaMessage::Placed { .. } => {
+                    may_fail.push(message.clone())
+                }
+                _ => all.push(message.clone()),
+            }
             messages.push(message);
         }
+        all.append(&mut may_fail);
         batches.push(messages);
     }
     batches

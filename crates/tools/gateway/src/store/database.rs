@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ballet_core::hosts;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool, SqlStr};
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::config::file;
 use crate::store::idempotent_requests;
+use crate::upstream::servers::without_brackets;
 
 const MIGRATIONS: [(i64, &str, &str); 2] = [
     (1, "gateway", include_str!("../../migrations/0001_gateway.sql")),
@@ -50,7 +50,7 @@ fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
     let options: Result<PgConnectOptions, _> = url.trim().parse();
     let options = options.map_err(|error| format!("database.url is not understood: {error}"))?;
     // sqlx would look an address in brackets up as a name.
-    let host = hosts::name(options.get_host()).to_owned();
+    let host = without_brackets(options.get_host()).to_owned();
     // A statement that no request waits for is not worth finishing.
     let limit = patience.as_millis().to_string();
     Ok(options.host(&host).options([("statement_timeout", limit.as_str()), ("jit", "off")]))

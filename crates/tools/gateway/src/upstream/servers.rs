@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ballet_core::hosts;
 use futures_util::future::BoxFuture;
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -120,11 +119,16 @@ impl Servers {
     }
 }
 
+/// The name of a host out of a URL, as all functions that connect take it: an IPv6 address stands in brackets there.
+pub(crate) fn without_brackets(host: &str) -> &str {
+    host.trim_matches(['[', ']'])
+}
+
 impl Server {
     fn new(server: &Uri) -> Option<Self> {
         let (host, port) = (server.host()?, server.port_u16().unwrap_or(PORT));
         let named = if port == PORT { host.to_owned() } else { format!("{host}:{port}") };
-        let name = hosts::name(host).to_owned();
+        let name = without_brackets(host).to_owned();
         let numeric = name.parse::<IpAddr>().ok();
         let host = HeaderValue::try_from(named).ok()?;
         let server = Self {
