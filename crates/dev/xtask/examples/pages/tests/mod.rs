@@ -3,4 +3,5 @@
 mod compose;
 mod containers;
 mod files;
+mod schemas;
 mod search;
