@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use http_body_util::{BodyExt, Full};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -50,6 +51,11 @@ pub struct CollectedSpan {
     pub time: (u64, u64),
 }
 
+/// What gRPC calls the export of spans.
+const GRPC: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// In gRPC a message follows a byte for its compression and four for its length.
+const GRPC_PREFIX: usize = 5;
+
 type SharedSpans = Arc<Mutex<Vec<CollectedSpan>>>;
 
 /// A collector on its own port. Dropping it stops it.
@@ -62,7 +68,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Starts a collector.
+    /// Starts a collector, for HTTP and for gRPC on one port.
     ///
     /// # Errors
     ///
@@ -72,7 +78,10 @@ impl Collector {
         let address = listener.local_addr()?;
         let url = format!("http://{address}");
         let spans = SharedSpans::default();
-        let routes = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&spans));
+        let routes = Router::new()
+            .route("/v1/traces", post(take))
+            .route(GRPC, post(take_grpc))
+            .with_state(Arc::clone(&spans));
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).await {
                 eprintln!("the collector ended: {error}");
@@ -132,9 +141,28 @@ impl Drop for Collector {
 }
 
 async fn take(State(spans): State<SharedSpans>, body: Bytes) -> Response {
-    let Ok(request) = ExportTraceServiceRequest::decode(body) else {
+    if !collect(&spans, body) {
         return StatusCode::BAD_REQUEST.into_response();
-    };
+    }
+    let answer = ExportTraceServiceResponse::default().encode_to_vec();
+    ([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response()
+}
+
+async fn take_grpc(State(spans): State<SharedSpans>, body: Bytes) -> Response {
+    if body.len() < GRPC_PREFIX || !collect(&spans, body.slice(GRPC_PREFIX..)) {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    // An empty message, and success.
+    let mut end = HeaderMap::new();
+    end.insert("grpc-status", HeaderValue::from_static("0"));
+    let answer =
+        Full::<Bytes>::from(vec![0; GRPC_PREFIX]).with_trailers(async move { Some(Ok(end)) });
+    ([(header::CONTENT_TYPE, "application/grpc")], Body::new(answer)).into_response()
+}
+
+/// Returns false for what is no export.
+fn collect(spans: &SharedSpans, body: Bytes) -> bool {
+    let Ok(request) = ExportTraceServiceRequest::decode(body) else { return false };
     let mut collected = Vec::new();
     for of_resource in request.resource_spans {
         let resource = of_resource.resource.map(|resource| resource.attributes);
@@ -144,8 +172,7 @@ async fn take(State(spans): State<SharedSpans>, body: Bytes) -> Response {
         collected.extend(all.map(|span| read(span, &service)));
     }
     spans.lock().unwrap_or_else(PoisonError::into_inner).extend(collected);
-    let answer = ExportTraceServiceResponse::default().encode_to_vec();
-    ([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response()
+    true
 }
 
 fn read(span: Span, service: &str) -> CollectedSpan {

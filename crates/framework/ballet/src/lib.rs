@@ -233,6 +233,7 @@ pub mod settings {
     //! The parts of [`Settings`](crate::Settings), and the error that a wrong one is.
 
     pub use crate::service::settings::error::SettingsError;
+    pub use crate::service::settings::otel::OtelSettings;
     pub use crate::service::settings::settings::LogFormat;
     pub use crate::service::settings::tls::TlsSettings;
 }

@@ -54,7 +54,7 @@ pub use events::entity::{CopyRequested, Entity, EntityEvent, Republished, Versio
 pub use events::event::{Event, EventSchema, EventType, Never, Role};
 pub use events::key::Key;
 pub use events::telemetry::{Telemetry, TelemetrySchema, TelemetryType};
-pub use events::{entity, event, key, personal, telemetry};
+pub use events::{entity, event, key, personal, portable, telemetry};
 pub use graph::Graph;
 pub use id::{MessageId, SagaId};
 pub use parts::part::{

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ballet::core::portable::make_portable;
 use ballet_http::problem;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -76,9 +77,7 @@ impl Document {
 fn bound(schema: &mut Map<String, Value>) {
     let (least, most): (Value, Value) = match schema.get("format").and_then(Value::as_str) {
         Some("int32") => (i32::MIN.into(), i32::MAX.into()),
-        Some("uint32") => (0.into(), u32::MAX.into()),
         Some("int64") => (i64::MIN.into(), i64::MAX.into()),
-        Some("uint64") => (0.into(), u64::MAX.into()),
         _ => return,
     };
     schema.entry("minimum").or_insert(least);
@@ -86,7 +85,8 @@ fn bound(schema: &mut Map<String, Value>) {
 }
 
 /// Returns a description in its final form and order. The order of a map depends on how serde_json was built.
-fn described(value: Value) -> Value {
+fn described(mut value: Value) -> Value {
+    make_portable(&mut value);
     let mut value = enumerated(value);
     value.sort_all_objects();
     value

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::Problem;
+use ballet::settings::OtelSettings;
 use ballet::{Event, Handle, Running, SagaId, Service, Settings};
 use ballet_testkit::{CollectedSpan, Collector};
 use jiff::SignedDuration;
@@ -26,17 +27,21 @@ async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<St
     Ok(saga.to_string())
 }
 
-async fn agency(trouble: Trouble, otlp: &str) -> (TripWorld, Running) {
+async fn agency(trouble: Trouble, otlp: &str, otel: OtelSettings) -> (TripWorld, Running) {
     let parts = vec![part(desk(), DESK_TABLES), the_hotel()];
     let mut world = TripWorld::prepared("attempts", parts).await;
     let otlp_endpoint = Some(otlp.to_owned());
     let hotel = part(hotel(trouble), HOTEL_TABLES);
-    world.start_with(hotel, |settings| settings.otlp_endpoint.clone_from(&otlp_endpoint)).await;
+    let export = |settings: &mut Settings| {
+        settings.otlp_endpoint.clone_from(&otlp_endpoint);
+        settings.otel.clone_from(&otel);
+    };
+    world.start_with(hotel, export).await;
     let settings = Settings::new(world.env.amqp_url("desk"), world.env.database_url("desk"));
     let service = Service::new(desk())
         .migrations(DESK_TABLES)
         .routes(|handle| Router::new().route("/trips/{city}", post(book)).with_state(handle));
-    let settings = Settings { otlp_endpoint, ..settings };
+    let settings = Settings { otlp_endpoint, otel, ..settings };
     let desk = service.start(settings).await.expect("started");
     (world, desk)
 }
@@ -105,7 +110,7 @@ async fn t164_what_comes_beside_a_trace_goes_on_with_it_and_what_is_invalid_stay
 async fn t165_t166_a_saga_begins_a_trace_of_its_id_and_attempts_are_numbered_in_a_given_one() {
     let collector = Collector::start().await.expect("a collector");
     let trouble = Trouble::default().times(2);
-    let (world, desk) = agency(trouble, collector.url()).await;
+    let (world, desk) = agency(trouble, collector.url(), OtelSettings::default()).await;
     let not_one = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
     for none in ["", "not a trace", not_one] {
         let saga = booked(&desk, "Rome", none).await;
@@ -147,4 +152,33 @@ async fn t165_t166_a_saga_begins_a_trace_of_its_id_and_attempts_are_numbered_in_
     let told: Vec<_> = attempts.iter().map(told).collect();
     let expected = [("1", "failed", true), ("2", "failed", true), ("3", "handled", false)];
     assert_eq!(told, expected.map(|(at, how, failed)| (at.to_owned(), how.to_owned(), failed)));
+}
+
+#[tokio::test]
+async fn spans_go_over_grpc_under_a_given_name_and_a_sampler_leaves_traces_out() {
+    let collector = Collector::start().await.expect("a collector");
+    let given = |text: &str| Some(text.to_owned());
+    let otel = OtelSettings {
+        otlp_protocol: given("grpc"),
+        otel_service_name: given("travel"),
+        otel_traces_sampler: given("parentbased_always_off"),
+        ..OtelSettings::default()
+    };
+    let (world, desk) = agency(Trouble::default(), collector.url(), otel).await;
+    let left_out = booked(&desk, "Rome", "").await;
+    world.event::<RoomBooked>(left_out).await;
+    let saga = booked(&desk, "Rome", TRACE).await;
+    world.event::<RoomBooked>(saga).await;
+    let is_there = |spans: &[CollectedSpan]| spans.iter().any(|span| span.name == "book_room");
+    let spans = collector.until(TRACE_ID, SOON, is_there).await.expect("the spans");
+    assert!(spans.iter().all(|span| span.service == "travel"), "{spans:#?}");
+    let trace_id = left_out.0.simple().to_string();
+    assert!(collector.trace(&trace_id).is_empty(), "nobody sampled it");
+    let seen = world.seen().await;
+    let of_saga = seen.iter().filter(|m| m["properties"]["correlation_id"] == left_out.to_string());
+    for message in of_saga {
+        let trace =
+            message["properties"]["headers"]["traceparent"].as_str().expect("a traceparent");
+        assert!(trace.contains(&trace_id) && trace.ends_with("-00"), "{trace}");
+    }
 }

@@ -13,6 +13,7 @@ use crate::declare::handler::clock::Clock;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::spans;
 use crate::http::problem::Problem;
+use crate::outgoing::sampler::Sampler;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ struct CurrentRequest {
     given: Option<TraceContext>,
     carried: TraceExtras,
     clock: Clock,
+    sampler: Sampler,
     /// Set by whatever asks first, since a request without a trace joins that of its saga.
     context: OnceLock<TraceContext>,
     /// Whether a unit was dropped that was neither committed nor rolled back.
@@ -37,9 +39,12 @@ tokio::task_local! {
 
 impl CurrentRequest {
     fn context(&self, saga_id: Option<SagaId>) -> TraceContext {
-        *self.context.get_or_init(|| match self.given {
-            Some(given) => spans::child(given, &self.clock),
-            None => spans::root(saga_id.map(|saga| saga.0), &self.clock),
+        *self.context.get_or_init(|| {
+            let context = match self.given {
+                Some(given) => spans::child(given, &self.clock),
+                None => spans::root(saga_id.map(|saga| saga.0), &self.clock),
+            };
+            self.sampler.mark(self.given, context)
         })
     }
 }
@@ -92,6 +97,7 @@ impl Tracer {
             given,
             carried: carried(&request, given),
             clock: clock.clone(),
+            sampler: spans.sampler,
             context: OnceLock::new(),
             left_open: AtomicBool::new(false),
         };

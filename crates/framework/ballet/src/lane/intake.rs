@@ -37,9 +37,9 @@ impl Lanes {
             dead_letter::set_aside(engine, original, why, None, 0);
             return;
         }
-        let (clock, latest) = (&engine.time.clock, engine.time.shared.latest());
-        match LaneMessage::read(&engine.registry, &engine.limits, clock, latest, delivery, receipt)
-        {
+        let Engine { registry, limits, time, spans, .. } = &**engine;
+        let clocks = (&time.clock, time.shared.latest());
+        match LaneMessage::read(registry, limits, clocks, spans.sampler, delivery, receipt) {
             Ok(message) => {
                 let envelope = &message.envelope;
                 let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);

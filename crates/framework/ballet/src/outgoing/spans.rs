@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use crate::outgoing::sampler::Sampler;
+
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports it"))]
 #[derive(Debug)]
 pub(crate) struct Span {
@@ -32,21 +34,24 @@ pub(crate) enum WorkKind {
 
 /// Collects spans. Drops them unless the settings ask for them.
 #[derive(Debug, Clone)]
-pub(crate) struct Spans(Option<mpsc::Sender<Span>>);
+pub(crate) struct Spans {
+    queue: Option<mpsc::Sender<Span>>,
+    pub(crate) sampler: Sampler,
+}
 
 impl Spans {
     pub(crate) const fn off() -> Self {
-        Self(None)
+        Self { queue: None, sampler: Sampler::PARENT_BASED }
     }
 
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports them"))]
-    pub(crate) fn queue(length: usize) -> (Self, mpsc::Receiver<Span>) {
+    pub(crate) fn queue(length: usize, sampler: Sampler) -> (Self, mpsc::Receiver<Span>) {
         let (queue, spans) = mpsc::channel(length);
-        (Self(Some(queue)), spans)
+        (Self { queue: Some(queue), sampler }, spans)
     }
 
     pub(crate) const fn are_on(&self) -> bool {
-        self.0.is_some()
+        self.queue.is_some()
     }
 
     /// Returns true if a span of this context would be kept. Check it before you create a span.
@@ -56,7 +61,7 @@ impl Spans {
 
     /// Records a span, or drops and counts it where the queue is full.
     pub(crate) fn record(&self, span: Span) {
-        let Some(queue) = self.0.as_ref().filter(|_| span.context.is_sampled()) else { return };
+        let Some(queue) = self.queue.as_ref().filter(|_| span.context.is_sampled()) else { return };
         if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = queue.try_send(span) {
             metrics::counter!("ballet_spans_dropped_total", "why" => "queue").increment(1);
         }
@@ -82,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_spans_and_nobody_waits() {
-        let (spans, mut queue) = Spans::queue(2);
+        let (spans, mut queue) = Spans::queue(2, Sampler::PARENT_BASED);
         (0..5).for_each(|_| spans.record(span(1)));
         assert!(queue.try_recv().is_ok() && queue.try_recv().is_ok());
         assert!(queue.try_recv().is_err(), "three were dropped");
@@ -92,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_not_sampled_is_not_recorded() {
-        let (spans, mut queue) = Spans::queue(2);
+        let (spans, mut queue) = Spans::queue(2, Sampler::PARENT_BASED);
         spans.record(span(0));
         assert!(!spans.want(span(0).context) && spans.want(span(1).context));
         assert!(!Spans::off().want(span(1).context));

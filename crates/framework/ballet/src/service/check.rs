@@ -13,10 +13,9 @@ use crate::declare::erased::step::Handlers;
 use crate::declare::participant::participant::Participant;
 use crate::declare::participant::saga_entry::SagaEntry;
 use crate::engine::calls::line::LONGEST_CALL;
-use crate::outgoing::spans::Spans;
 use crate::service::error::StartError;
 use crate::service::logging;
-use crate::service::otlp::{self, Otlp};
+use crate::service::otlp::{self, SpanSettings};
 use crate::service::pool;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
@@ -27,8 +26,7 @@ use crate::service::settings::settings::{
 pub(super) struct CheckedSettings {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) database: Hosts,
-    pub(super) spans: Spans,
-    pub(super) otlp: Option<Otlp>,
+    pub(super) spans: SpanSettings,
     /// The secrets of the gateway, if only its requests are taken.
     pub(super) gateway: Option<Secrets>,
 }
@@ -45,14 +43,14 @@ pub(super) fn check(
 ) -> Result<CheckedSettings, SettingsError> {
     let broker = broker.map_or_else(|| rabbitmq(settings), Ok);
     let database = pool::options(settings, service);
-    let spans = otlp::spans(settings.otlp_endpoint.as_deref());
+    let spans = otlp::read(settings);
     let log = logging::filter(&settings.log);
     let mut wrong = out_of_range(settings);
     wrong.extend(log.err());
     let gateway = settings.gateway_secrets();
     match (broker, database, spans, gateway) {
-        (Ok(broker), Ok(database), Ok((spans, otlp)), Ok(gateway)) if wrong.is_empty() => {
-            Ok(CheckedSettings { broker, database, spans, otlp, gateway })
+        (Ok(broker), Ok(database), Ok(spans), Ok(gateway)) if wrong.is_empty() => {
+            Ok(CheckedSettings { broker, database, spans, gateway })
         }
         (broker, database, spans, gateway) => {
             let errors = [broker.err(), database.err(), spans.err(), gateway.err()];

@@ -123,8 +123,8 @@ impl Service {
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
         check_declaration(&self.participant)?;
         migrate::check(&self.migrations)?;
-        let CheckedSettings { broker, database: hosts, spans, otlp, gateway } =
-            self.check(&settings)?;
+        let CheckedSettings { broker, database: hosts, spans, gateway } = self.check(&settings)?;
+        let (spans, otlp) = spans.open()?;
         if hosts.are_several() {
             hosts.look().await;
         }

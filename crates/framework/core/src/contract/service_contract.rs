@@ -15,6 +15,7 @@ use crate::contract::telemetry_lines::{KnownTelemetry, ReaderLines, TelemetryLin
 use crate::events::event::{EventSchema, EventType};
 use crate::events::key::Key;
 use crate::events::lasting::lasting;
+use crate::events::portable::make_portable;
 use crate::events::telemetry::{TelemetrySchema, TelemetryType};
 use crate::json;
 use crate::parts::part::{Part, SubscriptionPart, System};
@@ -241,7 +242,9 @@ impl ServiceContract {
 /// The JSON schema of a contract's file, as text.
 #[must_use]
 pub fn schema_text() -> String {
-    let schema = value_of(schema_for!(ServiceContract));
+    let mut schema = schema_for!(ServiceContract).to_value();
+    make_portable(&mut schema);
+    schema.sort_all_objects();
     format!("{schema:#}\n")
 }
 

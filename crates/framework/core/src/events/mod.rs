@@ -5,4 +5,5 @@ pub mod event;
 pub mod key;
 pub(crate) mod lasting;
 pub mod personal;
+pub mod portable;
 pub mod telemetry;

@@ -1,18 +1,24 @@
 //! Wrong settings: the program ends and says what to fix.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Returns the program's output.
-fn refused(variables: &[(&str, &str)]) -> String {
+/// The program, which finds neither of its servers.
+fn orders(variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
     command.env_clear().envs([
         ("AMQP_URL", "amqp://orders:geheim@127.0.0.1:1/shop"),
         ("DATABASE_URL", "postgres://orders:geheim@127.0.0.1:1/orders"),
     ]);
-    command.envs(variables.iter().copied()).stderr(Stdio::piped());
-    let child = command.spawn().expect("it starts");
+    command.envs(variables.iter().copied());
+    command
+}
+
+/// Returns the program's output.
+fn refused(variables: &[(&str, &str)]) -> String {
+    let child = orders(variables).stderr(Stdio::piped()).spawn().expect("it starts");
     let pid = child.id();
     let (ended, end) = mpsc::channel();
     std::thread::spawn(move || ended.send(child.wait_with_output()));
@@ -42,6 +48,7 @@ fn t182_each_wrong_setting_is_refused_at_the_start() {
         ("DRAIN_SECONDS", "18446744073709551615"),
         ("LOG_FORMAT", "xml"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector/v1/traces"),
         ("ORDER_DEADLINE_SECONDS", "0"),
     ] {
         let said = refused(&[(name, value)]);
@@ -64,5 +71,28 @@ fn t156_t182_all_wrong_settings_are_named_at_once() {
     assert!(said.starts_with("error: 7 settings are wrong:\n"), "{said}");
     for (name, _) in wrong {
         assert_eq!(said.matches(&format!("- {name}")).count(), 1, "{name} in {said}");
+    }
+}
+
+#[test]
+fn what_a_cluster_sets_for_opentelemetry_is_honoured_or_told() {
+    let collector = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+    for (name, value, told) in [
+        ("OTEL_SDK_DISABLED", "true", "no spans are exported: OTEL_SDK_DISABLED is true"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "http/json is not supported"),
+        ("OTEL_TRACES_SAMPLER", "xray", "xray is not supported"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "9", "OTEL_BSP_MAX_QUEUE_SIZE is set, and has no effect"),
+    ] {
+        let mut command = orders(&[collector, (name, value)]);
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let log = BufReader::new(child.stderr.take().expect("a log"));
+        let (said, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut lines = log.lines().map_while(Result::ok);
+            said.send(lines.any(|line| line.contains(told)))
+        });
+        let line = heard.recv_timeout(Duration::from_secs(60));
+        child.kill().and_then(|()| child.wait()).expect("it ends");
+        assert_eq!(line, Ok(true), "{name}={value} is not told");
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ballet::core::Role;
+use ballet::core::portable::make_portable;
 use ballet_check::listing::{self, ListedEvent};
 use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
@@ -135,6 +136,8 @@ const fn role(role: Role) -> &'static str {
 }
 
 fn row(listed: &ListedEvent) -> Value {
+    let mut schema = listed.schema.clone();
+    make_portable(&mut schema);
     let consumers = listed.consumers.iter();
     let consumers: Vec<Value> = consumers
         .map(|(service, what_for)| json!({ "service": service, "what_for": what_for }))
@@ -148,6 +151,6 @@ fn row(listed: &ListedEvent) -> Value {
         "sagas": listed.sagas,
         "keys": listed.keys,
         "meaning": listed.meaning,
-        "schema": listed.schema,
+        "schema": schema,
     })
 }

@@ -1,6 +1,7 @@
 //! The catalogue of events: publishers, consumers, fields, and records in the journal.
 
 use ballet_check::listing::{ListedEvent, fields};
+use ballet_core::portable::make_portable;
 use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -47,7 +48,9 @@ fn times(seen: &[SeenType], listed: &ListedEvent, now: Timestamp) -> Markup {
 }
 
 pub(crate) fn one(listed: &ListedEvent, seen: &[SeenType], now: Timestamp) -> Markup {
-    let schema = serde_json::to_string_pretty(&listed.schema).unwrap_or_default();
+    let mut schema = listed.schema.clone();
+    make_portable(&mut schema);
+    let schema = serde_json::to_string_pretty(&schema).unwrap_or_default();
     let fields = fields(&listed.schema);
     html! {
         p.crumb { a href="/events" { "Events" } }

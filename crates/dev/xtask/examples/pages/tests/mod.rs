@@ -4,4 +4,5 @@ mod agents;
 mod compose;
 mod containers;
 mod files;
+mod schemas;
 mod search;

@@ -129,7 +129,7 @@ async fn take_answer(
     let engine = Arc::clone(&transaction.engine);
     let (call, clock) = (&answer.call, &engine.time.clock);
     let asked = call.trace.as_ref().map(|trace| trace.context);
-    let open = OpenSpan::after(asked, call.saga_id.0, clock, clock.now());
+    let open = OpenSpan::after(asked, call.saga_id.0, clock, engine.spans.sampler, clock.now());
     let carried = call.trace.as_ref().map(|trace| trace.carried.clone()).unwrap_or_default();
     let trace = Trace { context: open.context, carried };
     transaction.enter(Some(call.saga_id), call.cause, Some(trace));

@@ -23,6 +23,7 @@ use crate::engine::registry::{HandledEvent, Registry};
 use crate::lane::dead_letters::dead_letter::earlier_attempts;
 use crate::lane::message::content;
 use crate::lane::message::spans::MessageTrace;
+use crate::outgoing::sampler::Sampler;
 
 pub(crate) enum LaneWork {
     Message(Box<LaneMessage>),
@@ -65,8 +66,8 @@ impl LaneMessage {
     pub(crate) fn read(
         registry: &Registry,
         limits: &Limits,
-        clock: &Clock,
-        latest: Timestamp,
+        (clock, latest): (&Clock, Timestamp),
+        sampler: Sampler,
         delivery: Delivery,
         receipt: Receipt,
     ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
@@ -90,8 +91,8 @@ impl LaneMessage {
         });
         match read {
             Ok((envelope, known, content, body, events)) => {
-                let traced =
-                    MessageTrace::arrived(&envelope, earlier_attempts(&delivery), clock, now);
+                let earlier = earlier_attempts(&delivery);
+                let traced = MessageTrace::arrived(&envelope, earlier, clock, sampler, now);
                 let age = MessageAge {
                     saga_is_old: envelope.saga_id.is_some_and(|saga| is_old(limits, saga, now)),
                     id_is_old: id_is_old(limits, envelope.message_id, now),

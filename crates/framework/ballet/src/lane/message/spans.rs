@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::spans;
 use crate::engine::effect::Effect;
+use crate::outgoing::sampler::Sampler;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
 
 #[derive(Debug)]
@@ -33,10 +34,12 @@ impl OpenSpan {
         given: Option<TraceContext>,
         id: uuid::Uuid,
         clock: &Clock,
+        sampler: Sampler,
         begun: Timestamp,
     ) -> Self {
         let parent = given.map(|given| given.span_id);
-        Self { context: spans::after(given, id, clock), parent, begun }
+        let context = sampler.mark(given, spans::after(given, id, clock));
+        Self { context, parent, begun }
     }
 
     fn child(self, clock: &Clock, begun: Timestamp) -> Self {
@@ -66,11 +69,12 @@ impl MessageTrace {
         envelope: &Envelope,
         failures: u32,
         clock: &Clock,
+        sampler: Sampler,
         now: Timestamp,
     ) -> Self {
         let given = envelope.traceparent.as_deref().and_then(TraceContext::parse);
         let id = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
-        let received = OpenSpan::after(given, id, clock, now);
+        let received = OpenSpan::after(given, id, clock, sampler, now);
         // A `tracestate` belongs to its trace.
         let tracestate = envelope.tracestate.as_deref().filter(|_| given.is_some());
         let carried = TraceExtras::new(tracestate, envelope.baggage.as_deref());

@@ -2,12 +2,17 @@
 
 use tokio::sync::watch;
 
+use crate::outgoing::sampler::Sampler;
 use crate::outgoing::spans::Spans;
+use crate::service::otlp::{ABSENT, Collector};
 
 pub(crate) enum Otlp {}
 
-pub(super) fn exporter(_endpoint: &str) -> Result<(Spans, Otlp), String> {
-    Err("this program is built without ballet's feature `otlp`, and exports no spans".to_owned())
+pub(super) fn exporter(
+    _collector: Collector,
+    _sampler: Sampler,
+) -> Result<(Spans, Otlp), &'static str> {
+    Err(ABSENT)
 }
 
 impl Otlp {

@@ -9,14 +9,17 @@ use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 use tokio::sync::{mpsc, watch};
 
 use crate::engine::handlers::guard::panic_message;
 use crate::engine::stopping::stopped;
+use crate::outgoing::sampler::Sampler;
 use crate::outgoing::spans::{Span, Spans, WorkKind};
+use crate::service::otlp::{Collector, GRPC, HTTP};
 
 /// The maximum number of spans that wait, which is a few megabytes.
 const QUEUE: usize = 8192;
@@ -28,20 +31,24 @@ const GATHER: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) struct Otlp {
+    collector: Collector,
     exporter: SpanExporter,
     queue: mpsc::Receiver<Span>,
 }
 
-pub(super) fn exporter(endpoint: &str) -> Result<(Spans, Otlp), String> {
-    let exporter = SpanExporter::builder()
-        .with_http()
-        .with_protocol(Protocol::HttpBinary)
-        .with_timeout(TIMEOUT)
-        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
-        .build()
-        .map_err(|error| error.to_string())?;
-    let (spans, queue) = Spans::queue(QUEUE);
-    Ok((spans, Otlp { exporter, queue }))
+pub(super) fn exporter(
+    collector: Collector,
+    sampler: Sampler,
+) -> Result<(Spans, Otlp), ExporterBuildError> {
+    let (builder, url) = (SpanExporter::builder(), collector.url.as_str());
+    let exporter = if collector.is_grpc {
+        builder.with_tonic().with_timeout(TIMEOUT).with_endpoint(url).build()
+    } else {
+        let builder = builder.with_http().with_protocol(Protocol::HttpBinary);
+        builder.with_timeout(TIMEOUT).with_endpoint(url).build()
+    }?;
+    let (spans, queue) = Spans::queue(QUEUE, sampler);
+    Ok((spans, Otlp { collector, exporter, queue }))
 }
 
 impl Otlp {
@@ -52,10 +59,15 @@ impl Otlp {
         (instance, version): (i64, Option<String>),
         mut leaving: watch::Receiver<bool>,
     ) {
-        let resource = Resource::builder()
+        let given_name = self.collector.service_name.clone();
+        // The latter win: what the environment says of the service is its operator's word.
+        let resource = Resource::builder_empty()
             .with_service_name(service)
             .with_attribute(KeyValue::new("service.instance.id", instance.to_string()))
             .with_attributes(version.map(|version| KeyValue::new("service.version", version)))
+            .with_detector(Box::new(TelemetryResourceDetector))
+            .with_detector(Box::new(EnvResourceDetector::new()))
+            .with_attributes(given_name.map(|name| KeyValue::new("service.name", name)))
             .build();
         self.exporter.set_resource(&resource);
         let scope =
@@ -108,7 +120,12 @@ impl Otlp {
         };
         metrics::counter!("ballet_spans_dropped_total", "why" => "export").increment(count);
         if !std::mem::replace(failing, true) {
-            tracing::warn!("the collector takes no spans, they are dropped: {why}");
+            let Collector { address, is_grpc, .. } = &self.collector;
+            let protocol = if *is_grpc { GRPC } else { HTTP };
+            tracing::warn!(
+                "the collector at {address} takes no spans over {protocol}, they are dropped: {why}; port \
+                 4317 is usually for {GRPC}, 4318 for {HTTP}, and OTEL_EXPORTER_OTLP_PROTOCOL says which"
+            );
         }
     }
 }

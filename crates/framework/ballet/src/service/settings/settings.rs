@@ -10,6 +10,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::service::settings::error::SettingsError;
+use crate::service::settings::otel::OtelSettings;
 use crate::service::settings::tls::TlsSettings;
 
 pub(crate) const LANES: RangeInclusive<i64> = 1..=64;
@@ -162,9 +163,13 @@ pub struct Settings {
     #[arg(long, env = "LOG_FORMAT", default_value = "auto", value_enum)]
     pub log_format: LogFormat,
 
-    /// The collector that spans are sent to over OTLP (HTTP), without the path `/v1/traces`.
+    /// The collector that spans are sent to over OTLP, without the path `/v1/traces`.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
+
+    /// How spans are exported.
+    #[command(flatten)]
+    pub otel: OtelSettings,
 
     /// Print the settings in force, without secrets, and end.
     #[arg(long)]
@@ -220,6 +225,7 @@ impl Settings {
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
             otlp_endpoint: None,
+            otel: OtelSettings::default(),
             print_config: false,
             print_contract: false,
         }
