@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, tls};
+use ballet_store::database::connection::set;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgConnection, PgPool, Row};
 use tokio::sync::watch;
 
@@ -31,25 +32,25 @@ const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
 /// have more time.
 const STATEMENT: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
+/// How long a statement waits for a lock, as Postgres says it.
+pub(super) const LOCK: &str = "3s";
 
 /// The minimum number of connections of a service with this many lanes. One is left for requests.
 pub(super) fn fewest_connections(lanes: u16) -> u32 {
     u32::from(lanes) + UPKEEP + APART + 1
 }
 
-/// Returns the options to connect to the database, without timeouts.
+/// Returns the servers of the database, without timeouts.
 pub(super) fn options(settings: &Settings, service: &str) -> Result<Hosts, SettingsError> {
     let hosts = Hosts::parse(&settings.database_url()?, &settings.tls.database()?);
     let hosts = hosts.map_err(|error| SettingsError::new(invalid(error)))?;
-    Ok(hosts.with(|options| {
-        options.application_name(service).options([
-            // Compiling costs more than our short statements.
-            ("jit", "off"),
-            // A transaction that waited for a saga's lock must see the rows that the previous
-            // holder committed.
-            ("default_transaction_isolation", "read committed"),
-        ])
-    }))
+    Ok(hosts.with(|options| options.application_name(service)).setting([
+        // Compiling costs more than our short statements.
+        ("jit", "off".to_owned()),
+        // A transaction that waited for a saga's lock must see the rows that the previous holder
+        // committed.
+        ("default_transaction_isolation", "read committed".to_owned()),
+    ]))
 }
 
 fn invalid(error: sqlx::Error) -> String {
@@ -60,7 +61,7 @@ fn invalid(error: sqlx::Error) -> String {
     format!("DATABASE_URL is invalid: {why}; expected postgres://user:password@host:5432/database")
 }
 
-/// Returns the connection pools, with timeouts, and the servers with the options of the pools. Migrations
+/// Returns the connection pools, with timeouts, and the servers with the settings of the pools. Migrations
 /// do not use them. Upkeep has `more` connections for what may keep one for long.
 pub(super) fn database(
     settings: &Settings,
@@ -71,28 +72,30 @@ pub(super) fn database(
     // A handler may take all of its time in one statement, or between two.
     let handler = settings.handler_time();
     let (statement, idle) = (STATEMENT.max(handler), IDLE.max(handler + IDLE / 2));
-    let bounded = hosts.with(|options| {
-        options.options([
-            ("statement_timeout", format!("{}s", statement.as_secs())),
-            ("lock_timeout", "3s".to_owned()),
-            ("idle_in_transaction_session_timeout", format!("{}s", idle.as_secs())),
-        ])
-    });
+    let bounded = hosts.setting([
+        ("statement_timeout", format!("{}s", statement.as_secs())),
+        ("lock_timeout", LOCK.to_owned()),
+        ("idle_in_transaction_session_timeout", format!("{}s", idle.as_secs())),
+    ]);
     let lanes = u32::from(settings.lanes);
     // The look for the server that takes writes has a connection, too.
     let apart = APART + u32::from(hosts.are_several());
     let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + apart).max(1);
     let renewal = Renewal::default();
-    let pool = |most, wait| pool(bounded.options(), most, wait, &renewal);
+    let pool = |most, wait| pool(&bounded, most, wait, &renewal);
     let pools = [pool(lanes, WAIT), pool(requests, WAIT_OF_REQUEST), pool(UPKEEP + more, WAIT)];
     let probe = Probe::new(bounded.clone());
     (Arc::new(Database::new(pools, probe, renewal, stopping)), bounded)
 }
 
-fn pool(options: PgConnectOptions, most: u32, wait: Duration, renewal: &Renewal) -> PgPool {
-    let renewal = renewal.clone();
+fn pool(hosts: &Hosts, most: u32, wait: Duration, renewal: &Renewal) -> PgPool {
+    let (renewal, settings) = (renewal.clone(), hosts.settings());
     PgPoolOptions::new()
         .max_connections(most)
+        .after_connect(move |db, _| {
+            let settings = Arc::clone(&settings);
+            Box::pin(async move { set(db, &settings).await })
+        })
         // A connection in constant use needs no test. An idle one may have been lost with the
         // server.
         .test_before_acquire(false)
@@ -105,7 +108,7 @@ fn pool(options: PgConnectOptions, most: u32, wait: Duration, renewal: &Renewal)
         // a transaction. Such a connection must not stay in the pool.
         .after_release(|db, _| Box::pin(async move { Ok(is_clean(db).await) }))
         .acquire_timeout(wait)
-        .connect_lazy_with(options)
+        .connect_lazy_with(hosts.options())
 }
 
 /// Returns true if the server answers on this connection, outside of any transaction.

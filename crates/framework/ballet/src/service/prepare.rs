@@ -118,9 +118,13 @@ impl PrepareInputs<'_> {
         let prepared = partitions::prepare(self.pool, self.limits, &self.time.clock).await;
         prepared.map_err(StartError::Database)?;
         self.register().await?;
-        let begun = process::begin(&self.hosts.options(), self.time.shared.settled()).await;
-        let (process, mut session) = begun.map_err(StartError::Database)?;
+        let begin = async {
+            let session = process::connect(self.hosts).await?;
+            process::begin(session, self.time.shared.settled()).await
+        };
+        let (process, mut session) = begin.await.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
+        check_limits(&mut db).await?;
         check_lock(&mut session, &mut db, process).await?;
         let table = in_time(outbox_tables::take(&mut db, process)).await;
         let table = table.map_err(StartError::Database)?;
@@ -188,6 +192,13 @@ impl PrepareInputs<'_> {
     }
 }
 
+/// Checks that a session of a pool has the limits that were set for it.
+async fn check_limits(db: &mut PgConnection) -> Result<(), StartError> {
+    let limit = sqlx::query_scalar("select current_setting('lock_timeout')").fetch_one(db);
+    let limit: String = in_time(limit).await.map_err(StartError::Database)?;
+    if limit == pool::LOCK { Ok(()) } else { Err(StartError::Pooler) }
+}
+
 /// Checks that others see the lock by which the process shows that it is alive.
 async fn check_lock(
     session: &mut PgConnection,
@@ -241,7 +252,8 @@ mod tests {
         let db = migrate::connect(&options).await.expect("a session");
         migrate::migrate(db, &[]).await.expect("the tables");
         let mut db = migrate::connect(&options).await.expect("a session");
-        let (process, mut session) = process::begin(&options, None).await.expect("begun");
+        let session = migrate::connect(&options).await.expect("a session");
+        let (process, mut session) = process::begin(session, None).await.expect("begun");
         check_lock(&mut session, &mut db, process).await.expect("it is held");
         session.execute("select pg_advisory_unlock_all()").await.expect("given up");
         let error = check_lock(&mut session, &mut db, process).await.expect_err("it is free");

@@ -7,7 +7,6 @@ use ballet_store::database::connection::is_lock_timeout;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::process::{connect, renew, try_lock};
 use jiff::Timestamp;
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -43,9 +42,8 @@ pub(crate) async fn keep(
             at = hosts.current();
             session = None;
         }
-        let options = hosts.options();
         let says = (process, version.as_deref(), why_unready(), shared.settled());
-        let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &options, says));
+        let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &hosts, says));
         let done = tokio::select! {
             done = beat => done,
             () = stopped(&mut stopping) => return,
@@ -82,14 +80,14 @@ async fn close(session: Option<PgConnection>) {
 async fn beat(
     session: &mut Option<PgConnection>,
     has_lock: &mut bool,
-    options: &PgConnectOptions,
+    hosts: &Hosts,
     (process, version, unready, settled): (i64, Option<&str>, Option<String>, Option<Timestamp>),
 ) -> Result<(), sqlx::Error> {
     let session = match session {
         Some(session) => session,
         None => {
             *has_lock = false;
-            session.insert(connect(options).await?)
+            session.insert(connect(hosts).await?)
         }
     };
     renew(session, process, version, unready.as_deref(), settled).await?;
