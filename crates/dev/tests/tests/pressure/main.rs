@@ -6,6 +6,7 @@ mod green;
 mod hotel;
 mod limits;
 mod poison;
+mod pooler;
 mod refusals;
 mod requests;
 mod slow;
