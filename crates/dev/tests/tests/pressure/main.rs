@@ -4,6 +4,7 @@ mod added_column;
 mod cancelled;
 mod green;
 mod hotel;
+mod knocks;
 mod limits;
 mod poison;
 mod pooler;

@@ -6,13 +6,12 @@ use std::time::Duration;
 use ballet_amqp::{Backoff, tls};
 use ballet_store::database::connection::set;
 use ballet_store::database::hosts::Hosts;
-use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgConnection, PgPool, Row};
 use tokio::sync::watch;
 
-use crate::engine::database::Database;
+use crate::engine::database::{Database, WAIT_OF_REQUEST};
 use crate::service::error::StartError;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
@@ -25,8 +24,6 @@ const UPKEEP: u32 = 4;
 const APART: u32 = 2;
 /// How long lanes and upkeep wait for a connection.
 const WAIT: Duration = Duration::from_secs(10);
-/// How long a request waits for a connection. A caller had better try again than wait for long.
-const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
 
 /// The time limits of a statement, and of what happens in a transaction between two of them. A handler may
 /// have more time.
@@ -84,8 +81,7 @@ pub(super) fn database(
     let renewal = Renewal::default();
     let pool = |most, wait| pool(&bounded, most, wait, &renewal);
     let pools = [pool(lanes, WAIT), pool(requests, WAIT_OF_REQUEST), pool(UPKEEP + more, WAIT)];
-    let probe = Probe::new(bounded.clone());
-    (Arc::new(Database::new(pools, probe, renewal, stopping)), bounded)
+    (Arc::new(Database::new(pools, bounded.clone(), renewal, stopping)), bounded)
 }
 
 fn pool(hosts: &Hosts, most: u32, wait: Duration, renewal: &Renewal) -> PgPool {
@@ -127,11 +123,11 @@ async fn is_clean(db: &mut PgConnection) -> bool {
 
 /// Waits for a database that is not up yet. Returns an error if the database refuses access, since
 /// waiting does not help then.
-pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError> {
+pub(super) async fn wait_until_reachable(hosts: &Hosts) -> Result<(), StartError> {
     let mut backoff = Backoff::DATABASE;
     let mut told = String::new();
     loop {
-        let Err(error) = sqlx::query("select 1").execute(pool).await else { return Ok(()) };
+        let Err(error) = hosts.connect().await else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
         // Invalid authorization, unknown database, missing privilege, and settings that a pooler
         // does not pass on.

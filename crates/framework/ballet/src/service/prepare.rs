@@ -83,7 +83,7 @@ impl PrepareInputs<'_> {
         let reached = async {
             loop {
                 // Without a limit it would wait forever on a connection that was lost silently.
-                if let Ok(done) = timeout(REACH_LIMIT, pool::wait_until_reachable(self.pool)).await
+                if let Ok(done) = timeout(REACH_LIMIT, pool::wait_until_reachable(self.hosts)).await
                 {
                     return done;
                 }

@@ -21,13 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(6);
 
 pub(crate) type WhyUnready = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// Keeps lease and lock until the process stops, and opens another session after every loss.
+/// Keeps lease and lock until the process stops, and opens another session after every loss, once the database
+/// `answers`.
 pub(crate) async fn keep(
     session: PgConnection,
     hosts: Hosts,
     (process, version): (i64, Option<String>),
     why_unready: WhyUnready,
     shared: Arc<SharedClock>,
+    answers: watch::Receiver<bool>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let (mut session, mut has_lock) = (Some(session), true);
@@ -41,6 +43,9 @@ pub(crate) async fn keep(
             // Another server takes writes now.
             at = hosts.current();
             session = None;
+        }
+        if session.is_none() && !*answers.borrow() {
+            continue;
         }
         let says = (process, version.as_deref(), why_unready(), shared.settled());
         let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &hosts, says));
