@@ -154,7 +154,8 @@ pub struct Settings {
     pub shutdown_delay_seconds: u64,
 
     /// The filter of the log: a level, or `target=level` separated by commas. The service tells what
-    /// concerns the broker, so its client `lapin` logs only if it is named.
+    /// concerns the broker, so its client `lapin` logs only if it is named; so do the database's notices
+    /// (`sqlx::postgres::notice`), which `ballet doctor` says.
     #[arg(long, env = "LOG", default_value = "info")]
     pub log: String,
 
