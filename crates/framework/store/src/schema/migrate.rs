@@ -30,6 +30,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0009_emitted_id"),
     framework!("0010_no_pause"),
     framework!("0011_call_due"),
+    framework!("0012_keys_by_bytes"),
 ];
 
 /// The table of the framework's migrations that have run.
