@@ -2,6 +2,7 @@
 
 mod added_column;
 mod cancelled;
+mod copy;
 mod green;
 mod hotel;
 mod knocks;

@@ -11,6 +11,8 @@ use ballet_store::copies::fills as copy_fills;
 use ballet_store::copies::republications;
 use ballet_store::copies::source::Source;
 use ballet_store::database::connection::{in_time, is_lock_timeout};
+use ballet_store::database::home;
+use ballet_store::database::home::Home;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::outbox::tables as outbox_tables;
 use ballet_store::process;
@@ -42,6 +44,7 @@ const MAX_MISSED: u32 = 3;
 pub(super) struct PrepareInputs<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) hosts: &'a Hosts,
+    pub(super) home: Option<Home>,
     pub(super) migrations: &'a [Migration],
     pub(super) shares: &'a [ShareEntry],
     pub(super) copies: &'a [CopyEntry],
@@ -113,6 +116,7 @@ impl PrepareInputs<'_> {
             done = migrate::migrate(db, self.migrations) => done?,
             lost = self.lost(pid) => return Err(StartError::Database(lost)),
         }
+        self.check_home().await?;
         let asked = clock::ask(self.pool, &self.time.shared).await;
         asked.map_err(StartError::Database)?;
         let prepared = partitions::prepare(self.pool, self.limits, &self.time.clock).await;
@@ -129,6 +133,18 @@ impl PrepareInputs<'_> {
         let table = in_time(outbox_tables::take(&mut db, process)).await;
         let table = table.map_err(StartError::Database)?;
         Ok(ProcessPlace { process, session, table })
+    }
+
+    /// Refuses the database of another running system.
+    async fn check_home(&self) -> Result<(), StartError> {
+        let Some(own) = &self.home else { return Ok(()) };
+        let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
+        match in_time(home::claim(&mut db, own)).await.map_err(StartError::Database)? {
+            None => Ok(()),
+            Some(whose) => {
+                Err(StartError::Elsewhere { whose: whose.to_string(), own: own.to_string() })
+            }
+        }
     }
 
     /// Records the shared entities and the copies, for the command and for the replicas together.

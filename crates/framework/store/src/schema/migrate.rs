@@ -31,6 +31,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0010_no_pause"),
     framework!("0011_call_due"),
     framework!("0012_keys_by_bytes"),
+    framework!("0013_home"),
 ];
 
 /// The table of the framework's migrations that have run.
