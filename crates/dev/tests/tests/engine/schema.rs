@@ -17,6 +17,13 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     let count: i64 = sqlx::query_scalar(by_language).fetch_one(&mut db).await.expect("a count");
     assert_eq!(count, 0, "indexes of the framework in the order of a language");
 
+    // A server that is replaced by logical replication refuses to delete their rows. Outbox tables are truncated.
+    let undeletable = "select count(*) from pg_class c where relnamespace = 'ballet'::regnamespace \
+                       and relkind = 'r' and relname !~ '^outbox_[0-9]+$' and relreplident <> 'f' \
+                       and not exists (select from pg_index where indrelid = c.oid and indisprimary)";
+    let count: i64 = sqlx::query_scalar(undeletable).fetch_one(&mut db).await.expect("a count");
+    assert_eq!(count, 0, "tables of the framework without an identity of their rows");
+
     let by_hand = "create index mine_step on ballet.call (step); \
                    alter table ballet.call add column mine text; \
                    create table ballet.mine (id int primary key); \

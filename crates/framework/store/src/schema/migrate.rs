@@ -32,6 +32,7 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0011_call_due"),
     framework!("0012_keys_by_bytes"),
     framework!("0013_home"),
+    framework!("0014_replica_identity"),
 ];
 
 /// The table of the framework's migrations that have run.
