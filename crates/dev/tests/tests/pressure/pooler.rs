@@ -50,6 +50,10 @@ async fn pooler(server: &str, ignores: bool) -> String {
     url.into()
 }
 
+fn is_taken(name: &str) -> bool {
+    TAKEN.contains(&name.to_lowercase().as_str())
+}
+
 async fn serve(mut client: TcpStream, server: (&str, u16), ignores: bool) -> io::Result<()> {
     let startup = loop {
         let length = client.read_u32().await?.saturating_sub(8);
@@ -67,7 +71,6 @@ async fn serve(mut client: TcpStream, server: (&str, u16), ignores: bool) -> io:
         settings.insert(name.to_string(), value.to_string());
     }
     settings.remove("");
-    let is_taken = |name: &String| TAKEN.contains(&name.to_lowercase().as_str());
     if let Some(name) = settings.keys().find(|name| !ignores && !is_taken(name)) {
         let said = format!("SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: {name}\0\0");
         client.write_u8(b'E').await?;

@@ -69,7 +69,7 @@ impl Database {
     fn now_answers(&self, answers: bool) -> bool {
         self.state.send_if_modified(|before| {
             if answers && !*before {
-                self.connect_to(&self.pools(), &self.hosts.options());
+                connect_to(&self.pools(), &self.hosts.options());
             }
             std::mem::replace(before, answers) != answers
         })
@@ -81,9 +81,9 @@ impl Database {
         self.state.send_if_modified(|answers| {
             if !*answers {
                 let nowhere = self.hosts.options().socket(NOWHERE);
-                self.connect_to(&[&self.lanes, &self.upkeep], &nowhere);
+                connect_to(&[&self.lanes, &self.upkeep], &nowhere);
                 if of_requests {
-                    self.connect_to(&[&self.requests], &nowhere);
+                    connect_to(&[&self.requests], &nowhere);
                 }
             }
             false
@@ -92,12 +92,8 @@ impl Database {
 
     /// Goes on with the server that takes writes now.
     pub(crate) fn replace_server(&self) {
-        self.connect_to(&self.pools(), &self.hosts.options());
+        connect_to(&self.pools(), &self.hosts.options());
         self.renewal.replace_server();
-    }
-
-    fn connect_to(&self, pools: &[&PgPool], options: &PgConnectOptions) {
-        pools.iter().for_each(|pool| pool.set_connect_options(options.clone()));
     }
 
     /// Asks whether it works, within a few seconds. After an outage it has to show that it takes
@@ -122,4 +118,8 @@ impl Database {
             () = stopped(&mut stopping) => {}
         }
     }
+}
+
+fn connect_to(pools: &[&PgPool], options: &PgConnectOptions) {
+    pools.iter().for_each(|pool| pool.set_connect_options(options.clone()));
 }

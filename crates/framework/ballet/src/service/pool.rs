@@ -10,6 +10,7 @@ use ballet_store::database::renewal::Renewal;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgConnection, PgPool, Row};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::engine::database::{Database, WAIT_OF_REQUEST};
 use crate::service::error::StartError;
@@ -118,7 +119,7 @@ async fn is_clean(db: &mut PgConnection) -> bool {
         let row = db.fetch_one("select now() = statement_timestamp()").await?;
         row.try_get::<bool, _>(0)
     };
-    matches!(tokio::time::timeout(TEST, asked).await, Ok(Ok(true)))
+    matches!(timeout(TEST, asked).await, Ok(Ok(true)))
 }
 
 /// Waits for a database that is not up yet. Returns an error if the database refuses access, since
@@ -127,7 +128,9 @@ pub(super) async fn wait_until_reachable(hosts: &Hosts) -> Result<(), StartError
     let mut backoff = Backoff::DATABASE;
     let mut told = String::new();
     loop {
-        let Err(error) = hosts.connect().await else { return Ok(()) };
+        let connected = timeout(WAIT, hosts.connect()).await;
+        let connected = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        let Err(error) = connected else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
         // Invalid authorization, unknown database, missing privilege, and settings that a pooler
         // does not pass on.
