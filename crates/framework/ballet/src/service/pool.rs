@@ -128,6 +128,7 @@ pub(super) async fn wait_until_reachable(hosts: &Hosts) -> Result<(), StartError
     let mut backoff = Backoff::DATABASE;
     let mut told = String::new();
     loop {
+        // A connection that was lost silently never answers.
         let connected = timeout(WAIT, hosts.connect()).await;
         let connected = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         let Err(error) = connected else { return Ok(()) };

@@ -34,8 +34,6 @@ use crate::upkeep::database::partitions;
 /// If the database is not reached within this time, readiness reports it as away.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
-/// Time limit for reaching the database, before the migrations.
-const REACH_LIMIT: Duration = Duration::from_secs(40);
 /// How often to check that the server still works at a migration.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// After this many checks in a row without work, the migration counts as lost.
@@ -83,15 +81,7 @@ impl PrepareInputs<'_> {
     }
 
     async fn reach(&self) -> Result<(), StartError> {
-        let reached = async {
-            loop {
-                // Without a limit it would wait forever on a connection that was lost silently.
-                if let Ok(done) = timeout(REACH_LIMIT, pool::wait_until_reachable(self.hosts)).await
-                {
-                    return done;
-                }
-            }
-        };
+        let reached = pool::wait_until_reachable(self.hosts);
         tokio::pin!(reached);
         let done = tokio::select! {
             done = &mut reached => done,
