@@ -261,6 +261,9 @@ mod tests {
         let session = migrate::connect(&options).await.expect("a session");
         let (process, mut session) = process::begin(session, None).await.expect("begun");
         check_lock(&mut session, &mut db, process).await.expect("it is held");
+        // Where a pooler shares sessions, limits that one client has set are another's.
+        let error = check_limits(&mut db).await.expect_err("this session has none");
+        assert!(matches!(error, StartError::Pooler), "{error}");
         session.execute("select pg_advisory_unlock_all()").await.expect("given up");
         let error = check_lock(&mut session, &mut db, process).await.expect_err("it is free");
         assert!(matches!(error, StartError::Pooler), "{error}");
