@@ -15,8 +15,9 @@ use crate::engine::stopping::stopped;
 
 /// How long a request waits for a connection. A caller had better try again than wait for long.
 pub(crate) const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
-/// Where no server listens, so that whoever asks a pool for a new connection gets an error at once.
-const NOWHERE: &str = "/nonexistent";
+/// A folder of a socket that cannot be, so that whoever asks a pool for a new connection gets an error at once. `Failure`
+/// knows it.
+const NOWHERE: &str = "/dev/null";
 
 /// The connections of a service to its database. Lanes, requests and upkeep each have a pool, so
 /// that none waits for the others' connections.
