@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use ballet_core::Cause;
+use ballet_store::database::connection::{connect_briefly, set};
 use ballet_store::database::probe::cause_of_refusal;
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
@@ -137,8 +138,13 @@ pub async fn connect(
     databases: &BTreeMap<String, String>,
     service: &str,
 ) -> sqlx::Result<PgConnection> {
-    let options = options_of(databases, service)?.options([("lock_timeout", "30s")]);
-    timeout(PATIENCE, PgConnection::connect_with(&options)).await.map_err(|_| {
+    let options = options_of(databases, service)?;
+    let connect = async {
+        let mut db = PgConnection::connect_with(&options).await?;
+        set(&mut db, &[("lock_timeout", "30s")]).await?;
+        Ok(db)
+    };
+    timeout(PATIENCE, connect).await.map_err(|_| {
         let silence = format!("{service} has not answered within {} s", PATIENCE.as_secs());
         sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
     })?
@@ -194,7 +200,7 @@ pub(crate) enum Unconnected {
 pub(crate) async fn connect_in_time(
     options: &PgConnectOptions,
 ) -> Result<PgConnection, Unconnected> {
-    let connected = timeout(PATIENCE, PgConnection::connect_with(options)).await;
+    let connected = timeout(PATIENCE, connect_briefly(options)).await;
     let cannot = |why: &str| {
         let (host, port) = (options.get_host(), options.get_port());
         Unconnected::Other(format!("Postgres at {host}:{port} cannot be reached: {why}"))

@@ -10,6 +10,20 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     let as_made = differences(&mut db).await.expect("an answer");
     assert!(as_made.is_empty(), "schema.txt is not what the migrations make: {as_made:#?}");
 
+    // Another libc or ICU sorts otherwise, and an index of keys would miss some.
+    let by_language = "select count(*) from pg_index join pg_class c on c.oid = indexrelid \
+                       where c.relnamespace = 'ballet'::regnamespace \
+                       and 'default'::regcollation = any (indcollation)";
+    let count: i64 = sqlx::query_scalar(by_language).fetch_one(&mut db).await.expect("a count");
+    assert_eq!(count, 0, "indexes of the framework in the order of a language");
+
+    // A server that is replaced by logical replication refuses to delete their rows. Outbox tables are truncated.
+    let undeletable = "select count(*) from pg_class c where relnamespace = 'ballet'::regnamespace \
+                       and relkind = 'r' and relname !~ '^outbox_[0-9]+$' and relreplident <> 'f' \
+                       and not exists (select from pg_index where indrelid = c.oid and indisprimary)";
+    let count: i64 = sqlx::query_scalar(undeletable).fetch_one(&mut db).await.expect("a count");
+    assert_eq!(count, 0, "tables of the framework without an identity of their rows");
+
     let by_hand = "create index mine_step on ballet.call (step); \
                    alter table ballet.call add column mine text; \
                    create table ballet.mine (id int primary key); \

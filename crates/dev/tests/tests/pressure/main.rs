@@ -2,10 +2,13 @@
 
 mod added_column;
 mod cancelled;
+mod copy;
 mod green;
 mod hotel;
+mod knocks;
 mod limits;
 mod poison;
+mod pooler;
 mod refusals;
 mod requests;
 mod slow;

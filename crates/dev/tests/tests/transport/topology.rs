@@ -31,7 +31,9 @@ async fn t15_t217_the_journal_is_a_stream_with_retention_and_all_else_a_quorum_q
             };
             let (policy, arguments) = (&queue["effective_policy_definition"], &queue["arguments"]);
             if name == "journal" {
-                return policy["max-age"].is_string() && policy["max-length-bytes"].is_u64();
+                return policy["max-age"].is_string()
+                    && policy["max-length-bytes"].is_u64()
+                    && policy["stream-max-segment-size-bytes"].is_u64();
             }
             policy["max-length"].is_u64()
                 && policy["max-length-bytes"].is_u64()

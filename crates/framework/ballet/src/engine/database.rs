@@ -1,14 +1,23 @@
 //! The service's database: its connections, and whether it answers.
 
-use ballet_amqp::Backoff;
+use std::time::Duration;
+
+use ballet_store::database::hosts::Hosts;
 use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
-use crate::engine::stopping::waited;
+use crate::engine::stopping::stopped;
+
+/// How long a request waits for a connection. A caller had better try again than wait for long.
+pub(crate) const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
+/// A folder of a socket that cannot be, so that whoever asks a pool for a new connection gets an error at once. `Failure`
+/// knows it.
+const NOWHERE: &str = "/dev/null";
 
 /// The connections of a service to its database. Lanes, requests and upkeep each have a pool, so
 /// that none waits for the others' connections.
@@ -17,6 +26,7 @@ pub(crate) struct Database {
     pub(crate) requests: PgPool,
     pub(crate) upkeep: PgPool,
     pub(crate) probe: Probe,
+    hosts: Hosts,
     pub(crate) renewal: Renewal,
     state: watch::Sender<bool>,
     stopping: watch::Receiver<bool>,
@@ -25,12 +35,13 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn new(
         [lanes, requests, upkeep]: [PgPool; 3],
-        probe: Probe,
+        hosts: Hosts,
         renewal: Renewal,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let (state, _) = watch::channel(true);
-        Self { lanes, requests, upkeep, probe, renewal, state, stopping }
+        let probe = Probe::new(hosts.clone());
+        Self { lanes, requests, upkeep, probe, hosts, renewal, state, stopping }
     }
 
     pub(crate) const fn pools(&self) -> [&PgPool; 3] {
@@ -57,7 +68,33 @@ impl Database {
 
     /// Returns true if this is news.
     fn now_answers(&self, answers: bool) -> bool {
-        self.state.send_if_modified(|before| std::mem::replace(before, answers) != answers)
+        self.state.send_if_modified(|before| {
+            if answers && !*before {
+                connect_to(&self.pools(), &self.hosts.options());
+            }
+            std::mem::replace(before, answers) != answers
+        })
+    }
+
+    /// Lets the pools of a database that is away open no connection: one look after the other knocks for all. sqlx
+    /// itself would knock some ten times for each task that asks.
+    pub(crate) fn close_doors(&self, of_requests: bool) {
+        self.state.send_if_modified(|answers| {
+            if !*answers {
+                let nowhere = self.hosts.options().socket(NOWHERE);
+                connect_to(&[&self.lanes, &self.upkeep], &nowhere);
+                if of_requests {
+                    connect_to(&[&self.requests], &nowhere);
+                }
+            }
+            false
+        });
+    }
+
+    /// Goes on with the server that takes writes now.
+    pub(crate) fn replace_server(&self) {
+        connect_to(&self.pools(), &self.hosts.options());
+        self.renewal.replace_server();
     }
 
     /// Asks whether it works, within a few seconds. After an outage it has to show that it takes
@@ -74,14 +111,16 @@ impl Database {
         answered(async { ask(&mut *self.upkeep.acquire().await?).await }).await
     }
 
+    /// Returns when it was found to work, or the service stops.
     pub(crate) async fn until_it_works(&self) {
-        let mut backoff = Backoff::DATABASE;
-        let mut stopping = self.stopping.clone();
-        while waited(&mut stopping, backoff.wait()).await {
-            if self.works().await {
-                self.answers();
-                return;
-            }
+        let (mut state, mut stopping) = (self.state(), self.stopping.clone());
+        tokio::select! {
+            _works = state.wait_for(|answers| *answers) => {}
+            () = stopped(&mut stopping) => {}
         }
     }
+}
+
+fn connect_to(pools: &[&PgPool], options: &PgConnectOptions) {
+    pools.iter().for_each(|pool| pool.set_connect_options(options.clone()));
 }

@@ -46,6 +46,19 @@ pub enum StartError {
          mode"
     )]
     Pooler,
+    /// The database belongs to another running system: it is a copy, or the system has moved.
+    #[error(
+        "the database belongs to {whose}, and this process to {own}: it would make the other's open \
+         calls, and publish its events. If the database is a copy, call `select ballet.adopt('NAME')` \
+         in it, and set ENVIRONMENT to that name: what the original has begun is then removed. If the \
+         system has moved, `delete from ballet.home` lets it go on here"
+    )]
+    Elsewhere {
+        /// The system that the database belongs to.
+        whose: String,
+        /// The system that the process belongs to.
+        own: String,
+    },
     /// The address is in use, or listening is not permitted.
     #[error("cannot listen on {address}: {error}")]
     Listen {

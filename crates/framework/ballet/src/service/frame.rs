@@ -50,9 +50,11 @@ impl ServiceFrame {
         process: (i64, Option<String>),
         of: Health,
         shared: Arc<SharedClock>,
+        database: &Database,
     ) {
         let (why_unready, leaving) = (Box::new(move || of.why_unready()), self.leaving.clone());
-        let keep = process::keep(session, hosts, process, why_unready, shared, leaving);
+        let answers = database.state();
+        let keep = process::keep(session, hosts, process, why_unready, shared, answers, leaving);
         self.base.spawn("the process's session", keep);
     }
 }

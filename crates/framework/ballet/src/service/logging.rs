@@ -10,9 +10,10 @@ use tracing_subscriber::{Layer, fmt};
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::LogFormat;
 
-/// Logs each lost connection several times, and returned messages with their bodies. The service says these
-/// once, with their ids. So lapin is heard only when the filter names it.
-const LAPIN: &str = "lapin";
+/// Targets that are heard only when the filter names them. lapin logs each lost connection several times, and returned
+/// messages with their bodies; the service says these once, with their ids. A server of Postgres repeats its warnings
+/// at each connection; `ballet doctor` says them once, with advice.
+const QUIET: [&str; 2] = ["lapin", "sqlx::postgres::notice"];
 
 /// Reads what is to be logged: levels, and `target=level`.
 pub(crate) fn filter(text: &str) -> Result<Targets, SettingsError> {
@@ -21,14 +22,19 @@ pub(crate) fn filter(text: &str) -> Result<Targets, SettingsError> {
     let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
     let is_good = |part: &str| part.contains('=') || is_level(part.trim());
     let targets: Option<Targets> = text.parse().ok().filter(|_| text.split(',').all(is_good));
-    let targets = targets.ok_or_else(|| {
+    let mut targets = targets.ok_or_else(|| {
         SettingsError::new(format!(
             "LOG: {text:?} is not understood; expected error, warn, info, debug, trace or off, \
              or a list like info,sqlx=warn"
         ))
     })?;
-    let is_named = targets.iter().any(|(target, _)| target == LAPIN);
-    Ok(if is_named { targets } else { targets.with_target(LAPIN, LevelFilter::OFF) })
+    for quiet in QUIET {
+        let is_named = targets.iter().any(|(target, _)| target == quiet);
+        if !is_named {
+            targets = targets.with_target(quiet, LevelFilter::OFF);
+        }
+    }
+    Ok(targets)
 }
 
 /// Sets the process's logging up; the second time it does nothing.
@@ -60,15 +66,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lapin_is_silent_until_it_is_named() {
+    fn what_repeats_itself_is_silent_until_it_is_named() {
         let says = |text: &str, target: &str| {
             filter(text).expect("a filter").would_enable(target, &Level::ERROR)
         };
         for text in ["info", "debug", "warn,sqlx=warn", "ballet=debug"] {
             assert!(!says(text, "lapin::channel"), "{text}");
+            assert!(!says(text, "sqlx::postgres::notice"), "{text}");
             assert!(says(text, "ballet::lane::lane"), "{text}");
         }
         assert!(says("info,lapin=warn", "lapin::channel"));
+        assert!(says("info,sqlx::postgres::notice=warn", "sqlx::postgres::notice"));
         assert!(says("info,lapin::channel=warn", "lapin::channel"));
         assert!(says("info", "sqlx::query"));
         assert!(!says("off", "ballet::lane::lane"));

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod error;
 mod frame;
 mod front;
+mod home;
 pub(crate) mod logging;
 pub(crate) mod metrics;
 mod migrations;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, tls};
+use ballet_store::database::connection::set;
 use ballet_store::database::hosts::Hosts;
-use ballet_store::database::probe::Probe;
 use ballet_store::database::renewal::Renewal;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgConnection, PgPool, Row};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use crate::engine::database::Database;
+use crate::engine::database::{Database, WAIT_OF_REQUEST};
 use crate::service::error::StartError;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
@@ -24,32 +25,30 @@ const UPKEEP: u32 = 4;
 const APART: u32 = 2;
 /// How long lanes and upkeep wait for a connection.
 const WAIT: Duration = Duration::from_secs(10);
-/// How long a request waits for a connection. A caller had better try again than wait for long.
-const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
 
 /// The time limits of a statement, and of what happens in a transaction between two of them. A handler may
 /// have more time.
 const STATEMENT: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60);
+/// How long a statement waits for a lock, as Postgres says it.
+pub(super) const LOCK: &str = "3s";
 
 /// The minimum number of connections of a service with this many lanes. One is left for requests.
 pub(super) fn fewest_connections(lanes: u16) -> u32 {
     u32::from(lanes) + UPKEEP + APART + 1
 }
 
-/// Returns the options to connect to the database, without timeouts.
+/// Returns the servers of the database, without timeouts.
 pub(super) fn options(settings: &Settings, service: &str) -> Result<Hosts, SettingsError> {
     let hosts = Hosts::parse(&settings.database_url()?, &settings.tls.database()?);
     let hosts = hosts.map_err(|error| SettingsError::new(invalid(error)))?;
-    Ok(hosts.with(|options| {
-        options.application_name(service).options([
-            // Compiling costs more than our short statements.
-            ("jit", "off"),
-            // A transaction that waited for a saga's lock must see the rows that the previous
-            // holder committed.
-            ("default_transaction_isolation", "read committed"),
-        ])
-    }))
+    Ok(hosts.with(|options| options.application_name(service)).setting([
+        // Compiling costs more than our short statements.
+        ("jit", "off".to_owned()),
+        // A transaction that waited for a saga's lock must see the rows that the previous holder
+        // committed.
+        ("default_transaction_isolation", "read committed".to_owned()),
+    ]))
 }
 
 fn invalid(error: sqlx::Error) -> String {
@@ -60,7 +59,7 @@ fn invalid(error: sqlx::Error) -> String {
     format!("DATABASE_URL is invalid: {why}; expected postgres://user:password@host:5432/database")
 }
 
-/// Returns the connection pools, with timeouts, and the servers with the options of the pools. Migrations
+/// Returns the connection pools, with timeouts, and the servers with the settings of the pools. Migrations
 /// do not use them. Upkeep has `more` connections for what may keep one for long.
 pub(super) fn database(
     settings: &Settings,
@@ -71,28 +70,29 @@ pub(super) fn database(
     // A handler may take all of its time in one statement, or between two.
     let handler = settings.handler_time();
     let (statement, idle) = (STATEMENT.max(handler), IDLE.max(handler + IDLE / 2));
-    let bounded = hosts.with(|options| {
-        options.options([
-            ("statement_timeout", format!("{}s", statement.as_secs())),
-            ("lock_timeout", "3s".to_owned()),
-            ("idle_in_transaction_session_timeout", format!("{}s", idle.as_secs())),
-        ])
-    });
+    let bounded = hosts.setting([
+        ("statement_timeout", format!("{}s", statement.as_secs())),
+        ("lock_timeout", LOCK.to_owned()),
+        ("idle_in_transaction_session_timeout", format!("{}s", idle.as_secs())),
+    ]);
     let lanes = u32::from(settings.lanes);
     // The look for the server that takes writes has a connection, too.
     let apart = APART + u32::from(hosts.are_several());
     let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + apart).max(1);
     let renewal = Renewal::default();
-    let pool = |most, wait| pool(bounded.options(), most, wait, &renewal);
+    let pool = |most, wait| pool(&bounded, most, wait, &renewal);
     let pools = [pool(lanes, WAIT), pool(requests, WAIT_OF_REQUEST), pool(UPKEEP + more, WAIT)];
-    let probe = Probe::new(bounded.clone());
-    (Arc::new(Database::new(pools, probe, renewal, stopping)), bounded)
+    (Arc::new(Database::new(pools, bounded.clone(), renewal, stopping)), bounded)
 }
 
-fn pool(options: PgConnectOptions, most: u32, wait: Duration, renewal: &Renewal) -> PgPool {
-    let renewal = renewal.clone();
+fn pool(hosts: &Hosts, most: u32, wait: Duration, renewal: &Renewal) -> PgPool {
+    let (renewal, settings) = (renewal.clone(), hosts.settings());
     PgPoolOptions::new()
         .max_connections(most)
+        .after_connect(move |db, _| {
+            let settings = Arc::clone(&settings);
+            Box::pin(async move { set(db, &settings).await })
+        })
         // A connection in constant use needs no test. An idle one may have been lost with the
         // server.
         .test_before_acquire(false)
@@ -105,7 +105,7 @@ fn pool(options: PgConnectOptions, most: u32, wait: Duration, renewal: &Renewal)
         // a transaction. Such a connection must not stay in the pool.
         .after_release(|db, _| Box::pin(async move { Ok(is_clean(db).await) }))
         .acquire_timeout(wait)
-        .connect_lazy_with(options)
+        .connect_lazy_with(hosts.options())
 }
 
 /// Returns true if the server answers on this connection, outside of any transaction.
@@ -119,16 +119,19 @@ async fn is_clean(db: &mut PgConnection) -> bool {
         let row = db.fetch_one("select now() = statement_timestamp()").await?;
         row.try_get::<bool, _>(0)
     };
-    matches!(tokio::time::timeout(TEST, asked).await, Ok(Ok(true)))
+    matches!(timeout(TEST, asked).await, Ok(Ok(true)))
 }
 
 /// Waits for a database that is not up yet. Returns an error if the database refuses access, since
 /// waiting does not help then.
-pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError> {
+pub(super) async fn wait_until_reachable(hosts: &Hosts) -> Result<(), StartError> {
     let mut backoff = Backoff::DATABASE;
     let mut told = String::new();
     loop {
-        let Err(error) = sqlx::query("select 1").execute(pool).await else { return Ok(()) };
+        // A connection that was lost silently never answers.
+        let connected = timeout(WAIT, hosts.connect()).await;
+        let connected = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        let Err(error) = connected else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
         // Invalid authorization, unknown database, missing privilege, and settings that a pooler
         // does not pass on.

@@ -11,6 +11,8 @@ use ballet_store::copies::fills as copy_fills;
 use ballet_store::copies::republications;
 use ballet_store::copies::source::Source;
 use ballet_store::database::connection::{in_time, is_lock_timeout};
+use ballet_store::database::home;
+use ballet_store::database::home::Home;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::outbox::tables as outbox_tables;
 use ballet_store::process;
@@ -32,8 +34,6 @@ use crate::upkeep::database::partitions;
 /// If the database is not reached within this time, readiness reports it as away.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
-/// Time limit for reaching the database, before the migrations.
-const REACH_LIMIT: Duration = Duration::from_secs(40);
 /// How often to check that the server still works at a migration.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// After this many checks in a row without work, the migration counts as lost.
@@ -42,6 +42,7 @@ const MAX_MISSED: u32 = 3;
 pub(super) struct PrepareInputs<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) hosts: &'a Hosts,
+    pub(super) home: Option<Home>,
     pub(super) migrations: &'a [Migration],
     pub(super) shares: &'a [ShareEntry],
     pub(super) copies: &'a [CopyEntry],
@@ -80,15 +81,7 @@ impl PrepareInputs<'_> {
     }
 
     async fn reach(&self) -> Result<(), StartError> {
-        let reached = async {
-            loop {
-                // Without a limit it would wait forever on a connection that was lost silently.
-                if let Ok(done) = timeout(REACH_LIMIT, pool::wait_until_reachable(self.pool)).await
-                {
-                    return done;
-                }
-            }
-        };
+        let reached = pool::wait_until_reachable(self.hosts);
         tokio::pin!(reached);
         let done = tokio::select! {
             done = &mut reached => done,
@@ -113,18 +106,35 @@ impl PrepareInputs<'_> {
             done = migrate::migrate(db, self.migrations) => done?,
             lost = self.lost(pid) => return Err(StartError::Database(lost)),
         }
+        self.check_home().await?;
         let asked = clock::ask(self.pool, &self.time.shared).await;
         asked.map_err(StartError::Database)?;
         let prepared = partitions::prepare(self.pool, self.limits, &self.time.clock).await;
         prepared.map_err(StartError::Database)?;
         self.register().await?;
-        let begun = process::begin(&self.hosts.options(), self.time.shared.settled()).await;
-        let (process, mut session) = begun.map_err(StartError::Database)?;
+        let begin = async {
+            let session = process::connect(self.hosts).await?;
+            process::begin(session, self.time.shared.settled()).await
+        };
+        let (process, mut session) = begin.await.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
+        check_limits(&mut db).await?;
         check_lock(&mut session, &mut db, process).await?;
         let table = in_time(outbox_tables::take(&mut db, process)).await;
         let table = table.map_err(StartError::Database)?;
         Ok(ProcessPlace { process, session, table })
+    }
+
+    /// Refuses the database of another running system.
+    async fn check_home(&self) -> Result<(), StartError> {
+        let Some(own) = &self.home else { return Ok(()) };
+        let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
+        match in_time(home::claim(&mut db, own)).await.map_err(StartError::Database)? {
+            None => Ok(()),
+            Some(whose) => {
+                Err(StartError::Elsewhere { whose: whose.to_string(), own: own.to_string() })
+            }
+        }
     }
 
     /// Records the shared entities and the copies, for the command and for the replicas together.
@@ -188,6 +198,13 @@ impl PrepareInputs<'_> {
     }
 }
 
+/// Checks that a session of a pool has the limits that were set for it.
+async fn check_limits(db: &mut PgConnection) -> Result<(), StartError> {
+    let limit = sqlx::query_scalar("select current_setting('lock_timeout')").fetch_one(db);
+    let limit: String = in_time(limit).await.map_err(StartError::Database)?;
+    if limit == pool::LOCK { Ok(()) } else { Err(StartError::Pooler) }
+}
+
 /// Checks that others see the lock by which the process shows that it is alive.
 async fn check_lock(
     session: &mut PgConnection,
@@ -241,8 +258,12 @@ mod tests {
         let db = migrate::connect(&options).await.expect("a session");
         migrate::migrate(db, &[]).await.expect("the tables");
         let mut db = migrate::connect(&options).await.expect("a session");
-        let (process, mut session) = process::begin(&options, None).await.expect("begun");
+        let session = migrate::connect(&options).await.expect("a session");
+        let (process, mut session) = process::begin(session, None).await.expect("begun");
         check_lock(&mut session, &mut db, process).await.expect("it is held");
+        // Where a pooler shares sessions, limits that one client has set are another's.
+        let error = check_limits(&mut db).await.expect_err("this session has none");
+        assert!(matches!(error, StartError::Pooler), "{error}");
         session.execute("select pg_advisory_unlock_all()").await.expect("given up");
         let error = check_lock(&mut session, &mut db, process).await.expect_err("it is free");
         assert!(matches!(error, StartError::Pooler), "{error}");

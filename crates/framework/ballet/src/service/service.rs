@@ -36,6 +36,7 @@ use crate::service::check::{CheckedSettings, check, check_declaration};
 use crate::service::error::StartError;
 use crate::service::frame::ServiceFrame;
 use crate::service::front::HttpFront;
+use crate::service::home::home;
 use crate::service::metrics;
 use crate::service::metrics::{CONSUME, PUBLISH, PUBLISH_TELEMETRY};
 use crate::service::pool;
@@ -150,6 +151,7 @@ impl Service {
         let prepare = PrepareInputs {
             pool: &database.upkeep,
             hosts: &bounded,
+            home: home(&settings),
             migrations: &self.migrations,
             shares: &self.participant.shares,
             copies: &self.participant.copies,
@@ -160,7 +162,7 @@ impl Service {
         let ProcessPlace { process, session, table } = prepare.run().await?;
         let version = settings.service_version().map(str::to_owned);
         let (named, health) = ((process, version.clone()), front.health.clone());
-        frame.keep(session, bounded, named, health, Arc::clone(&time.shared));
+        frame.keep(session, bounded, named, health, Arc::clone(&time.shared), &database);
         if let Some(otlp) = otlp {
             let export =
                 otlp.run(self.participant.service(), (process, version), frame.leaving.clone());

@@ -7,9 +7,9 @@ use crate::events::event::EventType;
 use crate::parts::part::{Part, System};
 use crate::topology::binding::{self, Binding};
 use crate::topology::names::{
-    DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_BYTES, JOURNAL_DAYS, JOURNAL_POLICY, LOOK_LIMIT,
-    MOST_DEAD, MOST_RETRIES, MOST_SET_ASIDE_BYTES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP,
-    TOPOLOGY, UNROUTED, dead_queue, returned_queue,
+    DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_BYTES, JOURNAL_DAYS, JOURNAL_POLICY,
+    JOURNAL_SEGMENT_BYTES, LOOK_LIMIT, MOST_DEAD, MOST_RETRIES, MOST_SET_ASIDE_BYTES, OPS, REDRIVE,
+    RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };
 use crate::topology::telemetry;
 
@@ -219,7 +219,8 @@ pub(crate) fn policies(vhost: &str) -> Vec<Value> {
         json!({"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues",
             "priority": priority, "definition": definition})
     };
-    let kept = json!({"max-length-bytes": JOURNAL_BYTES, "max-age": format!("{JOURNAL_DAYS}D")});
+    let kept = json!({"max-length-bytes": JOURNAL_BYTES, "max-age": format!("{JOURNAL_DAYS}D"),
+        "stream-max-segment-size-bytes": JOURNAL_SEGMENT_BYTES});
     vec![
         // Above the policy `journal` that an earlier release left in the broker.
         policy(JOURNAL_POLICY, "^journal$", 2, kept),

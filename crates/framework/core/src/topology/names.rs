@@ -24,6 +24,9 @@ pub const JOURNAL_POLICY: &str = "all-events-of-7-days-not-a-backlog";
 pub const JOURNAL_DAYS: i64 = 7;
 /// The bytes beyond which it keeps less, so that the disk does not fill. Such a loss is reported.
 pub const JOURNAL_BYTES: u64 = 20_000_000_000;
+/// The journal forgets a segment as a whole, and only when a newer one is full: 500 MB by RabbitMQ's default, which a
+/// quiet system publishes in years.
+pub(crate) const JOURNAL_SEGMENT_BYTES: u64 = 20_000_000;
 /// The retry queues, each with its delay in milliseconds. The routing key is the queue that the
 /// message returns to.
 pub const RETRIES: [(&str, u32); 3] =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballet_amqp::TlsFiles;
 use ballet_core::hosts;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{Acquire, PgConnection, Postgres, Transaction};
+use sqlx::{Acquire, AssertSqlSafe, ConnectOptions, Executor, PgConnection, Postgres, Transaction};
 
 /// Time limit for an answer. The server ends each statement within 30 seconds, or the time that a
 /// handler may take, and none of ours takes longer. A connection whose other end lost power is
@@ -19,6 +19,21 @@ pub const PATIENT: Duration = Duration::from_secs(11 * 60);
 /// client, and the lock, after some seconds instead of two hours.
 pub const KEEPALIVES: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
+
+/// Sets these for a session that is open. In the startup message a pooler refuses them, or is told to ignore
+/// them, and then they are lost in silence.
+///
+/// # Errors
+///
+/// The server does not know one of them, or is lost.
+pub async fn set<V: AsRef<str>>(
+    db: &mut PgConnection,
+    settings: &[(&str, V)],
+) -> Result<(), sqlx::Error> {
+    let set = |(name, value): &(&str, V)| format!("set {name} = '{}';", value.as_ref());
+    let all: Vec<String> = settings.iter().map(set).collect();
+    db.execute(sqlx::raw_sql(AssertSqlSafe(all.concat()))).await.map(drop)
+}
 
 /// Waits for the database. After a time limit the connection counts as lost.
 pub async fn in_time<T, E: From<sqlx::Error>>(
@@ -67,6 +82,18 @@ pub async fn be_patient(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("set local statement_timeout = '10min'").execute(db).await.map(drop)
 }
 
+/// Opens a session for a command. One that is stopped (Ctrl-Z) or cut off keeps no lock for long.
+///
+/// # Errors
+///
+/// The server is unavailable, or refuses.
+pub async fn connect_briefly(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let mut db = options.connect().await?;
+    let limits = [("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "1min")];
+    set(&mut db, &limits).await?;
+    Ok(db)
+}
+
 /// Returns the options to connect to Postgres with these certificates.
 ///
 /// # Errors
@@ -81,7 +108,8 @@ pub fn connect_options(url: &str, tls: &TlsFiles) -> Result<PgConnectOptions, sq
     let mut options: PgConnectOptions = url.parse()?;
     // sqlx would look an address in brackets up as a name.
     let host = hosts::name(options.get_host()).to_owned();
-    options = options.host(&host);
+    // PgBouncer refuses this setting; since Postgres 12 the server's own value loses no digit.
+    options = options.host(&host).extra_float_digits(None);
     let TlsFiles { ca, certificate, key } = tls;
     if let Some(ca) = ca {
         // Naming a CA asks for verification of the server.

@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::database::connection::connect_options;
+use crate::database::connection::{connect_options, set};
 use crate::database::primaries::{Primaries, Primary};
 
 const ANSWER: Duration = Duration::from_secs(3);
@@ -25,6 +25,7 @@ pub struct Hosts {
     asked: Arc<Vec<Mutex<Option<PgConnection>>>>,
     current: Arc<AtomicUsize>,
     primaries: Arc<std::sync::Mutex<Primaries>>,
+    settings: Arc<[(&'static str, String)]>,
 }
 
 impl Hosts {
@@ -38,7 +39,8 @@ impl Hosts {
             one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
         let all = all?;
         let asked = Arc::new(all.iter().map(|_| Mutex::default()).collect());
-        Ok(Self { all, asked, current: Arc::default(), primaries: Arc::default() })
+        let (current, primaries, settings) = (Arc::default(), Arc::default(), Arc::default());
+        Ok(Self { all, asked, current, primaries, settings })
     }
 
     /// Changes the options for all servers.
@@ -46,6 +48,29 @@ impl Hosts {
     pub fn with(&self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
         let all = self.all.iter().cloned().map(change).collect();
         Self { all, ..self.clone() }
+    }
+
+    /// Adds settings that each session has.
+    #[must_use]
+    pub fn setting(&self, more: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let settings = self.settings.iter().cloned().chain(more).collect();
+        Self { settings, ..self.clone() }
+    }
+
+    /// The settings that each session has.
+    pub fn settings(&self) -> Arc<[(&'static str, String)]> {
+        Arc::clone(&self.settings)
+    }
+
+    /// Opens a session with the server that took writes last.
+    ///
+    /// # Errors
+    ///
+    /// The server is unavailable, or refuses.
+    pub async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut db = self.options().connect().await?;
+        set(&mut db, &self.settings).await?;
+        Ok(db)
     }
 
     /// The options for the server that took writes last.

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod clock_ahead;
 pub mod connection;
+pub mod home;
 pub mod hosts;
 mod primaries;
 pub mod probe;

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ballet_core::Cause;
-use sqlx::{ConnectOptions, Executor, PgConnection};
+use sqlx::{Executor, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -83,7 +83,7 @@ impl Probe {
     }
 
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let connected = self.hosts.options().connect().await;
+        let connected = self.hosts.connect().await;
         self.refusal.set(connected.as_ref().err().and_then(refusal));
         connected
     }
@@ -171,7 +171,7 @@ mod tests {
         let postgres = Postgres::shared().await.expect("Postgres");
         let database = Database::new(postgres, "no_temp").await.expect("a database");
         let hosts = hosts(database.url());
-        let mut db = hosts.options().connect().await.expect("a connection");
+        let mut db = hosts.connect().await.expect("a connection");
         let probe = Probe::new(hosts);
         let revoke = "do $$ begin execute format('revoke temporary on database %I from public, %I',
             current_database(), current_user); end $$";

@@ -7,7 +7,7 @@ use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
-use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout};
+use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout, set};
 use crate::schema::migration::Migration;
 
 /// A migration by the name of its file.
@@ -30,6 +30,9 @@ pub const FRAMEWORK: &[Migration] = &[
     framework!("0009_emitted_id"),
     framework!("0010_no_pause"),
     framework!("0011_call_due"),
+    framework!("0012_keys_by_bytes"),
+    framework!("0013_home"),
+    framework!("0014_replica_identity"),
 ];
 
 /// The table of the framework's migrations that have run.
@@ -48,13 +51,19 @@ const PAUSE_SECONDS: f64 = 1.0;
 /// with the connection, which the server ends if this process is frozen between two statements.
 pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
     // Override the defaults of the database and the role too.
-    let unlimited = options.clone().options([
+    let unlimited = [
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
         ("idle_in_transaction_session_timeout", FROZEN),
         ("idle_session_timeout", FROZEN),
-    ]);
-    Ok(in_time(unlimited.options(KEEPALIVES).connect()).await?)
+    ];
+    let connect = async {
+        let mut db = options.connect().await?;
+        set(&mut db, &unlimited).await?;
+        set(&mut db, &KEEPALIVES).await?;
+        Ok::<_, sqlx::Error>(db)
+    };
+    Ok(in_time(connect).await?)
 }
 
 /// Says which sessions the migrations wait for: those that hold a lock they need or, while they try

@@ -9,10 +9,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout};
+use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout, set};
+use crate::database::hosts::Hosts;
 use crate::outbox::tables as outbox_tables;
 use crate::outbox::tables::OutboxTable;
 
@@ -30,12 +30,11 @@ fn lock_key(process: i64) -> i32 {
     i32::from_ne_bytes(u32::try_from(process & 0xffff_ffff).unwrap_or_default().to_ne_bytes())
 }
 
-/// Draws a process number, and opens the session that holds its lock and begins its lease.
+/// Draws a process number. The session holds its lock from now on, and has begun its lease.
 pub async fn begin(
-    options: &PgConnectOptions,
+    mut session: PgConnection,
     settled: Option<Timestamp>,
 ) -> Result<(i64, PgConnection), sqlx::Error> {
-    let mut session = connect(options).await?;
     loop {
         let draw = sqlx::query_scalar("select nextval('ballet.process')").fetch_one(&mut session);
         let process = in_time(draw).await?;
@@ -78,8 +77,13 @@ async fn is_known(session: &mut PgConnection, process: i64) -> Result<bool, sqlx
 }
 
 /// Opens a session for lock and lease.
-pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    in_time(options.clone().options(KEEPALIVES).connect()).await
+pub async fn connect(hosts: &Hosts) -> Result<PgConnection, sqlx::Error> {
+    in_time(async {
+        let mut session = hosts.connect().await?;
+        set(&mut session, &KEEPALIVES).await?;
+        Ok(session)
+    })
+    .await
 }
 
 /// Takes the lock on a number, if it is free. It ends with the session.

@@ -12,10 +12,10 @@ use ballet::settings::TlsSettings;
 use ballet_amqp::{Broker, RabbitMq, tls};
 use ballet_check::definitions::development_password;
 use ballet_ops::doctor::SystemServers;
-use ballet_store::database::connection::connect_options;
+use ballet_store::database::connection::{connect_briefly, connect_options};
 use clap::Args;
+use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
 use crate::base::exit::{CommandError, usage, without_databases};
@@ -182,9 +182,6 @@ impl GlobalOptions {
         let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
         let context = || format!("the database of {service}");
         let options = connect_options(&url, &tls).with_context(context)?;
-        // A command that is stopped (Ctrl-Z) or cut off keeps no lock for long.
-        let options = options
-            .options([("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "1min")]);
         Ok(Some(options.application_name("ballet")))
     }
 
@@ -213,7 +210,7 @@ impl GlobalOptions {
     pub(crate) async fn connect(&self, service: &str) -> Result<Option<PgConnection>> {
         let Some(options) = self.database(service)? else { return Ok(None) };
         let context = || format!("the database of {service}");
-        let opened = timeout(PATIENCE, PgConnection::connect_with(&options)).await;
+        let opened = timeout(PATIENCE, connect_briefly(&options)).await;
         let no_answer = || {
             let silence = format!("no answer within {} s", PATIENCE.as_secs());
             sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))

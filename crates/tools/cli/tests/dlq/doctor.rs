@@ -5,7 +5,7 @@ use ballet::core::{contract, topology};
 use ballet_stage::{Method, Options, Servers, wait_until};
 use ballet_testkit::command::ended;
 use serde_json::{Value, json};
-use sqlx::Executor;
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::process::Command;
 
 use crate::lost_journal::{
@@ -144,6 +144,19 @@ impl ExaminedSystem {
     }
 }
 
+/// As after an image with another libc. Postgres 14 does not notice.
+async fn a_collation_of_another_version_is_named(patient: &ExaminedSystem) {
+    let admin = patient.world.env.admin_database_url("counter");
+    let mut db = PgConnection::connect(admin).await.expect("an administrator");
+    let select = "select datcollversion from pg_database where datname = current_database()";
+    let version: Result<Option<String>, _> = sqlx::query_scalar(select).fetch_one(&mut db).await;
+    let Ok(version) = version else { return };
+    let set = "update pg_database set datcollversion = $1 where datname = current_database()";
+    sqlx::query(set).bind("0").execute(&mut db).await.expect("another version");
+    patient.has("server warning", "collation version").await;
+    sqlx::query(set).bind(version).execute(&mut db).await.expect("its version");
+}
+
 #[tokio::test]
 async fn t217_t220_each_thing_that_is_broken_is_named_with_what_to_do() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
@@ -182,6 +195,8 @@ async fn t217_t220_each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.sql("alter role current_user set synchronous_commit = off").await;
     patient.has("durability", "synchronous_commit is off").await;
     patient.sql("alter role current_user reset synchronous_commit").await;
+
+    a_collation_of_another_version_is_named(&patient).await;
 
     // A prepared transaction has no session.
     let mut db = patient.world.database().await;

@@ -242,9 +242,9 @@ async fn t220_each_fault_of_a_database_or_a_service_has_one_name_in_all_places()
     watched.patient.world.stop().await;
     watched.name("process", Places::NotReadiness).await;
     // A frozen process keeps its session, and renews no lease.
-    let options: PgConnectOptions =
-        watched.patient.world.env.database_url("counter").parse().expect("a URL");
-    let (_, session) = process::begin(&options, None).await.expect("a process");
+    let url = watched.patient.world.env.database_url("counter");
+    let session = PgConnection::connect(url).await.expect("a session");
+    let (_, session) = process::begin(session, None).await.expect("a process");
     db.execute("update ballet.process_lease set lease_until = now() - interval '1 minute'")
         .await
         .expect("an old lease");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ballet_store::database::connection::set;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::time::timeout;
@@ -25,10 +26,11 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::E
         ("jit", "off"),
         ("plan_cache_mode", "force_custom_plan"),
     ];
-    let options = options.options(settings).application_name("ballet console");
+    let options = options.application_name("ballet console");
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .test_before_acquire(false)
+        .after_connect(move |db, _| Box::pin(async move { set(db, &settings).await }))
         .before_acquire(|db, _| Box::pin(async move { Ok(answers(db).await) }))
         .after_release(|db, _| Box::pin(async move { Ok(answers(db).await) }))
         .connect_with(options)

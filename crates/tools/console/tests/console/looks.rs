@@ -77,8 +77,8 @@ async fn a_service_is_shown_in_figures() {
     let saga = world.id();
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     browser.until("/", "it has no process").await;
-    let options: PgConnectOptions = of.url().parse().expect("a URL");
-    let (process, mut session) = process::begin(&options, None).await.expect("a process");
+    let session = PgConnection::connect(of.url()).await.expect("a session");
+    let (process, mut session) = process::begin(session, None).await.expect("a process");
     process::renew(&mut session, process, Some("1.4.2"), None, None).await.expect("a lease");
     // Nobody renews it while the page shows earlier findings.
     db.execute("update ballet.process_lease set lease_until = now() + interval '50 seconds' where version = '1.4.2'")

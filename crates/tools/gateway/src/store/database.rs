@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgPool, SqlStr};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgPool, SqlStr};
 use tokio::time::timeout;
 
 use crate::config::file;
@@ -46,14 +46,12 @@ pub(crate) struct Database {
     failure: Mutex<Option<String>>,
 }
 
-fn options(url: &str, patience: Duration) -> Result<PgConnectOptions, String> {
+fn options(url: &str) -> Result<PgConnectOptions, String> {
     let options: Result<PgConnectOptions, _> = url.trim().parse();
     let options = options.map_err(|error| format!("database.url is not understood: {error}"))?;
     // sqlx would look an address in brackets up as a name.
     let host = without_brackets(options.get_host()).to_owned();
-    // A statement that no request waits for is not worth finishing.
-    let limit = patience.as_millis().to_string();
-    Ok(options.host(&host).options([("statement_timeout", limit.as_str()), ("jit", "off")]))
+    Ok(options.host(&host).extra_float_digits(None))
 }
 
 /// The statement took too long.
@@ -77,12 +75,21 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections.max(1))
             .acquire_timeout(patience)
+            // After the startup, since a pooler refuses both there, or drops them. A statement that no request waits
+            // for is not worth finishing.
+            .after_connect(move |db, _| {
+                let limit = patience.as_millis();
+                let set = format!("set statement_timeout = {limit}; set jit = off");
+                Box::pin(
+                    async move { db.execute(sqlx::raw_sql(AssertSqlSafe(set))).await.map(drop) },
+                )
+            })
             // A request may have given up on this connection's statement, and its server may be gone without notice.
             // sqlx's own test has no limit, and keeps the connection's place in the pool.
             .after_release(|db, _| {
                 Box::pin(async move { Ok(matches!(timeout(TEST, db.ping()).await, Ok(Ok(())))) })
             })
-            .connect_lazy_with(options(&url, patience)?);
+            .connect_lazy_with(options(&url)?);
         let (prepared, failure) = (AtomicBool::new(false), Mutex::default());
         Ok(Self { pool, patience, file, prepared, failure })
     }
@@ -95,7 +102,7 @@ impl Database {
         if *last == url {
             return;
         }
-        match options(&url, self.patience) {
+        match options(&url) {
             Ok(options) => self.pool.set_connect_options(options),
             Err(why) => tracing::warn!("{}: the last URL stays: {why}", path.display()),
         }

@@ -14,7 +14,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
 use crate::databases::{Unconnected, connect_in_time};
-use crate::doctor::clock;
+use crate::doctor::{clock, warnings};
 use crate::standing::finding::{Finding, Hinders};
 use crate::standing::service::{RECOVERY, findings_of};
 use crate::words::counted;
@@ -84,7 +84,9 @@ pub(super) async fn rest(service: &str, options: &PgConnectOptions, clock: &Cloc
     let mut findings = Vec::new();
     let look = async {
         // The other check reports an unreadable database.
-        let Ok(mut db) = connect_in_time(options).await else { return };
+        let (connected, heard) = warnings::heard(connect_in_time(options)).await;
+        let Ok(mut db) = connected else { return };
+        findings.extend(heard.iter().map(|warning| warnings::finding(service, warning)));
         if let Err(error) = inside(&mut db, service, clock, &mut findings).await {
             let error = error.to_string();
             findings.push(Finding::bad(Cause::Tables, service, &error, UNREADABLE));

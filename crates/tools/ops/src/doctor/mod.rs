@@ -11,6 +11,7 @@ mod queues;
 mod rights;
 mod servers;
 mod topology;
+mod warnings;
 
 pub use abandoned_queues::abandoned_queues;
 pub use examine::{Standing, examine, rest, standing};

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use ballet_store::database::connection::is_lock_timeout;
@@ -133,10 +134,16 @@ impl Failure {
     }
 }
 
+const AWAY: &str = "the database is away";
+
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let kind = database_error(&error).map_or(FailureKind::Transient, kind_of_database_error);
-        Self::of(kind, Box::new(error))
+        let found = database_error(&error);
+        let kind = found.map_or(FailureKind::Transient, kind_of_database_error);
+        // What the place says that pools connect to meanwhile.
+        let is_away =
+            matches!(found, Some(sqlx::Error::Io(io)) if io.kind() == ErrorKind::NotADirectory);
+        if is_away { Self::of(kind, AWAY.into()) } else { Self::of(kind, Box::new(error)) }
     }
 }
 

@@ -113,6 +113,11 @@ pub struct Settings {
     #[arg(long, env = "HTTP_CONNECTIONS", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub http_connections: u16,
 
+    /// The environment that the service runs in, such as `production`. Its database remembers it, and no process of
+    /// another one works in it; without it, none with another broker.
+    #[arg(long, env = "ENVIRONMENT", value_name = "NAME")]
+    pub environment: Option<String>,
+
     /// The version of the service, such as `1.4.2`: operators see which ones run, and spans have it.
     #[arg(long, env = "SERVICE_VERSION", value_name = "VERSION")]
     pub service_version: Option<String>,
@@ -155,7 +160,8 @@ pub struct Settings {
     pub shutdown_delay_seconds: u64,
 
     /// The filter of the log: a level, or `target=level` separated by commas. The service tells what
-    /// concerns the broker, so its client `lapin` logs only if it is named.
+    /// concerns the broker, so its client `lapin` logs only if it is named; so do the database's notices
+    /// (`sqlx::postgres::notice`), which `ballet doctor` says.
     #[arg(long, env = "LOG", default_value = "info")]
     pub log: String,
 
@@ -214,6 +220,7 @@ impl Settings {
             database_connections: None,
             http_requests: 256,
             http_connections: 2048,
+            environment: None,
             service_version: None,
             gateway_secret: None,
             gateway_secret_file: None,
@@ -234,6 +241,10 @@ impl Settings {
     /// A variable that is set to nothing, as an image's may be, is not set.
     pub(crate) fn service_version(&self) -> Option<&str> {
         self.service_version.as_deref().filter(|version| !version.is_empty())
+    }
+
+    pub(crate) fn environment(&self) -> Option<&str> {
+        self.environment.as_deref().filter(|name| !name.is_empty())
     }
 
     pub(crate) fn prefetch(&self) -> u16 {

@@ -33,8 +33,7 @@ pub(crate) async fn follow(
                 port = to.get_port(),
                 "another server of the database takes writes now; going on there"
             );
-            database.pools().iter().for_each(|pool| pool.set_connect_options(to.clone()));
-            database.renewal.replace_server();
+            database.replace_server();
             renew_at = Some(Instant::now() + OPENING);
         }
         tokio::select! {

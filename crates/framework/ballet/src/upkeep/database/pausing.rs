@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::ConsumerHandle;
+use ballet_amqp::{Backoff, ConsumerHandle};
 use tokio::sync::watch;
 use tokio::sync::watch::error::RecvError;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::declare::handler::failure::Failure;
-use crate::engine::database::Database;
+use crate::engine::database::{Database, WAIT_OF_REQUEST};
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -56,15 +56,25 @@ async fn switch(mut away: watch::Receiver<bool>, consumer: &ConsumerHandle) {
     }
 }
 
-/// Lanes and sweeper that wait for a frozen server, or behind a broken network, notice nothing.
+/// Lanes and sweeper that wait for a frozen server, or behind a broken network, notice nothing. While it is away this
+/// alone looks.
 async fn ask(database: &Database) {
-    let mut refused = None;
+    let (mut refused, mut since, mut backoff) = (None, None, Backoff::DATABASE);
+    let mut state = database.state();
     loop {
         if database.works().await {
             database.answers();
-            refused = None;
+            (refused, since) = (None, None);
+            backoff.reset();
+            let is_lost = timeout(EVERY, state.wait_for(|answers| !*answers)).await.is_ok();
+            if !is_lost {
+                continue;
+            }
         } else {
             database.is_away(&Failure::transient("it does not answer when it is asked"));
+            // A request waits for a moment, as for a server that starts again.
+            let since = *since.get_or_insert_with(Instant::now);
+            database.close_doors(since.elapsed() >= WAIT_OF_REQUEST);
             // Known only when a new connection was refused, since the first look is over one that
             // was open.
             let refuses = database.probe.refusal().why().map(|(_, why)| why);
@@ -73,7 +83,7 @@ async fn ask(database: &Database) {
             }
             refused = refuses;
         }
-        tokio::time::sleep(EVERY).await;
+        sleep(backoff.wait()).await;
     }
 }
 

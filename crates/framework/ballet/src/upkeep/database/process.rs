@@ -7,7 +7,6 @@ use ballet_store::database::connection::is_lock_timeout;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::process::{connect, renew, try_lock};
 use jiff::Timestamp;
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -22,13 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(6);
 
 pub(crate) type WhyUnready = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// Keeps lease and lock until the process stops, and opens another session after every loss.
+/// Keeps lease and lock until the process stops, and opens another session after every loss, once the database
+/// `answers`.
 pub(crate) async fn keep(
     session: PgConnection,
     hosts: Hosts,
     (process, version): (i64, Option<String>),
     why_unready: WhyUnready,
     shared: Arc<SharedClock>,
+    answers: watch::Receiver<bool>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let (mut session, mut has_lock) = (Some(session), true);
@@ -43,9 +44,11 @@ pub(crate) async fn keep(
             at = hosts.current();
             session = None;
         }
-        let options = hosts.options();
+        if session.is_none() && !*answers.borrow() {
+            continue;
+        }
         let says = (process, version.as_deref(), why_unready(), shared.settled());
-        let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &options, says));
+        let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &hosts, says));
         let done = tokio::select! {
             done = beat => done,
             () = stopped(&mut stopping) => return,
@@ -82,14 +85,14 @@ async fn close(session: Option<PgConnection>) {
 async fn beat(
     session: &mut Option<PgConnection>,
     has_lock: &mut bool,
-    options: &PgConnectOptions,
+    hosts: &Hosts,
     (process, version, unready, settled): (i64, Option<&str>, Option<String>, Option<Timestamp>),
 ) -> Result<(), sqlx::Error> {
     let session = match session {
         Some(session) => session,
         None => {
             *has_lock = false;
-            session.insert(connect(options).await?)
+            session.insert(connect(hosts).await?)
         }
     };
     renew(session, process, version, unready.as_deref(), settled).await?;
