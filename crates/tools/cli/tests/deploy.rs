@@ -142,6 +142,7 @@ fn the_broker_gets_all_that_is_declared_and_keeps_its_queues() {
     // Internal exchanges are the command's to make.
     has_all(&project.read("base/jobs.yaml"), &["[ballet, topology, apply]"]);
     let secrets = project.read("secrets.sh");
+    has_all(&secrets, &["rabbitmq.com/topology-operator=true", "cnpg.io/reload=true"]);
     for user in declared("users").iter().map(named) {
         assert!(secrets.contains(&format!(" {user} ")), "{user}: {secrets}");
     }
