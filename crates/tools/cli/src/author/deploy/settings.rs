@@ -10,6 +10,10 @@ use serde::Deserialize;
 
 use crate::base::exit::usage;
 
+/// The other files of the base.
+const TAKEN: [&str; 7] =
+    ["alarms", "console", "gateway", "jobs", "postgres", "rabbitmq", "topology"];
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
@@ -104,6 +108,9 @@ impl Settings {
     }
 
     fn problem(&self, system: &System) -> Option<String> {
+        if let Some(part) = system.parts.iter().find(|part| TAKEN.contains(&part.service)) {
+            return Some(format!("the service {} is named as a file of the base", part.service));
+        }
         let named = self.overlays.iter().flat_map(|(name, overlay)| {
             let table = format!("overlays.{name}.pods_of");
             overlay.pods_of.keys().map(move |service| (table.clone(), service))
