@@ -8,6 +8,7 @@
 //! | all events with their publishers and consumers, as data | [`listing::events`] |
 //! | one saga as a diagram | [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
+//! | the same as resources of an operator of Kubernetes | [`topology_resources::text_of`] |
 //! | the services that a change of contracts breaks | [`diff::Diff`] |
 //! | the JSON Schema of each event, in a separate file | [`schemas::text`] |
 //! | the event that reports a compensation by hand | [`solved_event::body`] |
@@ -29,5 +30,5 @@ mod takes;
 pub mod validate;
 
 pub use contracts::{Contracts, ContractsError};
-pub use documents::{definitions, listing, schemas};
+pub use documents::{definitions, listing, schemas, topology_resources};
 pub use pages::{choreography, events, lanes};

@@ -17,7 +17,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::agent as mcp;
-use crate::author::{catalog, check, contract, diagram, id, new, participant, trials, validate};
+use crate::author::{
+    catalog, check, contract, deploy, diagram, id, new, participant, trials, validate,
+};
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::{exit, systems, ui};
@@ -74,6 +76,9 @@ enum Command {
     /// The system at work on servers of its own, with customers of all kinds
     #[command(disable_help_flag = true)]
     Demo(trials::Args),
+    /// Files that run the system elsewhere, from its contracts
+    #[command(subcommand)]
+    Deploy(deploy::Command),
     /// A saga as a picture: a lane for each service
     #[command(after_help = diagram::EXAMPLES)]
     Diagram(diagram::Args),
@@ -175,6 +180,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Telemetry(command) => Box::pin(telemetry::run(command, &args.options)).await,
         Command::Degradation(given) => trials::run("degradation", &given),
         Command::Demo(given) => trials::run("demo", &given),
+        Command::Deploy(command) => deploy::run(&command),
         Command::Diagram(given) => diagram::run(&given),
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
         Command::Doctor(given) => Box::pin(doctor::run(&given, &args.options)).await,

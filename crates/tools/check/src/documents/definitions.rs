@@ -68,7 +68,7 @@ fn one_per_line(document: &Value) -> String {
     format!("{{\n{}\n}}\n", sections.join(",\n"))
 }
 
-fn compact(value: &Value) -> String {
+pub(super) fn compact(value: &Value) -> String {
     match value {
         Value::Object(_) => {
             let entries = ordered(value).into_iter();

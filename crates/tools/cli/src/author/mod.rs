@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod contract;
+pub(crate) mod deploy;
 pub(crate) mod diagram;
 pub(crate) mod id;
 pub(crate) mod new;

@@ -6,7 +6,7 @@ mod parts;
 mod project;
 mod service;
 mod workspace;
-mod writing;
+pub(crate) mod writing;
 
 use anyhow::Result;
 use clap::Subcommand;

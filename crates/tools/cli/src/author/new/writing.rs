@@ -14,9 +14,9 @@ use crate::base::exit::usage;
 use crate::base::ui;
 
 #[derive(Debug)]
-pub(super) struct NewFile {
-    pub(super) path: String,
-    pub(super) text: String,
+pub(crate) struct NewFile {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 const DEFINITIONS: &str = "broker/definitions.json";
@@ -27,28 +27,38 @@ pub(super) fn definitions(system: &System) -> NewFile {
 }
 
 #[derive(Debug)]
-pub(super) struct Replacements(pub(super) Vec<(&'static str, String)>);
+pub(crate) struct Replacements(pub(crate) Vec<(&'static str, String)>);
 
 impl Replacements {
-    pub(super) fn file(&self, path: &str, template: &str) -> NewFile {
+    pub(crate) fn file(&self, path: &str, template: &str) -> NewFile {
         NewFile { path: self.fill(path), text: self.fill(template) }
     }
 
-    pub(super) fn fill(&self, template: &str) -> String {
+    pub(crate) fn fill(&self, template: &str) -> String {
         let fill = |text: String, (name, word): &(&str, String)| text.replace(name, word);
         self.0.iter().fold(template.to_owned(), fill)
     }
 }
 
 /// None, if one of them exists.
-pub(super) fn write(root: &Path, files: &[NewFile]) -> Result<()> {
+pub(crate) fn write(root: &Path, files: &[NewFile]) -> Result<()> {
     let exists = |file: &&NewFile| root.join(&file.path).exists();
     if let Some(file) = files.iter().find(exists) {
         let path = root.join(&file.path);
         return Err(usage(format!("{} exists already: nothing was written", path.display())));
     }
+    replace(root, files)?;
+    format(root, files);
+    Ok(())
+}
+
+/// Writes the files that are not there yet as they are to be.
+pub(crate) fn replace(root: &Path, files: &[NewFile]) -> Result<()> {
     for NewFile { path, text } in files {
         let file = root.join(path);
+        if fs::read(&file).is_ok_and(|old| old == text.as_bytes()) {
+            continue;
+        }
         let folder = file.parent().unwrap_or(root);
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
@@ -60,7 +70,6 @@ pub(super) fn write(root: &Path, files: &[NewFile]) -> Result<()> {
         }
         ui::print(&format!("wrote {}", file.display()));
     }
-    format(root, files);
     Ok(())
 }
 
