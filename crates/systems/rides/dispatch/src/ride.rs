@@ -5,8 +5,8 @@ use rides_events::dispatch::CancelReason;
 use rides_events::{DriverId, Money, Point, QuoteId, RideId, RiderId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 use crate::payment::Payment;
 
