@@ -1,3 +1,5 @@
+//! A ride and its quote, as they are stored and shown.
+
 use ballet::TextEnum;
 use common::rows::{Time, money, money_if_any};
 use jiff::Timestamp;
