@@ -1,3 +1,5 @@
+//! Maps a delivery to the parts that an envelope is read from.
+
 use ballet_core::Incoming;
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::HeaderSize;

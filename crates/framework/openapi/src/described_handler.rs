@@ -1,3 +1,5 @@
+//! Handlers whose signature describes them.
+
 use crate::answers::Answers;
 use crate::draft::Draft;
 use crate::takes::Takes;

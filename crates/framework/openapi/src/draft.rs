@@ -1,3 +1,5 @@
+//! The description of one route while it is being made.
+
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;

@@ -1,3 +1,5 @@
+//! The author's description of a route, beside its types.
+
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! `ballet copies`: lists the copies, and rebuilds them.
+
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Tests of the example `begin_a_saga`.
+
 use ballet_testkit::TestSystem;
 use concepts::begin_a_saga;
 use concepts::ticket_order::{

@@ -1,3 +1,5 @@
+//! Tests of the example `bulk_step`.
+
 use ballet_testkit::TestSystem;
 use concepts::bulk_step::{self, PointsGranted};
 use concepts::ticket_order::OrderConfirmed;

@@ -1,3 +1,5 @@
+//! Tests of the example `call_outside`.
+
 use ballet_testkit::TestSystem;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,5 @@
+//! Tests of the example `compensate`.
+
 use ballet_testkit::TestSystem;
 use concepts::compensate::{self, PopcornPutAside, PopcornPutBack};
 use concepts::ticket_order::{OrderCancelled, TicketsOrdered};

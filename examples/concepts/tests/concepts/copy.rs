@@ -1,3 +1,5 @@
+//! Tests of the example `copy`.
+
 use ballet::core::Versioned;
 use ballet_stage::wait_until;
 use ballet_testkit::TestSystem;

@@ -1,3 +1,5 @@
+//! Tests of the example `deadline`.
+
 use ballet_testkit::TestSystem;
 use concepts::deadline::{self, GuestArrived, SeatKept, SeatReleased, TimeOver};
 use jiff::SignedDuration;

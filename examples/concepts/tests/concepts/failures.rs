@@ -1,3 +1,5 @@
+//! Tests of the example `failures`.
+
 use ballet_testkit::TestSystem;
 use concepts::failures::{self, OvenHeated, PizzaOrdered};
 

@@ -1,3 +1,5 @@
+//! Tests of the example `local_step`.
+
 use ballet::SagaId;
 use ballet_testkit::TestSystem;
 use concepts::local_step::{self, TicketsPrinted};

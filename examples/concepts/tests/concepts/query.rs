@@ -1,3 +1,5 @@
+//! Tests of the example `query`.
+
 use ballet_testkit::TestSystem;
 use concepts::query;
 use concepts::ticket_order::OrderConfirmed;

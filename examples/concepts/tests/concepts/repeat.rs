@@ -1,3 +1,5 @@
+//! Tests of the example `repeat`.
+
 use ballet_testkit::TestSystem;
 use concepts::repeat::{self, ChairFreed, ChairSet, PartyBegun, PartyPlanned};
 use serde_json::json;

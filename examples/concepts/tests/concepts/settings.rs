@@ -1,3 +1,5 @@
+//! Tests of the example `settings`.
+
 use ballet_testkit::TestSystem;
 use std::fs;
 use std::process::Command;

@@ -1,3 +1,5 @@
+//! Tests of the example `share`.
+
 use ballet::core::Versioned;
 use ballet_stage::Method;
 use ballet_testkit::TestSystem;

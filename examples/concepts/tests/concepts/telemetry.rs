@@ -1,3 +1,5 @@
+//! Tests of the example `telemetry`.
+
 use ballet_stage::wait_until;
 use ballet_testkit::TestSystem;
 use concepts::telemetry;

@@ -1,3 +1,5 @@
+//! Tests of the example `upcast`.
+
 use ballet_testkit::TestSystem;
 use concepts::upcast::{self, GuestsCounted, GuestsCountedV1};
 

@@ -1,3 +1,5 @@
+//! Tests of the example `watch`.
+
 use std::time::{Duration, Instant};
 
 use ballet_testkit::TestSystem;

@@ -1,3 +1,5 @@
+//! The contract of loyalty, whatever language it is written in.
+
 use std::path::Path;
 
 use ballet_testkit::participant::Contract;

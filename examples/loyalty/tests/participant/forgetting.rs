@@ -1,3 +1,5 @@
+//! The messages and sagas that the service in Python forgets.
+
 use ballet_stage::{left_out, python};
 use serde_json::json;
 

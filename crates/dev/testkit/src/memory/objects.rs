@@ -1,3 +1,5 @@
+//! The broker's objects: exchanges, bindings, queues and their messages.
+
 use std::collections::VecDeque;
 
 use ballet_amqp::headers::DELIVERY_COUNT;

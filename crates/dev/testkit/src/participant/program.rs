@@ -1,3 +1,5 @@
+//! The command that starts a participant.
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! The suite for one program.
+
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};

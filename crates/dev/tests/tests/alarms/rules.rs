@@ -1,3 +1,5 @@
+//! The rules as `promtool` judges them, and their cases.
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

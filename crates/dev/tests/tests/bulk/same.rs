@@ -79,7 +79,7 @@ fn messages(
             };
             match comes {
                 SagaMessage::Confirmed | SagaMessage::Placed { .. } => {
-                    may_fail.push(message.clone())
+                    may_fail.push(message.clone());
                 }
                 _ => all.push(message.clone()),
             }

@@ -1,3 +1,5 @@
+//! A house that owns lamps, and those who keep copies of them.
+
 use std::collections::BTreeMap;
 
 use ballet::core::Versioned;

@@ -1,3 +1,5 @@
+//! One test's world: a database for each service, and the broker in memory.
+
 use std::ops::Deref;
 use std::time::Duration;
 

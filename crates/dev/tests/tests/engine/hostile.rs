@@ -1,3 +1,5 @@
+//! Attacks and faults that hurt the engine once, and must not again.
+
 use std::time::Duration;
 
 use ballet::{

@@ -1,3 +1,5 @@
+//! A service's start, its upkeep while it runs, and its stop.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The lock that says that a process lives.
+
 use ballet_stage::wait_until;
 use sqlx::PgConnection;
 

@@ -1,3 +1,5 @@
+//! The framework's tables, changed by hand.
+
 use ballet_stage::{Database, Postgres};
 use ballet_store::schema::differences::differences;
 use sqlx::{Connection, Executor, PgConnection};

@@ -1,3 +1,5 @@
+//! One test's world: services in this process, and the queue that sees every event.
+
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+//! What there is of a saga at rest.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::Event;

@@ -1,3 +1,5 @@
+//! Several replicas of a service on one queue and one database, everything at once and twice.
+
 use std::time::Instant;
 
 use crate::orders::ParticipantInput::{

@@ -22,9 +22,7 @@ pub(crate) const NOBODY: &str = "nobody";
 
 pub(crate) const SALES_TABLES: &[Migration] = &[Migration {
     name: "0001_sale",
-    // No key notices a second beginning: that is the engine's work.
-    sql: "create table sale (saga_id uuid not null, state text not null);
-          create index on sale (saga_id);
+    sql: "create table sale (saga_id uuid primary key, state text not null);
           create table ending (saga_id uuid not null, state text not null);
           create table gift (saga_id uuid not null, taken_back boolean not null default false);
           create index on gift (saga_id)",
@@ -49,7 +47,10 @@ async fn end(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
 
 pub(crate) async fn place(tx: &mut Tx<'_>) -> Result<(), Failure> {
     let saga = saga(tx)?;
-    sqlx::query("insert into sale values ($1, 'placed')").bind(saga).execute(tx.db()).await?;
+    // Nothing here refuses a second beginning: that is the engine's work.
+    let placed = "insert into sale values ($1, 'placed') \
+                  on conflict (saga_id) do update set state = 'placed'";
+    sqlx::query(placed).bind(saga).execute(tx.db()).await?;
     Ok(())
 }
 

@@ -1,3 +1,5 @@
+//! Transactions that meet.
+
 use crate::notes::{Notes, TABLES, renamed};
 use crate::stage::OutboxStage;
 

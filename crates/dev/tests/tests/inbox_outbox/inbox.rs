@@ -1,3 +1,5 @@
+//! A message has its effect once.
+
 use ballet::{Failure, Participant, Projection, Tx};
 use ballet_amqp::headers::text_header;
 use ballet_testkit::memory::until;

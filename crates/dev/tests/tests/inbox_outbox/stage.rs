@@ -1,3 +1,5 @@
+//! One test's world: real databases, and a broker in memory.
+
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The content of the log.
+
 use ballet::Event;
 use ballet_stage::wait_until;
 use ballet_testkit::process_log::{log_here, text};

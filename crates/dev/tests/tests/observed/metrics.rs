@@ -1,3 +1,5 @@
+//! The metrics of a service.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Each process follows all beats in memory.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! How a message of a flood is made.
+
 use std::io::Write;
 
 use ballet::MessageId;

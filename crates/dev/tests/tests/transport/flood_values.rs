@@ -1,3 +1,5 @@
+//! Values of headers of every kind, at random.
+
 use ballet_amqp::{AMQPValue, FieldArray, FieldTable, ShortString};
 use lapin::types::DecimalValue;
 

@@ -1,3 +1,5 @@
+//! From a commit to the broker's confirm.
+
 use ballet_amqp::{AMQPValue, FieldTable};
 use ballet_stage::wait_until;
 use ballet_testkit::wire::clients::{SOON, TestPublisher, id};

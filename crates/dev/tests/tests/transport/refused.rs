@@ -1,3 +1,5 @@
+//! A flood of messages from outside that nobody can take.
+
 use ballet::Event;
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::QueueDepth;

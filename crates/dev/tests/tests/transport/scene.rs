@@ -1,3 +1,5 @@
+//! The parts that the tests of this binary share.
+
 use std::sync::Arc;
 
 use ballet::{Event, Participant, Running, SagaId, Service, Settings};

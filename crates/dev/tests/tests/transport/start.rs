@@ -1,3 +1,5 @@
+//! A service and its database at the start.
+
 use std::net::TcpListener;
 
 use ballet::{Migration, Service, StartError};

@@ -1,3 +1,5 @@
+//! The receivers of events, and the owners of the broker's objects.
+
 use std::collections::BTreeSet;
 
 use ballet_stage::{Method, wait_until};

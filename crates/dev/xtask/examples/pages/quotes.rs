@@ -1,6 +1,6 @@
 //! The code on pages. A block below the comment `<!-- quoted: FILE -->` is that file, and below
-//! `<!-- quoted: FILE: ITEM + ITEM -->` it is these items of the file, each named by the beginning of one of its lines. The files are compiled
-//! and run by tests, so a page cannot show what does not work.
+//! `<!-- quoted: FILE: ITEM + ITEM -->` it is these items of the file, each named by the beginning of one of its lines.
+//! The files are compiled and run by tests, so a page cannot show what does not work.
 
 use std::fs;
 use std::path::Path;

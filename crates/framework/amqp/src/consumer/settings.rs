@@ -1,3 +1,5 @@
+//! Settings of the consume role.
+
 use crate::session::expected_objects::ExpectedObjects;
 
 /// Settings of the consume role.

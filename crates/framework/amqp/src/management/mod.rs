@@ -9,6 +9,7 @@ use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
+use ballet_core::hosts;
 use ballet_core::mask::masked;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -237,8 +238,7 @@ impl ManagementApi {
             return Err(self.unreachable(text));
         }
         let unreachable = |error: &dyn Error| self.unreachable(innermost(error));
-        // The name of a numeric IPv6 address has no brackets.
-        let host = self.base.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let host = hosts::name(self.base.host_str().unwrap_or_default());
         let port = self.base.port_or_known_default().unwrap_or_default();
         let stream = TcpStream::connect((host, port)).await.map_err(|error| unreachable(&error))?;
         let opened = handshake(TokioIo::new(stream)).await;

@@ -1,3 +1,5 @@
+//! A message that waits to be published.
+
 use std::fmt;
 
 use ballet_core::fault::WorksOn;

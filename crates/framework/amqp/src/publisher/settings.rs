@@ -1,3 +1,5 @@
+//! Settings of the publish role.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

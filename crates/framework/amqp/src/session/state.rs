@@ -1,3 +1,5 @@
+//! The connection state of one role.
+
 use tokio::time::Instant;
 
 use crate::session::error::BrokerError;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ballet_core::hosts;
 use hyper::Uri;
 use hyper::http::uri::InvalidUri;
 
@@ -58,7 +59,7 @@ impl fmt::Display for BaseUrl {
 }
 
 fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let address = hosts::name(host).parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 

@@ -1,3 +1,5 @@
+//! A service that can be started.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 

@@ -1,3 +1,5 @@
+//! A message as the broker delivered it.
+
 use crate::envelope::cloud_event::Attributes;
 use crate::envelope::limits::HeaderSize;
 

@@ -1,3 +1,5 @@
+//! An event that waits for its transaction to commit.
+
 use ballet_core::fault::WorksOn;
 use ballet_core::{MessageId, SagaId};
 

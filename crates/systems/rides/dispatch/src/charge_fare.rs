@@ -1,3 +1,5 @@
+//! The step `charge_fare`, after the ride.
+
 use std::sync::Arc;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, LookUp, RequestResult, call};

@@ -1,3 +1,5 @@
+//! The end of a ride that is under way.
+
 use ballet::{Failure, Look, Tx};
 use jiff::SignedDuration;
 use rides_events::RideId;

@@ -1,3 +1,5 @@
+//! The step `hold_fare` and its compensation.
+
 use std::sync::Arc;
 
 use ballet::calls::{

@@ -1,3 +1,5 @@
+//! The service `dispatch`.
+
 use ballet::Settings;
 use clap::Args;
 use common::cards::ProviderSettings;

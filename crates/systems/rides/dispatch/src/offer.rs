@@ -1,3 +1,5 @@
+//! An offer as it is stored and shown.
+
 use ballet::TextEnum;
 use common::rows::Time;
 use jiff::Timestamp;

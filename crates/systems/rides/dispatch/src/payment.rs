@@ -1,3 +1,5 @@
+//! The payment of a ride as it is stored and shown.
+
 use ballet::TextEnum;
 use common::cards::Settle;
 use common::rows::{Time, money};

@@ -1,3 +1,5 @@
+//! The bodies of requests by riders and drivers.
+
 use rides_events::{DriverId, Point, QuoteId, RiderId};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! A ride and its quote, as they are stored and shown.
+
 use ballet::TextEnum;
 use common::rows::{Time, money, money_if_any};
 use jiff::Timestamp;
@@ -5,8 +7,8 @@ use rides_events::dispatch::CancelReason;
 use rides_events::{DriverId, Money, Point, QuoteId, RideId, RiderId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgRow;
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 use crate::payment::Payment;
 

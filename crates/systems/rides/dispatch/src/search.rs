@@ -1,3 +1,5 @@
+//! The continued search for a driver after an offer that was not accepted.
+
 use ballet::{Failure, Unit};
 use rides_events::RideDispatch;
 use rides_events::dispatch::{DriverWanted, NotAccepted, OfferEnded};

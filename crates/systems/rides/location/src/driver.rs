@@ -1,3 +1,5 @@
+//! Drivers as they are stored and shown.
+
 use ballet::TextEnum;
 use common::rows::Time;
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+//! The HTTP routes of location.
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;

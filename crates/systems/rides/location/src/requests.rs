@@ -1,3 +1,5 @@
+//! The bodies of requests by drivers.
+
 use ballet::http::{Place, Problem};
 use rides_events::Point;
 use schemars::JsonSchema;

@@ -1,3 +1,5 @@
+//! The HTTP routes of riders.
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;

@@ -1,3 +1,5 @@
+//! The service `riders`.
+
 use riders::Riders;
 
 ballet::main!(Riders);

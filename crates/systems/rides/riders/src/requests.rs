@@ -1,3 +1,5 @@
+//! The bodies of requests about riders, and their validation.
+
 use ballet::core::personal::Personal;
 use ballet::http::{Place, Problem};
 use rides_events::check_text;

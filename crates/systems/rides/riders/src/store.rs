@@ -1,3 +1,5 @@
+//! The rows of riders.
+
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+//! The bodies and paths of requests, and their checks.
+
 use std::collections::HashMap;
 
 use ballet::http::{Place, Problem};

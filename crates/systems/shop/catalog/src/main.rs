@@ -1,1 +1,3 @@
+//! The service `catalog`.
+
 ballet::main!(catalog::Catalog);

@@ -1,3 +1,5 @@
+//! The HTTP routes of inventory.
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;

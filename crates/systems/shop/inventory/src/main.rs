@@ -1,1 +1,3 @@
+//! The service `inventory`.
+
 ballet::main!(inventory::Inventory);

@@ -1,3 +1,5 @@
+//! The HTTP routes of orders.
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,3 +1,5 @@
+//! The bodies of requests.
+
 use std::borrow::Cow;
 
 use ballet_openapi::{Value, json};

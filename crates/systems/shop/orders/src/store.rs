@@ -1,3 +1,5 @@
+//! The rows of orders.
+
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;

@@ -1,3 +1,5 @@
+//! The HTTP routes of payments.
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};

@@ -1,3 +1,5 @@
+//! The service `payments`.
+
 use payments::Payments;
 use payments::config::PaymentSettings;
 

@@ -1,1 +1,3 @@
+//! The service `recommendations`.
+
 ballet::main!(recommendations::Recommendations);

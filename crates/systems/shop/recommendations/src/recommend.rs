@@ -1,3 +1,5 @@
+//! Combines recommendations: the products that go best with some products, or else the popular ones.
+
 use std::collections::HashMap;
 
 use ballet::{Failure, copies};

@@ -1,3 +1,5 @@
+//! The service `shipping`.
+
 use shipping::Shipping;
 use shipping::config::CarrierSettings;
 

@@ -1,1 +1,3 @@
+//! The service `accounts`.
+
 ballet::main!(accounts::Accounts);

@@ -1,3 +1,5 @@
+//! The bodies of requests, and their validation.
+
 use ballet::core::personal::Personal;
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;

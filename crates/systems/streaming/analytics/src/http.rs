@@ -1,3 +1,5 @@
+//! The HTTP routes of analytics.
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,1 +1,3 @@
+//! The service `analytics`.
+
 ballet::main!(analytics::Analytics);

@@ -1,3 +1,5 @@
+//! The HTTP routes of playback.
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,3 +1,5 @@
+//! The HTTP routes of titles.
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};

@@ -1,1 +1,3 @@
+//! The service `titles`.
+
 ballet::main!(titles::Titles);

@@ -1,3 +1,5 @@
+//! The body of a request to publish a title, and its validation.
+
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! The accounts of the console, by command.
+
 use std::process::Stdio;
 
 use ballet_stage::{Database, Servers};

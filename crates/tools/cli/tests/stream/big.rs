@@ -1,3 +1,5 @@
+//! Big bodies.
+
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};

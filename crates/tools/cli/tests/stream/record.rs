@@ -1,3 +1,5 @@
+//! `ballet record`.
+
 use ballet_amqp::Publish;
 use ballet_ops::stream::{Record, Recording};
 use std::path::Path;

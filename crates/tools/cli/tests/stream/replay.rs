@@ -1,3 +1,5 @@
+//! `ballet replay`.
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! `ballet tap`.
+
 use std::time::Duration;
 
 use ballet_amqp::{BasicProperties, Publish};

@@ -15,6 +15,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use ballet_core::hosts;
 use ballet_http::lingering_body::LingeringBody;
 use futures_util::StreamExt;
 use tokio::time::timeout;
@@ -87,7 +88,7 @@ pub(super) async fn own_hosts(
 
 fn is_own_host(host: &str, names: &[String]) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
-    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let name = hosts::name(authority.host());
     name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || names.iter().any(|own| own.eq_ignore_ascii_case(name))

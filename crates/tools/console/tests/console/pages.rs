@@ -1,3 +1,5 @@
+//! The content of each page.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

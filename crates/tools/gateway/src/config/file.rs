@@ -1,10 +1,10 @@
-//! The fields of a config file, with their defaults.
+//! The fields of a config file.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::defaults;
 use crate::config::secret::Secret;
 use crate::config::units::{ByteSize, Delay, Span};
 use crate::config::words::{Header, Origin, Prefix, ProxyNetwork, Scope, Server, Verb};
@@ -88,10 +88,10 @@ pub(crate) struct Timeouts {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatabaseConfig {
     pub(crate) url: Secret,
-    #[serde(default = "eight")]
+    #[serde(default = "defaults::eight")]
     pub(crate) connections: u32,
     /// A request waits for the database at most this long.
-    #[serde(default = "one_second")]
+    #[serde(default = "defaults::one_second")]
     pub(crate) timeout: Span,
 }
 
@@ -103,17 +103,17 @@ pub(crate) struct Jwt {
     /// A JWK set: a file, relative to the config file, or an address.
     pub(crate) keys: String,
     /// The claims with a client's scopes, by name or JSON pointer. All of them count.
-    #[serde(default = "scope_claims")]
+    #[serde(default = "defaults::scope_claims")]
     pub(crate) scope_claims: Vec<String>,
     /// CAs to trust beside the public ones, for an `https://` address. Relative to the config file.
     pub(crate) ca_file: Option<String>,
-    #[serde(default = "five_minutes")]
+    #[serde(default = "defaults::five_minutes")]
     pub(crate) refresh: Span,
     /// The keys count for this long while they cannot be read again.
-    #[serde(default = "one_day")]
+    #[serde(default = "defaults::one_day")]
     pub(crate) max_age: Span,
     /// The tolerated difference between clocks.
-    #[serde(default = "thirty_seconds")]
+    #[serde(default = "defaults::thirty_seconds")]
     pub(crate) leeway: Span,
 }
 
@@ -155,15 +155,15 @@ pub(crate) struct Rate {
 pub(crate) struct Upstream {
     pub(crate) name: String,
     pub(crate) servers: Vec<Server>,
-    #[serde(default = "one_second")]
+    #[serde(default = "defaults::one_second")]
     pub(crate) connect: Span,
     /// The number of retries of a GET or HEAD.
-    #[serde(default = "one")]
+    #[serde(default = "defaults::one")]
     pub(crate) retries: u32,
     #[serde(default)]
     pub(crate) breaker: BreakerConfig,
     /// Whether it has an OpenAPI document.
-    #[serde(default = "yes")]
+    #[serde(default = "defaults::yes")]
     pub(crate) documented: bool,
 }
 
@@ -202,7 +202,7 @@ pub(crate) struct RouteConfig {
     pub(crate) timeout: Option<Span>,
     pub(crate) idle: Option<Span>,
     /// Whether it is in the system's OpenAPI document, unlike a webhook.
-    #[serde(default = "yes")]
+    #[serde(default = "defaults::yes")]
     pub(crate) documented: bool,
 }
 
@@ -245,13 +245,13 @@ pub(crate) struct PartConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cors {
     pub(crate) origins: Vec<Origin>,
-    #[serde(default = "ten_minutes")]
+    #[serde(default = "defaults::ten_minutes")]
     pub(crate) max_age: Span,
     /// The headers that a page's script may send.
-    #[serde(default = "allowed_headers")]
+    #[serde(default = "defaults::allowed_headers")]
     pub(crate) allowed_headers: Vec<Header>,
     /// The headers that it may read beyond those that every script may.
-    #[serde(default = "exposed_headers")]
+    #[serde(default = "defaults::exposed_headers")]
     pub(crate) exposed_headers: Vec<Header>,
 }
 
@@ -266,7 +266,7 @@ pub(crate) struct Security {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OpenApi {
     pub(crate) title: String,
-    #[serde(default = "first_version")]
+    #[serde(default = "defaults::first_version")]
     pub(crate) version: String,
     pub(crate) description: Option<String>,
     /// The folder with each upstream's `<upstream>.json`, relative to the config file.
@@ -275,135 +275,9 @@ pub(crate) struct OpenApi {
     pub(crate) rate: Option<String>,
 }
 
-fn yes() -> bool {
-    true
-}
-
-/// OAuth 2.0 (RFC 9068) has the first, Microsoft Entra and Okta the second.
-fn scope_claims() -> Vec<String> {
-    ["scope", "scp"].map(str::to_owned).to_vec()
-}
-
-fn first_version() -> String {
-    "1".to_owned()
-}
-
-/// `Authorization` and a JSON body make a preflight, and so do the headers by which browsers' tools follow a request:
-/// W3C trace context, Sentry, Datadog, jQuery.
-fn allowed_headers() -> Vec<Header> {
-    Header::all(&[
-        "authorization",
-        "baggage",
-        "content-type",
-        "idempotency-key",
-        "if-match",
-        "if-none-match",
-        "last-event-id",
-        "sentry-trace",
-        "traceparent",
-        "tracestate",
-        "x-api-key",
-        "x-correlation-id",
-        "x-datadog-origin",
-        "x-datadog-parent-id",
-        "x-datadog-sampling-priority",
-        "x-datadog-trace-id",
-        "x-request-id",
-        "x-requested-with",
-    ])
-}
-
-fn exposed_headers() -> Vec<Header> {
-    Header::all(&[
-        "etag",
-        "idempotency-replayed",
-        "location",
-        "ratelimit",
-        "ratelimit-policy",
-        "retry-after",
-        "x-request-id",
-    ])
-}
-
-const fn seconds(seconds: u64) -> Span {
-    Span(Duration::from_secs(seconds))
-}
-
-fn one() -> u32 {
-    1
-}
-
-fn eight() -> u32 {
-    8
-}
-
-fn one_second() -> Span {
-    seconds(1)
-}
-
-fn thirty_seconds() -> Span {
-    seconds(30)
-}
-
-fn five_minutes() -> Span {
-    seconds(300)
-}
-
-fn one_day() -> Span {
-    seconds(24 * 60 * 60)
-}
-
-fn ten_minutes() -> Span {
-    seconds(600)
-}
-
 impl Listen {
     /// Whether a peer is a proxy in front of the gateway.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|ProxyNetwork(network)| network.contains(peer))
-    }
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            public: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            private: SocketAddr::from(([127, 0, 0, 1], 9080)),
-            trusted_proxies: Vec::new(),
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 4096,
-            address_connections: 256,
-            client_requests: 64,
-            body: ByteSize(1024 * 1024),
-            headers: 64,
-            header_bytes: ByteSize(16 * 1024),
-            uri: ByteSize(4 * 1024),
-            refused_sign_ins: 60,
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            headers: seconds(10),
-            body: seconds(30),
-            upstream: seconds(10),
-            idle: seconds(60),
-            shutdown_delay: Delay(Duration::from_secs(5)),
-            drain: seconds(20),
-        }
-    }
-}
-
-impl Default for BreakerConfig {
-    fn default() -> Self {
-        Self { failures: 5, open: seconds(5) }
     }
 }

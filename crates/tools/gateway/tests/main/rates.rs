@@ -1,3 +1,5 @@
+//! Limits per client.
+
 use ballet_stage::wait_until;
 use reqwest::{Client, Response};
 

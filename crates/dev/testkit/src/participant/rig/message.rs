@@ -1,3 +1,5 @@
+//! Messages of a saga, as the services published them that the suite stands in for.
+
 use ballet::Clock;
 use ballet::core::EventType;
 use serde_json::{Value, json};

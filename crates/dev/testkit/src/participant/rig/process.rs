@@ -1,3 +1,5 @@
+//! A participant's process.
+
 use std::collections::VecDeque;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,3 +1,5 @@
+//! The running processes of a program, and whether one has ended by itself.
+
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The provider that a participant calls: the requests it received, their effects, and its answers.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};

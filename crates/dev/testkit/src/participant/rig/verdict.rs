@@ -1,3 +1,5 @@
+//! Checks that the events of a saga are those that the contract promises, and that a dead letter is as it must be.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::core::{EventType, Reason};

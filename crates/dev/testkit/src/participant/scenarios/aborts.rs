@@ -1,3 +1,5 @@
+//! Sagas that are aborted: after the step, before it, twice, and at the same moment.
+
 use crate::participant::rig::verdict::SagaEnd;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use crate::participant::scenarios::deaths::SLOW;

@@ -1,3 +1,5 @@
+//! A step that calls a provider.
+
 use uuid::Uuid;
 
 use crate::participant::rig::provider::{ProviderMode, TestProvider};

@@ -1,3 +1,5 @@
+//! Messages that come once or more than once.
+
 use serde_json::json;
 
 use crate::participant::rig::verdict::SagaEnd;

@@ -1,3 +1,5 @@
+//! The scenarios as functions, one for each.
+
 pub(crate) mod aborts;
 pub(crate) mod calls;
 pub(crate) mod copies;

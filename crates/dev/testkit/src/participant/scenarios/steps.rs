@@ -1,3 +1,5 @@
+//! A step that refuses, a join, and a step that fails for a while although both servers work.
+
 use ballet::core::topology::RETRIES;
 use reqwest::Method;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! The type of a check: a name, and a function over the step's rig.
+
 use futures_util::future::LocalBoxFuture;
 
 use crate::suite::rig::check_result::CheckResult;

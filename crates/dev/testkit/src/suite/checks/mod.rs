@@ -1,3 +1,5 @@
+//! The checks of the suite, one file for each kind of disturbance.
+
 mod batches;
 mod calls;
 mod check;

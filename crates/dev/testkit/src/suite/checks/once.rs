@@ -1,3 +1,5 @@
+//! Checks that a step takes effect once, with copies and crashes at any point.
+
 use crate::suite::checks::check::{StepCheck, check};
 use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::observe::leaves;

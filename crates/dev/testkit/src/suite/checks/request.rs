@@ -1,3 +1,5 @@
+//! A saga that begins with an HTTP request.
+
 use serde_json::Value;
 
 use crate::suite::checks::check::{StepCheck, check};

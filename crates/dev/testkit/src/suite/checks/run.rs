@@ -1,3 +1,5 @@
+//! Chooses and runs the checks that apply to a step.
+
 use ballet::core::part::{StepKind, StepPart};
 
 use crate::suite::checks::check::StepCheck;

@@ -1,3 +1,5 @@
+//! The undisturbed runs of a step, with which the checks compare.
+
 use ballet::core::part::StepKind;
 
 use crate::suite::checks::request;

@@ -1,3 +1,5 @@
+//! The result of a check.
+
 use std::fmt;
 
 #[derive(Debug)]

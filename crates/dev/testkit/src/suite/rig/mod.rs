@@ -1,3 +1,5 @@
+//! The rig of the checks: samples, a service under test, its disturbances, its outcome.
+
 pub(super) mod case;
 pub(super) mod check_result;
 pub(super) mod observe;

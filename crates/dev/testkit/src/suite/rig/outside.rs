@@ -1,3 +1,5 @@
+//! A service's calls to the outside, as the suite disturbs them.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ballet::calls::CallKey;

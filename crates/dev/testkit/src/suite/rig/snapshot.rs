@@ -1,3 +1,5 @@
+//! The outcome of a run, in a form that can be compared with that of another run.
+
 use std::collections::HashMap;
 
 use ballet::SagaId;

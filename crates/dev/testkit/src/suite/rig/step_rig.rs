@@ -1,3 +1,5 @@
+//! One step under test: its database, its sample, and the snapshots of its undisturbed runs.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

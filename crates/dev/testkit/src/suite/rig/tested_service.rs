@@ -1,3 +1,5 @@
+//! The service under test, and the queries that show what its steps do.
+
 use ballet::core::part::{Part, StepPart};
 use ballet::{Service, Settings};
 

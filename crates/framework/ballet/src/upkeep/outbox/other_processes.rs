@@ -1,3 +1,5 @@
+//! The other processes seen during one sweep.
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 

@@ -1,3 +1,5 @@
+//! The routes and their descriptions.
+
 use axum::Router;
 use axum::http::StatusCode;
 use ballet::Handle;

@@ -1,3 +1,5 @@
+//! The HTTP routes of dispatch: those of riders, and those of drivers.
+
 mod api;
 mod rides;
 mod state;

@@ -1,3 +1,5 @@
+//! The handlers of the routes for riders.
+
 use axum::extract::State;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Failure, SagaId, Tx, copies};

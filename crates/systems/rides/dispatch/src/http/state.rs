@@ -1,3 +1,5 @@
+//! The state that the handlers share.
+
 use ballet::Handle;
 use ballet_openapi::Watchers;
 

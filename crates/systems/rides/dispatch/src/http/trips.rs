@@ -1,3 +1,5 @@
+//! The handlers of the routes for drivers.
+
 use axum::extract::State;
 use ballet::core::personal::Personal;
 use ballet::http::{Json, Path, Place, Problem, Query};

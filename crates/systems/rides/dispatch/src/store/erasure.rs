@@ -1,3 +1,5 @@
+//! The rides of riders who are erased.
+
 use ballet::Failure;
 use sqlx::PgExecutor;
 use sqlx::types::Uuid;

@@ -1,3 +1,5 @@
+//! The rows of dispatch.
+
 pub(crate) mod erasure;
 pub(crate) mod offer;
 pub(crate) mod payment;

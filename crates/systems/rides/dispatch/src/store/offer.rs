@@ -1,3 +1,5 @@
+//! The offers of rides to drivers.
+
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use jiff::Timestamp;

@@ -1,3 +1,5 @@
+//! The payments of rides.
+
 use ballet::{Failure, TextEnum};
 use common::cards::{Authorize, Capture, Settle};
 use jiff::Timestamp;

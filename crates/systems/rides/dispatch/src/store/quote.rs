@@ -1,3 +1,5 @@
+//! The tariff and the quotes.
+
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;

@@ -1,3 +1,5 @@
+//! The rows of rides.
+
 use ballet::{Failure, TextEnum};
 use ballet_openapi::History as _;
 use common::paging::Limit;

@@ -1,3 +1,5 @@
+//! The rows of drivers.
+
 use std::collections::HashSet;
 
 use ballet::Failure;

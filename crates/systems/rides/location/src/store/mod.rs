@@ -1,2 +1,4 @@
+//! The rows of location.
+
 pub(crate) mod driver;
 pub(crate) mod work;

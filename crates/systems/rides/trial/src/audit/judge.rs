@@ -1,3 +1,5 @@
+//! The rules that the rows must satisfy.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ballet_ops::audit::Report;

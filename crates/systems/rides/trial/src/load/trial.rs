@@ -1,3 +1,5 @@
+//! Rides under trial.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;

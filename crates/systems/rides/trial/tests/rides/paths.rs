@@ -315,6 +315,12 @@ async fn r12_a_drivers_positions_stop(town: &mut Town) {
     town.system.stop("location").await;
     let location = Location::new(LocationSettings { driver_silence_seconds: 1 });
     town.system.start(location.service()).await;
+    // An index that has read nothing yet finds nobody, too.
+    let silent = format!(
+        "select changed_at < now() - interval '1 second' from driver where driver_id = '{}'",
+        drivers[0]
+    );
+    town.system.until("location", &silent, true).await;
     town.until_near("nobody is near", <[_]>::is_empty).await;
     let rider = town.rider().await;
     let ride = town.request(rider).await;

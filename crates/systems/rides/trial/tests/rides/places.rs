@@ -1,3 +1,5 @@
+//! The drivers whom riders see near them.
+
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! The tariff is data with versions.
+
 use reqwest::StatusCode;
 use rides_events::dispatch::{FareCharged, FareReleased};
 use serde_json::json;

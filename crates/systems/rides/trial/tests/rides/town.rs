@@ -1,3 +1,5 @@
+//! Riders and drivers of a made-up town, through the services' HTTP routes.
+
 use std::time::Duration;
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! The routes, with the texts of their OpenAPI document.
+
 use axum::http::StatusCode;
 use ballet_openapi::{Api, Operation, Value, json};
 

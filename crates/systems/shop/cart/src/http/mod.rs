@@ -1,3 +1,5 @@
+//! The HTTP routes of cart.
+
 mod api;
 mod changes;
 mod check_out;

@@ -1,3 +1,5 @@
+//! The routes that read.
+
 use axum::extract::State;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};

@@ -1,3 +1,5 @@
+//! The state of the handlers.
+
 use axum::extract::FromRef;
 use ballet::Handle;
 use shop_events::access::unpaid::UnpaidLimit;

@@ -1,3 +1,5 @@
+//! The rows of carts.
+
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use common::rows::time;

@@ -1,2 +1,4 @@
+//! The rows of cart.
+
 pub(crate) mod cart;
 pub(crate) mod checkout;

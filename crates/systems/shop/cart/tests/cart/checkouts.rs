@@ -1,3 +1,5 @@
+//! Checkouts, one after the other.
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

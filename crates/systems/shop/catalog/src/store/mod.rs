@@ -1,3 +1,5 @@
+//! The rows of catalog.
+
 pub(crate) mod product;
 pub(crate) mod search;
 mod words;

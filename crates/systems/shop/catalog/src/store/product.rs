@@ -1,3 +1,5 @@
+//! The rows of products.
+
 use ballet::Failure;
 use common::paging::Limit;
 use common::rows::{Time, money, time};

@@ -1,3 +1,5 @@
+//! Lists of products, page by page.
+
 use serde_json::{Value, json};
 
 use crate::test_catalog::{TestCatalog, product, skus};

@@ -1,3 +1,5 @@
+//! The stock that is held for orders.
+
 use std::collections::BTreeMap;
 
 use ballet::{Failure, TextEnum};

@@ -1,3 +1,5 @@
+//! The stock of each SKU.
+
 use ballet::Failure;
 use common::paging::Limit;
 use jiff::Timestamp;

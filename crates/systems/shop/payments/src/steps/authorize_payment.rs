@@ -1,3 +1,5 @@
+//! The step `authorize_payment` and its compensation.
+
 use std::sync::Arc;
 
 use ballet::calls::{

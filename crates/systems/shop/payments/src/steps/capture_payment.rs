@@ -1,3 +1,5 @@
+//! The step `capture_payment` and its compensation.
+
 use std::sync::Arc;
 
 use ballet::calls::{

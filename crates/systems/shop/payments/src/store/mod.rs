@@ -1,2 +1,4 @@
+//! The tables of payments.
+
 pub(crate) mod payment;
 pub(crate) mod webhook;

@@ -1,3 +1,5 @@
+//! The rows of payments.
+
 use ballet::{Failure, TextEnum};
 use common::cards::{Authorize, Settle};
 use common::paging::Limit;

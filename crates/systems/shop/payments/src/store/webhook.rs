@@ -1,3 +1,5 @@
+//! The received webhooks.
+
 use ballet::Failure;
 use sqlx::PgExecutor;
 

@@ -1,3 +1,5 @@
+//! Reads the products that may be recommended: only those that can be bought.
+
 use shop_events::{CustomerId, Sku};
 use sqlx::PgConnection;
 use sqlx::types::Text;

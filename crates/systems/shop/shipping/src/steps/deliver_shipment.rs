@@ -1,3 +1,5 @@
+//! The step `deliver_shipment`.
+
 use std::sync::Arc;
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};

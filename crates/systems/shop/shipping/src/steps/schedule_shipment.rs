@@ -1,3 +1,5 @@
+//! The step `schedule_shipment` and its compensation.
+
 use std::sync::Arc;
 
 use ballet::calls::{

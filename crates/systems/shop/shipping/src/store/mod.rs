@@ -1,1 +1,3 @@
+//! The tables of shipping.
+
 pub(crate) mod shipment;

@@ -1,3 +1,5 @@
+//! Reads the services' rows from their databases.
+
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::{connect, while_answering};

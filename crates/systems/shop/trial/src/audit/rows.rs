@@ -1,3 +1,5 @@
+//! The services' rows, with the fields that the audit reads.
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

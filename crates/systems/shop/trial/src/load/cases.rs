@@ -1,3 +1,5 @@
+//! The kinds of orders, each with its particular input and its expected end.
+
 use anyhow::Result;
 use ballet::core::id;
 use ballet_trials as trials;

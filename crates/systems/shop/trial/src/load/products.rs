@@ -1,3 +1,5 @@
+//! The catalog's products, published over HTTP.
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};

@@ -1,3 +1,5 @@
+//! The services of the shop, as this program runs them.
+
 use ballet::Clock;
 use ballet_trials::ServiceProgram;
 use cart::Carts;

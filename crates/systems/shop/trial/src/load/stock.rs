@@ -1,3 +1,5 @@
+//! The stock of the shop, and how the shelves are filled.
+
 use anyhow::{Context, Result};
 use ballet_trials::{Site, send_until_answered};
 use reqwest::Client;

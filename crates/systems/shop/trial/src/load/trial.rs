@@ -1,3 +1,5 @@
+//! The shop as a trial.
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 

@@ -1,3 +1,5 @@
+//! Orders that begin with a cart.
+
 use ballet::Clock;
 use ballet_stage::wait_until;
 use reqwest::{Method, StatusCode};

@@ -1,3 +1,5 @@
+//! The checks that a shop is sound, by its audits.
+
 use std::collections::BTreeMap;
 
 use ballet::core::Part;

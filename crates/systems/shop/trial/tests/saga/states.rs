@@ -1,3 +1,5 @@
+//! The states of rows: tables and types have the same.
+
 use ballet_testkit::{assert_states, variants};
 use cart::{CartStatus, CheckoutStatus};
 use common::cards::sandbox::OperationKind;

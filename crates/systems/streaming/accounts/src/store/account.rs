@@ -1,3 +1,5 @@
+//! The rows of accounts and plans.
+
 use ballet::Failure;
 use common::paging::Limit;
 use jiff::Timestamp;

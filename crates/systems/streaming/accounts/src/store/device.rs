@@ -1,3 +1,5 @@
+//! The devices of accounts.
+
 use ballet::Failure;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;

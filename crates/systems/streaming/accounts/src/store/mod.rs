@@ -1,3 +1,5 @@
+//! The rows of accounts.
+
 pub(crate) mod account;
 pub(crate) mod closure;
 pub(crate) mod device;

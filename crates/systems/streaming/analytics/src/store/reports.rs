@@ -1,3 +1,5 @@
+//! The reports for people: the most watched titles, the hours of a title, and the late seconds.
+
 use ballet::Failure;
 use common::paging::Limit;
 use common::rows::Time;

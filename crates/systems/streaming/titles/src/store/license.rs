@@ -1,3 +1,5 @@
+//! The licences of sessions.
+
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;

@@ -1,3 +1,5 @@
+//! The rows of titles.
+
 pub(crate) mod license;
 pub(crate) mod search;
 pub(crate) mod title;

@@ -1,3 +1,5 @@
+//! The scenarios of viewers, and how often each is played.
+
 use ballet_trials::Case;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

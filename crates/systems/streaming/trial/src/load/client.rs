@@ -1,3 +1,5 @@
+//! Viewers, each with an account and devices, and publishers.
+
 use anyhow::{Context, Result, ensure};
 use ballet_trials::{Site, SiteClient};
 use reqwest::{Method, StatusCode};

@@ -1,3 +1,5 @@
+//! The operations of a client through the gateway, and the service that each needs.
+
 use std::sync::Arc;
 
 use anyhow::Result;

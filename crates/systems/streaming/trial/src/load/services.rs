@@ -1,3 +1,5 @@
+//! The services of streaming, as a trial's program runs them.
+
 use accounts::Accounts;
 use analytics::Analytics;
 use ballet_trials::ServiceProgram;

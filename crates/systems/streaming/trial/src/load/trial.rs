@@ -1,3 +1,5 @@
+//! Streaming under trial.
+
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 

@@ -1,3 +1,5 @@
+//! The starts and ends of single sessions.
+
 use jiff::SignedDuration;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;

@@ -1,3 +1,5 @@
+//! The states of rows: tables and types have the same.
+
 use accounts::{AtLimit, SlotState};
 use ballet_testkit::{assert_states, variants};
 use playback::SessionStatus;

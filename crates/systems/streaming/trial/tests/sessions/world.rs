@@ -1,3 +1,5 @@
+//! Streaming in the test's process, with viewers.
+
 use ballet::Service;
 use ballet_stage::Method;
 use ballet_testkit::TestSystem;

@@ -1,3 +1,5 @@
+//! Tokens, good and bad.
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;

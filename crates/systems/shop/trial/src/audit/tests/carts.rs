@@ -1,3 +1,5 @@
+//! Audits of carts and their orders.
+
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 

@@ -1,3 +1,5 @@
+//! Audits of whole orders.
+
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! The audit of made-up shops.
+
 mod carts;
 mod judge;
 mod prices;

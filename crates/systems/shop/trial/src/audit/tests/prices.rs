@@ -1,3 +1,5 @@
+//! Audits of prices and offers.
+
 use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use serde_json::json;

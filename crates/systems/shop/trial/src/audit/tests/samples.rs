@@ -1,3 +1,5 @@
+//! Made-up shops for tests of the audit.
+
 use std::collections::BTreeMap;
 
 use ballet_ops::audit::Report;

@@ -1,3 +1,5 @@
+//! Webhooks of the card processor.
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
