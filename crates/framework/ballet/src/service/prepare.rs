@@ -63,7 +63,7 @@ impl PrepareInputs<'_> {
     pub(super) async fn run(&self) -> Result<ProcessPlace, StartError> {
         loop {
             self.reach().await?;
-            let error = match self.attempt().await {
+            let error = match Box::pin(self.attempt()).await {
                 Err(error) if is_temporary(&error) => error,
                 done => return done,
             };
@@ -81,8 +81,7 @@ impl PrepareInputs<'_> {
     }
 
     async fn reach(&self) -> Result<(), StartError> {
-        let reached = pool::wait_until_reachable(self.hosts);
-        tokio::pin!(reached);
+        let mut reached = Box::pin(pool::wait_until_reachable(self.hosts));
         let done = tokio::select! {
             done = &mut reached => done,
             () = sleep(REPORT_AFTER) => {

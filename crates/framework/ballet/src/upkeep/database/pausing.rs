@@ -125,7 +125,7 @@ mod tests {
         let (result, ()) = tokio::join!(timeout(long * 4, stays(&mut state, false, long)), async {
             for turn in 0..10 {
                 set.send_replace(turn % 2 == 0);
-                tokio::time::sleep(long / 2).await;
+                sleep(long / 2).await;
             }
         });
         result.expect_err("never long enough");
