@@ -46,6 +46,9 @@ const FROZEN: &str = "20s";
 const LOCK_WAIT: &str = "set lock_timeout = '1s'";
 const PAUSE_SECONDS: f64 = 1.0;
 
+/// The first line of a migration that is no transaction as a whole, and can begin again where it ended.
+const IN_PARTS: &str = "-- no-transaction";
+
 /// Opens a connection for migrations only. Its statements have no time limit, since a migration,
 /// and the wait for another replica's, may take long. The lock that makes other replicas wait ends
 /// with the connection, which the server ends if this process is frozen between two statements.
@@ -56,6 +59,8 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Migrate
         ("lock_timeout", "0"),
         ("idle_in_transaction_session_timeout", FROZEN),
         ("idle_session_timeout", FROZEN),
+        // As for the statements of a service.
+        ("default_transaction_isolation", "read committed"),
     ];
     let connect = async {
         let mut db = options.connect().await?;
@@ -136,7 +141,7 @@ async fn run(
     loop {
         match migrator.run(&mut *db).await {
             Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
-                if is_lock_timeout(&error) =>
+                if lost_a_lock(&error) =>
             {
                 tracing::debug!("the migrations are run again: {error}");
             }
@@ -149,6 +154,12 @@ async fn run(
         let pause = sqlx::query("select pg_advisory_unlock_all(), pg_sleep($1)");
         pause.bind(PAUSE_SECONDS).execute(&mut *db).await?;
     }
+}
+
+/// Returns true if others held a lock for longer than it was waited for, or waited themselves (deadlock_detected).
+fn lost_a_lock(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    is_lock_timeout(error) || code.as_deref() == Some("40P01")
 }
 
 /// Says which database has a migration with another text, where that is noted, and what to do.
@@ -179,7 +190,8 @@ fn step(migration: &Migration) -> Result<Step, MigrateError> {
     let (_, what) = parts(migration.name);
     let sql = sqlx::SqlStr::from_static(migration.sql);
     let version = number(migration.name)?;
-    Ok(Step::new(version, what.to_owned().into(), MigrationType::Simple, sql, false))
+    let in_parts = migration.sql.starts_with(IN_PARTS);
+    Ok(Step::new(version, what.to_owned().into(), MigrationType::Simple, sql, in_parts))
 }
 
 fn number(name: &str) -> Result<i64, MigrateError> {
@@ -193,4 +205,85 @@ fn number(name: &str) -> Result<i64, MigrateError> {
 /// The number of a migration, and what it does.
 fn parts(name: &str) -> (&str, &str) {
     name.split_once('_').unwrap_or((name, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ballet_stage::{Database, Postgres};
+    use sqlx::Executor;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A database, a session for migrations, and one of somebody else.
+    async fn sessions(name: &str) -> (Database, PgConnection, PgConnection) {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, name).await.expect("one");
+        let options = database.url().parse().expect("a URL");
+        let db = connect(&options).await.expect("a session");
+        (database, db, connect(&options).await.expect("a session"))
+    }
+
+    async fn until_somebody_waits_for(table: &str, db: &mut PgConnection) {
+        let asked = "select exists \
+                     (select from pg_locks where relation = $1::regclass and not granted)";
+        loop {
+            let asked = sqlx::query_scalar(asked).bind(table).fetch_one(&mut *db);
+            let is_wanted: bool = asked.await.expect("an answer");
+            if is_wanted {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_change_table_by_table_and_those_of_a_view_stay() {
+        let (_database, mut db, mut other) = sessions("keys_by_bytes").await;
+        let before = FRAMEWORK.iter().position(|one| one.name == "0012_keys_by_bytes");
+        let before = &FRAMEWORK[..before.expect("it is there")];
+        run(&mut db, before, FRAMEWORK_TABLE).await.expect("the tables");
+        let view = "create view steps as select step from ballet.call";
+        other.execute(view).await.expect("a view");
+        let works = async {
+            let begin = "begin; lock table ballet.solved in row exclusive mode";
+            other.execute(begin).await.expect("begun");
+            until_somebody_waits_for("ballet.solved", &mut other).await;
+            // A table that comes before it is changed, and free again.
+            let end = "lock table ballet.copy in row exclusive mode nowait; commit";
+            other.execute(end).await.expect("nothing to wait for");
+        };
+        let both = async { tokio::join!(migrate(db, &[]), works) };
+        let (migrated, ()) = timeout(LONG, both).await.expect("in time");
+        migrated.expect("migrated");
+        let by_bytes = "select attrelid::regclass::text from pg_attribute \
+                        where attname = 'step' and attcollation = '\"C\"'::regcollation and attrelid \
+                        in ('ballet.call'::regclass, 'ballet.ledger'::regclass, 'ballet.solved'::regclass) \
+                        order by 1";
+        let tables: Vec<String> =
+            sqlx::query_scalar(by_bytes).fetch_all(&mut other).await.expect("an answer");
+        assert_eq!(tables, ["ballet.ledger", "ballet.solved"]);
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_ends_a_deadlock_runs_again() {
+        const BOTH: &[Migration] =
+            &[Migration { name: "0001_both", sql: "lock table one; lock table another" }];
+        let (_database, mut db, mut other) = sessions("deadlock").await;
+        other.execute("create table one (); create table another ()").await.expect("made");
+        let works = async {
+            other.execute("begin; lock table another").await.expect("begun");
+            until_somebody_waits_for("another", &mut other).await;
+            // The server ends the other's wait, since it is the longer one.
+            other.execute("lock table one").await.ok();
+            other.execute("rollback").await.expect("ended");
+        };
+        let both = async { tokio::join!(run(&mut db, BOTH, "ballet._both_migrations"), works) };
+        let (run, ()) = timeout(LONG, both).await.expect("in time");
+        run.expect("run again");
+    }
 }
