@@ -50,7 +50,7 @@ pub(super) fn spawn(
 ) -> TaskStates {
     let readers = spawn_readers(work, engine, &broker, participant, settings.telemetry_batch);
     let part = participant.part();
-    let (database, relay) = (&engine.database, &engine.relay);
+    let database = &engine.database;
     let pool = || database.upkeep.clone();
     let stopping = || engine.stopping.clone();
     let mut in_turn = InTurn { pause: Duration::ZERO, stopping: stopping() };
@@ -78,8 +78,7 @@ pub(super) fn spawn(
     work.spawn("the sweeper", in_turn.begin(sweeper::run(Arc::clone(engine))));
     work.spawn("the writer of marks", marks::flush_marks(Arc::clone(engine)));
     work.spawn("the turns of the outbox", turns::keep(Arc::clone(engine)));
-    let unsent = unsent_copies::run(pool(), Arc::clone(relay), stopping());
-    work.spawn("the sender of unsent copies", unsent);
+    work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(engine)));
 
     let calls = calls::run(Arc::clone(engine));
     let calls = once_all_are_followed(readers.clone(), stopping(), calls);

@@ -37,7 +37,8 @@ impl CopyKeeper {
         loop {
             let look = async {
                 if let Err(failure) = self.ask_for_empty().await {
-                    failure_log::waits("a copy cannot be asked for; trying again", &failure);
+                    let what = "a copy cannot be asked for; trying again";
+                    failure_log::waits(&self.engine.database, what, &failure);
                 }
                 self.tell(self.queues.backlog()).await;
             };

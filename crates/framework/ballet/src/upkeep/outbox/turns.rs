@@ -36,6 +36,7 @@ pub(crate) async fn keep(engine: Arc<Engine>) {
             && let Err(failure) = keeper.next_turn().await
         {
             failure_log::waits(
+                &keeper.engine.database,
                 "no other outbox table can be had, so this one is used on",
                 &failure,
             );
@@ -44,7 +45,8 @@ pub(crate) async fn keep(engine: Arc<Engine>) {
         if emptied.elapsed() >= EMPTY_EVERY {
             emptied = Instant::now();
             if let Err(failure) = keeper.empty().await {
-                failure_log::waits("the outbox tables cannot be emptied; trying again", &failure);
+                let what = "the outbox tables cannot be emptied; trying again";
+                failure_log::waits(&keeper.engine.database, what, &failure);
             }
             keeper.measure();
         }

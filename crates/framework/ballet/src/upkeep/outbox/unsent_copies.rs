@@ -9,14 +9,13 @@ use ballet_store::outbox::unsent_copies;
 use ballet_store::outbox::unsent_copies::{RefusedCopy, UnsentCopy};
 use futures_util::future::join_all;
 use sqlx::PgPool;
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::declare::handler::database_wait::answered;
 use crate::declare::handler::failure::Failure;
+use crate::engine::engine::Engine;
 use crate::engine::stopping::{stopped, waited};
 use crate::lane::dead_letters::copies;
-use crate::outgoing::relay::Relay;
 use crate::upkeep::failure_log;
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -25,12 +24,13 @@ const PORTION: i64 = 10;
 /// Two of them, one after the other, are shorter than a process has a copy to itself.
 const ATTEMPT: Duration = Duration::from_secs(25);
 
-pub(crate) async fn run(pool: PgPool, relay: Arc<Relay>, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
     while waited(&mut stopping, jittered(EVERY)).await {
-        let Some(publisher) = relay.publisher() else { continue };
+        let Some(publisher) = engine.relay.publisher() else { continue };
         tokio::select! {
-            swept = sweep(&pool, publisher) => if let Err(failure) = swept {
-                failure_log::waits("unsent copies wait", &failure);
+            swept = sweep(&engine.database.upkeep, publisher) => if let Err(failure) = swept {
+                failure_log::waits(&engine.database, "unsent copies wait", &failure);
             },
             () = stopped(&mut stopping) => return,
         }

@@ -39,7 +39,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             let pause = match worked.await {
                 Ok(()) => GATHER,
                 Err(failure) => {
-                    failure_log::waits("calls to the outside wait", &failure);
+                    failure_log::waits(&engine.database, "calls to the outside wait", &failure);
                     AFTER_ERROR
                 }
             };
