@@ -25,7 +25,7 @@ async fn t126_a_copy_of_another_systems_database_is_refused_until_it_is_adopted(
     };
     for environment in [None, Some("staging")] {
         let refused = elsewhere(environment).await.expect_err("it is another's").to_string();
-        assert!(refused.contains("the virtual host \"\" of the broker in.memory"), "{refused}");
+        assert!(refused.contains("the virtual host \"/\" of the broker in.memory"), "{refused}");
         assert!(refused.contains("select ballet.adopt('NAME')"), "{refused}");
     }
     stage.execute("select ballet.adopt('staging')").await;

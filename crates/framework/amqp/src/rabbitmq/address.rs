@@ -34,6 +34,17 @@ impl Addresses {
         Ok(Self { uris, next: AtomicUsize::new(0) })
     }
 
+    /// Returns the hosts, without their ports.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.uris.iter().map(|uri| uri.authority.host.as_str())
+    }
+
+    /// Returns the virtual host.
+    #[must_use]
+    pub fn vhost(&self) -> &str {
+        self.uris.first().map(|uri| &*uri.vhost).unwrap_or_default()
+    }
+
     pub(crate) fn all(&self) -> &[AMQPUri] {
         &self.uris
     }

@@ -49,34 +49,70 @@ impl fmt::Display for Home {
 ///
 /// The error of the database.
 pub async fn claim(db: &mut PgConnection, own: &Home) -> Result<Option<Home>, sqlx::Error> {
+    // Of two that come at once, the second waits for the first, and then finds it.
+    let first = "insert into ballet.home (environment, vhost, hosts) values ($1, $2, $3) \
+                 on conflict (only_one) do nothing";
+    let first = sqlx::query(first).bind(&own.environment).bind(&own.vhost).bind(&own.hosts);
+    first.execute(&mut *db).await?;
     let select = "select environment, vhost, hosts from ballet.home";
-    let known: Option<(Option<String>, String, Vec<String>)> =
-        sqlx::query_as(select).fetch_optional(&mut *db).await?;
-    let known = known.map(|(environment, vhost, hosts)| Home { environment, vhost, hosts });
-    if known.as_ref().is_some_and(|known| !own.owns(known)) {
-        return Ok(known);
+    let (environment, vhost, hosts): (Option<String>, String, Vec<String>) =
+        sqlx::query_as(select).fetch_one(&mut *db).await?;
+    let known = Home { environment, vhost, hosts };
+    if !own.owns(&known) {
+        return Ok(Some(known));
     }
-    if known.as_ref() != Some(own) {
-        let note = "insert into ballet.home (environment, vhost, hosts) values ($1, $2, $3) \
-                    on conflict (only_one) do update set environment = excluded.environment, \
-                    vhost = excluded.vhost, hosts = excluded.hosts";
-        let note = sqlx::query(note).bind(&own.environment).bind(&own.vhost).bind(&own.hosts);
-        note.execute(db).await?;
+    if known != *own {
+        let later = "update ballet.home set environment = $1, vhost = $2, hosts = $3";
+        let later = sqlx::query(later).bind(&own.environment).bind(&own.vhost).bind(&own.hosts);
+        later.execute(db).await?;
     }
     Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn an_environment_counts_and_without_one_a_broker_that_is_known() {
-        let home = |environment: &str, hosts: &[&str]| Home {
+    use sqlx::{Connection, Executor};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::schema::migrated_database::migrated;
+
+    fn home(environment: &str, hosts: &[&str]) -> Home {
+        Home {
             environment: (!environment.is_empty()).then(|| environment.to_owned()),
             vhost: "shop".to_owned(),
             hosts: hosts.iter().map(ToString::to_string).collect(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_systems_that_start_at_once_the_second_finds_the_first() {
+        let (database, mut first) = migrated("two_homes").await;
+        let mut second = PgConnection::connect(database.url()).await.expect("a session");
+        let mut third = PgConnection::connect(database.url()).await.expect("a session");
+        let (production, staging) = (home("production", &["a"]), home("staging", &["b"]));
+        first.execute("begin").await.expect("begun");
+        assert_eq!(claim(&mut first, &production).await.expect("an answer"), None);
+        let waits = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' \
+                     and datname = current_database())";
+        let (found, ()) = tokio::join!(claim(&mut second, &staging), async {
+            loop {
+                let waits = sqlx::query_scalar(waits).fetch_one(&mut third);
+                let waits: bool = waits.await.expect("an answer");
+                if waits {
+                    break;
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+            first.execute("commit").await.expect("committed");
+        });
+        assert_eq!(found.expect("an answer"), Some(production));
+    }
+
+    #[test]
+    fn an_environment_counts_and_without_one_a_broker_that_is_known() {
         let (unnamed, production) = (home("", &["a", "b"]), home("production", &["a"]));
         for same in [home("", &["b", "c"]), home("production", &["a"])] {
             assert!(same.owns(&unnamed), "{same}");

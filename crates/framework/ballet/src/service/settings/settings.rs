@@ -244,7 +244,7 @@ impl Settings {
     }
 
     pub(crate) fn environment(&self) -> Option<&str> {
-        self.environment.as_deref().filter(|name| !name.is_empty())
+        self.environment.as_deref().map(str::trim).filter(|name| !name.is_empty())
     }
 
     pub(crate) fn prefetch(&self) -> u16 {
