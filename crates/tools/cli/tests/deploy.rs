@@ -82,7 +82,26 @@ fn a_system_is_written_whole_and_the_second_time_nothing_changes() {
             assert_eq!(names_of(&objects, kind), BTreeSet::from([part.service]), "{kind}");
         }
         // The job is the service's name, which the alarms compare with its queue's.
-        has_all(&text, &["terminationGracePeriodSeconds: 60", "jobLabel: app.kubernetes.io/name"]);
+        has_all(&text, &["jobLabel: app.kubernetes.io/name"]);
+        let deployment = objects.iter().find(|one| one["kind"].as_str() == Some("Deployment"));
+        let pod = &deployment.expect("a Deployment")["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        let variables = container["env"].as_vec().expect("variables");
+        let seconds = |name: &str| {
+            let found = variables.iter().find(|one| one["name"].as_str() == Some(name));
+            let value = found.and_then(|one| one["value"].as_str()).expect(name);
+            value.parse::<i64>().expect(name)
+        };
+        // A stop leaves three quarters to handlers, and then has a few steps more.
+        assert!(seconds("DRAIN_SECONDS") * 3 / 4 >= seconds("HANDLER_SECONDS"), "{text}");
+        let stop = seconds("SHUTDOWN_DELAY_SECONDS") + seconds("DRAIN_SECONDS");
+        let grace = pod["terminationGracePeriodSeconds"].as_i64().expect("seconds");
+        assert!(grace >= stop + 10, "{text}");
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            assert!(!container[probe].is_badvalue(), "{probe}: {text}");
+        }
+        // The overlays set its value.
+        assert_eq!(variables[0]["name"].as_str(), Some("ENVIRONMENT"));
         // Only who calls another company gets out.
         let calls = ["payments", "shipping"].contains(&part.service);
         assert_eq!(text.contains("0.0.0.0/0"), calls, "{}", part.service);
@@ -183,11 +202,13 @@ fn both_overlays_are_rendered_and_are_valid() {
         .expect("written");
     project.deploy().ends_with(0);
     for (name, pods) in [("staging", "minReplicaCount: 1"), ("production", "minReplicaCount: 2")] {
+        let environment = format!("name: ENVIRONMENT\n          value: {name}\n");
         let folder = project.at(&format!("overlays/{name}"));
         let mut render = Command::new(&kubectl);
         let rendered = render.arg("kustomize").arg(folder).output().expect("it runs");
         let text = CommandOutput::from(rendered).succeeds();
         has_all(&text, &[pods, "ORDER_WATCHERS", "image: registry.example/shop:"]);
+        assert_eq!(text.matches(&environment).count(), shop::system().parts.len(), "{text}");
         let file = project.at(&format!("{name}.yaml"));
         fs::write(&file, text).expect("written");
         // Its Python has the package.

@@ -71,12 +71,15 @@ fn service(system: &System, part: &Part, settings: &Settings) -> NewFile {
     };
     let mut steps = part.sagas.iter().flat_map(|saga| &saga.steps);
     let calls = steps.any(|step| step.runs == Runs::CallsOutside);
-    let stop = SHUTDOWN_DELAY + of.handler_seconds + MARGIN;
+    // A stop keeps a quarter of it for what is still to be published.
+    let drain = of.handler_seconds + of.handler_seconds.div_ceil(3);
+    let stop = SHUTDOWN_DELAY + drain + MARGIN;
     let words = Replacements(vec![
         ("BALLET_OWN_SETTINGS\n", env.iter().map(variable).collect()),
         ("BALLET_OUTSIDE\n", if calls { OUTSIDE.to_owned() } else { String::new() }),
         ("BALLET_GRACE_SECONDS", stop.to_string()),
         ("BALLET_HANDLER_TIME", of.handler_seconds.to_string()),
+        ("BALLET_DRAIN_TIME", drain.to_string()),
         ("BALLET_SECONDS_BEHIND", of.seconds_behind.to_string()),
         ("BALLET_CPU", of.cpu),
         ("BALLET_MEMORY", of.memory),

@@ -34,12 +34,12 @@ pub(super) fn base(files: &[&str]) -> NewFile {
 pub(super) fn files(system: &System, settings: &Settings) -> Vec<NewFile> {
     let overlay = |(name, overlay): (&String, &Overlay)| NewFile {
         path: format!("overlays/{name}/kustomization.yaml"),
-        text: kustomization(system, overlay),
+        text: kustomization(system, name, overlay),
     };
     settings.overlays.iter().map(overlay).collect()
 }
 
-fn kustomization(system: &System, overlay: &Overlay) -> String {
+fn kustomization(system: &System, environment: &str, overlay: &Overlay) -> String {
     let Overlay { namespace, host, image, tag, gateways, broker, postgres, .. } = overlay;
     let mut text = format!("{HEADER}namespace: {namespace}\nresources: [../../base]\nimages:\n");
     text += &format!(
@@ -70,6 +70,9 @@ fn kustomization(system: &System, overlay: &Overlay) -> String {
     text += &patch("Gateway", "gateway", &[("/spec/listeners/0/hostname", json!(host))]);
     text += &patch("HTTPRoute", "gateway", &[("/spec/hostnames/0", json!(host))]);
     for part in &system.parts {
+        let name = resource_name(part.service);
+        let variable = "/spec/template/spec/containers/0/env/0/value";
+        text += &patch("Deployment", &name, &[(variable, json!(environment))]);
         let [fewest, most] = overlay.pods(part.service);
         let query = format!(
             "max(ballet_queue_behind_seconds{{namespace=\"{namespace}\",job=\"{}\"}})",
@@ -77,7 +80,7 @@ fn kustomization(system: &System, overlay: &Overlay) -> String {
         );
         text += &patch(
             "ScaledObject",
-            &resource_name(part.service),
+            &name,
             &[
                 ("/spec/minReplicaCount", json!(fewest)),
                 ("/spec/maxReplicaCount", json!(most)),
