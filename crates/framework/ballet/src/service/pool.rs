@@ -1,5 +1,6 @@
 //! The connection pools, and the wait for a database that is not up yet.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,7 +131,10 @@ pub(super) async fn wait_until_reachable(hosts: &Hosts) -> Result<(), StartError
     loop {
         // A connection that was lost silently never answers.
         let connected = timeout(WAIT, hosts.connect()).await;
-        let connected = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        let connected = connected.unwrap_or_else(|_elapsed| {
+            let silent = format!("the server did not answer within {WAIT:?}");
+            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silent)))
+        });
         let Err(error) = connected else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
         // Invalid authorization, unknown database, missing privilege, and settings that a pooler

@@ -270,6 +270,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn migrations_see_what_is_committed_meanwhile_whatever_a_role_has_set() {
+        let postgres = Postgres::shared().await.expect("a server");
+        let database = Database::new(postgres, "isolation").await.expect("one");
+        let options: PgConnectOptions = database.url().parse().expect("a URL");
+        let options = options.options([("default_transaction_isolation", "serializable")]);
+        let mut db = connect(&options).await.expect("a session");
+        let level = sqlx::query_scalar("select current_setting('transaction_isolation')");
+        let level: String = level.fetch_one(&mut db).await.expect("an answer");
+        assert_eq!(level, "read committed");
+    }
+
+    #[tokio::test]
     async fn a_migration_that_ends_a_deadlock_runs_again() {
         const BOTH: &[Migration] =
             &[Migration { name: "0001_both", sql: "lock table one; lock table another" }];
