@@ -108,7 +108,17 @@ impl Database {
         &self,
         ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, Failure> {
-        answered(async { ask(&mut *self.upkeep.acquire().await?).await }).await
+        let asked = answered(async { ask(&mut *self.upkeep.acquire().await?).await }).await;
+        self.renew_if_stale(asked.as_ref().err());
+        asked
+    }
+
+    /// Has connections made again after a statement that fits no longer. It fails so on each that is open, and a quiet
+    /// service keeps one for long.
+    pub(crate) fn renew_if_stale(&self, failure: Option<&Failure>) {
+        if failure.is_some_and(Failure::is_stale_statement) {
+            self.renewal.renew();
+        }
     }
 
     /// Returns when it was found to work, or the service stops.

@@ -14,10 +14,7 @@ pub(crate) fn waits_for(database: &Database, what: &str, failure: &Failure) {
 /// Logs what waits because of a failure. The first task that notices an outage of the database logs
 /// it, so later failures are only debug lines.
 pub(crate) fn waits(database: &Database, what: &str, failure: &Failure) {
-    if failure.is_stale_statement() {
-        // Each connection fails so until it is made again, and a quiet service keeps one for long.
-        database.renewal.renew();
-    }
+    database.renew_if_stale(Some(failure));
     if failure.kind() == FailureKind::ConnectionLost {
         tracing::debug!("{what}: {failure}");
     } else {
