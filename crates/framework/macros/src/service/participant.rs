@@ -211,7 +211,8 @@ fn step(
         }
         (None, Kind::Repeating) => {
             let text = "a repeating step says which event undoes one repetition, and its key: \
-                        `undone_by = |ended: &OfferEnded| ended.offer_id.to_string()`";
+                        `undone_by = |ended: &OfferEnded| ended.offer_id.to_string()`; if repetitions are \
+                        undone only together, when the saga is aborted, it is `#[compensatable(undo = .., key = ..)]`";
             return Err(Error::new_spanned(&method.signature().ident, text));
         }
         (None, _) => quote!(.#builder(#value)),

@@ -43,7 +43,8 @@ pub(super) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     }
     for package in &args.packages {
         let mut command = cargo();
-        command.args(["run", "--quiet", "--package", package, "--"]);
+        // Not quiet: cargo may wait for another one's lock, and says so.
+        command.args(["run", "--package", package, "--"]);
         write(&folder, package, command)?;
     }
     Ok(ExitStatus::All)
