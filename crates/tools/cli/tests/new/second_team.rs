@@ -202,8 +202,12 @@ async fn observe(place: &TestDirectory, env: &[(String, String)], target: &Path)
         async move { said_by(&mut command).await }
     };
     ballet(&["topology", "check"]).await.ends_with(0).tells(&["the broker is as declared"]);
-    let said = ballet(&["sagas", "stuck"]).await.ends_with(0).both();
-    assert_eq!(said.trim(), "no saga is stuck");
+    // A process is known to be ready a beat after it is.
+    let stuck = wait_until("a sound system", PATIENCE, || async {
+        let said = ballet(&["sagas", "stuck"]).await.ends_with(0).both();
+        if said.trim() == "no saga is stuck" { Ok(Some(())) } else { Err(said) }
+    });
+    stuck.await.expect("nothing is stuck");
     let said = ballet(&["outbox", "list"]).await.ends_with(0).both();
     assert_eq!(said.trim(), "every event could be published");
     let said = ballet(&["audit"]).await.ends_with(0).both();
