@@ -254,4 +254,5 @@ pub mod private {
 
     pub use crate::declare::participant::declarable::{OwnerOf, owner_of};
     pub use crate::service::program::{IntoService, Package, run, run_with};
+    pub use crate::service::settings::settings::HANDLER_SECONDS;
 }

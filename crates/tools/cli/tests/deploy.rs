@@ -120,7 +120,7 @@ fn a_system_is_written_whole_and_the_second_time_nothing_changes() {
     }
     has_all(
         &project.read("base/gateway.toml"),
-        &["http://orders:8080", "file:secrets/{upstream}", "10.0.0.0/8"],
+        &["http://orders:8080", "file:secrets/{upstream}", "10.0.0.0/8", "drain = \"20s\""],
     );
 
     fs::write(project.at("base/mine.yaml"), "# mine").expect("written");
@@ -168,6 +168,42 @@ fn the_broker_gets_all_that_is_declared_and_keeps_its_queues() {
 }
 
 #[test]
+fn the_gateways_pods_have_the_time_the_authorities_and_the_port_that_its_config_names() {
+    let project = ShopProject::new("gateway");
+    let file = project.0.join("gateway.toml");
+    let shops = fs::read_to_string(&file).expect("a config");
+    let (in_a_file, elsewhere) = (
+        "keys = \"keys/jwks.json\"",
+        "keys = \"https://login.example:8443/keys\"\nca_file = \"own.pem\"",
+    );
+    assert!(shops.contains(in_a_file), "{shops}");
+    let own = shops.replace(in_a_file, elsewhere);
+    fs::write(&file, format!("{own}\n[timeouts]\ndrain = \"soon\"\n")).expect("written");
+    project.deploy().ends_with(2).says(&["jwt.ca_file: ", "own.pem"]);
+    fs::write(project.0.join("own.pem"), "a certificate\n").expect("written");
+    project.deploy().ends_with(2).says(&["gateway.toml: timeouts.drain: "]);
+    fs::write(&file, format!("{own}\n[timeouts]\ndrain = \"90500ms\"\n")).expect("written");
+    project.deploy().ends_with(0);
+    has_all(&project.read("base/gateway.toml"), &["ca_file = \"jwt-ca.pem\"", "\"90500ms\""]);
+    assert_eq!(project.read("base/jwt-ca.pem"), "a certificate\n");
+    let listed = project.read("base/kustomization.yaml");
+    has_all(&listed, &["{name: gateway-config, files: [jwt-ca.pem, gateway.toml]}"]);
+    assert!(!listed.contains("  - jwt-ca.pem\n"), "{listed}");
+
+    let text = project.read("base/gateway.yaml");
+    has_all(&text, &["ports: [{port: 80}, {port: 443}, {port: 8443}]"]);
+    let objects = objects(&text);
+    let deployment = objects.iter().find(|one| one["kind"].as_str() == Some("Deployment"));
+    let pod = &deployment.expect("a Deployment")["spec"]["template"]["spec"];
+    let grace = pod["terminationGracePeriodSeconds"].as_i64().expect("seconds");
+    let variables = pod["containers"][0]["env"].as_vec().expect("variables");
+    let is_delay = |one: &&Yaml| one["name"].as_str() == Some("GATEWAY_SHUTDOWN_DELAY");
+    let delay = variables.iter().find(is_delay).and_then(|one| one["value"].as_str());
+    let delay = delay.and_then(|text| text.strip_suffix('s')).expect("seconds");
+    assert!(grace >= delay.parse::<i64>().expect("a number") + 91 + 10, "{grace}");
+}
+
+#[test]
 fn what_cannot_run_is_refused_by_name() {
     let project = ShopProject::new("refused");
     project.deploy().ends_with(0);
@@ -182,6 +218,27 @@ fn what_cannot_run_is_refused_by_name() {
             "shop has no service orderz",
         ),
         ("cpu = ", "cpus = ", "unknown field `cpus`"),
+        ("handler_seconds = 30", "handler_seconds = 1501", "1501 is not between 1 and 1500"),
+        (
+            "[overlays.staging]",
+            "[services.orders]\nhandler_seconds = 0\n[overlays.staging]",
+            "services.orders.handler_seconds: 0 is not between 1 and 1500",
+        ),
+        (
+            "seconds_behind = 10",
+            "seconds_behind = 0",
+            "service.seconds_behind: expected at least 1",
+        ),
+        (
+            "[overlays.staging]",
+            "[services.orders]\nenv = { DRAIN_SECONDS = \"5\" }\n[overlays.staging]",
+            "services.orders.env.DRAIN_SECONDS: the manifests of each service set this variable",
+        ),
+        (
+            "[overlays.staging]",
+            "[services.orders]\nenv = { DATABASE_URL_FILE = \"/url\" }\n[overlays.staging]",
+            "services.orders.env.DATABASE_URL_FILE: the manifests",
+        ),
         ("../../gateway.toml", "../../door.toml", "`ballet new gateway` writes one"),
     ] {
         assert!(whole.contains(from), "{from}");

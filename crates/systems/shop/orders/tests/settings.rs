@@ -18,7 +18,11 @@ fn orders(variables: &[(&str, &str)]) -> Command {
 
 /// Returns the program's output.
 fn refused(variables: &[(&str, &str)]) -> String {
-    let child = orders(variables).stderr(Stdio::piped()).spawn().expect("it starts");
+    refusal(orders(variables), variables)
+}
+
+fn refusal(mut program: Command, variables: &[(&str, &str)]) -> String {
+    let child = program.stderr(Stdio::piped()).spawn().expect("it starts");
     let pid = child.id();
     let (ended, end) = mpsc::channel();
     std::thread::spawn(move || ended.send(child.wait_with_output()));
@@ -47,12 +51,19 @@ fn t182_each_wrong_setting_is_refused_at_the_start() {
         ("LISTEN", "everywhere"),
         ("DRAIN_SECONDS", "18446744073709551615"),
         ("LOG_FORMAT", "xml"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector/v1/traces"),
         ("ORDER_DEADLINE_SECONDS", "0"),
     ] {
         let said = refused(&[(name, value)]);
         assert!(said.starts_with("error: ") && said.contains(name), "{name}={value}: {said}");
+    }
+    for (flag, value, name) in [
+        ("--otlp-endpoint", "collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("--otlp-traces-endpoint", "https://c/v1/traces", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+    ] {
+        let mut program = orders(&[]);
+        program.args([flag, value]);
+        let said = refusal(program, &[(flag, value)]);
+        assert!(said.starts_with("error: ") && said.contains(name), "{flag} {value}: {said}");
     }
 }
 
@@ -82,6 +93,16 @@ fn what_a_cluster_sets_for_opentelemetry_is_honoured_or_told() {
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "http/json is not supported"),
         ("OTEL_TRACES_SAMPLER", "xray", "xray is not supported"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "9", "OTEL_BSP_MAX_QUEUE_SIZE is set, and has no effect"),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "collector:4318",
+            "OTEL_EXPORTER_OTLP_ENDPOINT: the address",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "https://collector/v1/traces",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: the address",
+        ),
     ] {
         let mut command = orders(&[collector, (name, value)]);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");

@@ -1,4 +1,4 @@
-//! Without the feature `otlp` nothing exports spans, and a service that is told to does not start.
+//! Without the feature `otlp` nothing exports spans, and the settings name no collector.
 
 use tokio::sync::watch;
 

@@ -5,7 +5,10 @@ mod absent;
 #[cfg(feature = "otlp")]
 mod exporter;
 
+use std::collections::BTreeMap;
+
 use axum::http::Uri;
+use axum::http::uri::Authority;
 
 #[cfg(not(feature = "otlp"))]
 pub(super) use absent::Otlp;
@@ -29,6 +32,9 @@ const HTTP: &str = "http/protobuf";
 const GRPC_PORT: u16 = 4317;
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const ABSENT: &str = "this program is built without ballet's feature `otlp`, and exports no spans";
+const NO_ADDRESS: &str = "the address of the collector has to begin with http://, for instance \
+                          http://localhost:4318; a collector elsewhere is reached through one that \
+                          runs beside the service";
 
 /// What the settings say about spans.
 #[derive(Debug)]
@@ -37,6 +43,8 @@ pub(super) struct SpanSettings {
     sampler: Sampler,
     /// What is not done as it was set.
     remarks: Vec<String>,
+    /// Why no spans are exported, if that was set.
+    off: Option<String>,
 }
 
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing exports to it"))]
@@ -53,17 +61,22 @@ struct Collector {
 
 impl SpanSettings {
     fn off(why: Option<String>) -> Self {
-        let remarks = why.into_iter().map(|why| format!("no spans are exported: {why}"));
-        Self { collector: None, sampler: Sampler::PARENT_BASED, remarks: remarks.collect() }
+        Self { collector: None, sampler: Sampler::PARENT_BASED, remarks: Vec::new(), off: why }
+    }
+
+    /// Without a collector, since the one that a variable names cannot be used.
+    fn unusable(why: &SettingsError) -> Self {
+        let remark = format!(
+            "{why}. No spans are exported; OTEL_SDK_DISABLED=true for this service ends this warning"
+        );
+        Self { remarks: vec![remark], ..Self::off(None) }
     }
 
     /// Opens the way to the collector, which needs the runtime, and logs the remarks.
     pub(super) fn open(self) -> Result<(Spans, Option<Otlp>), SettingsError> {
-        let Some(collector) = self.collector else {
-            self.remarks.iter().for_each(|remark| tracing::info!("{remark}"));
-            return Ok((Spans::off(), None));
-        };
         self.remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
+        self.off.iter().for_each(|why| tracing::info!("no spans are exported: {why}"));
+        let Some(collector) = self.collector else { return Ok((Spans::off(), None)) };
         let opened = exporter(collector, self.sampler);
         let (spans, otlp) =
             opened.map_err(|error| SettingsError::new(format!("{ENDPOINT}: {error}")))?;
@@ -71,9 +84,20 @@ impl SpanSettings {
     }
 }
 
-/// Reads what the settings say about spans. What is set and not known is a remark, since the
-/// variables may be meant for all programs of a cluster; an address that cannot work is an error.
+/// Reads what the settings say about spans. What is set and not known is a remark, and so is an address that cannot
+/// work, since the variables may be meant for all programs of a cluster. An address that this service alone was given
+/// is an error.
 pub(super) fn read(settings: &Settings) -> Result<SpanSettings, SettingsError> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    read_in(&environment.collect(), settings, cfg!(feature = "otlp"))
+}
+
+fn read_in(
+    environment: &BTreeMap<String, String>,
+    settings: &Settings,
+    can_export: bool,
+) -> Result<SpanSettings, SettingsError> {
     let otel = &settings.otel;
     let mut remarks = Vec::new();
     if given(&otel.otel_sdk_disabled).is_some_and(|is| is.eq_ignore_ascii_case("true")) {
@@ -87,29 +111,25 @@ pub(super) fn read(settings: &Settings) -> Result<SpanSettings, SettingsError> {
         Some(other) => remarks
             .push(format!("OTEL_TRACES_EXPORTER: {other} is not supported, spans go over otlp")),
     }
-    let (name, url, path) =
-        match (given(&otel.otlp_traces_endpoint), given(&settings.otlp_endpoint)) {
-            (Some(url), _) => ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url, ""),
-            (None, Some(url)) => (ENDPOINT, url.trim_end_matches('/'), "/v1/traces"),
-            (None, None) => {
-                let is_expected = *otel != OtelSettings::default();
-                return Ok(SpanSettings::off(
-                    is_expected.then(|| format!("{ENDPOINT} is not set")),
-                ));
-            }
-        };
-    let wrong = |why: &str| SettingsError::new(format!("{name}: {why}"));
-    let uri = url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-    let authority = uri.as_ref().and_then(Uri::authority).ok_or_else(|| {
-        wrong(
-            "the address of the collector has to begin with http://, for instance \
-             http://localhost:4318; a collector elsewhere is reached through one that runs beside \
-             the service",
-        )
-    })?;
-    if cfg!(not(feature = "otlp")) {
-        return Err(wrong(ABSENT));
-    }
+    let (name, setting, path) = match (&otel.otlp_traces_endpoint, &settings.otlp_endpoint) {
+        (traces, _) if given(traces).is_some() => {
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces, "")
+        }
+        (_, all) => (ENDPOINT, all, "/v1/traces"),
+    };
+    let Some(url) = given(setting) else {
+        let is_expected = *otel != OtelSettings::default();
+        return Ok(SpanSettings::off(is_expected.then(|| format!("{ENDPOINT} is not set"))));
+    };
+    let authority = match authority(url, can_export) {
+        Ok(authority) => authority,
+        Err(why) => {
+            let wrong = SettingsError::new(format!("{name}: {why}"));
+            let is_injected = environment.get(name) == setting.as_ref();
+            return if is_injected { Ok(SpanSettings::unusable(&wrong)) } else { Err(wrong) };
+        }
+    };
+    let url = if path.is_empty() { url } else { url.trim_end_matches('/') };
     let is_grpc = match given(&otel.otlp_traces_protocol).or(given(&otel.otlp_protocol)) {
         None => authority.port_u16() == Some(GRPC_PORT),
         Some(GRPC) => true,
@@ -129,13 +149,19 @@ pub(super) fn read(settings: &Settings) -> Result<SpanSettings, SettingsError> {
         service_name: given(&otel.otel_service_name).map(str::to_owned),
     };
     let sampler = sampler(otel, &mut remarks);
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let idle: Vec<String> = environment.filter_map(without_effect).collect();
+    let idle = environment.iter().filter(|(name, value)| is_without_effect(name, value));
+    let idle: Vec<&str> = idle.map(|(name, _)| name.as_str()).collect();
     if !idle.is_empty() {
         remarks.push(format!("{} is set, and has no effect on a service", idle.join(", ")));
     }
-    Ok(SpanSettings { collector: Some(collector), sampler, remarks })
+    Ok(SpanSettings { collector: Some(collector), sampler, remarks, off: None })
+}
+
+/// Returns the host and the port of the collector, if this program can send spans to it.
+fn authority(url: &str, can_export: bool) -> Result<Authority, &'static str> {
+    let uri = url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
+    let authority = uri.and_then(|uri| uri.into_parts().authority).ok_or(NO_ADDRESS)?;
+    if can_export { Ok(authority) } else { Err(ABSENT) }
 }
 
 fn given(setting: &Option<String>) -> Option<&str> {
@@ -159,11 +185,10 @@ fn sampler(otel: &OtelSettings, remarks: &mut Vec<String>) -> Sampler {
     })
 }
 
-/// Returns the name of a variable with which SDKs of OpenTelemetry do something that a service does
-/// not do.
-fn without_effect((name, value): (String, String)) -> Option<String> {
-    let of_sdks = name.strip_prefix("OTEL_")?.replace("_TRACES_", "_");
-    let is_idle = match of_sdks.as_str() {
+/// Whether SDKs of OpenTelemetry do something with a variable that a service does not do.
+fn is_without_effect(name: &str, value: &str) -> bool {
+    let Some(of_sdks) = name.strip_prefix("OTEL_") else { return false };
+    match of_sdks.replace("_TRACES_", "_").as_str() {
         "PROPAGATORS" => {
             value.split(',').any(|one| !matches!(one.trim(), "" | "tracecontext" | "baggage"))
         }
@@ -182,8 +207,7 @@ fn without_effect((name, value): (String, String)) -> Option<String> {
         ]
         .iter()
         .any(|beginning| other.starts_with(beginning)),
-    };
-    is_idle.then_some(name)
+    }
 }
 
 #[cfg(all(test, feature = "otlp"))]
@@ -226,10 +250,25 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_cannot_work_is_refused_with_an_example() {
-        for wrong in ["https://collector", "localhost:4317", "grpc://collector", "http://"] {
-            let error = read(&settings(wrong, |_| {})).expect_err("refused").to_string();
-            assert!(error.contains("OTEL_EXPORTER_OTLP_ENDPOINT: the address"), "{error}");
+    fn an_address_that_cannot_work_is_refused_or_told_if_the_environment_has_it() {
+        for (url, can_export, why) in [
+            ("https://collector", true, "the address"),
+            ("localhost:4317", true, "the address"),
+            ("grpc://collector", true, "the address"),
+            ("http://", true, "the address"),
+            ("http://collector:4318/", false, "this program is built without ballet's feature"),
+        ] {
+            let settings = settings(url, |_| {});
+            let wrong = format!("{ENDPOINT}: {why}");
+            let elsewhere = BTreeMap::from([(ENDPOINT.to_owned(), "http://node:4318".to_owned())]);
+            let refused = read_in(&elsewhere, &settings, can_export).expect_err("refused");
+            assert!(refused.to_string().starts_with(&wrong), "{refused}");
+
+            let injected = BTreeMap::from([(ENDPOINT.to_owned(), url.to_owned())]);
+            let read = read_in(&injected, &settings, can_export).expect("told");
+            assert!(read.collector.is_none(), "{url}");
+            assert_eq!(read.remarks.len(), 1, "{:?}", read.remarks);
+            assert!(read.remarks[0].starts_with(&wrong), "{:?}", read.remarks);
         }
     }
 
@@ -256,8 +295,7 @@ mod tests {
             ("OTEL_RESOURCE_ATTRIBUTES_POD_NAME", "orders-1", false),
             ("PATH", "/bin", false),
         ] {
-            let said = without_effect((name.to_owned(), value.to_owned()));
-            assert_eq!(said.is_some(), is_idle, "{name}={value}");
+            assert_eq!(is_without_effect(name, value), is_idle, "{name}={value}");
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) const DATABASE_CONNECTIONS: RangeInclusive<i64> = 8..=500;
 const MORE_CONNECTIONS: u32 = 11;
 pub(crate) const REPUBLISH_RATE: RangeInclusive<i64> = 1..=1_000_000;
 /// The broker takes a message back that is not settled within half an hour.
-pub(crate) const HANDLER_SECONDS: RangeInclusive<u64> = 1..=25 * 60;
+pub const HANDLER_SECONDS: RangeInclusive<u64> = 1..=25 * 60;
 pub(crate) const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
 pub(crate) const SHUTDOWN_DELAY_SECONDS: RangeInclusive<u64> = 0..=600;
 pub(crate) const MAX_BODY: RangeInclusive<u64> = LEAST_BODY..=MOST_BODY;

@@ -13,11 +13,19 @@ use crate::author::deploy::manifests;
 use crate::author::deploy::settings::Settings;
 use crate::author::new::writing::NewFile;
 use crate::base::exit::usage;
+use crate::base::ui;
 
 const GATEWAY: &str = include_str!("../../../templates/kubernetes/gateway.yaml");
 /// Where the documents and the key set are: beside the config.
 const HERE: &str = ".";
 const KEYS: &str = "jwks.json";
+const CONFIG: &str = "gateway.toml";
+const KEYS_CA: &str = "jwt-ca.pem";
+/// What one ConfigMap of the base has.
+pub(super) const CONFIG_FILES: [&str; 2] = [CONFIG, KEYS_CA];
+
+/// The gateway's own default.
+const DRAIN: &str = "20s";
 
 /// A service behind the gateway.
 struct Upstream {
@@ -43,6 +51,8 @@ pub(super) fn files(system: &System, settings: &Settings, folder: &Path) -> Resu
     let mut files = documents(&mut config, &upstreams, beside)?;
     let names = files.iter().filter_map(|document| document_map(&document.path));
     sources.extend(names.map(|name| format!("configMap: {{name: {name}}}")));
+    files.extend(keys_ca(&mut config, beside)?);
+    let drain = drain_seconds(&mut config, &file)?;
     if set_for_cluster(&mut config, settings) {
         sources.push(format!(
             "secret: {{name: gateway-keys, items: [{{key: {KEYS}, path: {KEYS}}}]}}"
@@ -50,8 +60,12 @@ pub(super) fn files(system: &System, settings: &Settings, folder: &Path) -> Resu
     }
     let sources: String = sources.iter().map(|one| format!("              - {one}\n")).collect();
     let host = settings.overlays.values().next().map_or("localhost", |first| first.host.as_str());
+    let grace = manifests::grace(drain).to_string();
+    let keys_port = keys_port(&config).map(|port| format!(", {{port: {port}}}"));
     let text = [
         ("BALLET_SOURCES\n", sources.as_str()),
+        ("BALLET_GRACE_SECONDS", grace.as_str()),
+        ("BALLET_KEYS_PORT", keys_port.as_deref().unwrap_or_default()),
         ("BALLET_HOST", host),
         ("BALLET_ISSUER", settings.issuer.as_str()),
         ("BALLET_GATEWAY_CLASS", settings.gateway_class.as_str()),
@@ -60,7 +74,7 @@ pub(super) fn files(system: &System, settings: &Settings, folder: &Path) -> Resu
     .into_iter()
     .fold(GATEWAY.to_owned(), |text, (name, word)| text.replace(name, word));
     files.push(manifests::names(system).file("base/gateway.yaml", &text));
-    files.push(NewFile { path: "base/gateway.toml".to_owned(), text: toml::to_string(&config)? });
+    files.push(NewFile { path: format!("base/{CONFIG}"), text: toml::to_string(&config)? });
     Ok(files)
 }
 
@@ -115,6 +129,36 @@ fn documents(config: &mut Table, upstreams: &[Upstream], beside: &Path) -> Resul
         Ok(NewFile { path: format!("base/openapi/{name}.json"), text: document.to_string() })
     };
     documented.map(document).collect()
+}
+
+/// The CAs of the address of the key set, if the config names their file.
+fn keys_ca(config: &mut Table, beside: &Path) -> Result<Option<NewFile>> {
+    let named = section(config, "jwt").and_then(|jwt| jwt.get_mut("ca_file"));
+    let Some(named) = named else { return Ok(None) };
+    let file = beside.join(named.as_str().unwrap_or_default());
+    let text = fs::read_to_string(&file)
+        .map_err(|error| usage(format!("jwt.ca_file: {}: {error}", file.display())))?;
+    *named = KEYS_CA.into();
+    Ok(Some(NewFile { path: format!("base/{KEYS_CA}"), text }))
+}
+
+/// The port of the key set's address, if that names one.
+fn keys_port(config: &Table) -> Option<u16> {
+    let (_, address) = config.get("jwt")?.get("keys")?.as_str()?.split_once("://")?;
+    address.split('/').next()?.rsplit_once(':')?.1.parse().ok()
+}
+
+/// How long a stop lets requests end, in whole seconds. The config says it from now on, if it did not.
+fn drain_seconds(config: &mut Table, file: &Path) -> Result<u32> {
+    let timeouts = config.entry("timeouts").or_insert_with(|| Value::Table(Table::new()));
+    let wrong = |why: String| usage(format!("{}: timeouts.drain: {why}", file.display()));
+    let Some(timeouts) = timeouts.as_table_mut() else {
+        return Err(wrong("timeouts is no table".to_owned()));
+    };
+    let drain = timeouts.entry("drain").or_insert_with(|| DRAIN.into());
+    let time = ui::age(drain.as_str().unwrap_or_default()).map_err(wrong)?;
+    let seconds = time.as_secs() + i64::from(time.subsec_nanos() > 0);
+    u32::try_from(seconds).map_err(|_| wrong("it is too long".to_owned()))
 }
 
 /// Sets what is elsewhere in a cluster. Returns whether the key set of the tokens is a file.

@@ -5,10 +5,10 @@ use ballet_check::topology_resources::{self, credentials, resource_name};
 use serde_json::json;
 
 use crate::author::deploy::indented;
+use crate::author::deploy::service_template::{OWN_SETTINGS, SERVICE};
 use crate::author::deploy::settings::Settings;
 use crate::author::new::writing::{NewFile, Replacements};
 
-const SERVICE: &str = include_str!("../../../templates/kubernetes/service.yaml");
 const OUTSIDE: &str = include_str!("../../../templates/kubernetes/outside.yaml");
 const RABBITMQ: &str = include_str!("../../../templates/kubernetes/rabbitmq.yaml");
 const RABBITMQ_CONF: &str = include_str!("../../../templates/kubernetes/rabbitmq.conf");
@@ -21,10 +21,15 @@ const SECRETS: &str = include_str!("../../../templates/kubernetes/secrets.sh");
 
 /// The gateway's user at Postgres, and its database.
 const GATEWAY: &str = "gateway";
-/// How long a stop of a service serves new connections: SHUTDOWN_DELAY_SECONDS in the template.
+/// How long a stop serves new connections: SHUTDOWN_DELAY_SECONDS and GATEWAY_SHUTDOWN_DELAY in the templates.
 const SHUTDOWN_DELAY: u32 = 15;
 /// The time beyond a stop's own after which a pod is killed.
 const MARGIN: u32 = 15;
+
+/// The time after which a pod is killed that may drain for so many seconds.
+pub(super) fn grace(drain: u32) -> u32 {
+    drain.saturating_add(SHUTDOWN_DELAY + MARGIN)
+}
 
 /// The system's name, in words and as Kubernetes takes it.
 pub(super) fn names(system: &System) -> Replacements {
@@ -73,11 +78,10 @@ fn service(system: &System, part: &Part, settings: &Settings) -> NewFile {
     let calls = steps.any(|step| step.runs == Runs::CallsOutside);
     // A stop keeps a quarter of it for what is still to be published.
     let drain = of.handler_seconds + of.handler_seconds.div_ceil(3);
-    let stop = SHUTDOWN_DELAY + drain + MARGIN;
     let words = Replacements(vec![
-        ("BALLET_OWN_SETTINGS\n", env.iter().map(variable).collect()),
+        (OWN_SETTINGS, env.iter().map(variable).collect()),
         ("BALLET_OUTSIDE\n", if calls { OUTSIDE.to_owned() } else { String::new() }),
-        ("BALLET_GRACE_SECONDS", stop.to_string()),
+        ("BALLET_GRACE_SECONDS", grace(drain).to_string()),
         ("BALLET_HANDLER_TIME", of.handler_seconds.to_string()),
         ("BALLET_DRAIN_TIME", drain.to_string()),
         ("BALLET_SECONDS_BEHIND", of.seconds_behind.to_string()),

@@ -3,6 +3,7 @@
 mod gateway;
 mod manifests;
 mod overlays;
+mod service_template;
 mod settings;
 
 use std::fs;

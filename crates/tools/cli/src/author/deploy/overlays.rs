@@ -4,7 +4,7 @@ use ballet::core::System;
 use ballet_check::topology_resources::resource_name;
 use serde_json::{Value, json};
 
-use crate::author::deploy::gateway::document_map;
+use crate::author::deploy::gateway::{CONFIG_FILES, document_map};
 use crate::author::deploy::settings::{Overlay, Settings};
 use crate::author::new::writing::NewFile;
 
@@ -18,15 +18,16 @@ const MORE_CONNECTIONS: u32 = 60;
 
 /// The base's kustomization, of these of its files.
 pub(super) fn base(files: &[&str]) -> NewFile {
-    let (mut resources, mut maps) = (String::new(), String::new());
-    let map = |name: &str, file: &str| format!("  - {{name: {name}, files: [{file}]}}\n");
+    let (mut resources, mut maps, mut config) = (String::new(), String::new(), Vec::new());
+    let map = |name: &str, files: &str| format!("  - {{name: {name}, files: [{files}]}}\n");
     for file in files {
         match document_map(file) {
             Some(name) => maps += &map(&name, file),
-            None if *file == "gateway.toml" => maps += &map("gateway-config", file),
+            None if CONFIG_FILES.contains(file) => config.push(*file),
             None => resources += &format!("  - {file}\n"),
         }
     }
+    maps += &map("gateway-config", &config.join(", "));
     let text = format!("{HEADER}resources:\n{resources}configMapGenerator:\n{maps}");
     NewFile { path: "base/kustomization.yaml".to_owned(), text }
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::iter;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ballet::core::System;
+use ballet::private::HANDLER_SECONDS;
 use serde::Deserialize;
 
+use crate::author::deploy::service_template;
 use crate::base::exit::usage;
 
 /// The other files of the base.
@@ -121,10 +124,45 @@ impl Settings {
         if let Some((table, service)) = unknown.next() {
             return Some(format!("{table}.{service}: {} has no service {service}", system.name));
         }
+        if let Some(wrong) = self.wrong_number().or_else(|| self.repeated_variable()) {
+            return Some(wrong);
+        }
         self.overlays.iter().find_map(|(name, overlay)| {
             let wrong = overlay.problem()?;
             Some(format!("overlays.{name}.{wrong}"))
         })
+    }
+
+    fn wrong_number(&self) -> Option<String> {
+        let all = &self.service;
+        let all = ("service".to_owned(), Some(all.handler_seconds), Some(all.seconds_behind));
+        let own = self.services.iter().map(|(service, own)| {
+            (format!("services.{service}"), own.handler_seconds, own.seconds_behind)
+        });
+        iter::once(all).chain(own).find_map(|(table, handler, behind)| {
+            let is_wrong = |given: &u32| !HANDLER_SECONDS.contains(&u64::from(*given));
+            if let Some(given) = handler.filter(is_wrong) {
+                let (low, high) = HANDLER_SECONDS.into_inner();
+                return Some(format!(
+                    "{table}.handler_seconds: {given} is not between {low} and {high}"
+                ));
+            }
+            (behind == Some(0)).then(|| format!("{table}.seconds_behind: expected at least 1"))
+        })
+    }
+
+    /// Of two variables of one name Kubernetes takes the last, so that the manifests would not do what they say.
+    fn repeated_variable(&self) -> Option<String> {
+        let mut all = self
+            .services
+            .iter()
+            .flat_map(|(service, own)| own.env.keys().map(move |name| (service, name)));
+        let (service, name) = all.find(|(_, name)| service_template::sets(name))?;
+        Some(format!(
+            "services.{service}.env.{name}: the manifests of each service set this variable. \
+             handler_seconds gives HANDLER_SECONDS and DRAIN_SECONDS; patch another in a kustomization of \
+             your own"
+        ))
     }
 }
 
