@@ -287,7 +287,7 @@ async fn a_saga_has_the_owner_that_it_names() {
     let another = warranty().owns(Owns, |saga| saga.originates::<WarrantyGiven>("give"));
     is_refused(another, "warranty does for order_fulfillment, which orders owns").await;
     let orders = Participant::new("orders").saga::<Fulfillment>(|saga| saga);
-    is_refused(orders, "orders is the OWNER of order_fulfillment").await;
+    is_refused(orders, "orders is the owner of order_fulfillment").await;
 }
 
 #[tokio::test]
@@ -297,10 +297,10 @@ async fn t199_all_broken_rules_are_named_at_once() {
     });
     let said = start(wrong).await.expect("the service starts");
     let expected = "the declaration of warranty breaks 2 rules:\n  \
-                    a step's name is unique in its service: warranty has two steps named \
+                    B005 a step's name is unique in its service: warranty has two steps named \
                     \"give_warranty\", and its ledger would take one for the other: rename one of \
-                    them\n  the events of a saga carry its id: warranty.warranty_noted.v1 is declared \
+                    them\n  B010 the events of a saga carry its id: warranty.warranty_noted.v1 is declared \
                     as plain, and warranty uses it in order_fulfillment, step \"note_warranty\": \
-                    declare it with EventType::in_saga";
+                    declare it with `in_saga`";
     assert_eq!(said, expected);
 }

@@ -70,6 +70,7 @@ pub use ballet_macros::value;
 /// | `publishes(E, F)` | events that are the outcome of no step, see [`Participant::publishes`](crate::Participant::publishes) |
 /// | `copies(Product, fed_by(E, F))`, `shares(Product = "view")` | see [`Participant::copies`](crate::Participant::copies), [`Participant::shares`](crate::Participant::shares) |
 /// | `publishes_telemetry(T)` | see [`Participant::publishes_telemetry`](crate::Participant::publishes_telemetry) |
+/// | `excepts(B066("order_fulfillment") = "reason")` | what `ballet check` accepts here, see [`Participant::excepts`](crate::Participant::excepts) |
 ///
 /// | attribute of a method | the method |
 /// |---|---|

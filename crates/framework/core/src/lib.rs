@@ -40,7 +40,6 @@ pub mod id;
 pub mod json;
 pub mod mask;
 mod parts;
-mod problem;
 pub mod rules;
 pub mod topology;
 
@@ -58,14 +57,14 @@ pub use events::{entity, event, key, personal, portable, telemetry};
 pub use graph::Graph;
 pub use id::{MessageId, SagaId};
 pub use parts::part::{
-    CopyPart, DeadlinePart, Part, ReaderPart, Runs, SagaPart, SharePart, StepKind, StepPart,
-    SubscriptionPart, System, is_tombstone_of,
+    CopyPart, DeadlinePart, ExceptionPart, Part, ReaderPart, Runs, SagaPart, SharePart, StepKind,
+    StepPart, SubscriptionPart, System, is_tombstone_of,
 };
 pub use parts::saga::Saga;
 pub use parts::trigger::{AnyEvent, Trigger};
 pub use parts::versions::Versions;
 pub use parts::{own_handlers, part, saga, trigger, versions};
-pub use problem::Problem;
+pub use rules::problem::Problem;
 
 #[doc(hidden)]
 pub mod private {

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | the page of all events, field by field | [`events::page`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
+//! | the page of all rules | [`rules::page`] |
+//! | what breaks them, for code hosts | [`sarif::log`] |
 //! | all events with their publishers and consumers, as data | [`listing::events`] |
 //! | one saga as a diagram | [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
@@ -25,10 +27,11 @@ mod documents;
 mod markdown;
 mod pages;
 pub mod personal;
+pub mod sarif;
 pub mod solved_event;
 mod takes;
 pub mod validate;
 
 pub use contracts::{Contracts, ContractsError};
 pub use documents::{definitions, listing, schemas, topology_resources};
-pub use pages::{choreography, events, lanes};
+pub use pages::{choreography, events, lanes, rules};

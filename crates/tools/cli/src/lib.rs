@@ -18,7 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::agent as mcp;
 use crate::author::{
-    catalog, check, contract, deploy, diagram, id, new, participant, trials, validate,
+    catalog, check, contract, deploy, diagram, explain, id, new, participant, trials, validate,
 };
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
@@ -57,7 +57,8 @@ enum Command {
     Chaos(trials::Args),
     /// Check the contracts of all services together: the rules of a sound choreography, and that
     /// consumers read what publishers write
-    Check,
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Args),
     /// The operators' web page: what hangs, where and why
     #[command(after_help = console::EXAMPLES)]
     Console(Box<console::Args>),
@@ -88,6 +89,9 @@ enum Command {
     /// Check the system's servers: problems, and how to solve them
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
+    /// The rules of `ballet check`: why one matters, and what to do
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Args),
     /// A new message id, or the one that services derive for a message without a UUID
     Id(id::IdArgs),
     /// Messages that have come to the services and wait, and a retry now
@@ -173,7 +177,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Audit(given) => Box::pin(audit::run(&given, &args.options)).await,
         Command::Catalog(given) => catalog::run(&given, &args.options),
         Command::Chaos(given) => trials::run("chaos", &given),
-        Command::Check => check::run(&args.options),
+        Command::Check(given) => check::run(&given, &args.options),
         Command::Console(given) => Box::pin(console::run(&given, &args.options)).await,
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
@@ -184,6 +188,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Diagram(given) => diagram::run(&given),
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
         Command::Doctor(given) => Box::pin(doctor::run(&given, &args.options)).await,
+        Command::Explain(given) => explain::run(&given, &args.options),
         Command::Id(arguments) => id::run(&arguments, &args.options),
         Command::Inbox(command) => Box::pin(inbox::run(command, &args.options)).await,
         Command::Kills(given) => trials::run("kills", &given),

@@ -163,6 +163,38 @@ fn a_contract_is_written_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_broken_rule_is_named_by_its_id_and_explained() {
+    let shop = ContractsCopy::new("ids");
+    let ballet = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        said_by(command.arg("--contracts").arg(&shop.0).args(arguments))
+    };
+    // What a service excepts is no note.
+    ballet(&["check"]).ends_with(0).prints(&["shop is sound"]);
+    shop.edit("orders", "\"B066\"", "\"B067\"");
+    let noted = ballet(&["check"]).ends_with(0);
+    assert!(noted.out.contains("note B066 a deadline leaves time"), "{}", noted.out);
+    assert!(noted.out.contains("note B071 an exception excepts something"), "{}", noted.out);
+
+    let captured = "\"payments.payment_capture_failed.v1\"\n";
+    let both = format!("\"shipping.shipment_rejected.v1\",\n        {captured}");
+    shop.edit("orders", &both, captured);
+    let refused = "shipping.shipment_rejected.v1";
+    let rows: Value = ballet(&["check", "-o", "json"]).ends_with(1).json();
+    let place = [&rows[0]["id"], &rows[0]["level"], &rows[0]["service"], &rows[0]["of"]];
+    assert_eq!(place, ["B055", "error", "orders", refused]);
+    let log: Value = ballet(&["check", "--sarif"]).ends_with(1).json();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(log["version"], "2.1.0");
+    assert_eq!(result["ruleId"], "B055");
+
+    ballet(&["explain", "b055"]).ends_with(0).prints(&["B055 error: every refusal has somebody"]);
+    let all: Value = ballet(&["explain", "-o", "json"]).ends_with(0).json();
+    assert_eq!(all[0]["id"], "B001");
+    ballet(&["explain", "B999"]).ends_with(2).says(&["there is no rule B999"]);
+}
+
+#[test]
 fn the_contracts_beside_one_that_cannot_be_read_are_judged() {
     let shop = ContractsCopy::new("unreadable");
     let check = || {

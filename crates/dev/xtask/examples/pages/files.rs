@@ -51,10 +51,16 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
 }
 
 fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
-    let mut all = vec![GeneratedFile {
-        path: "docs/contract.schema.json".to_owned(),
-        text: contract::schema_text(),
-    }];
+    let mut all = vec![
+        GeneratedFile {
+            path: "docs/contract.schema.json".to_owned(),
+            text: contract::schema_text(),
+        },
+        GeneratedFile {
+            path: "docs/rules.md".to_owned(),
+            text: ballet_check::rules::page(COMMAND),
+        },
+    ];
     for name in SystemName::ALL {
         all.extend(of_system(root, name)?);
     }

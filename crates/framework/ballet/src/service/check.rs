@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
-use ballet_core::{Problem, rules};
+use ballet_core::Problem;
+use ballet_core::rules::{self, catalogue};
 use ballet_http::signature::Secrets;
 use ballet_store::database::hosts::Hosts;
 
@@ -70,19 +71,21 @@ pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartEr
     problems.extend(rules::of_contract(&participant.contract()));
     let unowned = |saga: &&SagaEntry| saga.owner.is_none() && saga.owner_service == service;
     problems.extend(participant.sagas.iter().filter(unowned).map(|saga| Problem {
-        rule: "an owner declares its saga as its own",
+        rule: &catalogue::OWNER_DECLARES,
+        service: service.to_owned(),
+        of: saga.saga.to_owned(),
         detail: format!(
-            "{service} is the OWNER of {}, and its queue gets no abort event: declare the saga with \
-             .owns(..)",
+            "{service} is the owner of {}, and its queue gets no abort event: add a method with `#[owns(..)]`",
             saga.saga
         ),
     }));
     problems.extend(participant.sagas.iter().filter(|saga| saga.is_deadline_set_twice).map(|saga| {
         let detail = format!(
-            "{service} sets the deadline of {} twice, and the second would replace the first: keep one `.deadline(..)`",
+            "{service} sets the deadline of {} twice, and the second would replace the first: keep one `deadline(..)`",
             saga.saga
         );
-        Problem { rule: "a saga has one deadline", detail }
+        let (service, of) = (service.to_owned(), saga.saga.to_owned());
+        Problem { rule: &catalogue::ONE_DEADLINE, service, of, detail }
     }));
     if !problems.is_empty() {
         return Err(StartError::Declaration { service, problems });

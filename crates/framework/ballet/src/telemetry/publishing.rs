@@ -72,7 +72,7 @@ impl TelemetryLine {
         let publisher = self.publisher.as_ref().filter(|_| self.declared.contains(&telemetry));
         publisher.ok_or_else(|| {
             TelemetryError::Unpublishable(format!(
-                "{} does not declare that it publishes {telemetry}: add `.publishes_telemetry` to its participant",
+                "{} does not declare that it publishes {telemetry}: add `publishes_telemetry(..)` to its `#[service(..)]`",
                 self.service
             ))
         })

@@ -82,6 +82,10 @@ pub(crate) struct StepLines {
     /// The last version of the saga that it is of, if it is not of all later ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<u32>,
+    /// For how long a failure of it is tried again, before it is a dead letter; five minutes and 35 seconds if it is
+    /// not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retried_for: Option<SignedDuration>,
 }
 
 const fn first() -> u32 {
@@ -213,6 +217,7 @@ impl StepLines {
             stays_open: part.runs == Runs::StaysOpen,
             since: part.versions.first(),
             until: part.versions.last(),
+            retried_for: part.retried_for,
         }
     }
 
@@ -227,6 +232,7 @@ impl StepLines {
             compensated_by: known.events(&self.compensated_by)?,
             runs: self.runs(),
             versions: self.versions(),
+            retried_for: self.retried_for,
         })
     }
 }

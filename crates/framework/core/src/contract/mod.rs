@@ -4,6 +4,7 @@
 
 mod contract_events;
 mod error;
+mod exception_lines;
 mod lines;
 mod service_contract;
 mod telemetry_lines;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::contract::contract_events::ContractEvents;
 use crate::contract::error::{ContractError, VERSION};
+use crate::contract::exception_lines::ExceptionLines;
 use crate::contract::lines::{
     CopyLines, EventLines, KeyLines, SagaLines, ShareLines, SubscriptionLines, name, names,
 };
@@ -55,6 +56,9 @@ pub struct ServiceContract {
     /// Every type of telemetry that is named above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     telemetry: Vec<TelemetryLines>,
+    /// What it excepts from rules of `ballet check`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    exceptions: Vec<ExceptionLines>,
     /// Every event that is named above.
     events: Vec<EventLines>,
 }
@@ -97,6 +101,7 @@ impl ServiceContract {
             publishes_telemetry: part.telemetry.iter().map(|one| one.name().to_owned()).collect(),
             reads_telemetry: part.readers.iter().map(ReaderLines::of).collect(),
             telemetry: Vec::new(),
+            exceptions: part.exceptions.iter().map(ExceptionLines::of).collect(),
             events,
         }
     }
@@ -190,6 +195,7 @@ impl ServiceContract {
                 .iter()
                 .map(|line| telemetry.reader(line))
                 .collect::<Result<_, _>>()?,
+            exceptions: self.exceptions.iter().map(ExceptionLines::part).collect(),
         })
     }
 

@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::*;
 use crate::events::event::{Event, Role};
-use crate::parts::part::{CopyPart, DeadlinePart, Runs, SagaPart, SharePart, StepKind, StepPart};
+use crate::parts::part::{
+    CopyPart, DeadlinePart, ExceptionPart, Runs, SagaPart, SharePart, StepKind, StepPart,
+};
 use crate::parts::versions::Versions;
 
 /// A guest wants a room.
@@ -60,6 +62,7 @@ fn part() -> Part {
         compensated_by: vec![GuestDeclined::TYPE],
         runs: Runs::CallsOutside,
         versions: Versions::ALL.since(2).until(3),
+        retried_for: Some(SignedDuration::from_secs(5)),
     };
     let stay = SagaPart {
         saga: "stay",
@@ -96,6 +99,11 @@ fn part() -> Part {
         publishes: vec![EventType::plain("desk.opened.v1")],
         shares: vec![rooms],
         copies: vec![doors],
+        exceptions: vec![ExceptionPart {
+            rule: "B066",
+            of: "stay",
+            reason: "a guest who waits goes elsewhere",
+        }],
         ..Part::default()
     }
 }

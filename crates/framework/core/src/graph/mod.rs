@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::events::event::EventType;
 use crate::parts::node;
 use crate::parts::part::{SagaPart, System};
-use crate::problem::Problem;
 use crate::rules;
+use crate::rules::problem::Problem;
 
 pub use crate::parts::node::Node;
 

@@ -28,6 +28,11 @@ pub(crate) fn sagas(system: &System) -> BTreeSet<&'static str> {
     system.parts.iter().flat_map(|part| part.sagas.iter().map(|saga| saga.saga)).collect()
 }
 
+/// The service that owns a saga, as the first of its parts says.
+pub(crate) fn owner(system: &System, saga: &str) -> &'static str {
+    parts_of(system, saga).next().map_or("", |(_, part)| part.owner)
+}
+
 pub(crate) fn parts_of<'a>(
     system: &'a System,
     saga: &str,

@@ -30,6 +30,20 @@ pub struct Part {
     /// Its readers of telemetry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub readers: Vec<ReaderPart>,
+    /// What it excepts from rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<ExceptionPart>,
+}
+
+/// What a service excepts from a rule of `ballet check`, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ExceptionPart {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// The step, saga, event or entity of the service; empty for the service as a whole.
+    pub of: &'static str,
+    /// The reason.
+    pub reason: &'static str,
 }
 
 /// A service's reader of telemetry.
@@ -122,6 +136,9 @@ pub struct StepPart {
     pub runs: Runs,
     /// The versions of the saga that it is of.
     pub versions: Versions,
+    /// For how long a failure of it is tried again, before it is a dead letter. Missing where the default holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried_for: Option<SignedDuration>,
 }
 
 impl StepPart {
@@ -135,8 +152,19 @@ impl StepPart {
     #[must_use]
     pub fn new(name: &'static str, kind: StepKind, on: Vec<EventType>, done: EventType) -> Self {
         let (refused, compensated, compensated_by) = (None, None, Vec::new());
-        let (runs, versions) = (Runs::Here, Versions::ALL);
-        Self { name, kind, on, done, refused, compensated, compensated_by, runs, versions }
+        let (runs, versions, retried_for) = (Runs::Here, Versions::ALL, None);
+        Self {
+            name,
+            kind,
+            on,
+            done,
+            refused,
+            compensated,
+            compensated_by,
+            runs,
+            versions,
+            retried_for,
+        }
     }
 }
 

@@ -3,23 +3,28 @@
 use std::collections::BTreeSet;
 
 use crate::parts::part::{CopyPart, Part, System};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     for CopyPart { entity, owner, fed_by, request, .. } in &part.copies {
         let reader = part.service;
         if request.is_none() {
             problems.push(Problem {
-                rule: "who keeps a copy can ask for it",
+                rule: &catalogue::COPY_REQUEST,
+                service: reader.to_owned(),
+                of: (*entity).to_owned(),
                 detail: format!(
-                    "{reader} copies {entity}, and the entity's REQUESTS have no event of {reader}: \
-                     add {reader}.{entity}s_requested.v1"
+                    "{reader} copies {entity}, and the entity's `requests(..)` have no event of \
+                     {reader}: add {reader}.{entity}s_requested.v1"
                 ),
             });
         }
         for event in fed_by.iter().filter(|event| event.service() != *owner) {
             problems.push(Problem {
-                rule: "a copy is fed by the owner's events",
+                rule: &catalogue::COPY_FEED,
+                service: reader.to_owned(),
+                of: (*entity).to_owned(),
                 detail: format!(
                     "{reader} feeds its copy of {entity} from {event}; {owner} owns it: feed it from \
                      events of {owner}"
@@ -42,7 +47,9 @@ pub(super) fn check_owners(system: &System, problems: &mut Vec<Problem>) {
     for (entity, owners) in shared.into_iter().map(|entity| (entity, owners(entity))) {
         if owners.len() > 1 {
             problems.push(Problem {
-                rule: "an entity has one owner",
+                rule: &catalogue::ENTITY_OWNER,
+                service: owners[0].to_owned(),
+                of: entity.to_owned(),
                 detail: format!(
                     "{entity} is shared by {}: rename one of the entities",
                     owners.join(" and ")
@@ -57,19 +64,24 @@ pub(super) fn check_owners(system: &System, problems: &mut Vec<Problem>) {
                 shares().find(|(service, share)| service == owner && share.entity == *entity)
             else {
                 problems.push(Problem {
-                    rule: "what is copied is shared by its owner",
+                    rule: &catalogue::COPY_SHARED,
+                    service: reader.to_owned(),
+                    of: (*entity).to_owned(),
                     detail: format!(
-                        "{reader} copies {entity}, and {owner} does not share it: add .shares(..) to {owner}"
+                        "{reader} copies {entity}, and {owner} does not share it: add \
+                         `shares(..)` to the `#[service]` of {owner}"
                     ),
                 });
                 continue;
             };
             if let Some(request) = request.filter(|request| !share.requests.contains(request)) {
                 problems.push(Problem {
-                    rule: "who asks for what is copied is heard",
+                    rule: &catalogue::COPY_HEARD,
+                    service: reader.to_owned(),
+                    of: (*entity).to_owned(),
                     detail: format!(
                         "{reader} asks for {entity} with {request}, on which {owner} does nothing, so its copy \
-                         would stay empty: add it to the entity's REQUESTS in {owner}, and release {owner} first"
+                         would stay empty: add it to the entity's `requests(..)` in {owner}, and release {owner} first"
                     ),
                 });
             }
@@ -137,9 +149,9 @@ mod tests {
         let mut owner = catalog();
         owner.shares[0].requests = vec![EventType::plain("orders.products_requested.v1")];
         let said = broken(vec![owner, cart()]);
-        let problem = "who asks for what is copied is heard: cart asks for product with \
+        let problem = "B030 who asks for what is copied is heard: cart asks for product with \
                        cart.products_requested.v1, on which catalog does nothing, so its copy would stay \
-                       empty: add it to the entity's REQUESTS in catalog, and release catalog first";
+                       empty: add it to the entity's `requests(..)` in catalog, and release catalog first";
         assert!(said.iter().any(|line| line == problem), "{said:?}");
     }
 
@@ -157,7 +169,7 @@ mod tests {
         reader.copies[0].request = None;
         reader.copies[0].fed_by = vec![EventType::plain("orders.order_changed.v1")];
         let said = broken(vec![catalog(), reader]).join("\n");
-        assert!(said.contains("the entity's REQUESTS have no event of cart"), "{said}");
+        assert!(said.contains("the entity's `requests(..)` have no event of cart"), "{said}");
         assert!(said.contains("feeds its copy of product from orders.order_changed.v1"), "{said}");
     }
 }

@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::events::event::{EventType, Role};
 use crate::parts::node::{begins, parts_of, sagas};
 use crate::parts::part::{Part, SagaPart, StepPart, System};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
     for event in part.emits().into_iter().filter(|event| event.service() != service) {
         problems.push(Problem {
-            rule: "an event belongs to the service that it is named after",
+            rule: &catalogue::EVENT_OWNER,
+            service: service.to_owned(),
+            of: event.name().to_owned(),
             detail: format!(
                 "{service} publishes {event}, and the broker would refuse it: call it \
                  {service}.{}.v{}, or let {} publish it",
@@ -26,10 +29,12 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         for (event, place) in events_of(saga) {
             if event.role() == Role::Plain && told.insert((saga.saga, event)) {
                 problems.push(Problem {
-                    rule: "the events of a saga carry its id",
+                    rule: &catalogue::SAGA_ROLE,
+                    service: service.to_owned(),
+                    of: event.name().to_owned(),
                     detail: format!(
                         "{event} is declared as plain, and {service} uses it in {}, {place}: declare \
-                         it with EventType::in_saga",
+                         it with `in_saga`",
                         saga.saga
                     ),
                 });
@@ -39,7 +44,9 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
             check_step(service, step, problems);
             if let Some(abort) = saga.abort.filter(|abort| step.on.contains(abort)) {
                 problems.push(Problem {
-                    rule: "no step waits for its saga's abort",
+                    rule: &catalogue::ABORT_TRIGGER,
+                    service: service.to_owned(),
+                    of: step.name.to_owned(),
                     detail: format!(
                         "{service}.{} waits for {abort}, after which no step of {} runs: declare a projection \
                          of it, or the compensation of a step",
@@ -56,7 +63,9 @@ fn check_step(service: &str, step: &StepPart, problems: &mut Vec<Problem>) {
     let mut triggers = BTreeSet::new();
     if let Some(twice) = step.on.iter().find(|event| !triggers.insert(**event)) {
         problems.push(Problem {
-            rule: "a join waits for different events",
+            rule: &catalogue::JOIN_TWICE,
+            service: service.to_owned(),
+            of: name.to_owned(),
             detail: format!(
                 "{service}.{name} waits for {twice} twice, and would wait for ever: name it once"
             ),
@@ -64,17 +73,21 @@ fn check_step(service: &str, step: &StepPart, problems: &mut Vec<Problem>) {
     }
     if !step.compensated_by.is_empty() && step.on.len() > 1 {
         problems.push(Problem {
-            rule: "a step that repeats waits for one event",
+            rule: &catalogue::REPEATING_JOIN,
+            service: service.to_owned(),
+            of: name.to_owned(),
             detail: format!(
                 "{service}.{name} waits for {} events, and repeats: a join has no key, so it would run once and none \
-                 of its repetitions could be undone alone; declare it as compensatable, or let one event trigger it",
+                 of its repetitions could be undone alone; declare it with `#[compensatable]`, or let one event trigger it",
                 step.on.len()
             ),
         });
     }
     if step.refused == Some(step.done) {
         problems.push(Problem {
-            rule: "a step's outcomes are different events",
+            rule: &catalogue::SAME_OUTCOMES,
+            service: service.to_owned(),
+            of: name.to_owned(),
             detail: format!(
                 "{service}.{name} says with {} that it is done, and that it refuses: give the \
                  refusal an event of its own",
@@ -108,11 +121,16 @@ pub(super) fn check_emitters(system: &System, problems: &mut Vec<Problem>) {
         for event in part.consumes().into_iter().filter(nobodys) {
             let detail = format!(
                 "{} waits for {event}, which nobody emits: correct its name, declare it in {}, or name its \
-                 producer with also_from",
+                 producer with `also_from`",
                 part.service,
                 event.service()
             );
-            problems.push(Problem { rule: "every trigger has an emitter", detail });
+            problems.push(Problem {
+                rule: &catalogue::EMITTER,
+                service: part.service.to_owned(),
+                of: event.name().to_owned(),
+                detail,
+            });
         }
     }
 }
@@ -135,7 +153,9 @@ pub(super) fn check_agreement(system: &System, problems: &mut Vec<Problem>) {
         };
         if *by != service && words(*known) != words(event) {
             problems.push(Problem {
-                rule: "an event is the same for all services",
+                rule: &catalogue::EVENT_AGREEMENT,
+                service: (*service).to_owned(),
+                of: event.name().to_owned(),
                 detail: format!(
                     "{by} declares {event} as {}, and {service} as {}: write the same in both",
                     words(*known),
@@ -174,7 +194,9 @@ pub(super) fn check_sharing(system: &System, problems: &mut Vec<Problem>) {
                 .collect();
             for (service, event) in used.iter().filter(|(_, event)| theirs.contains(event)) {
                 problems.push(Problem {
-                    rule: "sagas share no event but the one that begins them",
+                    rule: &catalogue::SHARED_EVENT,
+                    service: (*service).to_owned(),
+                    of: event.name().to_owned(),
                     detail: format!(
                         "{service} uses {event} in {saga}, and it is of {other}: let {saga} begin \
                          with it, or give {saga} an event of its own"

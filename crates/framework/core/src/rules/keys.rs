@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::contract::ServiceContract;
 use crate::events::event::{self, EventType};
 use crate::events::key::{EACH, Key};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 /// Types may contain themselves.
 const DEEPEST: usize = 6;
@@ -21,7 +22,9 @@ pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
         let (name, field) = (key.name(), key.field());
         if event.service() != service {
             problems.push(Problem {
-                rule: "an event's keys are declared by the service that it is named after",
+                rule: &catalogue::KEY_OWNER,
+                service: service.to_owned(),
+                of: event.name().to_owned(),
                 detail: format!(
                     "{service} declares {field} of {event} as the key {name}: declare it in the \
                      contract of {}",
@@ -32,7 +35,9 @@ pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
         }
         if !event::is_well_formed(&format!("service.{name}.v1")) {
             problems.push(Problem {
-                rule: "a key's name is lower case with underscores",
+                rule: &catalogue::KEY_NAME,
+                service: service.to_owned(),
+                of: event.name().to_owned(),
                 detail: format!(
                     "{service} declares {field} of {event} as the key {name:?}: name what the field \
                      names, such as \"order\""
@@ -41,7 +46,9 @@ pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
         }
         if !fields.insert((event, field)) {
             problems.push(Problem {
-                rule: "a field is one key",
+                rule: &catalogue::KEY_ONCE,
+                service: service.to_owned(),
+                of: event.name().to_owned(),
                 detail: format!("{service} declares {field} of {event} as a key twice: choose one"),
             });
         }
@@ -73,7 +80,9 @@ fn unfit(event: EventType, key: Key, whole: &Value) -> Option<Problem> {
                 (false, false) => format!("{} has the fields {}", path.join("."), listed(&names)),
             };
             return Some(Problem {
-                rule: "a key is a field of its event",
+                rule: &catalogue::KEY_FIELD,
+                service: event.service().to_owned(),
+                of: event.name().to_owned(),
                 detail: format!("{declared}, and there is no such field: {there}"),
             });
         }
@@ -87,7 +96,9 @@ fn unfit(event: EventType, key: Key, whole: &Value) -> Option<Problem> {
                 format!("no list: write it without {EACH}")
             };
             return Some(Problem {
-                rule: "a key is a field of its event",
+                rule: &catalogue::KEY_FIELD,
+                service: event.service().to_owned(),
+                of: event.name().to_owned(),
                 detail: format!("{declared}, and {name} is {advice}"),
             });
         }
@@ -98,7 +109,9 @@ fn unfit(event: EventType, key: Key, whole: &Value) -> Option<Problem> {
     }
     let is_key = !found.is_empty() && found.iter().all(|schema| is_text_or_number(schema));
     (!is_key).then(|| Problem {
-        rule: "a key is text or a number",
+        rule: &catalogue::KEY_TYPE,
+        service: event.service().to_owned(),
+        of: event.name().to_owned(),
         detail: format!("{declared}, and the field may hold something else: choose another field"),
     })
 }

@@ -91,7 +91,7 @@ fn a_keys_name_is_lower_case_with_underscores() {
     assert_eq!(of("order_2", "order_id"), [""; 0]);
     for name in ["Order", "order-id", "order id", "2nd", "", "a.b", "order=x"] {
         let said = of(name, "order_id");
-        let rule = "a key's name is lower case with underscores";
+        let rule = "B019 a key's name is lower case with underscores";
         assert!(said.len() == 1 && said[0].starts_with(rule), "{name}: {said:?}");
     }
 }
@@ -101,7 +101,7 @@ fn a_field_is_one_key() {
     let twice =
         json!([{ "name": "order", "field": "order_id" }, { "name": "sale", "field": "order_id" }]);
     let said = said(&twice);
-    assert!(said.len() == 1 && said[0].starts_with("a field is one key"), "{said:?}");
+    assert!(said.len() == 1 && said[0].starts_with("B020 a field is one key"), "{said:?}");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn keys_of_anothers_event_are_refused() {
     });
     let contract: ServiceContract = serde_json::from_value(contract).expect("a contract");
     let said: Vec<String> = problems(&contract).iter().map(ToString::to_string).collect();
-    let expected = "an event's keys are declared by the service that it is named after: loyalty \
+    let expected = "B018 an event's keys are declared by the service that it is named after: loyalty \
                     declares order_id of orders.order_placed.v1 as the key order: declare it in the \
                     contract of orders";
     assert_eq!(said, [expected]);

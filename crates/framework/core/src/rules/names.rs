@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::events::event::{self, EventType};
 use crate::parts::part::{Part, SubscriptionPart, System};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 use crate::topology::names::{
     DEAD, EVENTS, JOURNAL, OPS, REDRIVE, TAP, TELEMETRY, TOPOLOGY, UNROUTED,
 };
@@ -17,7 +18,9 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
     if !event::is_well_formed(&format!("{service}.event.v1")) {
         problems.push(Problem {
-            rule: "a service's name is lower case with underscores",
+            rule: &catalogue::SERVICE_NAME,
+            service: service.to_owned(),
+            of: String::new(),
             detail: format!(
                 "{service:?} would name its queue, its broker user and its events: call it {:?}",
                 in_form(service, "my_service")
@@ -26,7 +29,9 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     }
     if TAKEN.contains(&service) {
         problems.push(Problem {
-            rule: "a service's name is its own",
+            rule: &catalogue::SERVICE_NAME_TAKEN,
+            service: service.to_owned(),
+            of: String::new(),
             detail: format!(
                 "{service:?} is a queue, an exchange or a user that every system has: call the service \
                  something else"
@@ -38,7 +43,9 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     for step in part.sagas.iter().flat_map(|saga| &saga.steps) {
         if !event::is_well_formed(&format!("service.{}.v1", step.name)) {
             problems.push(Problem {
-                rule: "a step's name is lower case with underscores",
+                rule: &catalogue::STEP_NAME,
+                service: service.to_owned(),
+                of: step.name.to_owned(),
                 detail: format!(
                     "{service} has a step named {:?}: call it {:?}",
                     step.name,
@@ -48,7 +55,9 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         }
         if !names.insert(step.name) && told.insert(step.name) {
             problems.push(Problem {
-                rule: "a step's name is unique in its service",
+                rule: &catalogue::STEP_NAME_UNIQUE,
+                service: service.to_owned(),
+                of: step.name.to_owned(),
                 detail: format!(
                     "{service} has two steps named {:?}, and its ledger would take one for the \
                      other: rename one of them",
@@ -68,7 +77,9 @@ fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
     for SubscriptionPart { name, on } in &part.subscriptions {
         if !handlers.insert((*on, name)) {
             problems.push(Problem {
-                rule: "a handler's name is unique for its event",
+                rule: &catalogue::HANDLER_NAME,
+                service: part.service.to_owned(),
+                of: (*name).to_owned(),
                 detail: format!(
                     "{} handles {on} with two handlers named {name:?}, and they would share retries and dead \
                      letters: declare the projection once, or rename it",
@@ -86,7 +97,9 @@ pub(super) fn check_producers(system: &System, problems: &mut Vec<Problem>) {
         let of = types.iter().map(|event| event.name()).collect::<Vec<_>>().join(" and ");
         if !event::is_well_formed(&format!("{producer}.event.v1")) {
             problems.push(Problem {
-                rule: "a producer's name is lower case with underscores",
+                rule: &catalogue::PRODUCER_NAME,
+                service: types[0].service().to_owned(),
+                of: types[0].name().to_owned(),
                 detail: format!(
                     "{producer:?} would name the broker user and the queue of who publishes {of}: call \
                      it {:?}",
@@ -102,10 +115,12 @@ pub(super) fn check_producers(system: &System, problems: &mut Vec<Problem>) {
             continue;
         };
         problems.push(Problem {
-            rule: "a producer's name is its own",
+            rule: &catalogue::PRODUCER_NAME_TAKEN,
+            service: types[0].service().to_owned(),
+            of: types[0].name().to_owned(),
             detail: format!(
                 "{of} may also come from {producer:?}, and that is {whose}: call the producer something \
-                 else in also_from"
+                 else in `also_from`"
             ),
         });
     }

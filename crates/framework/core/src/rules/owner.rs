@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 
 use crate::envelope::limits::Limits;
-use crate::parts::node::{nodes, parts_of, sagas};
+use crate::parts::node::{self, nodes, parts_of, sagas};
 use crate::parts::part::{Part, SagaPart, StepKind, StepPart, System};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let mut names = BTreeSet::new();
     for saga in &part.sagas {
         if !names.insert(saga.saga) {
             problems.push(Problem {
-                rule: "a service declares its part in a saga once",
+                rule: &catalogue::PART_ONCE,
+                service: part.service.to_owned(),
+                of: saga.saga.to_owned(),
                 detail: format!(
                     "{} declares {} twice, and an abort would undo the steps of each apart, not the \
                      latest first: put all steps into one declaration",
@@ -26,10 +29,12 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
             check_published(part, saga, problems);
         } else if decides(saga) {
             problems.push(Problem {
-                rule: "only its owner begins, decides and aborts a saga",
+                rule: &catalogue::OWNER_ALONE,
+                service: part.service.to_owned(),
+                of: saga.saga.to_owned(),
                 detail: format!(
-                    "{} does for {}, which {} owns: declare the part with .saga(..), or make {} the \
-                     saga's OWNER",
+                    "{} does for {}, which {} owns: take its `#[starts]`, `#[decides]`, `aborts_on` and `deadline` out, \
+                     or write `owner = \"{}\"` in the `#[saga]`",
                     part.service, saga.saga, saga.owner, part.service
                 ),
             });
@@ -49,7 +54,9 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
     let Some(abort) = owned.abort else {
         if owned.deadline.is_some() || !owned.aborts_on.is_empty() {
             problems.push(Problem {
-                rule: "what is aborted has an abort",
+                rule: &catalogue::ABORT_DECLARED,
+                service: owned.owner.to_owned(),
+                of: saga.to_owned(),
                 detail: format!(
                     "{} aborts {saga} on a refusal or at its deadline, and the saga has no abort event, on which \
                      others undo their part: declare one",
@@ -64,7 +71,9 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
     for StepPart { name, kind, .. } in owned.steps.iter().filter(is_abort) {
         problems.push(match kind {
             StepKind::Decision => Problem {
-                rule: "an abort is another event than the decision",
+                rule: &catalogue::ABORT_DECISION,
+                service: owned.owner.to_owned(),
+                of: (*name).to_owned(),
                 detail: format!(
                     "{name} of {saga} decides it with {abort}, which aborts it for all who hear of it: give the \
                      abort an event of its own"
@@ -72,10 +81,12 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
             },
             StepKind::Origin | StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => {
                 Problem {
-                    rule: "an abort is no outcome of a step",
+                    rule: &catalogue::ABORT_OUTCOME,
+                    service: owned.owner.to_owned(),
+                    of: (*name).to_owned(),
                     detail: format!(
                         "{name} publishes {abort}, which would abort {saga} for all others and not for {}: give \
-                         the step an event of its own, and abort with .aborts_on(..) or `Unit::abort`",
+                         the step an event of its own, and abort with `aborts_on(..)` or `Unit::abort`",
                         owned.owner
                     ),
                 }
@@ -84,7 +95,9 @@ fn check_abort(owned: &SagaPart, problems: &mut Vec<Problem>) {
     }
     if owned.deadline.is_some_and(|deadline| deadline.passed == abort) {
         problems.push(Problem {
-            rule: "a deadline passes with another event than the abort",
+            rule: &catalogue::ABORT_DEADLINE,
+            service: owned.owner.to_owned(),
+            of: saga.to_owned(),
             detail: format!(
                 "{} publishes {abort} when the deadline of {saga} has passed, and all others would undo their part \
                  before it judges whether the saga is decided: give the deadline an event of its own",
@@ -113,10 +126,12 @@ fn check_published(part: &Part, owned: &SagaPart, problems: &mut Vec<Problem>) {
     let all = owned.steps.iter().filter_map(of_step).chain(abort);
     for (event, does, instead) in all.filter(|(event, ..)| part.publishes.contains(event)) {
         problems.push(Problem {
-            rule: "an owner begins, decides and aborts its saga in its ledger",
+            rule: &catalogue::OWNER_LEDGER,
+            service: part.service.to_owned(),
+            of: owned.saga.to_owned(),
             detail: format!(
                 "{} declares that it publishes {event}, which would {does} {} for all others and not for itself: \
-                 take it out of `.publishes`, and {instead}",
+                 take it out of `publishes(..)`, and {instead}",
                 part.service, owned.saga
             ),
         });
@@ -128,10 +143,12 @@ fn check_deadline(owned: &SagaPart, problems: &mut Vec<Problem>) {
     let saga = owned.saga;
     if !owned.steps.iter().any(|step| step.kind == StepKind::Decision) {
         problems.push(Problem {
-            rule: "a deadline has a decision that ends it",
+            rule: &catalogue::DEADLINE_DECISION,
+            service: owned.owner.to_owned(),
+            of: saga.to_owned(),
             detail: format!(
                 "{saga} has none, so every run of it would be aborted at its deadline: declare the \
-                 step that records its success with .decides(..)"
+                 step that records its success with `#[decides]`"
             ),
         });
     }
@@ -139,7 +156,9 @@ fn check_deadline(owned: &SagaPart, problems: &mut Vec<Problem>) {
     let longest = limits.saga_window - limits.saga_room - limits.inbox_window;
     if deadline.after.is_negative() || deadline.after > longest {
         problems.push(Problem {
-            rule: "a deadline ends before its saga is forgotten",
+            rule: &catalogue::DEADLINE_LENGTH,
+            service: owned.owner.to_owned(),
+            of: saga.to_owned(),
             detail: format!(
                 "that of {saga} is {:#} after the start, and at most {longest:#} leave room for the \
                  rest of the saga: it is remembered for {:#}",
@@ -163,10 +182,12 @@ pub(super) fn check_agreement(system: &System, problems: &mut Vec<Problem>) {
                 None => format!("{}, and is never aborted", part.owner),
             };
             problems.push(Problem {
-                rule: "a saga has one owner and one abort for all services",
+                rule: &catalogue::SAGA_AGREEMENT,
+                service: service.to_owned(),
+                of: saga.to_owned(),
                 detail: format!(
                     "{owner} declares that {saga} is owned by {}; {service}, that it is owned by {}. What \
-                     {service} did in it would not be undone: let {service} declare the OWNER and the Abort \
+                     {service} did in it would not be undone: let {service} declare the owner and the abort \
                      that {owner} does",
                     words(owned),
                     words(part)
@@ -181,9 +202,12 @@ pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
         let mut parts = parts_of(system, saga);
         let Some((owner, owned)) = parts.find(|(service, part)| part.owner == *service) else {
             problems.push(Problem {
-                rule: "a saga has an owner",
+                rule: &catalogue::SAGA_OWNER,
+                service: node::owner(system, saga).to_owned(),
+                of: saga.to_owned(),
                 detail: format!(
-                    "no service of the system owns {saga}: its OWNER has to declare it with .owns(..)"
+                    "no service of the system owns {saga}: it needs a method with `#[owns(SAGA)]` in the service that the \
+                     `#[saga]` names as owner"
                 ),
             });
             continue;
@@ -194,11 +218,13 @@ pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
         let may_end = owned.deadline.is_some() || nodes.iter().any(|node| decides(node.step.kind));
         if owned.abort.is_some() && !may_end {
             problems.push(Problem {
-                rule: "a saga comes to an end",
+                rule: &catalogue::SAGA_ENDS,
+                service: owner.to_owned(),
+                of: saga.to_owned(),
                 detail: format!(
                     "{owner} owns {saga} with neither a decision nor a deadline, so no run of it is ever \
-                     over: declare the step that records its success with .decides(..), and with \
-                     .deadline(..) how long it may take"
+                     over: declare the step that records its success with `#[decides]`, and how \
+                     long it may take with `deadline(..)` in `#[owns(..)]`"
                 ),
             });
         }
@@ -213,10 +239,12 @@ pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
                 })
             {
                 problems.push(Problem {
-                    rule: "every refusal has somebody who acts on it",
+                    rule: &catalogue::REFUSAL_MAPPED,
+                    service: owner.to_owned(),
+                    of: refused.name().to_owned(),
                     detail: format!(
                         "{}.{} may refuse with {refused}, and {owner} does not abort on it: add \
-                         .aborts_on(..) for it to {owner}",
+                         `aborts_on(..)` for it to the `#[owns(..)]` of {owner}",
                         node.service, node.step.name
                     ),
                 });
@@ -227,9 +255,11 @@ pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
                 })
             {
                 problems.push(Problem {
-                    rule: "the owner records the pivot's outcome",
+                    rule: &catalogue::PIVOT_RECORDED,
+                    service: owner.to_owned(),
+                    of: saga.to_owned(),
                     detail: format!(
-                        "{owner} has no decision on {}: add a step on it to {owner} with .decides(..)",
+                        "{owner} has no decision on {}: add a step on it to {owner} with `#[decides]`",
                         node.step.done
                     ),
                 });

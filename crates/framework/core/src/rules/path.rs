@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::events::event::EventType;
-use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
+use crate::parts::node::{self, Node, nodes, parts_of, sagas, upstream};
 use crate::parts::part::{Part, StepKind, System};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 /// The rules that no further step could repair.
 pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
@@ -14,9 +15,11 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
         let pivots: Vec<&str> = pivots(&nodes).map(|at| nodes[at].step.name).collect();
         if pivots.len() > 1 {
             problems.push(Problem {
-                rule: "a saga has at most one pivot",
+                rule: &catalogue::ONE_PIVOT,
+                service: node::owner(system, saga).to_owned(),
+                of: saga.to_owned(),
                 detail: format!(
-                    "{saga} has {}: declare all but the last with .compensatable(..)",
+                    "{saga} has {}: declare all but the last with `#[compensatable]`",
                     pivots.join(", ")
                 ),
             });
@@ -25,7 +28,9 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
         for (at, node) in nodes.iter().enumerate() {
             if upstream(&nodes, at).contains(&at) {
                 problems.push(Problem {
-                    rule: "no step waits for itself",
+                    rule: &catalogue::CIRCLE,
+                    service: node.service.to_owned(),
+                    of: node.step.name.to_owned(),
                     detail: format!(
                         "{}.{} is its own cause: let it wait for an event that comes earlier",
                         node.service, node.step.name
@@ -46,7 +51,9 @@ fn check_origins(saga: &str, nodes: &[Node<'_>], problems: &mut Vec<Problem>) {
             let both = node.step.on.iter().find(|event| other.step.on.contains(event));
             let Some(event) = both else { continue };
             problems.push(Problem {
-                rule: "one step begins a saga on an event",
+                rule: &catalogue::ONE_ORIGIN,
+                service: node.service.to_owned(),
+                of: node.step.name.to_owned(),
                 detail: format!(
                     "{}.{} and {}.{} both begin {saga} on {event}, and it would begin twice: remove one, or \
                      declare each for versions of its own",
@@ -88,11 +95,13 @@ fn check_retriable(nodes: &[Node<'_>], at: usize, problems: &mut Vec<Problem>) {
     );
     let on: Vec<&str> = step.on.iter().map(|event| event.name()).collect();
     problems.push(Problem {
-        rule: "what cannot be undone waits for the decision",
+        rule: &catalogue::DECIDED_FIRST,
+        service: service.to_owned(),
+        of: step.name.to_owned(),
         detail: format!(
             "{service}.{} is retriable and runs on {}, while {} may still be aborted; it would stay \
-             done. Write its compensation and declare it with .compensatable(..), or let it wait for \
-             an event after the decision{decided}",
+             done. Write its compensation and declare it with `#[compensatable(undo = ..)]`, or let it \
+             wait for an event after the decision{decided}",
             step.name,
             on.join(" and "),
             saga.saga
@@ -113,10 +122,12 @@ fn check_refusable(
         && !before[pivot].contains(&at)
     {
         problems.push(Problem {
-            rule: "nothing refusable beside or after the pivot",
+            rule: &catalogue::REFUSAL_PIVOT,
+            service: service.to_owned(),
+            of: step.name.to_owned(),
             detail: format!(
                 "{service}.{} may refuse, but does not come before {}: let the pivot wait for {}, or \
-                 set `type Refused = Never`",
+                 return `Does<EVENT>` from it, which cannot refuse",
                 step.name, nodes[pivot].step.name, step.done
             ),
         });
@@ -126,10 +137,12 @@ fn check_refusable(
         let earlier = &nodes[*earlier];
         if earlier.step.kind == StepKind::Retriable && !is_told {
             problems.push(Problem {
-                rule: "what comes before a refusal can be undone",
+                rule: &catalogue::UNDONE_FIRST,
+                service: service.to_owned(),
+                of: step.name.to_owned(),
                 detail: format!(
-                    "{service}.{} may refuse after {}.{}, which has no compensation: set `type \
-                     Refused = Never`, or move the step before the decision",
+                    "{service}.{} may refuse after {}.{}, which has no compensation: return \
+                     `Does<EVENT>`, which cannot refuse, or move the step before the decision",
                     step.name, earlier.service, earlier.step.name
                 ),
             });
@@ -170,10 +183,13 @@ fn check_aborting(
         for decision in (0..nodes.len()).filter(is_too_late) {
             let decision = nodes[decision].step.name;
             problems.push(Problem {
-                rule: "nothing refusable beside or after the decision",
+                rule: &catalogue::REFUSAL_DECISION,
+                service: (*service).to_owned(),
+                of: step.name.to_owned(),
                 detail: format!(
                     "{service}.{} may refuse with {refused}, but does not come before {decision}, and after \
-                     that nothing is aborted: let {decision} wait for {}, or set `type Refused = Never`",
+                     that nothing is aborted: let {decision} wait for {}, or return `Does<EVENT>` \
+                     from it, which cannot refuse",
                     step.name, step.done
                 ),
             });

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::contract::ServiceContract;
 use crate::events::personal::{PERSONAL, PERSONAL_REASON};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 /// Schemas may be nested, but not without end.
 const DEEPEST: usize = 64;
@@ -24,7 +25,9 @@ pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
         let mut fields = Vec::new();
         unexplained(schema.as_value(), &mut Vec::new(), DEEPEST, &mut fields);
         problems.extend(fields.into_iter().map(|field| Problem {
-            rule: "an event carries ids, not persons",
+            rule: &catalogue::PERSONAL_REASON_GIVEN,
+            service: service.to_owned(),
+            of: event.to_owned(),
             detail: format!(
                 "{field} of {event} is personal, and {event} is kept where nobody can erase it: leave the field \
                  out, or say with {PERSONAL_REASON} in its schema why it has to be there"

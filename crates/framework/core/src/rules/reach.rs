@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::events::event::EventType;
-use crate::parts::node::{Node, nodes, sagas, upstream};
+use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
 use crate::parts::part::{StepKind, System};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 /// The outcomes of steps: the place of each, and whether it was done or refused.
 type Outcomes = BTreeSet<(usize, bool)>;
@@ -21,12 +22,15 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
         let is_cause = |at: usize| upstream(&ways.nodes, at).contains(&at);
         let is_told = !joins.is_empty() || (0..ways.nodes.len()).any(is_cause);
         problems.extend(joins);
+        problems.extend(ways.left_joins(saga));
         if never.is_empty() || is_told {
             continue;
         }
         let names = never.iter().map(|node| format!("{}.{}", node.service, node.step.name));
         problems.push(Problem {
-            rule: "no step waits for itself",
+            rule: &catalogue::CIRCLE,
+            service: never[0].service.to_owned(),
+            of: saga.to_owned(),
             detail: format!(
                 "{saga} never comes to {}: some of them wait for one another, so let one wait for an event that \
                  comes earlier",
@@ -119,7 +123,9 @@ impl<'a> Ways<'a> {
                 };
                 let by = &self.nodes[*at];
                 return Some(Problem {
-                    rule: "a join can be complete",
+                    rule: &catalogue::JOIN_COMPLETE,
+                    service: node.service.to_owned(),
+                    of: node.step.name.to_owned(),
                     detail: format!(
                         "{}.{} waits for {first}, which comes after {}.{} is done, and for {other}, which comes \
                          after it refuses: declare a step for each",
@@ -129,5 +135,58 @@ impl<'a> Ways<'a> {
             }
         }
         None
+    }
+
+    /// Joins that wait for ever for what a refusal prevents, in a saga that goes on after it.
+    fn left_joins(&self, saga: &str) -> Vec<Problem> {
+        let aborts_on: BTreeSet<EventType> = parts_of(self.system, saga)
+            .flat_map(|(_, part)| part.aborts_on.iter().chain(&part.abort).copied())
+            .collect();
+        let mut found = Vec::new();
+        for (at, by) in self.nodes.iter().enumerate().filter(|(at, _)| !self.repeats[*at]) {
+            let goes_on = by.step.refused.filter(|event| !aborts_on.contains(event));
+            // A refusal on which nobody acts has been reported.
+            let goes_on =
+                goes_on.filter(|event| self.nodes.iter().any(|it| it.step.on.contains(event)));
+            let Some(refused) = goes_on else { continue };
+            let joins =
+                self.nodes.iter().enumerate().filter(|(join, _)| self.before[*join].is_some());
+            for (join, node) in joins.filter(|(_, node)| node.step.on.len() > 1) {
+                let needs = |event: &&EventType| {
+                    let before = self.before_event(**event).unwrap_or_default();
+                    before.contains(&(at, true))
+                };
+                let (Some(missing), Some(came)) =
+                    (node.step.on.iter().find(needs), node.step.on.iter().find(|it| !needs(it)))
+                else {
+                    continue;
+                };
+                if self.has_another_way((at, join), *came) {
+                    continue;
+                }
+                let (service, of) = (node.service.to_owned(), node.step.name.to_owned());
+                let detail = format!(
+                    "{service}.{of} waits for {came} and for {missing}, which does not come if {}.{} refuses with \
+                     {refused}, and {saga} goes on: add `aborts_on(..)` for {refused} to its owner, or a step that waits \
+                     for {came} and for what comes after the refusal",
+                    by.service, by.step.name
+                );
+                found.push(Problem { rule: &catalogue::JOIN_LEFT, service, of, detail });
+            }
+        }
+        found
+    }
+
+    /// Whether a step after a refusal does what the join would do: it decides, ends alike, or takes what came.
+    fn has_another_way(&self, (refusing, join): (usize, usize), came: EventType) -> bool {
+        let is_after = |at: usize| {
+            self.before[at].as_ref().is_some_and(|before| before.contains(&(refusing, false)))
+        };
+        self.nodes.iter().enumerate().any(|(at, node)| {
+            let is_alike = node.step.kind == StepKind::Decision
+                || node.step.done == self.nodes[join].step.done
+                || node.step.on.contains(&came);
+            at != join && is_alike && is_after(at)
+        })
     }
 }

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::parts::part::{Part, System};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
     for one in part.telemetry.iter().filter(|one| one.service() != service) {
         problems.push(Problem {
-            rule: "telemetry belongs to the service that it is named after",
+            rule: &catalogue::TELEMETRY_OWNER,
+            service: service.to_owned(),
+            of: one.name().to_owned(),
             detail: format!(
                 "{service} publishes {one}, and the broker would refuse it: give it a name that begins with \
                  {service}"
@@ -19,7 +22,9 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let mut names = BTreeSet::new();
     for reader in part.readers.iter().filter(|reader| !names.insert(reader.name)) {
         problems.push(Problem {
-            rule: "each reader of telemetry has its own name",
+            rule: &catalogue::READER_NAME,
+            service: service.to_owned(),
+            of: reader.name.to_owned(),
             detail: format!(
                 "{service} has two readers called {}, and they would share one offset: name each after what it \
                  keeps",
@@ -36,16 +41,20 @@ pub(super) fn check_publishers(system: &System, problems: &mut Vec<Problem>) {
             let (service, name, reads) = (part.service, reader.name, reader.reads);
             match published().find(|one| one.name() == reads.name()) {
                 None => problems.push(Problem {
-                    rule: "telemetry that is read is published",
+                    rule: &catalogue::TELEMETRY_PUBLISHED,
+                    service: service.to_owned(),
+                    of: name.to_owned(),
                     detail: format!(
                         "{service}.{name} reads {reads}, and no service publishes it: declare it in {} with \
-                         `.publishes_telemetry`",
+                         `publishes_telemetry(..)`",
                         reads.service()
                     ),
                 }),
                 Some(one) if one.partition_count() != reads.partition_count() => {
                     problems.push(Problem {
-                        rule: "reader and publisher of telemetry mean the same streams",
+                        rule: &catalogue::TELEMETRY_STREAMS,
+                        service: service.to_owned(),
+                        of: name.to_owned(),
                         detail: format!(
                             "{service}.{name} reads {} partitions of {reads}, and its publisher has {}: a key's \
                              order is lost when their number changes, so a new number is a new major version",
@@ -70,7 +79,7 @@ mod tests {
     const BEAT: TelemetryType = TelemetryType::new("playback.heartbeat.v1").partitions(2);
 
     fn rules(problems: &[Problem]) -> Vec<&'static str> {
-        problems.iter().map(|problem| problem.rule).collect()
+        problems.iter().map(|problem| problem.rule.says).collect()
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! it. The events of a saga imply it.
 
 use crate::events::event::EventType;
-use crate::parts::node::{Node, begin_version, declared_versions, nodes, only, sagas};
+use crate::parts::node::{self, Node, begin_version, declared_versions, nodes, only, sagas};
 use crate::parts::part::{Part, StepKind, StepPart, System};
 use crate::parts::versions::{FIRST, Versions};
-use crate::problem::Problem;
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
@@ -16,7 +17,9 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
             let versions = step.versions;
             if versions.first() < FIRST || !versions.meets(Versions::ALL) {
                 problems.push(Problem {
-                    rule: "a step is of some version of its saga",
+                    rule: &catalogue::STEP_VERSION,
+                    service: service.to_owned(),
+                    of: step.name.to_owned(),
                     detail: format!(
                         "{service}.{} is of none: versions are counted from {FIRST}, and `since` is not \
                          after `until`",
@@ -27,7 +30,9 @@ pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
         }
         if saga.begins < FIRST {
             problems.push(Problem {
-                rule: "a step is of some version of its saga",
+                rule: &catalogue::STEP_VERSION,
+                service: service.to_owned(),
+                of: saga.saga.to_owned(),
                 detail: format!(
                     "{service} begins {} under version 0: count from {FIRST}",
                     saga.saga
@@ -74,14 +79,18 @@ pub(super) fn check_triggers(system: &System, problems: &mut Vec<Problem>) {
                 for event in node.step.on.iter().filter(is_of_saga) {
                     match (runs, emitter(event)) {
                         (true, None) => problems.push(Problem {
-                            rule: "every trigger has an emitter",
+                            rule: &catalogue::EMITTER,
+                            service: service.to_owned(),
+                            of: name.to_owned(),
                             detail: format!(
                                 "in version {version}: {service}.{name} waits for {event}, which no step \
                                  of that version publishes"
                             ),
                         }),
                         (false, Some(by)) => problems.push(Problem {
-                            rule: "no event of one version triggers a step of another",
+                            rule: &catalogue::VERSION_TRIGGER,
+                            service: service.to_owned(),
+                            of: name.to_owned(),
                             detail: format!(
                                 "{service}.{name} is of {}, and {}.{} publishes {event} in version \
                                  {version} of {saga} too, so that it would run there, and wait for nothing \
@@ -119,10 +128,12 @@ pub(super) fn check_beginnings(system: &System, problems: &mut Vec<Problem>) {
         for version in declared_versions(system, saga) {
             if !origins.iter().any(|step| step.versions.has(version)) {
                 problems.push(Problem {
-                    rule: "each version of a saga has a beginning",
+                    rule: &catalogue::VERSION_BEGINS,
+                    service: node::owner(system, saga).to_owned(),
+                    of: saga.to_owned(),
                     detail: format!(
                         "nothing begins version {version} of {saga}: declare what begins it with \
-                         .since({version}, ..), also while no saga begins under it yet"
+                         `since = {version}`, also while no saga begins under it yet"
                     ),
                 });
             }
@@ -149,7 +160,9 @@ pub(super) fn check_readers(system: &System, problems: &mut Vec<Problem>) {
                     && !part.subscriptions.iter().any(|other| other.on == next)
                 {
                     problems.push(Problem {
-                        rule: "what follows a saga follows each version",
+                        rule: &catalogue::VERSION_READERS,
+                        service: part.service.to_owned(),
+                        of: projection.name.to_owned(),
                         detail: format!(
                             "{}.{} follows {}, and sagas of {saga} begin under version {begun}, which \
                              publishes {next}: add a projection of it",

@@ -8,7 +8,7 @@ use crate::service::duration::duration;
 use crate::service::kind::Kind;
 use crate::service::method::{Method, Methods};
 use crate::service::signature::{last, written};
-use crate::service::words::{Copy, MethodWords, Origin, ServiceWords, Share};
+use crate::service::words::{Copy, Exception, MethodWords, Origin, ServiceWords, Share};
 use crate::words::Mistakes;
 
 /// A declared method, with the expression of what it declares.
@@ -53,6 +53,11 @@ pub(crate) fn participant(
         });
     }
     let (published, telemetry) = (&words.publishes, &words.publishes_telemetry);
+    for Exception { rule, of, reason } in &words.exceptions {
+        let (rule, of) =
+            (rule.to_string(), of.as_ref().map(syn::LitStr::value).unwrap_or_default());
+        all.extend(quote!(.excepts(#rule, #of, #reason)));
+    }
     all.extend(quote!(#(.publishes::<#published>())* #(.publishes_telemetry::<#telemetry>())*));
     all
 }

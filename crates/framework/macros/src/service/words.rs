@@ -18,6 +18,7 @@ const VOCABULARY: Vocabulary = Vocabulary {
         "shares",
         "copies",
         "publishes_telemetry",
+        "excepts",
     ],
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct ServiceWords {
     pub(crate) publishes_telemetry: Vec<Type>,
     pub(crate) shares: Vec<Share>,
     pub(crate) copies: Vec<Copy>,
+    pub(crate) exceptions: Vec<Exception>,
 }
 
 impl ServiceWords {
@@ -69,6 +71,7 @@ impl ServiceWords {
                 "publishes" => many(&mut read.publishes, word, input),
                 "publishes_telemetry" => many(&mut read.publishes_telemetry, word, input),
                 "shares" => many(&mut read.shares, word, input),
+                "excepts" => many(&mut read.exceptions, word, input),
                 _ => {
                     read.copies.push(input.parse()?);
                     Ok(())
@@ -129,6 +132,28 @@ impl Parse for Share {
         let entity = input.parse()?;
         input.parse::<Token![=]>()?;
         Ok(Self { entity, view: input.parse()? })
+    }
+}
+
+/// `B066("order_fulfillment") = "an order that waits longer is worth nothing"`.
+pub(crate) struct Exception {
+    pub(crate) rule: Ident,
+    /// What of the service is excepted; the service as a whole without it.
+    pub(crate) of: Option<LitStr>,
+    pub(crate) reason: LitStr,
+}
+
+impl Parse for Exception {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let rule = input.parse()?;
+        let mut of = None;
+        if input.peek(syn::token::Paren) {
+            let inside;
+            parenthesized!(inside in input);
+            of = Some(inside.parse()?);
+        }
+        input.parse::<Token![=]>()?;
+        Ok(Self { rule, of, reason: input.parse()? })
     }
 }
 

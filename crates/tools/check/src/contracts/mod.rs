@@ -73,6 +73,18 @@ pub enum ContractsError {
     },
 }
 
+impl ContractsError {
+    /// Returns the file or the folder that is wrong.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        match self {
+            Self::Read { path, .. } => path,
+            Self::Form { file, .. } | Self::Contract { file, .. } | Self::Name { file, .. } => file,
+            Self::Empty { folder } => folder,
+        }
+    }
+}
+
 impl Contracts {
     /// Reads all contracts of a folder.
     ///
@@ -217,10 +229,27 @@ impl Contracts {
     }
 
     /// Returns every broken rule of the declarations, and every field that a consumer needs and a publisher does not
-    /// write.
+    /// write, but for what the services except.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = rules::of_system(&self.system);
+        let mut problems = self.with_excepted();
+        problems.retain(|problem| !rules::is_excepted(&self.system, problem));
+        problems
+    }
+
+    /// Returns what is perhaps a flaw, but for what the services except, and the exceptions that except nothing.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Problem> {
+        let mut notes = rules::notes(&self.system, &self.contracts);
+        notes.extend(bodies::notes(&self.system, &self.contracts));
+        let found = [self.with_excepted(), notes.clone()].concat();
+        notes.retain(|note| !rules::is_excepted(&self.system, note));
+        notes.extend(rules::unused_exceptions(&self.system, &found));
+        notes
+    }
+
+    fn with_excepted(&self) -> Vec<Problem> {
+        let mut problems = rules::with_excepted(&self.system);
         problems.extend(self.contracts.iter().flat_map(rules::of_contract));
         problems.extend(self.unresolved());
         problems.extend(bodies::problems(&self.system, &self.contracts));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ballet_core::rules::catalogue;
 use ballet_core::{Problem, ServiceContract};
 use serde_json::Value;
 
@@ -13,7 +14,9 @@ pub(crate) fn problems(contract: &ServiceContract) -> Vec<Problem> {
         let mut found = BTreeSet::new();
         collect(&schema, &schema, &mut found);
         problems.extend(found.into_iter().map(|reference| Problem {
-            rule: "a schema has what it refers to",
+            rule: &catalogue::SCHEMA_REFERENCE,
+            service: contract.service().to_owned(),
+            of: what.name().to_owned(),
             detail: format!(
                 "the schema of {} in the contract of {} refers to {reference:?}, which is not in it: write that under \
                  its \"$defs\", and refer to it as \"#/$defs/Name\", with letters, digits and underscores",

@@ -15,6 +15,7 @@ mod telemetry;
 mod tests;
 mod versions;
 
+use ballet_core::rules::catalogue::{self, Rule};
 use ballet_core::{Problem, rules};
 
 use crate::contracts::Contracts;
@@ -23,11 +24,11 @@ use crate::diff::promise::Promises;
 pub use change::{ChangeRule, ContractChange};
 
 /// Rules of a sound choreography with texts of their own here.
-const WORDED_HERE: [&str; 4] = [
-    "every trigger has an emitter",
-    "an event is the same for all services",
-    "telemetry that is read is published",
-    "reader and publisher of telemetry mean the same streams",
+static WORDED_HERE: [&Rule; 4] = [
+    &catalogue::EMITTER,
+    &catalogue::EVENT_AGREEMENT,
+    &catalogue::TELEMETRY_PUBLISHED,
+    &catalogue::TELEMETRY_STREAMS,
 ];
 
 /// The changes between two versions of a system's contracts.
@@ -55,9 +56,9 @@ impl Diff {
         };
         let fresh =
             problems.filter(|problem| !WORDED_HERE.contains(&problem.rule) && !was(problem));
-        breaking.extend(fresh.map(|Problem { rule, detail }| {
+        breaking.extend(fresh.map(|Problem { rule, detail, .. }| {
             let of = new.system().name;
-            let change = ContractChange::new(rule, ChangeRule::Choreography, of, detail);
+            let change = ContractChange::new(rule.says, ChangeRule::Choreography, of, detail);
             change.breaking(vec!["the choreography".to_owned()], "")
         }));
         Self::listed(old, new, breaking)

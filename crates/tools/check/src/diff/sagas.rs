@@ -168,7 +168,7 @@ impl SagaChanges<'_> {
                 || old.system().parts.iter().any(|part| part.publishes.contains(event))
             {
                 let what = format!("{event} does not abort it any more: one may be on its way");
-                let advice = "keep `.aborts_on(..)` for it while steps of a version that is there refuse so; a step \
+                let advice = "keep `aborts_on(..)` for it while steps of a version that is there refuse so; a step \
                               that does not any more is one of the next version";
                 self.add(saga.saga.to_owned(), ChangeRule::Saga, what, advice);
             }

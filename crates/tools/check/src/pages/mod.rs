@@ -3,3 +3,4 @@
 pub mod choreography;
 pub mod events;
 pub mod lanes;
+pub mod rules;

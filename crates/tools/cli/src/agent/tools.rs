@@ -75,7 +75,7 @@ pub(super) const TOOLS: [ToolSpec; 25] = [
     look(
         "check",
         &["check"],
-        "No server is needed. Without rows all contracts are sound. It reads the files each time.",
+        "No server is needed. Without a row of the level error all contracts are sound. It reads the files each time.",
     ),
     look(
         "catalog",

@@ -1,48 +1,94 @@
 //! `ballet check`: checks the contracts of all services of a system together.
 
 use anyhow::Result;
-use ballet_check::Contracts;
-use serde_json::json;
+use ballet::core::Problem;
+use ballet::core::rules::catalogue;
+use ballet_check::{Contracts, ContractsError, sarif};
+use serde_json::{Value, json};
 
 use crate::base::exit::{ExitStatus, unusable};
 use crate::base::options::GlobalOptions;
 use crate::base::systems;
 use crate::base::ui::{self, Output};
 
-/// Broken by an unreadable file.
-const READABLE: &str = "a contract can be read";
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  ballet check
+  ballet check -o json | jq '.[] | select(.level == \"error\")'
+  ballet check --sarif > check.sarif     for a code host, which shows it beside a change
 
-pub(crate) fn run(options: &GlobalOptions) -> Result<ExitStatus> {
+Notes fail nothing: they depend on code that no contract shows.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print SARIF 2.1.0
+    #[arg(long)]
+    sarif: bool,
+}
+
+pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let folder = systems::folder(options.contracts.as_deref())?;
     let (contracts, unreadable) = Contracts::readable(&folder).map_err(unusable)?;
-    let unreadable: Vec<String> =
-        unreadable.into_iter().map(|error| format!("{:#}", anyhow::Error::from(error))).collect();
-    let (system, problems) = (contracts.system(), contracts.problems());
+    let unreadable: Vec<Problem> = unreadable.into_iter().map(unread).collect();
+    let (problems, notes) = (contracts.problems(), contracts.notes());
     let done = match (problems.len(), unreadable.len()) {
         (0, 0) => ExitStatus::All,
-        (0, _) if !system.parts.is_empty() => ExitStatus::Partly,
+        (0, _) if !contracts.system().parts.is_empty() => ExitStatus::Partly,
         _ => ExitStatus::Failed,
     };
-    let broken = unreadable.iter().map(|detail| (READABLE, detail));
-    let broken = broken.chain(problems.iter().map(|problem| (problem.rule, &problem.detail)));
-    if options.output != Output::Table {
-        let rows = broken.map(|(rule, detail)| json!({ "rule": rule, "detail": detail }));
-        ui::print_json(options.output, rows);
-        return Ok(done);
+    let (broken, wrong) = (problems.len(), unreadable.len());
+    let all = [unreadable, problems, notes].concat();
+    if args.sarif {
+        // A code host wants paths below the checkout.
+        let here = std::env::current_dir().unwrap_or_default();
+        let log = sarif::log(&all, folder.strip_prefix(here).unwrap_or(&folder));
+        ui::raw(&log.to_string());
+    } else if options.output == Output::Table {
+        show(&contracts, &all, broken, wrong);
+    } else {
+        ui::print_json(options.output, all.iter().map(row));
     }
-    for (rule, detail) in broken {
-        ui::print(&format!("{}: {detail}", ui::red(rule)));
+    Ok(done)
+}
+
+fn unread(error: ContractsError) -> Problem {
+    let service = error.place().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let detail = format!("{:#}", anyhow::Error::from(error));
+    Problem { rule: &catalogue::READABLE, service, of: String::new(), detail }
+}
+
+fn row(Problem { rule, service, of, detail }: &Problem) -> Value {
+    json!({
+        "id": rule.id,
+        "level": rule.kind.level(),
+        "rule": rule.says,
+        "service": service,
+        "of": of,
+        "detail": detail,
+    })
+}
+
+/// `broken` of the problems are broken rules, and `wrong` are files that cannot be read.
+fn show(contracts: &Contracts, all: &[Problem], broken: usize, wrong: usize) {
+    for (at, Problem { rule, detail, .. }) in all.iter().enumerate() {
+        let says = format!("{} {}", rule.id, rule.says);
+        if at < broken + wrong {
+            ui::print(&format!("{}: {detail}", ui::red(&says)));
+        } else {
+            ui::print(&format!("{} {says}: {detail}", ui::yellow("note")));
+        }
     }
+    let system = contracts.system();
     let services = match &system.parts[..] {
         [part] => format!("its service {}", part.service),
         parts => format!("its {} services", parts.len()),
     };
     let (name, events) = (system.name, system.known_types().len());
-    let rules = match problems.len() {
+    let rules = match broken {
         1 => "1 rule is broken".to_owned(),
         number => format!("{number} rules are broken"),
     };
-    match (problems.len(), unreadable.len()) {
+    match (broken, wrong) {
         (0, 0) => ui::print(&format!("{name} is sound: {services}, {events} events")),
         (_, 0) => ui::say(&format!("{name}: {rules}")),
         (0, _) => ui::say(&format!("{name}: the other contracts break no rule")),
@@ -50,5 +96,7 @@ pub(crate) fn run(options: &GlobalOptions) -> Result<ExitStatus> {
             "{name}: among the other contracts {rules}, perhaps because of what could not be read"
         )),
     }
-    Ok(done)
+    if !all.is_empty() {
+        ui::say(&format!("`{} explain ID` says why, and what to do", ui::ballet()));
+    }
 }

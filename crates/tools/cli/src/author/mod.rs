@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod contract;
 pub(crate) mod deploy;
 pub(crate) mod diagram;
+pub(crate) mod explain;
 pub(crate) mod id;
 pub(crate) mod new;
 pub(crate) mod participant;

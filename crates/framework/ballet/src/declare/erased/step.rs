@@ -157,6 +157,7 @@ impl ErasedStep {
             } else {
                 Runs::Here
             },
+            retried_for: retry.time_unless_default(),
             ..StepPart::new(name, kind, On::types(), D::TYPE)
         };
         let key = Box::new(move |event: &AnyEvent| event.downcast_ref().and_then(key));

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ballet_core::{
-    Entity, Event, EventSchema, EventType, Part, ReaderPart, Saga, ServiceContract,
+    Entity, Event, EventSchema, EventType, ExceptionPart, Part, ReaderPart, Saga, ServiceContract,
     SubscriptionPart, Telemetry, TelemetrySchema,
 };
 
@@ -55,6 +55,7 @@ pub struct Participant {
     pub(crate) telemetry: Vec<TelemetrySchema>,
     pub(crate) readers: Vec<Arc<dyn AnyReader>>,
     pub(crate) followers: Vec<Arc<dyn AnyFollower>>,
+    pub(crate) exceptions: Vec<ExceptionPart>,
     /// The events outside of sagas and copies, for the contract.
     events: Vec<EventSchema>,
 }
@@ -74,6 +75,7 @@ impl Participant {
             telemetry: Vec::new(),
             readers: Vec::new(),
             followers: Vec::new(),
+            exceptions: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -174,6 +176,22 @@ impl Participant {
         self
     }
 
+    /// Excepts something of the service from a rule of `ballet check`, and says why it does not matter here: a step, a
+    /// saga, an event, an entity, or the service as a whole if the name is empty. The contract has it. A rule without
+    /// which a service does not start has no exceptions.
+    ///
+    /// ```
+    /// # use ballet::Participant;
+    /// let orders = Participant::new("orders")
+    ///     .excepts("B066", "order_fulfillment", "an order that waits longer is worth nothing");
+    /// # assert_eq!(orders.part().exceptions.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn excepts(mut self, rule: &'static str, of: &'static str, reason: &'static str) -> Self {
+        self.exceptions.push(ExceptionPart { rule, of, reason });
+        self
+    }
+
     /// Publishes telemetry, with [`Handle::telemetry`](crate::Handle::telemetry).
     #[must_use]
     pub fn publishes_telemetry<T: Telemetry>(mut self) -> Self {
@@ -230,6 +248,7 @@ impl Participant {
             copies: self.copies.iter().map(|copy| copy.part.clone()).collect(),
             telemetry: self.telemetry.iter().map(TelemetrySchema::telemetry).collect(),
             readers: self.codecs().map(reader_part).collect(),
+            exceptions: self.exceptions.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ballet_core::topology::RETRIES;
+use jiff::SignedDuration;
 
 /// How often a failed step or projection is retried before its message becomes a dead letter.
 ///
@@ -42,6 +43,12 @@ impl Retry {
     #[must_use]
     pub const fn later(self, delays: &'static [Delay]) -> Self {
         Self { later: delays, ..self }
+    }
+
+    /// Returns for how long the delayed retries go on, or `None` for those of [`DEFAULT`](Self::DEFAULT).
+    pub(crate) fn time_unless_default(self) -> Option<SignedDuration> {
+        let millis: i64 = self.later.iter().map(|delay| i64::from(delay.entry().1)).sum();
+        (self.later != Self::DEFAULT.later).then(|| SignedDuration::from_millis(millis))
     }
 
     /// Returns true if the message is retried at once, after `attempts` attempts since its
@@ -115,6 +122,9 @@ mod tests {
         assert_eq!(retry.after(1), None);
         assert!(!Retry::NEVER.again_at_once(1));
         assert_eq!(Retry::NEVER.after(0), None);
+        assert_eq!(Retry::DEFAULT.time_unless_default(), None);
+        assert_eq!(retry.time_unless_default(), Some(SignedDuration::from_secs(30)));
+        assert_eq!(Retry::NEVER.time_unless_default(), Some(SignedDuration::ZERO));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use super::*;
 use crate::parts::part::{DeadlinePart, Part, StepKind, StepPart, SubscriptionPart};
 use crate::parts::versions::Versions;
 
+mod goes_on;
+mod notes;
 mod path;
 mod versions;
 
@@ -60,7 +62,7 @@ fn sound() -> Vec<Part> {
 
 fn broken(parts: Vec<Part>) -> Vec<&'static str> {
     let graph = Graph::new(System { name: "shop", parts });
-    graph.problems().into_iter().map(|problem| problem.rule).collect()
+    graph.problems().into_iter().map(|problem| problem.rule.says).collect()
 }
 
 #[test]
@@ -163,7 +165,7 @@ fn names_of_another_form_or_of_the_system_are_found() {
     let taken =
         ["journal", "unrouted", "ops", "redrive", "topology", "tap", "events", "dead", "telemetry"];
     for name in taken {
-        assert!(said(named(name))[0].starts_with("a service's name is its own"), "{name}");
+        assert!(said(named(name))[0].starts_with("B003 a service's name is its own"), "{name}");
     }
 }
 
@@ -187,7 +189,7 @@ fn what_one_service_declares_wrongly_is_found_without_the_others() {
     for part in sound() {
         assert_eq!(rules::of_service(&part), []);
     }
-    let rules = |part| rules::of_service(&part).iter().map(|p| p.rule).collect::<Vec<_>>();
+    let rules = |part| rules::of_service(&part).iter().map(|p| p.rule.says).collect::<Vec<_>>();
     let inventory = || sound().remove(1);
 
     let mut part = inventory();
@@ -230,7 +232,7 @@ fn a_service_that_does_not_hear_of_the_abort_is_found() {
         graph.problems()[0].detail,
         "orders declares that fulfillment is owned by orders, and is aborted by \
          orders.order_cancelled.v1; inventory, that it is owned by orders, and is never aborted. What \
-         inventory did in it would not be undone: let inventory declare the OWNER and the Abort that \
+         inventory did in it would not be undone: let inventory declare the owner and the abort that \
          orders does"
     );
 }
@@ -286,7 +288,7 @@ fn two_steps_that_begin_a_saga_on_one_event_are_found() {
     let with = |one, other| {
         let mut parts = sound();
         parts[0].sagas[0].steps.extend([begin("take", one), begin("take_again", other)]);
-        rules::of_service(&parts[0]).iter().map(|problem| problem.rule).collect::<Vec<_>>()
+        rules::of_service(&parts[0]).iter().map(|problem| problem.rule.says).collect::<Vec<_>>()
     };
     let rule = "one step begins a saga on an event";
     assert_eq!(with(Versions::ALL, Versions::ALL), [rule]);

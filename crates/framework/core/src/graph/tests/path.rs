@@ -18,7 +18,7 @@ fn a_refusal_beside_or_after_the_pivot_is_found() {
 }
 
 /// The sound choreography without a pivot, and with a step that may refuse on this event.
-fn without_a_pivot(on: EventType) -> Vec<Part> {
+pub(super) fn without_a_pivot(on: EventType) -> Vec<Part> {
     let wrapped = EventType::in_saga("gifts.gift_wrapped.v1");
     let no_paper = EventType::in_saga("gifts.no_paper.v1");
     let wrap = step("wrap", StepKind::Compensatable, &[on], wrapped);
@@ -110,10 +110,12 @@ fn a_join_that_is_never_complete_is_found() {
         parts.push(part("letters", &[], vec![tell]));
         parts
     };
-    assert_eq!(broken(with(&[PAID, UNPAID])), [rule]);
-    assert_eq!(broken(with(&[RESERVED, UNPAID])), [""; 0]);
+    // The owner aborts on the refusals, too.
+    let conflict = "no step goes on with what aborts its saga";
+    assert_eq!(broken(with(&[PAID, UNPAID])), [rule, conflict]);
+    assert_eq!(broken(with(&[RESERVED, UNPAID])), [conflict]);
     // A paid order was reserved before.
-    assert_eq!(broken(with(&[PAID, SHORT])), [rule]);
+    assert_eq!(broken(with(&[PAID, SHORT])), [rule, conflict]);
     let graph = Graph::new(System { name: "shop", parts: with(&[PAID, SHORT]) });
     assert_eq!(
         graph.problems()[0].detail,
@@ -123,18 +125,20 @@ fn a_join_that_is_never_complete_is_found() {
     // Of an event that comes after both, one is enough.
     let noted = EventType::in_saga("letters.note_made.v1");
     let mut parts = with(&[PAID, noted]);
-    for (name, on, expected) in [("note_short", SHORT, &[rule][..]), ("note_held", RESERVED, &[])] {
+    for (name, on, expected) in
+        [("note_short", SHORT, &[rule, conflict][..]), ("note_held", RESERVED, &[conflict][..])]
+    {
         parts[3].sagas[0].steps.push(step(name, StepKind::Compensatable, &[on], noted));
         assert_eq!(broken(parts.clone()), expected, "{name}");
     }
     // Of a step that repeats, one may be done and another refused.
     let mut parts = with(&[PAID, UNPAID]);
     parts[2].sagas[0].steps[0].compensated_by = vec![PLACED];
-    assert_eq!(broken(parts), [""; 0]);
+    assert_eq!(broken(parts), [conflict]);
     // So may one that each repetition of another triggers, under a key that is in no contract.
     let mut parts = with(&[PAID, UNPAID]);
     parts[1].sagas[0].steps[0].compensated_by = vec![PLACED];
-    assert_eq!(broken(parts), [""; 0]);
+    assert_eq!(broken(parts), [conflict]);
     // A step that waits for both acts on no refusal.
     let mut parts = with(&[PAID, UNPAID]);
     parts[0].sagas[0].aborts_on = vec![SHORT];
@@ -216,7 +220,7 @@ fn a_retriable_step_before_the_decision_is_found_and_told_how_to_mend_it() {
         graph.problems()[0].detail,
         "letters.welcome_customer is retriable and runs on orders.order_placed.v1, while fulfillment \
          may still be aborted; it would stay done. Write its compensation and declare it with \
-         .compensatable(..), or let it wait for an event after the decision, such as \
+         `#[compensatable(undo = ..)]`, or let it wait for an event after the decision, such as \
          orders.order_confirmed.v1"
     );
 }
@@ -272,7 +276,7 @@ fn a_retriable_step_on_an_event_that_others_publish_before_the_decision_is_found
 
 #[test]
 fn an_abort_that_leaves_with_a_step_or_the_deadline_is_found() {
-    let rules = |part| rules::of_service(&part).iter().map(|p| p.rule).collect::<Vec<_>>();
+    let rules = |part| rules::of_service(&part).iter().map(|p| p.rule.says).collect::<Vec<_>>();
     let gives_up = |done, compensated| {
         let give_up =
             StepPart { compensated, ..step("give_up", StepKind::Compensatable, &[SHORT], done) };

@@ -60,7 +60,8 @@ fn a_map_with_other_keys_cannot_be_compared() {
 /// The report of `ballet check` on the bodies that inventory reads.
 fn said(services: &[Value; 2]) -> Vec<String> {
     let problems = contracts(services).problems().into_iter();
-    let of_bodies = problems.filter(|one| one.rule == "a consumer reads what the publisher writes");
+    let of_bodies =
+        problems.filter(|one| one.rule.says == "a consumer reads what the publisher writes");
     of_bodies.map(|one| one.detail).collect()
 }
 

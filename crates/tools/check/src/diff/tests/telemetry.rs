@@ -150,5 +150,5 @@ fn check_compares_what_a_reader_reads_with_what_is_published() {
     drop_field(&mut services[0]["telemetry"][0]["schema"], "number");
     let problems = contracts(&services).problems();
     let of_bodies = problems.iter().find(|one| one.detail.contains(BEAT)).expect("a problem");
-    assert_eq!(of_bodies.rule, "a consumer reads what the publisher writes");
+    assert_eq!(of_bodies.rule.says, "a consumer reads what the publisher writes");
 }

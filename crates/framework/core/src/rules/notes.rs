@@ -1,0 +1,134 @@
+//! Notes on sagas: the time that they have, and what their compensations need.
+
+use jiff::SignedDuration;
+
+use crate::contract::ServiceContract;
+use crate::events::event::EventType;
+use crate::events::key::Key;
+use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
+use crate::parts::part::{DeadlinePart, StepKind, System};
+use crate::rules::catalogue;
+use crate::rules::problem::Problem;
+use crate::topology::names::RETRIES;
+
+pub(super) fn check(system: &System, notes: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let nodes = nodes(system, saga);
+        let mut parts = parts_of(system, saga);
+        let Some((owner, owned)) = parts.find(|(service, part)| part.owner == *service) else {
+            continue;
+        };
+        let note = |rule, detail| {
+            let (service, of) = (owner.to_owned(), saga.to_owned());
+            Problem { rule, service, of, detail }
+        };
+        let is_decided = nodes.iter().any(|node| node.step.kind == StepKind::Decision);
+        match owned.deadline {
+            // A saga with neither is an error.
+            None if owned.abort.is_some() && is_decided => {
+                let detail = format!(
+                    "{owner} owns {saga} without a deadline: one in which an event is lost stays open for ever; add \
+                     `deadline(..)` to `#[owns(..)]`"
+                );
+                notes.push(note(&catalogue::NO_DEADLINE, detail));
+            }
+            None => {}
+            Some(deadline) => {
+                let late = late_way(&nodes, deadline);
+                notes.extend(late.map(|detail| note(&catalogue::DEADLINE_BUDGET, detail)));
+            }
+        }
+    }
+}
+
+/// Says which steps may use up the deadline with their retries, if any do.
+fn late_way(nodes: &[Node<'_>], deadline: DeadlinePart) -> Option<String> {
+    let all = 0..nodes.len();
+    // A step that is its own cause has been reported.
+    if all.clone().any(|at| upstream(nodes, at).contains(&at)) {
+        return None;
+    }
+    let causes = |at: usize| {
+        all.clone().filter(move |cause| nodes[at].step.on.contains(&nodes[*cause].step.done))
+    };
+    // The time up to the end of each step, and the cause that takes longest.
+    let mut until: Vec<(SignedDuration, Option<usize>)> =
+        vec![(SignedDuration::ZERO, None); nodes.len()];
+    for _ in all.clone() {
+        for at in all.clone() {
+            let cause = causes(at).max_by_key(|cause| until[*cause].0);
+            let before = cause.map_or(SignedDuration::ZERO, |cause| until[cause].0);
+            until[at] = (before.saturating_add(retried_for(&nodes[at])), cause);
+        }
+    }
+    let decisions = all.filter(|at| nodes[*at].step.kind == StepKind::Decision);
+    let last = decisions.max_by_key(|at| until[*at].0)?;
+    let (time, after) = (until[last].0, deadline.after);
+    if time <= after {
+        return None;
+    }
+    let mut way = vec![last];
+    while let Some(cause) = way.last().and_then(|at| until[*at].1) {
+        way.push(cause);
+    }
+    let steps = way.iter().rev().map(|at| &nodes[*at]);
+    let steps = steps.filter(|node| node.step.kind != StepKind::Origin);
+    let names: Vec<String> =
+        steps.map(|node| format!("{}.{}", node.service, node.step.name)).collect();
+    Some(format!(
+        "the retries of {} take {time:#} at most, and the deadline is {after:#} after the start: what fails in between \
+         may be aborted while it is still tried again",
+        names.join(", ")
+    ))
+}
+
+/// For how long a failure of a step is tried again. A request that begins a saga is not.
+fn retried_for(node: &Node<'_>) -> SignedDuration {
+    if node.step.kind == StepKind::Origin {
+        return SignedDuration::ZERO;
+    }
+    let default = || RETRIES.iter().map(|(_, millis)| i64::from(*millis)).sum::<i64>();
+    node.step.retried_for.unwrap_or_else(|| SignedDuration::from_millis(default()))
+}
+
+/// Notes each step that is undone with a key that a step of another service makes, and undoes.
+pub(super) fn check_undo_order(
+    system: &System,
+    contracts: &[ServiceContract],
+    notes: &mut Vec<Problem>,
+) {
+    let keys: Vec<(EventType, Key)> =
+        contracts.iter().flat_map(|contract| contract.keys().unwrap_or_default()).collect();
+    let keys_of = |event: EventType| keys.iter().filter(move |(of, _)| *of == event);
+    for saga in sagas(system) {
+        let nodes = nodes(system, saga);
+        let is_undone = |node: &&Node<'_>| node.step.kind.can_be_compensated();
+        for (at, node) in nodes.iter().enumerate().filter(|(_, node)| is_undone(node)) {
+            let before = upstream(&nodes, at);
+            let makers = before.iter().map(|maker| &nodes[*maker]).filter(is_undone);
+            for maker in makers.filter(|maker| maker.service != node.service) {
+                let made = keys_of(maker.step.done).map(|(_, key)| key);
+                for key in made.filter(|key| key.is_made_here()) {
+                    if !keys_of(node.step.done).any(|(_, used)| used.name() == key.name()) {
+                        continue;
+                    }
+                    notes.push(Problem {
+                        rule: &catalogue::UNDO_ORDER,
+                        service: node.service.to_owned(),
+                        of: node.step.name.to_owned(),
+                        detail: format!(
+                            "{}.{} is undone with its event {}, which names the {} that {}.{} makes and undoes: it may \
+                             be gone before, so do not look it up",
+                            node.service,
+                            node.step.name,
+                            node.step.done,
+                            key.name(),
+                            maker.service,
+                            maker.step.name
+                        ),
+                    });
+                }
+            }
+        }
+    }
+}
