@@ -15,7 +15,7 @@ use ballet_store::schema::hindrances::{Rights, TableLock, locks, rights};
 use sqlx::{Executor, PgConnection};
 use tokio::sync::watch;
 
-use crate::declare::handler::failure::{Failure, server_is_away};
+use crate::declare::handler::failure::Failure;
 use crate::engine::database::Database;
 use crate::engine::stopping::waited;
 
@@ -87,7 +87,7 @@ async fn look(
         known.room = None;
         // It is inside a transaction that has failed.
         db.close_on_drop();
-        if !server_is_away(&error) {
+        if !is_full(&error) {
             return Err(error);
         }
         let why = error.to_string();
@@ -102,6 +102,12 @@ async fn look(
     let locks = in_time(locks(&mut db)).await?;
     found.extend(known.locked(locks, Instant::now()).into_iter().map(of(Cause::Lock)));
     Ok(found)
+}
+
+/// Whether the server itself says that it has too little of something. One that is lost meanwhile says nothing.
+fn is_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("53"))
 }
 
 impl EarlierLooks {
@@ -151,11 +157,27 @@ fn missing(before: &Rights, now: &Rights) -> Vec<String> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use ballet_stage::{Database as TestDatabase, Postgres};
+    use sqlx::Connection;
+
     use super::*;
 
     fn rights(all: &[(&str, &[&str])]) -> Rights {
         let set = |rights: &[&str]| rights.iter().map(ToString::to_string).collect();
         all.iter().map(|(name, rights)| ((*name).to_owned(), set(rights))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_lost_while_it_is_looked_for_room_is_not_full() {
+        let server = Postgres::shared().await.expect("a server");
+        let place = TestDatabase::new(server, "room").await.expect("one");
+        for (code, full) in [("53100", true), ("57P01", false)] {
+            let mut db = PgConnection::connect(place.url()).await.expect("a session");
+            let says = format!("do $$ begin raise exception using errcode = '{code}'; end $$");
+            let error = db.execute(sqlx::AssertSqlSafe(says)).await.expect_err("it says so");
+            assert_eq!(is_full(&error), full, "{error}");
+        }
+        assert!(!is_full(&sqlx::Error::Io(std::io::ErrorKind::UnexpectedEof.into())));
     }
 
     #[test]
