@@ -170,7 +170,7 @@ fn a_broken_rule_is_named_by_its_id_and_explained() {
         said_by(command.arg("--contracts").arg(&shop.0).args(arguments))
     };
     // What a service excepts is no note.
-    ballet(&["check"]).ends_with(0).prints(&["shop is sound"]);
+    ballet(&["check"]).ends_with(0).prints(&[" is sound: "]);
     shop.edit("orders", "\"B066\"", "\"B067\"");
     let noted = ballet(&["check"]).ends_with(0);
     assert!(noted.out.contains("note B066 a deadline leaves time"), "{}", noted.out);
