@@ -73,11 +73,13 @@ pub async fn claim(db: &mut PgConnection, own: &Home) -> Result<Option<Home>, sq
 mod tests {
     use std::time::Duration;
 
+    use ballet_stage::wait_until;
     use sqlx::{Connection, Executor};
-    use tokio::time::sleep;
 
     use super::*;
     use crate::schema::migrated_database::migrated;
+
+    const LONG: Duration = Duration::from_secs(60);
 
     fn home(environment: &str, hosts: &[&str]) -> Home {
         Home {
@@ -91,21 +93,18 @@ mod tests {
     async fn of_two_systems_that_start_at_once_the_second_finds_the_first() {
         let (database, mut first) = migrated("two_homes").await;
         let mut second = PgConnection::connect(database.url()).await.expect("a session");
-        let mut third = PgConnection::connect(database.url()).await.expect("a session");
         let (production, staging) = (home("production", &["a"]), home("staging", &["b"]));
         first.execute("begin").await.expect("begun");
         assert_eq!(claim(&mut first, &production).await.expect("an answer"), None);
         let waits = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' \
                      and datname = current_database())";
         let (found, ()) = tokio::join!(claim(&mut second, &staging), async {
-            loop {
-                let waits = sqlx::query_scalar(waits).fetch_one(&mut third);
-                let waits: bool = waits.await.expect("an answer");
-                if waits {
-                    break;
-                }
-                sleep(Duration::from_millis(10)).await;
-            }
+            let waits = wait_until("a second system that waits", LONG, || async {
+                let mut third = PgConnection::connect(database.url()).await?;
+                let waits: bool = sqlx::query_scalar(waits).fetch_one(&mut third).await?;
+                Ok::<_, sqlx::Error>(waits.then_some(()))
+            });
+            waits.await.expect("it waits");
             first.execute("commit").await.expect("committed");
         });
         assert_eq!(found.expect("an answer"), Some(production));
