@@ -8,8 +8,8 @@ use std::time::Duration;
 use ballet::core::{Graph, System};
 use ballet::{Event, Failure, Handle, Running, SagaId, Service, Settings};
 use ballet_ops::sagas::{self, SagaDetails, SagaEvent};
-use ballet_terminal::lanes::{self, LaneEvent};
-use ballet_terminal::{columns, ui};
+use ballet_ops::terminal::lanes::{self, LaneEvent};
+use ballet_ops::terminal::{columns, ui};
 use futures_util::future::{join_all, select_all, try_join_all};
 use sqlx::postgres::PgConnectOptions;
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use ballet::core::{Problem, ServiceContract, System, rules};
+use ballet::openapi::Document;
 use ballet_check::Contracts;
-use ballet_openapi::Document;
 
 use crate::openapi::lint;
 

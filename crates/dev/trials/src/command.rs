@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 use clap::{Parser, Subcommand};
 
 use crate::processes::gateway::GATEWAY;

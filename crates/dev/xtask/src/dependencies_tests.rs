@@ -12,43 +12,41 @@ use crate::cargo;
 type Layer = (&'static str, &'static str, &'static str);
 
 /// Layers below programs. The benchmark collects spans with the testkit.
-const EVERYTHING: &str = "testkit core amqp store framework openapi common ops library events service \
-    check console terminal stage gateway trial program command";
+const EVERYTHING: &str = "testkit core amqp store framework common ops library events service \
+    check console stage gateway trial program command";
 
-const LAYERS: [Layer; 21] = [
+const LAYERS: [Layer; 19] = [
     // The attributes print paths, and depend on nothing of ours.
     ("macros", "crates/framework/macros", ""),
     ("core", "crates/framework/core", "macros"),
     ("amqp", "crates/framework/amqp", "core"),
     ("store", "crates/framework/store", "core amqp"),
     ("framework", "crates/framework/ballet", "macros core amqp store library"),
-    ("openapi", "crates/framework/openapi", "framework library"),
     ("ops", "crates/tools/ops", "core amqp store framework check"),
     // For the gateway and services. It depends on nothing of ours.
     ("library", "crates/framework/http", ""),
     // It knows no service, and of ours only the code to sign and listen.
     ("gateway", "crates/tools/gateway", "library"),
-    ("common", "crates/systems/common", "library framework openapi"),
+    ("common", "crates/systems/common", "library framework"),
     ("check", "crates/tools/check", "core"),
     ("console", "crates/tools/console", "core library amqp store framework ops check"),
-    ("terminal", "crates/tools/terminal", "core"),
-    ("stage", "crates/dev/stage", "amqp store framework ops check terminal"),
-    ("testkit", "crates/dev/testkit", "core amqp store framework openapi ops check stage"),
+    ("stage", "crates/dev/stage", "amqp store framework ops check"),
+    ("testkit", "crates/dev/testkit", "core amqp store framework ops check stage"),
     // It reads any system's contracts, and contains none. `ballet participant try` is the testkit's suite.
     (
         "command",
         "crates/tools/cli",
-        "core library amqp store framework ops check console terminal stage testkit program",
+        "core library amqp store framework ops check console stage testkit program",
     ),
     ("program", "crates/tools/* crates/dev/*", EVERYTHING),
     // Its choreography, audit, load in trials, and tests.
     ("trial", "crates/systems/*/trial", EVERYTHING),
     // With its services' callers, and who owns what.
-    ("events", "crates/systems/*/events", "core common openapi"),
+    ("events", "crates/systems/*/events", "core common framework"),
     // It runs its services itself.
     ("hello", "examples/hello", "framework stage"),
     // It shows how a service is written.
-    ("service", "crates/systems/*/* examples/*", "core library framework openapi common events"),
+    ("service", "crates/systems/*/* examples/*", "core library framework common events"),
 ];
 
 /// The additional layers for the tests of any layer: they bring up servers, kill processes, read the broker and look

@@ -77,7 +77,7 @@
 //! | rows that follow from telemetry, such as heartbeats | [`Telemetry`], [`TelemetryReader`], [`Handle::telemetry`] |
 //! | the whole contract of a service | [`Participant`] |
 //! | what a failing handler means | [`Failure`], [`Retry`] |
-//! | HTTP routes | [`Handle`], [`Unit`], [`http`] |
+//! | HTTP routes | [`Handle`], [`Unit`], [`http`]; with the feature `openapi`, those of an `openapi::Api` |
 //! | settings, start and stop | [`Service`], [`Settings`], [`main()`](fn@main) |
 //!
 //! Events, sagas and envelopes are defined in [`core`]; connections to the broker, for tests and
@@ -93,6 +93,8 @@ mod declare;
 mod engine;
 pub mod http;
 mod lane;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 mod outgoing;
 mod service;
 mod telemetry;

@@ -15,6 +15,8 @@ pub mod restored;
 pub mod sagas;
 pub mod standing;
 pub mod stream;
+#[cfg(feature = "terminal")]
+pub mod terminal;
 pub mod words;
 
 pub use databases::connect_to;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::report::outcome::quantile;

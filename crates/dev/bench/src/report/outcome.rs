@@ -1,6 +1,6 @@
 //! The outcome of a group: medians, spread, and the verdicts on its targets.
 
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::report::groups::{BenchTarget, Bound, Group, Measure, targets};

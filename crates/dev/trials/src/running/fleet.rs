@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ballet_ops::terminal::ui;
 use ballet_stage::{Children, ServiceLaunch, ServiceProcess, wait_until};
-use ballet_terminal::ui;
 use reqwest::Client;
 use rustix::process::Signal;
 use tokio::sync::Mutex;

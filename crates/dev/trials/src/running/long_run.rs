@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet::core::System;
 use ballet_amqp::RabbitMq;
+use ballet_ops::terminal::ui;
 use ballet_stage::{Link, Options, Proxy, Servers, Stage};
-use ballet_terminal::ui;
 use reqwest::Client;
 
 use crate::processes::endpoints::Endpoints;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use ballet_ops::audit::{PartVerdict, Report, ReportPart};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 use jiff::SignedDuration;
 use rustix::process::{Pid, test_kill_process};
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet_check::contracts::folders;
+use ballet_ops::terminal::{Cell, Table, columns};
+use ballet_ops::terminal::{Progress, ui};
 use ballet_stage::variables;
-use ballet_terminal::{Cell, Table, columns};
-use ballet_terminal::{Progress, ui};
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ballet::core::System;
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 
 use crate::running::long_run::{LongRun, RunPlan};
 use crate::running::stop::Stop;

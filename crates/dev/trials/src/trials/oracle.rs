@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use ballet::EventType;
 use ballet::core::System;
 use ballet_ops::audit::{self, LedgerComparison, Report};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 use jiff::SignedDuration;
 use serde::Serialize;
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! What the reports of all runs with checked sagas share.
 
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 
 use crate::trials::oracle::OracleVerdict;
 

@@ -13,7 +13,7 @@ use crate::site::CONTENTS;
 use crate::site::llms::{self, LLMS};
 use crate::systems::{SystemDescription, SystemName};
 use crate::{joined_services, quotes, rollback, root, rules};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";

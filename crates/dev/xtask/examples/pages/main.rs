@@ -15,7 +15,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]

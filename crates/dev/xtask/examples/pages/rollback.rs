@@ -157,7 +157,7 @@ fn parse(line: &str, lanes: usize) -> Result<LaneLine<'_>> {
     })
 }
 
-/// Returns the class of a mark, as `ballet_terminal::lanes` draws it.
+/// Returns the class of a mark, as `ballet_ops::terminal::lanes` draws it.
 fn meaning(mark: &str) -> Option<&'static str> {
     Some(match mark {
         "●" => "done",

@@ -1,7 +1,7 @@
 //! The systems, for the generated files.
 
 use ballet::core::{ServiceContract, System};
-use ballet_openapi::Document;
+use ballet::openapi::Document;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum SystemName {

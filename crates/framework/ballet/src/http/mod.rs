@@ -2,11 +2,11 @@
 //! about itself.
 
 pub(crate) mod door;
-mod extract;
+pub(crate) mod extract;
 pub(crate) mod health;
 pub(crate) mod json;
 pub(crate) mod own_routes;
-mod place;
+pub(crate) mod place;
 pub(crate) mod problem;
 pub(crate) mod refusal;
 pub(crate) mod trace;

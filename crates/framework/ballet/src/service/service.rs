@@ -78,7 +78,7 @@ impl Service {
     }
 
     /// Adds HTTP routes of the service's own. Those of several calls are [merged](Router::merge): if two answer the
-    /// same path and method, the service does not start. Each `Api` of `ballet-openapi` answers `GET /openapi.json`, so
+    /// same path and method, the service does not start. Each `openapi::Api` answers `GET /openapi.json`, so
     /// a service has one.
     #[must_use]
     pub fn routes(mut self, routes: impl FnOnce(Handle) -> Router + Send + 'static) -> Self {

@@ -4,7 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode};
 use ballet::http::{OpenJson, Problem};
-use ballet_openapi::{Draft, Takes, json};
+use ballet::openapi::{Draft, Takes, json};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 

@@ -2,8 +2,8 @@
 
 use ballet::calls::CallKey;
 use ballet::http::Problem;
+use ballet::openapi::NoContent;
 use ballet::{Failure, Handle, SagaId};
-use ballet_openapi::NoContent;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::types::Uuid;

@@ -1,6 +1,6 @@
 //! The settings of the service `dispatch`.
 
-use ballet_openapi::WatchLimits;
+use ballet::openapi::WatchLimits;
 use clap::Args;
 use jiff::SignedDuration;
 

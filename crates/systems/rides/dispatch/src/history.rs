@@ -1,6 +1,6 @@
 //! The status changes of a ride, as its watchers get them.
 
-use ballet_openapi::History;
+use ballet::openapi::History;
 use jiff::Timestamp;
 use rides_events::access::Riders;
 use rides_events::dispatch::CancelReason;

@@ -25,8 +25,8 @@ mod verifier;
 
 use std::sync::Arc;
 
+use ballet::openapi::Document;
 use ballet::{Does, Failure, Look, Tx, Undoes, compensated, compensated_silently, done};
-use ballet_openapi::Document;
 use common::cards::{Provider, sandbox};
 use rides_events::RideDispatch;
 use rides_events::dispatch::{

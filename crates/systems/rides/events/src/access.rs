@@ -1,7 +1,7 @@
 //! The owners of rides' data, and the callers that act for them. A ride belongs to its rider, and to the driver who
 //! drives it or is asked to. Each service authorises its own requests, because it has the rows.
 
-use ballet_openapi::Owners;
+use ballet::openapi::Owners;
 
 use crate::values::ids::{DriverId, RiderId};
 
@@ -26,7 +26,7 @@ impl Owners for Drivers {
 }
 
 /// A caller that is a rider or an operator of rides.
-pub type RiderCaller = ballet_openapi::Caller<Riders>;
+pub type RiderCaller = ballet::openapi::Caller<Riders>;
 
 /// A caller that is a driver or an operator of rides.
-pub type DriverCaller = ballet_openapi::Caller<Drivers>;
+pub type DriverCaller = ballet::openapi::Caller<Drivers>;

@@ -12,8 +12,8 @@ mod refusals;
 mod requests;
 mod store;
 
+use ballet::openapi::Document;
 use ballet::{Does, Failure, StepError, Tx, Undoes, compensated, copies, done};
-use ballet_openapi::Document;
 use rides_events::RideDispatch;
 use rides_events::dispatch::{DriverWanted, OfferEnded, RideCompleted, RideStarted};
 use rides_events::location::{

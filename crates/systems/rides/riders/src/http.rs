@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Api, FoundThing, IfMatch, NewThing, NoContent, Operation, json};
+use ballet::openapi::{Api, FoundThing, IfMatch, NewThing, NoContent, Operation, json};
 use common::paging::{After, Page};
 use rides_events::RiderId;
 use rides_events::access::RiderCaller;

@@ -8,7 +8,7 @@ mod requests;
 mod rider;
 mod store;
 
-use ballet_openapi::Document;
+use ballet::openapi::Document;
 use rides_events::riders::{Rider, RiderChanged, RiderErased, RiderRegistered};
 
 /// The service. It has no part in a saga.

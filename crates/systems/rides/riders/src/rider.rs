@@ -2,7 +2,7 @@
 
 use ballet::TextEnum;
 use ballet::core::personal::Personal;
-use ballet_openapi::Tagged;
+use ballet::openapi::Tagged;
 use common::rows::time;
 use jiff::Timestamp;
 use rides_events::RiderId;

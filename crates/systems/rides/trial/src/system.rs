@@ -1,7 +1,7 @@
 //! The declarations of the services of rides, together.
 
+use ballet::openapi::Document;
 use ballet_core::{ServiceContract, System};
-use ballet_openapi::Document;
 use dispatch::Dispatch;
 use location::Location;
 use riders::Riders;

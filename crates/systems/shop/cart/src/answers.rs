@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ballet::http::{Json, Problem};
-use ballet_openapi::{Answers, Draft, Tagged, describe_etag, etag, json};
+use ballet::openapi::{Answers, Draft, Tagged, describe_etag, etag, json};
 
 use crate::cart::Cart;
 use crate::checkout::Checkout;

@@ -13,8 +13,8 @@ mod refusals;
 mod requests;
 mod store;
 
+use ballet::openapi::Document;
 use ballet::{Failure, Tx};
-use ballet_openapi::Document;
 use shop_events::cart::{CartCheckedOut, CartCleared, CartReopened};
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use shop_events::orders::{OrderCancelled, OrderConfirmed};

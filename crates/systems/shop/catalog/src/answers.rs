@@ -3,7 +3,7 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ballet::http::{Place, Problem};
-use ballet_openapi::{Answers, Draft, Tagged, describe_etag, etag};
+use ballet::openapi::{Answers, Draft, Tagged, describe_etag, etag};
 use shop_events::catalog::Product;
 
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
-use ballet::{Handle, Tx};
-use ballet_openapi::{
+use ballet::openapi::{
     Api, Either, FoundThing, IfMatch, IfNoneMatch, NewThing, NoContent, Operation, UnchangedThing,
     json,
 };
+use ballet::{Handle, Tx};
 use common::paging::{Limit, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -79,7 +79,7 @@ pub(crate) fn api() -> Api<Handle> {
         )
 }
 
-fn example() -> ballet_openapi::Value {
+fn example() -> ballet::openapi::Value {
     json!({
         "sku": "blue-mug",
         "title": "Blue mug",

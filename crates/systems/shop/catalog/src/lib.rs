@@ -8,7 +8,7 @@ mod draft;
 mod http;
 mod store;
 
-use ballet_openapi::Document;
+use ballet::openapi::Document;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
 /// The products that the shop sells. It takes part in no saga.

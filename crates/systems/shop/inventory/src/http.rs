@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Place, Problem, Query};
-use ballet_openapi::{Api, Operation, json};
+use ballet::openapi::{Api, Operation, json};
 use common::paging::{After, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;

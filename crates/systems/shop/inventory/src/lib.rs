@@ -7,8 +7,8 @@ mod http;
 mod rows;
 mod store;
 
+use ballet::openapi::Document;
 use ballet::{Does, Failure, Tx, Undoes, compensated, done, refused};
-use ballet_openapi::Document;
 use shop_events::OrderFulfillment;
 use shop_events::inventory::{
     StockCommitted, StockReceived, StockReleased, StockReservationFailed, StockReserved,

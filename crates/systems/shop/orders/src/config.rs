@@ -1,6 +1,6 @@
 //! The settings of the service `orders`.
 
-use ballet_openapi::WatchLimits;
+use ballet::openapi::WatchLimits;
 use clap::Args;
 use jiff::SignedDuration;
 use shop_events::access::unpaid::UnpaidLimit;

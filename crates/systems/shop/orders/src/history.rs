@@ -36,7 +36,7 @@ pub(crate) struct StatusChange {
     changed_at: Timestamp,
 }
 
-impl ballet_openapi::History for OrderHistory {
+impl ballet::openapi::History for OrderHistory {
     type Id = OrderId;
     type Owners = Customers;
     type Change = StatusChange;
@@ -87,7 +87,7 @@ common::row! { OrderHistory:
 
 #[cfg(test)]
 mod tests {
-    use ballet_openapi::History as _;
+    use ballet::openapi::History as _;
     use uuid::Uuid;
 
     use super::*;

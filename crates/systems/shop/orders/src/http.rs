@@ -4,10 +4,10 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
-use ballet::{Abort, Handle, SagaId};
-use ballet_openapi::{
+use ballet::openapi::{
     Accepted, Api, Created, Either, EventStream, IdempotencyKey, NoContent, Operation, Watchers,
 };
+use ballet::{Abort, Handle, SagaId};
 use common::paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

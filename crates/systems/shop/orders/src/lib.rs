@@ -21,8 +21,8 @@ mod store;
 
 use ballet::bulk::{BulkTx, DoesAll, Item};
 use ballet::core::Republished;
+use ballet::openapi::Document;
 use ballet::{Does, Failure, Tx, done};
-use ballet_openapi::Document;
 use shop_events::OrderFulfillment;
 use shop_events::cart::CartCheckedOut;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ballet_openapi::{Value, json};
+use ballet::openapi::{Value, json};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use shop_events::cart::CartCheckedOut;

@@ -13,7 +13,7 @@ mod webhook;
 use std::sync::Arc;
 
 use ballet::Settings;
-use ballet_openapi::Document;
+use ballet::openapi::Document;
 use common::cards::{Provider, sandbox};
 use common::outside::{WebhookState, Webhooks, WrongSetting};
 use shop_events::OrderFulfillment;

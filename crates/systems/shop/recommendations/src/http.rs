@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Api, Operation};
+use ballet::openapi::{Api, Operation};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::access::Caller;

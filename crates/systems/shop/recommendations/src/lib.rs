@@ -10,8 +10,8 @@ mod popularity;
 mod recommend;
 mod store;
 
+use ballet::openapi::Document;
 use ballet::{Failure, Tx};
-use ballet_openapi::Document;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use shop_events::orders::{OrderCancelled, OrderConfirmed, OrderPlaced};
 

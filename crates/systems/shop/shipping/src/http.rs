@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Api, NoContent, Operation, json};
+use ballet::openapi::{Api, NoContent, Operation, json};
 use common::outside::{SignedJson, WebhookState};
 use common::paging::{After, Page};
 use shop_events::OrderId;

@@ -15,8 +15,8 @@ mod webhook;
 
 use std::sync::Arc;
 
+use ballet::openapi::Document;
 use ballet::{Does, Tx, done};
-use ballet_openapi::Document;
 use common::outside::{WebhookState, Webhooks, WrongSetting};
 use shop_events::OrderFulfillment;
 use shop_events::orders::OrderConfirmed;

@@ -1,7 +1,7 @@
 //! The declarations of the services of the shop, together.
 
+use ballet::openapi::Document;
 use ballet_core::{Graph, ServiceContract, System};
-use ballet_openapi::Document;
 
 use crate::load::services::services;
 

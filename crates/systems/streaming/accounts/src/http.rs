@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
+use ballet::openapi::{Accepted, Api, Created, IdempotencyKey, NoContent, Operation, json};
 use ballet::{Handle, SagaId};
-use ballet_openapi::{Accepted, Api, Created, IdempotencyKey, NoContent, Operation, json};
 use common::paging::{After, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::Deserialize;

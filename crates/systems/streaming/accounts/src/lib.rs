@@ -11,8 +11,8 @@ mod refusals;
 mod requests;
 mod store;
 
+use ballet::openapi::Document;
 use ballet::{Does, Failure, Never, Tx, Undoes, compensated, compensated_silently, done, refused};
-use ballet_openapi::Document;
 use streaming_events::accounts::{
     AccountClosed, AccountErased, AccountOpened, DeviceRemoved, PlanChanged, StreamSlotCancelled,
     StreamSlotDenied, StreamSlotReleased, StreamSlotReserved, ViewerAdmitted,

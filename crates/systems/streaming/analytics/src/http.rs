@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Api, Operation};
+use ballet::openapi::{Api, Operation};
 use common::paging::{After, Limit, Page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

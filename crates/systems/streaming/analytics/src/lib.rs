@@ -9,8 +9,8 @@ mod ranking;
 mod store;
 mod window;
 
+use ballet::openapi::Document;
 use ballet::{Failure, Reading, Tx};
-use ballet_openapi::Document;
 use streaming_events::playback::{Heartbeat, PlaybackEnded, PlaybackStarted};
 use streaming_events::titles::{Title, TitlePublished, TitleWithdrawn};
 

@@ -1,7 +1,7 @@
 //! The owners of streaming's data, and the callers that act for them. Devices and sessions belong to an account. Each
 //! service authorises its own requests, because it has the rows.
 
-use ballet_openapi::Owners;
+use ballet::openapi::Owners;
 
 use crate::values::ids::AccountId;
 
@@ -16,4 +16,4 @@ impl Owners for Accounts {
 }
 
 /// A caller that is an account or an operator of streaming.
-pub type Caller = ballet_openapi::Caller<Accounts>;
+pub type Caller = ballet::openapi::Caller<Accounts>;

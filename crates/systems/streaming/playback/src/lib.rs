@@ -12,8 +12,8 @@ mod session;
 mod store;
 mod watch;
 
+use ballet::openapi::Document;
 use ballet::{Does, Failure, Look, Tx, done};
-use ballet_openapi::Document;
 use streaming_events::accounts::{AccountClosed, DeviceRemoved, PlanChanged, StreamSlotReserved};
 use streaming_events::playback::{
     EndReason, Heartbeat, PlaybackEnded, PlaybackRefused, PlaybackRequested, PlaybackStarted,

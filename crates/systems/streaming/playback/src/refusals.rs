@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use ballet::Due;
 use ballet::http::{Place, Problem};
-use ballet_openapi::json;
+use ballet::openapi::json;
 use jiff::Timestamp;
 use streaming_events::SessionId;
 use streaming_events::access::Caller;

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
+use ballet::openapi::{Accepted, Api, Created, Operation, json};
 use ballet::{Handle, SagaId};
-use ballet_openapi::{Accepted, Api, Created, Operation, json};
 use common::paging::{Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -9,8 +9,8 @@ mod store;
 mod title;
 
 use ballet::bulk::Item;
+use ballet::openapi::Document;
 use ballet::{Does, Failure, Never, Rows, Tx, Undoes, compensated, done, refused};
-use ballet_openapi::Document;
 use sqlx::PgConnection;
 use streaming_events::accounts::ViewerAdmitted;
 use streaming_events::playback::PlaybackEnded;

@@ -1,7 +1,7 @@
 //! One run of a subcommand inside of this process.
 
 use anyhow::{Context as _, Result, anyhow};
-use ballet_terminal::ui::{Captured, captured};
+use ballet_ops::terminal::ui::{Captured, captured};
 use clap::Parser as _;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ballet::core::Role;
 use ballet::core::portable::make_portable;
 use ballet_check::listing::{self, ListedEvent};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use serde_json::{Value, json};
 
 use crate::base::exit::{ExitStatus, usage};

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ballet::core::rules::catalogue::{self, Rule};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use serde_json::{Value, json};
 
 use crate::base::exit::{ExitStatus, usage};

@@ -1,7 +1,7 @@
 //! Confirms a loss.
 
 use anyhow::{Result, bail};
-use ballet_terminal::{ask, is_interactive};
+use ballet_ops::terminal::{ask, is_interactive};
 
 use crate::base::exit::usage;
 

@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 
+pub(crate) use ballet_ops::terminal::Progress;
+pub(crate) use ballet_ops::terminal::ui::{
+    bad, dim, green, not_whole, print, raw, red, say, yellow,
+};
+use ballet_ops::terminal::{Cell, Table, columns, plain};
 use ballet_ops::words;
 pub(crate) use ballet_ops::words::{acting, counted, grouped};
-pub(crate) use ballet_terminal::Progress;
-pub(crate) use ballet_terminal::ui::{bad, dim, green, not_whole, print, raw, red, say, yellow};
-use ballet_terminal::{Cell, Table, columns, plain};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;

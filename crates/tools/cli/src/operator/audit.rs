@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use anyhow::{Context as _, Result};
 use ballet_ops::audit::{BrokerSnapshot, PartVerdict, Report, ReportPart, audit_with};
+use ballet_ops::terminal::plain;
 use ballet_stage::ManagementClient;
-use ballet_terminal::plain;
 use jiff::SignedDuration;
 use serde_json::json;
 

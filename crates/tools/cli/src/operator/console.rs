@@ -9,7 +9,7 @@ use ballet::core::topology::REDRIVE;
 use ballet_console::{
     BasePath, Console, Departure, Network, OperatorGroup, Options, Role, TrustedHeader,
 };
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use clap::Subcommand;
 use jiff::SignedDuration;
 use serde_json::json;

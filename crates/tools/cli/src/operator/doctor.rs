@@ -4,7 +4,7 @@ use anyhow::Result;
 use ballet::core::{Cause, Part};
 use ballet_ops::doctor::examine;
 use ballet_ops::standing::finding::{Finding, FindingState};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use console::Style;
 use serde_json::json;
 

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use ballet_ops::standing::figures::{ServiceFigures, figures};
+use ballet_ops::terminal::{Cell, Table};
 use ballet_store::process::{Replicas, UnreadyProcess};
 use ballet_store::waiting::WaitingCount;
-use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 
 use crate::base::exit::ExitStatus;

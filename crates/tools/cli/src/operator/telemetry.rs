@@ -1,8 +1,8 @@
 //! `ballet telemetry`: lists readers' places and losses, and rewinds readers.
 
 use anyhow::{Context as _, Result};
+use ballet_ops::terminal::{Cell, Table};
 use ballet_store::telemetry::reader_places::{self, MissedOffsets, ReaderPlace, RewindTo};
-use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};

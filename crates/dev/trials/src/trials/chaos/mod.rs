@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 
 use crate::running::long_run::RunPlan;
 use crate::system::subject::Subject;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 use serde::Serialize;
 
 use crate::trials::chaos::faults::kind::FaultKind;

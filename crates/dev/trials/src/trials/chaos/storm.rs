@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ballet_ops::terminal::ui;
 use ballet_ops::words::counted;
-use ballet_terminal::ui;
 
 use crate::dice::Dice;
 use crate::load::load::CustomerMix;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 
 use crate::processes::gateway::GATEWAY;
 use crate::running::long_run::{LongRun, RunPlan};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Result, ensure};
+use ballet_ops::terminal::ui;
 use ballet_stage::wait_until;
-use ballet_terminal::ui;
 
 use crate::customers::operation::{ClientAnswer, Operation};
 use crate::load::load::CustomerMix;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ballet::core::Part;
+use ballet_ops::terminal::ui;
 use ballet_stage::wait_until;
-use ballet_terminal::ui;
 
 use crate::trials::kills::aims;
 use crate::trials::kills::checks::check_everything;

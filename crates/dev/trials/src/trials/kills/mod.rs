@@ -19,8 +19,8 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use ballet::core::topology::DEAD;
+use ballet_ops::terminal::ui;
 use ballet_stage::Method;
-use ballet_terminal::ui;
 use futures_util::future::try_join_all;
 use serde_json::json;
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 
 use crate::{files, root};
 use links::{LinkTarget, PageLink};

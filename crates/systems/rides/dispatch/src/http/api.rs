@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::StatusCode;
 use ballet::Handle;
-use ballet_openapi::{Api, Operation, Watchers, json};
+use ballet::openapi::{Api, Operation, Watchers, json};
 
 use crate::config::DispatchSettings;
 use crate::expiry;

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
+use ballet::openapi::{Accepted, Created, Either, EventStream, NoContent};
 use ballet::{Abort, Failure, SagaId, Tx, copies};
-use ballet_openapi::{Accepted, Created, Either, EventStream, NoContent};
 use common::paging::{Limit, Page, cursor};
 use jiff::SignedDuration;
 use rides_events::access::RiderCaller;

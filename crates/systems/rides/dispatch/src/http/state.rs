@@ -1,7 +1,7 @@
 //! The state that the handlers share.
 
 use ballet::Handle;
-use ballet_openapi::Watchers;
+use ballet::openapi::Watchers;
 
 use crate::config::DispatchSettings;
 use crate::history::RideHistory;

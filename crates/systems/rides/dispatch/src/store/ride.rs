@@ -1,7 +1,7 @@
 //! The rows of rides.
 
+use ballet::openapi::History as _;
 use ballet::{Failure, TextEnum};
-use ballet_openapi::History as _;
 use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;

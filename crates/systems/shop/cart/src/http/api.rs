@@ -1,7 +1,7 @@
 //! The routes, with the texts of their OpenAPI document.
 
 use axum::http::StatusCode;
-use ballet_openapi::{Api, Operation, Value, json};
+use ballet::openapi::{Api, Operation, Value, json};
 
 use crate::http::changes::{clear, open, put_item, remove_item};
 use crate::http::check_out::check_out;

@@ -4,8 +4,8 @@
 use axum::extract::State;
 use ballet::core::Versioned;
 use ballet::http::{Json, Path, Place, Problem};
+use ballet::openapi::{FoundThing, NewThing};
 use ballet::{Handle, Tx, copies};
-use ballet_openapi::{FoundThing, NewThing};
 use shop_events::access::Caller;
 use shop_events::cart::{CartCleared, ClearReason};
 use shop_events::catalog::Product;

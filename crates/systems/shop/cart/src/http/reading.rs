@@ -3,7 +3,7 @@
 use axum::extract::State;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Either, FoundThing, IfNoneMatch, UnchangedThing};
+use ballet::openapi::{Either, FoundThing, IfNoneMatch, UnchangedThing};
 use common::paging::{After, Page};
 use shop_events::access::Caller;
 use shop_events::{CartId, OrderId};

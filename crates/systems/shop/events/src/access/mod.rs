@@ -3,7 +3,7 @@
 
 pub mod unpaid;
 
-use ballet_openapi::Owners;
+use ballet::openapi::Owners;
 
 use crate::values::ids::CustomerId;
 
@@ -18,4 +18,4 @@ impl Owners for Customers {
 }
 
 /// A customer, or somebody behind the shop.
-pub type Caller = ballet_openapi::Caller<Customers>;
+pub type Caller = ballet::openapi::Caller<Customers>;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use ballet_ops::terminal::ui;
 use ballet_stage::{Options, Servers};
-use ballet_terminal::ui;
 use clap::Parser;
 use shop::load::{OpenShop, checkouts};
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ballet_ops::terminal::{Cell, Table};
 use ballet_stage::wait_until;
-use ballet_terminal::{Cell, Table};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -15,7 +15,7 @@ use crate::load::customer::{BUYS, Customer, cart_of};
 use crate::load::open_shop::OpenShop;
 use crate::load::products;
 use crate::load::stock::PLENTY;
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 
 const RATE: u32 = 40;
 /// The gateway lets each of them write 60 times a minute.

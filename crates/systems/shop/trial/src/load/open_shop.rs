@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use ballet_ops::terminal::ui;
 use ballet_stage::{Servers, ServiceProcess, Stage};
-use ballet_terminal::ui;
 use ballet_trials::{ConfiguredProgram, Gateway, run_dir, secret};
 
 use crate::load::customer::{Customer, PATIENCE, SELLS};

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 use ballet_trials::{ClientAnswer, Site, SiteClient};
 use reqwest::Method;
 use serde_json::Value;

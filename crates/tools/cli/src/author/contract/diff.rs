@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use ballet_check::Contracts;
 use ballet_check::diff::{ContractChange, Diff};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use console::Style;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! `ballet copies list`.
 
 use anyhow::{Context as _, Result};
+use ballet_ops::terminal::{Cell, Table};
 use ballet_store::copies::state::{self as copies, CopyState, SharedEntity};
-use ballet_terminal::{Cell, Table};
 use serde_json::json;
 use sqlx::Connection;
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use ballet_check::validate::Validator;
 use ballet_ops::redrive::{DeadLetter, DeadLetterFilter};
-use ballet_terminal::plain;
+use ballet_ops::terminal::plain;
 use jiff::Timestamp;
 
 use crate::base::exit::{ExitStatus, usage};

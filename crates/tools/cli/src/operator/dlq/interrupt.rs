@@ -1,7 +1,7 @@
 //! Ctrl-C while messages are being sent.
 
 use ballet_ops::redrive::Stop;
-use ballet_terminal::ui::is_captured;
+use ballet_ops::terminal::ui::is_captured;
 use tokio::sync::watch;
 
 use crate::base::ui;

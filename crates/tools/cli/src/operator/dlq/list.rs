@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use ballet_ops::redrive::json;
 use ballet_ops::redrive::{self, DeadLetter};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;

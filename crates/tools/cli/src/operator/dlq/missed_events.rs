@@ -8,7 +8,7 @@ use ballet::core::Part;
 use ballet::core::envelope::Limits;
 use ballet_ops::missed::{self, Consumer, JournalGaps, MissedEvents, Witnesses};
 use ballet_ops::redrive::RedriveOptions;
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Connection;

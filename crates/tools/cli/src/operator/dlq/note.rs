@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ballet_ops::redrive::{Note, Progress, RedriveOptions, Stop};
-use ballet_terminal::{ask, is_interactive};
+use ballet_ops::terminal::{ask, is_interactive};
 use clap::Args;
 
 use crate::base::exit::usage;

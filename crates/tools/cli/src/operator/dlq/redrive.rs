@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ballet_ops::redrive::{DeadLetterPlan, RedriveOptions, Summary};
-use ballet_terminal::{ask, is_interactive};
+use ballet_ops::terminal::{ask, is_interactive};
 
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;

@@ -1,7 +1,7 @@
 //! Dead letters in tables, and their groups as JSON.
 
 use ballet_ops::redrive::{DeadLetterGroup, GroupKey};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! `ballet inbox list`: failed messages and calls, one by one.
 
 use anyhow::{Context as _, Result};
+use ballet_ops::terminal::{Cell, Table};
 use ballet_store::inbox::stuck::{self, StuckEntry, StuckKind};
-use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 

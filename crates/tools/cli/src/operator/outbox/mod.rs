@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ballet_ops::redrive::ArchiveFile;
+use ballet_ops::terminal::{Cell, Table};
 use ballet_store::dead_events::{self, DeadEvent, DeadEventFilter};
 use ballet_store::operators::interventions::Act;
-use ballet_terminal::{Cell, Table};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};

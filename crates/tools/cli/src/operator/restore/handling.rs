@@ -236,7 +236,10 @@ async fn failing(db: &mut PgConnection) -> Result<String> {
     let stuck = stuck::list(db, 1_000).await?;
     let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();
     let again = again.map_or_else(String::new, |(next, why)| {
-        format!(". What failed is tried again, next at {next:.0}: {}", ballet_terminal::plain(why))
+        format!(
+            ". What failed is tried again, next at {next:.0}: {}",
+            ballet_ops::terminal::plain(why)
+        )
     });
     let dead = stuck.iter().filter(|one| one.next_at.is_none()).count();
     let dead = match dead {

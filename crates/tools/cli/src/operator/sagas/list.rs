@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ballet_ops::sagas::{self, ListedSaga, ListedSagas, SagaQuery, SagaState};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::{Value, json};

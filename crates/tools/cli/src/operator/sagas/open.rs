@@ -4,7 +4,7 @@ use std::slice;
 
 use anyhow::Result;
 use ballet_ops::sagas::{self, Hindrance, OpenSaga, OpenSagas, SagaState};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 use jiff::SignedDuration;
 use serde_json::json;
 

@@ -4,11 +4,11 @@ use anyhow::Result;
 use ballet::core::{Graph, id};
 use ballet_ops::redrive::DeadLetter;
 use ballet_ops::sagas::{self, Hindrance, SagaDetails, SagaEvent, SagaState, SagaWait};
+use ballet_ops::terminal::lanes::{self, LaneEvent as Event};
+use ballet_ops::terminal::{Table, columns, plain};
 use ballet_store::operators::compensations_by_hand::CompensationByHand;
 use ballet_store::operators::interventions::{Act, Intervention};
 use ballet_store::operators::stopped_sagas::StoppedSaga;
-use ballet_terminal::lanes::{self, LaneEvent as Event};
-use ballet_terminal::{Table, columns, plain};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use ballet_ops::doctor::standing;
 use ballet_ops::sagas::{Hindrance, hindrances};
 use ballet_ops::standing::finding::{Finding, Hinders};
-use ballet_terminal::{Cell, Table};
+use ballet_ops::terminal::{Cell, Table};
 
 use crate::base::exit::{ExitStatus, is_unreachable};
 use crate::base::options::GlobalOptions;

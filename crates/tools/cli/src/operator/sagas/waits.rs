@@ -1,7 +1,7 @@
 //! Sagas' waits, as table rows and JSON.
 
 use ballet_ops::sagas::{Hindrance, SagaWait};
-use ballet_terminal::Cell;
+use ballet_ops::terminal::Cell;
 use console::Style;
 use jiff::Timestamp;
 use serde_json::{Value, json};

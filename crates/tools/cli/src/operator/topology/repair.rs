@@ -31,7 +31,7 @@ pub(crate) async fn run(
     drop(progress);
     let result = result.map_err(with_advice)?;
     warn(&result.missed, since);
-    result.words().iter().for_each(|one| ui::note(&ballet_terminal::plain(one)));
+    result.words().iter().for_each(|one| ui::note(&ballet_ops::terminal::plain(one)));
     let (found, unrouted) = (result.found(), ui::grouped(result.unrouted));
     let events = ui::counted(found, "event");
     ui::say(&match sending.dry_run {

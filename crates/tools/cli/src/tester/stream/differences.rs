@@ -77,7 +77,7 @@ impl DifferenceReport {
             "" => String::new(),
             place => ui::dim(&format!("  ({place})")),
         };
-        ui::print(&format!("  {}{place}", ballet_terminal::plain(&difference.to_string())));
+        ui::print(&format!("  {}{place}", ballet_ops::terminal::plain(&difference.to_string())));
     }
 
     /// Says how many were not shown.
@@ -135,7 +135,7 @@ impl DifferenceReport {
             }
         };
         let step = step.map_or(String::new(), |step| format!("  (in {step})"));
-        let name = ballet_terminal::plain(&format!("{what}{step}")).to_string();
+        let name = ballet_ops::terminal::plain(&format!("{what}{step}")).to_string();
         let kind = self.kinds.entry(name).or_default();
         if kind.last != difference.saga {
             kind.last.clone_from(&difference.saga);

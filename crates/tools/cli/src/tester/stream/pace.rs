@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_ops::stream::Record;
-use ballet_terminal::{ask, is_interactive};
+use ballet_ops::terminal::{ask, is_interactive};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};

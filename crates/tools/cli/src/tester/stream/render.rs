@@ -5,7 +5,7 @@ use ballet::core::id::short;
 use ballet::core::topology::{EVENTS, NOTES};
 use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON, text_header};
 use ballet_ops::stream::Record;
-use ballet_terminal::{columns, cut, plain};
+use ballet_ops::terminal::{columns, cut, plain};
 
 use crate::base::ui;
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use ballet::core::topology::{EVENTS, OPS};
 use ballet_amqp::{Broker, Lookup, Object, Peer};
 use ballet_ops::stream::{LookupResult, NewIds, Record, Recording, RecordingHeader, Survey, at};
-use ballet_terminal::{ask, is_interactive};
+use ballet_ops::terminal::{ask, is_interactive};
 
 use crate::base::exit::{ExitStatus, of_journal, usage};
 use crate::base::options::GlobalOptions;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ballet_ops::terminal::ui;
 use ballet_store::calls::stored::count_open;
 use ballet_store::partitions::count_dropped;
-use ballet_terminal::ui;
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;

@@ -11,7 +11,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use ballet_terminal::ui;
+use ballet_ops::terminal::ui;
 use futures_util::{Stream, stream};
 use tokio::net::TcpListener;
 use tokio::sync::watch;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use console::Style;
 
-use crate::text::{plain, width};
-use crate::wrap::{cut, wrap};
+use crate::terminal::text::{plain, width};
+use crate::terminal::wrap::{cut, wrap};
 
 /// The space between two columns.
 const GAP: usize = 2;

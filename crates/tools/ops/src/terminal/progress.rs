@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
-use crate::ui::{is_captured, say};
+use crate::terminal::ui::{is_captured, say};
 
 /// The time between two lines without a bar.
 const EVERY: Duration = Duration::from_secs(2);

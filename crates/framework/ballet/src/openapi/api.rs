@@ -11,10 +11,10 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::described_handler::DescribedHandler;
-use crate::document::Document;
-use crate::draft::Draft;
-use crate::operation::Operation;
+use crate::openapi::described_handler::DescribedHandler;
+use crate::openapi::document::Document;
+use crate::openapi::draft::Draft;
+use crate::openapi::operation::Operation;
 
 /// The path of the document.
 const DOCUMENT: &str = "/openapi.json";
@@ -113,8 +113,8 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
 
 #[cfg(test)]
 mod tests {
+    use crate::http::{Json, OpenJson, Path, Problem};
     use axum::http::StatusCode;
-    use ballet::http::{Json, OpenJson, Path, Problem};
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
     use serde_json::json;

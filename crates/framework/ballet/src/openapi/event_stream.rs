@@ -12,8 +12,8 @@ use futures_util::stream::{BoxStream, Stream, StreamExt};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::answers::Answers;
-use crate::draft::Draft;
+use crate::openapi::answers::Answers;
+use crate::openapi::draft::Draft;
 
 /// The interval of comments while nothing happens. They keep proxies from closing the connection, and show the
 /// service that a client is gone.

@@ -2,14 +2,14 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ballet::http::Json;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::answers::{Answers, Created};
-use crate::draft::Draft;
-use crate::etag::etag;
+use crate::http::json::Json;
+use crate::openapi::answers::{Answers, Created};
+use crate::openapi::draft::Draft;
+use crate::openapi::etag::etag;
 
 /// A kind of thing that has versions.
 pub trait Tagged {

@@ -7,11 +7,12 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use ballet::http::{Place, Problem};
 use ballet_http::identity::{SCOPES, SUBJECT};
 
-use crate::draft::Draft;
-use crate::takes::Takes;
+use crate::http::place::Place;
+use crate::http::problem::Problem;
+use crate::openapi::draft::Draft;
+use crate::openapi::takes::Takes;
 
 /// A kind of owner. Each owner's things are hidden from the others.
 pub trait Owners: Send + Sync + 'static {

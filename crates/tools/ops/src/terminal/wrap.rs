@@ -1,6 +1,6 @@
 //! Wraps and cuts text.
 
-use crate::text::{width, width_of};
+use crate::terminal::text::{width, width_of};
 
 const CUT: char = '…';
 

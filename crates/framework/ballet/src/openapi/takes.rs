@@ -2,11 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use ballet::http::{Json, LastEventId, OpenJson, Path, Query};
 use schemars::JsonSchema;
 use serde_json::json;
 
-use crate::draft::Draft;
+use crate::http::extract::{LastEventId, Path, Query};
+use crate::http::json::{Json, OpenJson};
+use crate::openapi::draft::Draft;
 
 /// An argument of a handler, which describes itself.
 #[diagnostic::on_unimplemented(

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::operation::Operation;
+use crate::openapi::operation::Operation;
 
 /// The address of the schemas of named types.
 const COMPONENTS: &str = "#/components/schemas/";

@@ -2,8 +2,8 @@
 
 use std::io::{Error, ErrorKind, IsTerminal, Result, Write, stderr, stdin};
 
-use crate::text::harmless;
-use crate::ui::is_captured;
+use crate::terminal::text::harmless;
+use crate::terminal::ui::is_captured;
 
 /// Whether there is a user on a terminal who can be asked.
 #[must_use]

@@ -2,12 +2,13 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ballet::http::{Json, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::draft::Draft;
+use crate::http::json::Json;
+use crate::http::problem::Problem;
+use crate::openapi::draft::Draft;
 
 /// The result of a handler, which describes itself.
 #[diagnostic::on_unimplemented(

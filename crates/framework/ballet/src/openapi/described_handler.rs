@@ -1,8 +1,8 @@
 //! Handlers whose signature describes them.
 
-use crate::answers::Answers;
-use crate::draft::Draft;
-use crate::takes::Takes;
+use crate::openapi::answers::Answers;
+use crate::openapi::draft::Draft;
+use crate::openapi::takes::Takes;
 
 /// A handler whose signature describes its route: each argument is [`Takes`], and the result is
 /// [`Answers`].

@@ -4,11 +4,12 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
-use ballet::http::{Place, Problem};
 use serde_json::json;
 
-use crate::draft::Draft;
-use crate::takes::Takes;
+use crate::http::place::Place;
+use crate::http::problem::Problem;
+use crate::openapi::draft::Draft;
+use crate::openapi::takes::Takes;
 
 /// Returns the ETag of a version.
 #[must_use]

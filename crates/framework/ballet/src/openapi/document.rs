@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballet::core::portable::make_portable;
+use ballet_core::portable::make_portable;
 use ballet_http::problem;
 use serde::Serialize;
 use serde_json::{Map, Value, json};

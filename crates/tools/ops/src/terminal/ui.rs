@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use console::Style;
 
-use crate::text::{columns_of_errors, fold, harmless};
+use crate::terminal::text::{columns_of_errors, fold, harmless};
 
 static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
@@ -144,7 +144,7 @@ mod tests {
         let (asked, Captured { result, said }) = captured(|| {
             raw("{}");
             say("one note");
-            crate::is_interactive()
+            crate::terminal::is_interactive()
         });
         assert!(!asked && !is_captured());
         assert_eq!((result, said), (vec!["{}".to_owned()], vec!["one note".to_owned()]));

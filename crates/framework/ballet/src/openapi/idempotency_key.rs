@@ -3,11 +3,12 @@
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use ballet::http::{Place, Problem};
 use serde_json::json;
 
-use crate::draft::Draft;
-use crate::takes::Takes;
+use crate::http::place::Place;
+use crate::http::problem::Problem;
+use crate::openapi::draft::Draft;
+use crate::openapi::takes::Takes;
 
 const HEADER: &str = "Idempotency-Key";
 /// The maximum number of characters. A gateway prefixes the key with its client.

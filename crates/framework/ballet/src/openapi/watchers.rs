@@ -12,15 +12,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use ballet::http::Problem;
-use ballet::{Failure, Handle};
 use ballet_http::limits::{CountGuard, LiveCounts};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::caller::{Caller, Owners};
+use crate::declare::handler::failure::Failure;
+use crate::http::problem::Problem;
+use crate::http::unit::Handle;
+use crate::openapi::caller::{Caller, Owners};
 
 const PAUSE: Duration = Duration::from_millis(250);
 

@@ -7,8 +7,8 @@ use ballet_core::{EventType, Graph, StepKind};
 use console::Style;
 use serde_json::Value;
 
-use crate::text::{plain, width};
-use crate::wrap::{cut, wrap};
+use crate::terminal::text::{plain, width};
+use crate::terminal::wrap::{cut, wrap};
 
 /// The column of the time, with the gap.
 const TIME: usize = 9;

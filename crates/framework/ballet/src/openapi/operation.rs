@@ -56,14 +56,14 @@ impl Operation {
     }
 
     /// Describes the case in which a 404 has a `Retry-After`, because the thing may be on its way
-    /// ([`Problem::not_yet`](ballet::http::Problem::not_yet)).
+    /// ([`Problem::not_yet`](crate::http::Problem::not_yet)).
     #[must_use]
     pub fn not_yet(self, when: &'static str) -> Self {
         self.try_again(StatusCode::NOT_FOUND, when)
     }
 
     /// Adds a status that is answered as a problem with a `Retry-After`
-    /// ([`Problem::try_again`](ballet::http::Problem::try_again)).
+    /// ([`Problem::try_again`](crate::http::Problem::try_again)).
     #[must_use]
     pub fn try_again(mut self, status: StatusCode, when: &'static str) -> Self {
         self.for_now.push((status, when));
