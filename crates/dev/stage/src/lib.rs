@@ -5,8 +5,7 @@
 //! with its topology, users, and a database per service. [`ManagementClient`] is the broker's management API.
 //! An [`OwnProcess`] is a service that can be killed, a [`ServiceProcess`] one that runs from its
 //! program. A [`Proxy`] is a connection that can fail. [`wait_until`] waits for a condition. A [`Selector`] finds what an
-//! alarm asks for among the metrics of a process. [`show_one_saga`] is a whole run of one saga, for a first look. A [`WebBrowser`]
-//! looks at pages.
+//! alarm asks for among the metrics of a process. [`show_one_saga`] is a whole run of one saga, for a first look.
 
 mod env;
 mod error;
@@ -19,13 +18,13 @@ mod random;
 mod selector;
 mod servers;
 mod stage;
-mod url;
+mod urls;
 mod wait;
-mod web_browser;
 
 pub use ballet_amqp::QueueDepth;
 pub use env::{Database, IdleSessions, TableReader, TestEnv};
 pub use error::{Error, Result};
+pub use hyper::Method;
 pub use management::ManagementClient;
 pub use one_saga::show_one_saga;
 pub use own_process::OwnProcess;
@@ -36,7 +35,6 @@ pub use processes::{
     usage,
 };
 pub use proxy::{Link, Proxy};
-pub use reqwest::Method;
 pub use selector::{Sample, Selector, samples};
 pub use servers::{
     Options, Postgres, RabbitMq, ServerVersion, Servers, TlsIdentity, left_out, program, python,
@@ -44,4 +42,3 @@ pub use servers::{
 };
 pub use stage::{Stage, StageSetting, variables, write_exports, write_private};
 pub use wait::wait_until;
-pub use web_browser::WebBrowser;

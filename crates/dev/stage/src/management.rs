@@ -8,8 +8,9 @@ use ballet_amqp::{ManagementApi, QueueDepth};
 use ballet_ops::audit;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::{Method, Url};
+use hyper::Method;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::wait::wait_until;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use futures_util::future::{join_all, try_join_all};
-use reqwest::Client;
 use serde_json::Value;
 
 use crate::env::test_env::TestEnv;
@@ -18,7 +17,6 @@ use crate::processes::service::{ServiceLaunch, ServiceProcess};
 use crate::servers::pair::Servers;
 
 const WATCH: Duration = Duration::from_millis(200);
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A system on servers, with its started services. Everything ends with this value.
 #[derive(Debug)]
@@ -27,8 +25,6 @@ pub struct Stage {
     pub services: Vec<ServiceProcess>,
     /// Starts processes that end with this program.
     pub children: Children,
-    /// The client for requests to the services.
-    pub http: Client,
     /// The system's virtual host, users and databases.
     pub env: TestEnv,
     /// The servers that it runs on.
@@ -60,10 +56,8 @@ impl StageSetting {
             Some(name) => TestEnv::new(&servers, &name, &definitions, &services).await?,
             None => TestEnv::with_plain_names(&servers, &definitions, &services).await?,
         };
-        let http = Client::builder().no_proxy().timeout(PATIENCE).build();
-        let http = http.map_err(|error| machine("set up HTTP")(std::io::Error::other(error)))?;
         let (children, services) = (Children::new()?, Vec::new());
-        Ok(Stage { services, children, http, env, servers: Box::new(servers), logs })
+        Ok(Stage { services, children, env, servers: Box::new(servers), logs })
     }
 }
 
@@ -110,15 +104,14 @@ impl Stage {
     ///
     /// If one has ended, or is not ready after minutes.
     pub async fn ready(&mut self) -> Result<()> {
-        let http = &self.http;
-        try_join_all(self.services.iter_mut().map(|service| service.ready(http))).await?;
+        try_join_all(self.services.iter_mut().map(ServiceProcess::ready)).await?;
         Ok(())
     }
 
     /// Like [`ready`](Self::ready), but services without HTTP are ready once they consume.
     pub async fn ready_or_consuming(&mut self) -> Result<()> {
-        let (http, env) = (&self.http, &self.env);
-        let all = self.services.iter_mut().map(|service| ready_or_consuming(service, http, env));
+        let env = &self.env;
+        let all = self.services.iter_mut().map(|service| ready_or_consuming(service, env));
         try_join_all(all).await?;
         Ok(())
     }
@@ -144,7 +137,7 @@ impl Stage {
 
     /// Ends the services, the environment, and our own servers.
     pub async fn end(self, keep_logs: bool) -> Result<()> {
-        let Self { services, children, env, servers, logs, http: _ } = self;
+        let Self { services, children, env, servers, logs } = self;
         join_all(services.into_iter().map(ServiceProcess::stop)).await;
         drop(children);
         if !keep_logs {
@@ -207,11 +200,7 @@ pub fn write_private(file: &Path, text: &[u8]) -> Result<()> {
     written.map_err(machine(format!("write {}", file.display())))
 }
 
-async fn ready_or_consuming(
-    service: &mut ServiceProcess,
-    http: &Client,
-    env: &TestEnv,
-) -> Result<()> {
+async fn ready_or_consuming(service: &mut ServiceProcess, env: &TestEnv) -> Result<()> {
     while !service.find_address() {
         service.check()?;
         // An unreadable queue is read again.
@@ -221,5 +210,5 @@ async fn ready_or_consuming(
         }
         tokio::time::sleep(WATCH).await;
     }
-    service.ready(http).await
+    service.ready().await
 }

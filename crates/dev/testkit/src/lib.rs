@@ -4,7 +4,7 @@
 //! those of its system, and [`assert_states`] the words that its tables allow. [`suite`] has the checks that every step
 //! of a saga has to pass, [`openapi`] that of a service's document, [`participant`] those of a program in any language,
 //! and [`memory`] a broker without a server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a real
-//! broker and databases.
+//! broker and databases. A [`WebBrowser`] looks at pages.
 
 #[cfg(feature = "certificates")]
 #[doc(hidden)]
@@ -26,6 +26,7 @@ mod sound;
 mod states;
 pub mod suite;
 mod test_system;
+mod web_browser;
 #[doc(hidden)]
 pub mod wire;
 
@@ -35,3 +36,4 @@ pub use looks::{Looks, until_yields};
 pub use sound::{assert_contract, assert_contracts_say_all, assert_described, assert_sound};
 pub use states::{assert_states, variants};
 pub use test_system::TestSystem;
+pub use web_browser::WebBrowser;

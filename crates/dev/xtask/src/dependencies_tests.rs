@@ -22,7 +22,7 @@ const LAYERS: [Layer; 19] = [
     ("amqp", "crates/framework/amqp", "core"),
     ("store", "crates/framework/store", "core amqp"),
     ("framework", "crates/framework/ballet", "macros core amqp store library"),
-    ("ops", "crates/tools/ops", "core amqp store framework check"),
+    ("ops", "crates/tools/ops", "core amqp store framework"),
     // For the gateway and services. It depends on nothing of ours.
     ("library", "crates/framework/http", ""),
     // It knows no service, and of ours only the code to sign and listen.
@@ -30,7 +30,7 @@ const LAYERS: [Layer; 19] = [
     ("common", "crates/systems/common", "library framework"),
     ("check", "crates/tools/check", "core"),
     ("console", "crates/tools/console", "core library amqp store framework ops check"),
-    ("stage", "crates/dev/stage", "amqp store framework ops check"),
+    ("stage", "crates/dev/stage", "amqp store framework ops"),
     ("testkit", "crates/dev/testkit", "core amqp store framework ops check stage"),
     // It reads any system's contracts, and contains none. `ballet participant try` is the testkit's suite.
     (

@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::LazyLock;
 
-use reqwest::Url;
 use sqlx::PgConnection;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
+use url::Url;
 
 use crate::env::idle_sessions::IdleSessions;
 use crate::error::{Error, Result, machine};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Url;
+use url::Url;
 
 use crate::env::clean_up::clean_up;
 use crate::env::databases::{DatabaseContent, create, drop_all};
@@ -10,7 +10,7 @@ use crate::env::names::identifier;
 use crate::env::reader::TableReader;
 use crate::error::Result;
 use crate::servers::postgres::Postgres;
-use crate::{random, url};
+use crate::{random, urls};
 
 /// A database that nobody else uses. It is removed when this is dropped.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Database {
 
     /// Lets a reader lock all tables, as `pg_dump` does.
     pub async fn hold_tables(&self) -> Result<TableReader> {
-        TableReader::new(&url::with_path(&self.admin, &self.name), true).await
+        TableReader::new(&urls::with_path(&self.admin, &self.name), true).await
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Url;
 use sqlx::PgConnection;
+use url::Url;
 
 use crate::env::administrators::in_session;
 use crate::env::template;
 use crate::error::Result;
 use crate::servers::postgres_access::run;
 use crate::servers::scram::verifier;
-use crate::{random, url};
+use crate::{random, urls};
 
 /// The database's owner has the same name.
 #[derive(Debug, Clone)]
@@ -78,8 +78,8 @@ async fn create_in(
             run(session, admin, &format!("creating database {name}"), statement).await?;
         }
         let database = EnvDatabase {
-            url: url::for_user(admin, name, &password, name),
-            admin_url: url::with_path(admin, name),
+            url: urls::for_user(admin, name, &password, name),
+            admin_url: urls::with_path(admin, name),
         };
         databases.insert(service.clone(), database);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::Method;
+use hyper::Method;
 use serde_json::Value;
 
 use crate::env::definitions::EnvDefinitions;

@@ -1,7 +1,7 @@
 //! A reader that locks all tables of a database.
 
-use reqwest::Url;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use url::Url;
 
 use crate::error::Result;
 use crate::servers::postgres_access::{connect, sql};

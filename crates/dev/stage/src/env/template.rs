@@ -5,15 +5,15 @@
 use ballet::core::envelope::Limits;
 use ballet_store::partitions;
 use ballet_store::schema::migrate;
-use reqwest::Url;
-use sha2::{Digest, Sha256};
+use ring::digest::{Context, SHA256};
 use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use url::Url;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::postgres_access::{run, sql};
 use crate::servers::scram::verifier;
-use crate::{random, url};
+use crate::{random, urls};
 
 /// Other processes wait for this advisory lock.
 const MAKING: &str = "select pg_advisory_lock(hashtext('ballet prepared database'))";
@@ -43,11 +43,12 @@ pub(crate) fn hand_over(copy: &str, template: &str) -> String {
 
 /// It changes with the framework's migrations.
 fn name() -> String {
-    let mut hash = Sha256::new();
+    let mut hash = Context::new(&SHA256);
     for migration in migrate::FRAMEWORK {
-        hash.update(migration.sql);
+        hash.update(migration.sql.as_bytes());
     }
-    let digest: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash.finish();
+    let digest: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("ballet_prepared_{digest}")
 }
 
@@ -72,7 +73,7 @@ async fn make(session: &mut PgConnection, admin: &Url, name: &str) -> Result<()>
     for statement in before {
         run(session, admin, "making the prepared database", statement).await?;
     }
-    let at = url::for_user(admin, name, &password, &draft);
+    let at = urls::for_user(admin, name, &password, &draft);
     // A migration's future cannot move between threads as the caller's may.
     let filled = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -95,7 +96,7 @@ async fn fill(at: &Url) -> Result<()> {
         at.as_str().parse().map_err(|error| sql("reading the URL", at, &error))?;
     let failed = |error: &dyn std::fmt::Display| Error::Server {
         what: "making the framework's tables".to_owned(),
-        place: url::masked(at),
+        place: urls::masked(at),
         cause: error.to_string(),
         advice: "are the migrations of ballet in order?",
     };

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use ballet::core::topology::{DEAD, EVENTS, JOURNAL};
-use reqwest::{Method, Url};
+use hyper::Method;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::env::clean_up::clean_up;
 use crate::env::databases::{self, DatabaseContent, EnvDatabase};
@@ -17,7 +18,7 @@ use crate::management::ManagementClient;
 use crate::servers::definitions::{BrokerUser, administrator, push};
 use crate::servers::pair::Servers;
 use crate::servers::rabbitmq_access::OPS;
-use crate::{random, url};
+use crate::{random, urls};
 
 /// A vhost, users and databases for one user. They are removed when this is closed or dropped.
 #[derive(Debug)]
@@ -296,7 +297,7 @@ fn ops(server: &Url, definitions: &mut EnvDefinitions, suffix: &str) -> Result<U
     });
     push(&mut definitions.document, "permissions", permission)?;
     if suffix.is_empty() {
-        return Ok(url::with_path(server, &definitions.vhost));
+        return Ok(urls::with_path(server, &definitions.vhost));
     }
     let user = BrokerUser { name, password: random::hex::<12>()? };
     push(&mut definitions.document, "users", administrator(&user)?)?;
@@ -316,5 +317,5 @@ fn quick_retries(rewritten: &EnvDefinitions) -> Value {
 }
 
 fn login(server: &Url, user: &BrokerUser, definitions: &EnvDefinitions) -> Url {
-    url::for_user(server, &user.name, &user.password, &definitions.vhost)
+    urls::for_user(server, &user.name, &user.password, &definitions.vhost)
 }

@@ -1,20 +1,29 @@
 //! A service as a process, from its program.
 
+use std::error::Error as StdError;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use reqwest::Client;
+use http_body_util::BodyExt;
+use hyper::client::conn::http1::handshake;
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
 use rustix::process::Signal;
 use serde_json::Value;
+use tokio::net::TcpStream;
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::error::{Error, Result, machine};
 use crate::processes::children::{Child, Children};
 
 /// A service on a busy machine may take this long to create its tables and connect, as a server may to start.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// The limit for one answer.
+const ANSWER: Duration = Duration::from_secs(30);
 /// An isolated process inherits these, for programs, folders and languages.
 const KEPT: &[&str] = &[
     "HOME",
@@ -102,15 +111,15 @@ impl ServiceProcess {
     /// # Errors
     ///
     /// If it has ended, or is not ready after five minutes, with the last lines of its log.
-    pub async fn ready(&mut self, http: &Client) -> Result<()> {
+    pub async fn ready(&mut self) -> Result<()> {
         let begun = Instant::now();
         let mut state = "it does not serve HTTP".to_owned();
         loop {
             self.check()?;
             if self.find_address() {
-                match http.get(format!("{}/readyz", self.url)).send().await {
-                    Ok(answer) if answer.status().is_success() => return Ok(()),
-                    Ok(answer) => state = answer.text().await.unwrap_or_default(),
+                match readiness(self.url.trim_start_matches("http://")).await {
+                    Ok((status, _)) if status.is_success() => return Ok(()),
+                    Ok((_, says)) => state = says,
                     Err(error) => state = error.to_string(),
                 }
             }
@@ -165,6 +174,23 @@ impl ServiceProcess {
         let (service, log) = (self.launch.name, self.launch.log.clone());
         Error::Service { service, state, log, tail: self.tail() }
     }
+}
+
+/// Returns the status and the text of `/readyz`.
+async fn readiness(
+    address: &str,
+) -> std::result::Result<(StatusCode, String), Box<dyn StdError + Send + Sync>> {
+    let answer = async {
+        let stream = TokioIo::new(TcpStream::connect(address).await?);
+        let (mut sender, connection) = handshake(stream).await?;
+        // Its errors are also those of the request.
+        tokio::spawn(connection);
+        let request = Request::get("/readyz").header(HOST, address).body(String::new())?;
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok((head.status, String::from_utf8_lossy(&body).into_owned()))
+    };
+    timeout(ANSWER, answer).await?
 }
 
 /// Other users cannot read the passwords in the environment.

@@ -1,6 +1,8 @@
 //! A definitions document: its users and its entries.
 
-use ballet_check::definitions::password_hash;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -34,7 +36,12 @@ pub(crate) fn is_about(entry: &Value, section: &str, user: &str) -> bool {
 }
 
 pub(crate) fn set_password(entry: &mut Value, user: &BrokerUser) -> Result<()> {
-    entry["password_hash"] = json!(password_hash(&user.password, random::bytes()?));
+    let salt = random::bytes::<4>()?;
+    let mut hash = Context::new(&SHA256);
+    hash.update(&salt);
+    hash.update(user.password.as_bytes());
+    let salted = [&salt[..], hash.finish().as_ref()].concat();
+    entry["password_hash"] = json!(STANDARD.encode(salted));
     entry["hashing_algorithm"] = json!("rabbit_password_hashing_sha256");
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reqwest::Url;
 use rustix::process::Signal;
 use sqlx::Executor;
 use tokio::sync::OnceCell;
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::servers::backend::{self, Backend, BackendKind, PATIENCE};
@@ -18,7 +18,7 @@ use crate::servers::postgres_node::{self, NAME};
 use crate::servers::server_set::ServerSet;
 use crate::servers::source::{self, ServerSource};
 use crate::servers::version::{self, ServerVersion};
-use crate::url;
+use crate::urls;
 use crate::wait::wait_until;
 
 /// A Postgres, with an administrator's access.
@@ -168,18 +168,18 @@ impl Postgres {
     }
 
     pub(crate) async fn external(text: &str) -> Result<Self> {
-        let url = url::parse("DATABASE_URL", text, &["postgres", "postgresql"])?;
+        let url = urls::parse("DATABASE_URL", text, &["postgres", "postgresql"])?;
         let version = check(&url).await;
         let unusable = |why| Error::Named { name: "DATABASE_URL", why: Box::new(why) };
         let version = version.map_err(unusable)?;
-        version::check_postgres(version, &url::masked(&url))?;
+        version::check_postgres(version, &urls::masked(&url))?;
         let backend = Backend { server: NAME, kind: BackendKind::External };
         Ok(Self { url, version, backend, _ports: None })
     }
 
     pub(crate) async fn bring_up(set: &Arc<ServerSet>, options: &Options) -> Result<Self> {
         let url =
-            url::local("postgres", "ops", set.password(), set.ports().postgres(), "postgres")?;
+            urls::local("postgres", "ops", set.password(), set.ports().postgres(), "postgres")?;
         let (version, kind) = match source::find(set, &install::POSTGRES, &options.progress).await?
         {
             ServerSource::Local(programs) => {

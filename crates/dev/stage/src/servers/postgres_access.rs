@@ -2,12 +2,12 @@
 
 use std::io::ErrorKind;
 
-use reqwest::Url;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::servers::version::{self, ServerVersion};
-use crate::url;
+use crate::urls;
 
 /// How often a session that the server closes at once is opened again.
 const AGAIN: usize = 3;
@@ -50,7 +50,7 @@ pub(crate) async fn run(
 pub(crate) fn sql(what: &str, url: &Url, error: &sqlx::Error) -> Error {
     Error::Server {
         what: what.to_owned(),
-        place: url::masked(url),
+        place: urls::masked(url),
         cause: error.to_string(),
         advice: "is the server up, and may that user do this? \
                  A test's administrator needs CREATEDB and CREATEROLE",

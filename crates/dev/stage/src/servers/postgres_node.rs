@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use reqwest::Url;
 use tokio::process::Command;
+use url::Url;
 
 use crate::error::{Result, machine};
 use crate::servers::backend::LocalServer;

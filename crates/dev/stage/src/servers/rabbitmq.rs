@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reqwest::{Method, Url};
+use hyper::Method;
 use rustix::process::Signal;
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::management::ManagementClient;
@@ -17,7 +18,7 @@ use crate::servers::rabbitmq_node::{NAME, RabbitMqNode};
 use crate::servers::server_set::ServerSet;
 use crate::servers::source::{self, ServerSource};
 use crate::servers::version::{self, ServerVersion};
-use crate::url;
+use crate::urls;
 use crate::wait::wait_until;
 
 /// A RabbitMQ, or one node of a cluster, with an administrator's access.
@@ -64,7 +65,7 @@ impl RabbitMq {
 
     /// Returns a URL of the broker with this node's host and port.
     pub fn at_this_node(&self, amqp_url: &str) -> Result<String> {
-        let mut url = url::parse("AMQP_URL", amqp_url, &["amqp"])?;
+        let mut url = urls::parse("AMQP_URL", amqp_url, &["amqp"])?;
         // These fail only for URLs without a host.
         url.set_host(self.access.amqp.host_str()).ok();
         url.set_port(self.access.amqp.port()).ok();
@@ -158,12 +159,12 @@ impl RabbitMq {
         management: Option<&str>,
         metrics: Option<String>,
     ) -> Result<Self> {
-        let amqp = url::parse("AMQP_URL", amqp, &["amqp"])?;
+        let amqp = urls::parse("AMQP_URL", amqp, &["amqp"])?;
         let mut base = match management {
-            Some(named) => url::parse("RABBITMQ_MANAGEMENT_URL", named, &["http"])?,
+            Some(named) => urls::parse("RABBITMQ_MANAGEMENT_URL", named, &["http"])?,
             None => {
                 let host = amqp.host_str().unwrap_or("127.0.0.1");
-                url::parse("AMQP_URL", &format!("http://{host}:15672"), &["http"])?
+                urls::parse("AMQP_URL", &format!("http://{host}:15672"), &["http"])?
             }
         };
         if base.username().is_empty() {
@@ -180,7 +181,7 @@ impl RabbitMq {
         let version = access.check().await;
         let unusable = |why| Error::Named { name: "AMQP_URL", why: Box::new(why) };
         let version = version.map_err(unusable)?;
-        version::check_rabbitmq(version, &url::masked(&access.amqp))?;
+        version::check_rabbitmq(version, &urls::masked(&access.amqp))?;
         let host = access.amqp.host_str().unwrap_or("127.0.0.1");
         let metrics = metrics.unwrap_or_else(|| format!("http://{host}:15692"));
         let backend = Backend { server: NAME, kind: BackendKind::External };

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, RabbitMq, Session};
-use reqwest::{Method, Url};
+use hyper::Method;
+use url::Url;
 
 use crate::error::{Error, Result};
 use crate::management::ManagementClient;
 use crate::servers::ports::Ports;
 use crate::servers::server_set::ServerSet;
 use crate::servers::version::{self, ServerVersion};
-use crate::url;
+use crate::urls;
 
 pub(crate) const OPS: &str = "ops";
 const LOG_IN: Duration = Duration::from_secs(60);
@@ -25,8 +26,8 @@ pub(crate) struct RabbitMqAccess {
 
 impl RabbitMqAccess {
     pub(crate) fn ours(set: &ServerSet, ports: &Ports) -> Result<Self> {
-        let amqp = url::local("amqp", OPS, set.password(), ports.amqp(), "%2f")?;
-        let base = url::local("http", OPS, set.password(), ports.management(), "")?;
+        let amqp = urls::local("amqp", OPS, set.password(), ports.amqp(), "%2f")?;
+        let base = urls::local("http", OPS, set.password(), ports.management(), "")?;
         let management = ManagementClient::new(base);
         Ok(Self { amqp, management })
     }
@@ -55,7 +56,7 @@ async fn log_in(url: &Url) -> Result<Arc<dyn Session>> {
 fn amqp(url: &Url, cause: &dyn fmt::Display) -> Error {
     Error::Server {
         what: "AMQP".to_owned(),
-        place: url::masked(url),
+        place: urls::masked(url),
         cause: cause.to_string(),
         advice: "is the broker up, and may that user log in there?",
     }

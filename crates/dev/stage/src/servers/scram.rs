@@ -3,42 +3,34 @@
 //! Postgres and each client hash a password 4096 times, which protects passwords that people choose. Ours are random,
 //! and a test run logs in thousands of times, at tens of milliseconds in a debug build. So ours are hashed once.
 
+use std::num::NonZeroU32;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
+use ring::hmac::{HMAC_SHA256, Key, sign};
+use ring::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::random;
 
-const ROUNDS: u32 = 1;
+const ROUNDS: NonZeroU32 = NonZeroU32::MIN;
 
 /// `create role ... password` takes this verifier instead of the password.
 pub(crate) fn verifier(password: &str) -> Result<String> {
-    with_salt(password, &random::bytes::<16>()?, ROUNDS)
+    Ok(with_salt(password, &random::bytes::<16>()?, ROUNDS))
 }
 
 /// Returns a verifier as in RFC 5803; the password has to be ASCII.
-fn with_salt(password: &str, salt: &[u8], rounds: u32) -> Result<String> {
-    let mut round = keyed_hash(password.as_bytes(), &[salt, &1_u32.to_be_bytes()])?;
-    let mut salted = round;
-    for _ in 1..rounds {
-        round = keyed_hash(password.as_bytes(), &[&round])?;
-        salted.iter_mut().zip(round).for_each(|(byte, other)| *byte ^= other);
-    }
-    let stored = Sha256::digest(keyed_hash(&salted, &[b"Client Key"])?);
-    let server = keyed_hash(&salted, &[b"Server Key"])?;
-    let [salt, stored, server] = [salt, &stored, &server].map(|bytes| STANDARD.encode(bytes));
-    Ok(format!("SCRAM-SHA-256${rounds}:{salt}${stored}:{server}"))
-}
-
-fn keyed_hash(key: &[u8], parts: &[&[u8]]) -> Result<[u8; 32]> {
-    let hash = Hmac::<Sha256>::new_from_slice(key).map_err(|error| Error::Machine {
-        what: "hash a password".to_owned(),
-        source: std::io::Error::other(error),
-    })?;
-    let hash = parts.iter().fold(hash, |hash, part| hash.chain_update(part));
-    Ok(hash.finalize().into_bytes().into())
+fn with_salt(password: &str, salt: &[u8], rounds: NonZeroU32) -> String {
+    let mut salted = [0; 32];
+    derive(PBKDF2_HMAC_SHA256, rounds, salt, password.as_bytes(), &mut salted);
+    let key = Key::new(HMAC_SHA256, &salted);
+    let stored = digest(&SHA256, sign(&key, b"Client Key").as_ref());
+    let server = sign(&key, b"Server Key");
+    let [salt, stored, server] =
+        [salt, stored.as_ref(), server.as_ref()].map(|bytes| STANDARD.encode(bytes));
+    format!("SCRAM-SHA-256${rounds}:{salt}${stored}:{server}")
 }
 
 #[cfg(test)]
@@ -51,6 +43,7 @@ mod tests {
         let expected = "SCRAM-SHA-256$4096:r6PO3y4UZIg7KNTHAc8hAA==\
             $6MTobmDH1CAYsyF/dFsbccv9Bn/GRmrKx7fTz5UNPkc=\
             :Gw8RJhOZ/3pi/W7ddZE7BLQGwFuUTznOE40sdyjQVNQ=";
-        assert_eq!(with_salt("pencil", &salt, 4096).unwrap(), expected);
+        let rounds = NonZeroU32::new(4096).unwrap();
+        assert_eq!(with_salt("pencil", &salt, rounds), expected);
     }
 }

@@ -15,11 +15,12 @@ async fn a_dropped_bed_leaves_nothing_on_the_servers() {
     let servers = Servers::shared().await.unwrap();
     let env = env("dropped").await;
     let (vhost, database) = (env.vhost().to_owned(), env.database_url("orders").to_owned());
-    let user = |url: &str| reqwest::Url::parse(url).unwrap().username().to_owned();
+    let user = |url: &str| url::Url::parse(url).unwrap().username().to_owned();
     let (orders, ops) = (user(env.amqp_url("orders")), user(env.ops_amqp_url()));
     drop(env);
     for path in [["vhosts", &*vhost], ["users", &*orders], ["users", &*ops]] {
-        let gone = servers.rabbitmq().management().call(reqwest::Method::GET, &path, None).await;
+        let gone =
+            servers.rabbitmq().management().call(ballet_stage::Method::GET, &path, None).await;
         assert!(gone.unwrap_err().to_string().contains("404"), "{path:?}");
     }
     assert!(PgConnection::connect(&database).await.is_err());

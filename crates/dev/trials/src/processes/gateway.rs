@@ -39,20 +39,14 @@ pub struct GatewaySetup {
 
 /// A program and its environment.
 #[derive(Debug, Clone)]
-pub struct ConfiguredProgram {
-    /// The file.
-    pub path: PathBuf,
-    /// The variables.
-    pub env: Vec<(&'static str, String)>,
+pub(crate) struct ConfiguredProgram {
+    pub(crate) path: PathBuf,
+    pub(crate) env: Vec<(&'static str, String)>,
 }
 
 /// The setting of a service in a run with this directory: the secret by which the gateway signs requests. It is drawn
 /// for the first process, and the gateway reads it from a file.
-///
-/// # Errors
-///
-/// If the file cannot be written or read.
-pub fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
+pub(crate) fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
     let file = dir.join(SECRETS).join(service);
     if !file.exists() {
         let clock = Clock::system();
@@ -84,8 +78,9 @@ impl Gateway {
     /// # Errors
     ///
     /// If the config names a service that is not among them, or the gateway does not start.
-    pub async fn start(
+    pub(crate) async fn start(
         stage: &Stage,
+        http: &Client,
         program: ConfiguredProgram,
         front: &GatewaySetup,
         services: &[(&str, &str)],
@@ -103,7 +98,7 @@ impl Gateway {
         let mut gateway =
             Self { program, dir: dir.clone(), url, private, child, _database: database };
         gateway.find_addresses().await?;
-        gateway.ready(&stage.http).await?;
+        gateway.ready(http).await?;
         Ok(gateway)
     }
 
@@ -141,7 +136,7 @@ impl Gateway {
     /// # Errors
     ///
     /// If it takes minutes.
-    pub async fn ready(&self, http: &Client) -> Result<()> {
+    pub(crate) async fn ready(&self, http: &Client) -> Result<()> {
         let ready = wait_until("the gateway to be ready", PATIENCE, || async {
             let state = http.get(format!("{}/readyz", self.private)).send().await?.text().await?;
             let parts: Value = serde_json::from_str(&state).unwrap_or_default();
@@ -187,12 +182,6 @@ impl Gateway {
         while self.child().ended().is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    }
-
-    /// Sends SIGTERM, and SIGKILL after `patience`.
-    pub async fn stop(self, patience: Duration) {
-        let Self { child, .. } = self;
-        child.into_inner().unwrap_or_else(PoisonError::into_inner).stop(patience).await;
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {

@@ -70,6 +70,8 @@ impl ServiceProxies {
 pub(crate) struct LongRun {
     pub(crate) system: System,
     pub(crate) stage: Stage,
+    /// For requests to the services.
+    pub(crate) http: Client,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) proxies: BTreeMap<&'static str, ServiceProxies>,
 }
@@ -88,7 +90,7 @@ impl LongRun {
         let setting = if plan.beside_others { setting.named(plan.kind) } else { setting };
         let mut stage = setting.on(servers, logs).await?;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
-        stage.http = http.context("cannot set up HTTP")?;
+        let http = http.context("cannot set up HTTP")?;
         if plan.has_console {
             stage.env.add_database("console").await?;
         }
@@ -105,7 +107,7 @@ impl LongRun {
             new.broker.rotate_left(number % plan.nodes);
             proxies.insert(name, new);
         }
-        let run = Self { system: system.clone(), stage, fleet, proxies };
+        let run = Self { system: system.clone(), stage, http, fleet, proxies };
         for name in run.services() {
             for _ in 0..plan.replicas.max(1) {
                 run.add(name).await?;
@@ -130,7 +132,7 @@ impl LongRun {
         let services = self.endpoints().await?.services;
         let services: Vec<_> = services.iter().map(|(name, url)| (&**name, &**url)).collect();
         let program = ConfiguredProgram { path, env };
-        Gateway::start(&self.stage, program, &front, &services).await.map(Some)
+        Gateway::start(&self.stage, &self.http, program, &front, &services).await.map(Some)
     }
 
     pub(crate) async fn add(&self, name: &'static str) -> Result<()> {
@@ -167,7 +169,7 @@ impl LongRun {
 
     pub(crate) async fn ready(&self) -> Result<()> {
         let ready = ballet_stage::wait_until("the services", Duration::from_secs(120), || async {
-            let missing = self.fleet.not_ready(&self.stage.http).await;
+            let missing = self.fleet.not_ready(&self.http).await;
             if missing.is_empty() { Ok(Some(())) } else { Err(missing.join("; ")) }
         });
         Ok(ready.await?)

@@ -47,7 +47,7 @@ impl Site {
             anyhow::Ok((*name, run.broker_url(run.stage.env.amqp_url(name))?))
         };
         Ok(Self {
-            http: run.stage.http.clone(),
+            http: run.http.clone(),
             fleet: Arc::clone(&run.fleet),
             clock,
             recorder,

@@ -122,7 +122,7 @@ pub(crate) async fn ensure_all_holds(scene: &Scene<'_>) -> Result<OracleVerdict>
 async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<OracleVerdict> {
     let Scene { subject, run, recorder, load } = scene;
     let goes_on = |verdict: &OracleVerdict| last || verdict.holds();
-    let unfinished = run.fleet.not_ready(&run.stage.http).await;
+    let unfinished = run.fleet.not_ready(&run.http).await;
     let mut verdict = OracleVerdict { unfinished, ..OracleVerdict::default() };
     if !goes_on(&verdict) {
         return Ok(verdict);

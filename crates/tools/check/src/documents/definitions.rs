@@ -46,8 +46,7 @@ pub fn rights(system: &System, made_by: &str) -> String {
 }
 
 /// Returns a password in RabbitMQ's form: the salt, then the SHA-256 of both.
-#[must_use]
-pub fn password_hash(password: &str, salt: [u8; 4]) -> String {
+fn password_hash(password: &str, salt: [u8; 4]) -> String {
     let digest = Sha256::new().chain_update(salt).chain_update(password).finalize();
     STANDARD.encode([&salt[..], &digest[..]].concat())
 }

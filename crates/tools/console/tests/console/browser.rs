@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet_console::{Console, Role};
-use ballet_stage::{WebBrowser, left_out, wait_until};
+use ballet_stage::{left_out, wait_until};
+use ballet_testkit::WebBrowser;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 

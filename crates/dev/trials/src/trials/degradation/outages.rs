@@ -53,11 +53,11 @@ impl<'a> Outages<'a> {
 
     /// Starts a service again at the same address, with these variables from now on, and waits until it is ready.
     pub(crate) async fn start(&self, name: &str, env: &[(&str, String)]) -> Result<()> {
-        let (run, stage) = (self.scene.run, &self.scene.run.stage);
+        let run = self.scene.run;
         match &self.scene.load.site.gateway {
             Some(gateway) if name == GATEWAY => {
-                gateway.revive(&stage.children).await?;
-                gateway.ready(&stage.http).await
+                gateway.revive(&run.stage.children).await?;
+                gateway.ready(&run.http).await
             }
             Some(_) | None => {
                 run.of(name).start(env).await?;

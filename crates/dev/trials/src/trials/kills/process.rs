@@ -31,7 +31,7 @@ impl<'a> TargetProcess<'a> {
         let all = run.of(service);
         let points = all.points().await.context("a process")?;
         all.hold().await;
-        Ok(Self { service, all, http: &run.stage.http, points })
+        Ok(Self { service, all, http: &run.http, points })
     }
 
     pub(crate) fn aim(&self, at: &str) -> Result<()> {

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ballet_stage::{WebBrowser, left_out, wait_until};
+use ballet_stage::{left_out, wait_until};
+use ballet_testkit::WebBrowser;
 
 use crate::site;
 

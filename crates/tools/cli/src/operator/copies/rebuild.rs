@@ -24,9 +24,6 @@ pub(crate) struct Args {
     /// owner forgot entities
     #[arg(long)]
     empty: bool,
-    /// Ask for it, and do not wait
-    #[arg(long)]
-    no_wait: bool,
     /// Stop waiting when nothing has come for this long, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     patience: u64,
@@ -84,10 +81,6 @@ async fn rebuild_one(
         ui::say(&format!("{} {}", ui::bad("error:"), not_shared(&kept.copy)));
         return Ok(ExitStatus::Failed);
     };
-    if args.no_wait {
-        ui::print(&format!("{from} was asked to publish every {entity} anew"));
-        return Ok(ExitStatus::All);
-    }
     let bar = Progress::new(
         &format!("{entity} of {from} for {}", kept.service),
         share.entities.unsigned_abs(),

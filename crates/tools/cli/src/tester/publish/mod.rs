@@ -1,12 +1,13 @@
 //! `ballet publish`: publishes a file's events, once the contracts accept all.
 
 mod args;
+mod outgoing;
 
 use anyhow::Result;
 use ballet::Clock;
 use ballet::core::{Incoming, topology};
 use ballet_check::validate::Validator;
-use ballet_ops::publish::{MessageDefaults, MessageOutcome, OutgoingMessage, outgoing, send};
+use ballet_ops::publish::{MessageOutcome, send};
 use serde_json::{Value, json};
 
 use crate::author::validate::message::FileMessage;
@@ -17,6 +18,7 @@ use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui::{self, Output};
 pub(crate) use crate::tester::publish::args::Args;
+use crate::tester::publish::outgoing::{MessageDefaults, OutgoingMessage, outgoing};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -1,43 +1,34 @@
 //! Completes a message with the ids that the framework would give it.
 
 use ballet::Clock;
+use ballet::core::cloud_event::Attributes;
+use ballet::core::envelope::{CONTENT_TYPE, is_blank};
+use ballet::core::topology::EVENTS;
+use ballet::core::{EventType, Incoming, Role};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, PERSISTENT, Publish, ShortString};
 use ballet_check::validate::{MessageVerdict, Validator};
-use ballet_core::cloud_event::Attributes;
-use ballet_core::envelope::{CONTENT_TYPE, is_blank};
-use ballet_core::topology::EVENTS;
-use ballet_core::{EventType, Incoming, Role};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 /// A message that the contracts accept.
 #[derive(Debug, Clone)]
-pub struct OutgoingMessage {
-    /// The event.
-    pub event: EventType,
-    /// Its id.
-    pub message_id: String,
+pub(crate) struct OutgoingMessage {
+    pub(crate) event: EventType,
+    pub(crate) message_id: String,
     /// The id of the saga that it belongs to or begins.
-    pub saga: Option<String>,
-    /// The message.
-    pub publish: Publish,
+    pub(crate) saga: Option<String>,
+    pub(crate) publish: Publish,
 }
 
 /// The attributes of a message that lacks its own.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct MessageDefaults<'a> {
-    /// The saga's id.
-    pub saga: Option<&'a str>,
-    /// The publisher.
-    pub app_id: Option<&'a str>,
+pub(crate) struct MessageDefaults<'a> {
+    pub(crate) saga: Option<&'a str>,
+    pub(crate) app_id: Option<&'a str>,
 }
 
-/// Completes a message.
-///
-/// # Errors
-///
-/// All faults of the message.
-pub fn outgoing(
+/// Completes a message, or returns all its faults.
+pub(crate) fn outgoing(
     given: Incoming<'_>,
     headers: Option<&Map<String, Value>>,
     defaults: MessageDefaults<'_>,

@@ -5,12 +5,9 @@ use std::fmt::Display;
 use std::process::Stdio;
 use std::time::Duration;
 
+use ballet_stage::{Child, Children, program, wait_until};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-
-use crate::processes::children::{Child, Children};
-use crate::servers::program;
-use crate::wait::wait_until;
 
 const LONGEST_START: Duration = Duration::from_secs(60);
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";

@@ -1,7 +1,7 @@
 //! Servers' URLs, also for another user or without a password.
 
 use ballet::core::mask;
-use reqwest::Url;
+use url::Url;
 
 use crate::error::{Error, Result};
 
