@@ -51,8 +51,21 @@ impl Departure {
         let Some(asked) = &mut self.asked else { return pending().await };
         let was_asked = asked.wait_for(|asked| *asked).await.is_ok();
         if was_asked {
-            let begun = self.begun.get_or_init(Instant::now);
-            sleep(self.delay.saturating_sub(begun.elapsed())).await;
+            self.begun.get_or_init(Instant::now);
+            sleep(self.left()).await;
+        }
+    }
+
+    /// Returns for how long new connections are still served, from now or from the stop on.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.delay.saturating_sub(self.begun.get().map_or(Duration::ZERO, Instant::elapsed))
+    }
+
+    /// Leaves the delay out: whoever stops a process at its terminal has nothing that balances load before it.
+    pub fn hurry(&self) {
+        if let Some(past) = Instant::now().checked_sub(self.delay) {
+            self.begun.get_or_init(|| past);
         }
     }
 }
@@ -73,5 +86,17 @@ mod tests {
         let late = Instant::now();
         departure.closes().await;
         assert!(late.elapsed() < delay, "{:?}", late.elapsed());
+    }
+
+    #[tokio::test]
+    async fn one_in_a_hurry_has_no_delay() {
+        let delay = Duration::from_secs(60);
+        let (ask, asked) = watch::channel(false);
+        let departure = Departure::new(asked, delay);
+        assert_eq!(departure.left(), delay);
+        departure.clone().hurry();
+        assert_eq!(departure.left(), Duration::ZERO);
+        ask.send_replace(true);
+        tokio::time::timeout(delay / 2, departure.closes()).await.expect("at once");
     }
 }

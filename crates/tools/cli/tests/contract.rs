@@ -170,6 +170,13 @@ fn a_broken_rule_is_named_by_its_id_and_explained() {
         said_by(command.arg("--contracts").arg(&shop.0).args(arguments))
     };
     // What a service excepts is no note.
+    let except = |rule| {
+        format!(
+            r#""exceptions": [{{ "rule": "{rule}", "of": "order_fulfillment", "reason": "it is soon" }}], "events": ["#
+        )
+    };
+    shop.edit("orders", "PT15M", "PT15S");
+    shop.edit("orders", "\"events\": [", &except("B066"));
     ballet(&["check"]).ends_with(0).prints(&[" is sound: "]);
     shop.edit("orders", "\"B066\"", "\"B067\"");
     let noted = ballet(&["check"]).ends_with(0);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use ballet_http::departure::Departure;
 use tokio::sync::watch;
 
 use crate::http::health::{self, Health, HealthParts};
@@ -17,6 +18,7 @@ use crate::service::settings::settings::Settings;
 
 pub(super) struct HttpFront {
     pub(super) address: SocketAddr,
+    pub(super) departure: Departure,
     pub(super) health: Health,
     /// The reason why the start waits, for readiness.
     pub(super) waits: watch::Sender<Option<String>>,
@@ -33,11 +35,12 @@ impl HttpFront {
         let (waits, waits_for) = watch::channel(None);
         let health = Health { waits_for, parts: Arc::new(OnceLock::new()) };
         let routes = health::router(health.clone(), recorder::rendered, own_routes.clone());
-        let (failed, asked_to_stop) = (frame.failed.clone(), frame.asked_to_stop.clone());
-        let served = serve::serve(&mut frame.http, settings, routes, failed, asked_to_stop);
+        let failed = frame.failed.clone();
+        let departure = Departure::new(frame.asked_to_stop.clone(), settings.shutdown_delay());
+        let served = serve::serve(&mut frame.http, settings, routes, failed, departure.clone());
         let address = served.await?;
         tracing::info!(service, %address, "serving HTTP");
-        Ok(Self { address, health, waits, own_routes })
+        Ok(Self { address, departure, health, waits, own_routes })
     }
 
     /// Says so where everybody in the network may do everything.

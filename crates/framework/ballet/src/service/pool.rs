@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, tls};
-use ballet_store::database::connection::set;
+use ballet_store::database::connection::{set, sql_state};
 use ballet_store::database::hosts::Hosts;
 use ballet_store::database::renewal::Renewal;
 use sqlx::postgres::PgPoolOptions;
@@ -136,11 +136,12 @@ pub(super) async fn wait_until_reachable(hosts: &Hosts) -> Result<(), StartError
             Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silent)))
         });
         let Err(error) = connected else { return Ok(()) };
-        let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
         // Invalid authorization, unknown database, missing privilege, and settings that a pooler
         // does not pass on.
         let refusals = ["3D000", "42501", "08P01"];
-        if code.is_some_and(|code| code.starts_with("28") || refusals.contains(&&*code)) {
+        if sql_state(&error)
+            .is_some_and(|code| code.starts_with("28") || refusals.contains(&&*code))
+        {
             return Err(StartError::Database(error));
         }
         if let Some(problem) = tls::problem(&error.to_string(), "DATABASE_CA_FILE") {

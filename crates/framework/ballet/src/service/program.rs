@@ -229,6 +229,9 @@ async fn until_asked_to_stop(service: Service, settings: Settings) -> Result<Exi
         _failed = running.failed() => ExitCode::FAILURE,
         signal = asked_to_stop => {
             tracing::info!(signal, "stopping");
+            if signal == INTERRUPT {
+                running.departure.hurry();
+            }
             ExitCode::SUCCESS
         }
     };
@@ -237,16 +240,19 @@ async fn until_asked_to_stop(service: Service, settings: Settings) -> Result<Exi
     Ok(ended)
 }
 
+/// The signal of a terminal (Ctrl-C).
+const INTERRUPT: &str = "SIGINT";
+
 async fn asked_to_stop() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminated) => tokio::select! {
             _ = terminated.recv() => "SIGTERM",
-            _ = tokio::signal::ctrl_c() => "SIGINT",
+            _ = tokio::signal::ctrl_c() => INTERRUPT,
         },
         Err(_) => {
             let _interrupted = tokio::signal::ctrl_c().await;
-            "SIGINT"
+            INTERRUPT
         }
     }
 }

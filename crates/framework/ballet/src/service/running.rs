@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{ConsumerHandle, PublisherHandle};
+use ballet_http::departure::Departure;
 use futures_util::future::join_all;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -34,7 +35,7 @@ pub struct Running {
     pub(super) base: Tasks,
     pub(super) drain: Duration,
     /// The time for which a stop serves new HTTP connections, before `drain`.
-    pub(super) shutdown_delay: Duration,
+    pub(super) departure: Departure,
 }
 
 impl Drop for Running {
@@ -93,7 +94,7 @@ impl Running {
     /// settings before that time begins. Unfinished work is done after the next start or by another
     /// replica.
     pub async fn stop(mut self) {
-        let deadline = Instant::now() + self.shutdown_delay + self.drain;
+        let deadline = Instant::now() + self.departure.left() + self.drain;
         self.signals.stop.send_replace(true);
         // Reserve a part of the time for publishing; hanging requests could take it all.
         self.take_in_hand(deadline - self.drain / 4).await;

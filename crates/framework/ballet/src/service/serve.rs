@@ -35,14 +35,13 @@ pub(super) async fn serve(
     settings: &Settings,
     routes: Router,
     failed: watch::Receiver<Option<String>>,
-    asked_to_stop: watch::Receiver<bool>,
+    departure: Departure,
 ) -> Result<SocketAddr, StartError> {
     let fail = |error| StartError::Listen { address: settings.listen, error };
     let listener = TcpListener::bind(settings.listen).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     // Requests at their limit leave room for looks at health and metrics.
     let connections = usize::from(settings.http_requests) + usize::from(settings.http_connections);
-    let departure = Departure::new(asked_to_stop, settings.shutdown_delay());
     let routes = routes.layer(from_fn_with_state((failed, departure.clone()), answer));
     tasks.spawn("HTTP", async move {
         // This task is aborted when the time of a stop is over. Requests that are still in hand go on without it.

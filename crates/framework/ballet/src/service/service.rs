@@ -214,7 +214,7 @@ impl Service {
             frame.base.watch("the publisher of telemetry", PUBLISH_TELEMETRY, publisher.state());
         }
 
-        let address = front.address;
+        let (address, departure) = (front.address, front.departure.clone());
         let asked_to_stop = frame.asked_to_stop.clone();
         let handle = Handle { engine, asked_to_stop, telemetry: Arc::new(telemetry) };
         let mut routes = merged(self.routes, &handle)?;
@@ -224,7 +224,7 @@ impl Service {
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
         let routes = routes.layer(Extension(MaxBody(settings.max_body)));
         front.begin(routes, parts(&handle, &consumer, &publisher, states));
-        let (drain, shutdown_delay) = (settings.drain(), settings.shutdown_delay());
+        let drain = settings.drain();
         let ServiceFrame { signals, failed, http, work, base, .. } = frame;
         Ok(Running {
             address,
@@ -237,7 +237,7 @@ impl Service {
             work,
             base,
             drain,
-            shutdown_delay,
+            departure,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::parts::part::ExceptionPart;
 pub(crate) struct ExceptionLines {
     /// The rule's id: `B066`.
     pub(crate) rule: String,
-    /// The step, saga, event or entity of the service; empty for the service as a whole.
+    /// The step, saga, event, `EVENT/FIELD` or entity of the service; empty for the service as a whole.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) of: String,
     /// The reason.

@@ -40,7 +40,7 @@ pub struct Part {
 pub struct ExceptionPart {
     /// The rule's id.
     pub rule: &'static str,
-    /// The step, saga, event or entity of the service; empty for the service as a whole.
+    /// The step, saga, event, `EVENT/FIELD` or entity of the service; empty for the service as a whole.
     pub of: &'static str,
     /// The reason.
     pub reason: &'static str,

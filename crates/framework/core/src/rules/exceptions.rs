@@ -31,7 +31,10 @@ pub(super) fn has(system: &System, problem: &Problem) -> bool {
 }
 
 fn excepts(exception: &ExceptionPart, problem: &Problem) -> bool {
-    problem.rule.id.eq_ignore_ascii_case(exception.rule) && problem.of == exception.of
+    // An event stands for each of its fields.
+    let rest = problem.of.strip_prefix(exception.of);
+    problem.rule.id.eq_ignore_ascii_case(exception.rule)
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The exceptions that except nothing of what was found.

@@ -21,7 +21,7 @@ pub(super) fn notes(contract: &ServiceContract) -> Vec<Problem> {
         notes.extend(fields.into_iter().map(|field| Problem {
             rule: &catalogue::MONEY,
             service: service.to_owned(),
-            of: event.name().to_owned(),
+            of: format!("{event}/{field}"),
             detail: format!(
                 "{field} of {event} may have a fraction, in which sums lose cents: carry minor units as a whole number"
             ),
@@ -46,14 +46,27 @@ fn collect<'a>(schema: &'a Value, deep: usize, found: &mut BTreeSet<&'a str>) {
     below.into_iter().for_each(|below| collect(below, deep - 1, found));
 }
 
-/// `unit_price` and `total` are; `total_distance` is not.
+/// Words after which a number is no money.
+const MEASURES: [&str; 13] = [
+    "percent", "pct", "rate", "ratio", "factor", "share", "index", "kg", "gram", "liter", "litre",
+    "ml", "kwh",
+];
+
+/// `unit_price`, `price_per_kg` and `total` are; `total_distance` and `fee_percent` are not.
 fn is_money(field: &str) -> bool {
+    let field = field.split_once("_per_").map_or(field, |(what, _)| what);
+    let last = field.rsplit('_').next().unwrap_or(field);
     let mut words = field.split('_').map(|word| word.trim_end_matches('s'));
-    words.any(|word| matches!(word, "amount" | "price" | "cost" | "fee"))
-        || field.rsplit('_').next() == Some("total")
+    !MEASURES.iter().any(|measure| last.starts_with(measure))
+        && (last == "total"
+            || words.any(|word| matches!(word, "amount" | "price" | "cost" | "fee")))
 }
 
 fn has_fraction(field: &Value) -> bool {
+    let step = field["multipleOf"].as_f64();
+    if step.is_some_and(|step| step.fract() == 0.0) {
+        return false;
+    }
     match &field["type"] {
         Value::String(name) => name == "number",
         Value::Array(names) => names.iter().any(|name| name == "number"),

@@ -6,7 +6,7 @@ use crate::contract::ServiceContract;
 use crate::events::event::EventType;
 use crate::events::key::Key;
 use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
-use crate::parts::part::{DeadlinePart, StepKind, System};
+use crate::parts::part::{DeadlinePart, Runs, StepKind, System};
 use crate::rules::catalogue;
 use crate::rules::problem::Problem;
 use crate::topology::names::RETRIES;
@@ -41,7 +41,7 @@ pub(super) fn check(system: &System, notes: &mut Vec<Problem>) {
     }
 }
 
-/// Says which steps may use up the deadline with their retries, if any do.
+/// Says which steps use up the deadline if each of them fails once, if any do.
 fn late_way(nodes: &[Node<'_>], deadline: DeadlinePart) -> Option<String> {
     let all = 0..nodes.len();
     // A step that is its own cause has been reported.
@@ -58,7 +58,7 @@ fn late_way(nodes: &[Node<'_>], deadline: DeadlinePart) -> Option<String> {
         for at in all.clone() {
             let cause = causes(at).max_by_key(|cause| until[*cause].0);
             let before = cause.map_or(SignedDuration::ZERO, |cause| until[cause].0);
-            until[at] = (before.saturating_add(retried_for(&nodes[at])), cause);
+            until[at] = (before.saturating_add(first_delay(&nodes[at])), cause);
         }
     }
     let decisions = all.filter(|at| nodes[*at].step.kind == StepKind::Decision);
@@ -76,22 +76,24 @@ fn late_way(nodes: &[Node<'_>], deadline: DeadlinePart) -> Option<String> {
     let names: Vec<String> =
         steps.map(|node| format!("{}.{}", node.service, node.step.name)).collect();
     Some(format!(
-        "the retries of {} take {time:#} at most, and the deadline is {after:#} after the start: what fails in between \
-         may be aborted while it is still tried again",
+        "the first retries of {} take {time:#}, and the deadline is {after:#} after the start: if each of them fails \
+         once, the saga is aborted",
         names.join(", ")
     ))
 }
 
-/// For how long a failure of a step is tried again. A request that begins a saga is not.
-fn retried_for(node: &Node<'_>) -> SignedDuration {
+/// The time before a failed step is tried again. A request that begins a saga is not.
+fn first_delay(node: &Node<'_>) -> SignedDuration {
     if node.step.kind == StepKind::Origin {
         return SignedDuration::ZERO;
     }
-    let default = || RETRIES.iter().map(|(_, millis)| i64::from(*millis)).sum::<i64>();
-    node.step.retried_for.unwrap_or_else(|| SignedDuration::from_millis(default()))
+    let [(_, shortest), ..] = RETRIES;
+    let shortest = SignedDuration::from_millis(i64::from(shortest));
+    node.step.retried_for.map_or(shortest, |all| all.min(shortest))
 }
 
-/// Notes each step that is undone with a key that a step of another service makes, and undoes.
+/// Notes each step that is undone with a key that a step of another service makes and undoes, if its own service sees
+/// that the thing is gone: from a copy, from the event of that compensation, or outside.
 pub(super) fn check_undo_order(
     system: &System,
     contracts: &[ServiceContract],
@@ -99,17 +101,26 @@ pub(super) fn check_undo_order(
 ) {
     let keys: Vec<(EventType, Key)> =
         contracts.iter().flat_map(|contract| contract.keys().unwrap_or_default()).collect();
-    let keys_of = |event: EventType| keys.iter().filter(move |(of, _)| *of == event);
+    let keys_of = |event: EventType, is_made: bool| {
+        keys.iter().filter(move |(of, key)| *of == event && key.is_made_here() == is_made)
+    };
+    let sees = |node: &Node<'_>, maker: &Node<'_>| {
+        let mut parts = system.parts.iter().filter(|part| part.service == node.service);
+        node.step.runs == Runs::CallsOutside && maker.step.runs == Runs::CallsOutside
+            || parts.any(|part| {
+                part.copies.iter().any(|copy| copy.owner == maker.service)
+                    || maker.step.compensated.is_some_and(|gone| part.consumes().contains(&gone))
+            })
+    };
     for saga in sagas(system) {
         let nodes = nodes(system, saga);
         let is_undone = |node: &&Node<'_>| node.step.kind.can_be_compensated();
         for (at, node) in nodes.iter().enumerate().filter(|(_, node)| is_undone(node)) {
             let before = upstream(&nodes, at);
             let makers = before.iter().map(|maker| &nodes[*maker]).filter(is_undone);
-            for maker in makers.filter(|maker| maker.service != node.service) {
-                let made = keys_of(maker.step.done).map(|(_, key)| key);
-                for key in made.filter(|key| key.is_made_here()) {
-                    if !keys_of(node.step.done).any(|(_, used)| used.name() == key.name()) {
+            for maker in makers.filter(|it| it.service != node.service && sees(node, it)) {
+                for (_, key) in keys_of(maker.step.done, true) {
+                    if !keys_of(node.step.done, false).any(|(_, used)| used.name() == key.name()) {
                         continue;
                     }
                     notes.push(Problem {

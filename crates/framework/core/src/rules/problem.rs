@@ -11,7 +11,8 @@ pub struct Problem {
     pub rule: &'static Rule,
     /// The service that breaks it, or can mend it.
     pub service: String,
-    /// What of the service breaks it: a step, a saga, an event, an entity. Empty for the service as a whole.
+    /// What of the service breaks it: a step, a saga, an event, a field as `EVENT/FIELD`, an entity. Empty for the
+    /// service as a whole.
     pub of: String,
     /// The declarations that break it.
     pub detail: String,

@@ -156,12 +156,15 @@ impl<'a> Ways<'a> {
                     let before = self.before_event(**event).unwrap_or_default();
                     before.contains(&(at, true))
                 };
+                // What came before the refusing step is no branch beside it: it only brings its fields.
+                let is_beside =
+                    |event: &&EventType| !needs(event) && !self.after(**event).contains(&at);
                 let (Some(missing), Some(came)) =
-                    (node.step.on.iter().find(needs), node.step.on.iter().find(|it| !needs(it)))
+                    (node.step.on.iter().find(needs), node.step.on.iter().find(is_beside))
                 else {
                     continue;
                 };
-                if self.has_another_way((at, join), *came) {
+                if self.has_another_way((at, join), *came, &aborts_on) {
                     continue;
                 }
                 let (service, of) = (node.service.to_owned(), node.step.name.to_owned());
@@ -177,16 +180,49 @@ impl<'a> Ways<'a> {
         found
     }
 
-    /// Whether a step after a refusal does what the join would do: it decides, ends alike, or takes what came.
-    fn has_another_way(&self, (refusing, join): (usize, usize), came: EventType) -> bool {
-        let is_after = |at: usize| {
+    /// Whether a step after a refusal ends the saga, comes to an event that the join leads to, or takes what came.
+    fn has_another_way(
+        &self,
+        (refusing, join): (usize, usize),
+        came: EventType,
+        aborts_on: &BTreeSet<EventType>,
+    ) -> bool {
+        let is_after_refusal = |at: usize| {
             self.before[at].as_ref().is_some_and(|before| before.contains(&(refusing, false)))
         };
+        let takes = self.after(came);
+        let leads_to = |event: EventType| {
+            let is_after = |at: usize| at == join || upstream(&self.nodes, at).contains(&join);
+            let mut nodes = self.nodes.iter().enumerate();
+            nodes.any(|(at, node)| node.step.done == event && is_after(at))
+        };
         self.nodes.iter().enumerate().any(|(at, node)| {
-            let is_alike = node.step.kind == StepKind::Decision
-                || node.step.done == self.nodes[join].step.done
-                || node.step.on.contains(&came);
-            at != join && is_alike && is_after(at)
+            at != join
+                && is_after_refusal(at)
+                && (node.step.kind == StepKind::Decision
+                    || aborts_on.contains(&node.step.done)
+                    || takes.contains(&at)
+                    || leads_to(node.step.done))
         })
+    }
+
+    /// The steps that run only after an event has come.
+    fn after(&self, event: EventType) -> BTreeSet<usize> {
+        let mut after = BTreeSet::new();
+        let is_late = |on: &EventType, after: &BTreeSet<usize>| {
+            let publishers = self.publishers(*on);
+            *on == event
+                || publishers.is_some_and(|all| all.iter().all(|(by, _)| after.contains(by)))
+        };
+        // Each round finds those that are one step further behind.
+        loop {
+            let found: BTreeSet<usize> = (0..self.nodes.len())
+                .filter(|at| self.nodes[*at].step.on.iter().any(|on| is_late(on, &after)))
+                .collect();
+            if found == after {
+                return after;
+            }
+            after = found;
+        }
     }
 }

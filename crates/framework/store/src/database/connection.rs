@@ -1,5 +1,6 @@
 //! Database access: time limits, transactions and connection options.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
@@ -52,7 +53,13 @@ pub fn silent() -> sqlx::Error {
 /// Returns true if a lock was not free (lock_not_available): in time, or at once for a statement with `nowait`.
 #[must_use]
 pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03")
+    sql_state(error).as_deref() == Some("55P03")
+}
+
+/// Returns the server's code of an error, if it is the server's.
+#[must_use]
+pub fn sql_state(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
 }
 
 /// Opens a transaction, on a connection of the pool or of the caller. No other function opens one.

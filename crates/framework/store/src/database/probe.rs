@@ -9,6 +9,7 @@ use sqlx::{Executor, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::database::connection::sql_state;
 use crate::database::hosts::Hosts;
 
 /// Time limit for an answer. Nothing is behind a connection that does not answer in this time.
@@ -54,7 +55,7 @@ pub async fn recovers(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
 
 /// Returns the cause that an error of a new connection names.
 pub fn cause_of_refusal(error: &sqlx::Error) -> Option<Cause> {
-    let code = error.as_database_error()?.code()?;
+    let code = sql_state(error)?;
     // Operator intervention; invalid authorization: no such user, or another password.
     let classes = [("57P", Cause::Recovery), ("28", Cause::DatabaseLogin)];
     classes.into_iter().find(|(class, _)| code.starts_with(class)).map(|(_, cause)| cause)

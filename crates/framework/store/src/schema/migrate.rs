@@ -7,7 +7,7 @@ use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
-use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout, set};
+use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout, set, sql_state};
 use crate::schema::migration::Migration;
 
 /// A migration by the name of its file.
@@ -158,8 +158,7 @@ async fn run(
 
 /// Returns true if others held a lock for longer than it was waited for, or waited themselves (deadlock_detected).
 fn lost_a_lock(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    is_lock_timeout(error) || code.as_deref() == Some("40P01")
+    is_lock_timeout(error) || sql_state(error).as_deref() == Some("40P01")
 }
 
 /// Says which database has a migration with another text, where that is noted, and what to do.

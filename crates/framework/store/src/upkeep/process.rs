@@ -42,7 +42,7 @@ pub async fn begin(
         // number may be alive, or may have left events behind.
         if in_time(try_lock(&mut session, process)).await? {
             if !is_known(&mut session, process).await? {
-                in_time(renew(&mut session, process, None, Some("it starts"), settled)).await?;
+                in_time(renew(&mut session, process, None, Some(STARTS), settled)).await?;
                 return Ok((process, session));
             }
             let free = sqlx::query("select pg_advisory_unlock($1, $2)");
@@ -238,9 +238,14 @@ pub struct UnreadyProcess {
     pub why: WhyUnready,
 }
 
+/// What a process writes when it begins, until it has looked at itself for the first time.
+const STARTS: &str = "it starts";
+
 /// Why a process is not ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhyUnready {
+    /// It has just begun.
+    Starts,
     /// It says so.
     Told(String),
     /// Its lease has run out while its session lives.
@@ -250,6 +255,7 @@ pub enum WhyUnready {
 impl fmt::Display for WhyUnready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Starts => f.write_str(STARTS),
             Self::Told(why) => f.write_str(why),
             Self::Frozen => write!(f, "it gives no sign of life: {FROZEN}"),
         }
@@ -269,7 +275,11 @@ pub async fn unready(db: &mut PgConnection) -> Result<Vec<UnreadyProcess>, sqlx:
         .await?;
     let unready = |(process, told, in_lease): (_, Option<String>, _)| UnreadyProcess {
         process,
-        why: told.filter(|_| in_lease).map_or(WhyUnready::Frozen, WhyUnready::Told),
+        why: match told.filter(|_| in_lease) {
+            Some(why) if why == STARTS => WhyUnready::Starts,
+            Some(why) => WhyUnready::Told(why),
+            None => WhyUnready::Frozen,
+        },
     };
     Ok(rows.into_iter().map(unready).collect())
 }

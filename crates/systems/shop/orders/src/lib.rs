@@ -45,8 +45,6 @@ pub struct Orders(pub OrderSettings);
     "orders",
     migrations = "../../../../migrations/orders",
     copies(Product, fed_by(ProductPublished, ProductPriceChanged, ProductWithdrawn)),
-    excepts(B066("order_fulfillment") = "an order that waits longer is worth nothing, and what is tried again then \
-                                         finds it cancelled"),
     routes = move |handle| http::routes(handle, self.0)
 )]
 impl Orders {

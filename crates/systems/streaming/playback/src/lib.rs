@@ -38,8 +38,6 @@ pub struct Playback {
 #[ballet::service(
     "playback",
     publishes_telemetry(Heartbeat),
-    excepts(B066("playback_session") = "nobody waits longer for a film, and what is tried again then finds the \
-                                        session refused"),
     migrations = "../../../../migrations/playback",
     routes = move |handle| http::routes(handle, self.settings)
 )]

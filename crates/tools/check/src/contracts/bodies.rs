@@ -41,7 +41,7 @@ pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Pr
     let mut problems = Vec::new();
     for_each_pair(system, contracts, |(reader, reads), (writer, writes), what| {
         let missing = mismatches(reads, writes, Doubt::InFavour);
-        problems.extend(missing.iter().map(|one| problem(reader, what, one, writer)));
+        problems.extend(missing.iter().map(|one| problem(reader, what.name(), one, writer)));
     });
     problems
 }
@@ -50,10 +50,15 @@ pub(crate) fn problems(system: &System, contracts: &[ServiceContract]) -> Vec<Pr
 pub(crate) fn notes(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
     let mut notes = Vec::new();
     for_each_pair(system, contracts, |(reader, reads), (writer, writes), what| {
+        // A producer outside may write more than the contract of a service says.
+        if matches!(what, BodyType::Event(event) if !event.foreign_producers().is_empty()) {
+            return;
+        }
+        let what = what.name();
         notes.extend(unwritten(reads, writes).map(|field| Problem {
             rule: &catalogue::FIELD_KNOWN,
             service: reader.to_owned(),
-            of: what.to_owned(),
+            of: format!("{what}/{field}"),
             detail: format!(
                 "{reader} reads `{field}` of {what}, which {writer} does not write: correct the name, or remove it"
             ),
@@ -65,7 +70,7 @@ pub(crate) fn notes(system: &System, contracts: &[ServiceContract]) -> Vec<Probl
 /// The optional fields that a reader knows, and a writer with named fields does not.
 fn unwritten<'a>(reads: &'a Value, writes: &'a Value) -> impl Iterator<Item = &'a str> {
     let (reads, writes) = (referred(reads), referred(writes));
-    let is_open = ["additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf"]
+    let is_open = ["additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref"]
         .iter()
         .any(|keyword| writes.get(keyword).is_some_and(|value| *value != Value::Bool(false)));
     let written = writes["properties"].as_object().filter(|_| !is_open);
@@ -77,17 +82,18 @@ fn unwritten<'a>(reads: &'a Value, writes: &'a Value) -> impl Iterator<Item = &'
     })
 }
 
-/// The schema that a schema of one reference stands for.
+/// The schema that a schema of one reference, without fields of its own, stands for.
 fn referred(schema: &Value) -> &Value {
-    let reference = schema["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+    let reference = schema["$ref"].as_str().filter(|_| schema.get("properties").is_none());
+    let reference = reference.and_then(|path| path.strip_prefix('#'));
     reference.and_then(|path| schema.pointer(path)).unwrap_or(schema)
 }
 
-/// Calls `each` with every reader and its schema, a publisher and its schema, and the name of what they share.
+/// Calls `each` with every reader and its schema, a publisher and its schema, and what they share.
 fn for_each_pair(
     system: &System,
     contracts: &[ServiceContract],
-    mut each: impl FnMut((&str, &Value), (&str, &Value), &str),
+    mut each: impl FnMut((&str, &Value), (&str, &Value), BodyType<'static>),
 ) {
     let all: Vec<(&Part, Vec<(BodyType<'static>, Value)>)> =
         system.parts.iter().zip(contracts.iter().map(schemas)).collect();
@@ -98,7 +104,7 @@ fn for_each_pair(
                     continue;
                 }
                 if let Some(reads) = schema_of(read, *what) {
-                    each((consumer.service, reads), (publisher.service, writes), what.name());
+                    each((consumer.service, reads), (publisher.service, writes), *what);
                 }
             }
         }
@@ -122,7 +128,11 @@ fn problem(reader: &str, what: &str, missing: &Mismatch, writer: &str) -> Proble
     Problem {
         rule: &catalogue::BODY_FITS,
         service: reader.to_owned(),
-        of: what.to_owned(),
+        of: if missing.path.is_empty() {
+            what.to_owned()
+        } else {
+            format!("{what}/{}", missing.path)
+        },
         detail: format!(
             "{reader} reads {what}, and {missing} in the contract of {writer}: {advice}"
         ),

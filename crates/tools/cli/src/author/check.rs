@@ -6,6 +6,7 @@ use ballet::core::rules::catalogue;
 use ballet_check::{Contracts, ContractsError, sarif};
 use serde_json::{Value, json};
 
+use crate::author::explain;
 use crate::base::exit::{ExitStatus, unusable};
 use crate::base::options::GlobalOptions;
 use crate::base::systems;
@@ -39,10 +40,7 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let (broken, wrong) = (problems.len(), unreadable.len());
     let all = [unreadable, problems, notes].concat();
     if args.sarif {
-        // A code host wants paths below the checkout.
-        let here = std::env::current_dir().unwrap_or_default();
-        let log = sarif::log(&all, folder.strip_prefix(here).unwrap_or(&folder));
-        ui::raw(&log.to_string());
+        ui::raw(&sarif::log(&all, contracts.folder()).to_string());
     } else if options.output == Output::Table {
         show(&contracts, &all, broken, wrong);
     } else {
@@ -58,14 +56,11 @@ fn unread(error: ContractsError) -> Problem {
 }
 
 fn row(Problem { rule, service, of, detail }: &Problem) -> Value {
-    json!({
-        "id": rule.id,
-        "level": rule.kind.level(),
-        "rule": rule.says,
-        "service": service,
-        "of": of,
-        "detail": detail,
-    })
+    let mut row = explain::row(rule);
+    for (name, text) in [("service", service), ("of", of), ("detail", detail)] {
+        row[name] = json!(text);
+    }
+    row
 }
 
 /// `broken` of the problems are broken rules, and `wrong` are files that cannot be read.

@@ -46,7 +46,8 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     Ok(ExitStatus::All)
 }
 
-fn row(rule: &Rule) -> Value {
+/// The row of a rule in JSON.
+pub(crate) fn row(rule: &Rule) -> Value {
     json!({
         "id": rule.id,
         "level": rule.kind.level(),

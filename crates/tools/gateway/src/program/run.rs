@@ -103,7 +103,7 @@ async fn run(
     tracing::info!(public = local(&public), private = local(&private), "listening");
     tokio::spawn(measures::keep(metrics.clone(), lost));
     tokio::spawn(private::run(private, current.clone(), metrics, stopping));
-    let served = tokio::spawn(public::run(public, current.clone(), departure));
+    let served = tokio::spawn(public::run(public, current.clone(), departure.clone()));
     let reloads = async {
         loop {
             hang_up.recv().await;
@@ -112,7 +112,7 @@ async fn run(
     };
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = interrupt.recv() => departure.hurry(),
         () = reloads => {}
     }
     tracing::info!("stopping");

@@ -60,6 +60,11 @@ fn of_process(
 ) -> Finding {
     let found = format!("its process {process} is not ready: {why}");
     let (cause, advice) = match why {
+        WhyUnready::Starts => {
+            let advice = "wait some seconds, and look again";
+            return Finding::warning(Cause::Ready, service, &found, advice)
+                .hinders(hinders.clone());
+        }
         WhyUnready::Frozen => (
             Cause::Frozen,
             "let it go on, or kill it and start it again: what it has not done is not lost",

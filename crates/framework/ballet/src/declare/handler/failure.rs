@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use ballet_store::database::connection::is_lock_timeout;
+use ballet_store::database::connection::{is_lock_timeout, sql_state};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
@@ -177,11 +177,10 @@ const SERVER_TROUBLE: [&str; 6] = ["08", "28", "53", "57P", "58", "XX"];
 /// Returns true if the server is away or accepts no writes for now, which ends by itself. A refused
 /// login, a system error or an internal error may be caused by the request, so they do not count.
 pub(crate) fn server_is_away(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
     let request_may_be_wrong =
         |code: &str| ["28", "58", "XX"].iter().any(|class| code.starts_with(class));
     kind_of_database_error(error) == FailureKind::ConnectionLost
-        && !code.is_some_and(|code| request_may_be_wrong(&code))
+        && !sql_state(error).is_some_and(|code| request_may_be_wrong(&code))
 }
 
 /// check_violation without a constraint is what Postgres answers if no partition takes a row.

@@ -177,8 +177,8 @@ impl Participant {
     }
 
     /// Excepts something of the service from a rule of `ballet check`, and says why it does not matter here: a step, a
-    /// saga, an event, an entity, or the service as a whole if the name is empty. The contract has it. A rule without
-    /// which a service does not start has no exceptions.
+    /// saga, an event, a field of one (`EVENT/FIELD`), an entity, or the service as a whole if the name is empty. The
+    /// contract has it. A rule without which a service does not start has no exceptions.
     ///
     /// ```
     /// # use ballet::Participant;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_core::Cause;
-use ballet_store::database::connection::in_time;
+use ballet_store::database::connection::{in_time, sql_state};
 use ballet_store::database::probe::NEEDS_ROOM;
 use ballet_store::schema::hindrances::{Rights, TableLock, locks, rights};
 use sqlx::{Executor, PgConnection};
@@ -106,8 +106,7 @@ async fn look(
 
 /// Whether the server itself says that it has too little of something. One that is lost meanwhile says nothing.
 fn is_full(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code.starts_with("53"))
+    sql_state(error).is_some_and(|code| code.starts_with("53"))
 }
 
 impl EarlierLooks {

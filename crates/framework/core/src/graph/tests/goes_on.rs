@@ -33,6 +33,26 @@ fn a_join_that_a_refusal_leaves_waiting_is_found() {
     assert_eq!(broken(with_gifts(tell(&[NO_PAPER, RESERVED]))), [""; 0]);
     let plain = step("pack_plain", StepKind::Compensatable, &[NO_PAPER], PACKED);
     assert_eq!(broken(with_gifts(plain)), [""; 0]);
+    // One that comes later takes what came, by way of another event.
+    let [shelved, stored] =
+        ["gifts.gift_shelved.v1", "gifts.gift_stored.v1"].map(EventType::in_saga);
+    let mut parts = with_gifts(step("shelve", StepKind::Compensatable, &[RESERVED], shelved));
+    let store = step("store", StepKind::Compensatable, &[NO_PAPER, shelved], stored);
+    parts[3].sagas[0].steps.push(store);
+    assert_eq!(broken(parts), [""; 0]);
+    // Both ways meet again after the join.
+    let mut parts = with_gifts(step("label", StepKind::Compensatable, &[PACKED], told));
+    parts[3].sagas[0].steps.push(tell(&[NO_PAPER]));
+    assert_eq!(broken(parts), [""; 0]);
+    // What follows the refusal aborts.
+    let mut parts = with_gifts(tell(&[NO_PAPER]));
+    parts[0].sagas[0].aborts_on.push(told);
+    parts[0].sagas[0].steps[1].on.push(WRAPPED);
+    assert_eq!(broken(parts), [""; 0]);
+    // The first event of the saga is no branch: the join only reads it.
+    let mut parts = with_gifts(tell(&[NO_PAPER]));
+    parts[3].sagas[0].steps[1].on = vec![PLACED, WRAPPED];
+    assert_eq!(broken(parts), [""; 0]);
     // The refusal aborts, and the decision waits for the step.
     let mut parts = without_a_pivot(PLACED);
     let pack = step("pack", StepKind::Compensatable, &[WRAPPED, RESERVED], PACKED);

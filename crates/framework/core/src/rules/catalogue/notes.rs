@@ -6,16 +6,16 @@ table! {
     NOTES:
 
     DEADLINE_BUDGET B066 Note
-        "a deadline leaves time for the retries before it"
-        "If the steps before the decision use their retries, the saga is aborted while one is still tried again."
-        "Choose a longer deadline, or a `retry` with fewer delays."
+        "a deadline leaves time for a retry of each step before it"
+        "A short outage, in which each step before the decision fails once, aborts the saga."
+        "Choose a longer deadline."
     NO_DEADLINE B067 Note
         "a saga that can be aborted has a deadline"
         "A run in which an event is lost, or a person never answers, stays open and keeps what it has reserved."
         "Add `deadline(..)` to `#[owns(..)]`."
     UNDO_ORDER B068 Note
         "no compensation needs what another service's compensation removes"
-        "Services undo their parts at the same time: what the other step has made may be gone."
+        "Services undo their parts at the same time: what the other step has made may be gone from a copy or outside."
         "Let the compensation work without it, or keep what it needs in its own event or rows."
     FIELD_KNOWN B069 Note
         "a field that is read is one that its event carries"
