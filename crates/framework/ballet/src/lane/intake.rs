@@ -33,13 +33,15 @@ impl Lanes {
         if !pack::is_pack(&arrival.delivery.properties)
             || dead_letter::is_crash_loop(&arrival.delivery)
         {
+            engine.handlers.last_work.came(1);
             return self.take(engine, arrival);
         }
         let Arrival { delivery, receipt } = arrival;
         let earlier = delivery.earlier_deliveries();
         match pack::split(delivery, &engine.limits) {
             Ok(members) => {
-                metrics::histogram!("ballet_pack_members").record(count(members.len()));
+                engine.handlers.last_work.came(members.len());
+                metrics::histogram!("ballet_pack_size").record(count(members.len()));
                 let receipts = receipt.split(members.len());
                 for (delivery, receipt) in members.into_iter().zip(receipts) {
                     let member = Arrival { delivery, receipt };
