@@ -14,7 +14,16 @@ use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 const VOCABULARY: Vocabulary = Vocabulary {
     of: "an event",
     first: "`#[event(\"orders.order_placed.v1\", in_saga)]`",
-    words: &["in_saga", "starts_saga", "also_from", "packs", "keys", "carries", "removes", "without"],
+    words: &[
+        "in_saga",
+        "starts_saga",
+        "also_from",
+        "packs",
+        "keys",
+        "carries",
+        "removes",
+        "without",
+    ],
 };
 
 /// What an event says of an entity.

@@ -354,7 +354,10 @@ impl PublishQueue {
     fn give_up(&mut self, entry: &InFlight, reason: String) -> Vec<InFlight> {
         let members = self.batches.split(entry);
         if !members.is_empty() {
-            tracing::warn!(members = members.len(), "a pack is refused and goes as its members: {reason}");
+            tracing::warn!(
+                members = members.len(),
+                "a pack is refused and goes as its members: {reason}"
+            );
             return members;
         }
         // The one that waits for the message tells people.

@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn only_the_owners_contract_says_that_an_event_is_packed() {
         let contract = |service: &str| -> ServiceContract {
-            let event = json!({ "name": PLACED.name(), "role": "plain", "packs": true, "schema": {} });
+            let event =
+                json!({ "name": PLACED.name(), "role": "plain", "packs": true, "schema": {} });
             let contract = json!({ "contract": 1, "service": service, "events": [event] });
             serde_json::from_value(contract).expect("a contract")
         };

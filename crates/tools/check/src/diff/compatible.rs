@@ -156,7 +156,8 @@ impl ChangeList<'_> {
             self.add(after.name(), ChangeRule::Changed, &what);
         }
         if before.is_packed() != after.is_packed() {
-            let what = if after.is_packed() { "it leaves in packs" } else { "it leaves in packs no more" };
+            let what =
+                if after.is_packed() { "it leaves in packs" } else { "it leaves in packs no more" };
             self.add(after.name(), ChangeRule::Changed, what);
         }
     }

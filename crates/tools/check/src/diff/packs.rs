@@ -15,7 +15,13 @@ pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<Contra
     for event in events {
         if alone && !packs(old, event) && packs(new, event) {
             let advice = "see that the contract of each consumer says `takes_packs`";
-            found.push(change(event, event.service(), PACKED, broken(BTreeSet::new(), alone), advice));
+            found.push(change(
+                event,
+                event.service(),
+                PACKED,
+                broken(BTreeSet::new(), alone),
+                advice,
+            ));
         }
         for consumer in &consumers {
             found.extend(unread(old, new, event, consumer));
@@ -59,9 +65,8 @@ fn unread(
         return Some(change(event, owner, PACKED, breaks, &advice));
     }
     if packs(new, event) && (refuses(old) || refuses(new)) {
-        let advice = format!(
-            "let {consumer} take packs, and release that before {owner} packs {event}"
-        );
+        let advice =
+            format!("let {consumer} take packs, and release that before {owner} packs {event}");
         return Some(change(event, owner, PACKED, breaks, &advice));
     }
     if packs(old, event) && refuses(new) {

@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use ballet::core::topology::TAP;
 use ballet_amqp::{Broker, Peer};
-use ballet_ops::stream::{Record, RecordingError, RecordingHeader, RecordingWriter, Start, differs};
+use ballet_ops::stream::{
+    Record, RecordingError, RecordingHeader, RecordingWriter, Start, differs,
+};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::exit::{ExitStatus, of_journal, usage};
