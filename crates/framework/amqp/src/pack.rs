@@ -15,7 +15,7 @@ use crate::session::message::{Delivery, Publish};
 /// Whether a message with these properties is a pack.
 #[must_use]
 pub fn is_pack(properties: &BasicProperties) -> bool {
-    pack::is_pack(properties.content_type().as_ref().map(ShortString::as_str))
+    pack::is_pack(text(properties.content_type()))
 }
 
 /// The number of events in a message, as its header says.
@@ -39,8 +39,11 @@ pub fn pack(first: &Publish, more: &[Publish]) -> Publish {
     Publish { properties, body: body.into(), ..first.clone() }
 }
 
+fn text(property: &Option<ShortString>) -> Option<&str> {
+    property.as_ref().map(ShortString::as_str)
+}
+
 fn attributes(properties: &BasicProperties) -> Member<'_> {
-    let text = |text: &'_ Option<ShortString>| text.as_ref().map(ShortString::as_str);
     let header = |name| text_header(properties, name).map(Into::into);
     let seconds = properties.timestamp().and_then(|at| i64::try_from(at).ok());
     Member {
@@ -71,13 +74,11 @@ pub fn split(
     };
     let Delivery { tag, redelivered, exchange, routing_key, properties, .. } = delivery;
     let mut shared = of_all(&properties);
-    for (value, with) in [
-        (properties.expiration(), BasicProperties::with_expiration as fn(_, _) -> _),
-        (properties.user_id(), BasicProperties::with_user_id),
-    ] {
-        if let Some(value) = value.clone() {
-            shared = with(shared, value);
-        }
+    if let Some(expiration) = properties.expiration().clone() {
+        shared = shared.with_expiration(expiration);
+    }
+    if let Some(user) = properties.user_id().clone() {
+        shared = shared.with_user_id(user);
     }
     let mut headers = FieldTable::default();
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
@@ -85,7 +86,7 @@ pub fn split(
             headers.insert(name.clone(), value.clone());
         }
     }
-    let alone = |member| {
+    let alone = |member: ReadMember| {
         let (properties, body) = match member {
             ReadMember::Event(member, body) => (of_event(*member, &shared, &headers), body),
             ReadMember::AsItCame(body) => {
@@ -114,12 +115,12 @@ pub(crate) fn apart(message: &Publish) -> Vec<Publish> {
         body: body.into(),
     };
     let members = split(whole, &Limits::of_tools()).unwrap_or_default();
-    let alone = |Delivery { exchange, routing_key, properties, body, .. }| Publish {
+    let alone = |Delivery { exchange, routing_key, properties, body, .. }: Delivery| Publish {
         exchange,
         routing_key,
         mandatory,
         properties,
-        body: Vec::into(body),
+        body: body.into(),
     };
     members.into_iter().map(alone).collect()
 }

@@ -6,8 +6,8 @@ use ballet::{Does, Event, Failure, Migration, Saga, SagaId, Tx, done, event};
 use ballet_amqp::headers::text_header;
 use ballet_amqp::{Publish, pack};
 use ballet_testkit::memory::{MemoryService, properties};
-use sqlx::PgConnection;
 use sqlx::types::Uuid;
+use sqlx::{Executor, PgConnection};
 
 ballet_testkit::events! {
     TripBooked = "desk.trip_booked.v1" { city: String }
@@ -43,6 +43,7 @@ impl Hotel {
         match &*trip.city {
             "Nowhere" => return Err(Failure::permanent("there is no such place").into()),
             GATE => {
+                tx.db().execute("set local lock_timeout = 0").await?;
                 sqlx::query("select pg_advisory_xact_lock(7)").execute(tx.db()).await?;
             }
             _ => {}

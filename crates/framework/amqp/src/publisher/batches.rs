@@ -227,3 +227,61 @@ impl Batches {
         self.memory.forget(&batch);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use bytes::Bytes;
+    use lapin::BasicProperties;
+
+    use super::*;
+    use crate::pack::pack;
+    use crate::publisher::settings::PublisherSettings;
+
+    fn event(number: u32) -> Publish {
+        Publish {
+            exchange: "events".to_owned(),
+            routing_key: "a.b.v1".to_owned(),
+            mandatory: true,
+            properties: BasicProperties::default()
+                .with_message_id(format!("0193f7a0-0000-7000-8000-{number:012}").into())
+                .with_type("a.b.v1".into())
+                .with_app_id("a".into()),
+            body: Bytes::from_static(b"{}"),
+        }
+    }
+
+    #[test]
+    fn the_events_of_a_refused_pack_keep_their_positions() {
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&reports);
+        let memory = Arc::new(BatchMemory::new(&PublisherSettings::new("a", "1")));
+        let mut batches =
+            Batches::new(memory, Arc::new(move |report| noted.lock().unwrap().push(report)));
+        let messages: [Arc<dyn Outgoing>; 2] =
+            [Arc::new(pack(&event(0), &[event(2)])), Arc::new(event(1))];
+        let batch = BatchId { process: 1, number: 1, table: 0 };
+        let positions = vec![vec![0, 2], vec![1]];
+        let out = OutBatch { batch, messages: messages.into(), positions };
+        assert_eq!(out.events(), 3);
+        let entries: Vec<InFlight> = batches.open(out).collect();
+        let [packed, alone] = &entries[..] else { panic!("{entries:?}") };
+        assert!(batches.split(alone).is_empty());
+        let members = batches.split(packed);
+        let [first, second] = &members[..] else { panic!("{members:?}") };
+        batches.confirmed(first);
+        batches.confirmed(alone);
+        assert!(reports.lock().unwrap().is_empty());
+        batches.unpublishable(second, "too big".to_owned());
+        let reports = reports.lock().unwrap();
+        let [PublishedBatch { unpublishable, left_behind: None, .. }] = &reports[..] else {
+            panic!("{reports:?}")
+        };
+        let [refused] = &unpublishable[..] else { panic!("{unpublishable:?}") };
+        assert_eq!(
+            (refused.position, &*refused.message_id),
+            (2, "0193f7a0-0000-7000-8000-000000000002")
+        );
+    }
+}

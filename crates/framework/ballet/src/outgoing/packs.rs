@@ -30,12 +30,13 @@ pub(crate) fn batch(
         bytes: event.body_len(),
         packs: registry.packs(event.routing_key()),
     }));
-    let (mut positions, mut groups) = (Vec::<Vec<i32>>::new(), Vec::new());
+    let mut positions: Vec<Vec<i32>> = Vec::new();
+    let mut groups: Vec<(OutgoingEvent, Vec<OutgoingEvent>)> = Vec::new();
     for ((position, event), place) in (0..).zip(events).zip(places) {
         match (positions.get_mut(place), groups.get_mut(place)) {
             (Some(positions), Some((_, more))) => {
                 positions.push(position);
-                Vec::push(more, event);
+                more.push(event);
             }
             _ => {
                 positions.push(vec![position]);

@@ -53,7 +53,7 @@ pub(crate) fn form(content_type: Option<&str>) -> Result<BodyForm, Unacceptable>
         json if json.eq_ignore_ascii_case(CONTENT_TYPE) => Ok(BodyForm::Json),
         structured if structured.eq_ignore_ascii_case(STRUCTURED) => Ok(BodyForm::CloudEvent),
         batch if batch.eq_ignore_ascii_case(BATCH) => {
-            wrong(text, "a pack stands alone, and is in no other pack")
+            wrong(text, "the members of a pack are read one by one, and none is a pack")
         }
         _ => wrong(text, &format!("use {CONTENT_TYPE} or {STRUCTURED}, or leave it out")),
     }

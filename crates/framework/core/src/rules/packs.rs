@@ -1,6 +1,7 @@
 //! The rules for packs: who may say that an event is packed, and that its consumers take packs.
 
 use crate::contract::ServiceContract;
+use crate::events::event::EventType;
 use crate::parts::part::System;
 use crate::rules::catalogue;
 use crate::rules::problem::Problem;
@@ -9,7 +10,7 @@ pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
     let service = contract.service();
     let packed = contract.packed().unwrap_or_default().into_iter();
     let of_others = packed.filter(|event| event.service() != service);
-    let problem = |event| Problem {
+    let problem = |event: EventType| Problem {
         rule: &catalogue::PACK_OWNER,
         service: service.to_owned(),
         of: event.name().to_owned(),
@@ -23,7 +24,7 @@ pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
 
 pub(super) fn check_consumers(system: &System, problems: &mut Vec<Problem>) {
     for owner in &system.parts {
-        let own = |event: &_| event.is_packed() && event.service() == owner.service;
+        let own = |event: &EventType| event.is_packed() && event.service() == owner.service;
         for event in owner.emits().into_iter().filter(own) {
             let consumes = system.parts.iter().filter(|part| part.consumes().contains(&event));
             for consumer in consumes.filter(|part| !part.takes_packs) {
@@ -46,7 +47,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::events::event::EventType;
     use crate::parts::part::{Part, SubscriptionPart};
     use crate::rules::{of_contract, of_system};
 

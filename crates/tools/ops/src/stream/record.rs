@@ -77,7 +77,10 @@ impl Record {
         }
         match pack::split(self.into_delivery(), &Limits::of_tools()) {
             Ok(members) => members.into_iter().map(Self::from).collect(),
-            Err(refused) => vec![Self::from(refused.1)],
+            Err(refused) => {
+                let (_, whole) = *refused;
+                vec![Self::from(whole)]
+            }
         }
     }
 
