@@ -19,6 +19,7 @@ from pika.exceptions import AMQPError
 from . import outbox, outgoing, saga
 from .message import Delivery, Unacceptable, read
 from .outgoing import Publish
+from .pack import split
 from .part import Part
 from .properties import install_properties
 
@@ -114,7 +115,20 @@ class Service:
             LOG.warning("what is old stays for now: %r", error)
 
     def take(self, db: psycopg.Connection, channel: BlockingChannel, delivery: Delivery) -> None:
-        """Acknowledges a message when its effects are committed, or its copy is confirmed."""
+        """Acknowledges a message, or a pack, when its effects are committed, or its copies are confirmed."""
+        try:
+            members = split(delivery)
+        except Unacceptable as why:
+            self.set_aside(channel, delivery, why)
+            members = []
+        for member in members:
+            self.take_one(db, channel, member)
+        channel.basic_ack(delivery.method.delivery_tag)
+
+    def take_one(
+        self, db: psycopg.Connection, channel: BlockingChannel, delivery: Delivery
+    ) -> None:
+        """Commits its effects, or publishes a copy."""
         service = self.part.service
         try:
             failed = self.attempt(db, delivery)
@@ -125,10 +139,12 @@ class Service:
                 LOG.warning("a message is tried again later: %s", failed)
                 send(channel, outgoing.retry(service, RETRIES[waited], delivery, failed, AT_ONCE))
         except Unacceptable as why:
-            LOG.error("a message is set aside: %s", why.reason)
-            attempts = AT_ONCE if why.reason == "failed" else 1
-            send(channel, outgoing.dead_letter(service, delivery, why, attempts))
-        channel.basic_ack(delivery.method.delivery_tag)
+            self.set_aside(channel, delivery, why)
+
+    def set_aside(self, channel: BlockingChannel, delivery: Delivery, why: Unacceptable) -> None:
+        LOG.error("a message is set aside: %s", why.reason)
+        attempts = AT_ONCE if why.reason == "failed" else 1
+        send(channel, outgoing.dead_letter(self.part.service, delivery, why, attempts))
 
     def attempt(self, db: psycopg.Connection, delivery: Delivery) -> str | None:
         """Handles a message. Returns the reason if it failed each time."""

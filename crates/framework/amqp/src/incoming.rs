@@ -7,9 +7,9 @@ use lapin::BasicProperties;
 use lapin::types::FieldTable;
 
 use crate::headers::names::{
-    BAGGAGE, CAUSATION_ID, ORIGINAL_BYTES, TRACEPARENT, TRACESTATE, is_brokers, is_ours,
+    BAGGAGE, CAUSATION_ID, MEMBERS, ORIGINAL_BYTES, TRACEPARENT, TRACESTATE, is_brokers, is_ours,
 };
-use crate::headers::value::{measure, text, unkept};
+use crate::headers::value::{integer, measure, text, unkept};
 use crate::session::message::Delivery;
 
 /// Returns the parts of a delivery that the envelope is read from.
@@ -50,6 +50,7 @@ fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>
             TRACEPARENT => incoming.traceparent = text(value),
             TRACESTATE => incoming.tracestate = text(value),
             BAGGAGE => incoming.baggage = text(value),
+            MEMBERS => incoming.members = integer(value),
             ORIGINAL_BYTES => incoming.unreadable = text(value),
             // The broker removes `BCC` before it delivers a message.
             "CC" => incoming.carbon_copy = true,

@@ -9,6 +9,7 @@
 //! | a connection | [`Broker`], [`Session`], [`RabbitMq`] |
 //! | messages in | [`Consumer`], [`Receipt`] |
 //! | messages out | [`Publisher`], [`OutBatch`], [`Outgoing`] |
+//! | several events in one message | [`pack`](mod@pack) |
 //! | headers: which are ours, and their values | [`headers`] |
 //! | certificates | [`TlsFiles`] |
 
@@ -19,6 +20,7 @@ mod consumer;
 pub mod headers;
 mod incoming;
 mod management;
+pub mod pack;
 mod publisher;
 mod rabbitmq;
 mod session;

@@ -19,6 +19,7 @@
 /// |---|---|
 /// | `in_saga`, `starts_saga` | the event belongs to a running saga, or may begin one; without a word it is plain |
 /// | `also_from("storefront")` | foreign producers that may publish it |
+/// | `packs` | those of one commit leave as one message under load; see [`EventType::packs`](crate::EventType::packs) |
 /// | `keys(...)` | each is `name = field` or `name = "lines[].sku"`, and ends with `.made_here()` if the service makes the id with this event; see [`Key`](crate::Key) |
 /// | `carries = field` | the field is an entity's state: the event is an [`EntityEvent`](crate::EntityEvent) |
 /// | `removes(Product, id = sku, version = version)` | the entity was removed |

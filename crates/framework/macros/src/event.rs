@@ -14,7 +14,16 @@ use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 const VOCABULARY: Vocabulary = Vocabulary {
     of: "an event",
     first: "`#[event(\"orders.order_placed.v1\", in_saga)]`",
-    words: &["in_saga", "starts_saga", "also_from", "keys", "carries", "removes", "without"],
+    words: &[
+        "in_saga",
+        "starts_saga",
+        "also_from",
+        "packs",
+        "keys",
+        "carries",
+        "removes",
+        "without",
+    ],
 };
 
 /// What an event says of an entity.
@@ -56,10 +65,11 @@ const REMOVES: &str = "an event that removes an entity names it, and the fields 
 pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let (mut role, mut also_from, mut keys) = (None, None, None);
-    let (mut of_entity, mut without) = (None, None);
+    let (mut of_entity, mut without, mut packs) = (None, None, None);
     let name =
         VOCABULARY.read_named(words, &mut mistakes, |word, input| match &*word.to_string() {
             "also_from" => once(&mut also_from, word, list::<LitStr>(word, input)?),
+            "packs" => once(&mut packs, word, ()),
             "keys" => once(&mut keys, word, list::<Key>(word, input)?),
             "carries" => once(&mut of_entity, word, OfEntity::Carries(value(word, input)?)),
             "removes" => once(&mut of_entity, word, OfEntity::Removes(Box::new(input.parse()?))),
@@ -82,6 +92,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
     names::check(&name, names::OF_EVENT, &mut mistakes);
     let role = role.map_or_else(|| quote!(plain), |role| quote!(#role));
     let also_from = also_from.map(|from| quote!(.also_from(&[#(#from),*])));
+    let packs = packs.map(|()| quote!(.packs()));
     let fields = fields(item);
     let keys: Vec<Key> = keys.unwrap_or_default();
     let given: Vec<_> =
@@ -104,7 +115,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
         #item
 
         impl #core::Event for #ident {
-            const TYPE: #core::EventType = #constant #also_from;
+            const TYPE: #core::EventType = #constant #also_from #packs;
             #constant_keys
         }
 

@@ -22,6 +22,7 @@ use crate::consumer::prefetch::Ahead;
 use crate::consumer::receipt::{Acks, Receipt, Settling, UnsettledTime};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{ConsumerWish, changed};
+use crate::pack;
 use crate::session::error::BrokerError;
 use crate::session::message::{Delivery, text_of};
 use crate::session::seam::{Deliveries, Session, lost};
@@ -191,7 +192,8 @@ impl<'a> ConsumeChannel<'a> {
         deliveries: &mut Deliveries,
     ) -> Result<(), BrokerError> {
         self.settling.delivered(delivery.tag);
-        self.ahead.delivered(delivery.body.len());
+        let members = pack::members(&delivery.properties);
+        self.ahead.delivered(delivery.body.len(), members);
         match self.window {
             PrefetchWindow::Open | PrefetchWindow::Probing if is_suspect(&delivery) => {
                 tracing::warn!(

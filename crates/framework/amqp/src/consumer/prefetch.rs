@@ -1,7 +1,10 @@
 //! How many messages the broker may send ahead, by their size. AMQP counts messages only, and 500
-//! bodies of 16 MiB would not fit into memory.
+//! bodies of 16 MiB would not fit into memory. Nor would 500 packs leave any to other replicas.
 
 const BYTES: usize = 64 * 1024 * 1024;
+/// The number of events ahead, for each message that the settings allow. The number of members
+/// differs from pack to pack, and each change of the limit costs a new consumer.
+const MEMBERS: usize = 8;
 /// The number of messages before any size is known. A process that ran out of memory finds the same
 /// messages when it starts again.
 const FIRST: u16 = 16;
@@ -14,6 +17,7 @@ pub struct Ahead {
     /// The number of messages, and their bytes, since the limit was last calculated.
     messages: usize,
     bytes: usize,
+    members: usize,
 }
 
 impl Ahead {
@@ -21,7 +25,7 @@ impl Ahead {
     #[must_use]
     pub fn new(most: u16) -> Self {
         let count = if most > 2 * FIRST { FIRST } else { most };
-        Self { most, count, messages: 0, bytes: 0 }
+        Self { most, count, messages: 0, bytes: 0, members: 0 }
     }
 
     /// The number now.
@@ -30,9 +34,10 @@ impl Ahead {
         self.count
     }
 
-    /// Takes in the size of a message that came.
-    pub const fn delivered(&mut self, bytes: usize) {
+    /// Takes in the size of a message that came, and the number of events in it.
+    pub const fn delivered(&mut self, bytes: usize, members: u32) {
         self.messages += 1;
+        self.members = self.members.saturating_add(members as usize);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
@@ -42,9 +47,12 @@ impl Ahead {
         if self.messages < usize::from(self.count).max(1) && self.bytes <= BYTES {
             return false;
         }
-        let average = (self.bytes / self.messages.max(1)).max(1);
-        let fits = u16::try_from(BYTES / average).unwrap_or(u16::MAX).clamp(1, self.most.max(1));
-        (self.messages, self.bytes) = (0, 0);
+        let messages = self.messages.max(1);
+        let by_bytes = BYTES / (self.bytes / messages).max(1);
+        let by_members = usize::from(self.most) * MEMBERS * messages / self.members.max(1);
+        let fits = u16::try_from(by_bytes.min(by_members)).unwrap_or(u16::MAX);
+        let fits = fits.clamp(1, self.most.max(1));
+        (self.messages, self.bytes, self.members) = (0, 0, 0);
         let changes =
             fits < self.count - self.count / 4 || fits > self.count.saturating_add(self.count / 2);
         if changes {
@@ -62,7 +70,7 @@ mod tests {
 
     fn deliver(ahead: &mut Ahead, most: usize, bytes: usize) -> Option<usize> {
         (1..=most).find(|_| {
-            ahead.delivered(bytes);
+            ahead.delivered(bytes, 1);
             ahead.adjusts()
         })
     }
@@ -81,6 +89,24 @@ mod tests {
         deliver(&mut ahead, 16, 300);
         assert_eq!(ahead.count(), u16::MAX);
         assert_eq!(deliver(&mut ahead, 200_000, 300), None);
+    }
+
+    #[test]
+    fn fewer_packs_come_the_more_they_bear() {
+        let mut ahead = Ahead::new(500);
+        deliver(&mut ahead, 16, 300);
+        for members in [5, 7] {
+            let adjusted = (0..1000).any(|_| {
+                ahead.delivered(300, members);
+                ahead.adjusts()
+            });
+            assert!(!adjusted, "{members}");
+        }
+        let adjusts = (0..501).any(|_| {
+            ahead.delivered(300, 100);
+            ahead.adjusts()
+        });
+        assert_eq!((adjusts, ahead.count()), (true, 40));
     }
 
     #[test]

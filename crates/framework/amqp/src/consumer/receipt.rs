@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::consumer::watermark::Watermark;
 /// one by one, before the prefetch is used up.
 const GAP: Duration = Duration::from_secs(1);
 
-/// Settles one delivery.
+/// Settles one delivery, or one of the messages that a delivered pack bears.
 ///
 /// Dropping a receipt acknowledges nothing. The message is given back to the queue and delivered
 /// again.
@@ -22,17 +23,44 @@ const GAP: Duration = Duration::from_secs(1);
 pub struct Receipt {
     tag: u64,
     channel: Option<Arc<Settling>>,
+    pack: Option<Arc<PackReceipt>>,
+}
+
+/// The receipt of a pack, shared by its members. The last of them settles it, or gives the pack back
+/// if any was given back.
+struct PackReceipt {
+    whole: Option<Receipt>,
+    is_given_back: AtomicBool,
+}
+
+impl Drop for PackReceipt {
+    fn drop(&mut self) {
+        if !self.is_given_back.load(Ordering::Relaxed)
+            && let Some(whole) = self.whole.take()
+        {
+            whole.settle();
+        }
+    }
 }
 
 impl Receipt {
     pub(super) fn new(tag: u64, channel: Arc<Settling>) -> Self {
-        Self { tag, channel: Some(channel) }
+        Self { tag, channel: Some(channel), pack: None }
+    }
+
+    /// Splits the receipt of a pack into those of its members.
+    pub fn split(self, members: usize) -> Vec<Self> {
+        let (tag, is_given_back) = (self.tag, AtomicBool::new(false));
+        let pack = Arc::new(PackReceipt { whole: Some(self), is_given_back });
+        let share = || Self { tag, channel: None, pack: Some(Arc::clone(&pack)) };
+        (0..members).map(|_| share()).collect()
     }
 
     /// Marks the message as committed, or safely set aside as a copy that the broker confirmed.
     /// Does nothing if the channel is gone, since the broker delivers the message again, and the
     /// inbox recognises it.
     pub fn settle(mut self) {
+        self.pack = None;
         if let Some(channel) = self.channel.take() {
             channel.settle(self.tag);
         }
@@ -41,6 +69,9 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
+        if let Some(pack) = &self.pack {
+            pack.is_given_back.store(true, Ordering::Relaxed);
+        }
         if let Some(channel) = self.channel.take() {
             channel.give_back(self.tag);
         }
@@ -309,6 +340,22 @@ mod tests {
         let last = Acks { single: vec![3, 4], ack: Some((1, 1)), ..Acks::default() };
         assert_eq!(channel.take_last_acks(), last);
         assert_eq!(channel.take_last_acks(), Acks::default());
+    }
+
+    #[test]
+    fn a_pack_is_settled_by_the_last_of_its_members_and_given_back_for_any() {
+        let (channel, mut receipts) = delivered(2);
+        let mut members = receipts[0].take().unwrap().split(3);
+        members.pop().unwrap().settle();
+        members.pop().unwrap().settle();
+        assert_eq!(channel.take_acks(), Acks::default());
+        members.pop().unwrap().settle();
+        assert_eq!(channel.take_acks(), Acks { ack: Some((1, 1)), ..Acks::default() });
+        let mut members = receipts[1].take().unwrap().split(2);
+        drop(members.pop());
+        assert_eq!(channel.take_acks(), Acks::default());
+        members.pop().unwrap().settle();
+        assert_eq!(channel.take_acks(), Acks { give_back: vec![2], ..Acks::default() });
     }
 
     #[test]

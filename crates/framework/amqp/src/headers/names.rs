@@ -9,6 +9,9 @@ pub const TRACESTATE: &str = "tracestate";
 /// The baggage of a trace (W3C).
 pub const BAGGAGE: &str = "baggage";
 
+/// How many events a pack bears.
+pub const MEMBERS: &str = "x-members";
+
 /// The number of attempts to handle a message, immediate and delayed.
 pub const ATTEMPTS: &str = "x-attempts";
 /// The number of times a message has waited in a retry queue.

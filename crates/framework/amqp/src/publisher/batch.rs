@@ -31,6 +31,8 @@ pub struct OutBatch {
     pub batch: BatchId,
     /// The messages, in order. They are never changed on the way.
     pub messages: Vec<Arc<dyn Outgoing>>,
+    /// The positions of the events in each message. Empty if each message is one event.
+    pub positions: Vec<Vec<i32>>,
 }
 
 impl OutBatch {
@@ -41,7 +43,17 @@ impl OutBatch {
         messages: impl IntoIterator<Item = M>,
     ) -> Self {
         let shared = |message: M| -> Arc<dyn Outgoing> { Arc::new(message) };
-        Self { batch, messages: messages.into_iter().map(shared).collect() }
+        let messages = messages.into_iter().map(shared).collect();
+        Self { batch, messages, positions: Vec::new() }
+    }
+
+    /// Returns the number of events.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        if self.positions.is_empty() {
+            return self.messages.len();
+        }
+        self.positions.iter().map(Vec::len).sum()
     }
 }
 
@@ -61,7 +73,7 @@ pub struct PublishedBatch {
 /// outbox, because memory has no room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftBehind {
-    /// The indexes in [`OutBatch::messages`], in order.
+    /// The positions of the events in the batch, in order.
     pub positions: Vec<i32>,
     /// The bytes of their bodies.
     pub bytes: usize,
@@ -73,7 +85,7 @@ pub struct LeftBehind {
 /// A message that can never be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpublishable {
-    /// The index in [`OutBatch::messages`].
+    /// The position of the event in the batch.
     pub position: i32,
     /// The routing key of the message.
     pub routing_key: String,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::pack::apart;
 use crate::publisher::batch::{
     BatchId, LeftBehind, OnPublished, OutBatch, PublishedBatch, Unpublishable,
 };
@@ -15,7 +16,8 @@ use crate::session::message::{Publish, text_of};
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) message: Arc<dyn Outgoing>,
-    pub(super) position: i32,
+    /// The positions of its events in the batch.
+    pub(super) positions: Vec<i32>,
     /// How often the broker did not accept it.
     pub(super) attempts: u32,
     /// How often the channel closed while this message was alone on it.
@@ -23,6 +25,12 @@ pub(super) struct InFlight {
     /// The number of messages that the broker had confirmed by the last time.
     pub(super) struck_at: u64,
     waiter: u64,
+}
+
+impl InFlight {
+    fn new(message: Arc<dyn Outgoing>, positions: Vec<i32>, waiter: u64) -> Self {
+        Self { message, positions, attempts: 0, strikes: 0, struck_at: 0, waiter }
+    }
 }
 
 #[derive(Debug)]
@@ -73,14 +81,28 @@ impl Batches {
             let batch = Waiter::Batch { batch, left, unpublishable, left_behind: None };
             self.open.insert(waiter, batch);
         }
-        (0..).zip(out.messages).map(move |(position, message)| InFlight {
-            message,
-            position,
-            attempts: 0,
-            strikes: 0,
-            struck_at: 0,
-            waiter,
+        let mut packed = out.positions.into_iter();
+        (0..).zip(out.messages).map(move |(position, message)| {
+            let positions = packed.next().unwrap_or_else(|| vec![position]);
+            InFlight::new(message, positions, waiter)
         })
+    }
+
+    /// Splits a pack that can never be published, since one of its members, or its size, may be the
+    /// cause. Returns nothing for another message.
+    pub(super) fn split(&mut self, entry: &InFlight) -> Vec<InFlight> {
+        let members = apart(&entry.message.to_publish());
+        let Some(Waiter::Batch { left, .. }) = self.open.get_mut(&entry.waiter) else {
+            return Vec::new();
+        };
+        if members.len() != entry.positions.len() || members.is_empty() {
+            return Vec::new();
+        }
+        *left += members.len() - 1;
+        let alone = |(member, position): (Publish, &i32)| {
+            InFlight::new(Arc::new(member), vec![*position], entry.waiter)
+        };
+        members.into_iter().zip(&entry.positions).map(alone).collect()
     }
 
     pub(super) fn open_single(
@@ -91,7 +113,7 @@ impl Batches {
     ) -> InFlight {
         self.next += 1;
         self.open.insert(self.next, Waiter::Single { patient, done });
-        InFlight { message, position: 0, attempts: 0, strikes: 0, struck_at: 0, waiter: self.next }
+        InFlight::new(message, Vec::new(), self.next)
     }
 
     /// Returns true if the message still has a waiter. Forgets a waiter that has given up.
@@ -144,7 +166,7 @@ impl Batches {
             let none =
                 || LeftBehind { positions: Vec::new(), bytes: 0, releases: self.memory.releases() };
             let left_behind = left_behind.get_or_insert_with(none);
-            left_behind.positions.push(entry.position);
+            left_behind.positions.extend(&entry.positions);
             left_behind.bytes += entry.message.body_len();
             self.done(entry, None);
         }
@@ -160,13 +182,14 @@ impl Batches {
             Some(Waiter::Batch { left, unpublishable, .. }) => {
                 if let Some(NotSent::Never(reason)) = failure {
                     let Publish { routing_key, properties, .. } = entry.message.to_publish();
-                    unpublishable.push(Unpublishable {
-                        position: entry.position,
-                        routing_key,
+                    let of_event = |position: &i32| Unpublishable {
+                        position: *position,
+                        routing_key: routing_key.clone(),
                         message_id: text_of(properties.message_id()).unwrap_or_default(),
                         correlation_id: text_of(properties.correlation_id()),
-                        reason,
-                    });
+                        reason: reason.clone(),
+                    };
+                    unpublishable.extend(entry.positions.iter().map(of_event));
                 }
                 *left -= 1;
                 *left == 0
@@ -202,5 +225,63 @@ impl Batches {
     ) {
         (self.on_published)(PublishedBatch { batch, unpublishable, left_behind });
         self.memory.forget(&batch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use bytes::Bytes;
+    use lapin::BasicProperties;
+
+    use super::*;
+    use crate::pack::pack;
+    use crate::publisher::settings::PublisherSettings;
+
+    fn event(number: u32) -> Publish {
+        Publish {
+            exchange: "events".to_owned(),
+            routing_key: "a.b.v1".to_owned(),
+            mandatory: true,
+            properties: BasicProperties::default()
+                .with_message_id(format!("0193f7a0-0000-7000-8000-{number:012}").into())
+                .with_type("a.b.v1".into())
+                .with_app_id("a".into()),
+            body: Bytes::from_static(b"{}"),
+        }
+    }
+
+    #[test]
+    fn the_events_of_a_refused_pack_keep_their_positions() {
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&reports);
+        let memory = Arc::new(BatchMemory::new(&PublisherSettings::new("a", "1")));
+        let mut batches =
+            Batches::new(memory, Arc::new(move |report| noted.lock().unwrap().push(report)));
+        let messages: [Arc<dyn Outgoing>; 2] =
+            [Arc::new(pack(&event(0), &[event(2)])), Arc::new(event(1))];
+        let batch = BatchId { process: 1, number: 1, table: 0 };
+        let positions = vec![vec![0, 2], vec![1]];
+        let out = OutBatch { batch, messages: messages.into(), positions };
+        assert_eq!(out.events(), 3);
+        let entries: Vec<InFlight> = batches.open(out).collect();
+        let [packed, alone] = &entries[..] else { panic!("{entries:?}") };
+        assert!(batches.split(alone).is_empty());
+        let members = batches.split(packed);
+        let [first, second] = &members[..] else { panic!("{members:?}") };
+        batches.confirmed(first);
+        batches.confirmed(alone);
+        assert!(reports.lock().unwrap().is_empty());
+        batches.unpublishable(second, "too big".to_owned());
+        let reports = reports.lock().unwrap();
+        let [PublishedBatch { unpublishable, left_behind: None, .. }] = &reports[..] else {
+            panic!("{reports:?}")
+        };
+        let [refused] = &unpublishable[..] else { panic!("{unpublishable:?}") };
+        assert_eq!(
+            (refused.position, &*refused.message_id),
+            (2, "0193f7a0-0000-7000-8000-000000000002")
+        );
     }
 }

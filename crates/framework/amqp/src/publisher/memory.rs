@@ -79,7 +79,7 @@ impl BatchMemory {
     /// Takes in a batch, if there is room. A batch above the bound is taken in when the memory is
     /// empty, since it could never be published otherwise.
     pub(super) fn admit(&self, batch: &OutBatch) -> bool {
-        let messages = batch.messages.len();
+        let messages = batch.events();
         let bytes = batch.messages.iter().map(|message| message.body_len()).sum::<usize>();
         let size = BatchSize { messages, bytes };
         let mut inner = self.lock();

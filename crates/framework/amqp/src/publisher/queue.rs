@@ -243,7 +243,7 @@ impl PublishQueue {
             }
             match &blame {
                 BlamedMessages::Unpublishable(matcher) if matcher.matches(message) => {
-                    self.give_up(&entry, cause.to_string());
+                    again.extend(self.give_up(&entry, cause.to_string()));
                 }
                 BlamedMessages::OneOfThem if is_alone => self.strike(entry, cause),
                 _ if self.batches.wanted(&entry) => again.push(entry),
@@ -323,7 +323,7 @@ impl PublishQueue {
             entry.struck_at = self.confirmed;
         }
         if entry.strikes >= STRIKES {
-            self.give_up(&entry, cause.to_string());
+            self.give_up_in_turn(&entry, cause.to_string());
             return;
         }
         let Publish { exchange, routing_key, properties, .. } = entry.message.to_publish();
@@ -340,12 +340,29 @@ impl PublishQueue {
 
     pub(super) fn unrepresentable(&mut self, entry: &InFlight, reason: String) {
         self.holds.was_no_attempt(entry);
-        self.give_up(entry, reason);
+        self.give_up_in_turn(entry, reason);
     }
 
-    fn give_up(&mut self, entry: &InFlight, reason: String) {
+    fn give_up_in_turn(&mut self, entry: &InFlight, reason: String) {
+        for member in self.give_up(entry, reason).into_iter().rev() {
+            self.put_back(member);
+        }
+    }
+
+    /// Returns the members of a pack, which are tried one by one. Any other message is unpublishable.
+    #[must_use]
+    fn give_up(&mut self, entry: &InFlight, reason: String) -> Vec<InFlight> {
+        let members = self.batches.split(entry);
+        if !members.is_empty() {
+            tracing::warn!(
+                members = members.len(),
+                "a pack is refused and goes as its members: {reason}"
+            );
+            return members;
+        }
         // The one that waits for the message tells people.
         metrics::counter!("ballet_unpublishable_total").increment(1);
         self.batches.unpublishable(entry, reason);
+        members
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{BatchId, OutBatch};
+use ballet_amqp::BatchId;
 use ballet_core::fault::{self, FaultPoint, WorksOn};
 use ballet_core::{EventType, StepKind};
 use ballet_store::calls::stored as calls;
@@ -24,6 +24,7 @@ use crate::engine::engine::Engine;
 use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
+use crate::outgoing::packs;
 use crate::outgoing::publishing::PublishSpans;
 
 /// Writes ledger, calls, outbox and marks, and commits. When this returns, the events are being
@@ -225,7 +226,7 @@ fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, made_at:
     let relay = &engine.relay;
     relay.begin_spans(batch, |spans, clock| PublishSpans::begin(spans, clock, &emitted));
     let events = emitted.into_iter().map(|event| OutgoingEvent::emitted(service, event, made_at));
-    relay.committed(OutBatch::new(batch, events));
+    relay.committed(packs::batch(&engine.registry, batch, events));
 }
 
 /// The calls that are not claimed are due, for any process that has room.

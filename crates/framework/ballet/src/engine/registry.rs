@@ -198,6 +198,8 @@ pub(crate) struct Registry {
     known: HashMap<&'static str, Arc<HandledEvent>>,
     emits: HashSet<EventType>,
     publishes: HashSet<EventType>,
+    /// The names of the events that it packs.
+    packs: HashSet<&'static str>,
 }
 
 impl Registry {
@@ -247,9 +249,10 @@ impl Registry {
                 (name, Arc::new(HandledEvent::new(event_type, handlers)))
             })
             .collect();
-        let emits = participant.part().emits().into_iter().collect();
+        let emits: HashSet<EventType> = participant.part().emits().into_iter().collect();
+        let packs = emits.iter().filter(|event| event.is_packed()).map(EventType::name).collect();
         let publishes = participant.publishes.iter().copied().collect();
-        Self { service: participant.service(), sagas, events, known, emits, publishes }
+        Self { service: participant.service(), sagas, events, known, emits, publishes, packs }
     }
 
     pub(crate) fn known(&self, name: &str) -> Option<&Arc<HandledEvent>> {
@@ -268,6 +271,15 @@ impl Registry {
     /// Whether the service declares this in any way, such as the outcome of a step.
     pub(crate) fn emits(&self, event: EventType) -> bool {
         self.emits.contains(&event)
+    }
+
+    /// Whether its events of this name leave in packs.
+    pub(crate) fn packs(&self, name: &str) -> bool {
+        self.packs.contains(name)
+    }
+
+    pub(crate) fn packs_any(&self) -> bool {
+        !self.packs.is_empty()
     }
 
     pub(crate) fn step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &Arc<AnyStep>)> {

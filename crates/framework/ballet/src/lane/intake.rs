@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use ballet_amqp::Arrival;
+use ballet_amqp::{Arrival, pack};
 use ballet_core::{Reason, Unacceptable};
 use tokio::sync::mpsc;
 
+use crate::declare::step::retry::Delay;
 use crate::engine::calls::open_calls::CallAnswer;
 use crate::engine::engine::Engine;
-use crate::lane::dead_letters::dead_letter::{self, OriginalMessage};
+use crate::lane::dead_letters::dead_letter::{self, OriginalMessage, RetryWait};
 use crate::lane::message::message::{LaneMessage, LaneWork};
+
+/// How often a pack was delivered before its members go on as messages of their own. One of them may
+/// be what ends the process, and the others would become a dead letter with it.
+const APART_FROM: u32 = 3;
 
 #[derive(Clone)]
 pub(crate) struct Lanes(Arc<[mpsc::UnboundedSender<LaneWork>]>);
@@ -23,8 +28,40 @@ impl Lanes {
         (Self(senders.into()), queues)
     }
 
-    /// Sets a delivery aside if it cannot be read.
+    /// Hands on a message, or each member of a pack.
     pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
+        if !pack::is_pack(&arrival.delivery.properties)
+            || dead_letter::is_crash_loop(&arrival.delivery)
+        {
+            engine.handlers.last_work.came(1);
+            return self.take(engine, arrival);
+        }
+        let Arrival { delivery, receipt } = arrival;
+        let earlier = delivery.earlier_deliveries();
+        match pack::split(delivery, &engine.limits) {
+            Ok(members) => {
+                engine.handlers.last_work.came(members.len());
+                metrics::histogram!("ballet_pack_size").record(count(members.len()));
+                let receipts = receipt.split(members.len());
+                for (delivery, receipt) in members.into_iter().zip(receipts) {
+                    let member = Arrival { delivery, receipt };
+                    if earlier >= APART_FROM {
+                        tried_apart(engine, member, earlier);
+                    } else {
+                        self.take(engine, member);
+                    }
+                }
+            }
+            Err(refused) => {
+                let (unacceptable, delivery) = *refused;
+                let original = OriginalMessage::unread(delivery, receipt);
+                dead_letter::set_aside(engine, original, unacceptable, None, 0);
+            }
+        }
+    }
+
+    /// Sets a delivery aside if it cannot be read.
+    fn take(&self, engine: &Arc<Engine>, arrival: Arrival) {
         let Arrival { delivery, receipt } = arrival;
         if dead_letter::is_crash_loop(&delivery) {
             let earlier = delivery.earlier_deliveries();
@@ -66,4 +103,21 @@ impl Lanes {
             tracing::debug!("a lane has stopped; the broker delivers its messages again");
         }
     }
+}
+
+fn tried_apart(engine: &Arc<Engine>, member: Arrival, earlier: u32) {
+    let Arrival { delivery, receipt } = member;
+    let detail = format!(
+        "its pack was delivered {earlier} times and not settled, and one of its members may be the \
+         cause: each is tried alone"
+    );
+    let wait = RetryWait::Other(Delay::endless(dead_letter::other_waits(&delivery)));
+    let original = OriginalMessage::unread(delivery, receipt);
+    let why = Unacceptable::new(Reason::NotYet, detail);
+    dead_letter::retry_later(engine, original, why, None, wait, 0);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "packs are small")]
+fn count(members: usize) -> f64 {
+    members as f64
 }

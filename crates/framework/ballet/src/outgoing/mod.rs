@@ -2,6 +2,7 @@
 
 pub(crate) mod begun_batch;
 pub(crate) mod held_batches;
+pub(crate) mod packs;
 pub(crate) mod publishing;
 pub(crate) mod relay;
 pub(crate) mod sampler;

@@ -167,7 +167,7 @@ impl Relay {
     }
 
     pub(crate) fn committed(&self, out: OutBatch) {
-        metrics::counter!("ballet_outbox_events_total").increment(out.messages.len() as u64);
+        metrics::counter!("ballet_outbox_events_total").increment(out.events() as u64);
         let batch = out.batch;
         let handed = self.publisher().map(|to| to.send(out));
         if handed != Some(Handover::Queued) {

@@ -11,7 +11,7 @@ pub(super) const CONSUME: &str = "consume";
 pub(super) const PUBLISH: &str = "publish";
 pub(super) const PUBLISH_TELEMETRY: &str = "publish_telemetry";
 
-const COUNTERS: [&str; 18] = [
+const COUNTERS: [&str; 19] = [
     "ballet_acks_total",
     "ballet_confirmed_total",
     "ballet_conflicts_total",
@@ -21,6 +21,7 @@ const COUNTERS: [&str; 18] = [
     "ballet_nacked_total",
     "ballet_outbox_events_total",
     "ballet_outbox_truncations_total",
+    "ballet_packs_total",
     "ballet_published_total",
     "ballet_refused_uncopied_total",
     "ballet_republished_total",
@@ -31,7 +32,7 @@ const COUNTERS: [&str; 18] = [
     "ballet_splits_total",
     "ballet_unpublishable_total",
 ];
-const GAUGES: [&str; 13] = [
+const GAUGES: [&str; 14] = [
     "ballet_bindings_compared",
     "ballet_calls_held",
     "ballet_calls_open",
@@ -42,13 +43,15 @@ const GAUGES: [&str; 13] = [
     "ballet_outbox_oldest_seconds",
     "ballet_outbox_unpublished",
     "ballet_queue_behind_seconds",
+    "ballet_queue_members",
     "ballet_queue_messages",
     "ballet_ready",
     "ballet_unsettled_oldest_seconds",
 ];
-const HISTOGRAMS: [&str; 4] = [
+const HISTOGRAMS: [&str; 5] = [
     "ballet_batch_size",
     "ballet_deadline_late_seconds",
+    "ballet_pack_size",
     "ballet_publish_to_commit_seconds",
     "ballet_transaction_seconds",
 ];

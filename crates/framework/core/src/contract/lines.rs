@@ -150,6 +150,10 @@ pub(crate) struct EventLines {
     /// The producers outside of the system that may publish it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) also_from: Vec<String>,
+    /// Whether those of one commit may leave as one message, a pack. Only the contract of the service that the event is
+    /// named after says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) packs: bool,
     /// Its business keys. Only the contract of the service that the event is named after has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) keys: Vec<KeyLines>,

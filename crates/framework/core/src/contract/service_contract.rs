@@ -32,6 +32,9 @@ pub struct ServiceContract {
     contract: u32,
     /// The service's name; its queue has this name, and its events begin with it.
     service: String,
+    /// Whether it takes packs: messages that bear several events. Services on the framework do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    takes_packs: bool,
     /// Its part in each saga.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sagas: Vec<SagaLines>,
@@ -81,6 +84,7 @@ impl ServiceContract {
                     name: event.name().to_owned(),
                     role: event.role(),
                     also_from: texts(event.foreign_producers()),
+                    packs: is_own && event.is_packed(),
                     keys: keys.iter().map(KeyLines::of).collect(),
                     schema: value_of(schema.schema()),
                 });
@@ -89,6 +93,7 @@ impl ServiceContract {
         Self {
             contract: VERSION,
             service: part.service.to_owned(),
+            takes_packs: part.takes_packs,
             sagas: part.sagas.iter().map(SagaLines::of).collect(),
             subscriptions: part
                 .subscriptions
@@ -180,6 +185,7 @@ impl ServiceContract {
         });
         Ok(Part {
             service: lasting(&self.service),
+            takes_packs: self.takes_packs,
             sagas: of_sagas.collect::<Result<_, _>>()?,
             subscriptions: of_subscriptions.collect::<Result<_, _>>()?,
             publishes: known.events(&self.publishes)?,
@@ -229,6 +235,16 @@ impl ServiceContract {
         Ok(keys)
     }
 
+    /// The events that it says are packed.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn packed(&self) -> Result<Vec<EventType>, ContractError> {
+        let known = self.contract_events()?;
+        Ok(known.0.into_values().filter(EventType::is_packed).collect())
+    }
+
     fn contract_events(&self) -> Result<ContractEvents<'_>, ContractError> {
         if self.contract != VERSION {
             return Err(ContractError::Version(self.contract));
@@ -237,6 +253,7 @@ impl ServiceContract {
         for event in &self.events {
             let read = EventType::read(&event.name, event.role, &event.also_from);
             let read = read.ok_or_else(|| ContractError::Name(event.name.clone()))?;
+            let read = if event.packs { read.packs() } else { read };
             if known.insert(event.name.as_str(), read).is_some() {
                 return Err(ContractError::Twice(event.name.clone()));
             }

@@ -173,6 +173,26 @@ fn the_keys_of_the_services_own_events_are_in_it() {
 }
 
 #[test]
+fn packs_are_declared_by_the_owner_and_taken_by_whole_services() {
+    let on = SubscriptionPart { name: "doors", on: GuestDeclined::TYPE.packs() };
+    let part = Part {
+        service: "desk",
+        takes_packs: true,
+        publishes: vec![RoomHeld::TYPE.packs()],
+        subscriptions: vec![on],
+        ..Part::default()
+    };
+    let schemas = [RoomHeld::TYPE.packs(), GuestDeclined::TYPE.packs()];
+    let schemas = schemas.map(EventSchema::typed::<RoomHeld>);
+    let contract = ServiceContract::new(&part, schemas);
+    assert_eq!(contract.packed(), Ok(vec![RoomHeld::TYPE]));
+    let read = contract.part().expect("a part");
+    assert_eq!((read.takes_packs, read.publishes[0].is_packed()), (true, true));
+    assert!(!read.subscriptions[0].on.is_packed());
+    assert!(!self::read(&written()).expect("a part").takes_packs);
+}
+
+#[test]
 fn each_event_of_the_service_is_in_it_once_with_its_schema() {
     let contract: ServiceContract = serde_json::from_value(written()).expect("a contract");
     let schemas = contract.schemas().expect("schemas");

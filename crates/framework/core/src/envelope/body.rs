@@ -13,8 +13,9 @@ use crate::envelope::unacceptable::{Reason, Unacceptable};
 pub const CONTENT_TYPE: &str = "application/json";
 
 /// A CloudEvent in structured mode: the body holds both the attributes and the event.
-const STRUCTURED: &str = "application/cloudevents+json";
-const BATCH: &str = "application/cloudevents-batch+json";
+pub(crate) const STRUCTURED: &str = "application/cloudevents+json";
+/// Several of them.
+pub(crate) const BATCH: &str = "application/cloudevents-batch+json";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyForm {
@@ -24,6 +25,11 @@ pub(crate) enum BodyForm {
     CloudEvent,
 }
 
+/// The content type without its parameters.
+pub(crate) fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
 /// Reads the content type. Without one the body is JSON.
 pub(crate) fn form(content_type: Option<&str>) -> Result<BodyForm, Unacceptable> {
     let wrong = |text: &str, advice: &str| {
@@ -31,9 +37,8 @@ pub(crate) fn form(content_type: Option<&str>) -> Result<BodyForm, Unacceptable>
         Err(Unacceptable::new(Reason::WrongContentType, detail))
     };
     let text = content_type.unwrap_or_default();
-    let mut parts = text.split(';').map(str::trim);
-    let media_type = parts.next().unwrap_or_default();
-    let charset = parts.find_map(|part| {
+    let media_type = media_type(text);
+    let charset = text.split(';').skip(1).map(str::trim).find_map(|part| {
         part.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
     });
     if let Some((_, charset)) = charset
@@ -48,7 +53,7 @@ pub(crate) fn form(content_type: Option<&str>) -> Result<BodyForm, Unacceptable>
         json if json.eq_ignore_ascii_case(CONTENT_TYPE) => Ok(BodyForm::Json),
         structured if structured.eq_ignore_ascii_case(STRUCTURED) => Ok(BodyForm::CloudEvent),
         batch if batch.eq_ignore_ascii_case(BATCH) => {
-            wrong(text, "send each event as its own message")
+            wrong(text, "the members of a pack are read one by one, and none is a pack")
         }
         _ => wrong(text, &format!("use {CONTENT_TYPE} or {STRUCTURED}, or leave it out")),
     }

@@ -30,6 +30,8 @@ pub struct Incoming<'a> {
     pub traceparent: Option<&'a str>,
     /// Header `tracestate`.
     pub tracestate: Option<&'a str>,
+    /// How many members a pack has, as its header says.
+    pub members: Option<i64>,
     /// Header `baggage`.
     pub baggage: Option<&'a str>,
     /// The description of [unreadable](crate::envelope::unreadable) properties, if there are any.

@@ -10,7 +10,7 @@
 //! | headers | `causation_id` (the message that caused this one), `traceparent`, `tracestate`, `baggage` |
 //!
 //! A foreign producer may leave out most of them, pack the body with gzip, or send a CloudEvent
-//! ([`cloud_event`]).
+//! ([`cloud_event`]). Several events may travel in one message ([`pack`]).
 
 mod blank;
 mod body;
@@ -20,6 +20,7 @@ mod ids;
 mod incoming;
 mod known_events;
 pub(crate) mod limits;
+pub mod pack;
 mod producer;
 mod trace;
 mod unacceptable;
@@ -91,12 +92,7 @@ impl Envelope {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<ReceivedEvent<'a>, Unacceptable> {
-        if let Some(header) = message.unreadable {
-            let detail = unreadable::sentence(header);
-            return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
-        }
-        check_headers(message.headers, limits.max_headers)?;
-        check_routing(message)?;
+        check_form(message, limits)?;
         let (attributes, body) = open(message, limits)?;
         let event_type = event_name::event_type(message, &attributes, known)?;
         check_publisher(message, event_type)?;
@@ -150,6 +146,16 @@ impl Envelope {
     pub fn type_of(message: &Incoming<'_>, known: &KnownEvents) -> Option<EventType> {
         event_name::event_type(message, &message.attributes, known).ok()
     }
+}
+
+/// Checks properties and headers, whatever the body is.
+fn check_form(message: &Incoming<'_>, limits: &Limits) -> Result<(), Unacceptable> {
+    if let Some(header) = message.unreadable {
+        let detail = unreadable::sentence(header);
+        return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
+    }
+    check_headers(message.headers, limits.max_headers)?;
+    check_routing(message)
 }
 
 fn open<'a>(

@@ -41,6 +41,8 @@ pub enum Reason {
     TooDeep,
     /// The message claims to be a CloudEvent, but is not one that is understood.
     NotACloudEvent,
+    /// The message claims to be a pack, and its members cannot be told apart.
+    NotAPack,
     /// The body is not JSON.
     NotJson,
     /// The body is JSON, but does not have the event's shape.
@@ -70,7 +72,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, roughly in the order in which a message is checked.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::CrashLoop,
         Self::UnreadableProperties,
         Self::HeadersTooBig,
@@ -82,6 +84,7 @@ impl Reason {
         Self::NotUtf8,
         Self::TooDeep,
         Self::NotACloudEvent,
+        Self::NotAPack,
         Self::NoType,
         Self::UnknownType,
         Self::UnknownVersion,
@@ -117,6 +120,7 @@ impl Reason {
             Self::NotUtf8 => "not_utf8",
             Self::TooDeep => "too_deep",
             Self::NotACloudEvent => "not_a_cloud_event",
+            Self::NotAPack => "not_a_pack",
             Self::NotJson => "not_json",
             Self::WrongShape => "wrong_shape",
             Self::ForgedAppId => "forged_app_id",

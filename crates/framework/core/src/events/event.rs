@@ -57,6 +57,7 @@ pub struct EventType {
     name: &'static str,
     role: Role,
     also_from: &'static [&'static str],
+    packs: bool,
 }
 
 impl EventType {
@@ -86,13 +87,20 @@ impl EventType {
         Self { also_from: producers, ..self }
     }
 
+    /// Lets the service that the event is named after publish those of one commit as one message, a
+    /// [pack](crate::envelope::pack). All its consumers have to take packs.
+    #[must_use]
+    pub const fn packs(self) -> Self {
+        Self { packs: true, ..self }
+    }
+
     const fn new(name: &'static str, role: Role) -> Self {
         assert!(
             is_well_formed(name),
             "an event's name is `<service>.<past_tense_event>.v<major>`, lower case with \
              underscores, for instance `orders.order_placed.v1`"
         );
-        Self { name, role, also_from: &[] }
+        Self { name, role, also_from: &[], packs: false }
     }
 
     /// A type from a file. Its text lives as long as the process. `None` if the name is not well
@@ -102,7 +110,7 @@ impl EventType {
             return None;
         }
         let also_from: Vec<&'static str> = also_from.iter().map(|from| lasting(from)).collect();
-        Some(Self { name: lasting(name), role, also_from: Vec::leak(also_from) })
+        Some(Self { name: lasting(name), role, also_from: Vec::leak(also_from), packs: false })
     }
 
     /// The whole name, for instance `orders.order_placed.v1`.
@@ -139,6 +147,12 @@ impl EventType {
     #[must_use]
     pub const fn foreign_producers(&self) -> &'static [&'static str] {
         self.also_from
+    }
+
+    /// Whether events of one commit may leave as one message.
+    #[must_use]
+    pub const fn is_packed(&self) -> bool {
+        self.packs
     }
 
     /// Whether `app_id` may publish this event.

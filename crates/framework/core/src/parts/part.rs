@@ -14,6 +14,9 @@ use crate::parts::versions::Versions;
 pub struct Part {
     /// The service's name; its queue has this name, and its events begin with it.
     pub service: &'static str,
+    /// Whether it takes packs: messages that bear several events.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub takes_packs: bool,
     /// Its part in each saga.
     pub sagas: Vec<SagaPart>,
     /// Events that it consumes outside of sagas.

@@ -11,6 +11,7 @@ mod money;
 mod names;
 mod notes;
 mod owner;
+mod packs;
 mod path;
 mod personal;
 pub(crate) mod problem;
@@ -53,7 +54,7 @@ pub fn unused_exceptions(system: &System, found: &[Problem]) -> Vec<Problem> {
 /// Every rule that the schemas and the business keys of a contract break, whatever the other services declare.
 #[must_use]
 pub fn of_contract(contract: &ServiceContract) -> Vec<Problem> {
-    [keys::problems(contract), personal::problems(contract)].concat()
+    [keys::problems(contract), packs::problems(contract), personal::problems(contract)].concat()
 }
 
 /// Every rule that the declarations of a whole system break, but for what the services except.
@@ -70,6 +71,7 @@ pub fn with_excepted(system: &System) -> Vec<Problem> {
     let mut problems = whatever_others_declare(system);
     events::check_emitters(system, &mut problems);
     events::check_agreement(system, &mut problems);
+    packs::check_consumers(system, &mut problems);
     copies::check_owners(system, &mut problems);
     telemetry::check_publishers(system, &mut problems);
     names::check_producers(system, &mut problems);

@@ -68,6 +68,11 @@ impl OutgoingEvent {
         }
     }
 
+    /// The saga that the event belongs to.
+    pub const fn saga_id(&self) -> Option<SagaId> {
+        self.saga_id
+    }
+
     fn headers(&self) -> FieldTable {
         let mut headers = FieldTable::default();
         if let Some(cause) = self.causation_id {

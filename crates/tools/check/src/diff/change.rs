@@ -46,6 +46,8 @@ pub enum ChangeRule {
     Reader,
     /// An event has another role.
     Role,
+    /// An event is packed, and a consumer takes no packs.
+    Packs,
     /// A producer outside of the system may not publish an event any more.
     ProducerRemoved,
     /// A step is gone while its sagas may be open.
@@ -87,6 +89,7 @@ impl ChangeRule {
             Self::Partitions => "partitions",
             Self::Reader => "reader",
             Self::Role => "role",
+            Self::Packs => "packs",
             Self::ProducerRemoved => "producer_removed",
             Self::StepRemoved => "step_removed",
             Self::StepTrigger => "step_trigger",
@@ -108,6 +111,7 @@ impl ChangeRule {
             Self::Partitions
             | Self::Reader
             | Self::Role
+            | Self::Packs
             | Self::StepTrigger
             | Self::StepOutcome
             | Self::StepCompensation

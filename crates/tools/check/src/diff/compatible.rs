@@ -155,6 +155,11 @@ impl ChangeList<'_> {
                 format!("it was {}, and is {}", role_name(before.role()), role_name(after.role()));
             self.add(after.name(), ChangeRule::Changed, &what);
         }
+        if before.is_packed() != after.is_packed() {
+            let what =
+                if after.is_packed() { "it leaves in packs" } else { "it leaves in packs no more" };
+            self.add(after.name(), ChangeRule::Changed, what);
+        }
     }
 
     /// Tools find sagas by keys, services do not, so nobody breaks.
@@ -212,6 +217,10 @@ impl ChangeList<'_> {
 
     fn parts(&mut self, before: &Part, after: &Part) {
         let service = self.service;
+        if before.takes_packs != after.takes_packs {
+            let what = if after.takes_packs { "it takes packs" } else { "it takes packs no more" };
+            self.add(service, ChangeRule::Changed, what);
+        }
         for saga in &after.sagas {
             let known = before.sagas.iter().find(|one| one.saga == saga.saga);
             let Some(known) = known else {

@@ -8,6 +8,7 @@ mod bodies;
 mod change;
 mod compatible;
 mod events;
+mod packs;
 mod promise;
 mod sagas;
 mod telemetry;
@@ -24,11 +25,12 @@ use crate::diff::promise::Promises;
 pub use change::{ChangeRule, ContractChange};
 
 /// Rules of a sound choreography with texts of their own here.
-static WORDED_HERE: [&Rule; 4] = [
+static WORDED_HERE: [&Rule; 5] = [
     &catalogue::EMITTER,
     &catalogue::EVENT_AGREEMENT,
     &catalogue::TELEMETRY_PUBLISHED,
     &catalogue::TELEMETRY_STREAMS,
+    &catalogue::PACK_TAKEN,
 ];
 
 /// The changes between two versions of a system's contracts.
@@ -75,6 +77,7 @@ impl Diff {
         let (before, after) = (Promises::of(old), Promises::of(new));
         let mut found = bodies::changes(&before, &after, alone);
         found.extend(events::changes(&before, &after, alone));
+        found.extend(packs::changes(&before, &after, alone));
         found.extend(telemetry::changes(&before, &after, alone));
         found.extend(sagas::changes(old, new, alone));
         found.extend(versions::changes(old, new));

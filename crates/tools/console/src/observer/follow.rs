@@ -145,6 +145,11 @@ impl Observer {
                     to = record_notice(&mut batch, &notice, (from, to), shift);
                 }
             }
+            // An entry is added as a whole, since its members have one place.
+            if reader.is_within_entry() {
+                read = reader.next().await?;
+                continue;
+            }
             if records >= MOST || bytes >= MOST_BYTES {
                 break true;
             }

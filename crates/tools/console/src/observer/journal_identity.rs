@@ -41,7 +41,9 @@ async fn has(
 ) -> Result<bool, ConsoleError> {
     let Ok(offset) = u64::try_from(offset) else { return Ok(true) };
     Ok(match at(broker, offset).await? {
-        LookupResult::Record(record) => id.is_none_or(|id| record.known_as() == id),
+        LookupResult::Record(record) => {
+            id.is_none_or(|id| record.members().iter().any(|one| one.known_as() == id))
+        }
         LookupResult::Beyond => false,
         LookupResult::Gone => true,
     })

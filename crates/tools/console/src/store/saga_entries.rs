@@ -43,7 +43,11 @@ pub(crate) async fn edges(
     let edges = format!(
         "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where place = any($1) order by place"
     );
-    sqlx::query_as(AssertSqlSafe(edges)).bind(places).bind(bytes).fetch_all(pool).await
+    let edges = sqlx::query_as(AssertSqlSafe(edges)).bind(places).bind(bytes);
+    let mut edges: Vec<EntryRow> = edges.fetch_all(pool).await?;
+    // The members of a pack have one place.
+    edges.retain(|row| row.saga == Some(saga));
+    Ok(edges)
 }
 
 /// Returns the places of the first and the last entries of a saga with very many: all of them are read, but only once.

@@ -6,7 +6,7 @@ use ballet_amqp::headers::{
     CAUSATION_ID, DEAD_AT, DEAD_EXCHANGE, DEAD_ROUTING_KEY, DEAD_SERVICE, STREAM_OFFSET,
 };
 use ballet_amqp::headers::{integer_header, text_header};
-use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString, incoming_of};
+use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString, incoming_of, pack};
 use ballet_core::envelope::{Envelope, Incoming, Limits, is_blank};
 use ballet_core::id::time_of;
 use ballet_core::topology::{DEAD, EVENTS};
@@ -68,13 +68,33 @@ impl Record {
         }
     }
 
-    /// Whether both are one message, by what a recording preserves.
+    /// Returns the messages that a pack bears, or the message itself. A pack that cannot be read, or is dead as a
+    /// whole, stays one.
+    #[must_use]
+    pub fn members(self) -> Vec<Self> {
+        if !pack::is_pack(&self.properties) || self.is_dead_letter() {
+            return vec![self];
+        }
+        match pack::split(self.into_delivery(), &Limits::of_tools()) {
+            Ok(members) => members.into_iter().map(Self::from).collect(),
+            Err(refused) => {
+                let (_, whole) = *refused;
+                vec![Self::from(whole)]
+            }
+        }
+    }
+
+    /// Whether both are one message, by what a recording preserves, or this is a pack that bears the other one.
     #[must_use]
     pub fn is_same_message_as(&self, other: &Self) -> bool {
-        self.message_id() == other.message_id()
-            && self.exchange == other.exchange
-            && self.routing_key == other.routing_key
-            && self.body == other.body
+        let is_same = |one: &Self| {
+            one.message_id() == other.message_id()
+                && one.exchange == other.exchange
+                && one.routing_key == other.routing_key
+                && one.body == other.body
+        };
+        is_same(self)
+            || pack::is_pack(&self.properties) && self.clone().members().iter().any(is_same)
     }
 
     /// Returns its message id.

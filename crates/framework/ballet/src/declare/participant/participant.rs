@@ -237,6 +237,7 @@ impl Participant {
     pub fn part(&self) -> Part {
         Part {
             service: self.service,
+            takes_packs: true,
             sagas: self.sagas.iter().map(SagaEntry::part).collect(),
             subscriptions: self
                 .projections

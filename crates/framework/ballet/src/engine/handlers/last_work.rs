@@ -1,6 +1,7 @@
-//! When a handler last ended, or a batch was last committed, and how new its messages were.
+//! When a handler last ended, or a batch was last committed, and how new its messages were. And how many events a
+//! message bore lately.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,12 +15,18 @@ pub(crate) struct LastWork {
     at: AtomicU64,
     /// The time in the id of the newest message that was handled, in milliseconds since 1970.
     newest: AtomicI64,
+    /// The average number of events in a delivered message, as the bits of an `f32`.
+    members: AtomicU32,
 }
+
+/// The weight of a delivered message in the average.
+const WEIGHT: f32 = 1.0 / 64.0;
 
 impl LastWork {
     /// The start counts as work.
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), at: AtomicU64::new(0), newest: AtomicI64::new(0) }
+        let (at, newest) = (AtomicU64::new(0), AtomicI64::new(0));
+        Self { start: Instant::now(), at, newest, members: AtomicU32::new(1_f32.to_bits()) }
     }
 
     pub(crate) fn note(&self) {
@@ -30,6 +37,18 @@ impl LastWork {
     pub(crate) fn ago(&self) -> Duration {
         let at = Duration::from_millis(self.at.load(Ordering::Relaxed));
         self.start.elapsed().saturating_sub(at)
+    }
+
+    /// Deliveries come one after the other.
+    #[expect(clippy::cast_precision_loss, reason = "packs are small")]
+    pub(crate) fn came(&self, members: usize) {
+        let average = self.members_on_average();
+        let average = average + (members as f32 - average) * WEIGHT;
+        self.members.store(average.to_bits(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn members_on_average(&self) -> f32 {
+        f32::from_bits(self.members.load(Ordering::Relaxed))
     }
 
     pub(crate) fn handled(&self, newest: Timestamp) {

@@ -63,6 +63,8 @@ impl ServiceQueues {
             if let Some(Backlog { messages, seconds }) = self.backlog() {
                 metrics::gauge!("ballet_queue_messages").set(messages);
                 metrics::gauge!("ballet_queue_behind_seconds").set(seconds);
+                let members = f64::from(self.last_work.members_on_average());
+                metrics::gauge!("ballet_queue_members").set(f64::from(messages) * members);
             }
             if let Some(dead) = self.length(&dead_queue) {
                 metrics::gauge!("ballet_dead_queue_messages").set(dead);

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use ballet_amqp::{BatchId, Handover, OutBatch, PublishedBatch};
+use ballet_amqp::{BatchId, Handover, PublishedBatch};
 use ballet_core::fault::{self, FaultPoint};
 use ballet_store::database::connection::patient;
 use ballet_store::outbox::left_behind;
@@ -18,6 +18,7 @@ use crate::declare::handler::database_wait::{answered, patiently};
 use crate::declare::handler::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
+use crate::outgoing::packs;
 use crate::outgoing::publishing::PublishSpans;
 use crate::upkeep::outbox::other_processes::OtherProcesses;
 
@@ -173,7 +174,7 @@ fn hand_over(engine: &Engine, table: i16, loaded: Vec<LoadedBatch>) {
         let service = engine.registry.service;
         relay.begin_spans(batch, |spans, clock| PublishSpans::begin_stored(spans, clock, &events));
         let events = events.into_iter().map(|event| OutgoingEvent::stored(service, event));
-        if publisher.send(OutBatch::new(batch, events)) != Handover::Queued {
+        if publisher.send(packs::batch(&engine.registry, batch, events)) != Handover::Queued {
             relay.leave(batch);
         }
     }

@@ -1,4 +1,4 @@
-//! Notes: what is often a flaw, and depends on code that no contract shows.
+//! Notes: what is often a flaw, and depends on code that no contract shows. And rules that are younger than these.
 
 use super::{Rule, RuleKind, table};
 
@@ -29,4 +29,12 @@ table! {
         "an exception excepts something"
         "An exception that is no longer needed hides the next problem of its kind."
         "Remove it."
+    PACK_TAKEN B072 System
+        "who consumes an event that is packed takes packs"
+        "A consumer that does not takes each pack for one message that it cannot read."
+        "Let the consumer take packs and say `takes_packs` in its contract, or remove `packs` from the event."
+    PACK_OWNER B073 Service
+        "an event is packed by the service that it is named after"
+        "Nobody else publishes it in packs, whatever a contract says."
+        "Remove `packs` from the event in this contract, and write it in that service's `#[event(..)]`."
 }

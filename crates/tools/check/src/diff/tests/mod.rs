@@ -7,6 +7,7 @@ use crate::contracts::of_services as contracts;
 
 mod copies;
 mod keys;
+mod packs;
 mod properties;
 mod sagas;
 mod shapes;

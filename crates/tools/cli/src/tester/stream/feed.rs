@@ -37,6 +37,8 @@ pub(crate) struct EventFeed {
     /// The last offset at the beginning. An unwanted event before it also ends a silence.
     behind: Option<u64>,
     idle: Duration,
+    /// The last record that an earlier feed returned. The one at the beginning may be the rest of its pack.
+    after: Option<Record>,
     silence: Pin<Box<Sleep>>,
     interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -72,9 +74,15 @@ impl EventFeed {
             at_end,
             behind: last,
             idle,
+            after: None,
             silence: Box::pin(sleep(idle)),
             interrupt: Box::pin(interruption()),
         })
+    }
+
+    /// Begins behind this record, in its entry of the journal.
+    pub(crate) fn after(self, record: Option<Record>) -> Self {
+        Self { after: record, ..self }
     }
 
     pub(crate) fn begins(&self) -> Start {
@@ -97,6 +105,12 @@ impl EventFeed {
                 return Ok(Err(StopReason::AsAsked));
             };
             let Some(record) = record(read) else { continue };
+            if let Some(after) = self.after.as_ref().filter(|after| after.offset == record.offset) {
+                if record.is_same_message_as(after) {
+                    self.after = None;
+                }
+                continue;
+            }
             self.seen += 1;
             let is_wanted = self.filter.matches(&record);
             if self.idle != NEVER && (is_wanted || record.offset < self.behind) {

@@ -9,7 +9,9 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use ballet::core::topology::TAP;
 use ballet_amqp::{Broker, Peer};
-use ballet_ops::stream::{RecordingError, RecordingHeader, RecordingWriter, Start, differs};
+use ballet_ops::stream::{
+    Record, RecordingError, RecordingHeader, RecordingWriter, Start, differs,
+};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::exit::{ExitStatus, of_journal, usage};
@@ -63,8 +65,9 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Exi
                 "--append goes on behind the last event of the file: leave out --from and --since",
             ));
         }
-        let (writer, start) = open_to_append(&args, &broker, &peer).await?;
-        (EventFeed::open(broker, start, filter, &args.range).await?, writer)
+        let (writer, start, last) = open_to_append(&args, &broker, &peer).await?;
+        let feed = EventFeed::open(broker, start, filter, &args.range).await?;
+        (feed.after(last), writer)
     } else {
         let start = asked.unwrap_or(Start::Next);
         let feed = EventFeed::open(broker, start, filter, &args.range).await?;
@@ -114,7 +117,7 @@ async fn open_to_append(
     args: &RecordArgs,
     broker: &Arc<dyn Broker>,
     peer: &Peer,
-) -> Result<(RecordingWriter, Start)> {
+) -> Result<(RecordingWriter, Start, Option<Record>)> {
     let (writer, header, last) = RecordingWriter::append(&args.file).map_err(with_file_advice)?;
     if header.system != peer.vhost {
         return Err(usage(format!(
@@ -125,7 +128,7 @@ async fn open_to_append(
         )));
     }
     let Some((offset, last)) = last.and_then(|last| Some((last.offset?, last))) else {
-        return Ok((writer, header.from));
+        return Ok((writer, header.from, None));
     };
     let differs = differs(broker, offset, Some(&last)).await.map_err(of_journal)?;
     if let Some(differs) = differs {
@@ -134,7 +137,8 @@ async fn open_to_append(
             args.file.display()
         )));
     }
-    Ok((writer, Start::Offset(offset + 1)))
+    // The recording may have ended within a pack.
+    Ok((writer, Start::Offset(offset), Some(last)))
 }
 
 /// Adds advice to the error about a file that exists, or does not.

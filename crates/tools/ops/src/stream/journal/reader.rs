@@ -1,4 +1,5 @@
-//! The journal as one sequence of records, over any number of connections.
+//! The journal as one sequence of records, over any number of connections. A pack is one entry of the journal, and its
+//! members are as many records, with one offset.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -174,7 +175,7 @@ impl JournalReader {
         end: Option<u64>,
     ) -> Result<Option<JournalItem>, JournalError> {
         let Some(end) = end else { return self.next().await.map(Some) };
-        if self.reached.is_some_and(|reached| reached >= end) {
+        if !self.is_within_entry() && self.reached.is_some_and(|reached| reached >= end) {
             return Ok(None);
         }
         let item = self.next().await?;
@@ -183,6 +184,17 @@ impl JournalReader {
             JournalItem::Notice(notice) => *notice == Notice::NothingSince,
         };
         Ok((!is_behind).then_some(item))
+    }
+
+    /// Whether the next record is of the same entry as the last one, and comes at once.
+    #[must_use]
+    pub fn is_within_entry(&self) -> bool {
+        let next = self.waiting.front();
+        matches!(next, Some(JournalItem::Record(next)) if next.offset == self.reached)
+    }
+
+    fn push(&mut self, entry: Record) {
+        self.waiting.extend(entry.members().into_iter().map(JournalItem::Record));
     }
 
     async fn item(&mut self) -> Result<JournalItem, JournalError> {
@@ -194,7 +206,9 @@ impl JournalReader {
                 let cut = find_cut(&*self.broker, record, self.since).await?;
                 self.since = None;
                 self.waiting.extend(cut.map(JournalItem::Notice));
-                self.waiting.extend(self.behind_gap.take().map(JournalItem::Record));
+                if let Some(entry) = self.behind_gap.take() {
+                    self.push(entry);
+                }
                 continue;
             }
             if let Some(backoff) = &mut self.lost {
@@ -217,7 +231,7 @@ impl JournalReader {
                     let record = Record::from(delivery);
                     self.last = Some(record.clone());
                     if self.goes_on(&record) {
-                        return Ok(JournalItem::Record(record));
+                        self.push(record);
                     }
                 }
                 Err(JournalError::Broker(error)) if error.is_loss() => {
@@ -304,7 +318,7 @@ impl JournalReader {
             self.behind_gap = Some(record.clone());
         } else {
             self.since = None;
-            self.waiting.push_back(JournalItem::Record(record.clone()));
+            self.push(record.clone());
         }
         false
     }

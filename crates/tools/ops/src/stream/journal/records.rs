@@ -149,7 +149,7 @@ impl JournalRecords {
         if let Some(reader) = &mut self.reader {
             reader.read += 1;
             // A new connection begins after this message.
-            self.ahead.delivered(delivery.body.len());
+            self.ahead.delivered(delivery.body.len(), 1);
             self.adjusts = reader.pace == RequestMode::Fast && self.ahead.adjusts();
         }
         true

@@ -1,0 +1,6 @@
+//! Packs: several events in one message, as they come and as they leave. The databases are real, the broker is in
+//! memory.
+
+mod coming;
+mod hotel;
+mod leaving;

@@ -1,0 +1,109 @@
+//! What is written is read again, and what cannot be read is told.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const ID: &str = "0193f7a0-0000-7000-8000-000000000001";
+
+fn of(body: &[u8]) -> Incoming<'_> {
+    Incoming { content_type: Some(CONTENT_TYPE), body, ..Incoming::default() }
+}
+
+fn refusal(message: &Incoming<'_>) -> Unacceptable {
+    read(message, &Limits::default()).expect_err("refused")
+}
+
+fn as_it_came(body: &str) -> bool {
+    let read = read(&of(body.as_bytes()), &Limits::default()).expect("a pack");
+    let Ok([one]) = <[ReadMember; 1]>::try_from(read) else { panic!("one member") };
+    matches!(one, ReadMember::AsItCame(_))
+}
+
+proptest! {
+    #[test]
+    fn members_come_back_as_they_were(
+        members in prop::collection::vec((any::<u128>(), any::<u32>(), ".{0,40}", any::<bool>()), 1..60),
+    ) {
+        let written: Vec<(Member<'static>, String)> = members
+            .into_iter()
+            .map(|(id, second, text, has_more)| {
+                let more = |text: &str| has_more.then(|| Cow::Owned(text.to_owned()));
+                let member = Member {
+                    id: Uuid::from_u128(id).to_string().into(),
+                    source: "orders".into(),
+                    r#type: "orders.order_placed.v1".into(),
+                    time: Timestamp::from_second(second.into()).ok(),
+                    correlationid: more(ID),
+                    causationid: more(&text),
+                    traceparent: more("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+                    tracestate: more(&text),
+                    baggage: None,
+                };
+                (member, serde_json::json!({ "text": text, "n": [1.5] }).to_string())
+            })
+            .collect();
+        let pack = write(written.iter().map(|(member, event)| (member.clone(), event.as_bytes())));
+        let expected: Vec<ReadMember> = written
+            .into_iter()
+            .map(|(member, event)| ReadMember::Event(Box::new(member), event.into_bytes()))
+            .collect();
+        prop_assert_eq!(read(&of(&pack), &Limits::default()), Ok(expected));
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _read_or_refused = read(&of(&body), &Limits::default());
+    }
+}
+
+#[test]
+fn what_is_no_pack_is_refused_as_a_whole() {
+    for (body, reason) in [
+        ("", Reason::NotJson),
+        ("[1", Reason::NotJson),
+        ("{}", Reason::NotAPack),
+        ("[]", Reason::NotAPack),
+    ] {
+        assert_eq!(refusal(&of(body.as_bytes())).reason, reason, "{body}");
+    }
+    let many = format!("[{}1]", "1,".repeat(MOST_MEMBERS));
+    assert!(refusal(&of(many.as_bytes())).detail.contains("too many members"));
+    let lies = Incoming { members: Some(3), ..of(b"[1,2]") };
+    assert!(refusal(&lies).detail.contains("says 3 members, and it has 2"));
+    let big = vec![b' '; Limits::default().max_body + 1];
+    assert_eq!(refusal(&of(&big)).reason, Reason::BodyTooBig);
+    let copied = Incoming { carbon_copy: true, ..of(b"[1]") };
+    assert_eq!(refusal(&copied).reason, Reason::CarbonCopy);
+}
+
+#[test]
+fn a_member_that_is_no_whole_event_is_left_as_it_came() {
+    let event = |rest: &str| {
+        format!(
+            r#"[{{"specversion":"1.0","id":"{ID}","source":"s","type":"a.b.v1","data":{{}}{rest}}}]"#
+        )
+    };
+    assert!(!as_it_came(&event("")));
+    assert!(!as_it_came(&event(r#","vendor":{"a":1},"datacontenttype":"application/json""#)));
+    for body in [
+        "[1]",
+        "[[]]",
+        &event("").replace(ID, "7"),
+        &event("").replace(r#""id""#, r#""no""#),
+        &event("").replace("1.0", "0.3"),
+        &event("").replace("a.b.v1", &"x".repeat(300)),
+        &event("").replace("{}", "null"),
+        &event(r#","data_base64":"MQ==""#),
+        &event(r#","time":5"#),
+        &event(r#","datacontenttype":"application/cloudevents-batch+json""#),
+    ] {
+        assert!(as_it_came(body), "{body}");
+    }
+}
+
+#[test]
+fn a_pack_is_known_by_its_content_type() {
+    assert!(is_pack(Some("Application/CloudEvents-Batch+JSON; charset=utf-8")));
+    assert!(!is_pack(Some(MEMBER_CONTENT_TYPE)) && !is_pack(None));
+}
