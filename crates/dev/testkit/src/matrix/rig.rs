@@ -158,7 +158,7 @@ impl Rig {
         self.first.execute("savepoint tried").await?;
         let ran = self.runner.all(&mut self.first, work).await?;
         let left = self.now().await?;
-        self.first.execute("rollback to savepoint tried").await?;
+        self.first.execute("rollback to savepoint tried; release savepoint tried").await?;
         let (ends, statements) = ran.into_iter().unzip();
         Ok(Ran { ends, statements, left })
     }

@@ -5,7 +5,7 @@ use ballet::core::Runs;
 use ballet::core::part::Part;
 
 use crate::matrix::rig::{End, Result, Rig, Snapshot, Work};
-use crate::matrix::tables::Table;
+use crate::matrix::tables::TableRows;
 use crate::matrix::values::{Values, filled};
 
 /// The maximum number of sets of rows that a step is tried with.
@@ -71,7 +71,7 @@ type Choice = Vec<Option<usize>>;
 /// Returns the setup with the smallest rows among those in which the step changes the most.
 pub(super) async fn find(
     rig: &mut Rig,
-    tables: &[Table],
+    tables: &[TableRows],
     action: &Action,
     found: &[Setup],
     saga: SagaId,
@@ -111,23 +111,23 @@ pub(super) async fn find(
     Ok(Ok(setup_of(tables, action, &choice, &before)))
 }
 
-fn setup_of(tables: &[Table], action: &Action, choice: &Choice, before: &[Action]) -> Setup {
+fn setup_of(tables: &[TableRows], action: &Action, choice: &Choice, before: &[Action]) -> Setup {
     let rows = choice
         .iter()
         .enumerate()
-        .filter_map(|(table, row)| Some((table, tables[table].rows[(*row)?].clone())));
+        .filter_map(|(table, row)| Some((table, tables[table][(*row)?].clone())));
     Setup { action: action.clone(), rows: rows.collect(), before: before.to_vec() }
 }
 
 /// The first row of each table, then others in one table, and in two.
-fn choices(tables: &[Table]) -> Vec<Choice> {
-    let first: Choice = tables.iter().map(|table| (!table.rows.is_empty()).then_some(0)).collect();
+fn choices(tables: &[TableRows]) -> Vec<Choice> {
+    let first: Choice = tables.iter().map(|table| (!table.is_empty()).then_some(0)).collect();
     let others: Vec<(usize, Option<usize>)> = tables
         .iter()
         .enumerate()
-        .filter(|(_, table)| !table.rows.is_empty())
+        .filter(|(_, table)| !table.is_empty())
         .flat_map(|(at, table)| {
-            (1..table.rows.len()).map(Some).chain([None]).map(move |other| (at, other))
+            (1..table.len()).map(Some).chain([None]).map(move |other| (at, other))
         })
         .collect();
     let with = |changes: &[(usize, Option<usize>)]| {

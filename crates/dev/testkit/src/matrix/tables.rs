@@ -58,11 +58,8 @@ impl Column {
     }
 }
 
-pub(super) struct Table {
-    pub(super) name: String,
-    /// Statements with placeholders, each of which inserts one row.
-    pub(super) rows: Vec<String>,
-}
+/// The rows of one table: statements with placeholders, each of which inserts one.
+pub(super) type TableRows = Vec<String>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Cell {
@@ -75,7 +72,7 @@ enum Cell {
 pub(super) async fn read(
     db: &mut PgConnection,
     values: &mut Values,
-) -> Result<Vec<Table>, sqlx::Error> {
+) -> Result<Vec<TableRows>, sqlx::Error> {
     let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).fetch_all(&mut *db).await?;
     let columns: Vec<Column> = columns.into_iter().map(Column::of).collect();
     let is_saga = |column: &Column| values.known(&column.column) == Some(SAGA.into());
@@ -101,7 +98,7 @@ pub(super) async fn read(
             // Later tables refer to it.
             db.execute(sqlx::raw_sql(AssertSqlSafe(sample(first)))).await?;
         }
-        tables.push(Table { name, rows });
+        tables.push(rows);
     }
     db.execute("rollback").await?;
     Ok(tables)
@@ -112,8 +109,8 @@ async fn rows(
     table: &str,
     columns: &[Column],
     values: &Values,
-) -> Result<Vec<String>, sqlx::Error> {
-    let mut rows: Vec<String> = Vec::new();
+) -> Result<TableRows, sqlx::Error> {
+    let mut rows: TableRows = Vec::new();
     let states: Vec<&Column> = columns.iter().filter(|one| !one.words.is_empty()).collect();
     let words =
         states.first().map_or_else(|| vec![None], |state| state.words.iter().map(Some).collect());
@@ -162,7 +159,7 @@ async fn first_allowed(
         let row = insert(table, columns, chosen);
         db.execute("savepoint tried").await?;
         let is_allowed = db.execute(sqlx::raw_sql(AssertSqlSafe(sample(&row)))).await.is_ok();
-        db.execute("rollback to savepoint tried").await?;
+        db.execute("rollback to savepoint tried; release savepoint tried").await?;
         if is_allowed {
             return Ok(Some(row));
         }
