@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod lanes;
+pub mod picture;
 mod progress;
 mod question;
 pub mod table;
