@@ -10,6 +10,7 @@ mod moves;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod tla;
 mod verdict;
 mod words;
 

@@ -1,10 +1,12 @@
 //! `ballet check`: checks the contracts of all services of a system together.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, Result};
 use ballet::core::rules::catalogue;
 use ballet::core::{Graph, Problem};
+use ballet_check::search::tla::{self, TlaModule};
 use ballet_check::search::{Counterexample, SearchedSaga};
 use ballet_check::{Contracts, ContractsError, sarif};
 use ballet_terminal::lanes::{self, LaneEvent};
@@ -35,6 +37,9 @@ pub(crate) struct Args {
     /// Draw the first run that goes wrong into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write each saga into this folder as a module of TLA+, for another checker
+    #[arg(long, value_name = "FOLDER")]
+    tla: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -49,8 +54,12 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if let (Some(file), Some(run)) = (&args.svg, runs.first()) {
         let lanes = drawn(&contracts, run, None);
         let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
-        std::fs::write(file, picture.map_err(Error::msg)?)
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        write(file, &picture.map_err(Error::msg)?)?;
+    }
+    for TlaModule { name, text } in args.tla.iter().flat_map(|_| tla::modules(contracts.system())) {
+        let file = args.tla.clone().unwrap_or_default().join(name);
+        write(&file.with_extension("tla"), &text)?;
+        write(&file.with_extension("cfg"), tla::SETTINGS)?;
     }
     let done = match (problems.len(), unreadable.len()) {
         (0, 0) => ExitStatus::All,
@@ -72,6 +81,10 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
         ui::print_json(options.output, all.iter().map(|one| row(one, moves(one))));
     }
     Ok(done)
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn unread(error: ContractsError) -> Problem {
