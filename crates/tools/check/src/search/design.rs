@@ -242,7 +242,7 @@ impl Outside {
         }
         let (after, ends_with_decision) = (Vec::new(), false);
         let free = |by| Some(Self { by, after, ends_with_decision });
-        if let Some(by) = event.foreign_producers().first() {
+        if let Some(by) = event.foreign_producers().first().copied() {
             return free(by);
         }
         let beside = system.parts.iter().find(|part| part.publishes.contains(&event));

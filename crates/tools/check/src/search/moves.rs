@@ -68,9 +68,8 @@ impl Design<'_> {
     /// Whether the abort is published, by whomever.
     pub(super) fn is_aborted(&self, state: &State) -> bool {
         let is_owners = |owner: usize| state.has(self.services[owner].tombstone);
-        let aborts = self.services.iter().filter_map(|service| service.abort);
-        self.owner.is_some_and(is_owners)
-            || aborts.into_iter().any(|event| self.is_out(state, event))
+        let mut aborts = self.services.iter().filter_map(|service| service.abort);
+        self.owner.is_some_and(is_owners) || aborts.any(|event| self.is_out(state, event))
     }
 
     pub(super) fn of_kind(&self, kind: StepKind) -> impl Iterator<Item = usize> {

@@ -31,7 +31,7 @@ pub(super) struct State([u64; WORDS]);
 
 impl State {
     pub(super) const fn has(&self, bit: usize) -> bool {
-        self.0[bit / 64] >> (bit % 64) & 1 == 1
+        (self.0[bit / 64] >> (bit % 64)) & 1 == 1
     }
 
     pub(super) const fn set(&mut self, bit: usize) {
@@ -40,7 +40,7 @@ impl State {
 
     pub(super) fn entry(&self, step: usize) -> Entry {
         let at = step * OF_STEP;
-        let entry = self.0[at / 64] >> (at % 64) & ENTRY;
+        let entry = (self.0[at / 64] >> (at % 64)) & ENTRY;
         usize::try_from(entry)
             .ok()
             .and_then(|entry| ENTRIES.get(entry))
@@ -51,7 +51,7 @@ impl State {
     pub(super) const fn enter(&mut self, step: usize, entry: Entry) {
         let at = step * OF_STEP;
         let word = &mut self.0[at / 64];
-        *word = *word & !(ENTRY << (at % 64)) | (entry as u64) << (at % 64);
+        *word = (*word & !(ENTRY << (at % 64))) | ((entry as u64) << (at % 64));
     }
 
     pub(super) const fn is_taken_back(&self, step: usize) -> bool {

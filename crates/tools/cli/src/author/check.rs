@@ -56,10 +56,12 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
         let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
         write(file, &picture.map_err(Error::msg)?)?;
     }
-    for TlaModule { name, text } in args.tla.iter().flat_map(|_| tla::modules(contracts.system())) {
-        let file = args.tla.clone().unwrap_or_default().join(name);
-        write(&file.with_extension("tla"), &text)?;
-        write(&file.with_extension("cfg"), tla::SETTINGS)?;
+    if let Some(folder) = &args.tla {
+        for TlaModule { name, text } in tla::modules(contracts.system()) {
+            let file = folder.join(name);
+            write(&file.with_extension("tla"), &text)?;
+            write(&file.with_extension("cfg"), tla::SETTINGS)?;
+        }
     }
     let done = match (problems.len(), unreadable.len()) {
         (0, 0) => ExitStatus::All,
