@@ -64,6 +64,8 @@ pub(super) struct Outside {
     pub(super) after: Vec<usize>,
     /// Whether its publisher knows of the decision, and asks for nothing afterwards that may be refused.
     pub(super) ends_with_decision: bool,
+    /// The events with which its publisher says its last word before the decision, in the same way.
+    pub(super) ends_with: Vec<EventType>,
 }
 
 impl<'a> Design<'a> {
@@ -240,8 +242,9 @@ impl Outside {
         if nodes.iter().any(is_begun) {
             return None;
         }
-        let (after, ends_with_decision) = (Vec::new(), false);
-        let free = |by| Some(Self { by, after, ends_with_decision });
+        let free = |by| {
+            Some(Self { by, after: Vec::new(), ends_with_decision: false, ends_with: Vec::new() })
+        };
         if let Some(by) = event.foreign_producers().first().copied() {
             return free(by);
         }
@@ -273,7 +276,14 @@ impl Outside {
         let hears_decision = (0..nodes.len()).any(|at| decides(at) && (own(&at) || hears(at)));
         let ends_with_decision =
             hears_decision && (0..nodes.len()).any(|at| takes(at) && is_refusable(at));
-        Some(Self { by: beside.service, after, ends_with_decision })
+        let decided_on =
+            (0..nodes.len()).filter(|at| decides(*at)).flat_map(|at| &nodes[at].step.on);
+        let is_own = |on: &&EventType| beside.publishes.contains(on);
+        let ends_with = match ends_with_decision && !is_last_word {
+            true => decided_on.filter(is_own).copied().collect(),
+            false => Vec::new(),
+        };
+        Some(Self { by: beside.service, after, ends_with_decision, ends_with })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The moves of a run, as the engine makes them: each is one handler's transaction, or something from outside.
 
-use ballet_core::{Runs, StepKind};
+use ballet_core::{EventType, Runs, StepKind};
 
 use crate::search::design::{Design, Outside};
 use crate::search::state::{Entry, State};
@@ -314,6 +314,11 @@ impl Design<'_> {
             }
             Entry::Calling | Entry::Undoing => false,
         };
-        !(outside.ends_with_decision && self.is_decided(state)) && outside.after.iter().all(is_over)
+        let is_said = |event: &EventType| {
+            self.events.iter().any(|it| it.event == *event && state.has(it.published))
+        };
+        !(outside.ends_with_decision && self.is_decided(state))
+            && !outside.ends_with.iter().any(is_said)
+            && outside.after.iter().all(is_over)
     }
 }

@@ -288,6 +288,9 @@ impl Printer<'_> {
             if outside.ends_with_decision {
                 guard.push("~Decided".to_owned());
             }
+            let said = |other: &usize| outside.ends_with.contains(&design.events[*other].event);
+            let said = (0..design.events.len()).filter(said);
+            guard.extend(said.map(|other| format!("{} \\notin out", self.event(other))));
             guard.extend(outside.after.iter().map(|step| self.is_over(*step)));
             add(Sort::FromOutside, guard, then);
         }
