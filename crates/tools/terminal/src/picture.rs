@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn moves_have_no_time() {
-        let picture = svg(&LANES.replace("     ms", "   move"), TITLE).expect("a picture");
+        let picture = svg(&LANES.replace("ms  orders", "move  orders"), TITLE).expect("a picture");
         assert!(
             picture.contains(">35 moves<") && picture.contains("<title>A &amp; B</title>"),
             "{picture}"

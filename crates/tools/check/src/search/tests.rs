@@ -327,16 +327,15 @@ const NEAR: &[ChangedDesign] = &[
 /// A contract names only events whose schemas it has, and leaves out what is missing.
 fn tidy(contracts: &mut [Value]) {
     for contract in contracts {
+        let Some(sagas) = contract.get_mut("sagas") else { continue };
+        drop_nulls(sagas);
         let mut named = Vec::new();
-        names(&contract["sagas"], &mut named);
+        names(sagas, &mut named);
         let events = contract["events"].as_array_mut().expect("events");
         for name in named {
             if !events.iter().any(|event| event["name"] == *name) {
                 events.push(json!({ "name": name, "role": "in_saga", "schema": true }));
             }
-        }
-        if let Some(sagas) = contract["sagas"].as_array_mut() {
-            sagas.iter_mut().for_each(drop_nulls);
         }
     }
 }
@@ -388,6 +387,8 @@ fn each_broken_design_is_found_with_its_step() {
         let (rule, of) = design.finds.expect("a fault");
         let is_found = found.iter().any(|(id, step)| *id == rule && step == of);
         assert!(is_found, "{}, {}: {found:?}", design.system, design.says);
+        let rules: Vec<_> = ballet_core::rules::of_system(&system(&design.contracts())).iter().map(|p| (p.rule.id, p.of.clone())).collect();
+        println!("{} | {} | {found:?} | {rules:?}", design.system, design.says);
     }
 }
 

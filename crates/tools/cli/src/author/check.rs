@@ -91,7 +91,7 @@ fn write(file: &Path, text: &str) -> Result<()> {
 
 fn unread(error: ContractsError) -> Problem {
     let service = error.place().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let detail = format!("{:#}", anyhow::Error::from(error));
+    let detail = format!("{:#}", Error::from(error));
     Problem { rule: &catalogue::READABLE, service, of: String::new(), detail }
 }
 
