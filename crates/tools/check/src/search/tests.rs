@@ -1,11 +1,14 @@
 //! The three systems, broken designs with what is found, and near misses that are clean.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ballet_core::ServiceContract;
 use serde_json::{Value, json};
 
+use super::moves::MoveKind;
+use super::state::{Entry, State};
 use super::*;
 
 type Contracts = Vec<Value>;
@@ -387,7 +390,10 @@ fn each_broken_design_is_found_with_its_step() {
         let (rule, of) = design.finds.expect("a fault");
         let is_found = found.iter().any(|(id, step)| *id == rule && step == of);
         assert!(is_found, "{}, {}: {found:?}", design.system, design.says);
-        let rules: Vec<_> = ballet_core::rules::of_system(&system(&design.contracts())).iter().map(|p| (p.rule.id, p.of.clone())).collect();
+        let rules: Vec<_> = ballet_core::rules::of_system(&system(&design.contracts()))
+            .iter()
+            .map(|p| (p.rule.id, p.of.clone()))
+            .collect();
         println!("{} | {} | {found:?} | {rules:?}", design.system, design.says);
     }
 }
@@ -397,4 +403,64 @@ fn near_misses_are_clean() {
     for design in NEAR {
         assert_eq!(found(&design.contracts()), [], "{}, {}", design.system, design.says);
     }
+}
+
+/// Of two viewers, one has the last slot: the other is refused.
+#[test]
+fn a_run_beside_another_that_shares_a_row_reaches_no_other_state_and_ends_well() {
+    let system = system(&contracts("streaming"));
+    let saga = "playback_session";
+    let graph = Graph::new(system.clone()).in_version(saga, 1);
+    let design = Design::new(&system, &graph, saga);
+    let alone: HashSet<State> = Explored::new(&design, MOST).states.into_iter().collect();
+    let slot = design.steps.iter().position(|step| step.part.name == "reserve_slot");
+    let slot = slot.expect("a step");
+    let mut open = vec![[State::default(); 2]];
+    let mut known: HashSet<[State; 2]> = open.iter().copied().collect();
+    while let Some(runs) = open.pop() {
+        let mut goes_on = false;
+        for (at, run) in runs.iter().enumerate() {
+            assert!(alone.contains(run));
+            let is_taken = runs[1 - at].entry(slot) == Entry::Done;
+            design.moves(run, &mut |made, next| {
+                if is_taken && made.at == slot && made.kind == MoveKind::Do {
+                    return;
+                }
+                goes_on |= made.helps();
+                let mut both = runs;
+                both[at] = next;
+                if known.insert(both) {
+                    open.push(both);
+                }
+            });
+        }
+        assert!(goes_on || runs.iter().all(|run| design.is_good(run)));
+    }
+    println!("{} states of two runs, {} of one", known.len(), alone.len());
+}
+
+/// The modules of TLA+, checked by the program `tla` of the crate `tla-checker`.
+#[test]
+#[ignore = "TLA is the path of another checker"]
+fn another_checker_agrees() {
+    let program = std::env::var_os("TLA").expect("TLA");
+    let folder = std::env::temp_dir().join(format!("ballet-tla-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let whole = ["rides", "shop", "streaming"].map(|name| (name, contracts(name), true));
+    let changed = BROKEN.iter().chain(NEAR);
+    let changed = changed.map(|one| (one.says, one.contracts(), one.finds.is_none()));
+    for (says, contracts, is_sound) in whole.into_iter().chain(changed) {
+        let agrees = tla::modules(&system(&contracts)).into_iter().all(|module| {
+            let file = folder.join(module.name);
+            fs::write(file.with_extension("tla"), module.text).expect("written");
+            fs::write(file.with_extension("cfg"), tla::SETTINGS).expect("written");
+            let mut command = std::process::Command::new(&program);
+            let said = command.arg(file.with_extension("tla")).output().expect("an answer");
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            println!("{says}: {}", said.lines().last().unwrap_or_default());
+            said.contains("No errors found")
+        });
+        assert_eq!(agrees, is_sound, "{says}");
+    }
+    fs::remove_dir_all(folder).expect("removed");
 }

@@ -116,7 +116,7 @@ impl Printer<'_> {
         // Writing to a text never fails.
         for action in &actions {
             let (name, can, then) = (&action.name, all(&action.guard), action.then.text());
-            write!(text, "Can{name} == {can}\nDo{name} == /\\ Can{name}\n{then}\n").ok();
+            write!(text, "Can{name} == {can}\nDo{name} ==\n    /\\ Can{name}\n{then}\n").ok();
         }
         let next = actions.iter().map(|action| format!("Do{}", action.name)).collect::<Vec<_>>();
         write!(
@@ -227,13 +227,15 @@ impl Printer<'_> {
         };
         waits.into_iter().for_each(|(guard, arrived)| add(guard, arrived));
         let asked = |more: &[String]| [vec![entry("calling")], more.to_vec()].concat();
-        add(asked(&is_free), enter("done", &[step.done]));
-        if step.refused.is_some() {
-            add(asked(&is_free), refuse());
+        if step.part.runs.is_answered_later() {
+            add(asked(&is_free), enter("done", &[step.done]));
+            let is_taken = format!("~({})", all(&is_free));
+            add(asked(&[is_taken.clone()]), enter("done", &[]));
+            add(asked(&[is_taken]), enter("refused", &[]));
+            if step.refused.is_some() {
+                add(asked(&is_free), refuse());
+            }
         }
-        let is_taken = format!("~({})", all(&is_free));
-        add(asked(&[is_taken.clone()]), enter("done", &[]));
-        add(asked(&[is_taken]), enter("refused", &[]));
         for event in &step.taken_back_by {
             let guard =
                 [vec![format!("{} \\in out", self.event(*event))], is_free.to_vec()].concat();
@@ -249,8 +251,12 @@ impl Printer<'_> {
         if step.part.kind.can_be_compensated() {
             add(vec![entry("done"), is_buried.clone(), rest], begun.clone());
         }
-        add(vec![entry("done"), is_back, format!("~({is_buried})")], begun);
-        add(vec![entry("undoing")], enter("undone", &compensated));
+        if !step.taken_back_by.is_empty() {
+            add(vec![entry("done"), is_back, format!("~({is_buried})")], begun);
+        }
+        if calls {
+            add(vec![entry("undoing")], enter("undone", &compensated));
+        }
     }
 
     fn of_owner(&self, found: &mut Vec<Action>) {

@@ -26,7 +26,7 @@ impl Design<'_> {
             rule: fault.rule,
             service: service.name.to_owned(),
             of: fault.of.clone(),
-            detail: format!("in a run of {saga} ({run}): {}", fault.why),
+            detail: format!("in a run of {saga} ({run}): at last {}", fault.why),
         };
         Counterexample { problem, moves, events: self.events_of(way) }
     }
