@@ -15,6 +15,7 @@
 //! | the JSON Schema of each event, in a separate file | [`schemas::text`] |
 //! | the event that reports a compensation by hand | [`solved_event::body`] |
 //! | a body without the values about persons | [`personal::mask`] |
+//! | the runs of a saga that go wrong | [`search::search`] |
 //! | the contracts of a system, read from their files and checked | [`Contracts`] |
 //!
 //! The same declarations always give the same bytes.
@@ -28,6 +29,7 @@ mod markdown;
 mod pages;
 pub mod personal;
 pub mod sarif;
+pub mod search;
 pub mod solved_event;
 mod takes;
 pub mod validate;

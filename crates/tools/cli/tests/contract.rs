@@ -1,12 +1,13 @@
 //! `ballet contract`: written from programs, and compared as in a pipeline. `ballet participant`: scenarios left out
 //! for a program.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ballet_testkit::command::CommandOutput;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 struct ContractsCopy(PathBuf);
 
@@ -199,6 +200,43 @@ fn a_broken_rule_is_named_by_its_id_and_explained() {
     let all: Value = ballet(&["explain", "-o", "json"]).ends_with(0).json();
     assert_eq!(all[0]["id"], "B001");
     ballet(&["explain", "B999"]).ends_with(2).says(&["there is no rule B999"]);
+}
+
+#[test]
+fn a_run_that_hangs_is_drawn_although_no_single_rule_is_broken() {
+    let shop = ContractsCopy::new("hangs");
+    let (file, picture) = (shop.0.join("orders.json"), shop.0.join("run.svg"));
+    let text = fs::read_to_string(&file).expect("a contract");
+    let mut orders: Value = serde_json::from_str(&text).expect("JSON");
+    let steps = orders["sagas"][0]["steps"].as_array_mut().expect("steps");
+    let join = steps.iter_mut().find(|step| step["name"] == "complete_order").expect("a join");
+    // What comes in cancelled orders only.
+    join["on"][1] = "shipping.shipment_cancelled.v1".into();
+    let events = orders["events"].as_array_mut().expect("events");
+    let delivered = |event: &&mut Value| event["name"] == "shipping.shipment_delivered.v1";
+    let event = events.iter_mut().find(delivered).expect("an event");
+    *event = json!({ "name": "shipping.shipment_cancelled.v1", "role": "in_saga", "schema": true });
+    fs::write(&file, orders.to_string()).expect("written");
+
+    let check = |arguments: &[&OsStr]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        said_by(command.arg("--contracts").arg(&shop.0).arg("check").args(arguments)).ends_with(1)
+    };
+    let out = check(&[OsStr::new("--svg"), picture.as_os_str()]).out;
+    let hangs = "orders.complete_order has inventory.stock_committed.v1 and waits for \
+                 shipping.shipment_cancelled.v1";
+    assert!(
+        out.contains("B074 every run of a saga comes to an end") && out.contains(hangs),
+        "{out}"
+    );
+    assert!(
+        out.contains("     10  ·       ·          ●         ·         payments.payment_captured"),
+        "{out}"
+    );
+    let picture = fs::read_to_string(picture).expect("a picture");
+    assert!(picture.contains(">payments.payment_captured<"), "{picture}");
+    let rows: Value = check(&["-o", "json"].map(OsStr::new)).json();
+    assert_eq!(rows[0]["moves"][0], "orders.place_order begins it");
 }
 
 #[test]

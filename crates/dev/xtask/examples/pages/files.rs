@@ -66,7 +66,7 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
     }
     for (path, text) in quotes::renewed_pages(root)? {
         if path == README {
-            let picture = rollback::svg(rollback::lanes(&text)?)?;
+            let picture = rollback::svg(&text)?;
             all.push(GeneratedFile { path: rollback::FILE.to_owned(), text: picture });
         }
         all.push(GeneratedFile { path, text });

@@ -11,10 +11,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ballet_core::contract::{self, ContractError, ServiceContract};
+use ballet_core::rules::catalogue;
 use ballet_core::{EventType, Key, Part, Problem, System, TelemetryType, rules};
 use schemars::Schema;
 
 use crate::contracts::schema::SchemaShape;
+use crate::search::{self, SearchedSaga};
 
 const FOLDERS: [&str; 2] = ["contracts", "docs/contracts"];
 
@@ -229,12 +231,33 @@ impl Contracts {
     }
 
     /// Returns every broken rule of the declarations, and every field that a consumer needs and a publisher does not
-    /// write, but for what the services except.
+    /// write, but for what the services except. If there is none, then what is wrong with the [runs](Self::runs).
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
+        let problems = self.broken();
+        if !problems.is_empty() {
+            return problems;
+        }
+        let runs = self.runs().into_iter().flat_map(|saga| saga.counterexamples);
+        runs.map(|one| one.problem).collect()
+    }
+
+    /// Returns what [`problems`](Self::problems) does, without a search of the runs.
+    #[must_use]
+    pub fn broken(&self) -> Vec<Problem> {
         let mut problems = self.with_excepted();
         problems.retain(|problem| !rules::is_excepted(&self.system, problem));
         problems
+    }
+
+    /// Searches the sagas through, and leaves out what the services except.
+    #[must_use]
+    pub fn runs(&self) -> Vec<SearchedSaga> {
+        let mut all = search::search(&self.system);
+        for saga in &mut all {
+            saga.counterexamples.retain(|one| !rules::is_excepted(&self.system, &one.problem));
+        }
+        all
     }
 
     /// Returns what is perhaps a flaw, but for what the services except, and the exceptions that except nothing.
@@ -242,10 +265,20 @@ impl Contracts {
     pub fn notes(&self) -> Vec<Problem> {
         let mut notes = rules::notes(&self.system, &self.contracts);
         notes.extend(bodies::notes(&self.system, &self.contracts));
-        let found = [self.with_excepted(), notes.clone()].concat();
+        let mut found = [self.with_excepted(), notes.clone()].concat();
+        if self.excepts_runs() {
+            let runs =
+                search::search(&self.system).into_iter().flat_map(|saga| saga.counterexamples);
+            found.extend(runs.map(|one| one.problem));
+        }
         notes.retain(|note| !rules::is_excepted(&self.system, note));
         notes.extend(rules::unused_exceptions(&self.system, &found));
         notes
+    }
+
+    fn excepts_runs(&self) -> bool {
+        let mut excepted = self.system.parts.iter().flat_map(|part| &part.exceptions);
+        excepted.any(|one| catalogue::of_runs().any(|rule| rule.id.eq_ignore_ascii_case(one.rule)))
     }
 
     fn with_excepted(&self) -> Vec<Problem> {

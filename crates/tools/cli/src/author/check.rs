@@ -1,9 +1,16 @@
 //! `ballet check`: checks the contracts of all services of a system together.
 
-use anyhow::Result;
-use ballet::core::Problem;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Error, Result};
 use ballet::core::rules::catalogue;
+use ballet::core::{Graph, Problem};
+use ballet_check::search::tla::{self, TlaModule};
+use ballet_check::search::{Counterexample, SearchedSaga};
 use ballet_check::{Contracts, ContractsError, sarif};
+use ballet_ops::terminal::lanes::{self, LaneEvent};
+use ballet_ops::terminal::{columns, picture};
 use serde_json::{Value, json};
 
 use crate::author::explain;
@@ -17,7 +24,10 @@ Examples:
   ballet check
   ballet check -o json | jq '.[] | select(.level == \"error\")'
   ballet check --sarif > check.sarif     for a code host, which shows it beside a change
+  ballet check --svg run.svg             the first run that goes wrong, as a picture
 
+Where no rule is broken, each saga is searched through: all orders of its messages, with
+refusals, copies, aborts, deadlines and crashes. What goes wrong is shown as the shortest run.
 Notes fail nothing: they depend on code that no contract shows.";
 
 #[derive(Debug, clap::Args)]
@@ -25,13 +35,35 @@ pub(crate) struct Args {
     /// Print SARIF 2.1.0
     #[arg(long)]
     sarif: bool,
+    /// Draw the first run that goes wrong into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write each saga into this folder as a module of TLA+, for another checker
+    #[arg(long, value_name = "FOLDER")]
+    tla: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let folder = systems::folder(options.contracts.as_deref())?;
     let (contracts, unreadable) = Contracts::readable(&folder).map_err(unusable)?;
     let unreadable: Vec<Problem> = unreadable.into_iter().map(unread).collect();
-    let (problems, notes) = (contracts.problems(), contracts.notes());
+    let (mut problems, notes) = (contracts.broken(), contracts.notes());
+    let is_searched = problems.is_empty() && unreadable.is_empty();
+    let sagas = if is_searched { contracts.runs() } else { Vec::new() };
+    let runs: Vec<&Counterexample> = sagas.iter().flat_map(|saga| &saga.counterexamples).collect();
+    problems.extend(runs.iter().map(|run| run.problem.clone()));
+    if let (Some(file), Some(run)) = (&args.svg, runs.first()) {
+        let lanes = drawn(&contracts, run, None);
+        let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
+        write(file, &picture.map_err(Error::msg)?)?;
+    }
+    if let Some(folder) = &args.tla {
+        for TlaModule { name, text } in tla::modules(contracts.system()) {
+            let file = folder.join(name);
+            write(&file.with_extension("tla"), &text)?;
+            write(&file.with_extension("cfg"), tla::SETTINGS)?;
+        }
+    }
     let done = match (problems.len(), unreadable.len()) {
         (0, 0) => ExitStatus::All,
         (0, _) if !contracts.system().parts.is_empty() => ExitStatus::Partly,
@@ -42,33 +74,75 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     if args.sarif {
         ui::raw(&sarif::log(&all, contracts.folder()).to_string());
     } else if options.output == Output::Table {
-        show(&contracts, &all, broken, wrong);
+        show(&contracts, &all, (broken, wrong), &runs);
+        say_searched(&sagas);
     } else {
-        ui::print_json(options.output, all.iter().map(row));
+        let moves = |of: &Problem| runs.iter().find(|run| run.problem == *of).map(|run| &run.moves);
+        ui::print_json(options.output, all.iter().map(|one| row(one, moves(one))));
     }
     Ok(done)
 }
 
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
 fn unread(error: ContractsError) -> Problem {
     let service = error.place().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let detail = format!("{:#}", anyhow::Error::from(error));
+    let detail = format!("{:#}", Error::from(error));
     Problem { rule: &catalogue::READABLE, service, of: String::new(), detail }
 }
 
-fn row(Problem { rule, service, of, detail }: &Problem) -> Value {
-    let mut row = explain::row(rule);
-    for (name, text) in [("service", service), ("of", of), ("detail", detail)] {
+fn row(problem: &Problem, moves: Option<&Vec<String>>) -> Value {
+    let mut row = explain::row(problem.rule);
+    for (name, text) in
+        [("service", &problem.service), ("of", &problem.of), ("detail", &problem.detail)]
+    {
         row[name] = json!(text);
+    }
+    if let Some(moves) = moves {
+        row["moves"] = json!(moves);
     }
     row
 }
 
+/// Draws what is published in a run.
+fn drawn(contracts: &Contracts, run: &Counterexample, columns: Option<usize>) -> String {
+    let bodies: Vec<Value> =
+        run.events.iter().map(|event| json!({ "reason": event.reason })).collect();
+    let events = run.events.iter().zip(&bodies).map(|(event, body)| LaneEvent {
+        millis: i64::try_from(event.number).unwrap_or(i64::MAX),
+        publisher: event.publisher,
+        event_type: event.event.name(),
+        body,
+    });
+    let graph = Graph::new(contracts.system().clone());
+    lanes::draw_moves(&graph, &events.collect::<Vec<_>>(), columns)
+}
+
+fn say_searched(sagas: &[SearchedSaga]) {
+    for SearchedSaga { saga, states, .. } in sagas.iter().filter(|saga| !saga.is_whole) {
+        ui::note(&format!(
+            "{saga} is too big to be searched through: of its runs {states} states were looked at, and only \
+             double decisions would have been found"
+        ));
+    }
+}
+
 /// `broken` of the problems are broken rules, and `wrong` are files that cannot be read.
-fn show(contracts: &Contracts, all: &[Problem], broken: usize, wrong: usize) {
+fn show(
+    contracts: &Contracts,
+    all: &[Problem],
+    (broken, wrong): (usize, usize),
+    runs: &[&Counterexample],
+) {
     for (at, Problem { rule, detail, .. }) in all.iter().enumerate() {
         let says = format!("{} {}", rule.id, rule.says);
         if at < broken + wrong {
             ui::print(&format!("{}: {detail}", ui::red(&says)));
+            if let Some(run) = runs.iter().find(|run| run.problem.detail == *detail) {
+                ui::print(drawn(contracts, run, columns()).trim_end());
+            }
         } else {
             ui::print(&format!("{} {says}: {detail}", ui::yellow("note")));
         }

@@ -12,13 +12,15 @@ use crate::terminal::wrap::{cut, wrap};
 
 /// The column of the time, with the gap.
 const TIME: usize = 9;
+/// The head of that column.
+pub(crate) const MILLIS: &str = "ms";
 const GAP: usize = 2;
 const MOST_LINES: usize = 3;
 
 /// An event of a saga.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneEvent<'a> {
-    /// The time, in milliseconds since any moment.
+    /// The time, in milliseconds since any moment; or the number of the move.
     pub millis: i64,
     /// The service that published it.
     pub publisher: &'a str,
@@ -41,6 +43,22 @@ enum EventMeaning {
 /// `columns`.
 #[must_use]
 pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
+    let begun = events.first().map_or(0, |event| event.millis);
+    drawn(graph, events, columns, (MILLIS, begun))
+}
+
+/// Draws a saga's events like [`draw`], with the number of the move in place of the time.
+#[must_use]
+pub fn draw_moves(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
+    drawn(graph, events, columns, ("move", 0))
+}
+
+fn drawn(
+    graph: &Graph,
+    events: &[LaneEvent<'_>],
+    columns: Option<usize>,
+    (unit, begun): (&str, i64),
+) -> String {
     let mut lanes: Vec<&str> = Vec::new();
     for event in events {
         if !lanes.contains(&event.publisher) {
@@ -52,8 +70,7 @@ pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> 
     let dim = Style::new().dim();
     let heads = lanes.iter().zip(&widths).map(|(lane, room)| pad(&cut(&plain(lane), *room), *room));
     let heads: Vec<String> = heads.collect();
-    let mut text = format!("{:>7}  {}\n", "ms", dim.apply_to(heads.join("  ").trim_end()));
-    let begun = events.first().map_or(0, |event| event.millis);
+    let mut text = format!("{unit:>7}  {}\n", dim.apply_to(heads.join("  ").trim_end()));
     for event in events {
         let kind = kind(graph, event.event_type);
         let cells = lanes.iter().zip(&widths).map(|(lane, room)| {

@@ -2,14 +2,17 @@
 //! id keeps its meaning for ever; the number of a rule that goes is not used again.
 
 mod notes;
+mod runs;
 mod sagas;
 mod services;
 
 pub use notes::*;
+pub use runs::*;
 pub use sagas::*;
 pub use services::*;
 
 use self::notes::NOTES;
+use self::runs::OF_RUNS;
 use self::sagas::OF_SAGAS;
 use self::services::OF_SERVICES;
 
@@ -58,7 +61,12 @@ impl RuleKind {
 
 /// Returns all rules, in the order of their ids.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [OF_SERVICES, OF_SAGAS, NOTES].into_iter().flatten().copied()
+    [OF_SERVICES, OF_SAGAS, NOTES, OF_RUNS].into_iter().flatten().copied()
+}
+
+/// Returns the rules for whole runs, which a search of the design checks.
+pub fn of_runs() -> impl Iterator<Item = &'static Rule> {
+    OF_RUNS.iter().copied()
 }
 
 /// Returns the rule with this id, in any case.
