@@ -1,15 +1,15 @@
 //! The state over all sagas: bounded, and forgetful by age.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::mem;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use ballet_core::id::time_of;
 use ballet_core::{Role, System};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use uuid::Uuid;
 
+use crate::monitor::awaited_causes::AwaitedCauses;
 use crate::monitor::entry::{EntryKind, WatchedEntry};
+use crate::monitor::findings::{Findings, Tally};
 use crate::monitor::known_ids::KnownIds;
 use crate::monitor::property::{Property, Violation};
 use crate::monitor::saga_log::{Kept, Quiet, SagaLog};
@@ -19,27 +19,8 @@ use crate::monitor::types::{Kind, Types, UNDECLARED};
 const MOST_SAGAS: usize = 100_000;
 /// The maximum number of entries of a saga.
 const MOST_ENTRIES: usize = 500;
-/// The maximum number of violations that nobody has taken.
-const MOST_FOUND: usize = 1_000;
-/// The maximum number of causes that are waited for.
-const MOST_AWAITED: usize = 10_000;
 /// The maximum difference between the clocks of ids, in milliseconds.
 const CLOCKS: i64 = 60_000;
-
-/// What the monitor has read, and not judged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// The entries.
-    pub entries: u64,
-    /// The violations.
-    pub violations: u64,
-    /// The violations that were only counted, because too many came at once.
-    pub not_named: u64,
-    /// The sagas that were forgotten before they were judged in full, because there were too many.
-    pub forgotten: u64,
-    /// The sagas with too many entries.
-    pub too_long: u64,
-}
 
 /// Judges sagas by the journal's entries in their order.
 #[derive(Debug)]
@@ -50,9 +31,7 @@ pub struct Monitor {
     /// When to look at each saga. What is absent then is missing, if nothing has come in between.
     due: VecDeque<(i64, Uuid)>,
     known: KnownIds,
-    /// Entries whose causes have not come, with the time of judgement.
-    awaited: VecDeque<(i64, Uuid, Violation)>,
-    missing: HashSet<Uuid>,
+    awaited: AwaitedCauses,
     /// Sagas that began up to this time may have been known before.
     floor: i64,
     /// The time of the newest entry, or the present once all has been read.
@@ -63,8 +42,7 @@ pub struct Monitor {
     restored: Vec<i64>,
     counts: Vec<u64>,
     undeclared: BTreeMap<(Kind, Kind), u64>,
-    found: Vec<Violation>,
-    tally: Tally,
+    findings: Findings,
 }
 
 impl Monitor {
@@ -77,23 +55,21 @@ impl Monitor {
             sagas: HashMap::new(),
             due: VecDeque::new(),
             known: KnownIds::default(),
-            awaited: VecDeque::new(),
-            missing: HashSet::new(),
+            awaited: AwaitedCauses::default(),
             floor: i64::MAX,
             clock: i64::MIN,
             heard: vec![i64::MIN; types.service_count()],
             restored: vec![i64::MIN; types.service_count()],
             counts: vec![0; types.len()],
             undeclared: BTreeMap::new(),
-            found: Vec::new(),
-            tally: Tally::default(),
+            findings: Findings::default(),
             types,
         }
     }
 
     /// Takes the next entry.
     pub fn take(&mut self, entry: &WatchedEntry<'_>) {
-        self.tally.entries += 1;
+        self.findings.tally.entries += 1;
         let at = entry.at.as_millisecond();
         if self.clock == i64::MIN {
             self.begin(at);
@@ -101,9 +77,7 @@ impl Monitor {
         self.clock = self.clock.max(at);
         let kind = self.types.kind(entry.event_type);
         let service = entry.service.and_then(|service| self.types.service(service));
-        if self.missing.remove(&entry.message_id) {
-            self.awaited.retain(|(_, cause, _)| *cause != entry.message_id);
-        }
+        self.awaited.came(entry.message_id);
         match (entry.kind, service) {
             (EntryKind::Event, _) => self.event(entry, kind, at),
             (EntryKind::OfDeadLetter, Some(service)) => {
@@ -134,8 +108,7 @@ impl Monitor {
     /// Says that entries are missing before the next one: what is known is not judged by what it lacks.
     pub fn gap(&mut self) {
         self.sagas.values_mut().for_each(|log| log.is_whole = false);
-        self.awaited.clear();
-        self.missing.clear();
+        self.awaited = AwaitedCauses::default();
         if self.clock != i64::MIN {
             self.begin(self.clock);
         }
@@ -143,13 +116,13 @@ impl Monitor {
 
     /// Takes the violations that were found since the last call.
     pub fn found(&mut self) -> Vec<Violation> {
-        mem::take(&mut self.found)
+        self.findings.take()
     }
 
     /// Returns what was read.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.tally
+        self.findings.tally
     }
 
     /// Returns the number of events of this type.
@@ -181,7 +154,7 @@ impl Monitor {
             // No service takes it, so it is not part of its saga.
             if !is_copy {
                 let says = format!("{by} publishes it, and {} owns it", event.service());
-                self.name(violation(Property::Publisher, entry, says));
+                self.findings.name(violation(Property::Publisher, entry, says));
             }
             return;
         }
@@ -208,7 +181,7 @@ impl Monitor {
         if log.entries.len() >= MOST_ENTRIES {
             if log.is_whole {
                 log.is_whole = false;
-                self.tally.too_long += 1;
+                self.findings.tally.too_long += 1;
             }
             return;
         }
@@ -250,23 +223,19 @@ impl Monitor {
                 let made = time_of(cause).map(Timestamp::as_millisecond);
                 let is_remembered =
                     made.is_some_and(|made| made >= self.known.since.saturating_add(CLOCKS));
-                if facts.needs_cause && is_remembered && self.awaited.len() < MOST_AWAITED {
+                if facts.needs_cause && is_remembered && self.awaited.has_room() {
                     let says = format!("its cause, the message {cause}, is not in the journal");
                     let due = self.clock.saturating_add(self.patience);
-                    self.missing.insert(cause);
                     let violation = violation(Property::KnownCause, entry, says);
-                    self.awaited.push_back((due, cause, violation));
+                    self.awaited.wait(due, cause, violation);
                 }
             }
         }
     }
 
     fn judge_due(&mut self) {
-        while self.awaited.front().is_some_and(|(due, ..)| *due <= self.clock)
-            && let Some((_, cause, violation)) = self.awaited.pop_front()
-        {
-            self.missing.remove(&cause);
-            self.name(violation);
+        while let Some(violation) = self.awaited.missing(self.clock) {
+            self.findings.name(violation);
         }
         while self.due.front().is_some_and(|(due, _)| *due <= self.clock)
             && let Some((_, saga)) = self.due.pop_front()
@@ -304,7 +273,7 @@ impl Monitor {
     fn forget_oldest(&mut self) {
         while let Some((_, saga)) = self.due.pop_front() {
             if self.forget(saga) {
-                self.tally.forgotten += 1;
+                self.findings.tally.forgotten += 1;
                 return;
             }
         }
@@ -317,7 +286,7 @@ impl Monitor {
         }
         log.named.push(property);
         let event = self.types.facts(kept.kind).map(|facts| facts.event);
-        self.name(Violation {
+        self.findings.name(Violation {
             property,
             saga: Some(saga),
             offset: kept.offset,
@@ -341,16 +310,7 @@ impl Monitor {
             None => is_first,
         };
         if is_new {
-            self.name(violation(property, entry, says));
-        }
-    }
-
-    fn name(&mut self, violation: Violation) {
-        self.tally.violations += 1;
-        if self.found.len() < MOST_FOUND {
-            self.found.push(violation);
-        } else {
-            self.tally.not_named += 1;
+            self.findings.name(violation(property, entry, says));
         }
     }
 }
