@@ -134,6 +134,8 @@ enum Command {
     Topology(topology::Command),
     /// Say whether the services would take the messages in a file, without a broker
     Validate(validate::ValidateArgs),
+    /// Judge sagas while their events flow: what breaks a property, and which steps have run
+    Watch(Box<stream::WatchArgs>),
 }
 
 /// Runs the command with the arguments of this process.
@@ -206,5 +208,6 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Tap(command) => Box::pin(stream::tap(*command, &args.options)).await,
         Command::Topology(command) => Box::pin(topology::run(command, &args.options)).await,
         Command::Validate(arguments) => validate::run(&arguments, &args.options),
+        Command::Watch(command) => Box::pin(stream::watch(*command, &args.options)).await,
     }
 }

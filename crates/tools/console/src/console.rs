@@ -31,6 +31,7 @@ use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
 use crate::observer::system_findings::{self, SystemFindings};
+use crate::observer::watched_journal::{self, WatchedJournal};
 use crate::observer::{follow, judge, ledger_check, upkeep};
 use crate::server::base_path::{BasePath, below};
 use crate::server::dead_letters::DeadLetterReader;
@@ -237,6 +238,8 @@ impl Console {
             departure: options.departure.clone(),
         });
         let is_behind = Arc::new(AtomicBool::default());
+        let watched = WatchedJournal::new(options.contracts.system(), options.patience);
+        let watched = Arc::new(watched);
         let observer = follow::Observer {
             pool: pool.clone(),
             broker: Arc::clone(&options.broker),
@@ -245,10 +248,12 @@ impl Console {
             trouble,
             is_behind: Arc::clone(&is_behind),
             added: Arc::clone(&added),
+            watched: Arc::clone(&watched),
         };
         // The tasks end with this future.
         let mut tasks = JoinSet::new();
         tasks.spawn(observer.follow());
+        tasks.spawn(watched_journal::write(watched, pool.clone()));
         tasks.spawn(ledger_check::ask(
             pool.clone(),
             options.databases.clone(),

@@ -8,6 +8,7 @@ mod databases;
 pub mod doctor;
 pub mod management;
 pub mod missed;
+pub mod monitor;
 pub mod publish;
 pub mod redrive;
 pub mod repair;

@@ -1,4 +1,4 @@
-//! `ballet tap`, `record` and `replay`: the program on a real broker.
+//! `ballet tap`, `watch`, `record` and `replay`: the program on a real broker.
 
 mod big;
 mod by_hand;
@@ -10,4 +10,5 @@ mod replay;
 mod scope;
 mod tap;
 mod times;
+mod watch;
 mod world;

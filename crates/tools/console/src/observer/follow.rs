@@ -19,6 +19,7 @@ use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
 use crate::observer::journal_identity::{go_on, is_another};
 use crate::observer::journal_rows;
+use crate::observer::watched_journal::WatchedJournal;
 use crate::store::append::{self, EntryBatch};
 use crate::store::times::times;
 
@@ -27,6 +28,7 @@ const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Collected into a batch, since services need the processor more than a page needs the news.
 const LINGER: Duration = Duration::from_millis(250);
+const JUDGE_EVERY: Duration = Duration::from_secs(2);
 /// A journal without the last read entry may be a lagging replica for this long.
 const LAGS: Duration = Duration::from_secs(20);
 
@@ -39,6 +41,7 @@ pub(crate) struct Observer {
     /// More to read than one batch.
     pub(crate) is_behind: Arc<AtomicBool>,
     pub(crate) added: Arc<Notify>,
+    pub(crate) watched: Arc<WatchedJournal>,
 }
 
 impl Observer {
@@ -76,6 +79,7 @@ impl Observer {
         *another_since = None;
         let read = in_time(append::read(&self.pool)).await?;
         let (mut next, shift) = (read.next, read.shift());
+        self.watched.goes_on(next);
         let begin = u64::try_from(next - shift).unwrap_or_default();
         let start = if begin == 0 { Start::First } else { Start::Offset(begin) };
         let mut reader = JournalReader::open(Arc::clone(&self.broker), start).await?;
@@ -120,7 +124,7 @@ impl Observer {
             Ok(next) => next?,
             Err(_nothing_comes) => {
                 self.is_behind.store(false, Ordering::Relaxed);
-                reader.next().await?
+                self.at_end(reader).await?
             }
         };
         let (now, newest) = in_time(times(&self.pool)).await?;
@@ -135,6 +139,7 @@ impl Observer {
                         to = place + 1;
                         let index = &self.contract_index;
                         journal_rows::add(&mut batch, index, place, &record, (floor, now));
+                        self.watched.take(place, &record, now);
                     }
                 }
                 // Another journal may be there afterwards, so it is checked first.
@@ -142,6 +147,9 @@ impl Observer {
                     return Err(JournalError::from(error).into());
                 }
                 JournalItem::Notice(notice) => {
+                    if matches!(notice, Notice::Cut { .. } | Notice::Unreadable(_)) {
+                        self.watched.gap();
+                    }
                     to = record_notice(&mut batch, &notice, (from, to), shift);
                 }
             }
@@ -161,6 +169,19 @@ impl Observer {
         };
         self.is_behind.store(is_full, Ordering::Relaxed);
         Ok((to > from).then_some((batch, to)))
+    }
+
+    /// Waits for the next item. What has been absent for long is missing meanwhile.
+    async fn at_end(&self, reader: &mut JournalReader) -> Result<JournalItem, JournalError> {
+        loop {
+            if let Ok(next) = timeout(JUDGE_EVERY, reader.next()).await {
+                return next;
+            }
+            // By the database's clock, as this process's may be wrong.
+            if let Ok((now, _)) = in_time(times(&self.pool)).await {
+                self.watched.has_read_all(now);
+            }
+        }
     }
 
     /// However long the database is unavailable. Returns false if another console has added.

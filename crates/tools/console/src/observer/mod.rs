@@ -1,4 +1,4 @@
-//! Follows the journal: stores its entries, and judges their sagas.
+//! Follows the journal: stores its entries, and judges their sagas and what breaks a property.
 
 pub(crate) mod follow;
 pub(crate) mod journal_identity;
@@ -7,3 +7,4 @@ pub(crate) mod judge;
 pub(crate) mod ledger_check;
 pub(crate) mod system_findings;
 pub(crate) mod upkeep;
+pub(crate) mod watched_journal;

@@ -22,4 +22,5 @@ pub(crate) mod standing;
 pub(crate) mod step_form;
 pub(crate) mod tail;
 pub(crate) mod timeline;
+pub(crate) mod violations;
 pub(crate) mod words;

@@ -11,8 +11,10 @@ use maud::{Markup, PreEscaped, html};
 use crate::contract_index::ContractIndex;
 use crate::pages::remedy::remedy;
 use crate::pages::standing::{PartsStanding, standing};
+use crate::pages::violations::violations;
 use crate::pages::words::{address, ago, event, sign, since, span, state};
 use crate::store::counts::{CauseGroup, JournalProgress, SeenType};
+use crate::store::violations::FoundViolation;
 
 #[derive(Debug)]
 pub(crate) struct NowPage {
@@ -23,6 +25,7 @@ pub(crate) struct NowPage {
     pub(crate) ended: (i64, i64),
     pub(crate) progress: JournalProgress,
     pub(crate) hindrances: Vec<Hindrance>,
+    pub(crate) violations: Vec<FoundViolation>,
     pub(crate) standing: PartsStanding,
     pub(crate) at: Timestamp,
 }
@@ -41,6 +44,7 @@ pub(crate) fn parts(contract_index: &ContractIndex, now: &NowPage) -> Vec<(Strin
         ("standing".to_owned(), standing(&now.standing, &Area::ALL, now.at).into_string()),
         ("numbers".to_owned(), numbers(now).into_string()),
         ("causes".to_owned(), causes(now).into_string()),
+        ("violations".to_owned(), violations(&now.violations, now.at).into_string()),
     ];
     own.into_iter().chain(maps).collect()
 }
@@ -59,6 +63,7 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
                 div #standing data-live { (part("standing")) }
                 div #numbers data-live { (part("numbers")) }
                 div #causes data-live { (part("causes")) }
+                div #violations data-live { (part("violations")) }
                 p.legend {
                     @for one in [SagaState::Waiting, SagaState::Blocked, SagaState::Stuck] {
                         (state(one)) " " (means(one)) " "

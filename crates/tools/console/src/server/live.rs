@@ -16,7 +16,7 @@ use crate::pages::now::{NowPage, parts};
 use crate::pages::standing::{PartsStanding, silent_since};
 use crate::server::parts::Parts;
 use crate::server::site::Site;
-use crate::store::{counts, flow};
+use crate::store::{counts, flow, violations};
 
 const EVERY: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_secs(8);
@@ -40,14 +40,15 @@ async fn find(site: &Site) -> Result<NowPage, sqlx::Error> {
         let found = site.found.borrow();
         (found.hindrances.clone(), found.places(), standing(&found))
     };
-    let (causes, types, rates, ended, progress) = tokio::try_join!(
+    let (causes, types, rates, ended, violations, progress) = tokio::try_join!(
         counts::causes(pool, &places),
         counts::types(pool),
         flow::rates(pool, at),
         counts::ended(pool, at),
+        violations::recent(pool),
         counts::progress(pool)
     )?;
-    Ok(NowPage { causes, types, rates, ended, progress, hindrances, standing, at })
+    Ok(NowPage { causes, types, rates, ended, progress, hindrances, violations, standing, at })
 }
 
 pub(super) fn standing(found: &SystemFindings) -> PartsStanding {

@@ -7,6 +7,7 @@ mod dead_letter_acts;
 pub(crate) mod dead_letters;
 mod gate;
 pub(crate) mod live;
+mod metrics;
 mod pages;
 mod parts;
 mod repair;

@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, assets, dead_letter_acts, gate, live, pages, repair, saga_acts, session, step_acts,
-    system, tail,
+    acts, assets, dead_letter_acts, gate, live, metrics, pages, repair, saga_acts, session,
+    step_acts, system, tail,
 };
 
 /// In bytes.
@@ -67,6 +67,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/console.svg", get(assets::sign))
         .route("/health", get(|| async { "it runs\n" }))
         .route("/readyz", get(gate::ready))
+        .route("/metrics", get(metrics::metrics))
         .fallback(pages::unknown)
         .method_not_allowed_fallback(pages::unknown)
         .layer(from_fn_with_state(Arc::clone(&site), gate::own_forms))

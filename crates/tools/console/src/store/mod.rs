@@ -16,3 +16,4 @@ pub(crate) mod saga_row;
 pub(crate) mod search;
 pub(crate) mod tail;
 pub(crate) mod times;
+pub(crate) mod violations;

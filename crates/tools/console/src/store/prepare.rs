@@ -50,7 +50,7 @@ async fn make(db: &mut PgConnection) -> Result<(), sqlx::Error> {
         db.execute(
             "drop table if exists console.progress, console.gap, console.entry, console.changed, \
                     console.saga, console.key, console.seen_type, console.flow, console.moment, \
-                    console.audit",
+                    console.audit, console.violation",
         )
         .await?;
         version(db).await?;

@@ -92,6 +92,22 @@ create table if not exists console.flow (
     primary key (minute, type)
 );
 
+-- What broke a property, by the monitor.
+create table if not exists console.violation (
+    message uuid not null,
+    property text not null,
+    saga uuid,
+    -- The offset in the journal.
+    entry bigint not null,
+    at timestamptz not null,
+    service text not null,
+    type text not null,
+    says text not null,
+    named_at timestamptz not null default now(),
+    primary key (message, property)
+);
+create index if not exists violation_named on console.violation (named_at);
+
 create table if not exists console.account (
     name text primary key,
     role text not null check (role in ('viewer', 'operator')),

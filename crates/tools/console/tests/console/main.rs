@@ -17,3 +17,4 @@ mod observer;
 mod pages;
 mod repair;
 mod test_console;
+mod violations;

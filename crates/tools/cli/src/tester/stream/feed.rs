@@ -31,6 +31,9 @@ pub(crate) struct EventFeed {
     filter: RecordFilter,
     left: u64,
     seen: u64,
+    is_connected: bool,
+    /// How often messages were missing that the journal has had.
+    gaps: u64,
     /// The last wanted offset.
     end: Option<u64>,
     at_end: bool,
@@ -70,6 +73,8 @@ impl EventFeed {
             filter,
             left: range.limit.unwrap_or(u64::MAX),
             seen: 0,
+            is_connected: true,
+            gaps: 0,
             end: last.filter(|_| range.until_now()),
             at_end,
             behind: last,
@@ -104,6 +109,12 @@ impl EventFeed {
             let Some(read) = read.map_err(of_journal)? else {
                 return Ok(Err(StopReason::AsAsked));
             };
+            match &read {
+                JournalItem::Notice(Notice::Lost(_)) => self.is_connected = false,
+                JournalItem::Notice(Notice::Back) => self.is_connected = true,
+                JournalItem::Notice(Notice::Cut { .. } | Notice::Unreadable(_)) => self.gaps += 1,
+                JournalItem::Notice(Notice::NothingSince) | JournalItem::Record(_) => {}
+            }
             let Some(record) = record(read) else { continue };
             if let Some(after) = self.after.as_ref().filter(|after| after.offset == record.offset) {
                 if record.is_same_message_as(after) {
@@ -121,6 +132,15 @@ impl EventFeed {
                 return Ok(Ok(record));
             }
         }
+    }
+
+    /// Whether it would have what comes now.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    pub(crate) fn gaps(&self) -> u64 {
+        self.gaps
     }
 
     pub(crate) fn events_read(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! `ballet tap`, `record` and `replay`: the stream of events, on the screen, in a file, and back.
+//! `ballet tap`, `watch`, `record` and `replay`: the stream of events, on the screen, judged, in a file, and back.
 
 mod differences;
 pub(crate) mod event_selector;
@@ -14,7 +14,9 @@ mod sending;
 mod steps_not_run;
 mod tap;
 mod unrepeatable;
+mod watch;
 
 pub(crate) use record::{RecordArgs, run as record};
 pub(crate) use replay::{ReplayArgs, run as replay};
 pub(crate) use tap::{TapArgs, run as tap};
+pub(crate) use watch::{WatchArgs, run as watch};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ballet::core::{EventType, StepPart, System};
+use ballet::core::System;
+use ballet_ops::monitor::coverage;
 
 use crate::base::systems::loaded_system;
 use crate::base::ui;
@@ -14,34 +15,19 @@ pub(crate) fn say(recorded: &BTreeSet<String>) {
 }
 
 fn never(system: &System, recorded: &BTreeSet<String>) -> Vec<String> {
-    let is_missing = |event: &EventType| !recorded.contains(event.name());
-    let (mut ran, mut refused, mut compensated) = (Vec::new(), Vec::new(), Vec::new());
-    for part in &system.parts {
-        for step in part.sagas.iter().flat_map(|saga| &saga.steps) {
-            let StepPart { name, done, refused: refuses, compensated: undone, .. } = step;
-            let place = format!("{name} of {}", part.service);
-            if is_missing(done) {
-                // Nothing else can be said of such a step.
-                ran.push(place);
-                continue;
-            }
-            if refuses.as_ref().is_some_and(is_missing) {
-                refused.push(place.clone());
-            }
-            if undone.as_ref().is_some_and(is_missing) {
-                compensated.push(place);
-            }
-        }
-    }
-    [
-        ("no recorded saga ran", ran),
-        ("none was refused by", refused),
-        ("none compensated", compensated),
-    ]
-    .into_iter()
-    .filter(|(_, places)| !places.is_empty())
-    .map(|(what, places)| format!("not tried: {what} {}", places.join(", ")))
-    .collect()
+    let all = coverage(system, |event| u64::from(recorded.contains(event)));
+    let never = |what: &str, says: &str| {
+        let missing = all.iter().filter(|step| step.never().contains(&what));
+        let places: Vec<_> =
+            missing.map(|step| format!("{} of {}", step.step, step.service)).collect();
+        (!places.is_empty()).then(|| format!("not tried: {says} {}", places.join(", ")))
+    };
+    let kinds = [
+        ("ran", "no recorded saga ran"),
+        ("refused", "none was refused by"),
+        ("compensated", "none compensated"),
+    ];
+    kinds.into_iter().filter_map(|(what, says)| never(what, says)).collect()
 }
 
 #[cfg(test)]
