@@ -8,6 +8,7 @@ mod merchant;
 mod open_shop;
 mod operations;
 mod products;
+mod schedules;
 pub(crate) mod services;
 mod slow_carrier;
 mod stock;
