@@ -14,6 +14,7 @@ mod collector;
 #[doc(hidden)]
 pub mod command;
 mod events;
+pub mod explore;
 #[doc(hidden)]
 pub mod health;
 mod looks;

@@ -12,7 +12,7 @@ use crate::processes::program::SERVICE;
 use crate::running::clock::clock;
 use crate::system::subject::Subject;
 use crate::system::trial::Trial;
-use crate::trials::{audit, chaos, degradation, demo, kills};
+use crate::trials::{audit, chaos, degradation, demo, explore, kills};
 
 /// Tries a system: everything that can go wrong does, and nothing may be lost, doubled or broken.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ enum Command {
     Degradation(degradation::Args),
     /// Kill a process at every point of every step: does every saga end as it must?
     Kills(kills::Args),
+    /// Play schedules that seeds choose, with copies, crashes and lock waits, on real databases: is any rule broken?
+    Explore(explore::Args),
 }
 
 /// The program of a system: the command or, as a process of a trial, a service.
@@ -73,6 +75,7 @@ async fn run(subject: &Arc<Subject>, command: &Command) -> Result<ExitCode> {
         Command::Chaos(args) => Box::pin(chaos::run(subject, args)).await,
         Command::Degradation(args) => Box::pin(degradation::run(subject, args)).await,
         Command::Kills(args) => Box::pin(kills::run(subject, args)).await,
+        Command::Explore(args) => Box::pin(explore::run(subject, args)).await,
     }?;
     match ui::not_whole() {
         Some(error) => Err(anyhow!("the result was not written: standard output: {error}")),

@@ -1,13 +1,14 @@
 //! Tries systems by what each says about itself.
 //!
 //! A system implements [`Trial`]: its services, its customers, the expected ends of their sagas, and invariants between
-//! its databases. Its program calls [`main`], which has `demo`, `audit`, `chaos`, `degradation` and `kills`, and is one
-//! of the services as a process of a trial.
+//! its databases. Its program calls [`main`], which has `demo`, `audit`, `chaos`, `degradation`, `kills` and `explore`, and is
+//! one of the services as a process of a trial.
 //!
 //! | what a system says | read |
 //! |---|---|
 //! | everything | [`Trial`] |
 //! | a service | [`ServiceProgram`] |
+//! | what clients do in a schedule | [`Move`] |
 //! | what a customer does, and how it must end | [`Case`], [`BegunSaga`], [`End`] |
 //! | what a client can do while a service is down | [`Operation`], [`OverdueDeadline`] |
 //! | the gateway in front of it | [`GatewaySetup`] |
@@ -31,6 +32,7 @@ mod system;
 mod trials;
 
 pub use ballet_ops::audit::Report;
+pub use ballet_testkit::explore::Move;
 pub use command::main;
 pub use customers::begun_saga::{BegunSaga, End};
 pub use customers::case::Case;
@@ -45,3 +47,4 @@ pub use scene::{
     site::Site,
 };
 pub use system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
+pub use trials::explore::schedules;

@@ -56,6 +56,9 @@ enum Command {
     /// Kill a process at every point of every step: does every saga end as it must?
     #[command(disable_help_flag = true)]
     Kills(Passed),
+    /// Play schedules that seeds choose, with copies, crashes and lock waits, on real databases: is any rule broken?
+    #[command(disable_help_flag = true)]
+    Explore(Passed),
     /// Write the broker's definitions and the generated pages.
     #[command(disable_help_flag = true)]
     Generate(Passed),
@@ -95,6 +98,7 @@ fn run(Args { system, command }: Args) -> Result<ExitCode> {
         Command::Chaos(passed) => ("chaos", passed),
         Command::Degradation(passed) => ("degradation", passed),
         Command::Kills(passed) => ("kills", passed),
+        Command::Explore(passed) => ("explore", passed),
     };
     systems::become_trial(system, trial, &passed.args)
 }

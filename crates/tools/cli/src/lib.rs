@@ -92,6 +92,9 @@ enum Command {
     /// The rules of `ballet check`: why one matters, and what to do
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Args),
+    /// Play schedules that seeds choose, with copies, crashes and lock waits, on real databases: is any rule broken?
+    #[command(disable_help_flag = true)]
+    Explore(trials::Args),
     /// A new message id, or the one that services derive for a message without a UUID
     Id(id::IdArgs),
     /// Messages that have come to the services and wait, and a retry now
@@ -191,6 +194,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
         Command::Doctor(given) => Box::pin(doctor::run(&given, &args.options)).await,
         Command::Explain(given) => explain::run(&given, &args.options),
+        Command::Explore(given) => trials::run("explore", &given),
         Command::Id(arguments) => id::run(&arguments, &args.options),
         Command::Inbox(command) => Box::pin(inbox::run(command, &args.options)).await,
         Command::Kills(given) => trials::run("kills", &given),

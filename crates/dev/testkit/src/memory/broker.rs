@@ -1,8 +1,10 @@
 //! The handle of the broker: a test builds it, looks inside, and makes it fail.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ballet::EventType;
+use ballet::core::fault::FaultPoint;
 use ballet::core::topology;
 use ballet_amqp::{BasicProperties, Broker, BrokerError, Peer, Publish, PublishOutcome, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
@@ -54,6 +56,7 @@ impl MemoryBroker {
             let (name, arguments) = (text(&queue["name"]).unwrap_or_default(), &queue["arguments"]);
             let dead_letter = text(&arguments["x-dead-letter-exchange"]);
             let dead_letter_key = text(&arguments["x-dead-letter-routing-key"]);
+            let is_stream = arguments["x-queue-type"] == "stream";
             broker.queue_with(
                 &name,
                 QueueOptions {
@@ -61,6 +64,9 @@ impl MemoryBroker {
                     dead_letter: dead_letter.zip(dead_letter_key),
                 },
             );
+            if let Some(queue) = broker.lock().queues.get_mut(&name) {
+                queue.is_stream = is_stream;
+            }
         }
         for binding in list("bindings") {
             let part = |name: &str| text(&binding[name]).unwrap_or_default();
@@ -172,6 +178,34 @@ impl MemoryBroker {
         self.lock().wrong_acks
     }
 
+    /// Returns how many messages are delivered and not acknowledged as far as their consumers know.
+    #[must_use]
+    pub fn in_hand(&self) -> usize {
+        let state = self.lock();
+        let unacked = state.connections.values().flat_map(|at| at.unacked.values());
+        unacked.filter(|one| !one.is_lost && !state.is_stream(&one.queue)).count()
+    }
+
+    /// Returns how many consumers a queue has.
+    #[must_use]
+    pub fn consumers(&self, queue: &str) -> usize {
+        self.lock().queues.get(queue).map_or(0, |queue| queue.consumers.len())
+    }
+
+    /// Returns how many messages wait in each queue but the journal.
+    #[must_use]
+    pub fn depths(&self) -> BTreeMap<String, u64> {
+        let state = self.lock();
+        let queues = state.queues.iter().filter(|(name, _)| *name != topology::JOURNAL);
+        queues.map(|(name, queue)| (name.clone(), queue.ready.len() as u64)).collect()
+    }
+
+    /// Returns the messages accepted after the first `count`.
+    #[must_use]
+    pub fn taken_after(&self, count: usize) -> Vec<Publish> {
+        self.lock().taken.get(count..).unwrap_or_default().to_vec()
+    }
+
     /// Returns every message accepted so far, in order.
     #[must_use]
     pub fn taken(&self) -> Vec<Publish> {
@@ -210,6 +244,29 @@ impl MemoryBroker {
         for id in ids {
             state.disconnect(id, &BrokerError::Lost("dropped by the test".to_owned()));
         }
+    }
+
+    pub(super) fn drop_process(&self, process: u64) {
+        let mut state = self.lock();
+        let own = state.connections.iter().filter(|(_, at)| at.process == process);
+        for id in own.map(|(id, _)| *id).collect::<Vec<_>>() {
+            state.disconnect(id, &BrokerError::Lost("the process is gone".to_owned()));
+        }
+    }
+
+    /// Whether queues hand over only what [`hand_over`](Self::hand_over) chooses.
+    pub fn step(&self, steps: bool) {
+        self.lock().step(steps);
+    }
+
+    /// Hands over the waiting message at this position of a queue, or a copy of it.
+    pub fn hand_over(&self, queue: &str, at: usize, is_copy: bool) {
+        self.lock().hand_over(queue, at, is_copy);
+    }
+
+    /// Takes the message at this position of a queue for later attempts to the queue that it comes back to.
+    pub fn bring_back(&self, queue: &str, at: usize) {
+        self.lock().bring_back(queue, at);
     }
 
     /// Makes new connections fail, or succeed again.
@@ -288,6 +345,24 @@ impl MemoryBroker {
         self.lock().faults.lose_acks = lose;
     }
 
+    /// Lets processes get no further than to this point of the way out of a commit: nothing is acknowledged, and nothing
+    /// published (`AfterCommit`) or confirmed (`AfterPublish`).
+    pub fn doom(&self, point: FaultPoint) {
+        self.lose_acks(true);
+        match point {
+            FaultPoint::AfterCommit => self.block(true),
+            FaultPoint::AfterPublish => self.hold_confirms(),
+            _ => {}
+        }
+    }
+
+    /// Ends what [`doom`](Self::doom) began.
+    pub fn recover(&self) {
+        self.lose_acks(false);
+        self.block(false);
+        self.release_confirms();
+    }
+
     /// Loses the next acknowledgements. They seem done until their connection ends.
     pub fn lose_next_acks(&self, count: usize) {
         self.lock().faults.lose_next_acks = count;
@@ -317,6 +392,16 @@ impl Broker for MemoryBroker {
         &'a self,
         name: &'a str,
     ) -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>> {
+        self.connect_of(0, name)
+    }
+}
+
+impl MemoryBroker {
+    pub(super) fn connect_of(
+        &self,
+        process: u64,
+        name: &str,
+    ) -> BoxFuture<'static, Result<Arc<dyn Session>, BrokerError>> {
         let peer = Peer {
             address: "memory".to_owned(),
             vhost: "memory".to_owned(),
@@ -326,7 +411,7 @@ impl Broker for MemoryBroker {
             let reason = "the test says so".to_owned();
             return ready(Err(BrokerError::Unreachable { at: peer.to_string(), reason })).boxed();
         }
-        let session = MemorySession::open(&self.state, name, peer);
+        let session = MemorySession::open(&self.state, name, process, peer);
         ready(Ok(Arc::new(session) as Arc<dyn Session>)).boxed()
     }
 }

@@ -51,6 +51,8 @@ pub(super) enum BindingTarget {
 #[derive(Debug, Default)]
 pub(super) struct BrokerQueue {
     pub(super) options: QueueOptions,
+    /// A log, of which nothing is taken.
+    pub(super) is_stream: bool,
     pub(super) ready: VecDeque<QueuedMessage>,
     /// Connection and consumer tag, in the order of their turns.
     pub(super) consumers: VecDeque<(u64, String)>,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{
     BrokerError, Confirms, Deliveries, FoundObject, Lookup, Object, Peer, Publish, Session,
+    StreamStart,
 };
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{self, StreamExt};
@@ -21,11 +22,17 @@ pub(super) struct MemorySession {
 }
 
 impl MemorySession {
-    pub(super) fn open(state: &Arc<Mutex<BrokerState>>, name: &str, peer: Peer) -> Self {
+    /// The process is 0 for a client that is none.
+    pub(super) fn open(
+        state: &Arc<Mutex<BrokerState>>,
+        name: &str,
+        process: u64,
+        peer: Peer,
+    ) -> Self {
         let mut locked = lock(state);
         locked.next_connection += 1;
         let id = locked.next_connection;
-        let connection = ClientConnection::new(name, locked.faults.blocked);
+        let connection = ClientConnection::new(name, process, locked.faults.blocked);
         let session = Self {
             state: Arc::clone(state),
             id,
@@ -54,11 +61,11 @@ impl Session for MemorySession {
 
     /// It is listed beside the connections, and outlives this one.
     fn channel(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, BrokerError>> {
-        let name = lock(&self.state)
+        let opener = lock(&self.state)
             .connections
             .get(&self.id)
-            .map(|open| format!("{} channel", open.name));
-        let opened = name.map(|name| Self::open(&self.state, &name, self.peer.clone()));
+            .map(|open| (format!("{} channel", open.name), open.process));
+        let opened = opener.map(|(name, of)| Self::open(&self.state, &name, of, self.peer.clone()));
         ready(opened.map(|open| Arc::new(open) as Arc<dyn Session>).ok_or_else(|| self.gone()))
             .boxed()
     }
@@ -90,6 +97,18 @@ impl Session for MemorySession {
         prefetch: u16,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
         let receiver = lock(&self.state).consume(self.id, queue, consumer_tag, prefetch);
+        ready(receiver.map(|receiver| received(receiver).boxed()).ok_or_else(|| self.gone()))
+            .boxed()
+    }
+
+    fn consume_stream<'a>(
+        &'a self,
+        stream: &'a str,
+        consumer_tag: &'a str,
+        _: u16,
+        start: StreamStart,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        let receiver = lock(&self.state).read_stream(self.id, stream, consumer_tag, start);
         ready(receiver.map(|receiver| received(receiver).boxed()).ok_or_else(|| self.gone()))
             .boxed()
     }

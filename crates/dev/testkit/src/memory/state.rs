@@ -37,11 +37,15 @@ pub(super) struct BrokerFaults {
     pub(super) spoilt_keys: Vec<String>,
     pub(super) hidden: Vec<String>,
     pub(super) send_ahead: u16,
+    /// Whether queues hand over only what [`BrokerState::hand_over`] chooses.
+    pub(super) steps: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct ClientConnection {
     pub(super) name: String,
+    /// The process that it belongs to.
+    pub(super) process: u64,
     pub(super) blocked: watch::Sender<bool>,
     pub(super) closed: watch::Sender<Option<BrokerError>>,
     pub(super) confirms: Option<mpsc::UnboundedSender<Result<MessageConfirm, BrokerError>>>,
@@ -71,10 +75,37 @@ pub(super) struct Unacked {
     message: QueuedMessage,
 }
 
+impl QueueConsumer {
+    pub(super) fn of_stream(
+        stream: &str,
+        sender: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
+    ) -> Self {
+        Self { queue: stream.to_owned(), prefetch: usize::MAX, unacked: 0, sender }
+    }
+
+    pub(super) fn send(&mut self, delivery: Delivery) {
+        self.unacked += 1;
+        self.sender.send(Ok(delivery)).ok();
+    }
+}
+
+impl Unacked {
+    pub(super) fn new(queue: &str, consumer: &str, message: QueuedMessage) -> Self {
+        let (queue, consumer) = (queue.to_owned(), consumer.to_owned());
+        Self { queue, is_lost: false, consumer, message }
+    }
+}
+
 impl ClientConnection {
-    pub(super) fn new(name: &str, blocked: bool) -> Self {
+    pub(super) fn next_tag(&mut self) -> u64 {
+        self.last_tag += 1;
+        self.last_tag
+    }
+
+    pub(super) fn new(name: &str, process: u64, blocked: bool) -> Self {
         Self {
             name: name.to_owned(),
+            process,
             blocked: watch::Sender::new(blocked),
             closed: watch::Sender::new(None),
             confirms: None,
@@ -136,6 +167,10 @@ impl BrokerState {
         }
         self.taken.push(message.clone());
         for queue in queues {
+            if self.is_stream(&queue) {
+                self.append(&queue, message);
+                continue;
+            }
             if let Some(queue) = self.queues.get_mut(&queue) {
                 let message = QueuedMessage { publish: message.clone(), earlier_deliveries: 0 };
                 queue.ready.push_back(message);
@@ -203,9 +238,43 @@ impl BrokerState {
 
     /// Delivers in turn, up to the consumers' prefetch.
     fn dispatch(&mut self, name: &str) {
+        if !self.faults.steps && !self.is_stream(name) {
+            self.dispatch_up_to(name, usize::MAX);
+        }
+    }
+
+    /// Hands over the message at this position, or a copy of it.
+    pub(super) fn hand_over(&mut self, name: &str, at: usize, is_copy: bool) {
         let Some(queue) = self.queues.get_mut(name) else { return };
-        let mut full = 0;
-        while full < queue.consumers.len() && !queue.ready.is_empty() {
+        let message = if is_copy { queue.ready.get(at).cloned() } else { queue.ready.remove(at) };
+        if let Some(message) = message {
+            queue.ready.push_front(message);
+        }
+        self.dispatch_up_to(name, 1);
+    }
+
+    pub(super) fn step(&mut self, steps: bool) {
+        self.faults.steps = steps;
+        for queue in self.queues.keys().cloned().collect::<Vec<_>>() {
+            self.dispatch(&queue);
+        }
+    }
+
+    /// Takes a message out of the queue where it waits for its next attempt, to the queue that it comes back to.
+    pub(super) fn bring_back(&mut self, name: &str, at: usize) {
+        let message = self.queues.get_mut(name).and_then(|queue| queue.ready.remove(at));
+        let Some(message) = message else { return };
+        let queue = message.publish.routing_key.clone();
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.ready.push_back(message);
+        }
+        self.dispatch(&queue);
+    }
+
+    fn dispatch_up_to(&mut self, name: &str, most: usize) {
+        let Some(queue) = self.queues.get_mut(name) else { return };
+        let (mut full, mut left) = (0, most);
+        while full < queue.consumers.len() && !queue.ready.is_empty() && left > 0 {
             let Some((id, tag)) = queue.consumers.pop_front() else { return };
             queue.consumers.push_back((id, tag.clone()));
             let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -215,13 +284,11 @@ impl BrokerState {
                 continue;
             }
             full = 0;
+            left -= 1;
             let Some(message) = queue.ready.pop_front() else { return };
-            consumer.unacked += 1;
             connection.last_tag += 1;
-            consumer.sender.send(Ok(message.deliver(connection.last_tag))).ok();
-            let queue = name.to_owned();
-            let unacked = Unacked { queue, is_lost: false, consumer: tag, message };
-            connection.unacked.insert(connection.last_tag, unacked);
+            consumer.send(message.deliver(connection.last_tag));
+            connection.unacked.insert(connection.last_tag, Unacked::new(name, &tag, message));
         }
     }
 
@@ -271,7 +338,9 @@ impl BrokerState {
         let mut touched = Vec::new();
         for Unacked { queue: name, mut message, .. } in back.into_iter().rev() {
             message.earlier_deliveries += 1;
-            let Some(queue) = self.queues.get_mut(&name) else { continue };
+            let Some(queue) = self.queues.get_mut(&name).filter(|queue| !queue.is_stream) else {
+                continue;
+            };
             let limit = queue.options.delivery_limit.unwrap_or(i64::MAX);
             if message.earlier_deliveries <= limit {
                 queue.ready.push_front(message);

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::core::{System, topology};
+use ballet::core::{Part, System, topology};
 use ballet::{Clock, Event, EventType, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_stage::{Database, Postgres, wait_until};
@@ -40,7 +40,11 @@ impl MemorySystem {
 
     /// Like [`new`](Self::new), on another Postgres.
     pub async fn on(postgres: &Postgres, test: &str, services: &[Participant]) -> Self {
-        let parts: Vec<_> = services.iter().map(Participant::part).collect();
+        Self::of_parts(postgres, test, services.iter().map(Participant::part).collect()).await
+    }
+
+    /// Like [`on`](Self::on), for services with these declarations.
+    pub async fn of_parts(postgres: &Postgres, test: &str, parts: Vec<Part>) -> Self {
         let names: Vec<_> = parts.iter().map(|part| part.service).collect();
         let databases = Database::prepared(postgres, test, &names).await.expect("databases");
         let definitions = topology::definitions(&System { name: "test", parts }, |_| String::new());

@@ -12,6 +12,7 @@ mod outside;
 mod owner;
 mod owner_judge;
 mod participant;
+mod planted;
 mod proxy;
 mod repetitions;
 mod replicas;

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::time::Instant;
 
+use ballet::core::fault::FaultPoint;
 use ballet::{Abort, Clock, Failure, SagaId};
 use ballet_stage::wait_until;
 use ballet_store::operators::restored_database::hold_aborts;
+use ballet_testkit::explore::orders;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::orders::orders;
 use crate::outside::SaleProvider;
 use crate::owner_judge::OwnerInput::{
     self, Again, Begin, Cancel, Deadline, DeadlineCopy, Pivot, PivotCopy, Post, Praise, Refusal,
@@ -23,7 +24,7 @@ use crate::sale::{
     Cancelled, Captured, NotCaptured, Overdue, Posted, Praised, Requested, Sale, Wanted,
 };
 use crate::sales::{NOBODY, SALES_TABLES, SealWanted, WarrantyWanted, place, sales};
-use crate::stage::{DeathPoint, ExploreStage, LONG, report};
+use crate::stage::{ExploreStage, LONG, report};
 
 struct OwnerRun {
     saga: SagaId,
@@ -149,11 +150,11 @@ impl OwnerExploration {
         self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
     }
 
-    async fn act_out(&mut self, crash: Option<(usize, DeathPoint)>) {
+    async fn act_out(&mut self, crash: Option<(usize, FaultPoint)>) {
         self.begin().await;
         for at in 0..self.longest() {
             let dies = crash.filter(|(after, _)| *after == at).map(|(_, dies)| dies);
-            dies.inspect(|dies| self.stage.doom(*dies));
+            dies.inspect(|dies| self.stage.broker.doom(*dies));
             self.step(at).await;
             self.due_are_told().await;
             self.stage.settle().await;
@@ -233,7 +234,7 @@ async fn every_order_at_the_owner() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
-    for dies in [DeathPoint::BeforePublishing, DeathPoint::BeforeConfirms] {
+    for dies in [FaultPoint::AfterCommit, FaultPoint::AfterPublish] {
         let crashes = (0..5).map(async |after| {
             let began = Instant::now();
             let mut all = OwnerExploration::new(&format!("owner_crash_{after}")).await;

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use ballet::SagaId;
+use ballet::core::fault::FaultPoint;
+use ballet_testkit::explore::orders;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
@@ -12,10 +14,9 @@ use crate::orders::ParticipantInput::{
     self, Abort, AbortCopy, AnswerFirst, AnswerSecond, AnswerUndo, First, FirstCopy, Second,
     SecondCopy,
 };
-use crate::orders::orders;
 use crate::outside::{ProviderRequest, RefusedRequest};
 use crate::sale::{Cancelled, Packed, Placed};
-use crate::stage::{DeathPoint, ExploreStage, report};
+use crate::stage::{ExploreStage, report};
 
 pub(crate) struct ParticipantRun {
     saga: SagaId,
@@ -82,10 +83,10 @@ impl ParticipantExploration {
     }
 
     /// After one of the things the service dies before anybody learns of its commits.
-    async fn with_a_crash(&mut self, after: usize, dies: DeathPoint) {
+    async fn with_a_crash(&mut self, after: usize, dies: FaultPoint) {
         for at in 0..self.longest() {
             if at == after {
-                self.stage.doom(dies);
+                self.stage.broker.doom(dies);
             }
             self.step(at);
             self.stage.settle().await;
@@ -223,9 +224,7 @@ async fn every_order_at_once() {
 async fn every_order_with_a_crash_after_every_commit() {
     let copies = [First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond];
     let undos = [First, Abort, Second, AnswerFirst, AnswerSecond, AnswerUndo];
-    for (dies, things) in
-        [(DeathPoint::BeforePublishing, copies), (DeathPoint::BeforeConfirms, undos)]
-    {
+    for (dies, things) in [(FaultPoint::AfterCommit, copies), (FaultPoint::AfterPublish, undos)] {
         let crashes = (0..things.len()).map(async |after| {
             let began = Instant::now();
             let mut all = ParticipantExploration::new(&format!("crash_{after}"), false).await;

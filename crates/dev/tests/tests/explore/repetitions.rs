@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use ballet::{Clock, SagaId};
 use ballet_store::operators::restored_database::hold_aborts;
+use ballet_testkit::explore::orders;
 use jiff::SignedDuration;
 use serde_json::Value;
 use uuid::Uuid;
@@ -19,7 +20,6 @@ use crate::expected_crew::ExpectedCrew;
 use crate::facts::SagaFacts;
 use crate::judge::equal;
 use crate::numbers::samples;
-use crate::orders::orders;
 use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider, account_of};
 use crate::sale::Cancelled;
 use crate::stage::{ExploreStage, report};

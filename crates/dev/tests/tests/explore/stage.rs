@@ -38,15 +38,6 @@ impl DerefMut for ExploreStage {
     }
 }
 
-/// The point on the way out of a commit where the service dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DeathPoint {
-    /// Committed; nothing published or acknowledged.
-    BeforePublishing,
-    /// Committed and published; nothing confirmed or acknowledged.
-    BeforeConfirms,
-}
-
 impl ExploreStage {
     pub(crate) async fn new(
         test: &str,
@@ -141,15 +132,6 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// From here on the service commits, but nothing leaves it.
-    pub(crate) fn doom(&self, dies: DeathPoint) {
-        self.broker.lose_acks(true);
-        match dies {
-            DeathPoint::BeforePublishing => self.broker.block(true),
-            DeathPoint::BeforeConfirms => self.broker.hold_confirms(),
-        }
-    }
-
     /// Crashes the service. Another process takes its place.
     pub(crate) async fn crash(&mut self) {
         self.kill();
@@ -157,9 +139,7 @@ impl ExploreStage {
     }
 
     pub(crate) async fn revive(&mut self) {
-        self.broker.lose_acks(false);
-        self.broker.block(false);
-        self.broker.release_confirms();
+        self.broker.recover();
         self.start(1).await;
         self.settle().await;
     }

@@ -40,6 +40,7 @@ impl CustomerMix {
 pub(crate) struct Load {
     subject: Arc<Subject>,
     pub(crate) site: Arc<Site>,
+    recorder: Recorder,
     cases: Vec<usize>,
     next: AtomicUsize,
     every: Duration,
@@ -70,6 +71,7 @@ impl Load {
             subject: Arc::clone(subject),
             sagas: site.sagas.clone(),
             site: Arc::new(site),
+            recorder: recorder.clone(),
             cases: mix.cases,
             next: AtomicUsize::new(0),
             every: Duration::from_secs(1) / mix.rate.max(1),
@@ -81,7 +83,7 @@ impl Load {
     }
 
     pub(crate) fn open(&self) -> (usize, usize) {
-        let record = self.site.recorder().record();
+        let record = self.recorder.record();
         self.sagas.open(|id| record.journal.ended(id).is_some())
     }
 

@@ -1,11 +1,14 @@
 //! The services of a system's program.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::iter;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use ballet::core::{Part, ServiceContract};
 use ballet::{Clock, Participant, Service, Settings};
-use clap::{Args, Parser};
+use clap::{Arg, Args, CommandFactory, Parser};
 
 /// Names the service that a process of a trial runs.
 pub(crate) const SERVICE: &str = "TRIAL_SERVICE";
@@ -17,6 +20,17 @@ pub struct ServiceProgram {
     /// Its contract.
     pub contract: ServiceContract,
     run: Box<dyn Fn(Clock) -> ExitCode>,
+    pub(crate) make: MakeService,
+}
+
+/// Makes the service in this process, with these variables.
+type MakeService = Box<dyn Fn(&Settings, &[(&'static str, String)]) -> Result<Service, String>>;
+
+/// The own settings of a service.
+#[derive(Debug, Parser)]
+struct OwnSettings<Own: Args> {
+    #[command(flatten)]
+    own: Own,
 }
 
 /// The settings of a service: those of every service, and its own.
@@ -49,13 +63,27 @@ impl ServiceProgram {
         contract: ServiceContract,
         build: impl Fn(Own, &Settings, Clock) -> Service + 'static,
     ) -> Self {
+        let build = Rc::new(build);
+        let made = Rc::clone(&build);
         let run = move |clock: Clock| {
             ballet::main(|args: ProgramSettings<Own>| {
                 let service = build(args.own, &args.ballet, clock);
                 (args.ballet, service)
             })
         };
-        Self { part, contract, run: Box::new(run) }
+        let make = move |settings: &Settings, env: &[(&'static str, String)]| {
+            let command = OwnSettings::<Own>::command();
+            let flag = |(name, value): &(&'static str, String)| {
+                let is_it = |arg: &&Arg| arg.get_env() == Some(OsStr::new(name));
+                let long = command.get_arguments().find(is_it)?.get_long()?;
+                Some(format!("--{long}={value}"))
+            };
+            let args = iter::once("explore".to_owned()).chain(env.iter().filter_map(flag));
+            let args =
+                OwnSettings::<Own>::try_parse_from(args).map_err(|error| error.to_string())?;
+            Ok(made(args.own, settings, Clock::system()))
+        };
+        Self { part, contract, run: Box::new(run), make: Box::new(make) }
     }
 
     /// Runs as the service's own program does, by this clock.

@@ -4,8 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use ballet::core::System;
 use ballet::{Clock, Event, EventType};
+use ballet_testkit::explore::Urls;
+use ballet_testkit::memory::MemoryBroker;
 use reqwest::Client;
 use serde::Serialize;
 use uuid::Uuid;
@@ -27,11 +30,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub struct Site {
     /// The client for requests to the services.
     pub http: Client,
-    fleet: Arc<Fleet>,
+    world: SiteWorld,
     clock: Clock,
-    recorder: Recorder,
-    producers: Producers,
-    addresses: Vec<(&'static str, String)>,
     confirmed: Mutex<Vec<Uuid>>,
     pub(crate) gateway: Option<Gateway>,
     pub(crate) sagas: CustomerSagas,
@@ -39,25 +39,51 @@ pub struct Site {
     pub(crate) given_up: AtomicUsize,
 }
 
+#[derive(Debug)]
+enum SiteWorld {
+    Processes {
+        fleet: Arc<Fleet>,
+        recorder: Recorder,
+        producers: Producers,
+        /// Those of the foreign producers.
+        addresses: Vec<(&'static str, String)>,
+    },
+    /// In this process. Nothing comes while a client waits.
+    Memory { urls: Urls, broker: MemoryBroker, producers: Vec<&'static str> },
+}
+
 impl Site {
+    pub(crate) fn in_memory(system: &System, urls: Urls, broker: MemoryBroker) -> Self {
+        let producers = system.foreign_producers().iter().map(|(name, _)| *name).collect();
+        let clock = Clock::system();
+        Self::new(Client::new(), clock, SiteWorld::Memory { urls, broker, producers })
+    }
+
+    fn new(http: Client, clock: Clock, world: SiteWorld) -> Self {
+        Self {
+            http,
+            world,
+            clock,
+            confirmed: Mutex::default(),
+            gateway: None,
+            sagas: CustomerSagas::default(),
+            given_up: AtomicUsize::new(0),
+        }
+    }
+
     /// `clock` is that of the customers.
     pub(crate) fn of(run: &LongRun, recorder: Recorder, clock: Clock) -> Result<Self> {
         let names = run.system.foreign_producers();
         let broker = |(name, _): &(&'static str, _)| {
             anyhow::Ok((*name, run.broker_url(run.stage.env.amqp_url(name))?))
         };
-        Ok(Self {
-            http: run.http.clone(),
+        let world = SiteWorld::Processes {
             fleet: Arc::clone(&run.fleet),
-            clock,
             recorder,
             producers: Producers::default(),
             addresses: names.iter().map(broker).collect::<Result<_>>()?,
-            confirmed: Mutex::default(),
-            gateway: None,
-            sagas: CustomerSagas::default(),
-            given_up: AtomicUsize::new(0),
-        })
+        };
+        Ok(Self::new(run.http.clone(), clock, world))
     }
 
     /// The URL of one of a service's processes: for the same number the same one, unless processes come or go.
@@ -66,7 +92,12 @@ impl Site {
     ///
     /// If none of the processes has an address yet.
     pub async fn url(&self, service: &str, number: usize) -> Result<String> {
-        let url = self.fleet.url(service, number).await;
+        let url = match &self.world {
+            SiteWorld::Processes { fleet, .. } => fleet.url(service, number).await,
+            SiteWorld::Memory { urls, .. } => {
+                urls.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned()
+            }
+        };
         url.with_context(|| format!("{service} is nowhere"))
     }
 
@@ -135,20 +166,30 @@ impl Site {
         saga: Uuid,
         event: &E,
     ) -> Result<()> {
-        let known = self.addresses.iter().find(|(name, _)| *name == producer);
-        let (name, url) = known.with_context(|| format!("no event comes from {producer}"))?;
-        let (id, message) = produced(name, saga, self.new_id(), event)?;
-        self.producers.publish(name, url, message).await?;
+        let unknown = || format!("no event comes from {producer}");
+        let (id, message) = produced(producer, saga, self.new_id(), event)?;
+        match &self.world {
+            SiteWorld::Processes { producers, addresses, .. } => {
+                let known = addresses.iter().find(|(name, _)| *name == producer);
+                let (name, url) = known.with_context(unknown)?;
+                producers.publish(name, url, message).await?;
+            }
+            SiteWorld::Memory { broker, producers, .. } => {
+                ensure!(producers.contains(&producer), unknown());
+                broker.put(&message);
+            }
+        }
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         Ok(())
     }
 
     /// Waits for an event of this type, or the saga's end. A customer gives up after a while.
     pub async fn wait_for(&self, saga: Uuid, event: EventType) {
+        let SiteWorld::Processes { recorder, .. } = &self.world else { return };
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             {
-                let record = self.recorder.record();
+                let record = recorder.record();
                 if record.journal.has(saga, event) || record.journal.ended(saga).is_some() {
                     return;
                 }
@@ -159,9 +200,5 @@ impl Site {
 
     pub(crate) fn confirmed(&self) -> Vec<Uuid> {
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) const fn recorder(&self) -> &Recorder {
-        &self.recorder
     }
 }

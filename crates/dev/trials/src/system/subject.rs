@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use ballet::core::{Role, System};
 use ballet::{Clock, EventType, MessageId};
 use ballet_ops::audit::{BrokerSnapshot, Report};
+use ballet_testkit::explore::Move;
 use futures_util::future::LocalBoxFuture;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -204,6 +205,11 @@ pub(crate) trait ErasedTrial: Debug + Send + Sync {
     fn sandboxes(&self) -> &'static [Sandbox];
     fn front(&self) -> Option<GatewaySetup>;
     fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>>;
+    fn moves<'a>(
+        &'a self,
+        number: usize,
+        site: &'a Site,
+    ) -> LocalBoxFuture<'a, Result<Vec<Move<'a>>>>;
     fn overdue(&self) -> Option<OverdueDeadline>;
     fn unreachable(&self, service: &str, point: &str) -> Option<&'static str>;
 }
@@ -270,6 +276,14 @@ impl<T: Trial> ErasedTrial for TrialWithCases<T> {
 
     fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>> {
         Box::pin(self.trial.operations(site))
+    }
+
+    fn moves<'a>(
+        &'a self,
+        number: usize,
+        site: &'a Site,
+    ) -> LocalBoxFuture<'a, Result<Vec<Move<'a>>>> {
+        Box::pin(self.trial.moves(number, site))
     }
 
     fn overdue(&self) -> Option<OverdueDeadline> {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use ballet::{EventType, MessageId};
 use ballet_ops::audit::Report;
+use ballet_testkit::explore::Move;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
@@ -97,6 +98,16 @@ pub trait Trial: Debug + Send + Sync + 'static {
     /// The operations of a client, for the trial that kills each service in turn. The system is ready, and customers
     /// come. This makes what operations need, such as a client of their own; they share the site.
     fn operations(&self, _site: &Arc<Site>) -> impl Future<Output = Result<Vec<Operation>>> {
+        ready(Ok(Vec::new()))
+    }
+
+    /// What the clients of one schedule do in `explore`: each [`Move`] is one request, or one event, at a moment that a
+    /// seed chooses. What this function does itself is done before the schedule. `number` counts the schedules.
+    fn moves<'a>(
+        &'a self,
+        _number: usize,
+        _site: &'a Site,
+    ) -> impl Future<Output = Result<Vec<Move<'a>>>> {
         ready(Ok(Vec::new()))
     }
 

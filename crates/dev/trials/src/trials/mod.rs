@@ -6,6 +6,7 @@ pub(crate) mod degradation;
 pub(crate) mod demo;
 mod demo_shell;
 mod environment;
+pub(crate) mod explore;
 pub(crate) mod kills;
 mod oracle;
 mod report;

@@ -5,6 +5,7 @@ mod client;
 mod customers;
 mod operations;
 mod public_lists;
+mod schedules;
 pub(crate) mod services;
 mod town;
 mod trial;

@@ -7,8 +7,8 @@ use std::time::Instant;
 use anyhow::Result;
 use ballet::{Event, EventType};
 use ballet_trials::{
-    Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, ServiceProgram, Site,
-    Trial,
+    Audit, BegunSaga, Case, GatewaySetup, Move, Operation, OverdueDeadline, Report, ServiceProgram,
+    Site, Trial,
 };
 use rides_events::dispatch::{DriverWanted, FareCharged, OfferEnded, OfferWithdrawn, RideOffered};
 use rides_events::location::{DriverReleased, DriverReserved, ReservationCancelled};
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::audit::audit_beside;
 use crate::load::cases::{CASES, RideScenario};
 use crate::load::client::{BEHIND, RidesClient};
-use crate::load::{customers, operations, services, town, watcher};
+use crate::load::{customers, operations, schedules, services, town, watcher};
 
 #[derive(Debug, Default)]
 pub(crate) struct Rides {
@@ -91,6 +91,10 @@ impl Trial for Rides {
 
     async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
         operations::operations(site).await
+    }
+
+    async fn moves<'a>(&'a self, number: usize, site: &'a Site) -> Result<Vec<Move<'a>>> {
+        schedules::moves(RidesClient::new(site, number)).await
     }
 
     fn overdue(&self) -> Option<OverdueDeadline> {

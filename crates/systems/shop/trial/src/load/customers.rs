@@ -17,7 +17,7 @@ use crate::load::cases::{self, CancelMoment, ExpectedEnd, OrderCase};
 use crate::load::customer::cart_of;
 
 /// A foreign producer that the shop declares.
-const STOREFRONT: &str = "storefront";
+pub(crate) const STOREFRONT: &str = "storefront";
 /// The time for which a customer asks for a cart again.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);

@@ -6,6 +6,7 @@ mod customers;
 mod merchant;
 mod operations;
 mod products;
+mod schedules;
 pub(crate) mod services;
 mod slow_carrier;
 mod stock;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use ballet::{Event, EventType, MessageId};
 use ballet_trials::{
-    Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, Sandbox,
+    Audit, BegunSaga, Case, GatewaySetup, Move, Operation, OverdueDeadline, Report, Sandbox,
     ServiceProgram, Site, Trial,
 };
 use shop_events::orders::OrderCompleted;
@@ -16,7 +16,7 @@ use crate::audit::PublishedProducts;
 use crate::load::cases::{self, CASES, GOOD, SLOW_CARRIER};
 use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS};
 use crate::load::merchant::Merchant;
-use crate::load::{customers, operations, products, services, stock};
+use crate::load::{customers, operations, products, schedules, services, stock};
 
 /// The gateway allows each of them 60 orders a minute.
 const CUSTOMERS: usize = 20;
@@ -120,6 +120,10 @@ impl Trial for ShopTrial {
     async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
         let gateway = site.gateway().context("clients of the shop go through its gateway")?;
         operations::operations(site, gateway).await
+    }
+
+    async fn moves<'a>(&'a self, number: usize, site: &'a Site) -> Result<Vec<Move<'a>>> {
+        schedules::moves(site, number)
     }
 
     fn overdue(&self) -> Option<OverdueDeadline> {

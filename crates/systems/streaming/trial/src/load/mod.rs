@@ -3,6 +3,7 @@
 mod cases;
 mod client;
 mod operations;
+mod schedules;
 pub(crate) mod services;
 mod trial;
 mod viewers;

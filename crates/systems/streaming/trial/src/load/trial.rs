@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use ballet::{Event, EventType};
 use ballet_trials::{
-    Audit, BegunSaga, Case, GatewaySetup, Operation, OverdueDeadline, Report, ServiceProgram, Site,
-    Trial,
+    Audit, BegunSaga, Case, GatewaySetup, Move, Operation, OverdueDeadline, Report, ServiceProgram,
+    Site, Trial,
 };
 use streaming_events::accounts::StreamSlotReleased;
 use streaming_events::titles::PlaybackLicenseRevoked;
@@ -17,7 +17,7 @@ use crate::load::cases::{CASES, ViewerScenario};
 use crate::load::client::StreamingClient;
 use crate::load::viewers::{self, Shelf};
 use crate::load::watcher::PlanWatcher;
-use crate::load::{operations, services};
+use crate::load::{operations, schedules, services};
 
 #[derive(Debug, Default)]
 pub(crate) struct Streaming {
@@ -92,6 +92,11 @@ impl Trial for Streaming {
 
     async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
         operations::operations(site).await
+    }
+
+    async fn moves<'a>(&'a self, number: usize, site: &'a Site) -> Result<Vec<Move<'a>>> {
+        let shelf = self.shelf.get().context("nothing is published")?;
+        schedules::moves(site, number, shelf).await
     }
 
     fn overdue(&self) -> Option<OverdueDeadline> {

@@ -27,7 +27,7 @@ pub(crate) struct NewArgs {
 enum Part {
     /// Add a service that does a part of a saga, with its contract and a test
     Service(service::ServiceArgs),
-    /// Add the trials of the system: demo, audit, chaos, degradation and kills
+    /// Add the trials of the system: demo, audit, chaos, degradation, kills and explore
     Trials,
     /// Add the gateway, and files that run the system in containers behind it
     Gateway,

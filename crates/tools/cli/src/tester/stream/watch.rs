@@ -7,7 +7,7 @@ use ballet::core::System;
 use ballet::core::topology::TAP;
 use ballet_ops::monitor::{Monitor, StepCoverage, Violation, WatchedEntry, coverage};
 use ballet_ops::stream::{RecordFilter, Start};
-use ballet_terminal::{Cell, Table, plain};
+use ballet_ops::terminal::{Cell, Table, plain};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, sleep};

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet::{Event, EventType};
 use ballet_trials::{
-    Attempt, Audit, BegunSaga, Case, ClientAnswer, End, Operation, Report, ServiceProgram, Site,
-    Trial, seen, send_until_answered,
+    Attempt, Audit, BegunSaga, Case, ClientAnswer, End, Move, Operation, Report, ServiceProgram,
+    Site, Trial, seen, send_until_answered,
 };
 use my_service::{RequestAnswered, RequestConfirmed, RequestOverdue};
 use serde_json::{Value, json};
@@ -73,6 +73,22 @@ impl Trial for Requests {
         let site = Arc::clone(site);
         let request = move || makes_a_request(Arc::clone(&site));
         Ok(vec![Operation::does("make a request", request).needs("my_service").followed()])
+    }
+
+    /// A client asks, the clerk answers, and the client may withdraw, which is refused once the clerk has answered.
+    async fn moves<'a>(&'a self, number: usize, site: &'a Site) -> Result<Vec<Move<'a>>> {
+        let saga = site.new_id();
+        let asks = Move::new("asks", move || async move {
+            ask(site, number, &format!("/requests/{saga}"), &wish(2)).await.map(|()| true)
+        });
+        let withdraws = Move::new("withdraws", move || async move {
+            let path = format!("/requests/{saga}/withdraw");
+            anyhow::Ok(ask(site, number, &path, &Value::Null).await.is_ok())
+        });
+        let answers = Move::new("gets an answer from the clerk", move || async move {
+            site.publish("clerk", saga, &RequestAnswered {}).await.map(|()| true)
+        });
+        Ok(vec![asks, withdraws.optional(), answers])
     }
 
     fn unreachable(&self, _service: &str, point: &str) -> Option<&'static str> {

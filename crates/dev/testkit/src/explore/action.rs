@@ -1,0 +1,85 @@
+//! The actions of a schedule, and their words.
+
+use std::fmt;
+
+use ballet::core::fault::FaultPoint;
+
+/// A message that waits in a queue, by names that are the same in every run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageName {
+    /// The queue.
+    pub queue: String,
+    /// The type of the event.
+    pub event: String,
+    /// The number of its saga in the schedule.
+    pub saga: Option<usize>,
+}
+
+/// An action of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// The client makes its move of this number.
+    Move(usize, String),
+    /// A service gets a message.
+    Deliver(MessageName),
+    /// A service gets a copy of a message, which comes again later.
+    Repeat(MessageName),
+    /// Two replicas work on two messages at the same time.
+    Together(MessageName, MessageName),
+    /// A service gets a message, and the process dies at this point.
+    Crash(MessageName, FaultPoint),
+    /// A message comes back after the pause before its next attempt.
+    Return(MessageName),
+    /// The deadline of a saga passes.
+    Deadline(String, usize),
+}
+
+/// The points at which a process can die. An answer of the database is not heard after `AfterCommit`.
+pub(super) const POINTS: [FaultPoint; 4] = [
+    FaultPoint::BeforeCommit,
+    FaultPoint::AfterCommit,
+    FaultPoint::AfterPublish,
+    FaultPoint::BeforeAck,
+];
+
+impl fmt::Display for MessageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.event)?;
+        self.saga.map_or(Ok(()), |saga| write!(f, " of saga #{}", saga + 1))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Move(_, name) => write!(f, "the client {name}"),
+            Self::Deliver(message) => write!(f, "{} gets {message}", message.queue),
+            Self::Repeat(message) => {
+                write!(f, "{} gets {message}; the same message comes again later", message.queue)
+            }
+            Self::Together(one, other) => write!(
+                f,
+                "two replicas of {} get {one} and {other}; neither commits before both are at their commit, or one \
+                 waits for the other's lock",
+                one.queue
+            ),
+            Self::Crash(message, point) => {
+                let when = match point {
+                    FaultPoint::BeforeCommit => "dies before the commit",
+                    FaultPoint::AfterCommit => {
+                        "dies after the commit, before anything is published"
+                    }
+                    FaultPoint::AfterPublish => "dies after publishing, before the confirms",
+                    _ => "dies before the acknowledgement",
+                };
+                write!(f, "{} gets {message}, and {when}", message.queue)
+            }
+            Self::Return(message) => {
+                write!(f, "{message} comes back to {} for its next attempt", message.queue)
+            }
+            Self::Deadline(service, saga) => {
+                write!(f, "the deadline of saga #{} passes at {service}", saga + 1)
+            }
+        }
+    }
+}

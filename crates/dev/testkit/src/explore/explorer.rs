@@ -1,0 +1,211 @@
+//! Plays seeds until one fails, and shrinks it.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::explore::action::Action;
+use crate::explore::failure::{FailedSchedule, masked};
+use crate::explore::schedule::{Explored, Plan, Played, Player};
+use crate::explore::seed::{Choices, Seed};
+use crate::explore::stage::{Done, Stage};
+
+/// So many schedules are judged at a time.
+const JUDGED: usize = 8;
+/// The maximum number of schedules that are tried to make one shorter.
+const MOST_TRIES: usize = 150;
+
+/// What to explore.
+#[derive(Debug, Clone)]
+pub struct ExploreOptions {
+    /// A part of the names of the databases.
+    pub name: String,
+    /// The first seed. Others are made from it.
+    pub seed: Seed,
+    /// The maximum number of schedules. With 1 it is that of the seed, and nothing is made from it.
+    pub seeds: usize,
+    /// No schedule begins after this time.
+    pub time: Option<Duration>,
+}
+
+/// What an exploration came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exploration {
+    /// The number of schedules.
+    pub schedules: usize,
+    /// The number of their actions.
+    pub actions: usize,
+    /// The number of states of all ledgers together that were reached.
+    pub states: usize,
+    /// The time that the schedules took, without the start of the services.
+    pub took: Duration,
+    /// The first schedule that failed.
+    pub failed: Option<FailedSchedule>,
+}
+
+/// Explores the schedules of a system.
+///
+/// # Errors
+///
+/// If the system cannot be started, or made ready.
+pub async fn explore<E: Explored>(
+    explored: &E,
+    options: &ExploreOptions,
+) -> Result<Exploration, String> {
+    let mut run = World::open(explored, &options.name).await?;
+    let mut choices = Choices::new(options.seed.choices(0).number());
+    let (mut actions, mut schedules) = (0, 0);
+    let mut states = HashSet::new();
+    // The seeds that reached a new state, with the number of actions to it.
+    let mut corpus: Vec<(Seed, usize)> = Vec::new();
+    let mut open: Vec<Seed> = Vec::new();
+    let begun = Instant::now();
+    let is_over = |done: usize| {
+        done >= options.seeds || options.time.is_some_and(|time| begun.elapsed() > time)
+    };
+    let mut failed = None;
+    while failed.is_none() && !is_over(schedules) {
+        let seed = match choices.below(2) {
+            _ if schedules == 0 => options.seed.clone(),
+            0 if !corpus.is_empty() => {
+                let (seed, at) = &corpus[choices.below(corpus.len())];
+                seed.branch(*at, choices.number() >> 40)
+            }
+            _ => Seed::new(choices.number() >> 40),
+        };
+        let (played, done) = run.play(Plan::Seed(&seed)).await;
+        (actions, schedules) = (actions + played.actions.len(), schedules + 1);
+        for (at, state) in played.states.iter().enumerate() {
+            if states.insert(*state) {
+                corpus.push((seed.clone(), at + 1));
+            }
+        }
+        open.push(seed);
+        if open.len() >= JUDGED || done.is_err() || is_over(schedules) {
+            let wrong = match done {
+                Ok(()) => run.wrong().await?,
+                Err(error) => vec![error],
+            };
+            if !wrong.is_empty() {
+                drop(run);
+                failed = Some(first_of(explored, &options.name, &open, wrong).await?);
+                break;
+            }
+            open.clear();
+        }
+    }
+    Ok(Exploration { schedules, actions, states: states.len(), took: begun.elapsed(), failed })
+}
+
+/// Finds the first of these seeds that fails, and the shortest of its schedules.
+async fn first_of<E: Explored>(
+    explored: &E,
+    name: &str,
+    seeds: &[Seed],
+    together: Vec<String>,
+) -> Done<FailedSchedule> {
+    for seed in seeds {
+        let mut world = World::open(explored, name).await?;
+        let (played, wrong) = world.judged(Plan::Seed(seed)).await?;
+        if wrong.is_empty() {
+            continue;
+        }
+        let found = played.actions.len();
+        let actions = shrunk(explored, name, played.actions).await?;
+        let mut world = World::open(explored, name).await?;
+        let (played, wrong) = world.judged(Plan::Actions(&actions)).await?;
+        let wrong = masked(&wrong, &played.sagas);
+        return Ok(FailedSchedule { seed: seed.clone(), found, actions: played.actions, wrong });
+    }
+    let last = seeds.last().cloned().unwrap_or_else(|| Seed::new(0));
+    let mut wrong = masked(&together, &[]);
+    wrong.push(format!("({} schedules together; none of them fails by itself)", seeds.len()));
+    Ok(FailedSchedule { seed: last, found: 0, actions: Vec::new(), wrong })
+}
+
+/// Leaves out ever smaller parts, as long as what is left fails.
+async fn shrunk<E: Explored>(explored: &E, name: &str, mut best: Vec<Action>) -> Done<Vec<Action>> {
+    let mut world = World::open(explored, name).await?;
+    let (mut part, mut tries) = (best.len().div_ceil(2), 0);
+    while part > 0 {
+        let (mut at, mut is_shorter) = (0, false);
+        while at < best.len() && tries < MOST_TRIES {
+            tries += 1;
+            let end = best.len().min(at + part);
+            let candidate = [&best[..at], &best[end..]].concat();
+            let (played, wrong) = world.judged(Plan::Actions(&candidate)).await?;
+            if wrong.is_empty() {
+                at = end;
+            } else {
+                is_shorter = true;
+                // Without those that were not possible any more.
+                best = played.actions;
+            }
+        }
+        part = if part == 1 && !is_shorter { 0 } else { (part / 2).max(1) };
+        if tries >= MOST_TRIES {
+            break;
+        }
+    }
+    Ok(best)
+}
+
+/// A running system, and what is known to be wrong in it.
+struct World<'a, E: Explored> {
+    explored: &'a E,
+    scene: E::Scene,
+    stage: Stage,
+    known: HashSet<String>,
+    number: usize,
+    name: &'a str,
+}
+
+impl<'a, E: Explored> World<'a, E> {
+    async fn open(explored: &'a E, name: &'a str) -> Done<Self> {
+        let mut stage = Stage::open(name, explored.services()).await?;
+        let scene = explored.open(&stage).await?;
+        stage.rest_all().await?;
+        Ok(Self { explored, scene, stage, known: HashSet::new(), number: 0, name })
+    }
+
+    async fn play(&mut self, plan: Plan<'_>) -> (Played, Done<()>) {
+        let mut played = Played::default();
+        self.number += 1;
+        let done = async {
+            self.stage.memory.broker.step(false);
+            let moves = self.explored.moves(&self.scene, self.number).await?;
+            self.stage.rest_all().await?;
+            self.stage.memory.broker.step(true);
+            Player::new(&mut self.stage, moves, &mut played).play(plan).await
+        };
+        let done = done.await;
+        (played, done)
+    }
+
+    /// Plays a schedule, and returns what is wrong since. A world that does not come to rest is replaced.
+    async fn judged(&mut self, plan: Plan<'_>) -> Done<(Played, Vec<String>)> {
+        let (played, done) = self.play(plan).await;
+        match done {
+            Ok(()) => {
+                let wrong = self.wrong().await?;
+                Ok((played, wrong))
+            }
+            Err(error) => {
+                *self = Self::open(self.explored, self.name).await?;
+                Ok((played, vec![error]))
+            }
+        }
+    }
+
+    /// Returns what is wrong, and was not before.
+    async fn wrong(&mut self) -> Done<Vec<String>> {
+        if let Err(error) = self.stage.settle().await {
+            return Ok(vec![error]);
+        }
+        let framework = self.stage.audit().await;
+        let own = self.explored.judge(&self.scene, &framework).await?;
+        let lists = [framework.violations, framework.stuck, framework.open, framework.away];
+        let mut wrong: Vec<String> = lists.into_iter().flatten().chain(own).collect();
+        wrong.retain(|wrong| self.known.insert(wrong.clone()));
+        Ok(wrong)
+    }
+}

@@ -1,0 +1,326 @@
+//! One schedule: its actions are chosen or given, and played one at a time.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::future::Future;
+use std::hash::{Hash, Hasher};
+
+use ballet::core::topology;
+use ballet_ops::audit::Report;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use uuid::Uuid;
+
+use crate::explore::action::{Action, MessageName, POINTS};
+use crate::explore::seed::{Choices, Seed};
+use crate::explore::stage::{Done, ExploredService, Stage};
+
+/// The maximum number of actions that a seed chooses.
+const MOST_ACTIONS: usize = 80;
+/// The maximum number of messages that come after them.
+const MOST_LEFT: usize = 1_000;
+
+/// A system, or a service, whose schedules are explored.
+pub trait Explored {
+    /// The clients' way to a running system.
+    type Scene;
+
+    /// The services.
+    fn services(&self) -> Vec<ExploredService>;
+
+    /// Makes the system ready for clients. Messages are handed over at once.
+    fn open(&self, stage: &Stage) -> impl Future<Output = Result<Self::Scene, String>>;
+
+    /// What the clients of one schedule do. What this function does itself is done before the schedule, at once. `number`
+    /// counts the schedules of a run.
+    fn moves<'a>(
+        &'a self,
+        scene: &'a Self::Scene,
+        number: usize,
+    ) -> impl Future<Output = Result<Vec<Move<'a>>, String>>;
+
+    /// Returns what is wrong now that everything is over, a sentence each with the row. `framework` has the findings in
+    /// the framework's own tables and queues.
+    fn judge(
+        &self,
+        scene: &Self::Scene,
+        framework: &Report,
+    ) -> impl Future<Output = Result<Vec<String>, String>>;
+}
+
+/// A move of a client: one request, or one event.
+pub struct Move<'a> {
+    name: &'static str,
+    is_optional: bool,
+    act: Box<dyn Fn() -> LocalBoxFuture<'a, Result<bool, String>> + 'a>,
+}
+
+impl<'a> Move<'a> {
+    /// A move that every schedule has, after those before it. It returns false if it is not possible yet.
+    pub fn new<F, E>(name: &'static str, act: impl Fn() -> F + 'a) -> Self
+    where
+        F: Future<Output = Result<bool, E>> + 'a,
+        E: fmt::Display + 'a,
+    {
+        let act = move || act().map(|acted| acted.map_err(|error| format!("{error:#}")));
+        Self { name, is_optional: false, act: Box::new(move || act().boxed_local()) }
+    }
+
+    /// The same move, which some schedules do not have.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { is_optional: true, ..self }
+    }
+}
+
+impl fmt::Debug for Move<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Move").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Where the actions come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Plan<'a> {
+    Seed(&'a Seed),
+    Actions(&'a [Action]),
+}
+
+/// What came of a schedule.
+#[derive(Debug, Default)]
+pub(super) struct Played {
+    pub(super) actions: Vec<Action>,
+    pub(super) sagas: Vec<Uuid>,
+    /// The state of all ledgers after each action.
+    pub(super) states: Vec<u64>,
+}
+
+pub(super) struct Player<'a> {
+    stage: &'a mut Stage,
+    moves: Vec<Move<'a>>,
+    next_move: usize,
+    played: &'a mut Played,
+    ledgers: BTreeMap<&'static str, Vec<(usize, String)>>,
+    crashed: bool,
+    passed: HashSet<usize>,
+}
+
+impl<'a> Player<'a> {
+    pub(super) fn new(stage: &'a mut Stage, moves: Vec<Move<'a>>, played: &'a mut Played) -> Self {
+        let (ledgers, passed) = (BTreeMap::new(), HashSet::new());
+        Self { stage, moves, next_move: 0, played, ledgers, crashed: false, passed }
+    }
+
+    /// Plays the actions, and then all that is left, in order.
+    pub(super) async fn play(&mut self, plan: Plan<'_>) -> Done<()> {
+        match plan {
+            Plan::Seed(seed) => {
+                for at in 0..MOST_ACTIONS {
+                    let Some(action) = self.choose(&mut seed.choices(at)).await? else { break };
+                    self.perform(action).await?;
+                }
+            }
+            Plan::Actions(actions) => {
+                for action in actions {
+                    self.perform(action.clone()).await?;
+                }
+            }
+        }
+        self.rest_in_order().await
+    }
+
+    async fn choose(&mut self, choices: &mut Choices) -> Done<Option<Action>> {
+        while let Some(next) = self.moves.get(self.next_move)
+            && next.is_optional
+            && choices.below(8) == 0
+        {
+            self.next_move += 1;
+        }
+        let messages = self.messages();
+        let waits: Vec<_> =
+            topology::RETRIES.iter().flat_map(|(queue, _)| self.named(queue)).collect();
+        let next = self
+            .moves
+            .get(self.next_move)
+            .map(|next| Action::Move(self.next_move, next.name.to_owned()));
+        let message = choices.one_of(&messages).cloned();
+        let roll = choices.below(100);
+        let Some(message) = message else {
+            let back = choices.one_of(&waits).cloned().map(Action::Return);
+            return Ok(next.or(back));
+        };
+        Ok(Some(match roll {
+            0..5 if !self.crashed => {
+                self.crashed = true;
+                let point = choices.below(POINTS.len());
+                Action::Crash(message, POINTS[point])
+            }
+            5..15 => Action::Repeat(message),
+            15..35 => {
+                let beside = |other: &&MessageName| {
+                    other.queue == message.queue && other.saga != message.saga
+                };
+                let beside: Vec<_> = messages.iter().filter(beside).collect();
+                match choices.one_of(&beside) {
+                    Some(other) => Action::Together(message, (*other).clone()),
+                    None => Action::Deliver(message),
+                }
+            }
+            35 => match self.open_deadline().await? {
+                Some((service, saga)) => Action::Deadline(service, saga),
+                None => Action::Deliver(message),
+            },
+            36..40 if !waits.is_empty() => {
+                choices.one_of(&waits).cloned().map_or(Action::Deliver(message), Action::Return)
+            }
+            40..65 => next.unwrap_or(Action::Deliver(message)),
+            _ => Action::Deliver(message),
+        }))
+    }
+
+    async fn open_deadline(&mut self) -> Done<Option<(String, usize)>> {
+        for service in self.stage.names() {
+            for saga in self.stage.deadlines(service).await? {
+                let known = self.played.sagas.iter().position(|known| *known == saga);
+                if let Some(saga) = known.filter(|saga| self.passed.insert(*saga)) {
+                    return Ok(Some((service.to_owned(), saga)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The messages that wait for the services.
+    fn messages(&mut self) -> Vec<MessageName> {
+        self.stage.names().into_iter().flat_map(|service| self.named(service)).collect()
+    }
+
+    fn named(&mut self, queue: &str) -> Vec<MessageName> {
+        let waiting = self.stage.waiting(queue);
+        let name = |(event, saga): (String, Option<Uuid>)| {
+            let saga = saga.map(|saga| self.number(saga));
+            MessageName { queue: queue.to_owned(), event, saga }
+        };
+        waiting.into_iter().map(name).collect()
+    }
+
+    fn number(&mut self, saga: Uuid) -> usize {
+        let sagas = &mut self.played.sagas;
+        sagas.iter().position(|known| *known == saga).unwrap_or_else(|| {
+            sagas.push(saga);
+            sagas.len() - 1
+        })
+    }
+
+    fn find(&mut self, message: &MessageName) -> Option<usize> {
+        self.named(&message.queue).iter().position(|named| named == message)
+    }
+
+    /// Plays an action, if it is possible.
+    async fn perform(&mut self, action: Action) -> Done<()> {
+        let touched = match &action {
+            Action::Move(number, _) => {
+                let skipped = self.moves.get(self.next_move..*number).unwrap_or_default();
+                let is_due = *number >= self.next_move && skipped.iter().all(|one| one.is_optional);
+                if !is_due || !self.act(*number).await? {
+                    return Ok(());
+                }
+                self.stage.names()
+            }
+            Action::Deliver(message) | Action::Repeat(message) => {
+                let Some(at) = self.find(message) else { return Ok(()) };
+                let is_copy = matches!(action, Action::Repeat(_));
+                self.stage.deliver(message, at, is_copy).await?;
+                self.of_queue(&message.queue)
+            }
+            Action::Together(one, other) => {
+                let (Some(first), Some(second)) = (self.find(one), self.find(other)) else {
+                    return Ok(());
+                };
+                let second = if second > first { second - 1 } else { second };
+                self.stage.together(&one.queue, first, second).await?;
+                self.of_queue(&one.queue)
+            }
+            Action::Crash(message, point) => {
+                let Some(at) = self.find(message) else { return Ok(()) };
+                self.stage.crash(&message.queue, at, *point).await?;
+                self.of_queue(&message.queue)
+            }
+            Action::Return(message) => {
+                let Some(at) = self.find(message) else { return Ok(()) };
+                self.stage.memory.broker.bring_back(&message.queue, at);
+                Vec::new()
+            }
+            Action::Deadline(service, saga) => {
+                let Some(saga) = self.played.sagas.get(*saga).copied() else { return Ok(()) };
+                if !self.stage.deadlines(service).await?.contains(&saga) {
+                    return Ok(());
+                }
+                self.stage.pass_deadline(service, saga).await?;
+                self.of_queue(service)
+            }
+        };
+        self.played.actions.push(action);
+        self.note_state(&touched).await
+    }
+
+    fn of_queue(&self, queue: &str) -> Vec<&'static str> {
+        self.stage.names().into_iter().filter(|name| *name == queue).collect()
+    }
+
+    async fn act(&mut self, number: usize) -> Done<bool> {
+        let Some(next) = self.moves.get(number) else { return Ok(false) };
+        let acted =
+            (next.act)().await.map_err(|error| format!("the client {}: {error}", next.name))?;
+        if acted {
+            self.next_move = number + 1;
+            self.stage.rest_all().await?;
+        }
+        Ok(acted)
+    }
+
+    async fn note_state(&mut self, touched: &[&'static str]) -> Done<()> {
+        // So that sagas have their numbers before others see them.
+        self.messages();
+        let sagas = self.played.sagas.clone();
+        for service in touched {
+            let found = self.stage.ledger(service, &sagas).await?.into_iter();
+            let mut of_service: Vec<_> =
+                found.map(|(saga, steps)| (self.number(saga), steps)).collect();
+            of_service.sort_unstable();
+            self.ledgers.insert(service, of_service);
+        }
+        let mut hasher = DefaultHasher::new();
+        self.ledgers.hash(&mut hasher);
+        self.played.states.push(hasher.finish());
+        Ok(())
+    }
+
+    /// Plays the moves that are left, and hands everything over in its order until nothing waits.
+    async fn rest_in_order(&mut self) -> Done<()> {
+        for _ in 0..MOST_LEFT {
+            if let Some(message) = self.messages().first().cloned() {
+                self.stage.deliver(&message, 0, false).await?;
+                continue;
+            }
+            let left = (self.next_move..self.moves.len()).find(|at| !self.moves[*at].is_optional);
+            if let Some(left) = left
+                && self.act(left).await?
+            {
+                continue;
+            }
+            let waits = topology::RETRIES.iter().map(|(queue, _)| *queue);
+            let Some(queue) = waits.into_iter().find(|queue| !self.named(queue).is_empty()) else {
+                if self.stage.wait_for_calls().await? {
+                    continue;
+                }
+                return match left.and_then(|left| self.moves.get(left)) {
+                    Some(left) => Err(format!("the client never {}", left.name)),
+                    None => Ok(()),
+                };
+            };
+            self.stage.memory.broker.bring_back(queue, 0);
+        }
+        Err(format!("messages still wait after {MOST_LEFT} more were handled"))
+    }
+}
