@@ -102,6 +102,7 @@ fn release(schedule: Schedule, begin: Instant, due: &Semaphore) {
         let now = schedule.due_by(begin.elapsed());
         due.add_permits(now - released);
         released = now;
+        #[allow(clippy::disallowed_methods, reason = "the thread has no other work")]
         std::thread::sleep(schedule.due(released).saturating_sub(begin.elapsed()));
     }
     // Wakes all connections, which learn that no more requests come.
