@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_seed_chooses_the_same_and_takes_the_kinds_in_turn() {
-        let found: Vec<(&str, u32)> = (0..20).map(|n| (["a", "b"][n % 2], n as u32)).collect();
+        let found: Vec<_> = (0..20_usize).map(|n| (["a", "b"][n % 2], n)).collect();
         let chosen = in_turn(found.clone(), 7, |flaw| flaw.0);
         assert_eq!(chosen, in_turn(found.clone(), 7, |flaw| flaw.0));
         assert_ne!(chosen, in_turn(found, 8, |flaw| flaw.0));

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum as _;
 
 use crate::cargo;
 use crate::flaws::choose::in_turn;
@@ -24,9 +25,9 @@ use crate::flaws::judged::Judged;
 use crate::flaws::judges::DeclarationJudges;
 use crate::flaws::tree::{Tree, Verdict};
 use crate::say::{print, say};
+use crate::systems::SystemName;
 
 const PAGE: &str = "docs/flaws.md";
-const SYSTEMS: [&str; 3] = ["shop", "streaming", "rides"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -78,7 +79,8 @@ fn declarations(args: &Args, folder: &Path) -> Result<Vec<Judged>> {
     if number == 0 {
         return Ok(Vec::new());
     }
-    let systems = SYSTEMS.iter().map(|system| Contracts::read(system));
+    let systems = SystemName::value_variants().iter();
+    let systems = systems.map(|system| Contracts::read(system.as_str()));
     let systems = systems.collect::<Result<Vec<_>>>()?;
     let judges = DeclarationJudges::new(&folder.join("declarations"))?;
     let right = systems.iter().map(|system| judges.on_right(system)).collect::<Result<Vec<_>>>()?;
@@ -102,8 +104,8 @@ fn handlers(args: &Args, folder: &Path) -> Result<Vec<Judged>> {
     }
     let mut tree = Tree::new(folder)?;
     let mut found: Vec<Handler> = Vec::new();
-    for system in SYSTEMS {
-        found.extend(handlers::find(tree.root(), system)?);
+    for system in SystemName::value_variants() {
+        found.extend(handlers::find(tree.root(), system.as_str())?);
     }
     found.retain(|flaw| args.has(flaw.kind));
     ensure!(!found.is_empty(), "no handler has a place for such a flaw");

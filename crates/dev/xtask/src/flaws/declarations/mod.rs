@@ -41,7 +41,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("ballet-flaws-{}", std::process::id()));
         shop.write(&folder, &[]).expect("written");
         let right = findings(&folder);
-        assert_eq!(right, [json!(null); 0]);
+        assert!(right.is_empty(), "{right:?}");
         let mut flaws = find(&shop);
         flaws.retain(|flaw| !flaw.is_change && crate::flaws::page::reason(flaw.kind).is_none());
         let mut missed = Vec::new();
