@@ -1,10 +1,13 @@
 //! The project's own commands: `cargo xtask --help`.
 
+#![allow(clippy::disallowed_methods, reason = "no handler runs here")]
+
 mod bench;
 mod cargo;
 mod check;
 #[cfg(test)]
 mod dependencies_tests;
+mod flaws;
 mod licences;
 mod say;
 mod spdx;
@@ -72,6 +75,8 @@ enum Command {
         #[arg(long)]
         long: bool,
     },
+    /// Make flaws in the declarations and handlers of the three systems, and write what finds them as a page.
+    Flaws(flaws::Args),
     /// Check the licences of all dependencies against `deny.toml`, offline.
     Licences,
     /// Check all that has to be in order besides the tests: format, licences, generated files, links, lints, features and docs.
@@ -91,6 +96,7 @@ fn run(Args { system, command }: Args) -> Result<ExitCode> {
         Command::Generate(passed) => return systems::become_pages("generate", &passed.args),
         Command::Site(passed) => return systems::become_pages("site", &passed.args),
         Command::Test { long } => return test::run(long),
+        Command::Flaws(args) => return flaws::run(&args),
         Command::Check => return check::run(),
         Command::Licences => return licences::run(),
         Command::Demo(passed) => ("demo", passed),

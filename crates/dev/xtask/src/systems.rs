@@ -23,7 +23,7 @@ pub(crate) enum SystemName {
 }
 
 impl SystemName {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Shop => "shop",
             Self::Streaming => "streaming",

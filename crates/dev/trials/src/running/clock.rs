@@ -50,6 +50,7 @@ pub(crate) fn clock() -> Clock {
                 // Whoever waits for this gives up after a while.
                 fs::write(path.with_extension(KNOWN), new.to_string()).ok();
             }
+            #[allow(clippy::disallowed_methods, reason = "the thread has no other work")]
             std::thread::sleep(EVERY);
         }
     });

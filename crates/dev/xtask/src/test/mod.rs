@@ -3,10 +3,10 @@
 //! Test programs run side by side, tests with very many cases take a share, and programs that starve others are left
 //! out. `--long` runs everything.
 
-mod counts;
-mod programs;
-mod running;
-mod servers;
+pub(crate) mod counts;
+pub(crate) mod programs;
+pub(crate) mod running;
+pub(crate) mod servers;
 mod side_by_side;
 
 use std::num::NonZeroUsize;

@@ -69,6 +69,7 @@ fn die(point: FaultPoint, line: &str) -> ! {
     tracing::warn!("killing this process at fault point {line}");
     use FaultPoint::{AfterAck, AfterLetter, AfterPublish, AfterRemoval};
     if matches!(point, AfterPublish | AfterAck | AfterLetter | AfterRemoval) {
+        #[allow(clippy::disallowed_methods, reason = "the process ends here")]
         std::thread::sleep(TO_LEAVE);
     }
     let killed =
