@@ -5,6 +5,9 @@ use ballet_testkit::TestSystem;
 use my_service::{PlacesFreed, RequestAnswered, RequestConfirmed};
 use serde_json::{Value, json};
 
+// Its steps do not disturb those of other requests.
+ballet_testkit::commutes!(my_service::service());
+
 /// Asks for this many places, which is answered with this status.
 async fn ask(system: &TestSystem, request: SagaId, text: &str, places: u16, status: u16) {
     let path = format!("/requests/{request}");

@@ -3,6 +3,9 @@
 use ballet_testkit::TestSystem;
 use my_service::events::{MyAbort, MyTrigger};
 
+// Its steps do not disturb those of other sagas.
+ballet_testkit::commutes!(my_service::service());
+
 #[test]
 fn the_contract_is_in_its_file_and_fits_the_others() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts/my_system");
