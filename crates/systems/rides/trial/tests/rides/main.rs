@@ -1,6 +1,7 @@
 //! Rides end to end, on real servers.
 
 mod bank;
+mod commutes;
 mod copies;
 mod erasure;
 mod offers;

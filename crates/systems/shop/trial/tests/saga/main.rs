@@ -3,6 +3,7 @@
 mod by_hand;
 mod carts;
 mod checkouts;
+mod commutes;
 mod customers;
 mod deadlines;
 mod doors;

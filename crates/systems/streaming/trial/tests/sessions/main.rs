@@ -3,6 +3,7 @@
 mod away;
 mod clocks;
 mod closures;
+mod commutes;
 mod paths;
 mod sign_ups;
 mod slots;

@@ -1,0 +1,17 @@
+//! The steps of different sessions do not disturb each other.
+
+mod accounts {
+    ballet_testkit::commutes!(accounts::Accounts::service());
+}
+
+mod analytics {
+    ballet_testkit::commutes!(analytics::Analytics::service());
+}
+
+mod playback {
+    ballet_testkit::commutes!(playback::Playback { settings: crate::world::PATIENT }.service());
+}
+
+mod titles {
+    ballet_testkit::commutes!(titles::Titles::service());
+}
