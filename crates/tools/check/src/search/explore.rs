@@ -46,7 +46,7 @@ impl Explored {
                     count += 1;
                     count - 1
                 });
-                if made.helps() {
+                if design.helps(&state, made) {
                     all.edges.push(to);
                 }
             });

@@ -48,11 +48,6 @@ impl Move {
             MoveKind::Begin | MoveKind::Cancel | MoveKind::PassDeadline | MoveKind::Outside
         )
     }
-
-    /// Whether a run may need it for a good end. One that only its deadline ends has hung until then.
-    pub(super) const fn helps(self) -> bool {
-        !matches!(self.kind, MoveKind::Cancel | MoveKind::PassDeadline)
-    }
 }
 
 impl Design<'_> {
@@ -78,6 +73,16 @@ impl Design<'_> {
 
     pub(super) fn is_out(&self, state: &State, event: usize) -> bool {
         state.has(self.events[event].published)
+    }
+
+    /// Whether a run may need a move in this state for a good end. One that only its deadline ends has hung until then,
+    /// and nobody outside repairs an aborted one.
+    pub(super) fn helps(&self, state: &State, made: Move) -> bool {
+        match made.kind {
+            MoveKind::Cancel | MoveKind::PassDeadline => false,
+            MoveKind::Outside => !self.is_aborted(state),
+            _ => true,
+        }
     }
 
     fn publish(&self, state: &mut State, event: usize) {
@@ -304,7 +309,9 @@ impl Design<'_> {
     fn may_come(&self, state: &State, outside: &Outside) -> bool {
         let is_over = |at: &usize| match state.entry(*at) {
             Entry::Done | Entry::Undone => true,
-            Entry::Refused => self.steps[*at].refused.is_some_and(|event| self.is_heeded(event)),
+            Entry::Refused => self.steps[*at]
+                .refused
+                .is_none_or(|event| self.is_heeded(event) || !self.is_out(state, event)),
             Entry::Nothing => {
                 state.is_taken_back(*at)
                     || !self.steps[*at]

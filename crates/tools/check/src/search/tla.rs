@@ -122,7 +122,7 @@ impl Printer<'_> {
         write!(
             text,
             "Certain == {}\nFromOutside == {}\n\
-             Rests == ~Certain /\\ ~FromOutside\n\
+             Rests == ~Certain /\\ (Aborted \\/ ~FromOutside)\n\
              Next == {}\n        \\/ (Rests /\\ UNCHANGED vars)\n\
              Spec == Init /\\ [][Next]_vars\n\n\
              NothingLeft == {}\n\
@@ -304,12 +304,15 @@ impl Printer<'_> {
 
     fn is_over(&self, at: usize) -> String {
         let (step, name) = (&self.0.steps[at], self.step(at));
-        let heeded = step.refused.is_some_and(|event| self.0.is_heeded(event));
-        let over =
-            if heeded { "\"done\", \"undone\", \"refused\"" } else { "\"done\", \"undone\"" };
+        let refused = step.refused.filter(|event| !self.0.is_heeded(*event));
+        let refused = refused.map_or_else(
+            || "TRUE".to_owned(),
+            |event| format!("{} \\notin out", self.event(event)),
+        );
         let came = all(&step.on.iter().map(|part| self.came(&part.events)).collect::<Vec<_>>());
         format!(
-            "(entry[{name}] \\in {{{over}}} \\/ (entry[{name}] = \"nothing\" /\\ ({name} \\in back \\/ ~({came}))))"
+            "(entry[{name}] \\in {{\"done\", \"undone\"}} \\/ (entry[{name}] = \"refused\" /\\ {refused}) \\/ \
+             (entry[{name}] = \"nothing\" /\\ ({name} \\in back \\/ ~({came}))))"
         )
     }
 
@@ -317,8 +320,9 @@ impl Printer<'_> {
     fn missing(&self, at: usize) -> Vec<String> {
         let (design, step, name) = (self.0, &self.0.steps[at], self.step(at));
         let mut found = Vec::new();
-        if step.refused.is_some_and(|event| !design.is_heeded(event)) {
-            found.push(format!("(entry[{name}] = \"refused\" => {name} \\in back)"));
+        if let Some(refused) = step.refused.filter(|event| !design.is_heeded(*event)) {
+            let refused = self.event(refused);
+            found.push(format!("(entry[{name}] = \"refused\" => {refused} \\notin out)"));
         }
         let is_decision = step.part.kind == StepKind::Decision;
         if step.on.len() < 2 {

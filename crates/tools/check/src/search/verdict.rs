@@ -74,10 +74,10 @@ impl Design<'_> {
 
     /// A step that a run which is not aborted waits for in vain.
     fn missing(&self, state: &State) -> Option<Fault> {
+        // A call that was given up has refused nothing.
         let unheeded = |at: &usize| {
-            let refused = self.steps[*at].refused;
+            let refused = self.steps[*at].refused.filter(|event| self.is_out(state, *event));
             state.entry(*at) == Entry::Refused
-                && !state.is_taken_back(*at)
                 && refused.is_some_and(|event| !self.is_heeded(event))
         };
         if let Some(at) = (0..self.steps.len()).find(unheeded) {
