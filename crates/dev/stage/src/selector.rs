@@ -24,7 +24,10 @@ impl Selector {
             let labels = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
             let labels = labels.map_or("", |(labels, _)| labels);
             rest = &rest[labels.len()..];
-            if ["ballet_", "gateway_", "rabbitmq_", "console_"].iter().any(|of| metric.starts_with(of)) {
+            if ["ballet_", "gateway_", "rabbitmq_", "console_"]
+                .iter()
+                .any(|of| metric.starts_with(of))
+            {
                 found.insert(Self { metric, labels: labels_of(labels) });
             }
         }
