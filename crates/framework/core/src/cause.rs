@@ -112,6 +112,8 @@ causes! {
     Stuck = "stuck",
     /// Ids of messages are used twice.
     Ids = "ids",
+    /// A saga does what the contracts exclude.
+    Choreography = "choreography",
     /// The gateway lacks something.
     Gateway = "gateway",
 }
