@@ -120,7 +120,9 @@ fn renamed_undo(found: &mut FoundFlaws<'_>, at: &StepAt<'_>, undone: &str) {
     else {
         return;
     };
-    let Some(field) = texts(&lines["schema"]["required"]).last() else { return };
+    let is_key = |field: &&str| items(&lines["keys"]).any(|key| key["field"] == **field);
+    let mut fields = texts(&lines["schema"]["required"]).filter(|field| !is_key(field));
+    let Some(field) = fields.next() else { return };
     let schema = lines["schema"].to_string();
     let quoted = |name: &str| format!("\"{name}\"");
     let schema = schema.replace(&quoted(field), &quoted(&format!("{field}_new")));
