@@ -65,7 +65,11 @@ fn waiting(found: &mut FoundFlaws<'_>, at: &StepAt<'_>, place: &str, name: &str,
         let edits = [set(at.service, &next, trigger)];
         found.add("join of one event", &place, &[name], edits);
         let misspelt = trigger.replace(".v1", "s.v1");
-        if !trigger.starts_with(at.service) {
+        // One that comes from outside too may be any.
+        let comes_from_outside = contracts
+            .events()
+            .any(|(_, name, _, lines)| name == trigger && lines["also_from"].is_array());
+        if !trigger.starts_with(at.service) && !comes_from_outside {
             let edits = [rename(at.service, trigger, &misspelt)];
             found.add("trigger misspelt", &place, &[&misspelt], edits);
         }
@@ -120,7 +124,9 @@ fn renamed_undo(found: &mut FoundFlaws<'_>, at: &StepAt<'_>, undone: &str) {
     else {
         return;
     };
-    let Some(field) = texts(&lines["schema"]["required"]).last() else { return };
+    let is_key = |field: &&str| items(&lines["keys"]).any(|key| key["field"] == **field);
+    let mut fields = texts(&lines["schema"]["required"]).filter(|field| !is_key(field));
+    let Some(field) = fields.next() else { return };
     let schema = lines["schema"].to_string();
     let quoted = |name: &str| format!("\"{name}\"");
     let schema = schema.replace(&quoted(field), &quoted(&format!("{field}_new")));
