@@ -75,7 +75,7 @@ impl fmt::Display for Action {
                 write!(f, "{} gets {message}, and {when}", message.queue)
             }
             Self::Return(message) => {
-                write!(f, "{message} comes back to {} for its next attempt", message.queue)
+                write!(f, "{message} comes back from {} for its next attempt", message.queue)
             }
             Self::Deadline(service, saga) => {
                 write!(f, "the deadline of saga #{} passes at {service}", saga + 1)

@@ -72,7 +72,7 @@ pub async fn explore<E: Explored>(
             }
             _ => Seed::new(choices.number() >> 40),
         };
-        let (played, done) = run.play(Plan::Seed(&seed)).await;
+        let (played, done) = run.play(seed.scene(), Plan::Seed(&seed)).await;
         (actions, schedules) = (actions + played.actions.len(), schedules + 1);
         for (at, state) in played.states.iter().enumerate() {
             if states.insert(*state) {
@@ -105,14 +105,14 @@ async fn first_of<E: Explored>(
 ) -> Done<FailedSchedule> {
     for seed in seeds {
         let mut world = World::open(explored, name).await?;
-        let (played, wrong) = world.judged(Plan::Seed(seed)).await?;
+        let (played, wrong) = world.judged(seed.scene(), Plan::Seed(seed)).await?;
         if wrong.is_empty() {
             continue;
         }
         let found = played.actions.len();
-        let actions = shrunk(explored, name, played.actions).await?;
+        let actions = shrunk(explored, name, seed.scene(), played.actions).await?;
         let mut world = World::open(explored, name).await?;
-        let (played, wrong) = world.judged(Plan::Actions(&actions)).await?;
+        let (played, wrong) = world.judged(seed.scene(), Plan::Actions(&actions)).await?;
         let wrong = masked(&wrong, &played.sagas);
         return Ok(FailedSchedule { seed: seed.clone(), found, actions: played.actions, wrong });
     }
@@ -123,7 +123,12 @@ async fn first_of<E: Explored>(
 }
 
 /// Leaves out ever smaller parts, as long as what is left fails.
-async fn shrunk<E: Explored>(explored: &E, name: &str, mut best: Vec<Action>) -> Done<Vec<Action>> {
+async fn shrunk<E: Explored>(
+    explored: &E,
+    name: &str,
+    number: usize,
+    mut best: Vec<Action>,
+) -> Done<Vec<Action>> {
     let mut world = World::open(explored, name).await?;
     let (mut part, mut tries) = (best.len().div_ceil(2), 0);
     while part > 0 {
@@ -132,7 +137,7 @@ async fn shrunk<E: Explored>(explored: &E, name: &str, mut best: Vec<Action>) ->
             tries += 1;
             let end = best.len().min(at + part);
             let candidate = [&best[..at], &best[end..]].concat();
-            let (played, wrong) = world.judged(Plan::Actions(&candidate)).await?;
+            let (played, wrong) = world.judged(number, Plan::Actions(&candidate)).await?;
             if wrong.is_empty() {
                 at = end;
             } else {
@@ -155,7 +160,6 @@ struct World<'a, E: Explored> {
     scene: E::Scene,
     stage: Stage,
     known: HashSet<String>,
-    number: usize,
     name: &'a str,
 }
 
@@ -164,15 +168,14 @@ impl<'a, E: Explored> World<'a, E> {
         let mut stage = Stage::open(name, explored.services()).await?;
         let scene = explored.open(&stage).await?;
         stage.rest_all().await?;
-        Ok(Self { explored, scene, stage, known: HashSet::new(), number: 0, name })
+        Ok(Self { explored, scene, stage, known: HashSet::new(), name })
     }
 
-    async fn play(&mut self, plan: Plan<'_>) -> (Played, Done<()>) {
+    async fn play(&mut self, number: usize, plan: Plan<'_>) -> (Played, Done<()>) {
         let mut played = Played::default();
-        self.number += 1;
         let done = async {
             self.stage.memory.broker.step(false);
-            let moves = self.explored.moves(&self.scene, self.number).await?;
+            let moves = self.explored.moves(&self.scene, number).await?;
             self.stage.rest_all().await?;
             self.stage.memory.broker.step(true);
             Player::new(&mut self.stage, moves, &mut played).play(plan).await
@@ -182,8 +185,8 @@ impl<'a, E: Explored> World<'a, E> {
     }
 
     /// Plays a schedule, and returns what is wrong since. A world that does not come to rest is replaced.
-    async fn judged(&mut self, plan: Plan<'_>) -> Done<(Played, Vec<String>)> {
-        let (played, done) = self.play(plan).await;
+    async fn judged(&mut self, number: usize, plan: Plan<'_>) -> Done<(Played, Vec<String>)> {
+        let (played, done) = self.play(number, plan).await;
         match done {
             Ok(()) => {
                 let wrong = self.wrong().await?;

@@ -9,6 +9,7 @@
 mod action;
 mod explorer;
 mod failure;
+mod faults;
 mod orders;
 mod schedule;
 mod seed;

@@ -31,8 +31,8 @@ pub trait Explored {
     /// Makes the system ready for clients. Messages are handed over at once.
     fn open(&self, stage: &Stage) -> impl Future<Output = Result<Self::Scene, String>>;
 
-    /// What the clients of one schedule do. What this function does itself is done before the schedule, at once. `number`
-    /// counts the schedules of a run.
+    /// What the clients of one schedule do. What this function does itself is done before the schedule, at once. The seed
+    /// chooses the number.
     fn moves<'a>(
         &'a self,
         scene: &'a Self::Scene,
@@ -150,12 +150,12 @@ impl<'a> Player<'a> {
             return Ok(next.or(back));
         };
         Ok(Some(match roll {
-            0..5 if !self.crashed => {
+            0 if !self.crashed => {
                 self.crashed = true;
                 let point = choices.below(POINTS.len());
                 Action::Crash(message, POINTS[point])
             }
-            5..15 => Action::Repeat(message),
+            1..15 => Action::Repeat(message),
             15..35 => {
                 let beside = |other: &&MessageName| {
                     other.queue == message.queue && other.saga != message.saga

@@ -29,6 +29,12 @@ impl Seed {
         Self { before, last: number }
     }
 
+    /// The number of what clients do: the same for all branches.
+    pub(super) fn scene(&self) -> usize {
+        let first = self.before.first().map_or(self.last, |(number, _)| *number);
+        Choices(!first).below(1 << 20)
+    }
+
     /// The choices of the action at this position.
     #[must_use]
     pub fn choices(&self, action: usize) -> Choices {

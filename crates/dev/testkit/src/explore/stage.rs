@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ballet::core::fault::FaultPoint;
 use ballet::core::{Part, Role, System, topology};
 use ballet::{Running, Service, Settings};
 use ballet_amqp::Publish;
@@ -21,10 +20,8 @@ use crate::memory::wire::Wire;
 use crate::memory::{MemoryBroker, MemorySystem};
 
 /// For what hangs.
-const LIMIT: Duration = Duration::from_secs(30);
-const LOOK: Duration = Duration::from_millis(1);
-/// A transaction that has not come to its commit by then waits for another's lock, or will not come.
-const AT_THE_COMMIT: Duration = Duration::from_millis(150);
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LOOK: Duration = Duration::from_millis(1);
 const REPLICAS: usize = 2;
 /// While a session holds this lock, transactions that have taken a message in wait at their commit.
 const GATE: &str = "create function public.explore_gate() returns trigger language plpgsql as \
@@ -33,10 +30,6 @@ const GATE: &str = "create function public.explore_gate() returns trigger langua
     for each row execute function public.explore_gate(); \
     create constraint trigger explore_gate after insert on ballet.inbox_other deferrable initially deferred \
     for each row execute function public.explore_gate()";
-const AT_GATE: &str = "select pid from pg_locks join pg_database d on d.oid = database \
-    where d.datname = current_database() and locktype = 'advisory' and objid = 58 and not granted";
-const BEHIND: &str = "select count(*) from pg_stat_activity \
-    where datname = current_database() and wait_event_type = 'Lock'";
 /// Calls that somebody is about to make, and events that are not marked as published.
 const UNFINISHED: &str = "select null from ballet.call where closed_at is null \
         and next_at < 'infinity' and not (owner = 0 and next_at > ballet.now()) \
@@ -83,7 +76,7 @@ pub struct Stage {
     // Before the databases, which are dropped last.
     replicas: BTreeMap<&'static str, Vec<Replica>>,
     /// Two sessions with each database: one to look, one to hold the gate.
-    sessions: BTreeMap<&'static str, (PgConnection, PgConnection)>,
+    pub(super) sessions: BTreeMap<&'static str, (PgConnection, PgConnection)>,
     services: Vec<ExploredService>,
     begins: HashSet<&'static str>,
     published: HashSet<String>,
@@ -135,7 +128,7 @@ impl Stage {
     }
 
     /// Starts the replicas that are missing.
-    async fn start(&mut self, service: &'static str) -> Done<()> {
+    pub(super) async fn start(&mut self, service: &'static str) -> Done<()> {
         let found = self.services.iter().find(|one| one.part.service == service);
         let explored = found.ok_or_else(|| format!("there is no {service}"))?;
         let replicas = self.replicas.entry(service).or_default();
@@ -160,7 +153,7 @@ impl Stage {
     }
 
     /// Ends all replicas of a service as `kill -9` would.
-    fn kill(&mut self, service: &str) {
+    pub(super) fn kill(&mut self, service: &str) {
         for Replica { running, wire } in
             self.replicas.get_mut(service).into_iter().flat_map(std::mem::take)
         {
@@ -169,15 +162,9 @@ impl Stage {
         }
     }
 
-    fn session(&mut self, service: &str) -> Done<&mut PgConnection> {
+    pub(super) fn session(&mut self, service: &str) -> Done<&mut PgConnection> {
         let found = self.sessions.get_mut(service).map(|(look, _)| look);
         found.ok_or_else(|| format!("there is no {service}"))
-    }
-
-    async fn gate(&mut self, service: &str, statement: &'static str) -> Done<()> {
-        let (_, gate) =
-            self.sessions.get_mut(service).ok_or_else(|| format!("there is no {service}"))?;
-        said(gate.execute(statement).await).map(drop)
     }
 
     /// Waits until these services have nothing in hand: what they committed is published, and no call is being made.
@@ -263,82 +250,9 @@ impl Stage {
         self.rest(&[service]).await
     }
 
-    fn known(&self, service: &str) -> Done<&'static str> {
+    pub(super) fn known(&self, service: &str) -> Done<&'static str> {
         let found = self.names().into_iter().find(|name| *name == service);
         found.ok_or_else(|| format!("there is no {service}"))
-    }
-
-    /// Hands two messages to two replicas. Neither commits before the other has come as far as it can.
-    pub(super) async fn together(&mut self, queue: &str, one: usize, other: usize) -> Done<()> {
-        let service = self.known(queue)?;
-        self.gate(service, "select pg_advisory_lock(58)").await?;
-        self.memory.broker.hand_over(queue, one, false);
-        self.until_behind(service, 1).await?;
-        self.memory.broker.hand_over(queue, other, false);
-        self.until_behind(service, 2).await?;
-        self.gate(service, "select pg_advisory_unlock(58)").await?;
-        self.rest(&[service]).await
-    }
-
-    /// Waits until this many transactions wait for a lock, if they ever do.
-    async fn until_behind(&mut self, service: &str, count: i64) -> Done<()> {
-        let begun = Instant::now();
-        while begun.elapsed() < AT_THE_COMMIT && self.memory.broker.in_hand() > 0 {
-            let behind: i64 =
-                said(sqlx::query_scalar(BEHIND).fetch_one(self.session(service)?).await)?;
-            if behind >= count {
-                return Ok(());
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
-    }
-
-    /// Hands a message over, and ends the service's processes at this point of it. Others take their place.
-    pub(super) async fn crash(&mut self, queue: &str, at: usize, point: FaultPoint) -> Done<()> {
-        let service = self.known(queue)?;
-        let broker = self.memory.broker.clone();
-        if matches!(point, FaultPoint::BeforeCommit | FaultPoint::AfterCommit) {
-            self.gate(service, "select pg_advisory_lock(58)").await?;
-            broker.hand_over(queue, at, false);
-            self.until_behind(service, 1).await?;
-            let waiting: Vec<i32> =
-                said(sqlx::query_scalar(AT_GATE).fetch_all(self.session(service)?).await)?;
-            self.kill(service);
-            if point == FaultPoint::BeforeCommit {
-                let end = "select pg_terminate_backend(pid, 5000) from unnest($1::int[]) as pid";
-                let end = sqlx::query(end).bind(&waiting).execute(self.session(service)?);
-                said(end.await)?;
-            }
-            self.gate(service, "select pg_advisory_unlock(58)").await?;
-            self.until_gone(service).await?;
-        } else {
-            broker.doom(point);
-            broker.hand_over(queue, at, false);
-            self.rest(&[service]).await?;
-            self.kill(service);
-            broker.recover();
-        }
-        let claims = "update ballet.call set owner = 0, next_at = now() where closed_at is null";
-        said(self.session(service)?.execute(claims).await)?;
-        self.start(service).await?;
-        self.rest(&[service]).await
-    }
-
-    /// Waits until the sessions of the processes that were killed are gone.
-    async fn until_gone(&mut self, service: &'static str) -> Done<()> {
-        let left = "select not exists (select from pg_stat_activity where datname = current_database() \
-            and state in ('active', 'idle in transaction') and pid <> pg_backend_pid())";
-        let begun = Instant::now();
-        loop {
-            if said(sqlx::query_scalar(left).fetch_one(self.session(service)?).await)? {
-                return Ok(());
-            }
-            if begun.elapsed() > LIMIT {
-                return Err(format!("a transaction of {service} does not end"));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     /// Waits until calls that failed are made again. Returns false if there are none.

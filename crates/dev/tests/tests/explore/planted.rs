@@ -236,7 +236,7 @@ async fn a_sound_saga_of_five_steps_keeps_its_rules_in_every_schedule() {
         all.took.as_secs_f64()
     );
     assert!(all.failed.is_none(), "{}", all.failed.expect("one"));
-    assert!(all.states > all.schedules, "{} states", all.states);
+    assert!(all.states > 50, "{} states", all.states);
 }
 
 #[tokio::test]

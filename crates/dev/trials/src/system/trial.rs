@@ -102,7 +102,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
     }
 
     /// What the clients of one schedule do in `explore`: each [`Move`] is one request, or one event, at a moment that a
-    /// seed chooses. What this function does itself is done before the schedule. `number` counts the schedules.
+    /// seed chooses. What this function does itself is done before the schedule. The seed chooses the number, too.
     fn moves<'a>(
         &'a self,
         _number: usize,

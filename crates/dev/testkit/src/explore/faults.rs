@@ -1,0 +1,98 @@
+//! Lock waits and deaths of a service's processes, at chosen points of a message.
+
+use std::time::{Duration, Instant};
+
+use ballet::core::fault::FaultPoint;
+use sqlx::Executor;
+
+use crate::explore::stage::{Done, LIMIT, LOOK, Stage, said};
+
+/// A transaction that has not come to its commit by then waits for another's lock, or will not come.
+const AT_THE_COMMIT: Duration = Duration::from_millis(150);
+const AT_GATE: &str = "select pid from pg_locks join pg_database d on d.oid = database \
+    where d.datname = current_database() and locktype = 'advisory' and objid = 58 and not granted";
+const BEHIND: &str = "select count(*) from pg_stat_activity \
+    where datname = current_database() and wait_event_type = 'Lock'";
+
+impl Stage {
+    async fn gate(&mut self, service: &str, statement: &'static str) -> Done<()> {
+        let (_, gate) =
+            self.sessions.get_mut(service).ok_or_else(|| format!("there is no {service}"))?;
+        said(gate.execute(statement).await).map(drop)
+    }
+
+    /// Hands two messages to two replicas. Neither commits before the other has come as far as it can.
+    pub(super) async fn together(&mut self, queue: &str, one: usize, other: usize) -> Done<()> {
+        let service = self.known(queue)?;
+        self.gate(service, "select pg_advisory_lock(58)").await?;
+        self.memory.broker.hand_over(queue, one, false);
+        self.until_behind(service, 1).await?;
+        self.memory.broker.hand_over(queue, other, false);
+        self.until_behind(service, 2).await?;
+        self.gate(service, "select pg_advisory_unlock(58)").await?;
+        self.rest(&[service]).await
+    }
+
+    /// Waits until this many transactions wait for a lock, if they ever do.
+    async fn until_behind(&mut self, service: &str, count: i64) -> Done<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < AT_THE_COMMIT && self.memory.broker.in_hand() > 0 {
+            let behind: i64 =
+                said(sqlx::query_scalar(BEHIND).fetch_one(self.session(service)?).await)?;
+            if behind >= count {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Hands a message over, and ends the service's processes at this point of it. Others take their place.
+    pub(super) async fn crash(&mut self, queue: &str, at: usize, point: FaultPoint) -> Done<()> {
+        let service = self.known(queue)?;
+        let broker = self.memory.broker.clone();
+        if matches!(point, FaultPoint::BeforeCommit | FaultPoint::AfterCommit) {
+            self.gate(service, "select pg_advisory_lock(58)").await?;
+            broker.hand_over(queue, at, false);
+            self.until_behind(service, 1).await?;
+            let waiting: Vec<i32> =
+                said(sqlx::query_scalar(AT_GATE).fetch_all(self.session(service)?).await)?;
+            self.kill(service);
+            if point == FaultPoint::BeforeCommit {
+                let end = "select pg_terminate_backend(pid, 5000) from unnest($1::int[]) as pid";
+                let end = sqlx::query(end).bind(&waiting).execute(self.session(service)?);
+                said(end.await)?;
+            }
+            self.gate(service, "select pg_advisory_unlock(58)").await?;
+            self.until_gone(service).await?;
+        } else {
+            broker.doom(point);
+            broker.hand_over(queue, at, false);
+            self.rest(&[service]).await?;
+            self.kill(service);
+            broker.recover();
+        }
+        let claims = "update ballet.call set owner = 0, next_at = now() where closed_at is null";
+        said(self.session(service)?.execute(claims).await)?;
+        self.start(service).await?;
+        // What the dead left may be published again, and must not come in the middle of something else.
+        self.memory.until_published(service).await;
+        self.rest(&[service]).await
+    }
+
+    /// Waits until the sessions of the processes that were killed are gone.
+    async fn until_gone(&mut self, service: &'static str) -> Done<()> {
+        let left = "select not exists (select from pg_stat_activity where datname = current_database() \
+            and state in ('active', 'idle in transaction') and pid <> pg_backend_pid())";
+        let begun = Instant::now();
+        loop {
+            if said(sqlx::query_scalar(left).fetch_one(self.session(service)?).await)? {
+                return Ok(());
+            }
+            if begun.elapsed() > LIMIT {
+                return Err(format!("a transaction of {service} does not end"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
