@@ -43,7 +43,7 @@ async fn the_program_takes_its_settings_from_the_environment() {
     };
     let mut foyer = ServiceProcess::start(&children, launch).await.expect("a process");
     let client = Client::new();
-    foyer.ready(&client).await.expect("ready");
+    foyer.ready().await.expect("ready");
 
     let order_id = system.new_id();
     let order = OrderConfirmed { order_id, guest: "Ada".to_owned(), seats: 1 };
