@@ -2,9 +2,9 @@
 //!
 //! [`assert_sound`] checks the declarations of all services together, [`assert_contract`] a service's contract among
 //! those of its system, and [`assert_states`] the words that its tables allow. [`suite`] has the checks that every step
-//! of a saga has to pass, [`openapi`] that of a service's document, [`participant`] those of a program in any language,
-//! and [`memory`] a broker without a server. A [`Collector`] takes spans. A [`TestSystem`] runs services on a real
-//! broker and databases.
+//! of a saga has to pass, [`matrix`] those of each pair of steps, [`openapi`] that of a service's document,
+//! [`participant`] those of a program in any language, and [`memory`] a broker without a server. A [`Collector`] takes
+//! spans. A [`TestSystem`] runs services on a real broker and databases.
 
 #[cfg(feature = "certificates")]
 #[doc(hidden)]
@@ -17,6 +17,7 @@ mod events;
 #[doc(hidden)]
 pub mod health;
 mod looks;
+pub mod matrix;
 pub mod memory;
 pub mod openapi;
 pub mod participant;

@@ -248,6 +248,13 @@ pub mod copies {
 }
 
 #[doc(hidden)]
+pub mod lone {
+    //! Steps without broker, ledger and commit, for tests.
+
+    pub use crate::engine::lone_step::{LoneEnd, LoneSteps};
+}
+
+#[doc(hidden)]
 pub mod private {
     pub use jiff::SignedDuration;
     pub use sqlx::PgConnection;

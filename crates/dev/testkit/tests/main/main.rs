@@ -2,6 +2,8 @@
 
 // `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod participant;
 #[cfg(test)]
 mod requests;

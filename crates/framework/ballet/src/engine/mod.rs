@@ -12,6 +12,7 @@ pub(crate) mod effect;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod engine;
 pub(crate) mod handlers;
+pub(crate) mod lone_step;
 pub(crate) mod refusal;
 pub(crate) mod registry;
 pub(crate) mod rollback;

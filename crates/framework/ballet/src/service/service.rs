@@ -21,6 +21,7 @@ use crate::engine::database::Database;
 use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::panic_message;
 use crate::engine::handlers::handler_limit::HandlerLimit;
+use crate::engine::lone_step::LoneSteps;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::ProcessClocks;
 use crate::http::door::{Door, with_its_body};
@@ -103,6 +104,13 @@ impl Service {
     #[must_use]
     pub fn part(&self) -> Part {
         self.participant.part()
+    }
+
+    /// Its steps, each to be run alone by a test, and its migrations.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn lone(self) -> (LoneSteps, Vec<Migration>) {
+        (LoneSteps::new(self.participant), self.migrations)
     }
 
     pub(super) fn check(&self, settings: &Settings) -> Result<CheckedSettings, SettingsError> {

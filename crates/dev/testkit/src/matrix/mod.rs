@@ -1,0 +1,43 @@
+//! The commutation matrix: whether the steps of a service disturb those of other sagas.
+//!
+//! Sagas are not isolated. Between a step and its undo, steps of other sagas work on the same rows. For each pair of
+//! steps and projections of a service, of two sagas, the matrix tries on a real database:
+//!
+//! - the step, the other one, the step's undo: this must leave what the other one alone leaves, but for the rows that
+//!   name the step's saga, and the other one must say what it says alone;
+//! - both in either order: a row that both change must be the same;
+//! - both at once in two transactions: they must leave what they leave one after the other.
+//!
+//! Events come from their schemas, rows from the tables and their constraints, so nothing is declared. A step that
+//! takes none of them is not tried; neither is one that calls outside. [`Matrix`] says it, pair by pair.
+//!
+//! ```no_run
+//! # mod shop { pub fn service() -> ballet::Service { unimplemented!() } }
+//! ballet_testkit::commutes!(shop::service());
+//! # fn main() {}
+//! ```
+
+mod cell;
+#[expect(clippy::module_inception, reason = "the folder is the matrix, the file is its type")]
+mod matrix;
+mod pair;
+mod rig;
+mod setup;
+mod tables;
+mod values;
+
+pub use cell::{Cell, Verdict};
+pub use matrix::{Known, Matrix};
+
+/// Declares the test that a service's steps commute. What is accepted follows the service, each with a reason.
+#[macro_export]
+macro_rules! commutes {
+    ($service:expr $(, accepted($step:literal, $other:literal) = $reason:literal)* $(,)?) => {
+        #[test]
+        fn commutes() {
+            let matrix = $crate::matrix::Matrix::of($service);
+            println!("{matrix}");
+            matrix.check(&[$($crate::matrix::Known::accepted($step, $other, $reason)),*]);
+        }
+    };
+}

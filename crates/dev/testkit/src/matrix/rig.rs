@@ -1,0 +1,376 @@
+//! A service's steps on its database: two sessions, what each step did, and snapshots of all tables.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::mem::take;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ballet::lone::{LoneEnd, LoneSteps};
+use ballet::{Clock, FailureKind, SagaId, Service};
+use ballet_stage::{Database, Postgres, wait_until};
+use ballet_store::schema::migrate;
+use futures_util::future::{Either, select};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer};
+
+/// A step that waits longer for a lock fails.
+const LOCK_WAIT: &str = "set lock_timeout = '20s'; set statement_timeout = '30s'";
+const SOON: Duration = Duration::from_secs(30);
+
+pub(super) type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// Every row of the service, by table and key.
+pub(super) type Snapshot = BTreeMap<(String, String), Value>;
+
+/// A step, a projection, or the compensation of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Work {
+    Run {
+        name: &'static str,
+        bodies: Vec<String>,
+    },
+    /// It takes the outcome of the step that ran before at this place.
+    Undo {
+        name: &'static str,
+        of: usize,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    Done(String),
+    Refused(String),
+    Calls,
+    /// `later` says that it is tried again.
+    Failed {
+        why: String,
+        later: bool,
+    },
+}
+
+impl End {
+    pub(super) const fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(body) => write!(f, "done {body}"),
+            Self::Refused(body) => write!(f, "refused {body}"),
+            Self::Calls => f.write_str("calls outside"),
+            Self::Failed { why, .. } => write!(f, "fails: {why}"),
+        }
+    }
+}
+
+/// What ran in one transaction, and what it left.
+#[derive(Debug, Clone)]
+pub(super) struct Ran {
+    pub(super) ends: Vec<End>,
+    pub(super) statements: Vec<Vec<String>>,
+    pub(super) left: Snapshot,
+}
+
+/// What ran at once in two transactions.
+pub(super) struct AtOnce {
+    pub(super) ends: [End; 2],
+    pub(super) left: Snapshot,
+    /// The statement of the second one that waited for the first.
+    pub(super) waited: Option<String>,
+    /// Whether the second one failed and ran again.
+    pub(super) again: bool,
+}
+
+pub(super) struct Rig {
+    runner: Runner,
+    pub(super) first: PgConnection,
+    second: PgConnection,
+    looks: PgConnection,
+    pub(super) tables: Vec<String>,
+    snapshot: String,
+    /// Rows of the migrations.
+    initial: Vec<(String, String)>,
+    /// Dropped last.
+    _database: Database,
+}
+
+#[derive(Clone)]
+struct Runner {
+    steps: LoneSteps,
+    now: Timestamp,
+    statements: Statements,
+}
+
+impl Rig {
+    pub(super) async fn new(service: Service, now: Timestamp, log: Statements) -> Self {
+        let name = service.part().service;
+        let (steps, migrations) = service.lone();
+        let postgres = Postgres::shared().await.expect("a Postgres");
+        let mut made = Database::prepared(postgres, "matrix", &[name]).await.expect("a database");
+        let database = made.remove(name).expect("the service's database");
+        let options: PgConnectOptions = database.url().parse().expect("a URL");
+        let db = migrate::connect(&options).await.expect("a session");
+        migrate::migrate(db, &migrations).await.expect("the service's tables");
+        let connect = async || {
+            let mut db = options.connect().await?;
+            db.execute(sqlx::raw_sql(LOCK_WAIT)).await?;
+            Ok::<_, sqlx::Error>(db)
+        };
+        let (mut first, second) = (connect().await.expect("one"), connect().await.expect("two"));
+        let looks = connect().await.expect("three");
+        let (tables, snapshot) = snapshots(&mut first).await.expect("the tables");
+        let initial = rows_as_inserts(&mut first, &tables).await.expect("the first rows");
+        let runner = Runner { steps, now, statements: log };
+        Self { runner, first, second, looks, tables, snapshot, initial, _database: database }
+    }
+
+    /// Begins a transaction with these rows. False if the database does not allow them.
+    pub(super) async fn begin(&mut self, rows: &[String]) -> Result<bool> {
+        self.first.execute("rollback; begin").await?;
+        for row in rows {
+            if self.first.execute(sqlx::raw_sql(AssertSqlSafe(row.clone()))).await.is_err() {
+                self.first.execute("rollback").await?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Runs work in the open transaction, and keeps what it did.
+    pub(super) async fn prepare(&mut self, work: &[(Work, SagaId)]) -> Result<bool> {
+        let ran = self.runner.all(&mut self.first, work).await?;
+        Ok(ran.iter().all(|(end, _)| end.is_done()))
+    }
+
+    pub(super) async fn now(&mut self) -> Result<Snapshot> {
+        taken(&mut self.first, &self.snapshot).await
+    }
+
+    /// Runs work in the open transaction, and takes it back.
+    pub(super) async fn tried(&mut self, work: &[(Work, SagaId)]) -> Result<Ran> {
+        self.first.execute("savepoint tried").await?;
+        let ran = self.runner.all(&mut self.first, work).await?;
+        let left = self.now().await?;
+        self.first.execute("rollback to savepoint tried; release savepoint tried").await?;
+        let (ends, statements) = ran.into_iter().unzip();
+        Ok(Ran { ends, statements, left })
+    }
+
+    /// Commits the prepared rows, and runs two works in two transactions: the second begins before the first commits.
+    pub(super) async fn at_once(&mut self, works: [&(Work, SagaId); 2]) -> Result<AtOnce> {
+        self.first.execute("commit; begin").await?;
+        let [one, other] = works;
+        let first = self.runner.one(&mut self.first, one, &[]).await?.0;
+        let pid: i32 =
+            sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut self.second).await?;
+        self.second.execute("begin").await?;
+        let (mut waited, mut again) = (None, false);
+        let mut second = {
+            let runs = Box::pin(self.runner.one(&mut self.second, other, &[]));
+            let looks = Box::pin(until_waiting(&mut self.looks, pid));
+            match select(runs, looks).await {
+                Either::Left((ran, _)) => {
+                    self.first.execute("commit").await?;
+                    ran?.0
+                }
+                Either::Right((statement, runs)) => {
+                    waited = statement;
+                    self.first.execute("commit").await?;
+                    runs.await?.0
+                }
+            }
+        };
+        if matches!(second, End::Failed { .. }) {
+            again = true;
+            self.second.execute("rollback; begin").await?;
+            second = self.runner.one(&mut self.second, other, &[]).await?.0;
+        }
+        self.second.execute("commit").await?;
+        let left = taken(&mut self.second, &self.snapshot).await?;
+        self.empty().await?;
+        Ok(AtOnce { ends: [first, second], left, waited, again })
+    }
+
+    /// Leaves the rows of the migrations.
+    async fn empty(&mut self) -> Result<()> {
+        let truncate = format!("truncate {} cascade", self.tables.join(", "));
+        self.first.execute(sqlx::raw_sql(AssertSqlSafe(truncate))).await?;
+        for (table, rows) in &self.initial {
+            let insert = format!(
+                "insert into {table} overriding system value \
+                 select * from jsonb_populate_recordset(null::{table}, $1::jsonb)"
+            );
+            let insert = sqlx::query(AssertSqlSafe(insert)).bind(rows.as_str());
+            insert.execute(&mut self.first).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Runner {
+    async fn all(
+        &self,
+        db: &mut PgConnection,
+        work: &[(Work, SagaId)],
+    ) -> Result<Vec<(End, Vec<String>)>> {
+        let mut ran: Vec<(End, Vec<String>)> = Vec::with_capacity(work.len());
+        for one in work {
+            let next = self.one(db, one, &ran).await?;
+            ran.push(next);
+        }
+        Ok(ran)
+    }
+
+    async fn one(
+        &self,
+        db: &mut PgConnection,
+        (work, saga): &(Work, SagaId),
+        before: &[(End, Vec<String>)],
+    ) -> Result<(End, Vec<String>)> {
+        db.execute("savepoint lone").await?;
+        // The same ids in each run, and others for each saga.
+        let clock = Clock::standing(self.now, saga.0.as_u64_pair().1);
+        self.statements.take();
+        let ran = match work {
+            Work::Run { name, bodies } => {
+                let ran = Box::pin(self.steps.run(db, &clock, (*name, *saga), bodies)).await;
+                ran.map(|(end, published)| match end {
+                    LoneEnd::Done(body) => End::Done([vec![body], published].concat().join(" ")),
+                    LoneEnd::Refused(body) => End::Refused(body),
+                    LoneEnd::Calls => End::Calls,
+                })
+            }
+            Work::Undo { name, of } => match before.get(*of) {
+                Some((End::Done(done), _)) => {
+                    let done = first_json(done);
+                    let undone = Box::pin(self.steps.undo(db, &clock, (*name, *saga), &done)).await;
+                    undone.map(|end| match end {
+                        LoneEnd::Calls => End::Calls,
+                        LoneEnd::Done(_) | LoneEnd::Refused(_) => End::Done(String::new()),
+                    })
+                }
+                _ => Ok(End::Done(String::new())),
+            },
+        };
+        let statements = self.statements.take();
+        let end = ran.unwrap_or_else(|failure| {
+            let later = failure.kind() != FailureKind::Permanent;
+            End::Failed { why: failure.to_string(), later }
+        });
+        if !end.is_done() {
+            db.execute("rollback to savepoint lone").await?;
+        }
+        Ok((end, statements))
+    }
+}
+
+/// The outcome is followed by what was published besides.
+fn first_json(text: &str) -> String {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    values.next().and_then(std::result::Result::ok).unwrap_or_default().to_string()
+}
+
+/// Waits until a session waits for a lock. Returns its statement.
+async fn until_waiting(db: &mut PgConnection, pid: i32) -> Option<String> {
+    let db = tokio::sync::Mutex::new(db);
+    let waiting = wait_until("a lock to be waited for", SOON, || async {
+        let statement =
+            "select query from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'";
+        let mut db = db.lock().await;
+        sqlx::query_scalar::<_, String>(statement).bind(pid).fetch_optional(&mut **db).await
+    });
+    waiting.await.ok()
+}
+
+async fn snapshots(db: &mut PgConnection) -> Result<(Vec<String>, String)> {
+    let tables: Vec<(String, Option<String>)> = sqlx::query_as(
+        r"select relname::text, (select string_agg(format('%I', attname), ',' order by attnum)
+              from pg_index join pg_attribute on attrelid = indrelid and attnum = any(indkey)
+              where indrelid = pg_class.oid and indisprimary)
+          from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+              and not relispartition and relname not like '\_%' order by 1",
+    )
+    .fetch_all(db)
+    .await?;
+    let one = |(table, key): &(String, Option<String>)| {
+        let key = key.as_ref().map_or_else(
+            || "to_jsonb(one)::text".to_owned(),
+            |key| format!("jsonb_build_array({key})::text"),
+        );
+        format!("select '{table}', {key}, to_jsonb(one) from {table} one")
+    };
+    let all: Vec<String> = tables.iter().map(one).collect();
+    let query = if all.is_empty() {
+        "select '', '', 'null'::jsonb limit 0".into()
+    } else {
+        all.join(" union all ")
+    };
+    Ok((tables.into_iter().map(|(table, _)| table).collect(), query))
+}
+
+async fn taken(db: &mut PgConnection, query: &str) -> Result<Snapshot> {
+    let rows: Vec<(String, String, Value)> =
+        sqlx::query_as(AssertSqlSafe(query.to_owned())).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(table, key, row)| ((table, key), row)).collect())
+}
+
+async fn rows_as_inserts(
+    db: &mut PgConnection,
+    tables: &[String],
+) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for table in tables {
+        let rows = format!("select jsonb_agg(one)::text from {table} one");
+        let rows: Option<String> =
+            sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(&mut *db).await?;
+        found.extend(rows.map(|rows| (table.clone(), rows)));
+    }
+    Ok(found)
+}
+
+/// The statements that sqlx runs on this thread.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Statements(Arc<Mutex<Vec<String>>>);
+
+impl Statements {
+    fn take(&self) -> Vec<String> {
+        take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Statements {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "sqlx::query" {
+            let mut text = StatementText::default();
+            event.record(&mut text);
+            let text = if text.whole.trim().is_empty() { text.summary } else { text.whole };
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        }
+    }
+}
+
+#[derive(Default)]
+struct StatementText {
+    summary: String,
+    whole: String,
+}
+
+impl Visit for StatementText {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "summary" => value.clone_into(&mut self.summary),
+            "db.statement" => value.clone_into(&mut self.whole),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}

@@ -1,0 +1,181 @@
+//! Finds rows and events with which a step is done, and does as much as it can.
+
+use ballet::SagaId;
+use ballet::core::Runs;
+use ballet::core::part::Part;
+
+use crate::matrix::rig::{End, Result, Rig, Snapshot, Work};
+use crate::matrix::tables::TableRows;
+use crate::matrix::values::{Values, filled};
+
+/// The maximum number of sets of rows that a step is tried with.
+const MOST: usize = 600;
+/// The number that is plenty.
+pub(super) const PLENTY: i64 = 10;
+
+/// A step or a projection.
+#[derive(Debug, Clone)]
+pub(super) struct Action {
+    pub(super) name: &'static str,
+    saga: Option<&'static str>,
+    /// Templates.
+    pub(super) bodies: Vec<String>,
+    pub(super) is_undone: bool,
+    /// Why it cannot be tried.
+    pub(super) left_out: Option<&'static str>,
+}
+
+impl Action {
+    pub(super) fn work(&self, saga: SagaId, number: i64) -> Work {
+        let bodies = self.bodies.iter().map(|body| filled(body, saga, number)).collect();
+        Work::Run { name: self.name, bodies }
+    }
+}
+
+pub(super) fn actions(part: &Part, values: &Values) -> Vec<Action> {
+    let body = |event: &str| values.body(event).to_string();
+    let steps = part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |step| (saga, step)));
+    let steps = steps.map(|(saga, step)| Action {
+        name: step.name,
+        saga: Some(saga.saga),
+        bodies: step.on.iter().map(|event| body(event.name())).collect(),
+        is_undone: step.kind.can_be_compensated(),
+        left_out: match step.runs {
+            _ if step.on.is_empty() => Some("a request begins it, and no event"),
+            Runs::Here => None,
+            _ => Some("it calls outside, or stays open"),
+        },
+    });
+    let projections = part.subscriptions.iter().map(|one| Action {
+        name: one.name,
+        saga: None,
+        bodies: vec![body(one.on.name())],
+        is_undone: false,
+        left_out: None,
+    });
+    steps.chain(projections).collect()
+}
+
+/// Rows, and earlier steps of the same saga, after which a step is done.
+#[derive(Debug, Clone)]
+pub(super) struct Setup {
+    pub(super) action: Action,
+    /// Templates, by the place of their tables.
+    pub(super) rows: Vec<(usize, String)>,
+    pub(super) before: Vec<Action>,
+}
+
+/// The choice of a row for each table.
+type Choice = Vec<Option<usize>>;
+
+/// Returns the setup with the smallest rows among those in which the step changes the most.
+pub(super) async fn find(
+    rig: &mut Rig,
+    tables: &[TableRows],
+    action: &Action,
+    found: &[Setup],
+    saga: SagaId,
+) -> Result<std::result::Result<Setup, String>> {
+    let earlier = found.iter().map(|setup| &setup.action);
+    let earlier: Vec<Action> = earlier
+        .filter(|other| other.saga.is_some() && other.saga == action.saga)
+        .cloned()
+        .collect();
+    let mut best: Option<(usize, Choice, Vec<Action>)> = None;
+    let mut why = None;
+    let befores = if earlier.is_empty() { vec![earlier] } else { vec![earlier, Vec::new()] };
+    for before in befores {
+        for choice in choices(tables).into_iter().take(MOST) {
+            let setup = setup_of(tables, action, &choice, &before);
+            match changes(rig, &setup, saga).await? {
+                Some(Ok(changes)) if best.as_ref().is_none_or(|(most, ..)| changes > *most) => {
+                    best = Some((changes, choice, before.clone()));
+                }
+                Some(Err(end)) => {
+                    why.get_or_insert(end.to_string());
+                }
+                Some(Ok(_)) | None => {}
+            }
+        }
+    }
+    let Some((changed, mut choice, before)) = best else {
+        return Ok(Err(why.unwrap_or_else(|| "no rows fit its tables".to_owned())));
+    };
+    for at in 0..choice.len() {
+        let row = choice[at].take();
+        let smaller = setup_of(tables, action, &choice, &before);
+        if !matches!(changes(rig, &smaller, saga).await?, Some(Ok(now)) if now == changed) {
+            choice[at] = row;
+        }
+    }
+    Ok(Ok(setup_of(tables, action, &choice, &before)))
+}
+
+fn setup_of(tables: &[TableRows], action: &Action, choice: &Choice, before: &[Action]) -> Setup {
+    let rows = choice
+        .iter()
+        .enumerate()
+        .filter_map(|(table, row)| Some((table, tables[table][(*row)?].clone())));
+    Setup { action: action.clone(), rows: rows.collect(), before: before.to_vec() }
+}
+
+/// The first row of each table, then others in one table, and in two.
+fn choices(tables: &[TableRows]) -> Vec<Choice> {
+    let first: Choice = tables.iter().map(|table| (!table.is_empty()).then_some(0)).collect();
+    let others: Vec<(usize, Option<usize>)> = tables
+        .iter()
+        .enumerate()
+        .filter(|(_, table)| !table.is_empty())
+        .flat_map(|(at, table)| {
+            (1..table.len()).map(Some).chain([None]).map(move |other| (at, other))
+        })
+        .collect();
+    let with = |changes: &[(usize, Option<usize>)]| {
+        let mut choice = first.clone();
+        for (at, other) in changes {
+            choice[*at] = *other;
+        }
+        choice
+    };
+    let mut choices = vec![first.clone()];
+    choices.extend(others.iter().map(|one| with(&[*one])));
+    for (at, one) in others.iter().enumerate() {
+        let rest = others[at + 1..].iter().filter(|other| other.0 != one.0);
+        choices.extend(rest.map(|other| with(&[*one, *other])));
+    }
+    choices
+}
+
+/// Returns how much the step changes, or its end if it is not done; nothing if the rows do not fit.
+async fn changes(
+    rig: &mut Rig,
+    setup: &Setup,
+    saga: SagaId,
+) -> Result<Option<std::result::Result<usize, End>>> {
+    let rows = setup.rows.iter().map(|(_, row)| filled(row, saga, PLENTY)).collect::<Vec<_>>();
+    if !rig.begin(&rows).await? || !prepare(rig, setup, saga, PLENTY).await? {
+        return Ok(None);
+    }
+    let before = rig.now().await?;
+    let ran = rig.tried(&[(setup.action.work(saga, PLENTY), saga)]).await?;
+    let end = ran.ends.into_iter().next();
+    Ok(end.map(|end| if end.is_done() { Ok(weight(&before, &ran.left)) } else { Err(end) }))
+}
+
+/// Lets the earlier steps of the saga run.
+pub(super) async fn prepare(
+    rig: &mut Rig,
+    setup: &Setup,
+    saga: SagaId,
+    number: i64,
+) -> Result<bool> {
+    let before = setup.before.iter().map(|action| (action.work(saga, number), saga));
+    rig.prepare(&before.collect::<Vec<_>>()).await
+}
+
+/// A row that is changed counts more than one that is added.
+fn weight(before: &Snapshot, after: &Snapshot) -> usize {
+    let added = after.keys().filter(|at| !before.contains_key(*at)).count();
+    let changed = before.iter().filter(|(at, row)| after.get(*at) != Some(*row)).count();
+    3 * changed + added
+}
