@@ -198,9 +198,9 @@ const BROKEN: &[ChangedDesign] = &[
     ),
     rides(
         "dispatch",
-        "the ride starts before the fare is held",
+        "the ride starts with the first reservation, while another may still be refused",
         |part| step(part, "start_ride")["on"] = json!(["location.driver_reserved.v1"]),
-        Some(("B074", "hold_fare")),
+        Some(("B074", "reserve_driver")),
     ),
     rides(
         "dispatch",
