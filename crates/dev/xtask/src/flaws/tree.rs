@@ -1,5 +1,5 @@
-//! A copy of the sources, in which handlers get their flaws, and what judges them. The copy shares the target folder,
-//! so that a flaw builds its service and what depends on it, and no more.
+//! A copy of the sources, in which handlers get their flaws, and what judges them. It stays, with its own target folder:
+//! cargo takes packages of two checkouts for the same, so each build of one would undo the other's.
 
 use std::collections::HashSet;
 use std::fs;
@@ -58,7 +58,7 @@ impl Tree {
         let servers = cargo::build(&args.map(str::to_owned))?.remove("ballet-servers");
         let servers = TestServers::start(&servers.context("cargo built no servers")?)?;
         let mut env = servers.env.clone();
-        env.push(("CARGO_TARGET_DIR".to_owned(), cargo::target()?.display().to_string()));
+        env.push(("CARGO_TARGET_DIR".to_owned(), folder.join("build").display().to_string()));
         let setting = RunSetting { output, env, silence: SILENCE };
         Ok(Self { root, setting, servers, right: HashSet::new() })
     }
