@@ -401,6 +401,29 @@ fn near_misses_are_clean() {
 }
 
 #[test]
+fn of_a_saga_that_never_ends_well_a_whole_run_is_shown() {
+    let mut desk = [json!({
+        "contract": 1,
+        "service": "desk",
+        "events": [],
+        "sagas": [{ "saga": "sale", "owner": "desk", "steps": [
+            { "name": "open_sale", "kind": "origin", "done": "desk.sale_opened.v1" },
+            {
+                "name": "close_sale",
+                "kind": "decision",
+                "on": ["desk.sale_paid.v1"],
+                "done": "desk.sale_closed.v1",
+            },
+        ] }],
+    })];
+    tidy(&mut desk);
+    let sagas = search(&system(&desk));
+    let [one] = &sagas[0].counterexamples[..] else { panic!("{sagas:?}") };
+    assert_eq!((one.problem.rule.id, &*one.problem.of), ("B074", "close_sale"));
+    assert_eq!((&*one.moves, one.events.len()), (&["desk.open_sale begins it".to_owned()][..], 1));
+}
+
+#[test]
 fn nothing_runs_after_its_tombstone() {
     for name in ["rides", "shop", "streaming"] {
         let system = system(&contracts(name));

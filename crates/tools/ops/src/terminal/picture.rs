@@ -3,7 +3,7 @@
 
 use std::fmt::{Arguments, Write};
 
-use crate::lanes::MILLIS;
+use crate::terminal::lanes::MILLIS;
 
 /// The sizes, in pixels.
 const LANE: usize = 96;
