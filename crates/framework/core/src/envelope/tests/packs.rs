@@ -77,7 +77,7 @@ fn what_is_no_pack_is_refused_as_a_whole() {
     let bytes = LEAST_LIMIT / 3;
     let limits =
         Limits { max_headers: HeaderSize { bytes, ..HeaderSize::default() }, ..Limits::default() };
-    let of_headers = |body| Incoming { headers: limits.max_headers, ..of(body) };
+    let of_headers = |body: &'static [u8]| Incoming { headers: limits.max_headers, ..of(body) };
     assert!(read(&of_headers(b"[1,2,3]"), &limits).is_ok());
     let refused = read(&of_headers(b"[1,2,3,4]"), &limits).expect_err("refused");
     assert!(refused.detail.contains("headers are too big"), "{refused}");
