@@ -1,0 +1,284 @@
+//! Changes of the three systems' contracts: designs that are broken, and near misses.
+
+use serde_json::{Value, json};
+
+fn step<'a>(part: &'a mut Value, name: &str) -> &'a mut Value {
+    let steps = part["steps"].as_array_mut().expect("steps");
+    steps.iter_mut().find(|step| step["name"] == name).expect("a step")
+}
+
+fn without(list: &mut Value, event: &str) {
+    list.as_array_mut().expect("a list").retain(|one| one != event);
+}
+
+pub(super) struct ChangedDesign {
+    pub(super) system: &'static str,
+    pub(super) saga: &'static str,
+    /// The service whose part is changed.
+    pub(super) service: &'static str,
+    pub(super) says: &'static str,
+    pub(super) change: fn(&mut Value),
+    /// The rule and the step. Nothing for a near miss.
+    pub(super) finds: Option<(&'static str, &'static str)>,
+}
+
+const fn shop(
+    service: &'static str,
+    says: &'static str,
+    change: fn(&mut Value),
+    finds: Option<(&'static str, &'static str)>,
+) -> ChangedDesign {
+    ChangedDesign { system: "shop", saga: "order_fulfillment", service, says, change, finds }
+}
+
+const fn rides(
+    service: &'static str,
+    says: &'static str,
+    change: fn(&mut Value),
+    finds: Option<(&'static str, &'static str)>,
+) -> ChangedDesign {
+    ChangedDesign { system: "rides", saga: "ride_dispatch", service, says, change, finds }
+}
+
+const fn streaming(
+    service: &'static str,
+    says: &'static str,
+    change: fn(&mut Value),
+    finds: Option<(&'static str, &'static str)>,
+) -> ChangedDesign {
+    ChangedDesign { system: "streaming", saga: "playback_session", service, says, change, finds }
+}
+
+pub(super) const BROKEN: &[ChangedDesign] = &[
+    shop(
+        "orders",
+        "a declined payment aborts nothing",
+        |part| without(&mut part["aborts_on"], "payments.payment_declined.v1"),
+        Some(("B074", "authorize_payment")),
+    ),
+    shop(
+        "orders",
+        "a failed reservation aborts nothing",
+        |part| without(&mut part["aborts_on"], "inventory.stock_reservation_failed.v1"),
+        Some(("B074", "reserve_stock")),
+    ),
+    shop(
+        "orders",
+        "the decision does not wait for the pivot, which may refuse later",
+        |part| step(part, "confirm_order")["on"] = json!(["shipping.shipment_scheduled.v1"]),
+        Some(("B074", "capture_payment")),
+    ),
+    shop(
+        "orders",
+        "the decision waits for an outcome and its opposite",
+        |part| {
+            let on = ["payments.payment_captured.v1", "payments.payment_capture_failed.v1"];
+            step(part, "confirm_order")["on"] = json!(on);
+        },
+        Some(("B074", "confirm_order")),
+    ),
+    shop(
+        "orders",
+        "a join waits for what comes in aborted runs only",
+        |part| {
+            let on = ["inventory.stock_committed.v1", "shipping.shipment_cancelled.v1"];
+            step(part, "complete_order")["on"] = json!(on);
+        },
+        Some(("B074", "complete_order")),
+    ),
+    shop(
+        "orders",
+        "a second decision beside the first",
+        |part| {
+            let second = json!({
+                "name": "accept_order",
+                "kind": "decision",
+                "on": ["inventory.stock_reserved.v1"],
+                "done": "orders.order_accepted.v1",
+            });
+            part["steps"].as_array_mut().expect("steps").push(second);
+        },
+        Some(("B076", "confirm_order")),
+    ),
+    shop(
+        "orders",
+        "the deadline passes with the abort itself",
+        |part| part["deadline"]["passed"] = json!("orders.order_cancelled.v1"),
+        Some(("B076", "confirm_order")),
+    ),
+    shop(
+        "inventory",
+        "stock is committed before the decision",
+        |part| step(part, "commit_stock")["on"] = json!(["inventory.stock_reserved.v1"]),
+        Some(("B075", "commit_stock")),
+    ),
+    shop(
+        "inventory",
+        "the service hears of no abort",
+        |part| part["abort"] = Value::Null,
+        Some(("B075", "reserve_stock")),
+    ),
+    shop(
+        "inventory",
+        "a step publishes the abort",
+        |part| step(part, "commit_stock")["done"] = json!("orders.order_cancelled.v1"),
+        Some(("B076", "confirm_order")),
+    ),
+    shop(
+        "shipping",
+        "the pivot's event is taken for the decision",
+        |part| step(part, "dispatch_shipment")["on"] = json!(["payments.payment_captured.v1"]),
+        Some(("B075", "dispatch_shipment")),
+    ),
+    shop(
+        "shipping",
+        "the service waits for an abort that nobody publishes",
+        |part| part["abort"] = json!("orders.order_withdrawn.v1"),
+        Some(("B075", "schedule_shipment")),
+    ),
+    shop(
+        "shipping",
+        "a delivery may be refused after the decision",
+        |part| {
+            let step = step(part, "deliver_shipment");
+            step["kind"] = json!("compensatable");
+            step["refused"] = json!("shipping.shipment_lost.v1");
+        },
+        Some(("B074", "deliver_shipment")),
+    ),
+    rides(
+        "dispatch",
+        "nobody acts when no driver is near",
+        |part| without(&mut part["aborts_on"], "location.no_driver_nearby.v1"),
+        Some(("B074", "reserve_driver")),
+    ),
+    rides(
+        "dispatch",
+        "the ride starts before the fare is held",
+        |part| step(part, "start_ride")["on"] = json!(["location.driver_reserved.v1"]),
+        Some(("B074", "hold_fare")),
+    ),
+    rides(
+        "dispatch",
+        "a fare may be refused after the ride",
+        |part| {
+            let step = step(part, "charge_fare");
+            step["kind"] = json!("compensatable");
+            step["refused"] = json!("dispatch.fare_refused.v1");
+        },
+        Some(("B074", "charge_fare")),
+    ),
+    rides(
+        "location",
+        "a driver is let go before the decision",
+        |part| step(part, "release_driver")["on"] = json!(["location.driver_reserved.v1"]),
+        Some(("B075", "release_driver")),
+    ),
+    rides(
+        "location",
+        "the service hears of no abort",
+        |part| part["abort"] = Value::Null,
+        Some(("B075", "reserve_driver")),
+    ),
+    streaming(
+        "playback",
+        "a refused licence aborts nothing",
+        |part| without(&mut part["aborts_on"], "titles.playback_license_denied.v1"),
+        Some(("B074", "grant_license")),
+    ),
+    streaming(
+        "playback",
+        "the decision waits for neither licence nor slot",
+        |part| step(part, "start_playback")["on"] = json!(["accounts.viewer_admitted.v1"]),
+        Some(("B074", "grant_license")),
+    ),
+    streaming(
+        "accounts",
+        "a slot is released before the decision",
+        |part| step(part, "release_slot")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
+        Some(("B075", "release_slot")),
+    ),
+    streaming(
+        "titles",
+        "the service hears of no abort",
+        |part| part["abort"] = Value::Null,
+        Some(("B075", "grant_license")),
+    ),
+];
+
+pub(super) const NEAR: &[ChangedDesign] = &[
+    shop(
+        "orders",
+        "a run without a deadline, in which every refusal aborts",
+        |part| part["deadline"] = Value::Null,
+        None,
+    ),
+    shop(
+        "orders",
+        "an order is complete when it is delivered, whatever stock does",
+        |part| step(part, "complete_order")["on"] = json!(["shipping.shipment_delivered.v1"]),
+        None,
+    ),
+    shop(
+        "payments",
+        "a payment that waits for the stock alone",
+        |part| step(part, "authorize_payment")["on"] = json!(["inventory.stock_reserved.v1"]),
+        None,
+    ),
+    shop(
+        "payments",
+        "steps that call nothing outside",
+        |part| {
+            step(part, "authorize_payment")["calls_outside"] = json!(false);
+            step(part, "capture_payment")["calls_outside"] = json!(false);
+        },
+        None,
+    ),
+    shop(
+        "inventory",
+        "stock is committed later than it has to be",
+        |part| step(part, "commit_stock")["on"] = json!(["shipping.shipment_dispatched.v1"]),
+        None,
+    ),
+    shop(
+        "shipping",
+        "a refused shipment is not the end: another step takes its place",
+        |part| {
+            step(part, "schedule_shipment")["refused"] = json!("shipping.van_missed.v1");
+            let other = json!({
+                "name": "schedule_later",
+                "kind": "compensatable",
+                "on": ["shipping.van_missed.v1"],
+                "done": "shipping.shipment_scheduled.v1",
+                "refused": "shipping.shipment_rejected.v1",
+                "compensated": "shipping.shipment_cancelled.v1",
+            });
+            part["steps"].as_array_mut().expect("steps").push(other);
+        },
+        None,
+    ),
+    rides(
+        "dispatch",
+        "a fare that is held from rows of its own",
+        |part| step(part, "hold_fare")["calls_outside"] = json!(false),
+        None,
+    ),
+    rides(
+        "location",
+        "a reservation that is undone silently",
+        |part| step(part, "reserve_driver")["compensated"] = Value::Null,
+        None,
+    ),
+    streaming(
+        "playback",
+        "the decision waits for the slot alone, which comes after the licence",
+        |part| step(part, "start_playback")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
+        None,
+    ),
+    streaming(
+        "accounts",
+        "a viewer is admitted by a provider",
+        |part| step(part, "admit_viewer")["calls_outside"] = json!(true),
+        None,
+    ),
+];
