@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::headers::names::{BAGGAGE, CAUSATION_ID, MEMBERS, TRACEPARENT, TRACESTATE};
-use crate::headers::value::{count_header, insert_text, text_header};
+use crate::headers::value::{insert_text, integer_header, text_header};
 use crate::incoming::incoming;
 use crate::session::message::{Delivery, Publish};
 
@@ -18,11 +18,14 @@ pub fn is_pack(properties: &BasicProperties) -> bool {
     pack::is_pack(text(properties.content_type()))
 }
 
-/// The number of events in a message, as its header says.
+/// The number of events in a message, as its header says. A pack without one may be full.
 #[must_use]
-pub fn members(properties: &BasicProperties) -> u32 {
-    let most = u32::try_from(pack::MOST_MEMBERS).unwrap_or(u32::MAX);
-    if is_pack(properties) { count_header(properties, MEMBERS).clamp(1, most) } else { 1 }
+pub fn members(properties: &BasicProperties) -> usize {
+    if !is_pack(properties) {
+        return 1;
+    }
+    let said = integer_header(properties, MEMBERS).and_then(|said| usize::try_from(said).ok());
+    said.unwrap_or(pack::MEMBERS).clamp(1, pack::MOST_MEMBERS)
 }
 
 /// Returns one message that bears these events of one publisher and type.
@@ -214,6 +217,8 @@ mod tests {
         let packed = pack(&alone[0], &alone[1..]);
         assert_eq!((is_pack(&packed.properties), members(&packed.properties)), (true, 3));
         assert_eq!(packed.properties.message_id(), &None);
+        let unsaid = packed.properties.clone().with_headers(FieldTable::default());
+        assert_eq!(members(&unsaid), ballet_core::envelope::pack::MEMBERS);
         assert_eq!(apart(&packed), alone);
         let split = split(delivered(packed), &Limits::default()).expect("members");
         assert_eq!(split, alone.clone().map(delivered));

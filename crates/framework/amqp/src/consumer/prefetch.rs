@@ -35,9 +35,9 @@ impl Ahead {
     }
 
     /// Takes in the size of a message that came, and the number of events in it.
-    pub const fn delivered(&mut self, bytes: usize, members: u32) {
+    pub const fn delivered(&mut self, bytes: usize, members: usize) {
         self.messages += 1;
-        self.members = self.members.saturating_add(members as usize);
+        self.members = self.members.saturating_add(members);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 

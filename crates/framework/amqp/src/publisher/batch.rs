@@ -73,7 +73,7 @@ pub struct PublishedBatch {
 /// outbox, because memory has no room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftBehind {
-    /// The positions of the events in the batch, in order.
+    /// The positions of the events in the batch.
     pub positions: Vec<i32>,
     /// The bytes of their bodies.
     pub bytes: usize,

@@ -250,9 +250,11 @@ impl Registry {
             })
             .collect();
         let emits: HashSet<EventType> = participant.part().emits().into_iter().collect();
-        let packs = emits.iter().filter(|event| event.is_packed()).map(EventType::name).collect();
+        let service = participant.service();
+        let is_packed = |event: &&EventType| event.is_packed() && event.service() == service;
+        let packs = emits.iter().filter(is_packed).map(EventType::name).collect();
         let publishes = participant.publishes.iter().copied().collect();
-        Self { service: participant.service(), sagas, events, known, emits, publishes, packs }
+        Self { service, sagas, events, known, emits, publishes, packs }
     }
 
     pub(crate) fn known(&self, name: &str) -> Option<&Arc<HandledEvent>> {

@@ -37,6 +37,10 @@ pub const BYTES: usize = 128 * 1024;
 /// The maximum number of members in a pack that is read.
 pub const MOST_MEMBERS: usize = 1000;
 
+/// The maximum number of body bytes of a pack, if a member alone may not be bigger. A service that takes small bodies
+/// takes many of them, with their attributes.
+const LEAST_LIMIT: usize = 2 * 1024 * 1024;
+
 const VERSION: &str = "1.0";
 /// The most bytes in a property.
 const LONGEST: usize = 255;
@@ -131,8 +135,12 @@ pub fn write<'a>(members: impl IntoIterator<Item = (Member<'a>, &'a [u8])>) -> V
 /// The reason for which the pack as a whole is refused. What is wrong with one member is found when that is read.
 pub fn read(message: &Incoming<'_>, limits: &Limits) -> Result<Vec<ReadMember>, Unacceptable> {
     check_form(message, limits)?;
-    // A member is two levels deeper than alone.
-    let limits = Limits { max_depth: limits.max_depth.saturating_add(2), ..*limits };
+    let limits = Limits {
+        max_body: limits.max_body.max(LEAST_LIMIT),
+        // A member is two levels deeper than alone.
+        max_depth: limits.max_depth.saturating_add(2),
+        ..*limits
+    };
     let body = unpack(message.body, message.content_encoding, &limits)?;
     let Members(members) = serde_json::from_slice(&body).map_err(|error| {
         if error.is_data() { wrong(&error.to_string()) } else { Unacceptable::not_json(&error) }
@@ -145,6 +153,10 @@ pub fn read(message: &Incoming<'_>, limits: &Limits) -> Result<Vec<ReadMember>, 
     {
         let detail = format!("its header says {said} members, and it has {}", members.len());
         return Err(wrong(&detail));
+    }
+    // Each member gets them.
+    if message.headers.bytes.saturating_mul(members.len()) > limits.max_body {
+        return Err(wrong("its headers are too big for so many members"));
     }
     Ok(members.into_iter().map(member).collect())
 }

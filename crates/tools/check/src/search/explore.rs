@@ -93,12 +93,12 @@ impl Explored {
         usize::try_from(self.parents[at]).unwrap_or_default()
     }
 
-    /// A state in which a run rests at last that goes on from here.
-    pub(super) fn last_after(&self, mut at: usize) -> &State {
+    /// The place of a state in which a run rests at last that goes on from here.
+    pub(super) fn last_after(&self, mut at: usize) -> usize {
         while let Some(next) = self.after(at).last() {
             at = next;
         }
-        &self.states[at]
+        at
     }
 
     /// The moves to a state, each with the state after it.

@@ -112,7 +112,10 @@ fn faults(design: &Design<'_>, explored: &Explored) -> Vec<(usize, Fault)> {
                 found.push((at, fault));
             }
         } else if hangs(at) && (at == 0 || !hangs(parent)) {
-            found.extend(design.fault_at(explored.last_after(at)).map(|fault| (at, fault)));
+            let last = explored.last_after(at);
+            // Where no run ends well, a whole one is shown.
+            let shown = if at == 0 { last } else { at };
+            found.extend(design.fault_at(&explored.states[last]).map(|fault| (shown, fault)));
         }
     }
     found

@@ -172,9 +172,15 @@ impl Printer<'_> {
         };
         let refused: Vec<usize> = step.refused.into_iter().collect();
         let is_abort = design.owner == Some(step.service) && step.refused == service.abort;
-        let refuse = || {
-            let tomb = is_abort.then(|| format!("\"{}\"", service.name));
-            Effect { tomb, ..enter("refused", &refused) }
+        // The owner's own refusal is the abort, unless the run is decided.
+        let refuse = |guard: Vec<String>| {
+            if !is_abort {
+                return vec![(guard, enter("refused", &refused))];
+            }
+            let tomb = Some(format!("\"{}\"", service.name));
+            let abort = Effect { tomb, ..enter("refused", &refused) };
+            let with = |more: &str| [guard.clone(), vec![more.to_owned()]].concat();
+            vec![(with("~Decided"), abort), (with("Decided"), enter("refused", &[]))]
         };
         let mut run = |sort, guard: &[String], with: &Effect| {
             let both = |effect: Effect| Effect {
@@ -188,7 +194,9 @@ impl Printer<'_> {
             }
             add(sort, guard.to_vec(), both(enter("done", &[step.done])));
             if step.refused.is_some() {
-                add(sort, guard.to_vec(), both(refuse()));
+                for (guard, then) in refuse(guard.to_vec()) {
+                    add(sort, guard, both(then));
+                }
             }
         };
         let mut waits = Vec::new();
@@ -233,7 +241,7 @@ impl Printer<'_> {
             add(asked(&[is_taken.clone()]), enter("done", &[]));
             add(asked(&[is_taken]), enter("refused", &[]));
             if step.refused.is_some() {
-                add(asked(&is_free), refuse());
+                refuse(asked(&is_free)).into_iter().for_each(|(guard, then)| add(guard, then));
             }
         }
         for event in &step.taken_back_by {

@@ -52,7 +52,8 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let sagas = if is_searched { contracts.runs() } else { Vec::new() };
     let runs: Vec<&Counterexample> = sagas.iter().flat_map(|saga| &saga.counterexamples).collect();
     problems.extend(runs.iter().map(|run| run.problem.clone()));
-    if let (Some(file), Some(run)) = (&args.svg, runs.first()) {
+    let seen = runs.iter().find(|run| !run.events.is_empty());
+    if let (Some(file), Some(run)) = (&args.svg, seen) {
         let lanes = drawn(&contracts, run, None);
         let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
         write(file, &picture.map_err(Error::msg)?)?;
@@ -71,11 +72,11 @@ pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     };
     let (broken, wrong) = (problems.len(), unreadable.len());
     let all = [unreadable, problems, notes].concat();
+    say_searched(&sagas);
     if args.sarif {
         ui::raw(&sarif::log(&all, contracts.folder()).to_string());
     } else if options.output == Output::Table {
         show(&contracts, &all, (broken, wrong), &runs);
-        say_searched(&sagas);
     } else {
         let moves = |of: &Problem| runs.iter().find(|run| run.problem == *of).map(|run| &run.moves);
         ui::print_json(options.output, all.iter().map(|one| row(one, moves(one))));

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::envelope::limits::HeaderSize;
 
 const ID: &str = "0193f7a0-0000-7000-8000-000000000001";
 
@@ -71,10 +72,23 @@ fn what_is_no_pack_is_refused_as_a_whole() {
     assert!(refusal(&of(many.as_bytes())).detail.contains("too many members"));
     let lies = Incoming { members: Some(3), ..of(b"[1,2]") };
     assert!(refusal(&lies).detail.contains("says 3 members, and it has 2"));
-    let big = vec![b' '; Limits::default().max_body + 1];
+    let big = vec![b' '; LEAST_LIMIT + 1];
     assert_eq!(refusal(&of(&big)).reason, Reason::BodyTooBig);
+    let bytes = LEAST_LIMIT / 3;
+    let limits =
+        Limits { max_headers: HeaderSize { bytes, ..HeaderSize::default() }, ..Limits::default() };
+    let of_headers = |body: &'static [u8]| Incoming { headers: limits.max_headers, ..of(body) };
+    assert!(read(&of_headers(b"[1,2,3]"), &limits).is_ok());
+    let refused = read(&of_headers(b"[1,2,3,4]"), &limits).expect_err("refused");
+    assert!(refused.detail.contains("headers are too big"), "{refused}");
     let copied = Incoming { carbon_copy: true, ..of(b"[1]") };
     assert_eq!(refusal(&copied).reason, Reason::CarbonCopy);
+}
+
+#[test]
+fn a_service_that_takes_small_bodies_takes_many_of_them() {
+    let limits = Limits { max_body: 10, ..Limits::default() };
+    assert_eq!(read(&of(b"[1, 2, 3, 4, 5]"), &limits).map(|members| members.len()), Ok(5));
 }
 
 #[test]

@@ -1,41 +1,6 @@
-//! The three systems, broken designs with what is found, and near misses that are clean.
+//! Changes of the three systems' contracts: designs that are broken, and near misses.
 
-use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use ballet_core::ServiceContract;
 use serde_json::{Value, json};
-
-use super::moves::MoveKind;
-use super::state::{Entry, State};
-use super::*;
-
-type Contracts = Vec<Value>;
-
-fn contracts(system: &str) -> Contracts {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts").join(system);
-    let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
-    let mut files: Vec<PathBuf> = files.collect();
-    files.sort();
-    let read = |file: &PathBuf| fs::read_to_string(file).expect("a contract");
-    files.iter().map(|file| serde_json::from_str(&read(file)).expect("JSON")).collect()
-}
-
-fn system(contracts: &[Value]) -> System {
-    let part = |contract: &Value| {
-        let contract = ServiceContract::read(contract.to_string().as_bytes()).expect("a contract");
-        contract.part().expect("a part")
-    };
-    System { name: "broken", parts: contracts.iter().map(part).collect() }
-}
-
-/// The part of a service in a saga.
-fn part<'a>(contracts: &'a mut [Value], service: &str, saga: &str) -> &'a mut Value {
-    let contract = contracts.iter_mut().find(|one| one["service"] == service).expect("a service");
-    let sagas = contract["sagas"].as_array_mut().expect("sagas");
-    sagas.iter_mut().find(|one| one["saga"] == saga).expect("a saga")
-}
 
 fn step<'a>(part: &'a mut Value, name: &str) -> &'a mut Value {
     let steps = part["steps"].as_array_mut().expect("steps");
@@ -46,24 +11,15 @@ fn without(list: &mut Value, event: &str) {
     list.as_array_mut().expect("a list").retain(|one| one != event);
 }
 
-/// Each rule that is broken, with the step.
-fn found(contracts: &[Value]) -> Vec<(&'static str, String)> {
-    let all = search(&system(contracts)).into_iter().flat_map(|saga| {
-        assert!(saga.is_whole, "{}", saga.saga);
-        saga.counterexamples
-    });
-    all.map(|one| (one.problem.rule.id, one.problem.of)).collect()
-}
-
-struct ChangedDesign {
-    system: &'static str,
-    saga: &'static str,
+pub(super) struct ChangedDesign {
+    pub(super) system: &'static str,
+    pub(super) saga: &'static str,
     /// The service whose part is changed.
-    service: &'static str,
-    says: &'static str,
-    change: fn(&mut Value),
+    pub(super) service: &'static str,
+    pub(super) says: &'static str,
+    pub(super) change: fn(&mut Value),
     /// The rule and the step. Nothing for a near miss.
-    finds: Option<(&'static str, &'static str)>,
+    pub(super) finds: Option<(&'static str, &'static str)>,
 }
 
 const fn shop(
@@ -93,7 +49,7 @@ const fn streaming(
     ChangedDesign { system: "streaming", saga: "playback_session", service, says, change, finds }
 }
 
-const BROKEN: &[ChangedDesign] = &[
+pub(super) const BROKEN: &[ChangedDesign] = &[
     shop(
         "orders",
         "a declined payment aborts nothing",
@@ -250,7 +206,7 @@ const BROKEN: &[ChangedDesign] = &[
     ),
 ];
 
-const NEAR: &[ChangedDesign] = &[
+pub(super) const NEAR: &[ChangedDesign] = &[
     shop(
         "orders",
         "a run without a deadline, in which every refusal aborts",
@@ -326,158 +282,3 @@ const NEAR: &[ChangedDesign] = &[
         None,
     ),
 ];
-
-/// A contract names only events whose schemas it has, and leaves out what is missing.
-fn tidy(contracts: &mut [Value]) {
-    for contract in contracts {
-        let Some(sagas) = contract.get_mut("sagas") else { continue };
-        drop_nulls(sagas);
-        let mut named = Vec::new();
-        names(sagas, &mut named);
-        let events = contract["events"].as_array_mut().expect("events");
-        for name in named {
-            if !events.iter().any(|event| event["name"] == *name) {
-                events.push(json!({ "name": name, "role": "in_saga", "schema": true }));
-            }
-        }
-    }
-}
-
-fn names(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::String(name) if name.contains(".v") => found.push(name.clone()),
-        Value::Array(all) => all.iter().for_each(|one| names(one, found)),
-        Value::Object(all) => all.values().for_each(|one| names(one, found)),
-        _ => {}
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(all) => {
-            all.retain(|_, one| !one.is_null());
-            all.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(all) => all.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
-}
-
-impl ChangedDesign {
-    fn contracts(&self) -> Contracts {
-        let mut all = contracts(self.system);
-        (self.change)(part(&mut all, self.service, self.saga));
-        tidy(&mut all);
-        all
-    }
-}
-
-#[test]
-fn the_three_systems_end_well_in_every_order() {
-    for name in ["rides", "shop", "streaming"] {
-        let all = contracts(name);
-        for saga in search(&system(&all)) {
-            println!("{name}: {} has {} states", saga.saga, saga.states);
-        }
-        assert_eq!(found(&all), [], "{name}");
-    }
-}
-
-#[test]
-fn each_broken_design_is_found_with_its_step() {
-    for design in BROKEN {
-        let found = found(&design.contracts());
-        let (rule, of) = design.finds.expect("a fault");
-        let is_found = found.iter().any(|(id, step)| *id == rule && step == of);
-        assert!(is_found, "{}, {}: {found:?}", design.system, design.says);
-    }
-}
-
-#[test]
-fn near_misses_are_clean() {
-    for design in NEAR {
-        assert_eq!(found(&design.contracts()), [], "{}, {}", design.system, design.says);
-    }
-}
-
-#[test]
-fn nothing_runs_after_its_tombstone() {
-    for name in ["rides", "shop", "streaming"] {
-        let system = system(&contracts(name));
-        let graph = Graph::new(system.clone());
-        for saga in graph.sagas() {
-            let graph = graph.in_version(saga, 1);
-            let design = Design::new(&system, &graph, saga);
-            for state in Explored::new(&design, MOST).states {
-                design.moves(&state, &mut |_, next| {
-                    for (at, step) in design.steps.iter().enumerate() {
-                        let is_buried = state.has(design.services[step.service].tombstone);
-                        let is_new =
-                            state.entry(at) == Entry::Nothing && next.entry(at) != Entry::Nothing;
-                        assert!(!(is_buried && is_new), "{saga}: {}", design.name(at));
-                    }
-                });
-            }
-        }
-    }
-}
-
-/// Of two viewers, one has the last slot: the other is refused.
-#[test]
-fn a_run_beside_another_that_shares_a_row_reaches_no_other_state_and_ends_well() {
-    let system = system(&contracts("streaming"));
-    let saga = "playback_session";
-    let graph = Graph::new(system.clone()).in_version(saga, 1);
-    let design = Design::new(&system, &graph, saga);
-    let alone: HashSet<State> = Explored::new(&design, MOST).states.into_iter().collect();
-    let slot = design.steps.iter().position(|step| step.part.name == "reserve_slot");
-    let slot = slot.expect("a step");
-    let mut open = vec![[State::default(); 2]];
-    let mut known: HashSet<[State; 2]> = open.iter().copied().collect();
-    while let Some(runs) = open.pop() {
-        let mut goes_on = false;
-        for (at, run) in runs.iter().enumerate() {
-            assert!(alone.contains(run));
-            let is_taken = runs[1 - at].entry(slot) == Entry::Done;
-            design.moves(run, &mut |made, next| {
-                if is_taken && made.at == slot && made.kind == MoveKind::Do {
-                    return;
-                }
-                goes_on |= design.helps(run, made);
-                let mut both = runs;
-                both[at] = next;
-                if known.insert(both) {
-                    open.push(both);
-                }
-            });
-        }
-        assert!(goes_on || runs.iter().all(|run| design.is_good(run)));
-    }
-    println!("{} states of two runs, {} of one", known.len(), alone.len());
-}
-
-/// The modules of TLA+, checked by the program `tla` of the crate `tla-checker`.
-#[test]
-#[ignore = "TLA is the path of another checker"]
-fn another_checker_agrees() {
-    let program = std::env::var_os("TLA").expect("TLA");
-    let folder = std::env::temp_dir().join(format!("ballet-tla-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
-    let whole = ["rides", "shop", "streaming"].map(|name| (name, contracts(name), true));
-    let changed = BROKEN.iter().chain(NEAR);
-    let changed = changed.map(|one| (one.says, one.contracts(), one.finds.is_none()));
-    for (says, contracts, is_sound) in whole.into_iter().chain(changed) {
-        let agrees = tla::modules(&system(&contracts)).into_iter().all(|module| {
-            let file = folder.join(module.name);
-            fs::write(file.with_extension("tla"), module.text).expect("written");
-            fs::write(file.with_extension("cfg"), tla::SETTINGS).expect("written");
-            let mut command = std::process::Command::new(&program);
-            let said = command.arg(file.with_extension("tla")).output().expect("an answer");
-            let said = String::from_utf8_lossy(&said.stdout).into_owned();
-            println!("{says}: {}", said.lines().last().unwrap_or_default());
-            said.contains("No errors found")
-        });
-        assert_eq!(agrees, is_sound, "{says}");
-    }
-    fs::remove_dir_all(folder).expect("removed");
-}

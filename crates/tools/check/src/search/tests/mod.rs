@@ -1,0 +1,226 @@
+//! The three systems, broken designs with what is found, and near misses that are clean.
+
+mod designs;
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ballet_core::ServiceContract;
+use serde_json::{Value, json};
+
+use self::designs::{BROKEN, ChangedDesign, NEAR};
+use super::moves::MoveKind;
+use super::state::{Entry, State};
+use super::*;
+
+type Contracts = Vec<Value>;
+
+fn contracts(system: &str) -> Contracts {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts").join(system);
+    let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+    let mut files: Vec<PathBuf> = files.collect();
+    files.sort();
+    let read = |file: &PathBuf| fs::read_to_string(file).expect("a contract");
+    files.iter().map(|file| serde_json::from_str(&read(file)).expect("JSON")).collect()
+}
+
+fn system(contracts: &[Value]) -> System {
+    let part = |contract: &Value| {
+        let contract = ServiceContract::read(contract.to_string().as_bytes()).expect("a contract");
+        contract.part().expect("a part")
+    };
+    System { name: "broken", parts: contracts.iter().map(part).collect() }
+}
+
+/// The part of a service in a saga.
+fn part<'a>(contracts: &'a mut [Value], service: &str, saga: &str) -> &'a mut Value {
+    let contract = contracts.iter_mut().find(|one| one["service"] == service).expect("a service");
+    let sagas = contract["sagas"].as_array_mut().expect("sagas");
+    sagas.iter_mut().find(|one| one["saga"] == saga).expect("a saga")
+}
+
+/// Each rule that is broken, with the step.
+fn found(contracts: &[Value]) -> Vec<(&'static str, String)> {
+    let all = search(&system(contracts)).into_iter().flat_map(|saga| {
+        assert!(saga.is_whole, "{}", saga.saga);
+        saga.counterexamples
+    });
+    all.map(|one| (one.problem.rule.id, one.problem.of)).collect()
+}
+
+/// A contract names only events whose schemas it has, and leaves out what is missing.
+fn tidy(contracts: &mut [Value]) {
+    for contract in contracts {
+        let Some(sagas) = contract.get_mut("sagas") else { continue };
+        drop_nulls(sagas);
+        let mut named = Vec::new();
+        names(sagas, &mut named);
+        let events = contract["events"].as_array_mut().expect("events");
+        for name in named {
+            if !events.iter().any(|event| event["name"] == *name) {
+                events.push(json!({ "name": name, "role": "in_saga", "schema": true }));
+            }
+        }
+    }
+}
+
+fn names(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(name) if name.contains(".v") => found.push(name.clone()),
+        Value::Array(all) => all.iter().for_each(|one| names(one, found)),
+        Value::Object(all) => all.values().for_each(|one| names(one, found)),
+        _ => {}
+    }
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(all) => {
+            all.retain(|_, one| !one.is_null());
+            all.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(all) => all.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+fn contracts_of(design: &ChangedDesign) -> Contracts {
+    let mut all = contracts(design.system);
+    (design.change)(part(&mut all, design.service, design.saga));
+    tidy(&mut all);
+    all
+}
+
+#[test]
+fn the_three_systems_end_well_in_every_order() {
+    for name in ["rides", "shop", "streaming"] {
+        let all = contracts(name);
+        for saga in search(&system(&all)) {
+            println!("{name}: {} has {} states", saga.saga, saga.states);
+        }
+        assert_eq!(found(&all), [], "{name}");
+    }
+}
+
+#[test]
+fn each_broken_design_is_found_with_its_step() {
+    for design in BROKEN {
+        let found = found(&contracts_of(design));
+        let (rule, of) = design.finds.expect("a fault");
+        let is_found = found.iter().any(|(id, step)| *id == rule && step == of);
+        assert!(is_found, "{}, {}: {found:?}", design.system, design.says);
+    }
+}
+
+#[test]
+fn near_misses_are_clean() {
+    for design in NEAR {
+        assert_eq!(found(&contracts_of(design)), [], "{}, {}", design.system, design.says);
+    }
+}
+
+#[test]
+fn of_a_saga_that_never_ends_well_a_whole_run_is_shown() {
+    let mut desk = [json!({
+        "contract": 1,
+        "service": "desk",
+        "events": [],
+        "sagas": [{ "saga": "sale", "owner": "desk", "steps": [
+            { "name": "open_sale", "kind": "origin", "done": "desk.sale_opened.v1" },
+            {
+                "name": "close_sale",
+                "kind": "decision",
+                "on": ["desk.sale_paid.v1"],
+                "done": "desk.sale_closed.v1",
+            },
+        ] }],
+    })];
+    tidy(&mut desk);
+    let sagas = search(&system(&desk));
+    let [one] = &sagas[0].counterexamples[..] else { panic!("{sagas:?}") };
+    assert_eq!((one.problem.rule.id, &*one.problem.of), ("B074", "close_sale"));
+    assert_eq!((&*one.moves, one.events.len()), (&["desk.open_sale begins it".to_owned()][..], 1));
+}
+
+#[test]
+fn nothing_runs_after_its_tombstone() {
+    for name in ["rides", "shop", "streaming"] {
+        let system = system(&contracts(name));
+        let graph = Graph::new(system.clone());
+        for saga in graph.sagas() {
+            let graph = graph.in_version(saga, 1);
+            let design = Design::new(&system, &graph, saga);
+            for state in Explored::new(&design, MOST).states {
+                design.moves(&state, &mut |_, next| {
+                    for (at, step) in design.steps.iter().enumerate() {
+                        let is_buried = state.has(design.services[step.service].tombstone);
+                        let is_new =
+                            state.entry(at) == Entry::Nothing && next.entry(at) != Entry::Nothing;
+                        assert!(!(is_buried && is_new), "{saga}: {}", design.name(at));
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Of two viewers, one has the last slot: the other is refused.
+#[test]
+fn a_run_beside_another_that_shares_a_row_reaches_no_other_state_and_ends_well() {
+    let system = system(&contracts("streaming"));
+    let saga = "playback_session";
+    let graph = Graph::new(system.clone()).in_version(saga, 1);
+    let design = Design::new(&system, &graph, saga);
+    let alone: HashSet<State> = Explored::new(&design, MOST).states.into_iter().collect();
+    let slot = design.steps.iter().position(|step| step.part.name == "reserve_slot");
+    let slot = slot.expect("a step");
+    let mut open = vec![[State::default(); 2]];
+    let mut known: HashSet<[State; 2]> = open.iter().copied().collect();
+    while let Some(runs) = open.pop() {
+        let mut goes_on = false;
+        for (at, run) in runs.iter().enumerate() {
+            assert!(alone.contains(run));
+            let is_taken = runs[1 - at].entry(slot) == Entry::Done;
+            design.moves(run, &mut |made, next| {
+                if is_taken && made.at == slot && made.kind == MoveKind::Do {
+                    return;
+                }
+                goes_on |= design.helps(run, made);
+                let mut both = runs;
+                both[at] = next;
+                if known.insert(both) {
+                    open.push(both);
+                }
+            });
+        }
+        assert!(goes_on || runs.iter().all(|run| design.is_good(run)));
+    }
+    println!("{} states of two runs, {} of one", known.len(), alone.len());
+}
+
+/// The modules of TLA+, checked by the program `tla` of the crate `tla-checker`.
+#[test]
+#[ignore = "TLA is the path of another checker"]
+fn another_checker_agrees() {
+    let program = std::env::var_os("TLA").expect("TLA");
+    let folder = std::env::temp_dir().join(format!("ballet-tla-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let whole = ["rides", "shop", "streaming"].map(|name| (name, contracts(name), true));
+    let changed = BROKEN.iter().chain(NEAR);
+    let changed = changed.map(|one| (one.says, contracts_of(one), one.finds.is_none()));
+    for (says, contracts, is_sound) in whole.into_iter().chain(changed) {
+        let agrees = tla::modules(&system(&contracts)).into_iter().all(|module| {
+            let file = folder.join(module.name);
+            fs::write(file.with_extension("tla"), module.text).expect("written");
+            fs::write(file.with_extension("cfg"), tla::SETTINGS).expect("written");
+            let mut command = std::process::Command::new(&program);
+            let said = command.arg(file.with_extension("tla")).output().expect("an answer");
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            println!("{says}: {}", said.lines().last().unwrap_or_default());
+            said.contains("No errors found")
+        });
+        assert_eq!(agrees, is_sound, "{says}");
+    }
+    fs::remove_dir_all(folder).expect("removed");
+}
