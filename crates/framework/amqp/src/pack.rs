@@ -104,7 +104,8 @@ pub fn split(
 }
 
 /// Returns the messages that a pack was made of, if it is one that was.
-pub(crate) fn apart(message: &Publish) -> Vec<Publish> {
+#[must_use]
+pub fn apart(message: &Publish) -> Vec<Publish> {
     if !is_pack(&message.properties) {
         return Vec::new();
     }

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ballet::core::fault::FaultPoint;
+use ballet_amqp::Publish;
+use ballet_amqp::headers::{CAUSATION_ID, text_header};
 use sqlx::Executor;
 
 use crate::explore::stage::{Done, LIMIT, LOOK, Stage, said};
@@ -24,13 +26,24 @@ impl Stage {
     /// Hands two messages to two replicas. Neither commits before the other has come as far as it can.
     pub(super) async fn together(&mut self, queue: &str, one: usize, other: usize) -> Done<()> {
         let service = self.known(queue)?;
+        let broker = self.memory.broker.clone();
+        let first = broker
+            .ready(queue)
+            .get(one)
+            .and_then(|one| one.properties.message_id().as_ref().map(ToString::to_string));
         self.gate(service, "select pg_advisory_lock(58)").await?;
-        self.memory.broker.hand_over(queue, one, false);
+        broker.hand_over(queue, one, false);
         self.until_behind(service, 1).await?;
-        self.memory.broker.hand_over(queue, other, false);
+        broker.hand_over(queue, other, false);
         self.until_behind(service, 2).await?;
+        let before = broker.depths();
         self.gate(service, "select pg_advisory_unlock(58)").await?;
-        self.rest(&[service]).await
+        self.rest(&[service]).await?;
+        // Which one publishes first is chance, and a schedule has none.
+        let is_second =
+            |message: &Publish| text_header(&message.properties, CAUSATION_ID) != first.as_deref();
+        broker.sort_beyond(&before, is_second);
+        Ok(())
     }
 
     /// Waits until this many transactions wait for a lock, if they ever do.
@@ -72,7 +85,8 @@ impl Stage {
             self.kill(service);
             broker.recover();
         }
-        let claims = "update ballet.call set owner = 0, next_at = now() where closed_at is null";
+        let claims = "update ballet.call set owner = 0, next_at = ballet.now() \
+            where closed_at is null and next_at < 'infinity'";
         said(self.session(service)?.execute(claims).await)?;
         self.start(service).await?;
         // What the dead left may be published again, and must not come in the middle of something else.

@@ -180,11 +180,13 @@ impl<'a> Player<'a> {
 
     async fn open_deadline(&mut self) -> Done<Option<(String, usize)>> {
         for service in self.stage.names() {
-            for saga in self.stage.deadlines(service).await? {
-                let known = self.played.sagas.iter().position(|known| *known == saga);
-                if let Some(saga) = known.filter(|saga| self.passed.insert(*saga)) {
-                    return Ok(Some((service.to_owned(), saga)));
-                }
+            let open = self.stage.deadlines(service).await?;
+            let number = |saga: &Uuid| self.played.sagas.iter().position(|known| known == saga);
+            let open = open.iter().filter_map(number).filter(|saga| !self.passed.contains(saga));
+            // By number, since ids differ between runs.
+            if let Some(saga) = open.min() {
+                self.passed.insert(saga);
+                return Ok(Some((service.to_owned(), saga)));
             }
         }
         Ok(None)

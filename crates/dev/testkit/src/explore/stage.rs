@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use ballet::core::{Part, Role, System, topology};
 use ballet::{Running, Service, Settings};
-use ballet_amqp::Publish;
 use ballet_amqp::headers::{DEAD_DETAIL, text_header};
+use ballet_amqp::{Publish, pack};
 use ballet_ops::audit::{BrokerSnapshot, DeadLetterSnapshot, Report, audit};
 use ballet_stage::Postgres;
 use jiff::SignedDuration;
@@ -197,8 +197,12 @@ impl Stage {
     fn look_at_published(&mut self, broker: &MemoryBroker) {
         let new = broker.taken_after(self.seen);
         self.seen += new.len();
-        let ids = new.iter().filter_map(|message| message.properties.message_id().as_ref());
-        self.published.extend(ids.map(ToString::to_string));
+        for message in &new {
+            let members = pack::apart(message);
+            let all = std::iter::once(message).chain(&members);
+            let ids = all.filter_map(|one| one.properties.message_id().as_ref());
+            self.published.extend(ids.map(ToString::to_string));
+        }
     }
 
     /// Waits until nothing moves any more, in all services. What one publishes may set another going.

@@ -127,8 +127,9 @@ pub(super) fn statement_on(statements: &[String], table: &str) -> String {
     chosen.map_or_else(|| "no statement".into(), |chosen| chosen.chars().take(LONGEST).collect())
 }
 
-/// Whether a statement has this word.
+/// Whether a statement has this name, which may be quoted.
 pub(super) fn names(statement: &str, table: &str) -> bool {
+    let table = table.trim_matches('"');
     let mut words = statement.split(|c: char| !c.is_alphanumeric() && c != '_');
     words.any(|word| word == table)
 }

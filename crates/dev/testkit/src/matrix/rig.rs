@@ -291,7 +291,7 @@ async fn until_waiting(db: &mut PgConnection, pid: i32) -> Option<String> {
 
 async fn snapshots(db: &mut PgConnection) -> Result<(Vec<String>, String)> {
     let tables: Vec<(String, Option<String>)> = sqlx::query_as(
-        r"select relname::text, (select string_agg(format('%I', attname), ',' order by attnum)
+        r"select format('%I', relname), (select string_agg(format('%I', attname), ',' order by attnum)
               from pg_index join pg_attribute on attrelid = indrelid and attnum = any(indkey)
               where indrelid = pg_class.oid and indisprimary)
           from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
@@ -304,7 +304,8 @@ async fn snapshots(db: &mut PgConnection) -> Result<(Vec<String>, String)> {
             || "to_jsonb(one)::text".to_owned(),
             |key| format!("jsonb_build_array({key})::text"),
         );
-        format!("select '{table}', {key}, to_jsonb(one) from {table} one")
+        let name = table.replace('\'', "''");
+        format!("select '{name}', {key}, to_jsonb(one) from {table} one")
     };
     let all: Vec<String> = tables.iter().map(one).collect();
     let query = if all.is_empty() {

@@ -13,7 +13,7 @@ const MOST: usize = 10;
 /// The columns of a service's own tables. A table comes after those that it refers to.
 const COLUMNS: &str = r"
     with recursive own as (
-        select oid, relname::text as name from pg_class
+        select oid, format('%I', relname) as name from pg_class
         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
             and not relispartition and relname not like '\_%'
     ), depth as (

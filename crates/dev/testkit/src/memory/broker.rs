@@ -1,10 +1,8 @@
 //! The handle of the broker: a test builds it, looks inside, and makes it fail.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use ballet::EventType;
-use ballet::core::fault::FaultPoint;
 use ballet::core::topology;
 use ballet_amqp::{BasicProperties, Broker, BrokerError, Peer, Publish, PublishOutcome, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
@@ -178,34 +176,6 @@ impl MemoryBroker {
         self.lock().wrong_acks
     }
 
-    /// Returns how many messages are delivered and not acknowledged as far as their consumers know.
-    #[must_use]
-    pub fn in_hand(&self) -> usize {
-        let state = self.lock();
-        let unacked = state.connections.values().flat_map(|at| at.unacked.values());
-        unacked.filter(|one| !one.is_lost && !state.is_stream(&one.queue)).count()
-    }
-
-    /// Returns how many consumers a queue has.
-    #[must_use]
-    pub fn consumers(&self, queue: &str) -> usize {
-        self.lock().queues.get(queue).map_or(0, |queue| queue.consumers.len())
-    }
-
-    /// Returns how many messages wait in each queue but the journal.
-    #[must_use]
-    pub fn depths(&self) -> BTreeMap<String, u64> {
-        let state = self.lock();
-        let queues = state.queues.iter().filter(|(name, _)| *name != topology::JOURNAL);
-        queues.map(|(name, queue)| (name.clone(), queue.ready.len() as u64)).collect()
-    }
-
-    /// Returns the messages accepted after the first `count`.
-    #[must_use]
-    pub fn taken_after(&self, count: usize) -> Vec<Publish> {
-        self.lock().taken.get(count..).unwrap_or_default().to_vec()
-    }
-
     /// Returns every message accepted so far, in order.
     #[must_use]
     pub fn taken(&self) -> Vec<Publish> {
@@ -230,7 +200,7 @@ impl MemoryBroker {
         self.lock().next_connection
     }
 
-    fn lock(&self) -> MutexGuard<'_, BrokerState> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, BrokerState> {
         lock(&self.state)
     }
 }
@@ -244,29 +214,6 @@ impl MemoryBroker {
         for id in ids {
             state.disconnect(id, &BrokerError::Lost("dropped by the test".to_owned()));
         }
-    }
-
-    pub(super) fn drop_process(&self, process: u64) {
-        let mut state = self.lock();
-        let own = state.connections.iter().filter(|(_, at)| at.process == process);
-        for id in own.map(|(id, _)| *id).collect::<Vec<_>>() {
-            state.disconnect(id, &BrokerError::Lost("the process is gone".to_owned()));
-        }
-    }
-
-    /// Whether queues hand over only what [`hand_over`](Self::hand_over) chooses.
-    pub fn step(&self, steps: bool) {
-        self.lock().step(steps);
-    }
-
-    /// Hands over the waiting message at this position of a queue, or a copy of it.
-    pub fn hand_over(&self, queue: &str, at: usize, is_copy: bool) {
-        self.lock().hand_over(queue, at, is_copy);
-    }
-
-    /// Takes the message at this position of a queue for later attempts to the queue that it comes back to.
-    pub fn bring_back(&self, queue: &str, at: usize) {
-        self.lock().bring_back(queue, at);
     }
 
     /// Makes new connections fail, or succeed again.
@@ -343,24 +290,6 @@ impl MemoryBroker {
     /// Loses acknowledgements, as when a process dies, or stops losing them.
     pub fn lose_acks(&self, lose: bool) {
         self.lock().faults.lose_acks = lose;
-    }
-
-    /// Lets processes get no further than to this point of the way out of a commit: nothing is acknowledged, and nothing
-    /// published (`AfterCommit`) or confirmed (`AfterPublish`).
-    pub fn doom(&self, point: FaultPoint) {
-        self.lose_acks(true);
-        match point {
-            FaultPoint::AfterCommit => self.block(true),
-            FaultPoint::AfterPublish => self.hold_confirms(),
-            _ => {}
-        }
-    }
-
-    /// Ends what [`doom`](Self::doom) began.
-    pub fn recover(&self) {
-        self.lose_acks(false);
-        self.block(false);
-        self.release_confirms();
     }
 
     /// Loses the next acknowledgements. They seem done until their connection ends.

@@ -9,6 +9,7 @@ mod objects;
 mod service;
 mod session;
 mod state;
+mod steps;
 mod streams;
 mod system;
 pub(crate) mod wire;

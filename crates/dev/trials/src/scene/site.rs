@@ -21,7 +21,7 @@ use crate::running::long_run::LongRun;
 use crate::scene::producer::{Producers, produced};
 use crate::scene::record::Recorder;
 
-/// A customer waits this long for an event.
+/// A customer waits this long for an event, or in memory for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -53,10 +53,11 @@ enum SiteWorld {
 }
 
 impl Site {
-    pub(crate) fn in_memory(system: &System, urls: Urls, broker: MemoryBroker) -> Self {
+    pub(crate) fn in_memory(system: &System, urls: Urls, broker: MemoryBroker) -> Result<Self> {
         let producers = system.foreign_producers().iter().map(|(name, _)| *name).collect();
-        let clock = Clock::system();
-        Self::new(Client::new(), clock, SiteWorld::Memory { urls, broker, producers })
+        let http = Client::builder().no_proxy().timeout(PATIENCE).build();
+        let world = SiteWorld::Memory { urls, broker, producers };
+        Ok(Self::new(http.context("cannot set up HTTP")?, Clock::system(), world))
     }
 
     fn new(http: Client, clock: Clock, world: SiteWorld) -> Self {

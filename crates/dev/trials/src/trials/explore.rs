@@ -90,8 +90,8 @@ pub async fn schedules(
     let subject = Subject::new(trial);
     let name = subject.system.name.to_owned();
     let options = ExploreOptions { name, seed, seeds, time: Some(time) };
-    let explored = explore(&SubjectSchedules(&subject), &options).await;
-    let explored = explored.map_err(|error| anyhow!(error))?;
+    let subject = SubjectSchedules(&subject);
+    let explored = Box::pin(explore(&subject, &options)).await.map_err(|error| anyhow!(error))?;
     match &explored.failed {
         Some(failed) => Err(anyhow!("{failed}")),
         None => Ok(explored),
@@ -117,8 +117,13 @@ impl Explored for SubjectSchedules<'_> {
     }
 
     async fn open(&self, stage: &Stage) -> Result<SubjectScene, String> {
-        let site = Site::in_memory(&self.0.system, stage.urls(), stage.memory.broker.clone());
-        self.0.tried.prepare(&site).await.map_err(|error| format!("{error:#}"))?;
+        let site = async {
+            let broker = stage.memory.broker.clone();
+            let site = Site::in_memory(&self.0.system, stage.urls(), broker)?;
+            self.0.tried.prepare(&site).await?;
+            anyhow::Ok(site)
+        };
+        let site = site.await.map_err(|error| format!("{error:#}"))?;
         let databases = stage.memory.databases.iter();
         let databases = databases.map(|(name, at)| (name.clone(), at.url().to_owned())).collect();
         let (services, management, vhost) = Default::default();

@@ -74,6 +74,7 @@ impl Observer {
                 return Ok(());
             }
             go_on(&self.pool, &self.broker).await?;
+            self.watched.gap();
         }
         drop(db);
         *another_since = None;

@@ -34,7 +34,10 @@ impl AwaitedCauses {
     /// Removes the next one that has not come in time.
     pub(super) fn missing(&mut self, now: i64) -> Option<Violation> {
         let (_, cause, violation) = self.queue.pop_front_if(|(due, ..)| *due <= now)?;
-        self.ids.remove(&cause);
+        // Others may wait for the same one.
+        if self.queue.iter().all(|(_, other, _)| *other != cause) {
+            self.ids.remove(&cause);
+        }
         Some(violation)
     }
 }

@@ -15,8 +15,9 @@ use crate::monitor::property::{Property, Violation};
 use crate::monitor::saga_log::{Kept, Quiet, SagaLog};
 use crate::monitor::types::{Kind, Types, UNDECLARED};
 
-/// Some 60 MB with ten entries each.
 const MOST_SAGAS: usize = 100_000;
+/// The maximum number of entries of all sagas: some 130 MB.
+const MOST_KEPT: usize = 2_000_000;
 /// The maximum number of entries of a saga.
 const MOST_ENTRIES: usize = 500;
 /// The maximum difference between the clocks of ids, in milliseconds.
@@ -28,6 +29,8 @@ pub struct Monitor {
     types: Types,
     patience: i64,
     sagas: HashMap<Uuid, SagaLog>,
+    /// The number of entries of all sagas.
+    kept: usize,
     /// When to look at each saga. What is absent then is missing, if nothing has come in between.
     due: VecDeque<(i64, Uuid)>,
     known: KnownIds,
@@ -53,6 +56,7 @@ impl Monitor {
         Self {
             patience: i64::try_from(patience.as_millis()).unwrap_or(i64::MAX),
             sagas: HashMap::new(),
+            kept: 0,
             due: VecDeque::new(),
             known: KnownIds::default(),
             awaited: AwaitedCauses::default(),
@@ -191,6 +195,7 @@ impl Monitor {
         let broken = log.broken_by(&self.types, &new);
         let may_repeat = restored.is_some_and(|restored| log.began <= restored);
         log.entries.push(new);
+        self.kept += 1;
         self.counts[usize::from(kind)] += 1;
         if let Some((property, kept, says)) = broken.filter(|_| !may_repeat) {
             self.name_of_saga(saga, property, kept, says);
@@ -199,7 +204,7 @@ impl Monitor {
             self.heard[service] = self.heard[service].max(cause.at);
         }
         self.judge_cause(entry, kind, cause.map(|cause| cause.kind));
-        if self.sagas.len() > MOST_SAGAS {
+        if self.sagas.len() > MOST_SAGAS || self.kept > MOST_KEPT {
             self.forget_oldest();
         }
     }
@@ -266,6 +271,7 @@ impl Monitor {
 
     fn forget(&mut self, saga: Uuid) -> bool {
         let Some(log) = self.sagas.remove(&saga) else { return false };
+        self.kept -= log.entries.len();
         self.floor = self.floor.max(log.began);
         true
     }
