@@ -75,8 +75,8 @@ async fn what_was_committed_and_not_confirmed_leaves_again_under_its_ids() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_pack_goes_again_and_is_marked_once() {
     let mut hotel = hotel("refused").await;
-    hotel.broker.nack(3);
     book(&hotel, TRIPS);
+    hotel.broker.nack(3);
     hotel.start_with(|_| {}).await;
     hotel.until_count("room", TRIPS as i64).await;
     hotel.until_published().await;
