@@ -1,6 +1,8 @@
 //! Plays seeds until one fails, and shrinks it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::explore::action::Action;
@@ -29,6 +31,8 @@ pub struct ExploreOptions {
     pub seeds: usize,
     /// No schedule begins after this time.
     pub time: Option<Duration>,
+    /// Whether one has failed. Explorations that share it end then.
+    pub has_failed: Arc<AtomicBool>,
 }
 
 /// What an exploration came to.
@@ -64,7 +68,9 @@ pub async fn explore<E: Explored>(
     let mut open: Vec<Seed> = Vec::new();
     let begun = Instant::now();
     let is_over = |done: usize| {
-        done >= options.seeds || options.time.is_some_and(|time| begun.elapsed() > time)
+        done >= options.seeds
+            || options.time.is_some_and(|time| begun.elapsed() > time)
+            || options.has_failed.load(Ordering::Relaxed)
     };
     let mut failed = None;
     while failed.is_none() && !is_over(schedules) {
@@ -90,6 +96,7 @@ pub async fn explore<E: Explored>(
                 Err(error) => vec![error],
             };
             if !wrong.is_empty() {
+                options.has_failed.store(true, Ordering::Relaxed);
                 drop(run);
                 failed = Some(first_of(explored, &options.name, &open, wrong).await?);
                 break;

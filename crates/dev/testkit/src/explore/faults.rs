@@ -9,8 +9,8 @@ use sqlx::Executor;
 
 use crate::explore::stage::{Done, LIMIT, LOOK, Stage, said};
 
-/// A transaction that has not come to its commit by then waits for another's lock, or will not come.
-const AT_THE_COMMIT: Duration = Duration::from_millis(150);
+/// A transaction that has not come to its commit by then will not come. A busy machine takes a while.
+const AT_THE_COMMIT: Duration = Duration::from_secs(2);
 const AT_GATE: &str = "select pid from pg_locks join pg_database d on d.oid = database \
     where d.datname = current_database() and locktype = 'advisory' and objid = 58 and not granted";
 const BEHIND: &str = "select count(*) from pg_stat_activity \
@@ -46,13 +46,13 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until this many transactions wait for a lock, if they ever do.
-    async fn until_behind(&mut self, service: &str, count: i64) -> Done<()> {
+    /// Waits until as many transactions wait for a lock as messages are in hand, if they ever do.
+    async fn until_behind(&mut self, service: &str, count: usize) -> Done<()> {
         let begun = Instant::now();
-        while begun.elapsed() < AT_THE_COMMIT && self.memory.broker.in_hand() > 0 {
+        while begun.elapsed() < AT_THE_COMMIT && self.memory.broker.in_hand() >= count {
             let behind: i64 =
                 said(sqlx::query_scalar(BEHIND).fetch_one(self.session(service)?).await)?;
-            if behind >= count {
+            if usize::try_from(behind).is_ok_and(|behind| behind >= count) {
                 return Ok(());
             }
             tokio::time::sleep(LOOK).await;

@@ -209,9 +209,9 @@ impl Stage {
     pub(super) async fn rest_all(&mut self) -> Done<()> {
         let begun = Instant::now();
         loop {
-            let taken = self.memory.broker.taken_count();
+            let taken = self.taken();
             self.rest(&self.names()).await?;
-            if taken == self.memory.broker.taken_count() {
+            if taken == self.taken() {
                 return Ok(());
             }
             if begun.elapsed() > LIMIT {
@@ -259,24 +259,36 @@ impl Stage {
         found.ok_or_else(|| format!("there is no {service}"))
     }
 
-    /// Waits until calls that failed are made again. Returns false if there are none.
+    /// Waits until a call that is due later has come to something. Returns false if there are none.
     pub(super) async fn wait_for_calls(&mut self) -> Done<bool> {
-        let open =
-            "select count(*) from ballet.call where closed_at is null and next_at < 'infinity'";
-        let (begun, mut are_some) = (Instant::now(), false);
-        for service in self.names() {
-            while said(sqlx::query_scalar::<_, i64>(open).fetch_one(self.session(service)?).await)?
-                > 0
-            {
-                if begun.elapsed() > LIMIT {
-                    return Err(format!("a call of {service} is made again and again"));
-                }
-                are_some = true;
-                tokio::time::sleep(10 * LOOK).await;
+        let (begun, before) = (Instant::now(), (self.open_calls().await?, self.taken()));
+        if before.0 == 0 {
+            return Ok(false);
+        }
+        // One that watches stays open until a client moves.
+        while (self.open_calls().await?, self.taken()) == before {
+            if begun.elapsed() > LIMIT {
+                return Err("a call is made again and again".to_owned());
             }
+            tokio::time::sleep(10 * LOOK).await;
         }
         self.rest_all().await?;
-        Ok(are_some)
+        Ok(true)
+    }
+
+    async fn open_calls(&mut self) -> Done<i64> {
+        let open =
+            "select count(*) from ballet.call where closed_at is null and next_at < 'infinity'";
+        let mut all = 0;
+        for service in self.names() {
+            let open = sqlx::query_scalar::<_, i64>(open);
+            all += said(open.fetch_one(self.session(service)?).await)?;
+        }
+        Ok(all)
+    }
+
+    fn taken(&self) -> usize {
+        self.memory.broker.taken_count()
     }
 
     /// Returns the sagas with a deadline that has not passed, in the database of a service.

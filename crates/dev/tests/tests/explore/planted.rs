@@ -1,6 +1,7 @@
 //! A saga of five steps in four services, one of which has a flaw. Seeds find it, and its shortest schedule is told in
 //! the same words each time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::{
@@ -220,8 +221,8 @@ impl Explored for Tours {
 
 async fn tours(flaw: Flaw, seed: Seed, seeds: usize) -> Exploration {
     let tours = Tours { flaw, clock: Clock::system() };
-    let time = Some(Duration::from_secs(60));
-    let options = ExploreOptions { name: "tours".to_owned(), seed, seeds, time };
+    let (time, has_failed) = (Some(Duration::from_secs(60)), Arc::default());
+    let options = ExploreOptions { name: "tours".to_owned(), seed, seeds, time, has_failed };
     explore(&tours, &options).await.expect("explored")
 }
 

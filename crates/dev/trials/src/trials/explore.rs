@@ -41,10 +41,12 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     // Before the threads ask for it.
     Postgres::shared().await.map_err(|error| anyhow!("{error}"))?;
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(seeds);
+    let has_failed = Arc::default();
     let share = |at: usize| {
         let seed = if at == 0 { seed.clone() } else { Seed::new(seed.choices(at).number() >> 40) };
         let seeds = seeds / cores + usize::from(at < seeds % cores);
-        ExploreOptions { name: format!("{}{at}", subject.system.name), seed, seeds, time: None }
+        let (name, has_failed) = (format!("{}{at}", subject.system.name), Arc::clone(&has_failed));
+        ExploreOptions { name, seed, seeds, time: None, has_failed }
     };
     let threads = (0..cores).map(|at| {
         let (subject, options) = (Arc::clone(subject), share(at));
@@ -89,7 +91,8 @@ pub async fn schedules(
 ) -> Result<Exploration> {
     let subject = Subject::new(trial);
     let name = subject.system.name.to_owned();
-    let options = ExploreOptions { name, seed, seeds, time: Some(time) };
+    let (time, has_failed) = (Some(time), Arc::default());
+    let options = ExploreOptions { name, seed, seeds, time, has_failed };
     let subject = SubjectSchedules(&subject);
     let explored = Box::pin(explore(&subject, &options)).await.map_err(|error| anyhow!(error))?;
     match &explored.failed {

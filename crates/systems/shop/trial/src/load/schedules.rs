@@ -1,4 +1,4 @@
-//! What customers do in an explored schedule.
+//! What a customer does in an explored schedule.
 
 use anyhow::{Result, bail};
 use ballet_trials::{Move, Site, SiteClient};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::load::cases::{self, CASES};
 use crate::load::customers::STOREFRONT;
 
-/// Two customers order the same product. The first may cancel.
+/// A customer orders the same product twice, and may cancel the first order.
 pub(crate) fn moves(site: &Site, number: usize) -> Result<Vec<Move<'_>>> {
     let orders = [("orders", number), ("orders the same", number + 4 * CASES.len() / 2)];
     let (customer, first) = (site.new_id(), site.new_id());
