@@ -219,7 +219,7 @@ mod tests {
         assert_eq!((is_pack(&packed.properties), members(&packed.properties)), (true, 3));
         assert_eq!(packed.properties.message_id(), &None);
         let unsaid = packed.properties.clone().with_headers(FieldTable::default());
-        assert_eq!(members(&unsaid), ballet_core::envelope::pack::MEMBERS);
+        assert_eq!(members(&unsaid), pack::MEMBERS);
         assert_eq!(apart(&packed), alone);
         let split = split(delivered(packed), &Limits::default()).expect("members");
         assert_eq!(split, alone.clone().map(delivered));

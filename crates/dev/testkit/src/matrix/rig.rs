@@ -11,7 +11,7 @@ use ballet::{Clock, FailureKind, SagaId, Service};
 use ballet_stage::{Database, Postgres, wait_until};
 use ballet_store::schema::migrate;
 use futures_util::future::{Either, select};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
@@ -20,6 +20,7 @@ use tracing_subscriber::layer::{Context, Layer};
 
 /// A step that waits longer for a lock fails.
 const LOCK_WAIT: &str = "set lock_timeout = '20s'; set statement_timeout = '30s'";
+const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(30);
 const SOON: Duration = Duration::from_secs(30);
 
 pub(super) type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -150,7 +151,7 @@ impl Rig {
     }
 
     pub(super) async fn now(&mut self) -> Result<Snapshot> {
-        taken(&mut self.first, &self.snapshot).await
+        taken(&mut self.first, &self.snapshot, self.runner.now).await
     }
 
     /// Runs work in the open transaction, and takes it back.
@@ -193,7 +194,7 @@ impl Rig {
             second = self.runner.one(&mut self.second, other, &[]).await?.0;
         }
         self.second.execute("commit").await?;
-        let left = taken(&mut self.second, &self.snapshot).await?;
+        let left = taken(&mut self.second, &self.snapshot, self.runner.now).await?;
         self.empty().await?;
         Ok(AtOnce { ends: [first, second], left, waited, again })
     }
@@ -316,9 +317,21 @@ async fn snapshots(db: &mut PgConnection) -> Result<(Vec<String>, String)> {
     Ok((tables.into_iter().map(|(table, _)| table).collect(), query))
 }
 
-async fn taken(db: &mut PgConnection, query: &str) -> Result<Snapshot> {
-    let rows: Vec<(String, String, Value)> =
+/// Takes a snapshot. Times that the database's own clock has set differ in each run, and are equal here.
+async fn taken(db: &mut PgConnection, query: &str, begin: Timestamp) -> Result<Snapshot> {
+    let mut rows: Vec<(String, String, Value)> =
         sqlx::query_as(AssertSqlSafe(query.to_owned())).fetch_all(db).await?;
+    let of_run = |text: &str| {
+        text.parse::<Timestamp>().is_ok_and(|at| {
+            let since = at.duration_since(begin);
+            since.is_positive() && since < LONGEST_RUN
+        })
+    };
+    for column in rows.iter_mut().filter_map(|(.., row)| row.as_object_mut()) {
+        for value in column.values_mut().filter(|value| value.as_str().is_some_and(of_run)) {
+            *value = "now".into();
+        }
+    }
     Ok(rows.into_iter().map(|(table, key, row)| ((table, key), row)).collect())
 }
 

@@ -160,7 +160,7 @@ fn an_undo_that_sets_what_was_before_is_shown_with_its_row_and_both_statements()
 #[test]
 fn a_step_that_says_what_is_undone_is_shown_with_what_it_says() {
     let words = [
-        r#"{"name":"name","pieces":10}; after the step it is done {"name":"name","pieces":11}"#,
+        r#"{"name":"name","pieces":11}; after the step it is done {"name":"name","pieces":12}"#,
         "the other one: select pieces from shelf where name = $1",
     ];
     is("add", "tell", Verdict::ReadsUndone, &words);

@@ -9,7 +9,13 @@ mod inventory {
 }
 
 mod orders {
-    ballet_testkit::commutes!(orders::Orders(orders::config::DEADLINE.into()).service());
+    ballet_testkit::commutes!(
+        orders::Orders(orders::config::DEADLINE.into()).service(),
+        accepted("note_product", "note_withdrawal") = "one version of a product is in one event",
+        accepted("note_price", "note_withdrawal") = "one version of a product is in one event",
+        accepted("note_withdrawal", "note_product") = "one version of a product is in one event",
+        accepted("note_withdrawal", "note_price") = "one version of a product is in one event",
+    );
 }
 
 mod payments {
