@@ -113,7 +113,7 @@ impl Design<'_> {
         }
         if is_begun {
             self.abort(state, take);
-            self.from_outside(state, take);
+            self.come_from_outside(state, take);
         }
     }
 
@@ -291,7 +291,7 @@ impl Design<'_> {
         self.steps[at].compensated.into_iter().for_each(|event| self.publish(state, event));
     }
 
-    fn from_outside(&self, state: &State, take: &mut dyn FnMut(Move, State)) {
+    fn come_from_outside(&self, state: &State, take: &mut dyn FnMut(Move, State)) {
         let is_open = !self.is_decided(state) && !self.is_aborted(state);
         let passes = self.passed.filter(|_| is_open);
         let came = self.events.iter().enumerate().filter_map(|(event, it)| {
@@ -324,8 +324,8 @@ impl Design<'_> {
         let is_said = |event: &EventType| {
             self.events.iter().any(|it| it.event == *event && state.has(it.published))
         };
-        !(outside.ends_with_decision && self.is_decided(state))
-            && !outside.ends_with.iter().any(is_said)
-            && outside.after.iter().all(is_over)
+        let is_past = (outside.ends_with_decision && self.is_decided(state))
+            || outside.ends_with.iter().any(is_said);
+        !is_past && outside.after.iter().all(is_over)
     }
 }

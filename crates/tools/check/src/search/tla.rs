@@ -237,9 +237,9 @@ impl Printer<'_> {
         let asked = |more: &[String]| [vec![entry("calling")], more.to_vec()].concat();
         if step.part.runs.is_answered_later() {
             add(asked(&is_free), enter("done", &[step.done]));
-            let is_taken = format!("~({})", all(&is_free));
-            add(asked(&[is_taken.clone()]), enter("done", &[]));
-            add(asked(&[is_taken]), enter("refused", &[]));
+            let is_taken = [format!("~({})", all(&is_free))];
+            add(asked(&is_taken), enter("done", &[]));
+            add(asked(&is_taken), enter("refused", &[]));
             if step.refused.is_some() {
                 refuse(asked(&is_free)).into_iter().for_each(|(guard, then)| add(guard, then));
             }
