@@ -135,9 +135,10 @@ fn whatever_comes_is_taken_or_refused_the_same_way_every_time() {
         Ok(())
     });
     run.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-    // Every outcome that a reader can have is seen. The event starts a saga, and there are no handlers,
+    // Every outcome that a reader can have is seen. The event starts a saga, and there are no packs, no handlers,
     // no inbox and no ledger.
     let not_here = [
+        Reason::NotAPack,
         Reason::CrashLoop,
         Reason::UnreadableProperties,
         Reason::NoCorrelationId,

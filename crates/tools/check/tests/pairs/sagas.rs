@@ -1,4 +1,4 @@
-//! Pairs for the rules of sagas, and for the notes.
+//! Pairs for the rules of sagas and of their runs, and for the notes.
 
 use serde_json::{Value, json};
 
@@ -35,6 +35,14 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
     };
     let refusing = |refused: &str| json!({ "refused": refused, "kind": "compensatable", "on": [PLACED], "done": COUNTED });
     let every = |part: &Value| json!({ "orders/sale": part, "inventory/sale": part, "payments/sale": part });
+    // Runs are searched only where no other rule is broken, so this one is excepted.
+    let noted = |kind: &str| {
+        json!({
+            "orders": { "exceptions": excepts("B057", "note") },
+            "orders/sale/note": { "kind": kind, "on": [PAID], "done": "orders.sale_noted.v1" },
+        })
+    };
+    let confirmed = |on: [&str; 2]| json!({ "orders/sale/confirm": { "on": on } });
     let total = "catalog@catalog.product_changed.v1";
     let priced = |kind: &str| json!({ total: { "schema": { "properties": { "price": { "type": kind } } } } });
     vec![
@@ -74,7 +82,7 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
         (
             "B045",
             json!({ "orders/sale/confirm": { "kind": "retriable" } }),
-            json!({ "orders/sale/confirm": { "on": [PAID, RESERVED] } }),
+            confirmed([PAID, RESERVED]),
         ),
         ("B046", deadline("PT2160H"), deadline("PT24H")),
         ("B047", json!({ "inventory/sale/reserve": { "kind": "pivot" } }), counts(&[RESERVED])),
@@ -110,7 +118,7 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
         (
             "B056",
             json!({ "orders/sale/confirm": { "on": [RESERVED] } }),
-            json!({ "orders/sale/confirm": { "on": [RESERVED, PAID] } }),
+            confirmed([RESERVED, PAID]),
         ),
         (
             "B057",
@@ -165,5 +173,8 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
             json!({ "orders": { "exceptions": excepts("B067", "sale") } }),
             undated(&excepts("B067", "sale")),
         ),
+        ("B074", confirmed([PAID, RELEASED]), confirmed([PAID, RESERVED])),
+        ("B075", noted("retriable"), noted("compensatable")),
+        ("B076", noted("decision"), noted("compensatable")),
     ]
 }

@@ -10,10 +10,10 @@ use crate::design::{
 
 /// The id of each rule, a system that breaks it, and one that does not.
 pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
-    let insured = |on: &[&str], filed_on: &str| {
+    let insured = |filed_on: &str| {
         json!({
             "orders/insurance": { "owner": "orders" },
-            "orders/insurance/insure": { "kind": "origin", "on": on, "done": "orders.order_insured.v1" },
+            "orders/insurance/insure": { "kind": "origin", "on": [CONFIRMED], "done": "orders.order_insured.v1" },
             "orders/insurance/file": { "kind": "compensatable", "on": [filed_on], "done": "orders.claim_filed.v1" },
         })
     };
@@ -37,6 +37,7 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
     };
     let all_requested = "orders.all_products_requested.v1";
     let asks = |heard: &str| json!({ "orders": { "copies": [copy(CHANGED, Some(all_requested))] }, "catalog": { "shares": [share("product", REPUBLISHED, heard)] } });
+    let packs = |service: &str, taken: bool| json!({ "orders": { "takes_packs": taken }, (format!("{service}@{CHANGED}")): { "packs": true } });
     vec![
         ("B002", json!({ "Cart": {} }), json!({ "cart_2": {} })),
         ("B003", json!({ "journal": {} }), json!({ "journals": {} })),
@@ -83,7 +84,7 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
             json!({ "inventory@orders.order_placed.v1": { "role": "starts_saga" } }),
             json!({ "inventory@orders.order_placed.v1": { "schema": { "type": "object" } } }),
         ),
-        ("B017", insured(&[PLACED], PAID), insured(&[PAID], PAID)),
+        ("B017", insured(PAID), insured(CONFIRMED)),
         (
             "B018",
             json!({ "orders@catalog.product_changed.v1": {
@@ -142,5 +143,7 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
         ("B033", searches(&["catalog.views.v1"]), searches(&["catalog.searches.v1"])),
         ("B034", streams(1), streams(2)),
         ("B035", undated(&excepts("B036", "sale")), undated(&excepts("b067", "sale"))),
+        ("B072", packs("catalog", false), packs("catalog", true)),
+        ("B073", packs("orders", true), packs("catalog", true)),
     ]
 }

@@ -238,15 +238,6 @@ fn a_service_that_does_not_hear_of_the_abort_is_found() {
 }
 
 #[test]
-fn a_saga_without_an_owner_is_found() {
-    let mut parts = sound();
-    for part in &mut parts {
-        part.sagas[0].owner = "nobody";
-    }
-    assert!(broken(parts).contains(&"a saga has an owner"));
-}
-
-#[test]
 fn a_saga_with_neither_a_decision_nor_a_deadline_is_found() {
     let mut parts = sound();
     parts.pop();
@@ -260,13 +251,6 @@ fn a_saga_with_neither_a_decision_nor_a_deadline_is_found() {
     }
     parts[1].sagas[0].steps[0].refused = None;
     assert_eq!(broken(parts), [""; 0]);
-}
-
-#[test]
-fn an_event_of_another_service_is_found() {
-    let mut parts = sound();
-    parts[2].publishes.push(EventType::plain("orders.extra.v1"));
-    assert_eq!(broken(parts), ["an event belongs to the service that it is named after"]);
 }
 
 #[test]
