@@ -45,7 +45,7 @@ pub type Urls = Arc<Mutex<BTreeMap<String, String>>>;
 /// A service to explore.
 pub struct ExploredService {
     part: Part,
-    make: Box<dyn Fn(&Settings) -> Result<Service, String>>,
+    make: Box<dyn Fn(&Settings) -> Done<Service>>,
 }
 
 impl ExploredService {

@@ -159,7 +159,7 @@ impl Edit {
             (Value::Object(fields), None) => drop(fields.remove(last)?),
             (Value::Array(list), Some(value)) if last == "-" => list.push(value),
             (Value::Array(list), Some(value)) => {
-                *list.get_mut(last.parse::<usize>().ok()?)? = value
+                *list.get_mut(last.parse::<usize>().ok()?)? = value;
             }
             (Value::Array(list), None) => {
                 let at: usize = last.parse().ok()?;
