@@ -42,10 +42,12 @@ pub(super) type Done<T> = Result<T, String>;
 /// The addresses of the running services.
 pub type Urls = Arc<Mutex<BTreeMap<String, String>>>;
 
+type MakeService = Box<dyn Fn(&Settings) -> Done<Service>>;
+
 /// A service to explore.
 pub struct ExploredService {
     part: Part,
-    make: Box<dyn Fn(&Settings) -> Done<Service>>,
+    make: MakeService,
 }
 
 impl ExploredService {
