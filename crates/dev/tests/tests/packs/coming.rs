@@ -103,7 +103,8 @@ async fn a_pack_that_never_gets_settled_goes_on_as_its_members() {
     let apart: Vec<_> = copies(&hotel, "retry").into_iter().map(|(_, one)| one).collect();
     let mut expected = ids(&[packed]);
     let mut ids = ids(&apart);
-    (expected.sort(), ids.sort());
+    expected.sort();
+    ids.sort();
     assert_eq!(ids, expected);
     for one in &apart {
         assert_eq!(count_header(&one.properties, "x-retries"), 1);
