@@ -238,7 +238,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         says: "dead letters",
         changes: &[(
             "service.py",
-            "            send(channel, outgoing.dead_letter(service, delivery, why, attempts))\n",
+            "        send(channel, outgoing.dead_letter(self.part.service, delivery, why, attempts))\n",
             "",
         )],
     },
@@ -248,10 +248,9 @@ pub(crate) const FAULTS: &[Fault] = &[
         says: "dead letters",
         changes: &[(
             "service.py",
-            "            send(channel, outgoing.dead_letter(service, delivery, why, attempts))\n",
-            "            channel.basic_ack(delivery.method.delivery_tag)\n            \
-             send(channel, outgoing.dead_letter(service, delivery, why, attempts))\n            \
-             return\n",
+            "        send(channel, outgoing.dead_letter(self.part.service, delivery, why, attempts))\n",
+            "        channel.basic_ack(delivery.method.delivery_tag)\n        \
+             send(channel, outgoing.dead_letter(self.part.service, delivery, why, attempts))\n",
         )],
     },
     Fault {
