@@ -5,7 +5,6 @@ use ballet_testkit::TestSystem;
 use my_service::{PlacesFreed, RequestAnswered, RequestConfirmed};
 use serde_json::{Value, json};
 
-// Its steps do not disturb those of other requests.
 ballet_testkit::commutes!(my_service::service());
 
 /// Asks for this many places, which is answered with this status.
@@ -22,7 +21,6 @@ async fn make(system: &TestSystem, places: u16) -> SagaId {
     request
 }
 
-/// Waits until a request has this state.
 async fn becomes(system: &TestSystem, request: SagaId, state: &str) {
     let query = format!("select state from request where request_id = '{request}'");
     system.until("my_service", &query, state).await;
