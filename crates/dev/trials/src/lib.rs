@@ -40,8 +40,9 @@ pub use customers::http::send_until_answered;
 pub use customers::operation::{Attempt, ClientAnswer, Operation, judge, seen};
 pub use dice::Dice;
 pub use processes::endpoints::Endpoints;
-pub use processes::gateway::{Gateway, GatewaySetup};
+pub use processes::gateway::{ConfiguredProgram, Gateway, GatewaySetup, secret};
 pub use processes::program::ServiceProgram;
+pub use running::run_dir::run_dir;
 pub use scene::{
     client::{SiteClient, id, unless_away},
     site::Site,

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ballet_stage::usage;
+use bench::console::measure as console;
 use bench::contestants::contestant::Contestant;
+use bench::gateway;
 use bench::report::groups::{self, Effort, Group};
 use bench::report::outcome::{CaseRow, GroupOutcome};
 use bench::runs::run;
@@ -42,6 +44,9 @@ struct Args {
     /// The measured seconds of each run.
     #[arg(long)]
     seconds: Option<u64>,
+    /// The entries among which the console's pages are read [default: 10 million].
+    #[arg(long)]
+    entries: Option<i64>,
     /// The directory for the results.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -131,8 +136,13 @@ async fn measure(args: &Args, stage: &BenchStage) -> Result<bool> {
             let outcome = rows(args, stage, Group::Throughput, effort, &mut peaks).await?;
             drop(outcome);
         }
-        if group == Group::Telemetry {
-            all_reached &= read_telemetry(args, stage, before).await?;
+        let reached = match group {
+            Group::Telemetry => Some(read_telemetry(args, stage, before).await?),
+            Group::Gateway => Some(compare_proxies(args, stage, before).await?),
+            _ => None,
+        };
+        if let Some(reached) = reached {
+            all_reached &= reached;
             continue;
         }
         let rows = rows(args, stage, group, effort, &mut peaks).await?;
@@ -140,6 +150,9 @@ async fn measure(args: &Args, stage: &BenchStage) -> Result<bool> {
         writeln!(std::io::stdout(), "{outcome}").ok();
         all_reached &= outcome.verdicts.iter().all(|verdict| verdict.reached);
         outcomes.push(outcome);
+        if group == Group::Console {
+            all_reached &= watch(args, stage, before).await?;
+        }
     }
     let all = args.out.join("figures.json");
     fs::write(&all, serde_json::to_vec_pretty(&outcomes)?)
@@ -185,6 +198,16 @@ async fn rows(
 }
 
 /// Returns whether all targets were reached.
+async fn compare_proxies(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
+    let (rounds, seconds) = if args.quick { (1, 1) } else { (5, 4) };
+    let turn = Duration::from_secs(args.seconds.unwrap_or(seconds));
+    let rounds = args.rounds.unwrap_or(rounds);
+    let compared = Box::pin(gateway::measure::measure(stage, rounds, turn, say)).await?;
+    show(args, "gateway", before, &compared)?;
+    Ok(compared.is_reached())
+}
+
+/// Returns whether all targets were reached.
 async fn read_telemetry(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
     let (rounds, backlog, seconds) = if args.quick { (1, 20_000, 2) } else { (5, 200_000, 20) };
     let extent = telemetry::TelemetryExtent {
@@ -196,6 +219,26 @@ async fn read_telemetry(args: &Args, stage: &BenchStage, before: f64) -> Result<
     let read = Box::pin(telemetry::measure(stage, extent, say)).await?;
     show(args, "telemetry", before, &read)?;
     Ok(read.is_reached())
+}
+
+/// Returns whether all targets were reached.
+async fn watch(args: &Args, stage: &BenchStage, before: f64) -> Result<bool> {
+    let extent = match args.quick {
+        true => {
+            console::ConsoleExtent { entries: 100_000, times: 10, followed: 60_000, hung: 1_000 }
+        }
+        false => console::ConsoleExtent {
+            entries: 10_000_000,
+            times: 100,
+            followed: 300_000,
+            hung: 10_000,
+        },
+    };
+    let entries = args.entries.unwrap_or(extent.entries);
+    let extent = console::ConsoleExtent { entries, ..extent };
+    let watched = Box::pin(console::measure(stage, extent, say)).await?;
+    show(args, "console", before, &watched)?;
+    Ok(watched.is_reached())
 }
 
 #[derive(Serialize)]

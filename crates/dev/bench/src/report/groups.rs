@@ -21,6 +21,10 @@ pub enum Group {
     Refused,
     /// A reader of telemetry beside a bare lapin loop, and 5,000 messages a second that two services read.
     Telemetry,
+    /// The operators' console: what following costs the services, and how soon its pages answer.
+    Console,
+    /// The gateway beside nginx, and orders through it at 40 a second.
+    Gateway,
 }
 
 impl Group {
@@ -100,7 +104,7 @@ pub enum Bound {
 
 fn case(label: &str, contestant: Contestant, plan: LoadPlan, effort: Effort) -> BenchCase {
     let Effort { warm_up, window, .. } = effort;
-    let run = BenchRun { contestant, plan, warm_up, window };
+    let run = BenchRun { contestant, plan, is_observed: false, warm_up, window };
     BenchCase { label: label.to_owned(), run }
 }
 
@@ -131,8 +135,13 @@ pub fn cases(
         Group::Refused => {
             vec![ballet("none", plan), ballet("30 %", LoadPlan { refused: 0.3, ..plan })]
         }
-        // Without contestants: see `telemetry`.
-        Group::Telemetry => Vec::new(),
+        Group::Console => {
+            let mut observed = ballet("ballet observed", plan);
+            observed.run.is_observed = true;
+            vec![ballet("ballet", plan), observed]
+        }
+        // Without contestants: see `telemetry` and `gateway`.
+        Group::Telemetry | Group::Gateway => Vec::new(),
     }
 }
 
@@ -160,6 +169,9 @@ pub fn targets(group: Group) -> Vec<BenchTarget> {
             to("ballet-bulk", "ceiling-bulk", Measure::P99, Bound::AtMost(0.8)),
         ],
         Group::Refused => vec![to("30 %", "none", Measure::Messages, Bound::AtLeast(0.8))],
-        Group::Telemetry => Vec::new(),
+        Group::Console => {
+            vec![to("ballet observed", "ballet", Measure::Sagas, Bound::AtLeast(0.95))]
+        }
+        Group::Telemetry | Group::Gateway => Vec::new(),
     }
 }

@@ -1,10 +1,11 @@
-//! A program beside us: its log and its end.
+//! A program beside us: its log, use of the machine, and end.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use ballet_stage::usage::{self, CpuSnapshot};
 use ballet_stage::{Child, Children, last_lines};
 use rustix::process::Signal;
 use tokio::process::Command;
@@ -46,9 +47,25 @@ impl MeasuredProcess {
             self.id().is_some_and(runs),
             "a service has ended; {} ends with\n{}",
             self.log.display(),
-            last_lines(&self.log, 5)
+            self.last_lines()
         );
         Ok(())
+    }
+
+    /// In milliseconds.
+    pub(crate) fn processor(&self) -> Result<f64> {
+        Ok(CpuSnapshot::take()?.milliseconds(&[self.root()]))
+    }
+
+    /// All processes together at the peak, in megabytes.
+    pub(crate) fn memory(&self) -> Result<f64> {
+        let started = CpuSnapshot::take()?.descendants(self.root());
+        let all = started.into_iter().chain([self.root()]);
+        Ok(all.filter_map(usage::memory).map(|(_, most)| most).sum())
+    }
+
+    pub(crate) fn last_lines(&self) -> String {
+        last_lines(&self.log, 5)
     }
 
     pub(crate) fn terminate(&self) {
@@ -57,5 +74,9 @@ impl MeasuredProcess {
 
     pub(crate) async fn stop(self) {
         self.child.stop(PATIENCE).await;
+    }
+
+    fn root(&self) -> i32 {
+        self.id().unwrap_or_default()
     }
 }

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::contestants::contestant::Contestant;
+use crate::runs::console_process::ConsoleProcess;
 use crate::runs::figures::{Cpu, RunFigures, count, messages, per};
 use crate::runs::load::{LoadPlan, SagaLoad};
 use crate::runs::oracle;
@@ -23,6 +24,8 @@ pub struct BenchRun {
     pub contestant: Contestant,
     /// The load.
     pub plan: LoadPlan,
+    /// Whether a console follows the journal.
+    pub is_observed: bool,
     /// The time before the window.
     pub warm_up: Duration,
     /// The time that is measured.
@@ -45,7 +48,12 @@ async fn run_in(stage: &BenchStage, run: &BenchRun, env: &TestEnv) -> Result<Run
     let mut load = SagaLoad::connect(env, run.plan).await?;
     let services = services::start(stage, run.contestant, env).await?;
     let result = async {
+        let console = match run.is_observed {
+            true => Some(ConsoleProcess::start(stage, env).await?),
+            false => None,
+        };
         let figures = under_load(stage, run, env, &services, &mut load).await?;
+        drop(console);
         oracle::judge(env, &load).await?;
         load.close().await;
         services.check()?;

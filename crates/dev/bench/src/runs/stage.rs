@@ -54,7 +54,7 @@ pub(crate) fn beside(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program")?;
     let program = own.with_file_name(name);
     if !program.exists() {
-        bail!("{} is missing: build the package `bench`", program.display());
+        bail!("{} is missing: build the packages `bench` and `ballet-gateway`", program.display());
     }
     Ok(program)
 }

@@ -48,6 +48,12 @@ impl CpuSnapshot {
         milliseconds(ours.map(|pid| self.0[pid].ticks + self.0[pid].ended).sum())
     }
 
+    /// Returns the descendants of a process.
+    #[must_use]
+    pub fn descendants(&self, root: i32) -> Vec<i32> {
+        self.0.keys().copied().filter(|pid| *pid != root && self.belongs(*pid, &[root])).collect()
+    }
+
     fn belongs(&self, mut pid: i32, roots: &[i32]) -> bool {
         loop {
             if roots.contains(&pid) {
@@ -114,6 +120,7 @@ mod tests {
         let stranger = ProcessTimes { parent: 1, ticks: 99, ended: 0 };
         let all = CpuSnapshot(HashMap::from([(7, process), (8, child), (9, stranger)]));
         assert!((all.milliseconds(&[7]) - 1000.0).abs() < 1e-6);
+        assert_eq!(all.descendants(7), [8]);
     }
 
     #[test]

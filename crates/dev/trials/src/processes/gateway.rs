@@ -39,14 +39,20 @@ pub struct GatewaySetup {
 
 /// A program and its environment.
 #[derive(Debug, Clone)]
-pub(crate) struct ConfiguredProgram {
-    pub(crate) path: PathBuf,
-    pub(crate) env: Vec<(&'static str, String)>,
+pub struct ConfiguredProgram {
+    /// The file.
+    pub path: PathBuf,
+    /// The variables.
+    pub env: Vec<(&'static str, String)>,
 }
 
 /// The setting of a service in a run with this directory: the secret by which the gateway signs requests. It is drawn
 /// for the first process, and the gateway reads it from a file.
-pub(crate) fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
+///
+/// # Errors
+///
+/// If the file cannot be written or read.
+pub fn secret(dir: &Path, service: &str) -> Result<(&'static str, String)> {
     let file = dir.join(SECRETS).join(service);
     if !file.exists() {
         let clock = Clock::system();
@@ -78,7 +84,7 @@ impl Gateway {
     /// # Errors
     ///
     /// If the config names a service that is not among them, or the gateway does not start.
-    pub(crate) async fn start(
+    pub async fn start(
         stage: &Stage,
         http: &Client,
         program: ConfiguredProgram,
@@ -182,6 +188,12 @@ impl Gateway {
         while self.child().ended().is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Sends SIGTERM, and SIGKILL after `patience`.
+    pub async fn stop(self, patience: Duration) {
+        let Self { child, .. } = self;
+        child.into_inner().unwrap_or_else(PoisonError::into_inner).stop(patience).await;
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {

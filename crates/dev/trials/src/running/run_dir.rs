@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// Creates a directory for this run of a system, in the program's target directory.
-pub(crate) fn run_dir(program: Option<&Path>, kind: &str, system: &str) -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// If it cannot be created.
+pub fn run_dir(program: Option<&Path>, kind: &str, system: &str) -> Result<PathBuf> {
     let target = program.and_then(target).map(Path::to_owned);
     let base = target.unwrap_or_else(|| PathBuf::from("target")).join(kind).join(system);
     let dir = base.join(std::process::id().to_string());

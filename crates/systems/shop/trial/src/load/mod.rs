@@ -1,9 +1,11 @@
-//! The shop as a subject of trials.
+//! The shop as a subject of trials. The measurement of checkouts at a steady rate is here, too.
 
 mod cases;
+pub mod checkouts;
 mod customer;
 mod customers;
 mod merchant;
+mod open_shop;
 mod operations;
 mod products;
 mod schedules;
@@ -13,6 +15,8 @@ mod stock;
 mod trial;
 
 use std::process::ExitCode;
+
+pub use open_shop::OpenShop;
 
 /// Runs the program of the shop's trials.
 #[must_use]

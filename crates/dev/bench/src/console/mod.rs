@@ -1,0 +1,7 @@
+//! The operators' console: the cost of following, and its pages' times.
+
+mod figures;
+mod journal;
+pub mod measure;
+mod pages;
+mod table;
