@@ -20,6 +20,8 @@ const MOST_SAGAS: usize = 100_000;
 const MOST_KEPT: usize = 2_000_000;
 /// The maximum number of entries of a saga.
 const MOST_ENTRIES: usize = 500;
+/// A saga is judged again after this many milliseconds at least: with none, for ever in one call.
+const LEAST_PATIENCE: i64 = 1_000;
 /// The maximum difference between the clocks of ids, in milliseconds.
 const CLOCKS: i64 = 60_000;
 
@@ -54,7 +56,7 @@ impl Monitor {
     pub fn new(system: &System, patience: SignedDuration) -> Self {
         let types = Types::new(system);
         Self {
-            patience: i64::try_from(patience.as_millis()).unwrap_or(i64::MAX),
+            patience: i64::try_from(patience.as_millis()).unwrap_or(i64::MAX).max(LEAST_PATIENCE),
             sagas: HashMap::new(),
             kept: 0,
             due: VecDeque::new(),

@@ -259,6 +259,14 @@ fn a_violation_names_its_saga_and_its_entry_once() {
 }
 
 #[test]
+fn without_patience_an_open_saga_is_not_judged_for_ever() {
+    let mut scene = Scene::new();
+    scene.monitor = Monitor::new(shop(), SignedDuration::ZERO);
+    WELL[..4].iter().chain(&["+1m"]).for_each(|line| scene.take(line));
+    assert_eq!(scene.monitor.count("orders.order_placed.v1"), 1);
+}
+
+#[test]
 fn what_is_forgotten_is_counted() {
     let mut scene = Scene::new();
     for number in 0..100_010 {
