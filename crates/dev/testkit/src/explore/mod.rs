@@ -4,7 +4,7 @@
 //! A system says what it is in [`Explored`]. [`explore`] plays seeds one action at a time, each to its rest, so that a
 //! schedule depends on its seed alone. New seeds go on from where others came to new states of the ledgers. A failing
 //! one is played again by itself, shrunk to the shortest schedule, and told with the rows that are wrong.
-//! [`orders`] has all orders of a few things, for tests that need no seed.
+//! [`orders()`] has all orders of a few things, for tests that need no seed.
 
 mod action;
 mod explorer;
