@@ -8,7 +8,7 @@ use crate::parts::part::{SagaPart, System};
 use crate::rules;
 use crate::rules::problem::Problem;
 
-pub use crate::parts::node::Node;
+pub use crate::parts::node::{Node, upstream};
 
 /// The services and steps of a system, and which triggers which.
 #[derive(Debug, Clone)]

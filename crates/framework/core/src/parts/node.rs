@@ -71,7 +71,8 @@ pub(crate) fn begins(saga: &SagaPart) -> impl Iterator<Item = EventType> {
 }
 
 /// The steps that may have happened before the step `at`, over any number of edges.
-pub(crate) fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
+#[must_use]
+pub fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open = vec![at];
     while let Some(next) = open.pop() {

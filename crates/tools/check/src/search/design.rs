@@ -1,9 +1,9 @@
 //! One version of a saga as a search takes it: numbered services, steps and events. What repeats under keys is there
 //! twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ballet_core::graph::Node;
+use ballet_core::graph::{Node, upstream};
 use ballet_core::{EventType, Graph, Part, SagaPart, StepKind, StepPart, System};
 
 use crate::search::state::OF_STEP;
@@ -285,18 +285,4 @@ impl Outside {
         };
         Some(Self { by: beside.service, after, ends_with_decision, ends_with })
     }
-}
-
-/// The steps that may have happened before the step `at`.
-fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![at];
-    while let Some(next) = open.pop() {
-        for (cause, node) in nodes.iter().enumerate() {
-            if nodes[next].step.on.contains(&node.step.done) && found.insert(cause) {
-                open.push(cause);
-            }
-        }
-    }
-    found
 }
