@@ -1,6 +1,6 @@
 //! The rules for copies: who shares an entity, and whether each reader can be fed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::parts::part::{CopyPart, Part, System};
 use crate::rules::catalogue;
@@ -85,6 +85,36 @@ pub(super) fn check_owners(system: &System, problems: &mut Vec<Problem>) {
                     ),
                 });
             }
+        }
+    }
+}
+
+/// What feeds one copy of an entity feeds all, in whichever version each copy reads the event.
+pub(super) fn check_feeds(system: &System, problems: &mut Vec<Problem>) {
+    let copies = || {
+        let parts = system.parts.iter();
+        parts.flat_map(|part| part.copies.iter().map(move |copy| (part.service, copy)))
+    };
+    for (reader, copy) in copies() {
+        let CopyPart { entity, owner, fed_by, .. } = copy;
+        let of_entity =
+            copies().filter(|(_, other)| (&other.entity, &other.owner) == (entity, owner));
+        let events =
+            of_entity.flat_map(|(by, other)| other.fed_by.iter().map(move |event| (event, by)));
+        let events = events.filter(|(event, _)| event.service() == *owner);
+        let feeds: BTreeMap<&str, _> = events.map(|one| (one.0.event(), one)).collect();
+        for (name, (event, by)) in feeds {
+            if fed_by.iter().any(|own| own.event() == name) {
+                continue;
+            }
+            problems.push(Problem {
+                rule: &catalogue::COPY_WHOLE,
+                service: reader.to_owned(),
+                of: (*entity).to_owned(),
+                detail: format!(
+                    "{event} feeds the copy of {entity} in {by}, and not that in {reader}: add it to `fed_by(..)` there"
+                ),
+            });
         }
     }
 }

@@ -73,6 +73,7 @@ pub fn with_excepted(system: &System) -> Vec<Problem> {
     events::check_agreement(system, &mut problems);
     packs::check_consumers(system, &mut problems);
     copies::check_owners(system, &mut problems);
+    copies::check_feeds(system, &mut problems);
     telemetry::check_publishers(system, &mut problems);
     names::check_producers(system, &mut problems);
     owner::check_agreement(system, &mut problems);

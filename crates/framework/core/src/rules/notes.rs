@@ -1,5 +1,7 @@
 //! Notes on sagas: the time that they have, and what their compensations need.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
 use crate::contract::ServiceContract;
@@ -34,7 +36,7 @@ pub(super) fn check(system: &System, notes: &mut Vec<Problem>) {
             }
             None => {}
             Some(deadline) => {
-                let late = late_way(&nodes, deadline);
+                let late = late_way(&nodes, deadline).into_iter().chain(too_long(&nodes, deadline));
                 notes.extend(late.map(|detail| note(&catalogue::DEADLINE_BUDGET, detail)));
             }
         }
@@ -61,8 +63,7 @@ fn late_way(nodes: &[Node<'_>], deadline: DeadlinePart) -> Option<String> {
             until[at] = (before.saturating_add(first_delay(&nodes[at])), cause);
         }
     }
-    let decisions = all.filter(|at| nodes[*at].step.kind == StepKind::Decision);
-    let last = decisions.max_by_key(|at| until[*at].0)?;
+    let last = until_decided(nodes).into_iter().max_by_key(|at| until[*at].0)?;
     let (time, after) = (until[last].0, deadline.after);
     if time <= after {
         return None;
@@ -80,6 +81,36 @@ fn late_way(nodes: &[Node<'_>], deadline: DeadlinePart) -> Option<String> {
          once, the saga is aborted",
         names.join(", ")
     ))
+}
+
+/// Says which steps declare retries that go on after the deadline.
+fn too_long(nodes: &[Node<'_>], deadline: DeadlinePart) -> impl Iterator<Item = String> {
+    let timed = until_decided(nodes).into_iter().map(move |at| &nodes[at]);
+    let declared = timed.filter_map(|node| Some((node, node.step.retried_for?)));
+    declared.filter(move |(_, time)| *time > deadline.after).map(move |(node, time)| {
+        format!(
+            "{}.{} is tried again for {time:#}, and the saga is aborted {:#} after its start",
+            node.service, node.step.name, deadline.after
+        )
+    })
+}
+
+/// The decisions, and the steps that may come before one. Where a decision waits for what a service publishes beside
+/// its steps, these are all that can be undone.
+fn until_decided(nodes: &[Node<'_>]) -> BTreeSet<usize> {
+    let decisions = || (0..nodes.len()).filter(|at| nodes[*at].step.kind == StepKind::Decision);
+    let mut found: BTreeSet<usize> = decisions().flat_map(|at| upstream(nodes, at)).collect();
+    found.extend(decisions());
+    let is_made = |event: &EventType| nodes.iter().any(|node| node.publishes(event));
+    let is_from_beside = |at: &usize| {
+        let step = nodes[*at].step;
+        step.kind != StepKind::Origin && !step.on.iter().all(is_made)
+    };
+    if found.iter().any(is_from_beside) {
+        let undone = (0..nodes.len()).filter(|at| nodes[*at].step.kind.can_be_compensated());
+        found.extend(undone.filter(|at| upstream(nodes, *at).is_disjoint(&decisions().collect())));
+    }
+    found
 }
 
 /// The time before a failed step is tried again. A request that begins a saga is not.

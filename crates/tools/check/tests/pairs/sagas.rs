@@ -43,6 +43,15 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
         })
     };
     let confirmed = |on: [&str; 2]| json!({ "orders/sale/confirm": { "on": on } });
+    // The decision waits for what the service publishes beside its steps.
+    let retried = |before: &str, after: &str| {
+        let scanned = "orders.parcel_scanned.v1";
+        json!({
+            "orders": { "publishes": [scanned] }, "orders/sale/confirm": { "on": [PAID, scanned] },
+            "inventory/sale/count": { "kind": "compensatable", "on": [PLACED], "done": COUNTED, "retried_for": before },
+            "inventory/sale/note": { "kind": "retriable", "on": [CONFIRMED], "done": MISCOUNTED, "retried_for": after },
+        })
+    };
     let total = "catalog@catalog.product_changed.v1";
     let priced = |kind: &str| json!({ total: { "schema": { "properties": { "price": { "type": kind } } } } });
     vec![
@@ -164,6 +173,7 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
             ),
         ),
         ("B066", deadline("PT14S"), deadline("PT15S")),
+        ("B066", retried("PT61M", "PT5M"), retried("PT60M", "PT61M")),
         ("B067", undated(&json!([])), deadline("PT2H")),
         ("B068", holds(&hears(RELEASED)), holds(&hears(SHORT))),
         ("B069", field(("name", &[]), ("title", &[])), field(("name", &[]), ("name", &[]))),

@@ -38,6 +38,10 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
     let all_requested = "orders.all_products_requested.v1";
     let asks = |heard: &str| json!({ "orders": { "copies": [copy(CHANGED, Some(all_requested))] }, "catalog": { "shares": [share("product", REPUBLISHED, heard)] } });
     let packs = |service: &str, taken: bool| json!({ "orders": { "takes_packs": taken }, (format!("{service}@{CHANGED}")): { "packs": true } });
+    let archived = |fed_by: &str| {
+        json!({ "archive": { "copies": [copy(fed_by, Some("archive.products_requested.v1"))] },
+            "catalog": { "publishes": [CHANGED, fed_by] } })
+    };
     vec![
         ("B002", json!({ "Cart": {} }), json!({ "cart_2": {} })),
         ("B003", json!({ "journal": {} }), json!({ "journals": {} })),
@@ -145,5 +149,6 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
         ("B035", undated(&excepts("B036", "sale")), undated(&excepts("b067", "sale"))),
         ("B072", packs("catalog", false), packs("catalog", true)),
         ("B073", packs("orders", true), packs("catalog", true)),
+        ("B077", archived("catalog.product_gone.v1"), archived("catalog.product_changed.v2")),
     ]
 }

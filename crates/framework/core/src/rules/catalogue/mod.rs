@@ -12,7 +12,7 @@ pub use sagas::*;
 pub use services::*;
 
 use self::notes::NOTES;
-use self::runs::OF_RUNS;
+use self::runs::{AFTER_RUNS, OF_RUNS};
 use self::sagas::OF_SAGAS;
 use self::services::OF_SERVICES;
 
@@ -61,7 +61,7 @@ impl RuleKind {
 
 /// Returns all rules, in the order of their ids.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [OF_SERVICES, OF_SAGAS, NOTES, OF_RUNS].into_iter().flatten().copied()
+    [OF_SERVICES, OF_SAGAS, NOTES, OF_RUNS, AFTER_RUNS].into_iter().flatten().copied()
 }
 
 /// Returns the rules for whole runs, which a search of the design checks.

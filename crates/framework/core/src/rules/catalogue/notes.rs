@@ -6,9 +6,9 @@ table! {
     NOTES:
 
     DEADLINE_BUDGET B066 Note
-        "a deadline leaves time for a retry of each step before it"
-        "A short outage, in which each step before the decision fails once, aborts the saga."
-        "Choose a longer deadline."
+        "a deadline leaves time for a retry of each step before it, and for the retries that a step declares"
+        "A short outage, in which each step before the decision fails once, aborts the saga, or one that a step was to outlast."
+        "Choose a longer deadline, or fewer retries."
     NO_DEADLINE B067 Note
         "a saga that can be aborted has a deadline"
         "A run in which an event is lost, or a person never answers, stays open and keeps what it has reserved."

@@ -1,4 +1,4 @@
-//! The rules for whole runs of a saga, which a search of the design checks.
+//! The rules for whole runs of a saga, which a search of the design checks. And rules that are younger than these.
 
 use super::{Rule, RuleKind, table};
 
@@ -17,4 +17,13 @@ table! {
         "a run is decided once"
         "Some services complete what others undo."
         "Let one step decide, and only the owner publish the abort."
+}
+
+table! {
+    AFTER_RUNS:
+
+    COPY_WHOLE B077 System
+        "the same events feed all copies of an entity"
+        "A copy without one of them keeps what that event has changed, until another change or a rebuild."
+        "Name the event in `fed_by(..)` of that copy, too."
 }
