@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -92,11 +92,16 @@ pub(crate) fn build(args: &[String]) -> Result<HashMap<String, PathBuf>> {
 pub(crate) fn messages(args: &[String]) -> Result<Option<Vec<Value>>> {
     let mut cargo = Command::new(program());
     cargo.args(args).arg("--message-format=json-render-diagnostics").current_dir(root());
-    clean(&mut cargo);
-    let output = cargo.stderr(Stdio::inherit()).output().context("cannot run cargo")?;
+    let (status, messages) = said(cargo.stderr(Stdio::inherit()))?;
+    Ok(status.success().then_some(messages))
+}
+
+pub(crate) fn said(cargo: &mut Command) -> Result<(ExitStatus, Vec<Value>)> {
+    clean(cargo);
+    let output = cargo.output().context("cannot run cargo")?;
     let lines = String::from_utf8_lossy(&output.stdout);
     let messages = lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Ok(output.status.success().then_some(messages))
+    Ok((output.status, messages))
 }
 
 pub(crate) fn target() -> Result<PathBuf> {

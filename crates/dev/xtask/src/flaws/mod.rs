@@ -7,6 +7,7 @@ mod handlers;
 mod judged;
 mod judges;
 mod page;
+mod rounds;
 mod tree;
 
 use std::fs;
@@ -23,7 +24,7 @@ use crate::flaws::declarations::found::Declaration;
 use crate::flaws::handlers::Handler;
 use crate::flaws::judged::Judged;
 use crate::flaws::judges::DeclarationJudges;
-use crate::flaws::tree::{Tree, Verdict};
+use crate::flaws::tree::Tree;
 use crate::say::{print, say};
 use crate::systems::SystemName;
 
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     /// Flaws in declarations.
     #[arg(long, default_value_t = 100)]
     declarations: usize,
-    /// Flaws in handlers. Each takes about a minute.
+    /// Flaws in handlers. All of them take hours.
     #[arg(long, default_value_t = 100)]
     handlers: usize,
     /// Only flaws whose kind has these words; the page is printed and not written.
@@ -109,24 +110,8 @@ fn handlers(args: &Args, folder: &Path) -> Result<Vec<Judged>> {
     }
     found.retain(|flaw| args.has(flaw.kind));
     ensure!(!found.is_empty(), "no handler has a place for such a flaw");
-    let (mut judged, mut unwritable) = (Vec::new(), 0);
-    for flaw in in_turn(found, args.seed, |flaw| flaw.kind) {
-        if judged.len() == number {
-            break;
-        }
-        say(&format!("{}\n- {}\n+ {}", flaw.place(), flaw.before.trim(), flaw.after.trim()));
-        match tree.judge(&flaw)? {
-            Verdict::Judged(one) => {
-                one.show(judged.len() + 1, number);
-                judged.push(one);
-            }
-            Verdict::CannotBeWritten => {
-                unwritable += 1;
-                say("cannot be written: it does not compile; another is taken");
-            }
-        }
-    }
-    say(&format!("{unwritable} more could not be written"));
+    let found = in_turn(found, args.seed, |flaw| flaw.kind);
+    let judged = rounds::judge(&mut tree, found, number)?;
     tree.stop()?;
     Ok(judged)
 }

@@ -1,5 +1,5 @@
-//! A copy of the sources, in which handlers get their flaws, and what judges them. It stays, with its own target folder:
-//! cargo takes packages of two checkouts for the same, so each build of one would undo the other's.
+//! A copy of the sources, in which handlers get their flaws. It stays, with its own target folder: cargo takes packages
+//! of two checkouts for the same, so each build of one would undo the other's.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,38 +7,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::cargo;
 use crate::flaws::handlers::{Handler, read};
-use crate::flaws::judged::Judged;
 use crate::say::say;
 use crate::test::counts::failed_tests;
+use crate::test::environment;
 use crate::test::programs::TestProgram;
 use crate::test::running::{ProgramEnd, RunSetting, RunningProgram};
 use crate::test::servers::TestServers;
 
-/// What judges a flaw in a handler. A new judge is one line.
-const JUDGES: [(&str, &str); 3] = [
-    ("lints", "clippy --package SERVICE --no-deps -- --deny clippy::disallowed_methods"),
-    ("tests of the service", "test --package SERVICE"),
-    ("tests of the system", "test --package SYSTEM"),
-];
 const LOOK: Duration = Duration::from_millis(50);
-/// More than the longest silence of a right test, and of a build.
+/// More than the longest silence of a right test.
 const SILENCE: Duration = Duration::from_secs(300);
-
-pub(crate) enum Verdict {
-    Judged(Judged),
-    CannotBeWritten,
-}
+/// How often what failed runs again, alone: on a busy machine a right test may be too slow.
+const AGAIN: u32 = 2;
 
 pub(crate) struct Tree {
     root: PathBuf,
     setting: RunSetting,
     servers: TestServers,
-    /// The judges that passed what is right.
-    right: HashSet<String>,
+    /// Tests that fail without a flaw. They judge nothing.
+    failing: HashSet<String>,
 }
 
 impl Tree {
@@ -57,10 +49,11 @@ impl Tree {
         let args = ["build", "--workspace", "--bin", "ballet-servers"];
         let servers = cargo::build(&args.map(str::to_owned))?.remove("ballet-servers");
         let servers = TestServers::start(&servers.context("cargo built no servers")?)?;
-        let mut env = servers.env.clone();
+        let mut env = environment()?;
+        env.extend(servers.env.iter().cloned());
         env.push(("CARGO_TARGET_DIR".to_owned(), folder.join("build").display().to_string()));
         let setting = RunSetting { output, env, silence: SILENCE };
-        Ok(Self { root, setting, servers, right: HashSet::new() })
+        Ok(Self { root, setting, servers, failing: HashSet::new() })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -71,68 +64,69 @@ impl Tree {
         self.servers.stop()
     }
 
-    pub(crate) fn judge(&mut self, flaw: &Handler) -> Result<Verdict> {
-        let judges = JUDGES.map(|(name, args)| {
-            let args = args.replace("SERVICE", &flaw.service).replace("SYSTEM", flaw.system);
-            (name, args.split(' ').map(str::to_owned).collect::<Vec<_>>())
-        });
-        let file = self.root.join(&flaw.file);
-        let right = read(&file)?;
-        let flawed = flaw.in_text(&right);
-        let verdict = self.judge_written(flaw, &judges, |with_flaw| {
-            let text = if with_flaw { &flawed } else { &right };
-            fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
-        });
-        fs::write(&file, right)?;
-        verdict
-    }
-
-    fn judge_written(
-        &mut self,
-        flaw: &Handler,
-        judges: &[(&'static str, Vec<String>)],
-        write: impl Fn(bool) -> Result<()>,
-    ) -> Result<Verdict> {
-        let (mut took, mut by) = (Duration::ZERO, None);
-        for (name, args) in judges {
-            let key = args.join(" ");
-            if !self.right.contains(&key) {
-                say(&format!("what is right first: cargo {key}"));
-                write(false)?;
-                let end = self.cargo(args)?;
-                ensure!(end.passed, "{name} find something in what is right:\n{}", end.output);
-                self.right.insert(key);
-            }
-            write(true)?;
-            if args[0] == "test" {
-                // Apart from the tests, so that the time is theirs.
-                let build = [args.as_slice(), &["--no-run".to_owned()]].concat();
-                if !self.cargo(&build)?.passed {
-                    return Ok(Verdict::CannotBeWritten);
-                }
-            }
-            let end = self.cargo(args)?;
-            took += end.took;
-            if end.passed {
-                continue;
-            }
-            if args[0] != "test" && !end.output.contains("disallowed method") {
-                return Ok(Verdict::CannotBeWritten);
-            }
-            let tests = failed_tests(&end.output);
-            by = Some((*name, tests.first().map_or("cargo failed", String::as_str).to_owned()));
-            break;
+    /// Lets cargo build packages with these flaws, each in a file of its own, and returns its messages.
+    pub(crate) fn cargo<'a>(
+        &self,
+        flaws: impl IntoIterator<Item = &'a Handler>,
+        args: &[&str],
+        packages: &[&str],
+    ) -> Result<Vec<Value>> {
+        let mut right = Vec::new();
+        for flaw in flaws {
+            let file = self.root.join(&flaw.file);
+            let text = read(&file)?;
+            write(&file, &flaw.in_text(&text))?;
+            right.push((file, text));
         }
-        Ok(Verdict::Judged(Judged { kind: flaw.kind, place: flaw.place(), by, took }))
+        let mut cargo = Command::new(cargo::program());
+        cargo.args(args).args(packages.iter().flat_map(|package| ["--package", *package]));
+        cargo.arg("--message-format=json").current_dir(&self.root);
+        cargo.envs(self.setting.env.iter().map(|(name, value)| (name, value)));
+        let said = cargo::said(&mut cargo);
+        // What is built stays so.
+        for (file, text) in right {
+            write(&file, &text)?;
+        }
+        Ok(said?.1)
     }
 
-    fn cargo(&self, args: &[String]) -> Result<ProgramEnd> {
-        let program = TestProgram {
-            name: format!("cargo {}", args.join(" ")),
-            file: cargo::program().into(),
-            args: args.to_vec(),
-            dir: self.root.clone(),
-        };
+    /// Notes the tests that fail in a program without a flaw.
+    pub(crate) fn note_right(&mut self, program: &TestProgram) -> Result<()> {
+        for test in self.run(program)?.1 {
+            say(&format!(
+                "without a flaw too, so it judges nothing: {test} of {} fails",
+                program.name
+            ));
+            self.failing.insert(format!("{}: {test}", program.name));
+        }
+        Ok(())
+    }
+
+    /// Returns the tests that fail each time, and the time until the first of them had failed. A program that ends
+    /// without a list of them fails as a whole.
+    pub(crate) fn run(&self, program: &TestProgram) -> Result<(Duration, Vec<String>)> {
+        let mut end = self.once(program.clone())?;
+        let took = end.failed.unwrap_or(end.took);
+        for _ in 0..AGAIN {
+            if self.judging(program, &end).is_empty() {
+                break;
+            }
+            let alone = program.only(&failed_tests(&end.output));
+            end = self.once(alone.unwrap_or_else(|| program.clone()))?;
+        }
+        Ok((took, self.judging(program, &end)))
+    }
+
+    fn judging(&self, program: &TestProgram, end: &ProgramEnd) -> Vec<String> {
+        let mut failed = failed_tests(&end.output);
+        if !end.passed && failed.is_empty() {
+            failed.push("it ended early, or hung".to_owned());
+        }
+        failed.retain(|test| !self.failing.contains(&format!("{}: {test}", program.name)));
+        failed
+    }
+
+    fn once(&self, program: TestProgram) -> Result<ProgramEnd> {
         let mut running = RunningProgram::start(program, &self.setting)?;
         loop {
             if let Some(end) = running.ended(self.setting.silence)? {
@@ -141,6 +135,10 @@ impl Tree {
             std::thread::sleep(LOOK);
         }
     }
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn head() -> Result<String> {

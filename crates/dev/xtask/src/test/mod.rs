@@ -34,11 +34,7 @@ pub(crate) fn run(long: bool) -> Result<ExitCode> {
     let Some(built) = programs::build()? else { return Ok(ExitCode::FAILURE) };
     let mut programs = built.tests;
     programs.retain(|program| long || program.is_usual());
-    let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-    let mut env = cargo::configured()?;
-    if std::env::var_os(THREADS).is_none() {
-        env.push((THREADS.to_owned(), (2 * processors).to_string()));
-    }
+    let mut env = environment()?;
     if !long && let Some(turn) = cargo::commit().and_then(|commit| turn(&commit)) {
         say("tests with very many cases take the commit's share of them; --long takes all");
         env.push((TURN.to_owned(), turn.to_string()));
@@ -50,7 +46,7 @@ pub(crate) fn run(long: bool) -> Result<ExitCode> {
         env,
         silence: if long { LONG_SILENCE } else { SILENCE },
     };
-    let mut idle = IdleMeter::default();
+    let (mut idle, processors) = (IdleMeter::default(), processors());
     let slots = ProgramSlots {
         least: processors + 1,
         most: 2 * processors + 2,
@@ -60,6 +56,19 @@ pub(crate) fn run(long: bool) -> Result<ExitCode> {
     // Nothing is left running.
     servers.stop()?;
     Ok(if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The variables of a test program, but for those of the servers.
+pub(crate) fn environment() -> Result<Vec<(String, String)>> {
+    let mut env = cargo::configured()?;
+    if std::env::var_os(THREADS).is_none() {
+        env.push((THREADS.to_owned(), (2 * processors()).to_string()));
+    }
+    Ok(env)
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, NonZeroUsize::get)
 }
 
 /// A number that follows from a commit, so that the shares take turns over a few commits.

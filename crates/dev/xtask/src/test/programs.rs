@@ -95,13 +95,18 @@ pub(crate) fn build() -> Result<Option<BuiltPrograms>> {
     Ok(Some(BuiltPrograms { tests: programs, servers }))
 }
 
-fn program(message: &Value) -> Option<TestProgram> {
-    let file = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
-    let dir = Path::new(message["manifest_path"].as_str()?).parent()?;
+/// The package that a message of cargo is about.
+pub(crate) fn package(message: &Value) -> Option<&str> {
     // `path+file:///somewhere/crates/ballet#0.1.0`, or `...#ballet-core@0.1.0`.
     let (place, version) = message["package_id"].as_str()?.rsplit_once('#')?;
     let named = version.split_once('@').map(|(name, _)| name);
-    let package = named.or_else(|| place.rsplit('/').next())?;
+    named.or_else(|| place.rsplit('/').next())
+}
+
+pub(crate) fn program(message: &Value) -> Option<TestProgram> {
+    let file = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
+    let dir = Path::new(message["manifest_path"].as_str()?).parent()?;
+    let package = package(message)?;
     let target = message["target"]["name"].as_str()?;
     let unit = message["target"]["kind"][0] != "test";
     Some(TestProgram {
