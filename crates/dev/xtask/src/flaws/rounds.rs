@@ -46,6 +46,13 @@ struct Open {
 }
 
 impl Open {
+    fn say(&self, judge: &str) {
+        let Self { flaw, by, took } = self;
+        let by = by.as_ref().map_or("not found", |(_, what)| what.as_str());
+        let took = took.as_secs_f64();
+        say(&format!("{judge}: {by}, {took:.1} s: {}, {}", flaw.kind, flaw.place()));
+    }
+
     fn judged(&self) -> Judged {
         Judged {
             kind: self.flaw.kind,
@@ -119,11 +126,10 @@ fn lint(tree: &Tree, round: Vec<Handler>) -> Result<Vec<Open>> {
             continue;
         }
         let by = of(&flaw, &is_lint).then(|| ("lints", LINT.to_owned()));
-        let open = Open { flaw, by, took };
-        if open.by.is_some() {
-            say(&format!("{} by lints: {}", open.flaw.kind, open.flaw.place()));
-        }
-        written.push(open);
+        say(&format!("{}\n- {}\n+ {}", flaw.place(), flaw.before.trim(), flaw.after.trim()));
+        let one = Open { flaw, by, took };
+        one.say("lints");
+        written.push(one);
     }
     Ok(written)
 }
@@ -179,8 +185,7 @@ fn run(
             break;
         }
     }
-    let by = one.by.as_ref().map_or("nothing yet", |(_, test)| test.as_str());
-    say(&format!("{} by {}: {by}: {}", one.flaw.kind, judge.name, one.flaw.place()));
+    one.say(judge.name);
     Ok(())
 }
 

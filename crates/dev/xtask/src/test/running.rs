@@ -111,7 +111,7 @@ impl Drop for RunningProgram {
 impl ProgramEnd {
     /// All of a failed program's output, else its last line. A program without tests gets none.
     pub(crate) fn show(&self, name: &str) {
-        let Self { passed, took, output } = self;
+        let Self { passed, took, output, .. } = self;
         let (seconds, count, ignored) =
             (took.as_secs(), tests(output, "passed"), tests(output, "ignored"));
         if !passed {
