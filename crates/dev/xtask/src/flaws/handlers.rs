@@ -123,7 +123,7 @@ pub(crate) fn find(root: &Path, system: &'static str) -> Result<Vec<Handler>> {
                 system,
                 service: name.clone(),
                 file: below.to_owned(),
-                line: text[..at.start].lines().count().max(1),
+                line: text[..at.start].matches('\n').count() + 1,
                 before: text[at.clone()].to_owned(),
                 at,
                 after,
