@@ -41,7 +41,9 @@ pub(crate) fn run(long: bool) -> Result<ExitCode> {
         env.push((THREADS.to_owned(), (2 * processors).to_string()));
     }
     if let Some(turn) = turn {
-        say("of trials and of tests with very many cases this takes the commit's share; --long takes all");
+        say(
+            "of trials and of tests with very many cases this takes the commit's share; --long takes all",
+        );
         env.push((TURN.to_owned(), turn.to_string()));
     }
     let servers = TestServers::start(&built.servers)?;

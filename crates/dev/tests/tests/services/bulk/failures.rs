@@ -10,7 +10,9 @@ use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
 use ballet_stage::wait_until;
 
-use crate::bulk::hall::{self, OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show, UsherWanted};
+use crate::bulk::hall::{
+    self, OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show, UsherWanted,
+};
 use crate::bulk::stage::BulkStage;
 
 struct HoldMoodily {

@@ -5,7 +5,9 @@ use ballet_testkit::memory::left_by_a_gone_process;
 
 use crate::inbox_outbox::notes::{NotePrinted, Notes, TABLES, renamed};
 use crate::inbox_outbox::stage::{OutboxStage, TRACE, execute};
-use crate::inbox_outbox::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
+use crate::inbox_outbox::trip::{
+    HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn t44_t53_what_was_sent_and_not_marked_comes_again_the_same_and_is_dropped() {

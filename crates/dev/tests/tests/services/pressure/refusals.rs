@@ -16,8 +16,8 @@ use ballet_testkit::health::{until_ready, until_says};
 use ballet_testkit::memory::until;
 use sqlx::{Executor, PgConnection};
 
-use crate::pressure::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 use crate::bulk::together::Together;
+use crate::pressure::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
 ballet_testkit::events! {
     RoomRefused = "hotel.room_refused.v1" { city: String }

@@ -8,8 +8,8 @@ use ballet::{Does, Failure, Never, Participant, SagaId, Tx, done};
 use sqlx::Executor;
 use tokio::sync::Semaphore;
 
-use crate::pressure::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 use crate::bulk::together::Together;
+use crate::pressure::stage::{BOOK, PressureStage, RoomBooked, Trip, TripBooked};
 
 #[derive(Clone, Default)]
 struct Slow {
