@@ -110,18 +110,3 @@ impl JsonSchema for SearchCursor {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_a_cursor() {
-        let place = SearchCursor { rank: 317, sku: "mug.01".parse().expect("a SKU") };
-        assert_eq!(place.to_string(), "317.mug.01");
-        assert_eq!(place.to_string().parse(), Ok(place));
-        for wrong in ["", "mug", "1.", "x.mug", "2.a b"] {
-            assert!(wrong.parse::<SearchCursor>().is_err(), "{wrong:?} was accepted");
-        }
-    }
-}
