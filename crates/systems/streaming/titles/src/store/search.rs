@@ -16,6 +16,7 @@ const FIND: &str = "select * from title
 
 pub(crate) async fn find(db: &PgPool, query: &str, limit: Limit) -> Result<Vec<Title>, Failure> {
     let Some(query) = common::search::query(query) else { return Ok(Vec::new()) };
-    let found = sqlx::query_as(FIND).bind(query).bind(limit.rows()).fetch_all(db).await?;
-    Ok(found.into_iter().map(|StoredTitle { title, .. }| title).collect())
+    let found: Vec<StoredTitle> =
+        sqlx::query_as(FIND).bind(query).bind(limit.rows()).fetch_all(db).await?;
+    Ok(found.into_iter().map(|stored| stored.title).collect())
 }
