@@ -34,10 +34,13 @@ impl TestDirectory {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.at(below)).stdin(Stdio::null());
         command.kill_on_drop(true);
-        // A shell has no variables of this workspace's tests.
+        // A shell has no variables of this workspace's tests. The profile stays: with another, every dependency would
+        // be built again.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            let of_cargo = text.starts_with("CARGO_") && text != "CARGO_HOME";
+            let of_build = text.starts_with("CARGO_PROFILE_")
+                || matches!(&*text, "CARGO_HOME" | "CARGO_INCREMENTAL");
+            let of_cargo = text.starts_with("CARGO_") && !of_build;
             let of_ballet = text.starts_with("BALLET_") && !text.ends_with("_BIN");
             if of_cargo || of_ballet {
                 command.env_remove(&name);
