@@ -26,17 +26,16 @@ create index product_for_sale on product (sku) where withdrawn_at is null;
 create index product_by_category on product (category, sku) where withdrawn_at is null;
 create index product_by_tag on product using gin (tags) where withdrawn_at is null;
 
--- The words of each product that can be bought, as the service makes them (see its module `search`).
--- They are apart from the product, so that a search reads few pages and a price changes none of them.
-create table product_words (
-    sku text collate "C",
-    -- Title (A), category and tags (B), SKU (C).
-    heading tsvector not null,
-    -- These and the description, without places.
-    words tsvector not null,
-    constraint product_words_pkey primary key (sku),
-    constraint product_words_of_product foreign key (sku) references product (sku)
-);
+-- The words by which a product is found, in small letters: of the title (A), the category, the SKU and the tags (B), the
+-- description.
+create function product_words(title text, category text, tags text[], sku text, description text) returns tsvector
+language sql immutable parallel safe
+as $$
+    select setweight(to_tsvector('simple', title), 'A')
+        || setweight(to_tsvector('simple', category || ' ' || sku), 'B')
+        || array_to_tsvector(tags)
+        || to_tsvector('simple', description)
+$$;
 -- Without lists of pending entries, which every search would have to read through.
-create index product_words_heading on product_words using gin (heading) with (fastupdate = off);
-create index product_words_words on product_words using gin (words) with (fastupdate = off);
+create index product_by_words on product using gin (product_words(title, category, tags, sku, description))
+with (fastupdate = off) where withdrawn_at is null;

@@ -21,6 +21,16 @@ create table title (
 create index title_to_watch on title (title_id) where withdrawn_at is null;
 create index title_by_genre on title (genre, title_id) where withdrawn_at is null;
 
+-- The words by which a title is found, in small letters.
+create function title_words(name text, genre text, description text) returns tsvector
+language sql immutable parallel safe
+as $$
+    select setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', genre), 'B')
+        || to_tsvector('simple', description)
+$$;
+create index title_by_words on title using gin (title_words(name, genre, description))
+with (fastupdate = off) where withdrawn_at is null;
+
 -- The titles as others copy them: `state` is the title as its events carry it. A withdrawn one stays, with its last
 -- version and without a state.
 create view shared_title as

@@ -1,7 +1,7 @@
 //! Metrics belong to a process, so these tests have one of their own.
 
 #[allow(dead_code, reason = "the tests of copies use all of it")]
-#[path = "../copies/lamps.rs"]
+#[path = "../services/copies/lamps.rs"]
 mod lamps;
 #[allow(dead_code, reason = "the tests of telemetry use all of it")]
 #[path = "../telemetry/meter.rs"]

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: starts the servers, runs the tests, and ends both.
 //!
-//! Test programs run side by side, tests with very many cases take a share, and programs that starve others are left
-//! out. `--long` runs everything.
+//! Test programs run side by side. The commit chooses one of the trials, and a share of very many cases. Programs that
+//! starve others are left out. `--long` runs everything.
 
 pub(crate) mod counts;
 pub(crate) mod programs;
@@ -32,11 +32,14 @@ const LONG_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 /// Without `long`, those that starve others are left out.
 pub(crate) fn run(long: bool) -> Result<ExitCode> {
     let Some(built) = programs::build()? else { return Ok(ExitCode::FAILURE) };
+    let turn = cargo::commit().and_then(|commit| turn(&commit)).filter(|_| !long);
     let mut programs = built.tests;
-    programs.retain(|program| long || program.is_usual());
+    programs.retain(|program| long || program.is_usual(turn));
     let mut env = environment()?;
-    if !long && let Some(turn) = cargo::commit().and_then(|commit| turn(&commit)) {
-        say("tests with very many cases take the commit's share of them; --long takes all");
+    if let Some(turn) = turn {
+        say(
+            "of trials and of tests with very many cases this takes the commit's share; --long takes all",
+        );
         env.push((TURN.to_owned(), turn.to_string()));
     }
     let servers = TestServers::start(&built.servers)?;
@@ -72,6 +75,6 @@ fn processors() -> usize {
 }
 
 /// A number that follows from a commit, so that the shares take turns over a few commits.
-fn turn(commit: &str) -> Option<u32> {
-    u32::from_str_radix(commit.get(..8)?, 16).ok()
+fn turn(commit: &str) -> Option<usize> {
+    usize::from_str_radix(commit.get(..8)?, 16).ok()
 }

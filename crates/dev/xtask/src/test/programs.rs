@@ -19,10 +19,9 @@ const LONGEST: &[&str] = &[
     "ballet-tests transport",
     "xtask kills",
     "ballet-cli stream",
-    "ballet-cli new",
+    "ballet-cli commands",
     "ballet-tests telemetry",
-    "ballet-tests pressure",
-    "ballet-tests inbox_outbox",
+    "ballet-tests services",
     "xtask degradation",
     "ballet-tests explore",
     "xtask walk",
@@ -34,6 +33,9 @@ const LONGEST: &[&str] = &[
 
 /// They starve tests beside them. Only `--long` runs them.
 const LONG: &[&str] = &["xtask beside"];
+
+/// Each runs a system of a dozen processes on servers of its own, for minutes. Without `--long` one of them runs.
+const IN_TURN: [&str; 3] = ["xtask chaos", "xtask kills", "xtask degradation"];
 
 /// Brings the servers up.
 const SERVERS: &str = "ballet-servers";
@@ -54,8 +56,11 @@ pub(crate) struct TestProgram {
 
 impl TestProgram {
     /// Whether a run without `--long` includes it.
-    pub(crate) fn is_usual(&self) -> bool {
-        !LONG.contains(&&*self.name)
+    pub(crate) fn is_usual(&self, turn: Option<usize>) -> bool {
+        let name = &*self.name;
+        let in_turn = turn.map(|turn| IN_TURN[turn % IN_TURN.len()]);
+        !LONG.contains(&name)
+            && (!IN_TURN.contains(&name) || in_turn.is_none_or(|chosen| chosen == name))
     }
 
     /// The program with these tests only. `None` for a program that takes no names: cargo, or one that ended before it
@@ -155,5 +160,18 @@ mod tests {
         assert_eq!(name("path+file:///w/crates/shop/system#shop@0.1.0", "lib", true), unit);
         assert_eq!(name("path+file:///w/crates/ballet#0.1.0", "bin", false), None);
         assert_eq!(program(&json!({ "reason": "build-finished" })), None);
+    }
+
+    #[test]
+    fn three_commits_in_a_row_take_all_that_runs_in_turn() {
+        let usual = |name: &str, turn| {
+            let (file, args, dir) = (PathBuf::new(), Vec::new(), PathBuf::new());
+            TestProgram { name: name.to_owned(), file, args, dir }.is_usual(turn)
+        };
+        for name in IN_TURN {
+            assert_eq!((7..10).filter(|turn| usual(name, Some(*turn))).count(), 1, "{name}");
+            assert!(usual(name, None));
+        }
+        assert!(usual("shop saga", Some(7)) && !usual(LONG[0], None));
     }
 }

@@ -6,17 +6,25 @@ use std::path::Path;
 /// A command, the file that runs it, and the text in that file that does so.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (".ci/run", ".ci/run", "set -euo pipefail"),
-    ("cargo ballet chaos", "crates/tools/cli/tests/new/second_team.rs", "\"chaos\""),
+    ("cargo ballet chaos", "crates/tools/cli/tests/commands/new/second_team.rs", "\"chaos\""),
     (
         "cargo ballet contract write",
-        "crates/tools/cli/tests/contract.rs",
+        "crates/tools/cli/tests/commands/contract.rs",
         "[\"contract\", \"write\"",
     ),
-    ("cargo ballet demo", "crates/tools/cli/tests/new/second_team.rs", "[\"trials\", \"demo\""),
-    ("cargo ballet new", "crates/tools/cli/tests/new/main.rs", "[\"new\", \"harbour\""),
+    (
+        "cargo ballet demo",
+        "crates/tools/cli/tests/commands/new/second_team.rs",
+        "[\"trials\", \"demo\"",
+    ),
+    ("cargo ballet new", "crates/tools/cli/tests/commands/new/mod.rs", "[\"new\", \"harbour\""),
     ("cargo run -p hello", "examples/hello/tests/hello.rs", "\"CARGO_BIN_EXE_hello\""),
     ("cargo test --workspace", ".ci/run", "cargo test --workspace"),
-    ("cargo test", "crates/tools/cli/tests/new/second_team.rs", "[\"test\", \"--workspace\""),
+    (
+        "cargo test",
+        "crates/tools/cli/tests/commands/new/second_team.rs",
+        "[\"test\", \"--workspace\"",
+    ),
     ("cargo xtask chaos", "crates/dev/xtask/tests/chaos.rs", "\"chaos\""),
     ("cargo xtask check", ".ci/run", "\"$xtask\" check"),
     ("cargo xtask degradation", "crates/dev/xtask/tests/degradation.rs", "\"degradation\""),

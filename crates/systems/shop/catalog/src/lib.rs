@@ -14,7 +14,7 @@ use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, Produ
 /// The products that the shop sells. It takes part in no saga.
 #[ballet::service(
     "catalog",
-    migrations("../../../../migrations/catalog", "0004_word" = common::search::WORDS),
+    migrations = "../../../../migrations/catalog",
     publishes(ProductPublished, ProductPriceChanged, ProductWithdrawn),
     shares(Product = "shared_product"),
     routes = |handle| http::api().router(handle)

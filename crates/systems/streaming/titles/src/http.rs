@@ -33,8 +33,7 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("search_titles", "Search titles")
                 .about(
                     "Finds the titles that have all words, in any order and in any field, the best \
-                     first. A word also finds longer ones, and those from which it differs by a \
-                     typing error, an accent, an ending or a space.",
+                     first. A word also finds longer ones.",
                 )
                 .answers(ok, "The best titles."),
         )
@@ -112,7 +111,7 @@ async fn find(
         let why = format!("q is at most {MAX_QUERY} characters, none of them NUL");
         return Err(Problem::bad_request(why).at(Place::query("q")));
     }
-    let items = search::find(handle.db(), &common::search::Query::read(&q), limit).await?;
+    let items = search::find(handle.db(), &q, limit).await?;
     Ok(Json(Page { items, next: None }))
 }
 

@@ -31,7 +31,7 @@ pub use crate::store::license::LicenseState;
     saga = PlaybackSession,
     publishes(TitlePublished, PlaybackLicenseRevoked),
     shares(Title = "shared_title"),
-    migrations("../../../../migrations/titles", "0003_word" = common::search::WORDS),
+    migrations = "../../../../migrations/titles",
     routes = |handle| http::api().router(handle)
 )]
 impl Titles {

@@ -2,7 +2,7 @@
 //! what follows from it.
 
 use ballet::core::{contract, topology};
-use ballet_stage::{Method, Options, Servers, wait_until};
+use ballet_stage::{Method, Servers, wait_until};
 use ballet_testkit::command::ended;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
@@ -157,10 +157,8 @@ async fn a_collation_of_another_version_is_named(patient: &ExaminedSystem) {
     sqlx::query(set).bind(version).execute(&mut db).await.expect("its version");
 }
 
-#[tokio::test]
-async fn t217_t220_each_thing_that_is_broken_is_named_with_what_to_do() {
-    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut patient = ExaminedSystem::new(&servers).await;
+pub(crate) async fn each_thing_that_is_broken_is_named_with_what_to_do(servers: &Servers) {
+    let mut patient = ExaminedSystem::new(servers).await;
     patient.is_well().await;
 
     patient.give_rights(".*").await;
@@ -240,6 +238,6 @@ async fn t217_t220_each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.management = address;
 
     a_journal_that_has_lost_what_it_promises_is_named(&patient).await;
-    a_queue_whose_process_is_gone_is_named(&servers, &patient).await;
+    a_queue_whose_process_is_gone_is_named(servers, &patient).await;
     patient.world.close().await;
 }

@@ -18,7 +18,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinHandle;
 
-use crate::doctor::ExaminedSystem;
+use crate::doctor::{ExaminedSystem, each_thing_that_is_broken_is_named_with_what_to_do};
 use crate::world::TICKED;
 
 /// Readiness names what it compares every 20 seconds, or a lock that is held for 30.
@@ -164,10 +164,17 @@ impl Watched {
     }
 }
 
+/// One set of servers for all: each of these takes as long as its start.
 #[tokio::test(flavor = "multi_thread")]
-async fn t220_t221_each_fault_of_the_broker_has_one_name_in_all_places() {
+async fn t217_t220_t221_what_is_broken_has_one_name_in_all_places() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let watched = Watched::on(&servers).await;
+    Box::pin(each_thing_that_is_broken_is_named_with_what_to_do(&servers)).await;
+    Box::pin(each_fault_of_the_broker_has_one_name(&servers)).await;
+    Box::pin(each_fault_of_a_database_or_a_service_has_one_name(&servers)).await;
+}
+
+async fn each_fault_of_the_broker_has_one_name(servers: &Servers) {
+    let watched = Watched::on(servers).await;
     let patient = &watched.patient;
     let vhost = patient.world.env.vhost().to_owned();
 
@@ -211,10 +218,8 @@ async fn t220_t221_each_fault_of_the_broker_has_one_name_in_all_places() {
     watched.patient.world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn t220_each_fault_of_a_database_or_a_service_has_one_name_in_all_places() {
-    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
-    let mut watched = Watched::on(&servers).await;
+async fn each_fault_of_a_database_or_a_service_has_one_name(servers: &Servers) {
+    let mut watched = Watched::on(servers).await;
     let mut db = watched.patient.world.database().await;
 
     db.execute("begin; lock table counted in access exclusive mode").await.expect("locked");

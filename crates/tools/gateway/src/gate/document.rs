@@ -17,9 +17,6 @@ pub(crate) struct ServedText {
     whole: TextForm,
     /// `None` if it could not be packed.
     packed: Option<TextForm>,
-    kind: &'static str,
-    /// What a browser may load for it.
-    policy: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
@@ -38,18 +35,10 @@ impl TextForm {
 
 impl ServedText {
     pub(crate) fn json(text: String) -> Self {
-        Self::new(text, "application/json", None)
-    }
-
-    pub(crate) fn html(text: String, policy: &str) -> Self {
-        Self::new(text, "text/html; charset=utf-8", HeaderValue::from_str(policy).ok())
-    }
-
-    fn new(text: String, kind: &'static str, policy: Option<HeaderValue>) -> Self {
         let mut packer = GzEncoder::new(Vec::new(), Compression::best());
         let packed = packer.write_all(text.as_bytes()).and_then(|()| packer.finish());
         let (packed, whole) = (packed.ok().map(TextForm::new), TextForm::new(text.into_bytes()));
-        Self { whole, packed, kind, policy }
+        Self { whole, packed }
     }
 
     /// Returns the form that this client takes, or 304 if it has the text.
@@ -64,10 +53,7 @@ impl ServedText {
         }
         let headers = answer.headers_mut();
         if !is_known {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
-        }
-        if let Some(policy) = &self.policy {
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         if packed.is_some() && !is_known {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -15,11 +15,7 @@ use crate::http::path::{PathPattern, begins_with};
 use crate::http::problem::Problem;
 use crate::limits::policy::Policy;
 use crate::openapi::components::object;
-use crate::openapi::reference;
 use crate::upstream::service::UpstreamService;
-
-/// The path of the document's page for people.
-const REFERENCE: &str = "/";
 
 #[derive(Debug)]
 pub(crate) struct Access {
@@ -60,10 +56,9 @@ pub(crate) struct Page {
     pub(crate) parts: Vec<PagePart>,
 }
 
-/// The document of the whole system, open to everybody: JSON for programs, or a page for people.
+/// The document of the whole system, open to everybody.
 #[derive(Debug)]
 pub(crate) struct SystemDocument {
-    path: &'static str,
     access: Access,
     pub(crate) text: ServedText,
 }
@@ -86,7 +81,7 @@ impl<'a> RouteTarget<'a> {
 
     pub(crate) fn name(self) -> &'a str {
         match self {
-            Self::Document(document) => document.path,
+            Self::Document(_) => DOCUMENT,
             Self::Route(route) => &route.prefix,
             Self::Page(page) => &page.path,
         }
@@ -95,7 +90,7 @@ impl<'a> RouteTarget<'a> {
 
 #[derive(Debug)]
 pub(crate) struct RouteTable {
-    documents: Vec<SystemDocument>,
+    document: Option<SystemDocument>,
     /// Of two matching patterns the first counts.
     documented: Vec<(PathPattern, Vec<String>)>,
     routes: Vec<Route>,
@@ -160,24 +155,11 @@ impl RouteTable {
         });
         let rate = config.openapi.as_ref().and_then(|openapi| openapi.rate.as_deref());
         let pages = pages.collect::<Result<Vec<_>, String>>()?;
-        let mut table = Self { documents: Vec::new(), documented: Vec::new(), routes, pages };
+        let mut table = Self { document: None, documented: Vec::new(), routes, pages };
         if let Some(text) = document {
             let whole: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-            let mut add = |path, text| {
-                table.documents.push(SystemDocument {
-                    path,
-                    access: access(true, None, rate),
-                    text,
-                });
-            };
-            let page = ServedText::html(reference::page(&whole), &reference::policy());
-            add(DOCUMENT, ServedText::json(text));
-            // A system may have its own page there.
-            if !config.routes.iter().any(|route| route.prefix.0 == REFERENCE)
-                && !config.pages.iter().any(|page| page.path == REFERENCE)
-            {
-                add(REFERENCE, page);
-            }
+            let (access, text) = (access(true, None, rate), ServedText::json(text));
+            table.document = Some(SystemDocument { access, text });
             table.documented = documented_methods(&whole)?;
         }
         Ok(table)
@@ -202,9 +184,9 @@ impl RouteTable {
         }
         let methods = self.methods(path);
         if methods.is_empty() {
-            let hint = match self.documents.is_empty() {
-                false => format!("; {DOCUMENT} says what there is"),
-                true => String::new(),
+            let hint = match self.document {
+                Some(_) => format!("; {DOCUMENT} says what there is"),
+                None => String::new(),
             };
             let detail = format!("there is nothing at {path}{hint}");
             return Err(Problem::new(StatusCode::NOT_FOUND, detail));
@@ -214,7 +196,7 @@ impl RouteTable {
     }
 
     fn document_at(&self, path: &str) -> Option<&SystemDocument> {
-        self.documents.iter().find(|document| document.path == path)
+        self.document.as_ref().filter(|_| path == DOCUMENT)
     }
 
     fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Route> + use<'a> {

@@ -4,8 +4,5 @@ pub(crate) mod assemble;
 pub(crate) mod components;
 pub(crate) mod operation;
 pub(crate) mod page;
-mod prose;
-pub(crate) mod reference;
 pub(crate) mod refusals;
 pub(crate) mod source;
-mod type_in_words;

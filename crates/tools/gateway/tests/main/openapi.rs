@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::gateway::{Folder, Gateway, command, problem};
 use crate::support::raw::{self, nobody};
-use crate::support::service::{TestService, json as answer, text};
+use crate::support::service::{TestService, json as answer};
 use crate::support::tokens::{SigningKey, jwt, set};
 
 /// No route leads to one of its operations.
@@ -175,36 +175,11 @@ async fn the_document_is_read_only_and_read_again_at_a_reload() {
 }
 
 #[tokio::test]
-async fn the_document_is_shown_to_people_where_nothing_else_is() {
-    let folder = folder(&orders());
-    let config = jwt() + &upstreams(&nobody(), &nobody()) + CONFIG;
-    let gateway = Gateway::start_in(&folder, &config).await;
-    let answer = reqwest::get(gateway.at("/")).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let headers = answer.headers();
-    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
-    let policy = headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-    assert!(headers.contains_key("etag"));
-    let page = answer.text().await.unwrap();
-    for part in ["<h1>A system</h1>", "/api/orders/{id}", "There is no such order.", "orders:write"]
-    {
-        assert!(page.contains(part), "{part}: {page}");
-    }
-    let own = "[[route]]\nprefix = \"/\"\nmethods = [\"GET\"]\nupstream = \"b\"\npublic = true\n";
-    let service = TestService::start(|_| text(200, "its own")).await;
-    let config = jwt() + &upstreams(&nobody(), &service.address) + CONFIG + own;
-    let gateway = Gateway::start_in(&folder, &config).await;
-    let page = reqwest::get(gateway.at("/")).await.unwrap().text().await.unwrap();
-    assert_eq!(page, "its own");
-}
-
-#[tokio::test]
 async fn the_methods_that_a_path_takes_are_those_of_its_own_route() {
     let folder = folder(&orders());
     let config = jwt() + &upstreams(&nobody(), &nobody()) + CONFIG;
     let gateway = Gateway::start_in(&folder, &config).await;
-    for (path, methods) in [("/api/orders", "POST"), ("/api/orders/7", "GET"), ("/", "GET")] {
+    for (path, methods) in [("/api/orders", "POST"), ("/api/orders/7", "GET")] {
         let refused = Client::new().delete(gateway.at(path)).send().await.unwrap();
         assert_eq!(refused.headers()["allow"], methods, "{path}");
         assert_eq!(problem(refused, 405).await, format!("{path} takes {methods}"));

@@ -169,34 +169,6 @@ fn steps_that_wait_for_one_another_over_a_refusal_are_found() {
     assert_eq!(broken(parts), [""; 0]);
 }
 
-#[test]
-fn a_step_that_waits_for_the_abort_of_its_saga_is_found() {
-    let rule = "no step waits for its saga's abort";
-    assert_eq!(broken(with_retriable(&[CONFIRMED, CANCELLED])), [rule]);
-    let mut parts = with_retriable(&[CANCELLED]);
-    parts[3].sagas[0].steps[0].kind = StepKind::Compensatable;
-    assert_eq!(broken(parts), [rule]);
-    let mut parts = sound();
-    parts[2].subscriptions.push(SubscriptionPart { name: "told", on: CANCELLED });
-    assert_eq!(broken(parts), [""; 0]);
-}
-
-#[test]
-fn a_refusal_after_what_cannot_be_undone_is_found() {
-    let mut parts = sound();
-    parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
-    parts[0].sagas[0].aborts_on = vec![UNPAID];
-    assert_eq!(broken(parts), [UNDECIDED]);
-    // A saga that is never aborted has no decision to wait for.
-    let mut parts = sound();
-    for part in &mut parts {
-        part.sagas[0].abort = None;
-        part.sagas[0].aborts_on.clear();
-    }
-    parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
-    assert!(broken(parts).contains(&"what comes before a refusal can be undone"));
-}
-
 const UNDECIDED: &str = "what cannot be undone waits for the decision";
 
 /// The sound choreography and a retriable step of another service.
@@ -272,56 +244,4 @@ fn a_retriable_step_on_an_event_that_others_publish_before_the_decision_is_found
     };
     assert_eq!(twice(CONFIRMED), [""; 0]);
     assert_eq!(twice(RESERVED), [UNDECIDED]);
-}
-
-#[test]
-fn an_abort_that_leaves_with_a_step_or_the_deadline_is_found() {
-    let rules = |part| rules::of_service(&part).iter().map(|p| p.rule.says).collect::<Vec<_>>();
-    let gives_up = |done, compensated| {
-        let give_up =
-            StepPart { compensated, ..step("give_up", StepKind::Compensatable, &[SHORT], done) };
-        let mut orders = sound().remove(0);
-        orders.sagas[0].steps.push(give_up);
-        rules(orders)
-    };
-    let given_up = EventType::in_saga("orders.order_given_up.v1");
-    assert_eq!(gives_up(CANCELLED, None), ["an abort is no outcome of a step"]);
-    assert_eq!(gives_up(given_up, Some(CANCELLED)), ["an abort is no outcome of a step"]);
-    assert_eq!(gives_up(given_up, None), [""; 0]);
-    let mut orders = with_deadline(1).remove(0);
-    orders.sagas[0].deadline =
-        orders.sagas[0].deadline.map(|deadline| DeadlinePart { passed: CANCELLED, ..deadline });
-    assert_eq!(rules(orders), ["a deadline passes with another event than the abort"]);
-}
-
-#[test]
-fn what_is_aborted_without_an_abort_is_found() {
-    let rule = "what is aborted has an abort";
-    let never_aborted = |mut parts: Vec<Part>| {
-        parts.iter_mut().for_each(|part| part.sagas[0].abort = None);
-        broken(parts)
-    };
-    assert_eq!(never_aborted(sound()), [rule]);
-    let mut parts = with_deadline(1);
-    parts[0].sagas[0].aborts_on.clear();
-    assert!(never_aborted(parts).contains(&rule));
-}
-
-#[test]
-fn a_pivot_too_many_or_unrecorded_and_a_circle_are_found() {
-    type Mistake = fn(&mut Vec<Part>);
-    let mistakes: [(&str, Mistake); 3] = [
-        ("a saga has at most one pivot", |parts| {
-            parts[1].sagas[0].steps[0].kind = StepKind::Pivot;
-        }),
-        ("the owner records the pivot's outcome", |parts| {
-            parts[0].sagas[0].steps[1].kind = StepKind::Retriable;
-        }),
-        ("no step waits for itself", |parts| parts[1].sagas[0].steps[0].on = vec![PAID]),
-    ];
-    for (rule, mistake) in mistakes {
-        let mut parts = sound();
-        mistake(&mut parts);
-        assert!(broken(parts).contains(&rule), "{rule}");
-    }
 }

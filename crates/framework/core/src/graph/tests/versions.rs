@@ -70,33 +70,6 @@ fn a_pivot_of_the_version_before_that_would_not_wait_is_found() {
 }
 
 #[test]
-fn a_refusal_of_one_version_that_nobody_acts_on_is_found() {
-    let mut parts = in_two_versions();
-    parts[0].sagas[0].aborts_on.pop();
-    assert_eq!(broken(parts), ["every refusal has somebody who acts on it"]);
-}
-
-#[test]
-fn a_version_that_nothing_begins_is_found() {
-    let mut parts = in_two_versions();
-    parts[0].sagas[0].steps.remove(1);
-    let found = broken(parts);
-    assert!(found.contains(&"each version of a saga has a beginning"), "{found:?}");
-}
-
-#[test]
-fn a_projection_that_hears_of_no_new_saga_is_found() {
-    let mut parts = in_two_versions();
-    let counted = |on| SubscriptionPart { name: "counted", on };
-    parts[2].subscriptions.push(counted(PLACED));
-    assert_eq!(broken(parts.clone()), Vec::<&str>::new());
-    parts[0].sagas[0].begins = 2;
-    assert_eq!(broken(parts.clone()), ["what follows a saga follows each version"]);
-    parts[2].subscriptions.push(counted(PLACED_2));
-    assert_eq!(broken(parts), Vec::<&str>::new());
-}
-
-#[test]
 fn versions_are_counted_from_one() {
     let mut parts = in_two_versions();
     parts[1].sagas[0].steps[0].versions = Versions::ALL.since(3).until(2);

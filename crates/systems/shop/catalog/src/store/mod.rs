@@ -2,4 +2,3 @@
 
 pub(crate) mod product;
 pub(crate) mod search;
-mod words;

@@ -12,7 +12,6 @@ use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Postgres, QueryBuilder, Row};
 
 use crate::draft::ProductDraft;
-use crate::store::words;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredProduct {
@@ -52,11 +51,9 @@ pub(crate) async fn publish(
     .bind(tags)
     .bind(&draft.image_url)
     .bind(now.to_sqlx())
-    .fetch_optional(&mut *db)
+    .fetch_optional(db)
     .await?;
-    let Some(StoredProduct { product, withdrawn: _ }) = published else { return Ok(None) };
-    words::add(db, &product).await?;
-    Ok(Some(product))
+    Ok(published.map(|stored| stored.product))
 }
 
 pub(crate) async fn set_price(
@@ -93,9 +90,8 @@ pub(crate) async fn withdraw(
     )
     .bind(sku.as_str())
     .bind(now.to_sqlx())
-    .fetch_one(&mut *db)
+    .fetch_one(db)
     .await?;
-    words::remove(db, sku).await?;
     Ok(stored.product)
 }
 

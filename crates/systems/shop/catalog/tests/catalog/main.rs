@@ -5,5 +5,4 @@ mod changes;
 mod requests;
 mod search;
 mod sharing;
-mod start;
 mod test_catalog;

@@ -34,7 +34,8 @@ async fn wrong_fields_are_named() {
         assert!(problem["detail"].as_str().is_some_and(|text| text.contains(named)), "{problem}");
         assert_eq!(problem["errors"][0]["in"], "body", "{problem}");
     }
-    service.published(&product("mug", "Mug", "")).await;
+    service.published(&wrong("tags", json!(["tea", "blue", "tea"]))).await;
+    assert_eq!(service.read("/products/mug").await["tags"], json!(["blue", "tea"]));
     let refused = service.set_price("mug", Some("\"1\""), -1).await;
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(detail(refused).await.starts_with("amount_minor: -1 is out of range"));

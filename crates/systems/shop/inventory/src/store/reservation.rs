@@ -154,7 +154,3 @@ fn stock_lines(rows: impl IntoIterator<Item = (String, i64)>) -> Result<Vec<Stoc
     lines.sort_by(|a, b| a.sku.cmp(&b.sku));
     Ok(lines)
 }
-
-#[cfg(test)]
-#[path = "reservation_tests.rs"]
-mod tests;

@@ -47,7 +47,7 @@ pub(crate) async fn operations(site: &Site, gateway: &Gateway) -> Result<Vec<Ope
     };
     let [check_out, place, watch, cancel] = [(); 4].map(|()| Rc::clone(&clients));
     Ok(vec![
-        asks("search for a product", "catalog", |v| v.customer.get("/products/search?q=teapto")),
+        asks("search for a product", "catalog", |v| v.customer.get("/products/search?q=teapo")),
         asks("see a product's page", "catalog", |v| v.customer.get("/pages/product/mug"))
             .shows("inventory", "stock")
             .shows("recommendations", "related"),

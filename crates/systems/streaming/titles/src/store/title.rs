@@ -1,8 +1,7 @@
-//! The rows of titles, and the words by which they are found.
+//! The rows of titles.
 
 use ballet::{Failure, Rows};
 use common::paging::Limit;
-use common::search::SearchDocument;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::types::Json;
@@ -39,20 +38,8 @@ pub(crate) async fn publish(
     .bind(i32::try_from(draft.length_seconds)?)
     .bind(Json(&draft.rights))
     .bind(now.to_sqlx())
-    .fetch_one(&mut *db)
+    .fetch_one(db)
     .await?;
-    let heading = [('A', title.name.as_str()), ('B', title.genre.as_str())];
-    let SearchDocument { heading, words, vocabulary } =
-        SearchDocument::new(heading, &title.description);
-    sqlx::query(
-        "insert into title_words (title_id, heading, words) values ($1, $2::tsvector, $3::tsvector)",
-    )
-    .bind(title_id.0)
-    .bind(heading)
-    .bind(words)
-    .execute(&mut *db)
-    .await?;
-    sqlx::query(common::search::LEARN).bind(vocabulary).execute(db).await?;
     Ok(title)
 }
 
@@ -61,10 +48,6 @@ pub(crate) async fn withdraw(
     title_id: TitleId,
     now: Timestamp,
 ) -> Result<Title, Failure> {
-    sqlx::query("delete from title_words where title_id = $1")
-        .bind(title_id.0)
-        .execute(&mut *db)
-        .await?;
     let stored: StoredTitle = sqlx::query_as(
         "update title set version = version + 1, changed_at = $2, withdrawn_at = $2
          where title_id = $1 returning *",

@@ -1,8 +1,0 @@
-//! Bulk steps do what ordinary steps do, many at a time.
-
-mod failures;
-mod hall;
-mod rows;
-mod same;
-mod stage;
-mod together;

@@ -1,0 +1,101 @@
+//! Messages that the broker does not take or confirm hold up no others.
+
+use std::time::Duration;
+
+use ballet_amqp::{Handover, Publish, PublishError, PublisherSettings};
+use ballet_testkit::memory::ExchangeKind;
+
+use crate::broker::publisher::broker;
+use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, message, out, until};
+
+fn copy(id: &str) -> Publish {
+    Publish { exchange: "dead".to_owned(), ..message("hotel", id) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_whose_key_may_not_be_written_is_not_taken_for_now() {
+    let broker = broker();
+    broker.exchange("dead", ExchangeKind::Topic);
+    broker.bind("dead", "#", "all");
+    broker.refuse_key("hotel");
+    let publisher = TestPublisher::usual(broker.clone());
+    let refused = publisher.handle.try_publish(copy("1"), SOON).await;
+    assert!(matches!(refused, Err(PublishError::NotTaken { .. })), "{refused:?}");
+    broker.refuse_no_key();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(publisher.handle.try_publish(copy("2"), SOON).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_that_are_refused_again_and_again_cost_few_connections() {
+    let broker = broker();
+    let mut publisher = TestPublisher::usual(broker.clone());
+    publisher.ready().await;
+    let before = broker.connects();
+    for number in 1..=600 {
+        publisher.handle.send(out(number, &["a.x"]));
+        let refused = publisher.handle.try_publish(copy("1"), SOON).await;
+        assert!(matches!(refused, Err(PublishError::NotTaken { .. })), "{refused:?}");
+        assert_eq!(publisher.published().await.batch, batch(number));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // In a minute.
+    assert!(broker.connects() - before <= 8, "{}", broker.connects() - before);
+    assert_eq!(*publisher.handle.held().borrow(), None, "no event waits");
+    broker.exchange("dead", ExchangeKind::Topic);
+    broker.bind("dead", "#", "all");
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(publisher.handle.try_publish(copy("2"), SOON).await, Ok(()));
+    assert_eq!(publisher.handle.try_publish(copy("3"), SOON).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_queue_does_not_confirm_holds_up_nothing_else() {
+    let broker = broker();
+    broker.hold_confirms_of("a.x");
+    let settings = PublisherSettings {
+        window: 4,
+        max_in_memory: 6,
+        max_held: 2,
+        ..PublisherSettings::new("orders", "one")
+    };
+    let mut publisher = TestPublisher::start(broker.clone(), settings);
+    for number in 1..=4 {
+        assert_eq!(publisher.handle.send(out(number, &["a.x"])), Handover::Queued);
+    }
+    until("taken", || broker.taken_count() == 4).await;
+    assert_eq!(publisher.handle.send(out(5, &["a.y"])), Handover::Queued);
+    let mut left_behind = Vec::new();
+    while !left_behind.contains(&(5, false)) {
+        let published = publisher.published().await;
+        left_behind.push((published.batch.number, published.left_behind.is_some()));
+    }
+    assert_eq!(left_behind, [(3, true), (4, true), (5, false)]);
+    // Hours later.
+    for number in 6..=100 {
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(publisher.handle.send(out(number, &["a.y"])), Handover::Queued);
+        assert_eq!(publisher.published().await.batch, batch(number));
+    }
+    let of_x = broker.taken().iter().filter(|message| message.routing_key == "a.x").count();
+    assert!(of_x > 10, "one is tried now and then");
+    assert_eq!(*publisher.handle.held().borrow(), None, "no right and no exchange is missing");
+    broker.release_confirms();
+    assert_eq!(publisher.published().await.batch, batch(1));
+    assert_eq!(publisher.published().await.batch, batch(2));
+    assert_eq!(publisher.handle.releases(), 1);
+}
+
+#[tokio::test]
+async fn a_copy_is_not_taken_during_an_alarm_and_events_wait() {
+    let broker = broker();
+    let mut publisher = TestPublisher::usual(broker.clone());
+    publisher.ready().await;
+    broker.block(true);
+    publisher.handle.send(out(1, &["a.x"]));
+    let refused = publisher.handle.try_publish(message("a.y", "copy"), SOON).await;
+    assert!(matches!(refused, Err(PublishError::NotTaken { .. })), "{refused:?}");
+    broker.block(false);
+    publisher.published().await;
+    assert_eq!(broker.taken_count(), 1, "the copy has another place");
+}

@@ -1,0 +1,10 @@
+//! The subcommands that need no system at work, or one of a few lines.
+
+mod catalog;
+mod contract;
+mod copies;
+mod deploy;
+mod new;
+mod outbox;
+mod topology;
+mod validate;
