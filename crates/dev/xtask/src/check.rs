@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::say::{print, say};
-use crate::{cargo, systems};
+use crate::{cargo, licences, systems};
 
 struct CheckPart {
     name: &'static str,
@@ -20,10 +20,17 @@ enum PartRunner {
     /// By running the command with these flags for rustdoc, which stand before `cargo` in it.
     Docs(&'static str),
     Pages(&'static str),
+    Here(fn() -> Result<ExitCode>),
 }
 
-const PARTS: [CheckPart; 6] = [
+const PARTS: [CheckPart; 7] = [
     CheckPart { name: "format", command: "cargo fmt --all --check", how: PartRunner::Cargo },
+    // Advisories change without us: `cargo deny check advisories` asks for them, over the network.
+    CheckPart {
+        name: "licences",
+        command: "cargo xtask licences",
+        how: PartRunner::Here(licences::run),
+    },
     CheckPart {
         name: "generated",
         command: "cargo xtask generate --check",
@@ -88,6 +95,9 @@ impl CheckPart {
     fn run(&self) -> Result<bool> {
         if let PartRunner::Pages(command) = self.how {
             return systems::run_pages(command, &["--check"]);
+        }
+        if let PartRunner::Here(run) = self.how {
+            return Ok(run()? == ExitCode::SUCCESS);
         }
         let (_, args) =
             self.command.split_once("cargo ").context("the command is none of cargo")?;

@@ -8,7 +8,9 @@ mod check;
 #[cfg(test)]
 mod dependencies_tests;
 mod flaws;
+mod licences;
 mod say;
+mod spdx;
 mod systems;
 mod test;
 
@@ -75,7 +77,9 @@ enum Command {
     },
     /// Make flaws in the declarations and handlers of the three systems, and write what finds them as a page.
     Flaws(flaws::Args),
-    /// Check all that has to be in order besides the tests: format, generated files, links, lints, features and docs.
+    /// Check the licences of all dependencies against `deny.toml`, offline.
+    Licences,
+    /// Check all that has to be in order besides the tests: format, licences, generated files, links, lints, features and docs.
     Check,
 }
 
@@ -94,6 +98,7 @@ fn run(Args { system, command }: Args) -> Result<ExitCode> {
         Command::Test { long } => return test::run(long),
         Command::Flaws(args) => return flaws::run(&args),
         Command::Check => return check::run(),
+        Command::Licences => return licences::run(),
         Command::Demo(passed) => ("demo", passed),
         Command::Audit(passed) => ("audit", passed),
         Command::Chaos(passed) => ("chaos", passed),
