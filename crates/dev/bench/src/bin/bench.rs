@@ -63,14 +63,14 @@ impl Args {
         }
     }
 
-    fn contestants(&self) -> Vec<Contestant> {
-        if self.only.is_empty() { Contestant::value_variants().to_vec() } else { self.only.clone() }
+    fn contestants(&self, group: Group) -> Vec<Contestant> {
+        if self.only.is_empty() { group.contestants() } else { self.only.clone() }
     }
 
     fn effort(&self, group: Group) -> Effort {
         let (rounds, warm_up, window) = match () {
             () if self.quick => (1, 2, 3),
-            () if Group::DEFAULT.contains(&group) => (5, 3, 5),
+            () if group == Group::Packs || Group::DEFAULT.contains(&group) => (5, 3, 5),
             () => (2, 4, 7),
         };
         Effort {
@@ -170,7 +170,7 @@ async fn rows(
     peaks: &mut HashMap<Contestant, f64>,
 ) -> Result<Vec<CaseRow>> {
     let peak = |who| peaks.get(&who).copied();
-    let cases = groups::cases(group, &args.contestants(), effort, peak);
+    let cases = groups::cases(group, &args.contestants(group), effort, peak);
     let mut rows: Vec<CaseRow> = cases.iter().map(|case| CaseRow::new(&case.label)).collect();
     let (begun, all) = (Instant::now(), effort.rounds * cases.len());
     for round in 0..effort.rounds {
@@ -187,11 +187,11 @@ async fn rows(
             rows[at].rounds.push(figures);
         }
     }
-    if group == Group::Throughput {
+    if matches!(group, Group::Throughput | Group::Packs) {
         for (case, row) in cases.iter().zip(&mut rows) {
             peaks.insert(case.run.contestant, row.median(|figures| figures.sagas));
             let time = Duration::from_secs(2);
-            row.statements = Some(Box::pin(statements(stage, case.run.contestant, time)).await?);
+            row.statements = Some(Box::pin(statements(stage, &case.run, time)).await?);
         }
     }
     Ok(rows)
