@@ -44,6 +44,9 @@ struct Args {
     /// The measured seconds of each run.
     #[arg(long)]
     seconds: Option<u64>,
+    /// The number of sagas under way, where they do not start at a pace.
+    #[arg(long, default_value_t = 1_000)]
+    under_way: usize,
     /// The entries among which the console's pages are read [default: 10 million].
     #[arg(long)]
     entries: Option<i64>,
@@ -77,6 +80,7 @@ impl Args {
             rounds: self.rounds.unwrap_or(rounds),
             warm_up: Duration::from_secs(warm_up),
             window: Duration::from_secs(self.seconds.unwrap_or(window)),
+            under_way: self.under_way,
         }
     }
 }

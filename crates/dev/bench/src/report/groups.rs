@@ -11,13 +11,13 @@ use crate::runs::run::BenchRun;
 /// A group of cases, by its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Group {
-    /// Throughput: 1,000 sagas under way.
+    /// Throughput.
     Throughput,
     /// Latency: 40 sagas per second, open loop.
     Latency,
     /// Latency at half of each contestant's own peak rate, open loop.
     HalfPeak,
-    /// Packs: 6,000 sagas under way.
+    /// Throughput of those that pack their events.
     Packs,
     /// 30 % of the sagas refused and compensated.
     Refused,
@@ -63,6 +63,8 @@ pub struct Effort {
     pub warm_up: Duration,
     /// The measured window of a run.
     pub window: Duration,
+    /// The number of sagas under way at a time, without a pace.
+    pub under_way: usize,
 }
 
 /// A line of a group's table.
@@ -129,11 +131,10 @@ pub fn cases(
     effort: Effort,
     peak: impl Fn(Contestant) -> Option<f64>,
 ) -> Vec<BenchCase> {
-    let plan = LoadPlan::default();
+    let plan = LoadPlan { under_way: effort.under_way, ..LoadPlan::default() };
     let ballet = |label: &str, plan| case(label, Contestant::Ballet, plan, effort);
     match group {
-        Group::Packs => each(contestants, LoadPlan { under_way: 6_000, ..plan }, effort),
-        Group::Throughput => each(contestants, plan, effort),
+        Group::Throughput | Group::Packs => each(contestants, plan, effort),
         Group::Latency => each(contestants, LoadPlan { pace: Some(40.0), ..plan }, effort),
         Group::HalfPeak => contestants
             .iter()

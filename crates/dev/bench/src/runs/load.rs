@@ -240,6 +240,20 @@ impl SagaLoad {
         }
     }
 
+    /// Goes on for this time, and until twice as many sagas have ended as are under way: those that all begin at once are no
+    /// usual load.
+    pub(crate) async fn warm_up(&mut self, time: Duration) -> Result<()> {
+        let begun = Instant::now();
+        self.go(time).await?;
+        while self.plan.pace.is_none() && self.ended.len() < 2 * self.plan.under_way {
+            self.go(Duration::from_millis(100)).await?;
+            if begun.elapsed() > PATIENCE {
+                bail!("{} sagas have ended within {PATIENCE:?}", self.ended.len());
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) async fn finish(&mut self) -> Result<()> {
         let until = Instant::now() + PATIENCE;
         while !self.running.is_empty() || self.unconfirmed > 0 {

@@ -76,7 +76,7 @@ async fn under_load(
     load: &mut SagaLoad,
 ) -> Result<RunFigures> {
     let mut db = admin(env, SERVICES[0]).await?;
-    load.go(run.warm_up).await?;
+    load.warm_up(run.warm_up).await?;
     let before = sample_usage(&mut db).await?;
     let told = load.told;
     load.go(run.window).await?;

@@ -49,7 +49,7 @@ async fn count_statements(
     let log = stage.servers.postgres().log().context("the log of Postgres cannot be read")?;
     let mut load = SagaLoad::connect(env, run.plan).await?;
     let from = fs::metadata(log)?.len();
-    load.go(time).await?;
+    load.warm_up(time).await?;
     load.finish().await?;
     let mut file = fs::File::open(log)?;
     file.seek(SeekFrom::Start(from))?;
