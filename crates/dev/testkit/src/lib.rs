@@ -19,6 +19,7 @@ pub mod explore;
 pub mod health;
 mod looks;
 pub mod matrix;
+mod members;
 pub mod memory;
 pub mod openapi;
 pub mod participant;

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::looks::Looks;
+use crate::members::members;
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// The probe gets a copy of everything published.
@@ -168,13 +169,15 @@ impl TestSystem {
         published.unwrap_or_else(|error| panic!("{key} is published: {error}"));
     }
 
-    /// Returns all events and dead letters so far, in order, as the management API writes messages.
+    /// Returns all events and dead letters so far, in order, as the management API writes messages. The members of a
+    /// pack are messages of their own.
     pub async fn seen(&self) -> Vec<Value> {
         let (management, seen) = (self.env.management().clone(), Arc::clone(&self.seen));
         // A separate task: a caller that stops waiting must not lose the messages taken so far.
         let look = tokio::spawn(async move {
             let mut seen = seen.lock().await;
-            seen.extend(management.take(PROBE, 20_000).await.expect("the probe's messages"));
+            let taken = management.take(PROBE, 20_000).await.expect("the probe's messages");
+            seen.extend(taken.into_iter().flat_map(members));
             seen.clone()
         });
         look.await.expect("no panic")

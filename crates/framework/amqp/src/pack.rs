@@ -103,6 +103,15 @@ pub fn split(
     Ok(members.into_iter().map(alone).collect())
 }
 
+/// Returns the messages that a pack bears, or the message itself. A pack that cannot be read stays one.
+#[must_use]
+pub fn members_of(delivery: Delivery) -> Vec<Delivery> {
+    if !is_pack(&delivery.properties) {
+        return vec![delivery];
+    }
+    split(delivery, &Limits::of_tools()).unwrap_or_else(|refused| vec![refused.1])
+}
+
 /// Returns the messages that a pack was made of, if it is one that was.
 #[must_use]
 pub fn apart(message: &Publish) -> Vec<Publish> {

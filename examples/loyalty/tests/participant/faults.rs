@@ -76,7 +76,16 @@ const NO_LOCK: (&str, &str, &str) = (
 );
 const EVENT: &str = "published are";
 
+/// It knows no packs, and its contract must not say that it takes them.
+pub(crate) const TAKES_NO_PACKS: Fault = Fault {
+    name: "it takes no packs",
+    scenario: Scenario::Packed,
+    says: EVENT,
+    changes: &[("service.py", "members = split(delivery)", "members = [delivery]")],
+};
+
 pub(crate) const FAULTS: &[Fault] = &[
+    TAKES_NO_PACKS,
     Fault {
         name: "it leaves events in the broker's memory",
         scenario: Scenario::Once,
@@ -88,6 +97,12 @@ pub(crate) const FAULTS: &[Fault] = &[
         scenario: Scenario::Twice,
         says: EVENT,
         changes: &[NO_INBOX, NO_LEDGER, LEDGER_TAKES_ALL],
+    },
+    Fault {
+        name: "it handles the first event of a pack",
+        scenario: Scenario::Packed,
+        says: EVENT,
+        changes: &[("service.py", "for member in members:", "for member in members[:1]:")],
     },
     Fault {
         name: "it has an inbox and no ledger",

@@ -8,6 +8,7 @@ mod forgetting;
 #[path = "../../src/main.rs"]
 mod loyalty;
 mod odd_headers;
+mod packs;
 mod retries;
 
 use std::path::Path;

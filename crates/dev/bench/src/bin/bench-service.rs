@@ -22,20 +22,24 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     match args.contestant {
-        Contestant::Ballet | Contestant::BalletBulk => ballet::main(|args: Args| {
-            let bulk = args.contestant == Contestant::BalletBulk;
-            let service = handlers::service(&args.service, bulk);
+        Contestant::Ballet
+        | Contestant::BalletPacks
+        | Contestant::BalletBulk
+        | Contestant::BalletBulkPacks => ballet::main(|args: Args| {
+            let service = handlers::service(&args.service, args.contestant.form());
             (args.ballet, service.unwrap_or_else(|| unreachable!("clap knows the services")))
         }),
-        Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {
-            match handwritten(&args) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("error: {error:#}");
-                    ExitCode::FAILURE
-                }
+        Contestant::Twin
+        | Contestant::Ceiling
+        | Contestant::CeilingPacks
+        | Contestant::CeilingBulk
+        | Contestant::CeilingBulkPacks => match handwritten(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
             }
-        }
+        },
     }
 }
 
@@ -45,14 +49,7 @@ async fn handwritten(args: &Args) -> anyhow::Result<()> {
     let service = SERVICES.into_iter().find(|service| *service == args.service);
     let service = service.unwrap_or_default();
     match args.contestant {
-        Contestant::CeilingBulk => {
-            Box::pin(ceiling::run(service, &amqp_url, &database_url, true)).await
-        }
-        Contestant::Ceiling => {
-            Box::pin(ceiling::run(service, &amqp_url, &database_url, false)).await
-        }
-        Contestant::Ballet | Contestant::BalletBulk | Contestant::Twin => {
-            twin::run(service, &amqp_url, &database_url).await
-        }
+        Contestant::Twin => twin::run(service, &amqp_url, &database_url).await,
+        ceiling => Box::pin(ceiling::run(service, &amqp_url, &database_url, ceiling.form())).await,
     }
 }

@@ -44,6 +44,9 @@ struct Args {
     /// The measured seconds of each run.
     #[arg(long)]
     seconds: Option<u64>,
+    /// The number of sagas under way, where they do not start at a pace.
+    #[arg(long, default_value_t = 1_000)]
+    under_way: usize,
     /// The entries among which the console's pages are read [default: 10 million].
     #[arg(long)]
     entries: Option<i64>,
@@ -63,20 +66,21 @@ impl Args {
         }
     }
 
-    fn contestants(&self) -> Vec<Contestant> {
-        if self.only.is_empty() { Contestant::value_variants().to_vec() } else { self.only.clone() }
+    fn contestants(&self, group: Group) -> Vec<Contestant> {
+        if self.only.is_empty() { group.contestants() } else { self.only.clone() }
     }
 
     fn effort(&self, group: Group) -> Effort {
         let (rounds, warm_up, window) = match () {
             () if self.quick => (1, 2, 3),
-            () if Group::DEFAULT.contains(&group) => (5, 3, 5),
+            () if group == Group::Packs || Group::DEFAULT.contains(&group) => (5, 3, 5),
             () => (2, 4, 7),
         };
         Effort {
             rounds: self.rounds.unwrap_or(rounds),
             warm_up: Duration::from_secs(warm_up),
             window: Duration::from_secs(self.seconds.unwrap_or(window)),
+            under_way: self.under_way,
         }
     }
 }
@@ -170,7 +174,7 @@ async fn rows(
     peaks: &mut HashMap<Contestant, f64>,
 ) -> Result<Vec<CaseRow>> {
     let peak = |who| peaks.get(&who).copied();
-    let cases = groups::cases(group, &args.contestants(), effort, peak);
+    let cases = groups::cases(group, &args.contestants(group), effort, peak);
     let mut rows: Vec<CaseRow> = cases.iter().map(|case| CaseRow::new(&case.label)).collect();
     let (begun, all) = (Instant::now(), effort.rounds * cases.len());
     for round in 0..effort.rounds {
@@ -187,11 +191,11 @@ async fn rows(
             rows[at].rounds.push(figures);
         }
     }
-    if group == Group::Throughput {
+    if matches!(group, Group::Throughput | Group::Packs) {
         for (case, row) in cases.iter().zip(&mut rows) {
             peaks.insert(case.run.contestant, row.median(|figures| figures.sagas));
             let time = Duration::from_secs(2);
-            row.statements = Some(Box::pin(statements(stage, case.run.contestant, time)).await?);
+            row.statements = Some(Box::pin(statements(stage, &case.run, time)).await?);
         }
     }
     Ok(rows)

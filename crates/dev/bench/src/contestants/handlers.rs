@@ -1,5 +1,5 @@
 //! The contestants `ballet` and `ballet-bulk`: ordinary handlers, as in the README, and the same steps in bulk. Both
-//! compensate in bulk, the ordinary step given one message at a time.
+//! compensate in bulk, the ordinary step given one message at a time. Each may pack its events.
 
 use ballet::bulk::{BulkCompensateResult, BulkResult, BulkTx, Item};
 use ballet::{
@@ -8,6 +8,7 @@ use ballet::{
 };
 use sqlx::PgConnection;
 
+use crate::contestants::contestant::Form;
 use crate::saga4::business::{self, Move};
 use crate::saga4::contract::{
     Cancelled, Closed, MovedB, MovedC, MovedD, Opened, Order, RefusedC, Saga4, UndoneB, UndoneC,
@@ -19,35 +20,43 @@ const MIGRATIONS: &[Migration] = &[Migration { name: "0001_business", sql: busin
 /// The declarations of a service, the same in both forms. `None` for an unknown service.
 #[must_use]
 pub fn participant(service: &str) -> Option<Participant> {
-    declared::<false>(service)
+    declared::<false, false>(service)
 }
 
-/// The service, with ordinary or bulk handlers. `None` for an unknown service.
+/// The service in a contestant's form. `None` for an unknown service.
 #[must_use]
-pub fn service(service: &str, bulk: bool) -> Option<Service> {
-    let declared = if bulk { declared::<true>(service) } else { declared::<false>(service) };
+pub fn service(service: &str, form: Form) -> Option<Service> {
+    let declared = match (form.bulk, form.packs) {
+        (false, false) => declared::<false, false>(service),
+        (false, true) => declared::<false, true>(service),
+        (true, false) => declared::<true, false>(service),
+        (true, true) => declared::<true, true>(service),
+    };
     Some(Service::new(declared?).migrations(MIGRATIONS))
 }
 
-fn declared<const BULK: bool>(service: &str) -> Option<Participant> {
+fn declared<const BULK: bool, const PACKS: bool>(service: &str) -> Option<Participant> {
     Some(match service {
-        "a" => Participant::new("a").owns(Opener, |saga| {
-            let saga = saga.starts(Open::<BULK>).aborts_on(|no: RefusedC| Cancelled(no.0));
-            saga.decides(Close::<BULK>)
+        "a" => Participant::new("a").owns(Opener::<PACKS>, |saga| {
+            let saga =
+                saga.starts(Open::<BULK, PACKS>).aborts_on(|no: RefusedC<PACKS>| Cancelled(no.0));
+            saga.decides(Close::<BULK, PACKS>)
         }),
-        "b" => Participant::new("b").saga::<Saga4>(|saga| saga.compensatable(MoveB::<BULK>)),
-        "c" => Participant::new("c").saga::<Saga4>(|saga| saga.compensatable(MoveC::<BULK>)),
-        "d" => Participant::new("d").saga::<Saga4>(|saga| saga.pivot(MoveD::<BULK>)),
+        "b" => Participant::new("b")
+            .saga::<Saga4<PACKS>>(|saga| saga.compensatable(MoveB::<BULK, PACKS>)),
+        "c" => Participant::new("c")
+            .saga::<Saga4<PACKS>>(|saga| saga.compensatable(MoveC::<BULK, PACKS>)),
+        "d" => Participant::new("d").saga::<Saga4<PACKS>>(|saga| saga.pivot(MoveD::<BULK, PACKS>)),
         _ => return None,
     })
 }
 
-struct Opener;
+struct Opener<const PACKS: bool>;
 
-impl Owner for Opener {
-    type Saga = Saga4;
+impl<const PACKS: bool> Owner for Opener<PACKS> {
+    type Saga = Saga4<PACKS>;
 
-    async fn abort(&self, tx: &mut Tx<'_>, cancelled: &Cancelled) -> Result<(), Failure> {
+    async fn abort(&self, tx: &mut Tx<'_>, cancelled: &Cancelled<PACKS>) -> Result<(), Failure> {
         book(tx, "cancel", &cancelled.0, -1).await
     }
 }
@@ -68,26 +77,26 @@ fn accounts<'a>(orders: impl Iterator<Item = &'a Order>) -> Rows {
 
 macro_rules! steps {
     ($($step:ident $name:literal: $on:ident => $done:ident or $refused:ty;)+) => {$(
-        struct $step<const BULK: bool>;
+        struct $step<const BULK: bool, const PACKS: bool>;
 
-        impl<const BULK: bool> Step for $step<BULK> {
+        impl<const BULK: bool, const PACKS: bool> Step for $step<BULK, PACKS> {
             const NAME: &'static str = $name;
             const TOGETHER: bool = BULK;
-            type On = $on;
-            type Done = $done;
+            type On = $on<PACKS>;
+            type Done = $done<PACKS>;
             type Refused = $refused;
 
-            async fn touches(_: &mut PgConnection, on: &[Item<&$on>]) -> Result<Rows, Failure> {
+            async fn touches(_: &mut PgConnection, on: &[Item<&Self::On>]) -> Result<Rows, Failure> {
                 Ok(accounts(on.iter().map(|item| &item.event.0)))
             }
 
-            async fn run(&self, tx: &mut Tx<'_>, on: $on) -> StepResult<Self> {
+            async fn run(&self, tx: &mut Tx<'_>, on: Self::On) -> StepResult<Self> {
                 book(tx, $name, &on.0, 1).await?;
                 done($done(on.0))
             }
 
-            async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<$on>>) -> BulkResult<Self> {
-                let change = |item: &Item<$on>| Move::of(item.saga_id.0, $name, &item.event.0, 1);
+            async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<Self::On>>) -> BulkResult<Self> {
+                let change = |item: &Item<Self::On>| Move::of(item.saga_id.0, $name, &item.event.0, 1);
                 let changes: Vec<Move> = on.iter().map(change).collect();
                 business::apply_all(tx.db(), &changes).await?;
                 Ok(on.into_iter().map(|item| Ok($done(item.event.0))).collect())
@@ -98,8 +107,8 @@ macro_rules! steps {
 
 macro_rules! compensations {
     ($($step:ident => $undone:ident;)+) => {$(
-        impl<const BULK: bool> Compensate for $step<BULK> {
-            type Compensated = $undone;
+        impl<const BULK: bool, const PACKS: bool> Compensate for $step<BULK, PACKS> {
+            type Compensated = $undone<PACKS>;
 
             async fn compensate_touches(
                 _: &mut PgConnection,
@@ -125,7 +134,7 @@ macro_rules! compensations {
 }
 
 steps! {
-    Open "open": Wanted => Opened or Cancelled;
+    Open "open": Wanted => Opened or Cancelled<PACKS>;
     Close "close": MovedD => Closed or Never;
     MoveB "move": Opened => MovedB or Never;
     MoveD "move": MovedC => MovedD or Never;
@@ -137,20 +146,20 @@ compensations! {
     MoveD => UndoneD;
 }
 
-struct MoveC<const BULK: bool>;
+struct MoveC<const BULK: bool, const PACKS: bool>;
 
-impl<const BULK: bool> Step for MoveC<BULK> {
+impl<const BULK: bool, const PACKS: bool> Step for MoveC<BULK, PACKS> {
     const NAME: &'static str = "move";
     const TOGETHER: bool = BULK;
-    type On = MovedB;
-    type Done = MovedC;
-    type Refused = RefusedC;
+    type On = MovedB<PACKS>;
+    type Done = MovedC<PACKS>;
+    type Refused = RefusedC<PACKS>;
 
-    async fn touches(_: &mut PgConnection, on: &[Item<&MovedB>]) -> Result<Rows, Failure> {
+    async fn touches(_: &mut PgConnection, on: &[Item<&Self::On>]) -> Result<Rows, Failure> {
         Ok(accounts(on.iter().map(|item| &item.event.0)))
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, on: MovedB) -> StepResult<Self> {
+    async fn run(&self, tx: &mut Tx<'_>, on: Self::On) -> StepResult<Self> {
         if on.0.refused {
             return refused(RefusedC(on.0));
         }
@@ -158,12 +167,12 @@ impl<const BULK: bool> Step for MoveC<BULK> {
         done(MovedC(on.0))
     }
 
-    async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<MovedB>>) -> BulkResult<Self> {
+    async fn run_all(&self, tx: &mut BulkTx<'_>, on: Vec<Item<Self::On>>) -> BulkResult<Self> {
         let taken = on.iter().filter(|item| !item.event.0.refused);
-        let change = |item: &Item<MovedB>| Move::of(item.saga_id.0, Self::NAME, &item.event.0, 1);
+        let change = |item: &Item<Self::On>| Move::of(item.saga_id.0, Self::NAME, &item.event.0, 1);
         let changes: Vec<Move> = taken.map(change).collect();
         business::apply_all(tx.db(), &changes).await?;
-        let outcome = |item: Item<MovedB>| match item.event.0 {
+        let outcome = |item: Item<Self::On>| match item.event.0 {
             order if order.refused => Err(RefusedC(order)),
             order => Ok(MovedC(order)),
         };

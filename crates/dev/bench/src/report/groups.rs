@@ -11,12 +11,14 @@ use crate::runs::run::BenchRun;
 /// A group of cases, by its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Group {
-    /// Throughput: 1,000 sagas under way.
+    /// Throughput.
     Throughput,
     /// Latency: 40 sagas per second, open loop.
     Latency,
     /// Latency at half of each contestant's own peak rate, open loop.
     HalfPeak,
+    /// Throughput of those that pack their events.
+    Packs,
     /// 30 % of the sagas refused and compensated.
     Refused,
     /// A reader of telemetry beside a bare lapin loop, and 5,000 messages a second that two services read.
@@ -30,6 +32,13 @@ pub enum Group {
 impl Group {
     /// The groups that run without arguments.
     pub const DEFAULT: [Self; 3] = [Self::Throughput, Self::Latency, Self::HalfPeak];
+
+    /// The contestants that run without others named.
+    #[must_use]
+    pub fn contestants(self) -> Vec<Contestant> {
+        let all = Contestant::value_variants().iter().copied();
+        all.filter(|who| who.form().packs == (self == Self::Packs)).collect()
+    }
 
     /// The name on the command line.
     #[must_use]
@@ -54,6 +63,8 @@ pub struct Effort {
     pub warm_up: Duration,
     /// The measured window of a run.
     pub window: Duration,
+    /// The number of sagas under way at a time, without a pace.
+    pub under_way: usize,
 }
 
 /// A line of a group's table.
@@ -85,8 +96,8 @@ pub enum Measure {
 pub struct BenchTarget {
     /// The case.
     pub of: &'static str,
-    /// The other case.
-    pub to: &'static str,
+    /// The other case. Without one, the figure itself is compared.
+    pub to: Option<&'static str>,
     /// The figure.
     pub by: Measure,
     /// The bound.
@@ -120,10 +131,10 @@ pub fn cases(
     effort: Effort,
     peak: impl Fn(Contestant) -> Option<f64>,
 ) -> Vec<BenchCase> {
-    let plan = LoadPlan::default();
+    let plan = LoadPlan { under_way: effort.under_way, ..LoadPlan::default() };
     let ballet = |label: &str, plan| case(label, Contestant::Ballet, plan, effort);
     match group {
-        Group::Throughput => each(contestants, plan, effort),
+        Group::Throughput | Group::Packs => each(contestants, plan, effort),
         Group::Latency => each(contestants, LoadPlan { pace: Some(40.0), ..plan }, effort),
         Group::HalfPeak => contestants
             .iter()
@@ -148,7 +159,13 @@ pub fn cases(
 /// The targets of a group.
 #[must_use]
 pub fn targets(group: Group) -> Vec<BenchTarget> {
-    let to = |of, to, by, bound| BenchTarget { of, to, by, bound };
+    let to = |of, to, by, bound| BenchTarget { of, to: Some(to), by, bound };
+    let reach = |of, messages| BenchTarget {
+        of,
+        to: None,
+        by: Measure::Messages,
+        bound: Bound::AtLeast(messages),
+    };
     match group {
         Group::Throughput => vec![
             to("ballet", "ceiling", Measure::Sagas, Bound::AtLeast(0.9)),
@@ -158,13 +175,24 @@ pub fn targets(group: Group) -> Vec<BenchTarget> {
             to("ballet-bulk", "twin", Measure::Sagas, Bound::AtLeast(7.5)),
             to("ballet-bulk", "ceiling-bulk", Measure::Wal, Bound::AtMost(1.06)),
         ],
+        Group::Packs => vec![
+            reach("ballet-packs", 20_000.0),
+            reach("ballet-bulk-packs", 30_000.0),
+            to("ballet-packs", "ceiling-packs", Measure::Messages, Bound::AtLeast(0.9)),
+            to("ballet-bulk-packs", "ceiling-bulk-packs", Measure::Messages, Bound::AtLeast(0.9)),
+            to("ballet-packs", "ceiling-packs", Measure::Wal, Bound::AtMost(1.06)),
+            to("ballet-bulk-packs", "ceiling-bulk-packs", Measure::Wal, Bound::AtMost(1.06)),
+        ],
         Group::Latency => vec![
+            to("ballet-packs", "ballet", Measure::P50, Bound::AtMost(1.0)),
             to("ballet", "twin", Measure::P50, Bound::AtMost(0.65)),
             to("ballet", "twin", Measure::P99, Bound::AtMost(0.8)),
             to("ballet-bulk", "twin", Measure::P50, Bound::AtMost(0.65)),
             to("ballet-bulk", "twin", Measure::P99, Bound::AtMost(0.8)),
         ],
         Group::HalfPeak => vec![
+            to("ballet-packs", "ballet", Measure::P99, Bound::AtMost(1.0)),
+            to("ballet-bulk-packs", "ballet-bulk", Measure::P99, Bound::AtMost(1.0)),
             to("ballet", "ceiling", Measure::P99, Bound::AtMost(0.8)),
             to("ballet-bulk", "ceiling-bulk", Measure::P99, Bound::AtMost(0.8)),
         ],

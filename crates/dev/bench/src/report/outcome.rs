@@ -105,8 +105,11 @@ impl GroupOutcome {
 fn judge(target: &BenchTarget, rows: &[CaseRow]) -> Option<TargetVerdict> {
     let find = |label: &str| rows.iter().find(|row| row.label == label);
     let BenchTarget { of, to, by, bound } = *target;
-    let values = ratios(&find(of)?.measure(by), &find(to)?.measure(by));
-    Some(TargetVerdict::new(format!("{} of {of}, against {to}", name(by)), &values, bound))
+    let figures = find(of)?.measure(by);
+    let what = format!("{} of {of}", name(by));
+    let Some(to) = to else { return Some(TargetVerdict::new(what, &figures, bound)) };
+    let values = ratios(&figures, &find(to)?.measure(by));
+    Some(TargetVerdict::new(format!("{what}, against {to}"), &values, bound))
 }
 
 const fn name(measure: Measure) -> &'static str {
@@ -152,10 +155,10 @@ fn milliseconds(values: &[f64]) -> String {
 impl std::fmt::Display for GroupOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let header = [
-            "", "sagas/s", "spread", "p50 ms", "p99 ms", "stmts", "WAL B", "CPU ms", "postgres",
-            "broker", "services", "MB",
+            "", "sagas/s", "spread", "msgs/s", "members", "p50 ms", "p99 ms", "stmts", "WAL B",
+            "CPU ms", "postgres", "broker", "services", "MB",
         ];
-        let mut table = Table::new(header).right(1..=11);
+        let mut table = Table::new(header).right(1..=13);
         for row in &self.rows {
             let sagas = row.measure(Measure::Sagas);
             let spread = format!("{:.0}-{:.0}", quantile(&sagas, 0.0), quantile(&sagas, 1.0));
@@ -163,6 +166,8 @@ impl std::fmt::Display for GroupOutcome {
                 row.label.clone(),
                 format!("{:.0}", quantile(&sagas, 0.5)),
                 spread,
+                format!("{:.0}", row.median(|f| f.messages)),
+                format!("{:.1}", row.median(|f| f.members)),
                 milliseconds(&row.measure(Measure::P50)),
                 milliseconds(&row.measure(Measure::P99)),
                 row.statements.map_or_else(String::new, |count| format!("{count:.2}")),

@@ -15,6 +15,8 @@ pub struct RunFigures {
     pub sagas: f64,
     /// Messages that were handled per second.
     pub messages: f64,
+    /// Events in a message that told of ends.
+    pub members: f64,
     /// Milliseconds from a saga's due start until its end was seen.
     pub latencies: Vec<f64>,
     /// Milliseconds of processor time per message.

@@ -13,14 +13,13 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Consumer};
+use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
-use crate::contestants::handwritten::new_id;
+use crate::contestants::handwritten::{members, new_id};
 use crate::saga4::contract::{ACCOUNTS, DRIVER, Order};
 
-/// The number of sagas under way at a time, without a pace.
-const IN_FLIGHT: usize = 1_000;
 /// A saga must end within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 const WANTED: &str = "a.wanted.v1";
@@ -28,12 +27,20 @@ const CLOSED: &str = "a.closed.v1";
 const CANCELLED: &str = "a.cancelled.v1";
 
 /// The load that a contestant gets.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct LoadPlan {
-    /// Sagas per second, started at random times without waiting. By default `IN_FLIGHT` are under way.
+    /// Sagas per second, started at random times without waiting.
     pub pace: Option<f64>,
+    /// The number of sagas under way at a time, without a pace.
+    pub under_way: usize,
     /// The share of sagas that `c` refuses.
     pub refused: f64,
+}
+
+impl Default for LoadPlan {
+    fn default() -> Self {
+        Self { pace: None, under_way: 1_000, refused: 0.0 }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,6 +73,8 @@ pub(crate) struct SagaLoad {
     unconfirmed: usize,
     next: Instant,
     pub(crate) started: StartedSagas,
+    /// The messages that told of ends. A pack tells of several.
+    pub(crate) told: usize,
     /// Each saga's end, result, and duration.
     pub(crate) ended: Vec<(Instant, SagaEnd, Duration)>,
     /// Wrong ends: of sagas that had already ended, or that should have ended otherwise.
@@ -103,6 +112,7 @@ impl SagaLoad {
             unconfirmed: 0,
             next: Instant::now(),
             started: StartedSagas::default(),
+            told: 0,
             ended: Vec::new(),
             wrong: Vec::new(),
             seen: HashSet::new(),
@@ -139,7 +149,7 @@ impl SagaLoad {
                 Ok(Some(self.next))
             }
             None => {
-                while self.running.len() < IN_FLIGHT {
+                while self.running.len() < self.plan.under_way {
                     self.start(Instant::now())?;
                 }
                 Ok(None)
@@ -186,7 +196,7 @@ impl SagaLoad {
     ) -> Result<()> {
         loop {
             let delivery = end.context("the broker closed the consumer of saga ends")??;
-            self.record(&delivery);
+            self.record(&delivery)?;
             match self.ends.next().now_or_never() {
                 Some(next) => end = next,
                 None => return Ok(()),
@@ -194,16 +204,28 @@ impl SagaLoad {
         }
     }
 
-    fn record(&mut self, delivery: &lapin::message::Delivery) {
-        let id = |text: Option<&str>| text.and_then(|text| text.parse::<Uuid>().ok());
-        let properties = &delivery.properties;
-        let saga = id(properties.correlation_id().as_ref().map(|id| id.as_str()));
-        let message = id(properties.message_id().as_ref().map(|id| id.as_str()));
+    fn record(&mut self, delivery: &lapin::message::Delivery) -> Result<()> {
+        self.told += 1;
         let end = match delivery.routing_key.as_str() {
             CLOSED => SagaEnd::Closed,
             CANCELLED => SagaEnd::Cancelled,
             _ => SagaEnd::Dead,
         };
+        if let Some(members) = members::<IgnoredAny>(delivery)? {
+            for member in members {
+                self.record_end(Some(member.correlationid), Some(member.id), end);
+            }
+            return Ok(());
+        }
+        let id = |text: Option<&str>| text.and_then(|text| text.parse::<Uuid>().ok());
+        let properties = &delivery.properties;
+        let saga = id(properties.correlation_id().as_ref().map(|id| id.as_str()));
+        let message = id(properties.message_id().as_ref().map(|id| id.as_str()));
+        self.record_end(saga, message, end);
+        Ok(())
+    }
+
+    fn record_end(&mut self, saga: Option<Uuid>, message: Option<Uuid>, end: SagaEnd) {
         // A copy of an event is not a second end.
         if message.is_some_and(|message| !self.seen.insert(message)) {
             return;
@@ -216,6 +238,20 @@ impl SagaLoad {
             Some(_) => self.wrong.push(format!("saga {saga:?} ended as {end:?}")),
             None => self.wrong.push(format!("saga {saga:?} ended again, as {end:?}")),
         }
+    }
+
+    /// Goes on for this time, and until twice as many sagas have ended as are under way: those that all begin at once are no
+    /// usual load.
+    pub(crate) async fn warm_up(&mut self, time: Duration) -> Result<()> {
+        let begun = Instant::now();
+        self.go(time).await?;
+        while self.plan.pace.is_none() && self.ended.len() < 2 * self.plan.under_way {
+            self.go(Duration::from_millis(100)).await?;
+            if begun.elapsed() > PATIENCE {
+                bail!("{} sagas have ended within {PATIENCE:?}", self.ended.len());
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn finish(&mut self) -> Result<()> {

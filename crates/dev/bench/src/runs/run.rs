@@ -76,10 +76,12 @@ async fn under_load(
     load: &mut SagaLoad,
 ) -> Result<RunFigures> {
     let mut db = admin(env, SERVICES[0]).await?;
-    load.go(run.warm_up).await?;
+    load.warm_up(run.warm_up).await?;
     let before = sample_usage(&mut db).await?;
+    let told = load.told;
     load.go(run.window).await?;
     let after = sample_usage(&mut db).await?;
+    let told = load.told - told;
     let memory_peak = services.memory_peak();
     load.finish().await?;
     let in_window = |at: Instant| before.at <= at && at < after.at;
@@ -95,6 +97,7 @@ async fn under_load(
     Ok(RunFigures {
         sagas: count(ended.len()) / seconds,
         messages: handled / seconds,
+        members: count(ended.len()) / count(told.max(1)),
         latencies: ended.iter().map(|(.., took)| took.as_secs_f64() * 1000.0).collect(),
         cpu: Cpu { postgres: cpu(&servers.0), broker: cpu(&servers.1), services: cpu(&services) },
         wal: per(after.wal - before.wal, handled),

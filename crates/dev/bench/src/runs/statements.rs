@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet_stage::TestEnv;
 
-use crate::contestants::contestant::Contestant;
 use crate::runs::figures::{count, messages};
-use crate::runs::load::{LoadPlan, SagaLoad};
+use crate::runs::load::SagaLoad;
+use crate::runs::run::BenchRun;
 use crate::runs::services;
 use crate::runs::stage::{BenchStage, admin};
 use crate::saga4::contract::SERVICES;
@@ -19,16 +19,16 @@ use crate::saga4::contract::SERVICES;
 /// # Errors
 ///
 /// As [`run`](crate::runs::run::run).
-pub async fn statements(stage: &BenchStage, contestant: Contestant, time: Duration) -> Result<f64> {
-    let env = stage.env(contestant).await?;
-    let result = Box::pin(count_statements(stage, contestant, &env, time)).await;
+pub async fn statements(stage: &BenchStage, run: &BenchRun, time: Duration) -> Result<f64> {
+    let env = stage.env(run.contestant).await?;
+    let result = Box::pin(count_statements(stage, run, &env, time)).await;
     env.close().await?;
     result
 }
 
 async fn count_statements(
     stage: &BenchStage,
-    contestant: Contestant,
+    run: &BenchRun,
     env: &TestEnv,
     time: Duration,
 ) -> Result<f64> {
@@ -45,11 +45,11 @@ async fn count_statements(
         .execute(&mut admin(env, service).await?)
         .await?;
     }
-    let services = services::start(stage, contestant, env).await?;
+    let services = services::start(stage, run.contestant, env).await?;
     let log = stage.servers.postgres().log().context("the log of Postgres cannot be read")?;
-    let mut load = SagaLoad::connect(env, LoadPlan::default()).await?;
+    let mut load = SagaLoad::connect(env, run.plan).await?;
     let from = fs::metadata(log)?.len();
-    load.go(time).await?;
+    load.warm_up(time).await?;
     load.finish().await?;
     let mut file = fs::File::open(log)?;
     file.seek(SeekFrom::Start(from))?;

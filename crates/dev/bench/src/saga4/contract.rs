@@ -42,10 +42,10 @@ macro_rules! events {
         $(#[$doc])*
         #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(pub Order);
+        pub struct $name<const PACKS: bool>(pub Order);
 
-        impl Event for $name {
-            const TYPE: EventType = $type;
+        impl<const PACKS: bool> Event for $name<PACKS> {
+            const TYPE: EventType = if PACKS { $type.packs() } else { $type };
         }
     )+};
 }
@@ -75,12 +75,12 @@ events! {
     UndoneD = EventType::in_saga("d.compensated.v1");
 }
 
-/// The saga.
+/// The saga, whose events leave in packs or alone.
 #[derive(Debug)]
-pub struct Saga4;
+pub struct Saga4<const PACKS: bool>;
 
-impl Saga for Saga4 {
+impl<const PACKS: bool> Saga for Saga4<PACKS> {
     const NAME: &'static str = "saga4";
     const OWNER: &'static str = "a";
-    type Abort = Cancelled;
+    type Abort = Cancelled<PACKS>;
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
-use crate::participant::scenarios::{aborts, calls, copies, deaths, ids, outages, poison, steps};
+use crate::participant::scenarios::{
+    aborts, calls, copies, deaths, ids, outages, packs, poison, steps,
+};
 use ballet_stage::{Options, Servers};
 
 /// Declares the scenarios: each with its text and its function, the longest first.
@@ -46,6 +48,9 @@ scenarios! {
     Once => copies::once,
     /// The same message comes several times, also under another id.
     Twice => copies::twice,
+    /// Messages come in packs, one of them twice and one with a member that cannot be handled, and the process is killed
+    /// when a part of a pack is done.
+    Packed => packs::packed,
     /// Two processes get copies of the same messages at the same time.
     TwoProcesses => copies::two_processes,
     /// The saga is aborted after the step, several times. Then the event that triggers the step comes again.
@@ -93,6 +98,7 @@ impl Scenario {
                 let joins = contract.types().is_ok_and(|types| types.triggers.len() > 1);
                 (joins, "the step waits for one event only")
             }
+            Self::Packed => (contract.part.takes_packs, "its contract does not say `takes_packs`"),
             Self::FailsForAWhile => (contract.trouble.is_some(), "the file has no `trouble`"),
             Self::CallUnknown | Self::CallAborted => {
                 (contract.calls.is_some(), "the file has no `calls`")

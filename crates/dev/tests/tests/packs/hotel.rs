@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ballet::{Does, Event, Failure, Migration, Saga, SagaId, Tx, done, event};
 use ballet_amqp::headers::text_header;
-use ballet_amqp::{Publish, pack};
+use ballet_amqp::{Delivery, Publish, pack};
 use ballet_testkit::memory::{MemoryService, properties};
 use sqlx::types::Uuid;
 use sqlx::{Executor, PgConnection};
@@ -28,7 +28,7 @@ impl Saga for Trip {
     type Abort = TripCancelled;
 }
 
-const TABLES: &[Migration] = &[Migration {
+pub(crate) const TABLES: &[Migration] = &[Migration {
     name: "0001_room",
     sql: "create table room (saga_id uuid not null, city text not null)",
 }];
@@ -92,21 +92,11 @@ pub(crate) fn ids(messages: &[Publish]) -> Vec<String> {
     alone.map(|one| one.properties.message_id().as_ref().expect("an id").to_string()).collect()
 }
 
-pub(crate) fn members(message: &Publish) -> Vec<ballet_amqp::Delivery> {
+pub(crate) fn members(message: &Publish) -> Vec<Delivery> {
     let Publish { exchange, routing_key, properties, body, .. } = message.clone();
     let body = body.into();
-    let whole = ballet_amqp::Delivery {
-        tag: 0,
-        redelivered: false,
-        exchange,
-        routing_key,
-        properties,
-        body,
-    };
-    if !pack::is_pack(&whole.properties) {
-        return vec![whole];
-    }
-    pack::split(whole, &ballet::core::envelope::Limits::default()).expect("a pack")
+    let (tag, redelivered) = (0, false);
+    pack::members_of(Delivery { tag, redelivered, exchange, routing_key, properties, body })
 }
 
 pub(crate) fn unique(ids: &[String]) -> usize {

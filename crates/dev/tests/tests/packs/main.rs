@@ -1,6 +1,8 @@
 //! Packs: several events in one message, as they come and as they leave. The databases are real, the broker is in
-//! memory.
+//! memory, but for the roll-out.
 
 mod coming;
+mod deaths;
 mod hotel;
 mod leaving;
+mod rollout;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet::core::topology::{DEAD, EVENTS};
-use ballet_amqp::{Broker, BrokerError, Delivery, RabbitMq};
+use ballet_amqp::{Broker, BrokerError, Delivery, RabbitMq, pack};
 use ballet_stage::Method;
 use futures_util::StreamExt;
 use serde_json::json;
@@ -162,8 +162,12 @@ async fn read(broker: &RabbitMq, record: &Mutex<RunRecord>) -> Result<(), Broker
     let mut deliveries = session.consume(QUEUE, "recorder", PREFETCH).await?;
     while let Some(delivery) = deliveries.next().await {
         let delivery = delivery?;
-        record.lock().unwrap_or_else(PoisonError::into_inner).add(&delivery);
-        session.ack(delivery.tag, false).await?;
+        let tag = delivery.tag;
+        {
+            let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+            pack::members_of(delivery).iter().for_each(|member| record.add(member));
+        }
+        session.ack(tag, false).await?;
     }
     Ok(())
 }

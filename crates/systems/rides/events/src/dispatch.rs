@@ -8,7 +8,11 @@ use crate::values::ids::{DriverId, RideId, RiderId};
 use crate::values::point::Point;
 
 /// A rider requests a ride for the price that was quoted.
-#[event("dispatch.ride_requested.v1", in_saga, keys(ride = ride_id.made_here(), rider = rider_id))]
+#[event(
+    "dispatch.ride_requested.v1",
+    in_saga, packs,
+    keys(ride = ride_id.made_here(), rider = rider_id)
+)]
 pub struct RideRequested {
     /// The ride.
     pub ride_id: RideId,
@@ -27,7 +31,7 @@ pub struct RideRequested {
 }
 
 /// The card processor holds the price of a ride.
-#[event("dispatch.fare_held.v1", in_saga, keys(ride = ride_id))]
+#[event("dispatch.fare_held.v1", in_saga, packs, keys(ride = ride_id))]
 pub struct FareHeld {
     /// The ride.
     pub ride_id: RideId,
@@ -36,7 +40,7 @@ pub struct FareHeld {
 }
 
 /// The rider's payment was declined: the ride will not take place.
-#[event("dispatch.payment_declined.v1", in_saga, keys(ride = ride_id))]
+#[event("dispatch.payment_declined.v1", in_saga, packs, keys(ride = ride_id))]
 pub struct PaymentDeclined {
     /// The ride.
     pub ride_id: RideId,
@@ -45,7 +49,7 @@ pub struct PaymentDeclined {
 }
 
 /// The hold for a cancelled ride is released. The fee for a late cancellation was captured first.
-#[event("dispatch.fare_released.v1", in_saga, keys(ride = ride_id))]
+#[event("dispatch.fare_released.v1", in_saga, packs, keys(ride = ride_id))]
 pub struct FareReleased {
     /// The ride.
     pub ride_id: RideId,
@@ -56,7 +60,7 @@ pub struct FareReleased {
 }
 
 /// The rider has paid for a completed ride, or owes the price.
-#[event("dispatch.fare_charged.v1", in_saga, keys(ride = ride_id))]
+#[event("dispatch.fare_charged.v1", in_saga, packs, keys(ride = ride_id))]
 pub struct FareCharged {
     /// The ride.
     pub ride_id: RideId,
@@ -67,7 +71,7 @@ pub struct FareCharged {
 }
 
 /// A ride needs a driver: the first, or the next after one who did not accept.
-#[event("dispatch.driver_wanted.v1", in_saga, keys(ride = ride_id, rider = rider_id))]
+#[event("dispatch.driver_wanted.v1", in_saga, packs, keys(ride = ride_id, rider = rider_id))]
 pub struct DriverWanted {
     /// The ride.
     pub ride_id: RideId,
@@ -82,7 +86,7 @@ pub struct DriverWanted {
 }
 
 /// A driver is asked to drive.
-#[event("dispatch.ride_offered.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.ride_offered.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct RideOffered {
     /// The ride.
     pub ride_id: RideId,
@@ -95,7 +99,7 @@ pub struct RideOffered {
 }
 
 /// An offer is over, because its ride is cancelled.
-#[event("dispatch.offer_withdrawn.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.offer_withdrawn.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct OfferWithdrawn {
     /// The ride.
     pub ride_id: RideId,
@@ -106,7 +110,7 @@ pub struct OfferWithdrawn {
 }
 
 /// A driver has accepted the offer.
-#[event("dispatch.offer_accepted.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.offer_accepted.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct OfferAccepted {
     /// The ride.
     pub ride_id: RideId,
@@ -117,7 +121,7 @@ pub struct OfferAccepted {
 }
 
 /// The driver will not drive. The search continues with the next one.
-#[event("dispatch.offer_ended.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.offer_ended.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct OfferEnded {
     /// The ride.
     pub ride_id: RideId,
@@ -143,7 +147,7 @@ pub enum NotAccepted {
 }
 
 /// The ride has a driver, who is on the way to the pickup.
-#[event("dispatch.driver_assigned.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.driver_assigned.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct DriverAssigned {
     /// The ride.
     pub ride_id: RideId,
@@ -152,7 +156,7 @@ pub struct DriverAssigned {
 }
 
 /// The driver turned back, because the ride is cancelled.
-#[event("dispatch.driver_unassigned.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.driver_unassigned.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct DriverUnassigned {
     /// The ride.
     pub ride_id: RideId,
@@ -161,7 +165,7 @@ pub struct DriverUnassigned {
 }
 
 /// The driver says that the rider is in the car. Only dispatch consumes this event, and then decides.
-#[event("dispatch.rider_picked_up.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.rider_picked_up.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct RiderPickedUp {
     /// The ride.
     pub ride_id: RideId,
@@ -170,7 +174,7 @@ pub struct RiderPickedUp {
 }
 
 /// The ride is under way. It can no longer be cancelled.
-#[event("dispatch.ride_started.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.ride_started.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct RideStarted {
     /// The ride.
     pub ride_id: RideId,
@@ -181,7 +185,7 @@ pub struct RideStarted {
 }
 
 /// The rider has arrived, and pays the quoted price or the part of it that is verified.
-#[event("dispatch.ride_completed.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("dispatch.ride_completed.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct RideCompleted {
     /// The ride.
     pub ride_id: RideId,
@@ -192,7 +196,7 @@ pub struct RideCompleted {
 }
 
 /// The ride will not take place: every service compensates its part.
-#[event("dispatch.ride_cancelled.v1", in_saga, keys(ride = ride_id))]
+#[event("dispatch.ride_cancelled.v1", in_saga, packs, keys(ride = ride_id))]
 pub struct RideCancelled {
     /// The ride.
     pub ride_id: RideId,
@@ -227,7 +231,7 @@ pub enum CancelReason {
 }
 
 /// The time in which the rider had to be picked up has passed. Only dispatch consumes this event, and then decides.
-#[event("dispatch.ride_deadline_passed.v1", in_saga, keys(ride = ride_id))]
+#[event("dispatch.ride_deadline_passed.v1", in_saga, packs, keys(ride = ride_id))]
 #[derive(Copy)]
 pub struct RideDeadlinePassed {
     /// The ride.

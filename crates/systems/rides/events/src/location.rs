@@ -30,7 +30,7 @@ pub struct DriverOffline {
 }
 
 /// A driver is reserved for one ride, and for no other.
-#[event("location.driver_reserved.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("location.driver_reserved.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct DriverReserved {
     /// The ride.
     pub ride_id: RideId,
@@ -43,7 +43,7 @@ pub struct DriverReserved {
 }
 
 /// No driver near the pickup is free and was not asked before.
-#[event("location.no_driver_nearby.v1", in_saga, keys(ride = ride_id))]
+#[event("location.no_driver_nearby.v1", in_saga, packs, keys(ride = ride_id))]
 #[derive(Copy)]
 pub struct NoDriverNearby {
     /// The ride.
@@ -53,7 +53,11 @@ pub struct NoDriverNearby {
 }
 
 /// A driver who was reserved for a ride does not drive it, and is free for others.
-#[event("location.reservation_cancelled.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event(
+    "location.reservation_cancelled.v1",
+    in_saga, packs,
+    keys(ride = ride_id, driver = driver_id)
+)]
 pub struct ReservationCancelled {
     /// The ride.
     pub ride_id: RideId,
@@ -64,7 +68,7 @@ pub struct ReservationCancelled {
 }
 
 /// A driver has driven a ride to its end, and is free for others.
-#[event("location.driver_released.v1", in_saga, keys(ride = ride_id, driver = driver_id))]
+#[event("location.driver_released.v1", in_saga, packs, keys(ride = ride_id, driver = driver_id))]
 pub struct DriverReleased {
     /// The ride.
     pub ride_id: RideId,

@@ -18,7 +18,11 @@ pub struct StockReceived {
 }
 
 /// Everything that an order needs is held for it.
-#[event("inventory.stock_reserved.v1", in_saga, keys(order = order_id, product = "lines[].sku"))]
+#[event(
+    "inventory.stock_reserved.v1",
+    in_saga, packs,
+    keys(order = order_id, product = "lines[].sku")
+)]
 pub struct StockReserved {
     /// The order.
     pub order_id: OrderId,
@@ -27,7 +31,11 @@ pub struct StockReserved {
 }
 
 /// Nothing is held for an order, because one of its lines is not available.
-#[event("inventory.stock_reservation_failed.v1", in_saga, keys(order = order_id, product = sku))]
+#[event(
+    "inventory.stock_reservation_failed.v1",
+    in_saga, packs,
+    keys(order = order_id, product = sku)
+)]
 pub struct StockReservationFailed {
     /// The order.
     pub order_id: OrderId,
@@ -53,7 +61,11 @@ pub enum ReservationFailure {
 }
 
 /// The stock that was held for an order is on hand again.
-#[event("inventory.stock_released.v1", in_saga, keys(order = order_id, product = "lines[].sku"))]
+#[event(
+    "inventory.stock_released.v1",
+    in_saga, packs,
+    keys(order = order_id, product = "lines[].sku")
+)]
 pub struct StockReleased {
     /// The order.
     pub order_id: OrderId,
@@ -62,7 +74,11 @@ pub struct StockReleased {
 }
 
 /// The stock that was held for an order is sold.
-#[event("inventory.stock_committed.v1", in_saga, keys(order = order_id, product = "lines[].sku"))]
+#[event(
+    "inventory.stock_committed.v1",
+    in_saga, packs,
+    keys(order = order_id, product = "lines[].sku")
+)]
 pub struct StockCommitted {
     /// The order.
     pub order_id: OrderId,

@@ -11,7 +11,7 @@ use crate::values::line::OrderLine;
 /// A valid order was placed: its saga begins.
 #[event(
     "orders.order_placed.v1",
-    in_saga,
+    in_saga, packs,
     keys(order = order_id.made_here(), customer = customer_id, product = "lines[].sku")
 )]
 pub struct OrderPlaced {
@@ -32,7 +32,7 @@ pub struct OrderPlaced {
 }
 
 /// The money is captured and the order has recorded it: the order can no longer be cancelled.
-#[event("orders.order_confirmed.v1", in_saga, keys(order = order_id))]
+#[event("orders.order_confirmed.v1", in_saga, packs, keys(order = order_id))]
 pub struct OrderConfirmed {
     /// The order.
     pub order_id: OrderId,
@@ -41,14 +41,14 @@ pub struct OrderConfirmed {
 }
 
 /// The goods are sold and delivered: the saga has ended.
-#[event("orders.order_completed.v1", in_saga, keys(order = order_id))]
+#[event("orders.order_completed.v1", in_saga, packs, keys(order = order_id))]
 pub struct OrderCompleted {
     /// The order.
     pub order_id: OrderId,
 }
 
 /// The order will not be fulfilled: every service compensates its part.
-#[event("orders.order_cancelled.v1", in_saga, keys(order = order_id))]
+#[event("orders.order_cancelled.v1", in_saga, packs, keys(order = order_id))]
 pub struct OrderCancelled {
     /// The order.
     pub order_id: OrderId,
@@ -64,7 +64,7 @@ pub struct OrderCancelled {
 
 /// The deadline for the payment of the order has passed. Only orders consumes it, and then decides
 /// whether the order is cancelled.
-#[event("orders.order_deadline_passed.v1", in_saga, keys(order = order_id))]
+#[event("orders.order_deadline_passed.v1", in_saga, packs, keys(order = order_id))]
 #[derive(Copy)]
 pub struct OrderDeadlinePassed {
     /// The order.

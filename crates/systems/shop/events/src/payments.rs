@@ -6,7 +6,7 @@ use common::values::Money;
 use crate::values::ids::OrderId;
 
 /// The provider holds the money for the order.
-#[event("payments.payment_authorized.v1", in_saga, keys(order = order_id))]
+#[event("payments.payment_authorized.v1", in_saga, packs, keys(order = order_id))]
 pub struct PaymentAuthorized {
     /// The order.
     pub order_id: OrderId,
@@ -15,7 +15,7 @@ pub struct PaymentAuthorized {
 }
 
 /// The provider declined the payment.
-#[event("payments.payment_declined.v1", in_saga, keys(order = order_id))]
+#[event("payments.payment_declined.v1", in_saga, packs, keys(order = order_id))]
 pub struct PaymentDeclined {
     /// The order.
     pub order_id: OrderId,
@@ -24,7 +24,7 @@ pub struct PaymentDeclined {
 }
 
 /// The authorised money was captured.
-#[event("payments.payment_captured.v1", in_saga, keys(order = order_id))]
+#[event("payments.payment_captured.v1", in_saga, packs, keys(order = order_id))]
 pub struct PaymentCaptured {
     /// The order.
     pub order_id: OrderId,
@@ -33,7 +33,7 @@ pub struct PaymentCaptured {
 }
 
 /// The authorised money could not be captured.
-#[event("payments.payment_capture_failed.v1", in_saga, keys(order = order_id))]
+#[event("payments.payment_capture_failed.v1", in_saga, packs, keys(order = order_id))]
 pub struct PaymentCaptureFailed {
     /// The order.
     pub order_id: OrderId,
@@ -42,14 +42,14 @@ pub struct PaymentCaptureFailed {
 }
 
 /// The authorisation was voided, or had already ended.
-#[event("payments.payment_voided.v1", in_saga, keys(order = order_id))]
+#[event("payments.payment_voided.v1", in_saga, packs, keys(order = order_id))]
 pub struct PaymentVoided {
     /// The order.
     pub order_id: OrderId,
 }
 
 /// The captured money was refunded.
-#[event("payments.payment_refunded.v1", in_saga, keys(order = order_id))]
+#[event("payments.payment_refunded.v1", in_saga, packs, keys(order = order_id))]
 pub struct PaymentRefunded {
     /// The order.
     pub order_id: OrderId,

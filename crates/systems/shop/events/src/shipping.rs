@@ -8,7 +8,7 @@ use crate::values::ids::{OrderId, ShipmentId};
 /// The carrier will collect the order's parcel.
 #[event(
     "shipping.shipment_scheduled.v1",
-    in_saga,
+    in_saga, packs,
     keys(order = order_id, shipment = shipment_id.made_here())
 )]
 pub struct ShipmentScheduled {
@@ -19,7 +19,7 @@ pub struct ShipmentScheduled {
 }
 
 /// The carrier does not take the order's parcel.
-#[event("shipping.shipment_rejected.v1", in_saga, keys(order = order_id))]
+#[event("shipping.shipment_rejected.v1", in_saga, packs, keys(order = order_id))]
 pub struct ShipmentRejected {
     /// The order.
     pub order_id: OrderId,
@@ -28,7 +28,11 @@ pub struct ShipmentRejected {
 }
 
 /// The carrier will not collect the order's parcel.
-#[event("shipping.shipment_cancelled.v1", in_saga, keys(order = order_id, shipment = shipment_id))]
+#[event(
+    "shipping.shipment_cancelled.v1",
+    in_saga, packs,
+    keys(order = order_id, shipment = shipment_id)
+)]
 pub struct ShipmentCancelled {
     /// The order.
     pub order_id: OrderId,
@@ -39,7 +43,7 @@ pub struct ShipmentCancelled {
 /// The parcel is on its way.
 #[event(
     "shipping.shipment_dispatched.v1",
-    in_saga,
+    in_saga, packs,
     keys(order = order_id, shipment = shipment_id, tracking = tracking.made_here())
 )]
 pub struct ShipmentDispatched {
@@ -52,7 +56,11 @@ pub struct ShipmentDispatched {
 }
 
 /// The parcel was delivered.
-#[event("shipping.shipment_delivered.v1", in_saga, keys(order = order_id, shipment = shipment_id))]
+#[event(
+    "shipping.shipment_delivered.v1",
+    in_saga, packs,
+    keys(order = order_id, shipment = shipment_id)
+)]
 pub struct ShipmentDelivered {
     /// The order.
     pub order_id: OrderId,

@@ -41,7 +41,11 @@ pub struct PlanChanged {
 }
 
 /// The account is open and has the device. The session has no slot yet.
-#[event("accounts.viewer_admitted.v1", in_saga, keys(session = session_id, title = title_id))]
+#[event(
+    "accounts.viewer_admitted.v1",
+    in_saga, packs,
+    keys(session = session_id, title = title_id)
+)]
 pub struct ViewerAdmitted {
     /// The session.
     pub session_id: SessionId,
@@ -56,7 +60,7 @@ pub struct ViewerAdmitted {
 /// A session has one of the plan's slots.
 #[event(
     "accounts.stream_slot_reserved.v1",
-    in_saga,
+    in_saga, packs,
     keys(session = session_id, account = account_id)
 )]
 pub struct StreamSlotReserved {
@@ -70,7 +74,7 @@ pub struct StreamSlotReserved {
 }
 
 /// A session gets no slot.
-#[event("accounts.stream_slot_denied.v1", in_saga, keys(session = session_id))]
+#[event("accounts.stream_slot_denied.v1", in_saga, packs, keys(session = session_id))]
 #[derive(Copy)]
 pub struct StreamSlotDenied {
     /// The session.
@@ -96,14 +100,14 @@ pub enum SlotDenial {
 }
 
 /// The slot of a session that never started is free again.
-#[event("accounts.stream_slot_cancelled.v1", in_saga, keys(session = session_id))]
+#[event("accounts.stream_slot_cancelled.v1", in_saga, packs, keys(session = session_id))]
 pub struct StreamSlotCancelled {
     /// The session.
     pub session_id: SessionId,
 }
 
 /// The slot of a session that ended is free again. This completes the session.
-#[event("accounts.stream_slot_released.v1", in_saga, keys(session = session_id))]
+#[event("accounts.stream_slot_released.v1", in_saga, packs, keys(session = session_id))]
 pub struct StreamSlotReleased {
     /// The session.
     pub session_id: SessionId,
@@ -112,7 +116,7 @@ pub struct StreamSlotReleased {
 /// An account is closed: every service has to erase its data.
 #[event(
     "accounts.account_closed.v1",
-    in_saga,
+    in_saga, packs,
     keys(closure = closure_id.made_here(), account = account_id)
 )]
 pub struct AccountClosed {
@@ -125,7 +129,11 @@ pub struct AccountClosed {
 }
 
 /// Every service has erased its data about the account.
-#[event("accounts.account_erased.v1", in_saga, keys(closure = closure_id, account = account_id))]
+#[event(
+    "accounts.account_erased.v1",
+    in_saga, packs,
+    keys(closure = closure_id, account = account_id)
+)]
 pub struct AccountErased {
     /// The closure.
     pub closure_id: ClosureId,

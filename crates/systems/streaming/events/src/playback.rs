@@ -8,7 +8,7 @@ use crate::values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId};
 /// A viewer wants to watch a title: the session's saga begins.
 #[event(
     "playback.playback_requested.v1",
-    in_saga,
+    in_saga, packs,
     keys(
         session = session_id.made_here(),
         account = account_id,
@@ -30,7 +30,11 @@ pub struct PlaybackRequested {
 }
 
 /// The session has a slot and a licence, and plays. It can no longer be refused.
-#[event("playback.playback_started.v1", in_saga, keys(session = session_id, title = title_id))]
+#[event(
+    "playback.playback_started.v1",
+    in_saga, packs,
+    keys(session = session_id, title = title_id)
+)]
 pub struct PlaybackStarted {
     /// The session.
     pub session_id: SessionId,
@@ -43,7 +47,7 @@ pub struct PlaybackStarted {
 }
 
 /// The session will not start: every service compensates its part.
-#[event("playback.playback_refused.v1", in_saga, keys(session = session_id))]
+#[event("playback.playback_refused.v1", in_saga, packs, keys(session = session_id))]
 pub struct PlaybackRefused {
     /// The session.
     pub session_id: SessionId,
@@ -84,7 +88,7 @@ pub enum Refusal {
 }
 
 /// The time in which a session had to start has passed. Only playback consumes this event, and then decides.
-#[event("playback.playback_deadline_passed.v1", in_saga, keys(session = session_id))]
+#[event("playback.playback_deadline_passed.v1", in_saga, packs, keys(session = session_id))]
 #[derive(Copy)]
 pub struct PlaybackDeadlinePassed {
     /// The session.
@@ -94,7 +98,7 @@ pub struct PlaybackDeadlinePassed {
 }
 
 /// A session that had started is over.
-#[event("playback.playback_ended.v1", in_saga, keys(session = session_id, title = title_id))]
+#[event("playback.playback_ended.v1", in_saga, packs, keys(session = session_id, title = title_id))]
 pub struct PlaybackEnded {
     /// The session.
     pub session_id: SessionId,
@@ -152,7 +156,11 @@ pub struct Heartbeat {
 }
 
 /// Playback has no data about this account any more.
-#[event("playback.viewer_erased.v1", in_saga, keys(closure = closure_id, account = account_id))]
+#[event(
+    "playback.viewer_erased.v1",
+    in_saga, packs,
+    keys(closure = closure_id, account = account_id)
+)]
 pub struct ViewerErased {
     /// The closure.
     pub closure_id: ClosureId,

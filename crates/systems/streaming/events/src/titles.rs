@@ -57,7 +57,7 @@ pub struct TitlePublished(pub Title);
 /// A title can no longer be watched. A withdrawal is final.
 #[event(
     "titles.title_withdrawn.v1",
-    in_saga,
+    in_saga, packs,
     keys(withdrawal = withdrawal_id.made_here(), title = "title_id"),
     removes(Title, id = title.title_id, version = title.version)
 )]
@@ -72,7 +72,7 @@ pub struct TitleWithdrawn {
 /// All licences of a title that was withdrawn are revoked.
 #[event(
     "titles.title_licenses_revoked.v1",
-    in_saga,
+    in_saga, packs,
     keys(withdrawal = withdrawal_id, title = title_id)
 )]
 pub struct TitleLicensesRevoked {
@@ -87,7 +87,7 @@ pub struct TitleLicensesRevoked {
 /// A session lost its licence, because its title was withdrawn. There is one event for each session.
 #[event(
     "titles.playback_license_revoked.v1",
-    in_saga,
+    in_saga, packs,
     keys(withdrawal = withdrawal_id, session = session_id, title = title_id)
 )]
 pub struct PlaybackLicenseRevoked {
@@ -102,7 +102,7 @@ pub struct PlaybackLicenseRevoked {
 /// A session may show its title.
 #[event(
     "titles.playback_license_granted.v1",
-    in_saga,
+    in_saga, packs,
     keys(session = session_id, title = title_id)
 )]
 pub struct PlaybackLicenseGranted {
@@ -117,7 +117,11 @@ pub struct PlaybackLicenseGranted {
 }
 
 /// A session may not show its title.
-#[event("titles.playback_license_denied.v1", in_saga, keys(session = session_id, title = title_id))]
+#[event(
+    "titles.playback_license_denied.v1",
+    in_saga, packs,
+    keys(session = session_id, title = title_id)
+)]
 #[derive(Copy)]
 pub struct PlaybackLicenseDenied {
     /// The session.
@@ -146,7 +150,7 @@ pub enum LicenseDenial {
 }
 
 /// The licence of a session that never started is cancelled.
-#[event("titles.playback_license_cancelled.v1", in_saga, keys(session = session_id))]
+#[event("titles.playback_license_cancelled.v1", in_saga, packs, keys(session = session_id))]
 pub struct PlaybackLicenseCancelled {
     /// The session.
     pub session_id: SessionId,

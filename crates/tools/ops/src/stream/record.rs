@@ -72,16 +72,10 @@ impl Record {
     /// whole, stays one.
     #[must_use]
     pub fn members(self) -> Vec<Self> {
-        if !pack::is_pack(&self.properties) || self.is_dead_letter() {
+        if self.is_dead_letter() {
             return vec![self];
         }
-        match pack::split(self.into_delivery(), &Limits::of_tools()) {
-            Ok(members) => members.into_iter().map(Self::from).collect(),
-            Err(refused) => {
-                let (_, whole) = *refused;
-                vec![Self::from(whole)]
-            }
-        }
+        pack::members_of(self.into_delivery()).into_iter().map(Self::from).collect()
     }
 
     /// Whether both are one message, by what a recording preserves, or this is a pack that bears the other one.

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use ballet_stage::{Result, TestEnv};
 
+use crate::members::members;
+
 /// A batch is kept even if the next request fails.
 const MANY: u32 = 1_000;
 
@@ -61,8 +63,9 @@ impl MessageRecord {
         loop {
             let some = env.management().take(self.queue, MANY).await?;
             let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(some.iter().map(parse_message));
-            if some.len() < MANY as usize {
+            let count = some.len();
+            all.extend(some.into_iter().flat_map(members).map(|one| parse_message(&one)));
+            if count < MANY as usize {
                 return Ok(all.clone());
             }
         }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::participant::contract::{Contract, Types};
 use crate::participant::program::Program;
-use crate::participant::rig::message::properties;
+use crate::participant::rig::message::{pack, properties};
 use crate::participant::rig::processes::ProgramProcesses;
 use crate::participant::rig::provider::TestProvider;
 use crate::participant::rig::record::{MessageRecord, PublishedMessage};
@@ -240,10 +240,31 @@ impl<'a> ScenarioWorld<'a> {
         body: &Value,
     ) -> ScenarioResult<()> {
         self.sent.entry(saga).or_default().push(id);
-        let (properties, body) = (properties(event, saga, id), body.to_string());
-        // A copy after a lost answer does no harm.
+        self.surely_publish(event, &properties(event, saga, id), &body.to_string()).await
+    }
+
+    /// Publishes a pack. Each member has its saga, its id and its body.
+    pub(crate) async fn send_pack(
+        &mut self,
+        event: EventType,
+        members: &[(Uuid, Uuid, Value)],
+    ) -> ScenarioResult<()> {
+        for (saga, id, _) in members {
+            self.sent.entry(*saga).or_default().push(*id);
+        }
+        let (properties, body) = pack(event, members);
+        self.surely_publish(event, &properties, &body).await
+    }
+
+    /// A copy after a lost answer does no harm.
+    async fn surely_publish(
+        &self,
+        event: EventType,
+        properties: &Value,
+        body: &str,
+    ) -> ScenarioResult<()> {
         self.until("the broker to take a message", || async {
-            self.publish("events", event.name(), &properties, &body).await.map(Some)
+            self.publish("events", event.name(), properties, body).await.map(Some)
         })
         .await
     }
