@@ -14,6 +14,7 @@ use ballet_http::departure::Departure;
 use ballet_http::limits::WindowedCounts;
 use ballet_http::serving::{ListenerLimits, serve};
 use ballet_ops::doctor::SystemServers;
+use ballet_ops::monitor::WatchedJournal;
 use ballet_ops::sagas::PATIENCE;
 use jiff::SignedDuration;
 use sqlx::PgPool;
@@ -31,8 +32,7 @@ use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
 use crate::observer::system_findings::{self, SystemFindings};
-use crate::observer::watched_journal::{self, WatchedJournal};
-use crate::observer::{follow, judge, ledger_check, upkeep};
+use crate::observer::{follow, judge, ledger_check, upkeep, violations};
 use crate::server::base_path::{BasePath, below};
 use crate::server::dead_letters::DeadLetterReader;
 use crate::server::site::{HASHED_AT_ONCE, Site};
@@ -221,12 +221,15 @@ impl Console {
             archive: options.archive.clone(),
             running: Arc::new(RunningActions::default()),
         };
+        let watched = WatchedJournal::new(options.contracts.system(), options.patience);
+        let watched = Arc::new(watched);
         let site = Arc::new(Site {
             dead: DeadLetterReader::new(),
             context,
             trusted: options.trusted.clone(),
             found: found.subscribe(),
             again: Arc::clone(&again),
+            watched: Arc::clone(&watched),
             trouble: trouble.subscribe(),
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
@@ -238,8 +241,6 @@ impl Console {
             departure: options.departure.clone(),
         });
         let is_behind = Arc::new(AtomicBool::default());
-        let watched = WatchedJournal::new(options.contracts.system(), options.patience);
-        let watched = Arc::new(watched);
         let observer = follow::Observer {
             pool: pool.clone(),
             broker: Arc::clone(&options.broker),
@@ -253,7 +254,7 @@ impl Console {
         // The tasks end with this future.
         let mut tasks = JoinSet::new();
         tasks.spawn(observer.follow());
-        tasks.spawn(watched_journal::write(watched, pool.clone()));
+        tasks.spawn(violations::write(watched, pool.clone(), Arc::clone(&options.broker)));
         tasks.spawn(ledger_check::ask(
             pool.clone(),
             options.databases.clone(),

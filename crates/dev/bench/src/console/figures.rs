@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::report::outcome::quantile;
 
+/// Entries a second, judged on one core.
+const JUDGED: f64 = 20_000.0;
 /// The share of a bare reader's rate, a page in milliseconds, and the causes in seconds.
 const OF_BARE: f64 = 0.8;
 const PAGE: f64 = 100.0;
@@ -44,6 +46,8 @@ pub struct HungFigures {
 /// The figures of a console.
 #[derive(Debug, Serialize)]
 pub struct ConsoleFigures {
+    /// The speed of the judge of properties alone, in entries a second.
+    pub judged: f64,
     /// The speed of following the journal.
     pub followed: FollowRates,
     /// The entries among which pages were read.
@@ -60,7 +64,8 @@ impl ConsoleFigures {
     /// Whether all targets were reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
-        self.followed.console >= OF_BARE * self.followed.bare
+        self.judged >= JUDGED
+            && self.followed.console >= OF_BARE * self.followed.bare
             && self.pages.iter().all(|page| quantile(&page.latencies, 0.95) < PAGE)
             && self.hung.seconds < CAUSES
     }
@@ -68,8 +73,9 @@ impl ConsoleFigures {
 
 impl fmt::Display for ConsoleFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { followed, entries, pages, hung, memory } = self;
+        let Self { judged, followed, entries, pages, hung, memory } = self;
         let FollowRates { bare, console } = followed;
+        writeln!(f, "\nJudging properties: {judged:.0} entries/s; wanted {JUDGED}")?;
         writeln!(
             f,
             "\nFollowing the journal: {console:.0} entries/s, {:.2} of a bare reader ({bare:.0}/s), in {memory:.0} MB; \

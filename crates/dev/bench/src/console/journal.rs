@@ -21,7 +21,7 @@ pub(super) const OPENED: &str = "a.opened.v1";
 
 pub(super) struct JournalPublisher {
     publisher: PublisherHandle,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 impl JournalPublisher {
@@ -51,14 +51,15 @@ impl JournalPublisher {
             .with_headers(table)
     }
 
-    pub(super) fn event(&self, event: &str, saga: Uuid) -> Publish {
+    pub(super) fn event(&self, event: &str, saga: Uuid, cause: Option<&str>) -> Publish {
+        let cause = cause.map(|cause| ("causation_id", cause));
         let body =
             format!(r#"{{"account":1,"amount":1,"refused":false,"memo":"{}"}}"#, "x".repeat(300));
         Publish {
             exchange: EVENTS.to_owned(),
             routing_key: event.to_owned(),
             mandatory: false,
-            properties: self.properties(event, saga, &[]),
+            properties: self.properties(event, saga, cause.as_slice()),
             body: body.into_bytes().into(),
         }
     }

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::console::figures::{ConsoleFigures, FollowRates, HungFigures};
 use crate::console::journal::{JournalPublisher, OPENED};
-use crate::console::pages;
+use crate::console::{judging, pages};
 use crate::contestants::contestant::Contestant;
 use crate::runs::console_process::ConsoleProcess;
 use crate::runs::stage::BenchStage;
@@ -55,13 +55,15 @@ pub async fn measure(
 ) -> Result<ConsoleFigures> {
     let env = stage.env(Contestant::Ballet).await?;
     let measured = async {
+        let judged = judging::rate(stage, &env).await?;
+        say(&format!("console: {judged:.0} entries/s judged"));
         let (followed, memory) = follow(stage, &env, extent.followed).await?;
         say(&format!("console: {:.0} entries/s followed", followed.console));
         let hung = measure_causes(stage, &env, extent.hung).await?;
         say(&format!("console: what hangs is seen after {:.2} s", hung.seconds));
         let console = ConsoleProcess::start(stage, &env).await?;
         let pages = pages::measure(&console, extent.entries, extent.times, &say).await?;
-        Ok(ConsoleFigures { followed, entries: extent.entries, pages, hung, memory })
+        Ok(ConsoleFigures { judged, followed, entries: extent.entries, pages, hung, memory })
     };
     let measured = measured.await;
     env.close().await?;
@@ -73,7 +75,7 @@ async fn follow(stage: &BenchStage, env: &TestEnv, events: usize) -> Result<(Fol
     let sagas: Vec<_> = (0..events / EACH).map(|_| publisher.id()).collect();
     for some in sagas.chunks(500) {
         let messages: Vec<_> = (0..EACH)
-            .flat_map(|_| some.iter().map(|saga| publisher.event(OPENED, *saga)))
+            .flat_map(|_| some.iter().map(|saga| publisher.event(OPENED, *saga, None)))
             .collect();
         publisher.publish(&messages).await?;
     }
@@ -144,7 +146,7 @@ async fn measure_causes(stage: &BenchStage, env: &TestEnv, sagas: usize) -> Resu
         let mut messages = Vec::new();
         for number in begin..sagas.min(begin + 500) {
             let saga = publisher.id();
-            messages.push(publisher.event(OPENED, saga));
+            messages.push(publisher.event(OPENED, saga, None));
             let why = format!("account {number}: {}", CAUSES[number % CAUSES.len()]);
             messages.push(publisher.dead("b", OPENED, saga, &why));
         }

@@ -2,6 +2,7 @@
 
 mod figures;
 mod journal;
+mod judging;
 pub mod measure;
 mod pages;
 mod table;

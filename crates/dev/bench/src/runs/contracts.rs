@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::contestants::handlers;
 use crate::saga4::contract::SERVICES;
 
-pub(super) fn write(out: &Path) -> Result<PathBuf> {
+pub(crate) fn write(out: &Path) -> Result<PathBuf> {
     let folder = out.join("saga4");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     for participant in SERVICES.iter().filter_map(|service| handlers::participant(service)) {

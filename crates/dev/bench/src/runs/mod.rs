@@ -1,7 +1,7 @@
 //! Runs the contestants on private servers: measures and checks.
 
 pub(crate) mod console_process;
-mod contracts;
+pub(crate) mod contracts;
 pub mod figures;
 pub mod load;
 pub(crate) mod oracle;

@@ -168,7 +168,8 @@ async fn print_addresses(scene: &Scene<'_>) -> Result<DemoShell> {
     if let Some(name) = services.first() {
         ui::print(&format!("  pkill -9 -P $DEMO -x {name}"));
     }
-    for command in ["audit", "sagas list", "sagas stuck", "dlq groups", "topology check", "console"]
+    for command in
+        ["audit", "watch", "sagas list", "sagas stuck", "dlq groups", "topology check", "console"]
     {
         ui::print(&format!("  cargo ballet {command}"));
     }

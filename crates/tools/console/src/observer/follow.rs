@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker};
+use ballet_ops::monitor::WatchedJournal;
 use ballet_ops::stream::{JournalError, JournalItem, JournalReader, Notice, Start};
 use ballet_store::database::connection::in_time;
 use jiff::civil::Date;
@@ -19,7 +20,6 @@ use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
 use crate::observer::journal_identity::{go_on, is_another};
 use crate::observer::journal_rows;
-use crate::observer::watched_journal::WatchedJournal;
 use crate::store::append::{self, EntryBatch};
 use crate::store::times::times;
 
@@ -28,7 +28,6 @@ const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// Collected into a batch, since services need the processor more than a page needs the news.
 const LINGER: Duration = Duration::from_millis(250);
-const JUDGE_EVERY: Duration = Duration::from_secs(2);
 /// A journal without the last read entry may be a lagging replica for this long.
 const LAGS: Duration = Duration::from_secs(20);
 
@@ -74,15 +73,15 @@ impl Observer {
                 return Ok(());
             }
             go_on(&self.pool, &self.broker).await?;
-            self.watched.gap();
+            self.watched.is_another();
         }
         drop(db);
         *another_since = None;
         let read = in_time(append::read(&self.pool)).await?;
         let (mut next, shift) = (read.next, read.shift());
-        self.watched.goes_on(next);
         let begin = u64::try_from(next - shift).unwrap_or_default();
-        let start = if begin == 0 { Start::First } else { Start::Offset(begin) };
+        let from = self.watched.goes_on_at(begin);
+        let start = if begin == 0 { Start::First } else { Start::Offset(from) };
         let mut reader = JournalReader::open(Arc::clone(&self.broker), start).await?;
         self.trouble.send_replace(None);
         // While the database takes one batch, only the next is read.
@@ -125,22 +124,23 @@ impl Observer {
             Ok(next) => next?,
             Err(_nothing_comes) => {
                 self.is_behind.store(false, Ordering::Relaxed);
-                self.at_end(reader).await?
+                reader.next().await?
             }
         };
         let (now, newest) = in_time(times(&self.pool)).await?;
         let floor = newest.unwrap_or(now).checked_sub(self.keep).unwrap_or(Timestamp::MIN);
         let mut over = pin!(sleep(LINGER));
         let is_full = loop {
+            self.watched.read(&read, now);
             match read {
                 JournalItem::Record(record) => {
                     records += 1;
                     bytes += record.body.len();
-                    if let Some(place) = place(record.offset, shift) {
+                    // The monitor may need earlier ones.
+                    if let Some(place) = place(record.offset, shift).filter(|at| *at >= from) {
                         to = place + 1;
                         let index = &self.contract_index;
                         journal_rows::add(&mut batch, index, place, &record, (floor, now));
-                        self.watched.take(place, &record, now);
                     }
                 }
                 // Another journal may be there afterwards, so it is checked first.
@@ -148,9 +148,6 @@ impl Observer {
                     return Err(JournalError::from(error).into());
                 }
                 JournalItem::Notice(notice) => {
-                    if matches!(notice, Notice::Cut { .. } | Notice::Unreadable(_)) {
-                        self.watched.gap();
-                    }
                     to = record_notice(&mut batch, &notice, (from, to), shift);
                 }
             }
@@ -170,19 +167,6 @@ impl Observer {
         };
         self.is_behind.store(is_full, Ordering::Relaxed);
         Ok((to > from).then_some((batch, to)))
-    }
-
-    /// Waits for the next item. What has been absent for long is missing meanwhile.
-    async fn at_end(&self, reader: &mut JournalReader) -> Result<JournalItem, JournalError> {
-        loop {
-            if let Ok(next) = timeout(JUDGE_EVERY, reader.next()).await {
-                return next;
-            }
-            // By the database's clock, as this process's may be wrong.
-            if let Ok((now, _)) = in_time(times(&self.pool)).await {
-                self.watched.has_read_all(now);
-            }
-        }
     }
 
     /// However long the database is unavailable. Returns false if another console has added.
@@ -222,10 +206,13 @@ fn record_notice(
     (from, to): (i64, i64),
     shift: i64,
 ) -> i64 {
+    // Only the monitor needs earlier ones.
+    let is_before = |offset, first| place(Some(offset), shift).is_some_and(|place| place < first);
     match *notice {
         Notice::Lost(_) | Notice::Back | Notice::NothingSince => {}
         // A journal's first reading misses nothing.
-        Notice::Cut { .. } if from == 0 => {}
+        Notice::Cut { oldest, .. } if from == 0 || is_before(oldest, from + 1) => {}
+        Notice::Unreadable(offset) if is_before(offset, from) => {}
         Notice::Cut { oldest, .. } => batch.gaps.push(format!(
             "the journal had dropped what came before {oldest} when the console came to read from {from}"
         )),

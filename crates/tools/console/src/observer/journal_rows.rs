@@ -65,8 +65,10 @@ pub(super) fn add(
         (*count, *last) = (*count + 1, at.max(*last));
     }
     let is_dead = matches!(kind, EntryKind::Died | EntryKind::Edited);
+    let member = batch.rows.iter().rev().take_while(|row| row.place == place).count();
     let row = EntryRow {
         place,
+        member: i32::try_from(member).unwrap_or(i32::MAX),
         at,
         kind,
         saga,

@@ -7,4 +7,4 @@ pub(crate) mod judge;
 pub(crate) mod ledger_check;
 pub(crate) mod system_findings;
 pub(crate) mod upkeep;
-pub(crate) mod watched_journal;
+pub(crate) mod violations;

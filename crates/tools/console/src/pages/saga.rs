@@ -15,12 +15,13 @@ use crate::pages::history::history;
 use crate::pages::layout::Person;
 use crate::pages::timeline::timeline;
 use crate::pages::words::{ago, exact, since, span, state};
-use crate::pages::{body, saga_actions};
+use crate::pages::{body, saga_actions, violations};
 use crate::store::actions::RecordedAction;
 use crate::store::entry_row::EntryRow;
 use crate::store::judgements::MOST;
 use crate::store::saga_entries::EDGE;
 use crate::store::saga_row::SagaRow;
+use crate::store::violations::FoundViolation;
 
 pub(crate) struct SagaPage<'a> {
     pub(crate) contract_index: &'a ContractIndex,
@@ -30,6 +31,7 @@ pub(crate) struct SagaPage<'a> {
     /// The shown first and last ones.
     pub(crate) rows: &'a [EntryRow],
     pub(crate) keys: &'a [(String, String)],
+    pub(crate) violations: &'a [FoundViolation],
     pub(crate) judged: &'a JournalSaga<'a>,
     /// The services' databases now, if known.
     pub(crate) live: Option<&'a SagaDetails>,
@@ -73,6 +75,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
         }
         (waits(seen))
         (aborted(seen))
+        (violations::of_saga(seen.violations, rows, *now))
         @if person.is_operator() && found.state.is_open() { (saga_actions::links(contract_index.system(), found.id, &found.names, &next(seen))) }
         @for name in &judged.names {
             section {
@@ -216,13 +219,13 @@ fn aborted(seen: &SagaPage<'_>) -> Markup {
         is_aborted.then(|| AbortReason::of(seen.contract_index.system(), seen.all)).flatten();
     let Some(AbortReason { row, step, what }) = reason else { return html! {} };
     // Those that are shown have their bodies.
-    let shown = seen.rows.iter().find(|one| one.place == row.place);
+    let shown = seen.rows.iter().find(|one| (one.place, one.member) == (row.place, row.member));
     let stopped = seen.live.filter(|_| what == DEADLINE).into_iter().flat_map(|live| &live.stopped);
     html! {
         section.waits.aborted {
             h2 { "Why it was aborted" }
             p { strong { (row.service) } " " (what) @if let Some(step) = step { " " code { (step) } } ", " (ago(row.at, seen.now)) "."
-                @if shown.is_some() { " " a href={ "#e" (row.place) } { "in the time line" } } }
+                @if shown.is_some() { " " a href={ "#" (row.anchor()) } { "in the time line" } } }
             @if let Some(row) = shown.filter(|row| !row.body.is_empty()) { (body::of_row(seen.contract_index, row, seen.sight)) }
             @if let Some((who, why)) = row.who.as_ref().zip(row.why.as_ref()) { p.detail dir="auto" { (who) ": " (why) } }
             @for one in stopped { p.detail dir="auto" { (one.by) " has stopped it: " (one.why) } }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ballet_ops::monitor::StepCoverage;
 use ballet_ops::standing::figures::ServiceFigures;
 use ballet_ops::standing::finding::{Area, Finding, FindingState};
 use ballet_ops::words::grouped;
@@ -14,7 +13,6 @@ use crate::actions::sagas::RetryScope;
 use crate::observer::system_findings::SystemFindings;
 use crate::pages::layout::Person;
 use crate::pages::standing::{PartsStanding, class, link_of_advice, standing};
-use crate::pages::violations::coverage;
 use crate::pages::words::{ago, since};
 
 pub(crate) struct ServicesPage<'a> {
@@ -24,7 +22,6 @@ pub(crate) struct ServicesPage<'a> {
     pub(crate) open: &'a [(String, i64)],
     /// Since when a saga waits for each service, of those that have waited longest.
     pub(crate) oldest: &'a BTreeMap<String, Timestamp>,
-    pub(crate) coverage: &'a [StepCoverage],
     pub(crate) person: &'a Person,
     pub(crate) now: Timestamp,
 }
@@ -58,7 +55,6 @@ pub(crate) fn services(page: &ServicesPage<'_>) -> Markup {
             tbody { @for (service, found) in &services { (service_row(service, found, page)) } }
         }
         (drain(page))
-        (coverage(page.coverage))
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn timeline(
         let is_it = |row: &&EntryRow| row.kind == EntryKind::Event && row.message_id == cause;
         let row = lines.iter().filter_map(|line| line.row).find(is_it);
         html! {
-            @if let Some(row) = row { a href={ "#e" (row.place) } { (event(&row.event_type)) } }
+            @if let Some(row) = row { a href={ "#" (row.anchor()) } { (event(&row.event_type)) } }
             @else { code dir="auto" { (cause) } }
         }
     };
@@ -71,7 +71,7 @@ pub(crate) fn timeline(
         ol.timeline.{ "lanes-" (lanes.len().clamp(1, LANES)) } {
             @for (line, before) in lines.iter().zip(before) { @match line.row {
                 None => li.entry.deed { (at(line.at, before)) (deed(line)) },
-                Some(row) => li.entry.{ "lane-" (lane(row)) }.(row.kind.as_str()) id={ "e" (row.place) } {
+                Some(row) => li.entry.{ "lane-" (lane(row)) }.(row.kind.as_str()) id=(row.anchor()) {
                     (at(line.at, before))
                     details {
                         summary {

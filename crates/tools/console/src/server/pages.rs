@@ -23,6 +23,7 @@ use crate::store::actions::{self, RecordedAction};
 use crate::store::entry_row::EntryRow;
 use crate::store::saga_row::SagaRow;
 use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
+use crate::store::violations::{self, FoundViolation};
 use crate::store::{counts, judgements, saga_entries};
 
 const BYTES: i32 = 16 * 1024;
@@ -91,7 +92,7 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     let Visit { site, person } = visit;
     let id = Uuid::try_parse(id).map_err(|_| missing())?;
     let kept = visit.read(read(site, id).await)?;
-    let StoredSaga { found, all, rows, keys, actions } = kept.ok_or_else(missing)?;
+    let StoredSaga { found, all, rows, keys, actions, violations } = kept.ok_or_else(missing)?;
     let can_be_judged = all.len() <= judgements::MOST;
     let of_all = all.iter().filter(|_| can_be_judged);
     let entries: Vec<JournalEntry> = of_all.filter_map(EntryRow::entry).collect();
@@ -108,6 +109,7 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
             all: &all,
             rows: &rows,
             keys: &keys,
+            violations: &violations,
             judged: &judged,
             live: live.as_ref(),
             sight,
@@ -124,6 +126,7 @@ struct StoredSaga {
     rows: Vec<EntryRow>,
     keys: Vec<(String, String)>,
     actions: Vec<RecordedAction>,
+    violations: Vec<FoundViolation>,
 }
 
 async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> {
@@ -136,7 +139,8 @@ async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> 
     let rows = saga_entries::edges(&site.context.pool, id, &all, BYTES).await?;
     let keys = saga_entries::keys(&site.context.pool, id).await?;
     let actions = actions::of_saga(&site.context.pool, id).await?;
-    Ok(Some(StoredSaga { found, all, rows, keys, actions }))
+    let violations = violations::of_saga(&site.context.pool, id).await?;
+    Ok(Some(StoredSaga { found, all, rows, keys, actions, violations }))
 }
 
 async fn services_view(site: &Site, id: Uuid) -> Option<SagaDetails> {

@@ -128,8 +128,9 @@ pub(crate) async fn append(
 async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sqlx::Error> {
     let mut copy = CopyRows::new();
     for row in rows {
-        copy.row(16);
+        copy.row(17);
         copy.bigint(row.place);
+        copy.int(row.member);
         copy.time(row.at);
         copy.text(Some(row.kind.as_str()));
         copy.uuid(row.saga);
@@ -146,7 +147,7 @@ async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sql
         copy.bytes(&row.body);
         copy.int(row.size);
     }
-    let into = "copy console.entry (place, at, kind, saga, type, service, message_id, cause, handler, \
+    let into = "copy console.entry (place, member, at, kind, saga, type, service, message_id, cause, handler, \
                 reason, detail, attempts, who, why, body, size) from stdin with (format binary)";
     copy.send(db, into).await
 }

@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-pub(crate) const COLUMNS: &str = "place, at, kind, saga, type, service, message_id, cause, handler, \
+pub(crate) const COLUMNS: &str = "place, member, at, kind, saga, type, service, message_id, cause, handler, \
     reason, detail, attempts, who, why, size";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,8 @@ impl EntryKind {
 pub(crate) struct EntryRow {
     /// The offset.
     pub(crate) place: i64,
+    /// Its number in a pack.
+    pub(crate) member: i32,
     pub(crate) at: Timestamp,
     pub(crate) kind: EntryKind,
     pub(crate) saga: Option<Uuid>,
@@ -64,6 +66,14 @@ pub(crate) struct EntryRow {
 }
 
 impl EntryRow {
+    /// Its element on its saga's page.
+    pub(crate) fn anchor(&self) -> String {
+        match self.member {
+            0 => format!("e{}", self.place),
+            member => format!("e{}-{member}", self.place),
+        }
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         matches!(self.kind, EntryKind::Died | EntryKind::Edited)
     }
@@ -97,6 +107,7 @@ impl FromRow<'_, PgRow> for EntryRow {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             place: row.try_get("place")?,
+            member: row.try_get("member")?,
             at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
             kind: EntryKind::parse(row.try_get("kind")?),
             saga: row.try_get("saga")?,

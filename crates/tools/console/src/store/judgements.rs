@@ -89,7 +89,7 @@ pub(crate) async fn take_changed(
         sqlx::query(again).bind(later).execute(&mut *db).await?;
     }
     let rows = format!(
-        "select {COLUMNS}, ''::bytea as body from console.entry where saga = any($1) order by place"
+        "select {COLUMNS}, ''::bytea as body from console.entry where saga = any($1) order by place, member"
     );
     let rows: Vec<EntryRow> =
         sqlx::query_as(AssertSqlSafe(rows)).bind(&now).fetch_all(&mut *db).await?;
@@ -111,7 +111,7 @@ async fn last_of(
     sagas: &[Uuid],
 ) -> Result<BTreeMap<Uuid, EntryRow>, sqlx::Error> {
     let last = format!(
-        "select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 order by place desc limit 1"
+        "select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 order by place desc, member desc limit 1"
     );
     let mut all = BTreeMap::new();
     for saga in sagas {

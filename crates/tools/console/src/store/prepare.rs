@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that are derived from the journal. Tables of another version are built again.
-const VERSION: i32 = 9;
+const VERSION: i32 = 10;
 /// The key of the lock for creating the tables ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
 /// Nobody waits longer for a page.

@@ -15,7 +15,7 @@ pub(crate) async fn entries(pool: &PgPool, saga: Uuid) -> Result<Vec<EntryRow>, 
     // Before the sorting, so that no more entries are read.
     let entries = format!(
         "select * from (select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 limit $2) as own \
-         order by place"
+         order by place, member"
     );
     let most = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
     sqlx::query_as(AssertSqlSafe(entries)).bind(saga).bind(most).fetch_all(pool).await
@@ -41,7 +41,7 @@ pub(crate) async fn edges(
     };
     // By the place alone: a search by the saga would read all its entries again.
     let edges = format!(
-        "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where place = any($1) order by place"
+        "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where place = any($1) order by place, member"
     );
     let edges = sqlx::query_as(AssertSqlSafe(edges)).bind(places).bind(bytes);
     let mut edges: Vec<EntryRow> = edges.fetch_all(pool).await?;

@@ -23,6 +23,8 @@ create table if not exists console.gap (at timestamptz not null default now(), w
 
 create table if not exists console.entry (
     place bigint not null,
+    -- Its number in a pack.
+    member int not null default 0,
     at timestamptz not null,
     kind text not null,
     saga uuid,

@@ -29,7 +29,7 @@ pub(crate) async fn entries(
     let last = append::next(pool).await? - 1;
     let after = after.unwrap_or(-1).max(last - LOOKED_AT);
     let mut query = QueryBuilder::<Postgres>::new(
-        "select place, at, kind, saga, type, service, message_id, cause, handler, reason, detail, \
+        "select place, member, at, kind, saga, type, service, message_id, cause, handler, reason, detail, \
              attempts, who, why, substr(body, 1, 2048) as body, size from console.entry where place > ",
     );
     query.push_bind(after);
@@ -45,7 +45,7 @@ pub(crate) async fn entries(
     if let Some(saga) = following.saga {
         query.push(" and saga = ").push_bind(saga);
     }
-    query.push(" order by place desc limit ").push_bind(limit);
+    query.push(" order by place desc, member desc limit ").push_bind(limit);
     let mut rows: Vec<EntryRow> = query.build_query_as().fetch_all(pool).await?;
     rows.reverse();
     let last = rows.last().map_or(last, |row| row.place.max(last));

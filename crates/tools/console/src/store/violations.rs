@@ -3,7 +3,8 @@
 use ballet_ops::monitor::{Property, Violation};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::PgPool;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgPool, Row as _};
 use uuid::Uuid;
 
 /// The maximum number of violations that are kept.
@@ -12,6 +13,7 @@ pub(crate) const MOST: usize = 10_000;
 /// A violation in the database.
 #[derive(Debug, Clone)]
 pub(crate) struct FoundViolation {
+    pub(crate) message: Uuid,
     pub(crate) property: String,
     pub(crate) saga: Option<Uuid>,
     pub(crate) entry: i64,
@@ -19,6 +21,8 @@ pub(crate) struct FoundViolation {
     pub(crate) service: String,
     pub(crate) event_type: String,
     pub(crate) says: String,
+    /// The number of those alike in the last day.
+    pub(crate) count: i64,
 }
 
 /// Adds those that are not there, and drops the oldest beyond the maximum.
@@ -58,23 +62,37 @@ fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}").chars().take(1_000).collect()
 }
 
-type Columns = (String, Option<Uuid>, i64, jiff_sqlx::Timestamp, String, String, String);
-
-/// Returns those of the last day, the newest first.
+/// Returns the newest of each kind in the last day, the newest first.
 pub(crate) async fn recent(pool: &PgPool) -> Result<Vec<FoundViolation>, sqlx::Error> {
-    let all = "select property, saga, entry, at, service, type, says from console.violation \
-               where named_at > now() - interval '1 day' order by named_at desc, entry desc limit 20";
-    let all: Vec<Columns> = sqlx::query_as(all).fetch_all(pool).await?;
-    let one = |(property, saga, entry, at, service, event_type, says): Columns| FoundViolation {
-        property,
-        saga,
-        entry,
-        at: at.to_jiff(),
-        service,
-        event_type,
-        says,
-    };
-    Ok(all.into_iter().map(one).collect())
+    let recent = "select message, property, saga, entry, at, service, type, says, count from ( \
+                      select *, count(*) over kind, row_number() over (kind order by named_at desc, entry desc) \
+                      from console.violation where named_at > now() - interval '1 day' \
+                      window kind as (partition by property, service, type)) as of_day \
+                  where row_number = 1 order by named_at desc, entry desc limit 20";
+    sqlx::query_as(recent).fetch_all(pool).await
+}
+
+/// Returns those of a saga, in the journal's order.
+pub(crate) async fn of_saga(pool: &PgPool, saga: Uuid) -> Result<Vec<FoundViolation>, sqlx::Error> {
+    let all = "select message, property, saga, entry, at, service, type, says, 1::bigint as count \
+               from console.violation where saga = $1 order by entry limit 20";
+    sqlx::query_as(all).bind(saga).fetch_all(pool).await
+}
+
+impl FromRow<'_, PgRow> for FoundViolation {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            message: row.try_get("message")?,
+            property: row.try_get("property")?,
+            saga: row.try_get("saga")?,
+            entry: row.try_get("entry")?,
+            at: row.try_get::<jiff_sqlx::Timestamp, _>("at")?.to_jiff(),
+            service: row.try_get("service")?,
+            event_type: row.try_get("type")?,
+            says: row.try_get("says")?,
+            count: row.try_get("count")?,
+        })
+    }
 }
 
 /// Returns the number that was found in the last hour, by property.

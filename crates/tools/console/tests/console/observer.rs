@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::Clock;
-use ballet_amqp::{Publish, RabbitMq};
+use ballet_amqp::{Publish, RabbitMq, pack};
 use ballet_console::Console;
 use ballet_console::index::{Index, IndexState};
 use ballet_stage::{Link, Proxy};
@@ -187,6 +187,23 @@ async fn a_console_whose_clock_is_wrong_drops_nothing_and_passes_over_nothing() 
     }
     let of_now = "select count(*) from console.entry where at > now() - interval '1 hour'";
     assert_eq!(count(&mut db, of_now).await, expected);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_members_of_a_pack_are_shown_in_its_order() {
+    let world = TestConsole::new("console_pack").await;
+    let console = world.console().await;
+    let browser = console.browser().await;
+    let saga = world.id();
+    // Their ids are not in order.
+    let mut all: Vec<_> = (0..5).map(|_| world.event(RESERVED, saga, None, "{}")).collect();
+    all.reverse();
+    world.publish(vec![pack::pack(&all[0], &all[1..])]).await;
+    let page = browser.until(&format!("/sagas/{saga}"), "id=\"e0-4\"").await;
+    let ids = all.iter().map(|one| one.properties.message_id().as_ref().expect("an id").as_str());
+    let at = |id: &str| page.find(&format!("<dd><code dir=\"auto\">{id}")).expect("each");
+    assert!(ids.map(at).is_sorted(), "{page}");
     world.close().await;
 }
 

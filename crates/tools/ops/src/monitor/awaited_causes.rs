@@ -31,6 +31,10 @@ impl AwaitedCauses {
         }
     }
 
+    pub(super) fn is_due(&self, now: i64) -> bool {
+        self.queue.front().is_some_and(|(due, ..)| *due <= now)
+    }
+
     /// Removes the next one that has not come in time.
     pub(super) fn missing(&mut self, now: i64) -> Option<Violation> {
         let (_, cause, violation) = self.queue.pop_front_if(|(due, ..)| *due <= now)?;

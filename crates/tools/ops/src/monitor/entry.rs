@@ -8,7 +8,7 @@ use crate::stream::Record;
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryKind {
+pub(super) enum EntryKind {
     /// A published event.
     Event,
     /// A dead letter of the service, or a tool's note about a message of it.
@@ -19,30 +19,29 @@ pub enum EntryKind {
 
 /// An entry of the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WatchedEntry<'a> {
+pub(super) struct WatchedEntry<'a> {
     /// Its place in the journal.
-    pub offset: u64,
+    pub(super) offset: u64,
     /// The time of its message.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// What it is.
-    pub kind: EntryKind,
+    pub(super) kind: EntryKind,
     /// Its saga.
-    pub saga: Option<Uuid>,
+    pub(super) saga: Option<Uuid>,
     /// The event's type.
-    pub event_type: &'a str,
+    pub(super) event_type: &'a str,
     /// The publisher if it names itself, or the service of the dead letter.
-    pub service: Option<&'a str>,
+    pub(super) service: Option<&'a str>,
     /// The message's id.
-    pub message_id: Uuid,
+    pub(super) message_id: Uuid,
     /// The id of the message that caused it.
-    pub cause: Option<Uuid>,
+    pub(super) cause: Option<Uuid>,
 }
 
 impl<'a> WatchedEntry<'a> {
     /// Reads a record at this place of the journal. A time in the future becomes `now`. A record whose type is forged
     /// is refused by services, and is nothing.
-    #[must_use]
-    pub fn of(record: &'a Record, offset: u64, now: Timestamp) -> Option<Self> {
+    pub(super) fn of(record: &'a Record, offset: u64, now: Timestamp) -> Option<Self> {
         if record.is_forged() {
             return None;
         }

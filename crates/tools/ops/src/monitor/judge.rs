@@ -1,6 +1,6 @@
 //! The state over all sagas: bounded, and forgetful by age.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 
 use ballet_core::id::time_of;
 use ballet_core::{Role, System};
@@ -13,16 +13,16 @@ use crate::monitor::findings::{Findings, Tally};
 use crate::monitor::known_ids::KnownIds;
 use crate::monitor::property::{Property, Violation};
 use crate::monitor::saga_log::{Kept, Quiet, SagaLog};
+use crate::monitor::sagas::Sagas;
+use crate::monitor::services::Services;
 use crate::monitor::types::{Kind, Types, UNDECLARED};
 
-const MOST_SAGAS: usize = 100_000;
-/// The maximum number of entries of all sagas: some 130 MB.
-const MOST_KEPT: usize = 2_000_000;
 /// The maximum number of entries of a saga.
 const MOST_ENTRIES: usize = 500;
 /// A saga is judged again after this many milliseconds at least: with none, for ever in one call.
 const LEAST_PATIENCE: i64 = 1_000;
-/// The maximum difference between the clocks of ids, in milliseconds.
+/// The maximum difference between the clocks of ids, and the time within which a copy of a message comes, in
+/// milliseconds.
 const CLOCKS: i64 = 60_000;
 
 /// Judges sagas by the journal's entries in their order.
@@ -30,42 +30,27 @@ const CLOCKS: i64 = 60_000;
 pub struct Monitor {
     types: Types,
     patience: i64,
-    sagas: HashMap<Uuid, SagaLog>,
-    /// The number of entries of all sagas.
-    kept: usize,
-    /// When to look at each saga. What is absent then is missing, if nothing has come in between.
-    due: VecDeque<(i64, Uuid)>,
+    sagas: Sagas,
     known: KnownIds,
     awaited: AwaitedCauses,
-    /// Sagas that began up to this time may have been known before.
-    floor: i64,
     /// The time of the newest entry, or the present once all has been read.
     clock: i64,
-    /// The times up to which each service has handled messages.
-    heard: Vec<i64>,
-    /// The times up to which each service may repeat itself, because its database comes from a backup.
-    restored: Vec<i64>,
+    services: Services,
     counts: Vec<u64>,
     undeclared: BTreeMap<(Kind, Kind), u64>,
     findings: Findings,
 }
 
 impl Monitor {
-    /// What is absent counts as missing when its saga has been silent for this long.
-    #[must_use]
-    pub fn new(system: &System, patience: SignedDuration) -> Self {
+    pub(super) fn new(system: &System, patience: SignedDuration) -> Self {
         let types = Types::new(system);
         Self {
             patience: i64::try_from(patience.as_millis()).unwrap_or(i64::MAX).max(LEAST_PATIENCE),
-            sagas: HashMap::new(),
-            kept: 0,
-            due: VecDeque::new(),
+            sagas: Sagas::new(),
             known: KnownIds::default(),
             awaited: AwaitedCauses::default(),
-            floor: i64::MAX,
             clock: i64::MIN,
-            heard: vec![i64::MIN; types.service_count()],
-            restored: vec![i64::MIN; types.service_count()],
+            services: Services::new(types.service_count()),
             counts: vec![0; types.len()],
             undeclared: BTreeMap::new(),
             findings: Findings::default(),
@@ -74,11 +59,15 @@ impl Monitor {
     }
 
     /// Takes the next entry.
-    pub fn take(&mut self, entry: &WatchedEntry<'_>) {
+    pub(super) fn take(&mut self, entry: &WatchedEntry<'_>) {
         self.findings.tally.entries += 1;
         let at = entry.at.as_millisecond();
         if self.clock == i64::MIN {
             self.begin(at);
+            if entry.offset == 0 {
+                // Nothing was before.
+                self.sagas.begin(i64::MIN);
+            }
         }
         self.clock = self.clock.max(at);
         let kind = self.types.kind(entry.event_type);
@@ -87,33 +76,40 @@ impl Monitor {
         match (entry.kind, service) {
             (EntryKind::Event, _) => self.event(entry, kind, at),
             (EntryKind::OfDeadLetter, Some(service)) => {
-                let log = entry.saga.and_then(|saga| self.sagas.get_mut(&saga));
+                let log = entry.saga.and_then(|saga| self.sagas.get_mut(saga));
                 if let Some(log) = log.filter(|log| !log.excused.contains(&service)) {
                     log.excused.push(service);
                 }
             }
-            (EntryKind::Searched, Some(service)) => {
-                if let Some(restored) = self.restored.get_mut(service) {
-                    *restored = self.clock;
-                }
-            }
+            (EntryKind::Searched, Some(service)) => self.services.is_restored(service, self.clock),
             (EntryKind::OfDeadLetter | EntryKind::Searched, None) => {}
         }
         self.known.add(entry.message_id, kind, self.clock);
-        self.judge_due();
+        self.judge_due(false);
     }
 
-    /// Says that all entries up to this time have been read.
+    /// Says that all entries up to this time have been read: what is absent is missing.
     pub fn has_read_all(&mut self, now: Timestamp) {
-        if self.clock != i64::MIN {
-            self.clock = self.clock.max(now.as_millisecond());
-            self.judge_due();
+        if self.clock == i64::MIN {
+            return;
         }
+        self.clock = self.clock.max(now.as_millisecond());
+        while let Some(violation) = self.awaited.missing(self.clock) {
+            self.findings.name(violation);
+        }
+        self.sagas.suspects_are_due();
+        self.judge_due(true);
+    }
+
+    /// Whether something may be missing at this time.
+    pub(super) fn may_lack(&self, now: Timestamp) -> bool {
+        let now = now.as_millisecond();
+        self.sagas.has_suspects() || self.sagas.is_due(now) || self.awaited.is_due(now)
     }
 
     /// Says that entries are missing before the next one: what is known is not judged by what it lacks.
-    pub fn gap(&mut self) {
-        self.sagas.values_mut().for_each(|log| log.is_whole = false);
+    pub(super) fn gap(&mut self) {
+        self.sagas.gap();
         self.awaited = AwaitedCauses::default();
         if self.clock != i64::MIN {
             self.begin(self.clock);
@@ -149,7 +145,8 @@ impl Monitor {
 
     fn begin(&mut self, at: i64) {
         self.known.begin(at);
-        self.floor = at.saturating_sub(CLOCKS);
+        // A copy of a message that began a saga before may come.
+        self.sagas.begin(at.saturating_add(CLOCKS));
     }
 
     fn event(&mut self, entry: &WatchedEntry<'_>, kind: Kind, at: i64) {
@@ -172,18 +169,12 @@ impl Monitor {
             return;
         };
         let new = Kept { kind, id: entry.message_id, cause: entry.cause, at, offset: entry.offset };
-        let is_whole = begins && at > self.floor;
-        let clock = self.clock;
-        let patience = self.patience;
-        let due = &mut self.due;
-        let log = self.sagas.entry(saga).or_insert_with(|| {
-            due.push_back((clock.saturating_add(patience), saga));
-            SagaLog::new(is_whole, at)
-        });
+        let due = self.clock.saturating_add(self.patience);
+        let log = self.sagas.of(saga, begins, at, due);
         if log.of_id(new.id).is_some() {
             return;
         }
-        log.last = clock;
+        log.last = self.clock;
         if log.entries.len() >= MOST_ENTRIES {
             if log.is_whole {
                 log.is_whole = false;
@@ -193,21 +184,25 @@ impl Monitor {
         }
         let cause = new.cause.and_then(|cause| log.of_id(cause)).copied();
         let service = self.types.service_of(kind);
-        let restored = service.and_then(|service| self.restored.get(service)).copied();
-        let broken = log.broken_by(&self.types, &new);
-        let may_repeat = restored.is_some_and(|restored| log.began <= restored);
+        let may_repeat = self.services.may_repeat(service, log.began);
+        let broken = log.broken_by(&self.types, &new).filter(|_| !may_repeat);
         log.entries.push(new);
-        self.kept += 1;
+        self.sagas.has_added();
         self.counts[usize::from(kind)] += 1;
-        if let Some((property, kept, says)) = broken.filter(|_| !may_repeat) {
+        if let Some((property, kept, says)) = broken {
             self.name_of_saga(saga, property, kept, says);
         }
         if let (Some(service), Some(cause)) = (service, cause) {
-            self.heard[service] = self.heard[service].max(cause.at);
+            self.services.has_handled(service, cause.at);
         }
         self.judge_cause(entry, kind, cause.map(|cause| cause.kind));
-        if self.sagas.len() > MOST_SAGAS || self.kept > MOST_KEPT {
-            self.forget_oldest();
+        let Self { types, services, patience, sagas, findings, .. } = self;
+        let is_over = |log: &SagaLog| {
+            let (broken, quiet) = log.broken_by_absence(types, services, *patience);
+            broken.is_empty() && quiet == Quiet::Judged && log.has_ended(types)
+        };
+        if sagas.make_room(is_over) {
+            findings.tally.forgotten += 1;
         }
     }
 
@@ -240,55 +235,34 @@ impl Monitor {
         }
     }
 
-    fn judge_due(&mut self) {
-        while let Some(violation) = self.awaited.missing(self.clock) {
-            self.findings.name(violation);
-        }
-        while self.due.front().is_some_and(|(due, _)| *due <= self.clock)
-            && let Some((_, saga)) = self.due.pop_front()
-        {
-            let Some(log) = self.sagas.get(&saga) else { continue };
+    /// Before the end of the journal is reached, what is absent may come.
+    fn judge_due(&mut self, at_end: bool) {
+        while let Some(saga) = self.sagas.next_due(self.clock) {
+            let Some(log) = self.sagas.get(saga) else { continue };
             let quiet_at = log.last.saturating_add(self.patience);
             if quiet_at > self.clock {
-                self.due.push_back((quiet_at, saga));
+                self.sagas.look_again(saga, quiet_at);
                 continue;
             }
-            let (broken, quiet) = log.broken_by_absence(&self.types, &self.heard, self.patience);
+            let (broken, quiet) = log.broken_by_absence(&self.types, &self.services, self.patience);
             let may_stay = quiet == Quiet::Later || !log.has_ended(&self.types);
-            let began = log.began;
+            if !at_end && !broken.is_empty() {
+                self.sagas.suspect(saga);
+                continue;
+            }
             for (property, kept, says) in broken {
-                let service = self.types.service_of(kept.kind);
-                let restored = service.and_then(|service| self.restored.get(service)).copied();
-                if restored.is_none_or(|restored| began > restored) {
-                    self.name_of_saga(saga, property, kept, says);
-                }
+                self.name_of_saga(saga, property, kept, says);
             }
             if may_stay {
-                self.due.push_back((self.clock.saturating_add(self.patience), saga));
+                self.sagas.look_again(saga, self.clock.saturating_add(self.patience));
             } else {
-                self.forget(saga);
-            }
-        }
-    }
-
-    fn forget(&mut self, saga: Uuid) -> bool {
-        let Some(log) = self.sagas.remove(&saga) else { return false };
-        self.kept -= log.entries.len();
-        self.floor = self.floor.max(log.began);
-        true
-    }
-
-    fn forget_oldest(&mut self) {
-        while let Some((_, saga)) = self.due.pop_front() {
-            if self.forget(saga) {
-                self.findings.tally.forgotten += 1;
-                return;
+                self.sagas.forget(saga);
             }
         }
     }
 
     fn name_of_saga(&mut self, saga: Uuid, property: Property, kept: Kept, says: String) {
-        let Some(log) = self.sagas.get_mut(&saga) else { return };
+        let Some(log) = self.sagas.get_mut(saga) else { return };
         if log.named.contains(&property) {
             return;
         }
@@ -309,7 +283,7 @@ impl Monitor {
     /// Once for a saga. An event outside of sagas is named at the first time.
     fn name_transition(&mut self, entry: &WatchedEntry<'_>, is_first: bool, says: String) {
         let property = Property::Transition;
-        let is_new = match entry.saga.and_then(|saga| self.sagas.get_mut(&saga)) {
+        let is_new = match entry.saga.and_then(|saga| self.sagas.get_mut(saga)) {
             Some(log) if log.named.contains(&property) => false,
             Some(log) => {
                 log.named.push(property);

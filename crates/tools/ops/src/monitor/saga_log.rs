@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::monitor::property::Property;
+use crate::monitor::services::Services;
 use crate::monitor::types::{Facts, Kind, Types, Undoes};
 
 /// An event of a saga. Times are in milliseconds.
@@ -114,23 +115,27 @@ impl SagaLog {
         broken(Property::AfterAbort, says)
     }
 
-    /// Judges what is absent, once nothing has come for a while. `heard` are the times up to which each service has
-    /// handled messages.
+    /// Judges what is absent, once nothing has come for a while: what has not been named.
     pub(super) fn broken_by_absence(
         &self,
         types: &Types,
-        heard: &[i64],
+        services: &Services,
         patience: i64,
     ) -> (Vec<Broken>, Quiet) {
         let (mut broken, mut quiet) = (Vec::new(), Quiet::Judged);
         if !self.is_whole {
             return (broken, quiet);
         }
+        let is_named = |property| self.named.contains(&property);
         for undoes in &types.undoes {
             let undone = self.count(&[undoes.undo]);
             let done = self.count(&undoes.done);
             let service = types.service_of(undoes.undo);
-            if undone > self.most(undoes, done)
+            if services.may_repeat(service, self.began) {
+                continue;
+            }
+            if !is_named(Property::CompensatedOnce)
+                && undone > self.most(undoes, done)
                 && let Some(last) = self.last_of(&[undoes.undo])
             {
                 let says = match done {
@@ -140,12 +145,13 @@ impl SagaLog {
                 broken.push((Property::CompensatedOnce, last, says));
             }
             let Some(abort) = self.abort_of(types, undoes.undo) else { continue };
-            let is_excused = service.is_none_or(|service| self.excused.contains(&service));
-            if done <= undone || !undoes.is_exclusive || is_excused {
+            let Some(service) = service.filter(|service| !self.excused.contains(service)) else {
+                continue;
+            };
+            if done <= undone || !undoes.is_exclusive || is_named(Property::Compensated) {
                 continue;
             }
-            let heard = service.and_then(|service| heard.get(service)).copied();
-            if heard.is_none_or(|heard| heard < abort.at.saturating_add(patience)) {
+            if !services.has_come_to(service, abort.at.saturating_add(patience)) {
                 quiet = Quiet::Later;
             } else if let Some(last) = self.last_of(&undoes.done) {
                 let says = format!(

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::*;
+use crate::monitor::entry::{EntryKind, WatchedEntry};
 
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 const BEGIN: i64 = 1_800_000_000_000;
@@ -67,15 +68,18 @@ impl Scene {
     }
 
     /// A line is `ID EVENT [CAUSE] [by=SERVICE]`, each a second after the one before. `2.p` is of the saga 2. `+6m` lets
-    /// time pass. `dead=SERVICE ID EVENT` and `searched=SERVICE` are entries of tools; `gap` is one.
+    /// time pass, up to which all was read, and `~6m` before more comes. `dead=SERVICE ID EVENT` and `searched=SERVICE` are entries of tools; `gap` is one.
     fn take(&mut self, line: &str) {
         self.now += 1_000;
         if line == "gap" {
             return self.monitor.gap();
         }
-        if let Some(minutes) = line.strip_prefix('+') {
+        if let Some(minutes) = line.strip_prefix(['+', '~']) {
             let minutes: i64 = minutes.trim_end_matches('m').parse().expect("minutes");
             self.now += minutes * 60_000;
+            if line.starts_with('~') {
+                return;
+            }
             let now = Timestamp::from_millisecond(self.now).expect("a time");
             return self.monitor.has_read_all(now);
         }
@@ -106,9 +110,10 @@ impl Scene {
         });
         let cause = words.get(2).map(|cause| self.id(cause).0);
         let named = event_type.split('.').next();
+        let offset = self.offset;
         self.offset += 1;
         self.monitor.take(&WatchedEntry {
-            offset: self.offset,
+            offset,
             at: Timestamp::from_millisecond(at).expect("a time"),
             kind,
             saga: Some(saga),
@@ -250,9 +255,9 @@ fn a_violation_names_its_saga_and_its_entry_once() {
     with(&WELL, &["x cancelled", "y cancelled"]).iter().for_each(|line| scene.take(line));
     let found = scene.monitor.found();
     assert_eq!(found.len(), 2, "{found:?}");
-    assert_eq!((found[0].offset, &*found[0].event_type), (11, "orders.order_cancelled.v1"));
+    assert_eq!((found[0].offset, &*found[0].event_type), (10, "orders.order_cancelled.v1"));
     assert_eq!(found[0].saga, Some(scene.id("saga 1").0));
-    assert!(found[0].says.contains("orders.order_confirmed.v1 (entry 6)"), "{found:?}");
+    assert!(found[0].says.contains("orders.order_confirmed.v1 (entry 5)"), "{found:?}");
     assert!(scene.monitor.found().is_empty());
     scene.take("w cancelled");
     assert!(scene.monitor.found().is_empty());
@@ -267,8 +272,34 @@ fn without_patience_an_open_saga_is_not_judged_for_ever() {
 }
 
 #[test]
+fn what_is_absent_is_named_only_when_all_has_been_read() {
+    let mut scene = Scene::new();
+    let silent = ["p placed", "r reserved p", "x cancelled", "~6m"];
+    with(&silent, &with(&LATER, &["~6m", "3.p placed"])).iter().for_each(|line| scene.take(line));
+    assert!(scene.monitor.found().is_empty());
+    scene.take("+1m");
+    let found = scene.monitor.found();
+    assert_eq!((found.len(), found[0].property), (1, Property::Compensated), "{found:?}");
+}
+
+/// The first part of it may have been before.
+#[test]
+fn a_saga_that_begins_with_the_watch_is_not_judged_by_what_it_lacks() {
+    for (first, expected) in [(0, 1), (100, 0)] {
+        let mut scene = Scene::new();
+        scene.offset = first;
+        ["p placed", "x cancelled", "u released x", "+6m"].iter().for_each(|line| scene.take(line));
+        assert_eq!(scene.monitor.found().len(), expected, "from {first}");
+    }
+}
+
+#[test]
 fn what_is_forgotten_is_counted() {
     let mut scene = Scene::new();
+    // These have ended, and make room first.
+    for number in 0..10 {
+        scene.take(&format!("e{number}.d confirmed"));
+    }
     for number in 0..100_010 {
         scene.take(&format!("{number}.p placed"));
         scene.now -= 999;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ballet_amqp::headers::{
     ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_STEP,
@@ -55,6 +56,10 @@ pub struct DeadLetter {
     tag: u64,
     /// The session that holds it, through which it can be removed.
     holder: Option<Arc<dyn Session>>,
+    /// The number of those that its message in the queue still bears.
+    members: Arc<AtomicUsize>,
+    /// Whether it is the first of its message.
+    is_first: bool,
     /// The tool's run that sent it last.
     run_id: Option<Uuid>,
     is_unsendable: bool,
@@ -99,6 +104,8 @@ impl DeadLetter {
             body,
             tag,
             holder: None,
+            members: Arc::new(AtomicUsize::new(1)),
+            is_first: true,
             run_id,
             is_unsendable,
         }
@@ -150,6 +157,20 @@ impl DeadLetter {
         Self::missed(service, self.id, delivery)
     }
 
+    /// Makes one message's members of them.
+    pub(crate) fn together(mut members: Vec<Self>) -> Vec<Self> {
+        let count = Arc::new(AtomicUsize::new(members.len()));
+        for (at, member) in members.iter_mut().enumerate() {
+            (member.members, member.is_first) = (Arc::clone(&count), at == 0);
+        }
+        members
+    }
+
+    /// The number of messages in the queue, if it is counted with all members of its message.
+    pub(crate) fn messages(&self) -> u64 {
+        u64::from(self.is_first)
+    }
+
     pub(crate) fn held_by(mut self, holder: Arc<dyn Session>) -> Self {
         self.holder = Some(holder);
         self
@@ -167,11 +188,13 @@ impl DeadLetter {
         self.is_unsendable.then(|| format!("{detail}; it is not sent back: discard it"))
     }
 
-    pub(crate) async fn remove(&self) -> Result<(), BrokerError> {
-        match &self.holder {
-            Some(holder) => holder.ack(self.tag, false).await,
-            None => Ok(()),
+    /// Removes its message with the last of its members. Returns whether it is removed.
+    pub(crate) async fn remove(&self) -> Result<bool, BrokerError> {
+        let is_last = self.members.fetch_sub(1, Ordering::Relaxed) == 1;
+        if let Some(holder) = self.holder.as_ref().filter(|_| is_last) {
+            holder.ack(self.tag, false).await?;
         }
+        Ok(is_last)
     }
 
     /// Returns the header of this name, if it is text.

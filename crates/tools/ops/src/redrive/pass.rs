@@ -49,7 +49,7 @@ pub(crate) struct Pass<'a, 'p> {
     published: HashMap<u64, u64>,
     /// The number of replaced dead letters, which numbers the last one.
     replaced: u64,
-    /// The number of dead letters read and left.
+    /// The number of messages read and left.
     left: u64,
     removed_before: &'a HashSet<LetterIdentity>,
     removed: Vec<LetterIdentity>,
@@ -106,17 +106,17 @@ impl<'a, 'p> Pass<'a, 'p> {
                 }
                 () = time_up(begun, longest) => break PassEnd::TimeUp,
                 () = sleep_until(next_at), if has_room && !due => {}
-                next = reading.next(), if has_room && due => match next {
-                    None => break PassEnd::Read,
-                    Some(Ok(dead_letter)) if self.removed_before.contains(&dead_letter.identity()) => {
+                next = reading.next(), if has_room && due => {
+                    let Some(dead_letter) = next.transpose()? else { break PassEnd::Read };
+                    // A message counts as left until it is removed.
+                    self.left += dead_letter.messages();
+                    if self.removed_before.contains(&dead_letter.identity()) {
                         // Its acknowledgement was lost.
-                        dead_letter.remove().await?;
-                        self.removed.push(dead_letter.identity());
-                    }
-                    Some(dead_letter) => if self.replace(dead_letter?)? {
+                        self.remove(&dead_letter).await?;
+                    } else if self.replace(dead_letter)? {
                         next_at = (next_at + self.options.pace()).max(Instant::now() - CATCH_UP);
-                    },
-                },
+                    }
+                }
             }
         };
         let last = async {
@@ -131,10 +131,14 @@ impl<'a, 'p> Pass<'a, 'p> {
         Ok(end)
     }
 
+    async fn remove(&mut self, dead_letter: &DeadLetter) -> Result<(), RedriveError> {
+        self.left -= u64::from(dead_letter.remove().await?);
+        self.removed.push(dead_letter.identity());
+        Ok(())
+    }
+
     /// Publishes the replacement. Returns whether there is one.
     fn replace(&mut self, dead_letter: DeadLetter) -> Result<bool, RedriveError> {
-        // A dead letter counts as left until it is removed.
-        self.left += 1;
         let Some(messages) = (self.action.replace)(&dead_letter) else { return Ok(false) };
         self.replaced += 1;
         let replaced = self.replaced;
@@ -209,10 +213,8 @@ impl<'a, 'p> Pass<'a, 'p> {
         }
         for dead_letter in safe {
             fault::point(FaultPoint::BeforeRemoval, &*self.service);
-            dead_letter.remove().await?;
+            self.remove(&dead_letter).await?;
             fault::point(FaultPoint::AfterRemoval, &*self.service);
-            self.left -= 1;
-            self.removed.push(dead_letter.identity());
             let retires = (self.action.retires)(&dead_letter);
             self.action.summary.add_removed(&dead_letter, retires, self.options);
         }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
-use crate::redrive::reader::{self, AsLetter, LetterReading};
+use crate::redrive::reader::{self, AsLetters, LetterReading};
 use crate::redrive::source::{LONGEST_PASS, MessageSource};
 
 const CONNECTION: &str = "ballet dead letters";
@@ -40,7 +40,7 @@ pub struct DeadLetters {
     broker: Arc<dyn Broker>,
     service: String,
     name: String,
-    letter: AsLetter,
+    letters: AsLetters,
     is_of_retries: bool,
 }
 
@@ -66,7 +66,7 @@ impl MessageSource for DeadLetters {
             Arc::clone(&self.broker),
             self.service.clone(),
             self.name.clone(),
-            self.letter.clone(),
+            self.letters.clone(),
         )
     }
 
@@ -101,21 +101,21 @@ impl DeadLetters {
     pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
         let service = service.into();
         let name = dead_queue(&service);
-        let letter = Arc::new(DeadLetter::read);
-        Self { broker, name, service, letter, is_of_retries: false }
+        let letters: AsLetters = Arc::new(|of, delivery| vec![DeadLetter::read(of, delivery)]);
+        Self { broker, name, service, letters, is_of_retries: false }
     }
 
-    pub(crate) fn of_unrouted(broker: Arc<dyn Broker>, letter: AsLetter) -> Self {
+    pub(crate) fn of_unrouted(broker: Arc<dyn Broker>, letters: AsLetters) -> Self {
         let name = UNROUTED.to_owned();
         let service = name.clone();
-        Self { broker, service, name, letter, is_of_retries: false }
+        Self { broker, service, name, letters, is_of_retries: false }
     }
 
     pub(crate) fn of_retries(broker: &Arc<dyn Broker>, name: &str) -> Self {
         let (broker, name) = (Arc::clone(broker), name.to_owned());
         let service = name.clone();
-        let letter = Arc::new(DeadLetter::waiting);
-        Self { broker, service, name, letter, is_of_retries: true }
+        let letters: AsLetters = Arc::new(|of, delivery| vec![DeadLetter::waiting(of, delivery)]);
+        Self { broker, service, name, letters, is_of_retries: true }
     }
 
     /// Waits until released dead letters are back. Until the broker notices that their connection is gone, the next
@@ -158,8 +158,8 @@ impl DeadLetters {
         while let Some(next) = reading.next().await {
             match next {
                 Ok(dead_letter) => {
+                    read += dead_letter.messages();
                     each(dead_letter);
-                    read += 1;
                 }
                 Err(error) => failed = Some(error),
             }

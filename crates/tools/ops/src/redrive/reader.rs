@@ -19,7 +19,8 @@ use tokio::time::timeout;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 
-pub(crate) type AsLetter = Arc<dyn Fn(&str, Delivery) -> DeadLetter + Send + Sync>;
+/// Makes dead letters of a message: several of a pack.
+pub(crate) type AsLetters = Arc<dyn Fn(&str, Delivery) -> Vec<DeadLetter> + Send + Sync>;
 
 const TAG: &str = "ballet";
 /// The first window shows how big the dead letters are.
@@ -68,12 +69,12 @@ impl LetterReading {
     }
 }
 
-/// Reads a service's dead letters. `letter` makes one of each delivery.
+/// Reads a service's dead letters.
 pub(crate) fn read(
     broker: Arc<dyn Broker>,
     service: String,
     queue: String,
-    letter: AsLetter,
+    letters: AsLetters,
 ) -> LetterReading {
     let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
     let (held, released) = oneshot::channel::<()>();
@@ -82,7 +83,7 @@ pub(crate) fn read(
             broker,
             service,
             queue,
-            letter,
+            letters,
             sender,
             window_bytes: WINDOW_BYTES,
             connections: Vec::new(),
@@ -107,7 +108,7 @@ struct QueueReader {
     broker: Arc<dyn Broker>,
     service: String,
     queue: String,
-    letter: AsLetter,
+    letters: AsLetters,
     sender: mpsc::Sender<Result<DeadLetter, RedriveError>>,
     window_bytes: usize,
     connections: Vec<Arc<dyn Session>>,
@@ -167,8 +168,13 @@ impl QueueReader {
 
     /// Returns false if the reading is gone.
     async fn send(&self, session: &Arc<dyn Session>, delivery: Delivery) -> bool {
-        let dead_letter = (self.letter)(&self.service, delivery);
-        self.sender.send(Ok(dead_letter.held_by(Arc::clone(session)))).await.is_ok()
+        for dead_letter in (self.letters)(&self.service, delivery) {
+            let held = dead_letter.held_by(Arc::clone(session));
+            if self.sender.send(Ok(held)).await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -219,7 +225,7 @@ mod tests {
             broker: Arc::new(broker.clone()),
             service: "hotel".to_owned(),
             queue: QUEUE.to_owned(),
-            letter: Arc::new(DeadLetter::read),
+            letters: Arc::new(|service, delivery| vec![DeadLetter::read(service, delivery)]),
             sender,
             // Each window after the first has one dead letter.
             window_bytes: 1,

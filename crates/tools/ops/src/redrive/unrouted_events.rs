@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use ballet_amqp::headers::{RETRY_EXCHANGE, RETRY_ROUTING_KEY};
-use ballet_amqp::{Broker, Publish};
+use ballet_amqp::{Broker, Delivery, Publish, pack};
 use ballet_core::Part;
-use ballet_core::envelope::KnownEvents;
+use ballet_core::envelope::{KnownEvents, Limits};
 use ballet_core::topology::{RETRIES, ROUTE};
 use jiff::Timestamp;
 
@@ -46,9 +46,13 @@ impl UnroutedEvents {
         let consumers = Arc::new(EventConsumers(parts.into_iter().map(consumer).collect()));
         let known = Arc::clone(&consumers);
         let fate = move |event: &DeadLetter| known.fate(event);
-        let letter =
-            Arc::new(move |queue: &str, delivery| DeadLetter::unrouted(queue, delivery, &fate));
-        Self { queue: DeadLetters::of_unrouted(broker, letter), consumers }
+        let letters = Arc::new(move |queue: &str, delivery| {
+            let members = members(delivery).into_iter();
+            DeadLetter::together(
+                members.map(|event| DeadLetter::unrouted(queue, event, &fate)).collect(),
+            )
+        });
+        Self { queue: DeadLetters::of_unrouted(broker, letters), consumers }
     }
 
     /// Returns the events as dead letters, whose detail says which services would get the event, or why none. They can
@@ -125,6 +129,17 @@ impl fmt::Debug for UnroutedEvents {
     }
 }
 
+/// The events of a pack that can be read.
+fn members(delivery: Delivery) -> Vec<Delivery> {
+    if !pack::is_pack(&delivery.properties) {
+        return vec![delivery];
+    }
+    pack::split(delivery, &Limits::of_tools()).unwrap_or_else(|refused| {
+        let (_, whole) = *refused;
+        vec![whole]
+    })
+}
+
 fn key_of(event: &DeadLetter) -> &str {
     event.routing_key.as_deref().unwrap_or_default()
 }
@@ -159,9 +174,9 @@ fn of_service(service: &str, event: &DeadLetter) -> DeadLetter {
 mod tests {
     use ballet_amqp::BasicProperties;
     use ballet_amqp::headers::{DEAD_EXCHANGE, DEAD_ROUTING_KEY, text_header};
-    use ballet_core::topology::EVENTS;
+    use ballet_core::topology::{DEAD, EVENTS, UNROUTED};
     use ballet_core::{EventType, SubscriptionPart};
-    use ballet_testkit::memory::MemoryBroker;
+    use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
 
     use super::*;
     use crate::redrive::sample::{delivered, long_string};
@@ -218,6 +233,48 @@ mod tests {
                 assert_eq!(kind.map(|kind| kind.as_str()), Some(RUNG));
             }
         }
+    }
+
+    #[tokio::test]
+    async fn the_events_of_a_pack_are_shown_and_sent_each_and_leave_with_the_last() {
+        let broker = MemoryBroker::new();
+        for queue in [UNROUTED, "desk", "notes"] {
+            broker.queue(queue);
+        }
+        for (exchange, queue) in [(EVENTS, UNROUTED), (DEAD, "notes")] {
+            broker.exchange(exchange, ExchangeKind::Topic);
+            broker.bind(exchange, "#", queue);
+        }
+        let rung = |number: u8| Publish {
+            exchange: EVENTS.to_owned(),
+            routing_key: RUNG.to_owned(),
+            mandatory: false,
+            properties: BasicProperties::default()
+                .with_type(RUNG.into())
+                .with_app_id("bell".into())
+                .with_message_id(format!("0193f7a0-0000-7000-8000-00000000000{number}").into())
+                .with_correlation_id(format!("0193f7a0-0000-7000-8000-00000000001{number}").into())
+                .with_content_type("application/json".into()),
+            body: b"{}".to_vec().into(),
+        };
+        broker.put(&pack::pack(&rung(1), &[rung(2)]));
+        let subscriptions = vec![SubscriptionPart { name: "all", on: EventType::plain(RUNG) }];
+        let part = Part { service: "desk", subscriptions, ..Part::default() };
+        let unrouted = UnroutedEvents::new(Arc::new(broker.clone()), vec![part]);
+        let shown = async || {
+            let mut shown = Vec::new();
+            let each = |event: DeadLetter| shown.push(event.saga.unwrap_or_default());
+            unrouted.letters().browse(each).await.expect("read");
+            shown
+        };
+        assert_eq!(shown().await.len(), 2);
+        let one = DeadLetterFilter { saga: Some("11".to_owned()), ..DeadLetterFilter::default() };
+        let options = RedriveOptions::plain();
+        let sent = unrouted.redrive(&one, &options).await.expect("a summary");
+        assert_eq!((sent.removed, broker.ready("desk").len(), shown().await.len()), (1, 1, 2));
+        let all = DeadLetterFilter::default();
+        let sent = unrouted.redrive(&all, &options).await.expect("a summary");
+        assert_eq!((sent.removed, broker.ready("desk").len(), shown().await.len()), (2, 3, 0));
     }
 
     /// The first routing key names the producer to which it is returned if it dies again.

@@ -31,9 +31,6 @@ pub(crate) struct EventFeed {
     filter: RecordFilter,
     left: u64,
     seen: u64,
-    is_connected: bool,
-    /// How often messages were missing that the journal has had.
-    gaps: u64,
     /// The last wanted offset.
     end: Option<u64>,
     at_end: bool,
@@ -73,8 +70,6 @@ impl EventFeed {
             filter,
             left: range.limit.unwrap_or(u64::MAX),
             seen: 0,
-            is_connected: true,
-            gaps: 0,
             end: last.filter(|_| range.until_now()),
             at_end,
             behind: last,
@@ -97,6 +92,17 @@ impl EventFeed {
     /// Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Result<Record, StopReason>> {
         loop {
+            match self.item().await? {
+                Ok(JournalItem::Record(record)) => return Ok(Ok(record)),
+                Ok(JournalItem::Notice(_)) => {}
+                Err(reason) => return Ok(Err(reason)),
+            }
+        }
+    }
+
+    /// Like [`next`](Self::next), with the notices.
+    pub(crate) async fn item(&mut self) -> Result<Result<JournalItem, StopReason>> {
+        loop {
             if self.at_end || self.left == 0 {
                 return Ok(Err(StopReason::AsAsked));
             }
@@ -109,13 +115,13 @@ impl EventFeed {
             let Some(read) = read.map_err(of_journal)? else {
                 return Ok(Err(StopReason::AsAsked));
             };
-            match &read {
-                JournalItem::Notice(Notice::Lost(_)) => self.is_connected = false,
-                JournalItem::Notice(Notice::Back) => self.is_connected = true,
-                JournalItem::Notice(Notice::Cut { .. } | Notice::Unreadable(_)) => self.gaps += 1,
-                JournalItem::Notice(Notice::NothingSince) | JournalItem::Record(_) => {}
-            }
-            let Some(record) = record(read) else { continue };
+            let record = match read {
+                JournalItem::Record(record) => record,
+                JournalItem::Notice(notice) => {
+                    say(&notice);
+                    return Ok(Ok(JournalItem::Notice(notice)));
+                }
+            };
             if let Some(after) = self.after.as_ref().filter(|after| after.offset == record.offset) {
                 if record.is_same_message_as(after) {
                     self.after = None;
@@ -129,18 +135,9 @@ impl EventFeed {
             }
             if is_wanted {
                 self.left -= 1;
-                return Ok(Ok(record));
+                return Ok(Ok(JournalItem::Record(record)));
             }
         }
-    }
-
-    /// Whether it would have what comes now.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.is_connected
-    }
-
-    pub(crate) fn gaps(&self) -> u64 {
-        self.gaps
     }
 
     pub(crate) fn events_read(&self) -> u64 {
@@ -152,24 +149,22 @@ impl EventFeed {
     }
 }
 
-fn record(read: JournalItem) -> Option<Record> {
-    match read {
-        JournalItem::Record(record) => return Some(record),
-        JournalItem::Notice(Notice::Cut { oldest, time }) => {
+fn say(notice: &Notice) {
+    match notice {
+        Notice::Cut { oldest, time } => {
             let from = time.map_or(String::new(), |time| format!(", from {time:.3}"));
             ui::say(&format!(
                 "the journal no longer has what was asked for: its oldest event has offset \
                  {oldest}{from}"
             ));
         }
-        JournalItem::Notice(Notice::Lost(error)) => ui::say(&format!("{error}; trying again")),
-        JournalItem::Notice(Notice::Back) => ui::say("connected again"),
-        JournalItem::Notice(Notice::NothingSince) => {}
-        JournalItem::Notice(Notice::Unreadable(offset)) => ui::say(&format!(
+        Notice::Lost(error) => ui::say(&format!("{error}; trying again")),
+        Notice::Back => ui::say("connected again"),
+        Notice::NothingSince => {}
+        Notice::Unreadable(offset) => ui::say(&format!(
             "RabbitMQ cannot deliver the message with offset {offset} to anybody; its log says why"
         )),
     }
-    None
 }
 
 /// The reader would wait for events that may never come.

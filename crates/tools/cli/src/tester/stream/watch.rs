@@ -1,16 +1,19 @@
 //! `ballet watch`: judges sagas while their events flow.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use ballet::core::System;
 use ballet::core::topology::TAP;
-use ballet_ops::monitor::{Monitor, StepCoverage, Violation, WatchedEntry, coverage};
+use ballet_amqp::Broker;
+use ballet_ops::monitor::{Monitor, StepCoverage, Violation, WatchedJournal, coverage};
 use ballet_ops::stream::{RecordFilter, Start};
 use ballet_ops::terminal::{Cell, Table, plain};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
@@ -54,66 +57,52 @@ pub(crate) async fn run(args: WatchArgs, options: &GlobalOptions) -> Result<Exit
     let system = system()?;
     let start = args.range.start(options)?.unwrap_or(Start::Next);
     let broker = options.broker_as(TAP)?;
-    let mut feed = EventFeed::open(broker, start, RecordFilter::default(), &args.range).await?;
-    let mut monitor = Monitor::new(system, args.patience);
+    let watched = WatchedJournal::new(system, args.patience);
+    let begun = options.clock.now();
+    let mut feed =
+        EventFeed::open(Arc::clone(&broker), start, RecordFilter::default(), &args.range).await?;
     ui::say(&format!("judging the sagas of {}", ui::counted(system.parts.len(), "service")));
     let mut found = Vec::new();
-    let watched = watch(&mut feed, &mut monitor, &args, options, &mut found).await;
+    let stopped = watch(&mut feed, &watched, &broker, &args, options, &mut found).await;
     feed.close().await;
-    watched?;
-    report(system, &monitor, &args, options.output, &found);
-    let is_well = monitor.tally().violations == 0;
+    if stopped? == Some(StopReason::AsAsked) && args.range.until_now() {
+        watched.with(|monitor| monitor.has_read_all(begun));
+    }
+    watched.with(|monitor| {
+        show(monitor, options.output, &mut found);
+        report(system, monitor, &args, options.output, &found);
+    });
+    let is_well = watched.with(|monitor| monitor.tally().violations == 0);
     Ok(if is_well { ExitStatus::All } else { ExitStatus::Different })
 }
 
+/// Returns why it stopped, if not after its time.
 async fn watch(
     feed: &mut EventFeed,
-    monitor: &mut Monitor,
+    watched: &WatchedJournal,
+    broker: &Arc<dyn Broker>,
     args: &WatchArgs,
     options: &GlobalOptions,
     found: &mut Vec<Violation>,
-) -> Result<()> {
-    let mut over = Box::pin(sleep(args.time.unwrap_or(NEVER)));
-    let mut look = interval(LOOK_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut gaps, mut read_before) = (feed.gaps(), feed.events_read());
+) -> Result<Option<StopReason>> {
+    let mut over = pin!(sleep(args.time.unwrap_or(NEVER)));
+    let look = async || {
+        sleep(LOOK_EVERY).await;
+        // The reader says if the broker does not answer.
+        watched.look(broker, options.clock.now()).await.ok();
+    };
+    let mut looking = pin!(look());
     loop {
-        let next = tokio::select! {
+        tokio::select! {
             biased;
-            () = &mut over => return Ok(()),
-            _ = look.tick() => None,
-            next = feed.next() => Some(next?),
-        };
-        let now = options.clock.now();
-        match next {
-            Some(Ok(record)) => {
-                if feed.gaps() != gaps {
-                    gaps = feed.gaps();
-                    monitor.gap();
-                }
-                let offset = record.offset.unwrap_or_default();
-                if let Some(entry) = WatchedEntry::of(&record, offset, now) {
-                    monitor.take(&entry);
-                }
-            }
-            Some(Err(reason)) => {
-                let is_all = args.range.until_now() || args.range.idle_timeout.is_some();
-                if reason == StopReason::AsAsked && is_all {
-                    monitor.has_read_all(now);
-                    show(monitor, options.output, found);
-                }
-                return Ok(());
-            }
-            None => {
-                // Without a record in a whole second the reader is at the end.
-                let read = feed.events_read();
-                if read == read_before && feed.is_connected() {
-                    monitor.has_read_all(now);
-                }
-                read_before = read;
-            }
+            () = &mut over => return Ok(None),
+            () = &mut looking => looking.set(look()),
+            next = feed.item() => match next? {
+                Ok(item) => watched.read(&item, options.clock.now()),
+                Err(reason) => return Ok(Some(reason)),
+            },
         }
-        show(monitor, options.output, found);
+        watched.with(|monitor| show(monitor, options.output, found));
     }
 }
 
