@@ -14,6 +14,9 @@ use crate::cargo;
 /// The program of the generated files and of the site.
 const PAGES: &str = "pages";
 
+/// The profile with which a demo is built: `test` where the tests have been.
+const DEMO_PROFILE: &str = "BALLET_DEMO_PROFILE";
+
 /// A system, by its name. The program of its trials has the same.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum SystemName {
@@ -46,13 +49,14 @@ pub(crate) fn become_pages(command: &str, args: &[OsString]) -> Result<ExitCode>
 }
 
 pub(crate) fn run_pages(command: &str, args: &[&str]) -> Result<bool> {
-    let mut program = program(&example(PAGES)?, command);
+    let mut program = program(&example(PAGES, command)?, command);
     Ok(program.args(args).status().context("cannot run the program")?.success())
 }
 
 fn become_program(name: &str, command: &str, args: &[impl AsRef<OsStr>]) -> Result<ExitCode> {
     // So signals reach the program, and its exit code becomes ours.
-    Err(program(&example(name)?, command).args(args).exec()).context("cannot run the program")
+    Err(program(&example(name, command)?, command).args(args).exec())
+        .context("cannot run the program")
 }
 
 fn program(file: &Path, command: &str) -> Command {
@@ -61,8 +65,11 @@ fn program(file: &Path, command: &str) -> Command {
     program
 }
 
-fn example(name: &str) -> Result<PathBuf> {
-    let args = ["build", "--workspace", "--example", name];
+/// Built as the tests are. A demo may be a newcomer's first build, which is quicker without optimisation.
+fn example(name: &str, command: &str) -> Result<PathBuf> {
+    let of_demo = std::env::var(DEMO_PROFILE).unwrap_or_else(|_unset| "dev".to_owned());
+    let profile: &str = if command == "demo" { &of_demo } else { "test" };
+    let args = ["build", "--workspace", "--profile", profile, "--example", name];
     let mut built = cargo::build(&args.map(str::to_owned))?;
     built.remove(name).with_context(|| format!("cargo built no {name}"))
 }

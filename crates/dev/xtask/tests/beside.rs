@@ -67,6 +67,7 @@ fn command(system: &str, customers: &str) -> Command {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_xtask"));
     demo.args(["demo", system, "--once", "--customers", customers])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."))
+        .env("BALLET_DEMO_PROFILE", "test")
         .stdin(Stdio::null())
         .kill_on_drop(true);
     demo

@@ -182,6 +182,7 @@ fn shell(root: &Path, place: &Path, script: &str) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     without_cargo(&mut shell);
     shell.env("PATH", format!("{}:{path}", place.display())).env("WALK", place);
+    shell.env("BALLET_DEMO_PROFILE", "test");
     // The demo starts its own servers, as for newcomers.
     for of_tests in ["AMQP_URL", "DATABASE_URL", "RABBITMQ_MANAGEMENT_URL"] {
         shell.env_remove(of_tests);
