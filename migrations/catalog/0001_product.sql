@@ -27,14 +27,14 @@ create index product_by_category on product (category, sku) where withdrawn_at i
 create index product_by_tag on product using gin (tags) where withdrawn_at is null;
 
 -- The words by which a product is found, in small letters: of the title (A), the category, the SKU and the tags (B), the
--- description.
+-- description. Between the signs that are replaced, Postgres would see a tag, an address or a file.
 create function product_words(title text, category text, tags text[], sku text, description text) returns tsvector
 language sql immutable parallel safe
 as $$
-    select setweight(to_tsvector('simple', title), 'A')
-        || setweight(to_tsvector('simple', category || ' ' || sku), 'B')
+    select setweight(to_tsvector('simple', translate(title, '<>/.@:_-', '        ')), 'A')
+        || setweight(to_tsvector('simple', translate(category || ' ' || sku, '<>/.@:_-', '        ')), 'B')
         || array_to_tsvector(tags)
-        || to_tsvector('simple', description)
+        || to_tsvector('simple', translate(description, '<>/.@:_-', '        '))
 $$;
 -- Without lists of pending entries, which every search would have to read through.
 create index product_by_words on product using gin (product_words(title, category, tags, sku, description))

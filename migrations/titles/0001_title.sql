@@ -21,12 +21,13 @@ create table title (
 create index title_to_watch on title (title_id) where withdrawn_at is null;
 create index title_by_genre on title (genre, title_id) where withdrawn_at is null;
 
--- The words by which a title is found, in small letters.
+-- The words by which a title is found: migrations/catalog/0001_product.sql says why.
 create function title_words(name text, genre text, description text) returns tsvector
 language sql immutable parallel safe
 as $$
-    select setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', genre), 'B')
-        || to_tsvector('simple', description)
+    select setweight(to_tsvector('simple', translate(name, '<>/.@:_-', '        ')), 'A')
+        || setweight(to_tsvector('simple', genre), 'B')
+        || to_tsvector('simple', translate(description, '<>/.@:_-', '        '))
 $$;
 create index title_by_words on title using gin (title_words(name, genre, description))
 with (fastupdate = off) where withdrawn_at is null;
