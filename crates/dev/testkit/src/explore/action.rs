@@ -15,6 +15,19 @@ pub struct MessageName {
     pub saga: Option<usize>,
 }
 
+/// A call that waits to be made again, by names that are the same in every run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallName {
+    /// The service that makes it.
+    pub service: &'static str,
+    /// The step.
+    pub step: String,
+    /// Whether its compensation makes it.
+    pub undo: bool,
+    /// The number of its saga in the schedule.
+    pub saga: usize,
+}
+
 /// An action of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -30,11 +43,14 @@ pub enum Action {
     Crash(MessageName, FaultPoint),
     /// A message comes back after the pause before its next attempt.
     Return(MessageName),
+    /// A call that failed, or had no outcome yet, is made again after its pause.
+    Ask(CallName),
     /// The deadline of a saga passes.
     Deadline(String, usize),
 }
 
-/// The points at which a process can die. An answer of the database is not heard after `AfterCommit`.
+/// The points at which a process can die. An answer of the database is not heard after `AfterCommit`, and a call that
+/// was to follow is not made.
 pub(super) const POINTS: [FaultPoint; 4] = [
     FaultPoint::BeforeCommit,
     FaultPoint::AfterCommit,
@@ -67,15 +83,22 @@ impl fmt::Display for Action {
                 let when = match point {
                     FaultPoint::BeforeCommit => "dies before the commit",
                     FaultPoint::AfterCommit => {
-                        "dies after the commit, before anything is published"
+                        "dies after the commit, before anything is published or called"
                     }
                     FaultPoint::AfterPublish => "dies after publishing, before the confirms",
+                    FaultPoint::AfterCall => {
+                        "dies after the call that follows, before its answer is recorded"
+                    }
                     _ => "dies before the acknowledgement",
                 };
                 write!(f, "{} gets {message}, and {when}", message.queue)
             }
             Self::Return(message) => {
                 write!(f, "{message} comes back from {} for its next attempt", message.queue)
+            }
+            Self::Ask(CallName { service, step, undo, saga }) => {
+                let undo = if *undo { "the undo of " } else { "" };
+                write!(f, "{service} makes the call of {undo}{step} again, for saga #{}", saga + 1)
             }
             Self::Deadline(service, saga) => {
                 write!(f, "the deadline of saga #{} passes at {service}", saga + 1)

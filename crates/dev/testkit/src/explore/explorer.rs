@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::explore::action::Action;
 use crate::explore::failure::{FailedSchedule, masked};
 use crate::explore::schedule::{Explored, Plan, Played, Player};
@@ -54,11 +56,16 @@ pub struct Exploration {
 ///
 /// # Errors
 ///
-/// If the system cannot be started, or made ready.
+/// If the system cannot be started, or made ready, or the runtime has several threads: time passes for all at once.
 pub async fn explore<E: Explored>(
     explored: &E,
     options: &ExploreOptions,
 ) -> Result<Exploration, String> {
+    if Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread {
+        return Err(
+            "schedules need a runtime of one thread: build it as `new_current_thread`".to_owned()
+        );
+    }
     let mut run = World::open(explored, &options.name).await?;
     let mut choices = Choices::new(options.seed.choices(0).number());
     let (mut actions, mut schedules) = (0, 0);
@@ -189,6 +196,7 @@ impl<'a, E: Explored> World<'a, E> {
     async fn play(&mut self, number: usize, plan: Plan<'_>) -> (Played, Done<()>) {
         let mut played = Played::default();
         let done = async {
+            self.stage.go_on().await?;
             self.stage.memory.broker.step(false);
             let moves = self.explored.moves(&self.scene, number).await?;
             self.stage.rest_all().await?;

@@ -7,12 +7,12 @@ use ballet_amqp::Publish;
 use ballet_amqp::headers::{CAUSATION_ID, text_header};
 use sqlx::Executor;
 
-use crate::explore::stage::{Done, LIMIT, LOOK, Stage, said};
+use crate::explore::stage::{Done, Stage, said};
 
 /// A transaction that has not come to its commit by then will not come. A busy machine takes a while.
 const AT_THE_COMMIT: Duration = Duration::from_secs(2);
 const AT_GATE: &str = "select pid from pg_locks join pg_database d on d.oid = database \
-    where d.datname = current_database() and locktype = 'advisory' and objid = 58 and not granted";
+    where d.datname = current_database() and locktype = 'advisory' and objid in (58, 59) and not granted";
 const BEHIND: &str = "select count(*) from pg_stat_activity \
     where datname = current_database() and wait_event_type = 'Lock'";
 
@@ -49,34 +49,43 @@ impl Stage {
     /// Waits until as many transactions wait for a lock as messages are in hand, if they ever do.
     async fn until_behind(&mut self, service: &str, count: usize) -> Done<()> {
         let begun = Instant::now();
-        while begun.elapsed() < AT_THE_COMMIT && self.memory.broker.in_hand() >= count {
-            let behind: i64 =
-                said(sqlx::query_scalar(BEHIND).fetch_one(self.session(service)?).await)?;
-            if usize::try_from(behind).is_ok_and(|behind| behind >= count) {
-                return Ok(());
+        self.until("transactions that wait for locks", async |stage| {
+            if begun.elapsed() >= AT_THE_COMMIT || stage.in_hand(service).await? < count {
+                return Ok(true);
             }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
+            let behind = sqlx::query_scalar::<_, i64>(BEHIND);
+            let behind = said(behind.fetch_one(stage.session(service)?).await)?;
+            Ok(usize::try_from(behind).is_ok_and(|behind| behind >= count))
+        })
+        .await
     }
 
     /// Hands a message over, and ends the service's processes at this point of it. Others take their place.
     pub(super) async fn crash(&mut self, queue: &str, at: usize, point: FaultPoint) -> Done<()> {
         let service = self.known(queue)?;
         let broker = self.memory.broker.clone();
-        if matches!(point, FaultPoint::BeforeCommit | FaultPoint::AfterCommit) {
-            self.gate(service, "select pg_advisory_lock(58)").await?;
+        let gate = match point {
+            FaultPoint::BeforeCommit | FaultPoint::AfterCommit => {
+                Some(["select pg_advisory_lock(58)", "select pg_advisory_unlock(58)"])
+            }
+            FaultPoint::AfterCall => {
+                Some(["select pg_advisory_lock(59)", "select pg_advisory_unlock(59)"])
+            }
+            _ => None,
+        };
+        if let Some([close, open]) = gate {
+            self.gate(service, close).await?;
             broker.hand_over(queue, at, false);
             self.until_behind(service, 1).await?;
             let waiting: Vec<i32> =
                 said(sqlx::query_scalar(AT_GATE).fetch_all(self.session(service)?).await)?;
             self.kill(service);
-            if point == FaultPoint::BeforeCommit {
+            if point != FaultPoint::AfterCommit {
                 let end = "select pg_terminate_backend(pid, 5000) from unnest($1::int[]) as pid";
                 let end = sqlx::query(end).bind(&waiting).execute(self.session(service)?);
                 said(end.await)?;
             }
-            self.gate(service, "select pg_advisory_unlock(58)").await?;
+            self.gate(service, open).await?;
             self.until_gone(service).await?;
         } else {
             broker.doom(point);
@@ -86,11 +95,12 @@ impl Stage {
             broker.recover();
         }
         let claims = "update ballet.call set owner = 0, next_at = ballet.now() \
-            where closed_at is null and next_at < 'infinity'";
+            where closed_at is null and owner <> 0";
         said(self.session(service)?.execute(claims).await)?;
         self.start(service).await?;
         // What the dead left may be published again, and must not come in the middle of something else.
-        self.memory.until_published(service).await;
+        self.hurry().await;
+        self.until_marked(service).await?;
         self.rest(&[service]).await
     }
 
@@ -98,15 +108,9 @@ impl Stage {
     async fn until_gone(&mut self, service: &'static str) -> Done<()> {
         let left = "select not exists (select from pg_stat_activity where datname = current_database() \
             and state in ('active', 'idle in transaction') and pid <> pg_backend_pid())";
-        let begun = Instant::now();
-        loop {
-            if said(sqlx::query_scalar(left).fetch_one(self.session(service)?).await)? {
-                return Ok(());
-            }
-            if begun.elapsed() > LIMIT {
-                return Err(format!("a transaction of {service} does not end"));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        self.until(&format!("{service} with no transaction of its dead"), async |stage| {
+            said(sqlx::query_scalar(left).fetch_one(stage.session(service)?).await)
+        })
+        .await
     }
 }

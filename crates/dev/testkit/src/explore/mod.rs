@@ -4,6 +4,7 @@
 //! A system says what it is in [`Explored`]. [`explore`] plays seeds one action at a time, each to its rest, so that a
 //! schedule depends on its seed alone. New seeds go on from where others came to new states of the ledgers. A failing
 //! one is played again by itself, shrunk to the shortest schedule, and told with the rows that are wrong.
+//! Time stands still, and passes only where a schedule says so.
 //! [`orders()`] has all orders of a few things, for tests that need no seed.
 
 mod action;
@@ -11,11 +12,13 @@ mod explorer;
 mod failure;
 mod faults;
 mod orders;
+mod rest;
 mod schedule;
 mod seed;
 mod stage;
+mod time;
 
-pub use action::{Action, MessageName};
+pub use action::{Action, CallName, MessageName};
 pub use explorer::{Exploration, ExploreOptions, explore};
 pub use failure::FailedSchedule;
 pub use orders::orders;

@@ -6,19 +6,24 @@ use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 
+use ballet::core::fault::FaultPoint;
 use ballet::core::topology;
+use ballet_amqp::Publish;
 use ballet_ops::audit::Report;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use uuid::Uuid;
 
-use crate::explore::action::{Action, MessageName, POINTS};
+use crate::explore::action::{Action, CallName, MessageName, POINTS};
 use crate::explore::seed::{Choices, Seed};
 use crate::explore::stage::{Done, ExploredService, Stage};
+use crate::explore::time::WaitingCall;
 
 /// The maximum number of actions that a seed chooses.
 const MOST_ACTIONS: usize = 80;
 /// The maximum number of messages that come after them.
 const MOST_LEFT: usize = 1_000;
+/// The maximum number of calls in a row that change nothing.
+const MOST_ASKED: usize = 100;
 
 /// A system, or a service, whose schedules are explored.
 pub trait Explored {
@@ -147,19 +152,22 @@ impl<'a> Player<'a> {
         let roll = choices.below(100);
         let Some(message) = message else {
             let back = choices.one_of(&waits).cloned().map(Action::Return);
-            return Ok(next.or(back));
+            let asks = self.waiting_calls().await?;
+            let ask = choices.one_of(&asks).map(|(name, _)| Action::Ask(name.clone()));
+            let all: Vec<_> = [next, back, ask].into_iter().flatten().collect();
+            return Ok(choices.one_of(&all).cloned());
         };
         Ok(Some(match roll {
-            0 if !self.crashed => {
+            0..2 if !self.crashed => {
                 self.crashed = true;
-                let point = choices.below(POINTS.len());
-                Action::Crash(message, POINTS[point])
+                let calls = self.stage.calling.contains(&*message.queue);
+                let point = choices.one_of(&POINTS).filter(|_| !calls || choices.below(2) == 0);
+                Action::Crash(message, point.copied().unwrap_or(FaultPoint::AfterCall))
             }
-            1..15 => Action::Repeat(message),
+            2..15 => Action::Repeat(message),
             15..35 => {
-                let beside = |other: &&MessageName| {
-                    other.queue == message.queue && other.saga != message.saga
-                };
+                let beside =
+                    |other: &&MessageName| other.queue == message.queue && **other != message;
                 let beside: Vec<_> = messages.iter().filter(beside).collect();
                 match choices.one_of(&beside) {
                     Some(other) => Action::Together(message, (*other).clone()),
@@ -173,9 +181,33 @@ impl<'a> Player<'a> {
             36..40 if !waits.is_empty() => {
                 choices.one_of(&waits).cloned().map_or(Action::Deliver(message), Action::Return)
             }
-            40..65 => next.unwrap_or(Action::Deliver(message)),
+            40..44 => {
+                let asks = self.waiting_calls().await?;
+                let ask = choices.one_of(&asks).map(|(name, _)| Action::Ask(name.clone()));
+                ask.unwrap_or(Action::Deliver(message))
+            }
+            44..65 => next.unwrap_or(Action::Deliver(message)),
             _ => Action::Deliver(message),
         }))
+    }
+
+    /// The calls that wait to be made again, in an order that is the same in every run.
+    async fn waiting_calls(&mut self) -> Done<Vec<(CallName, WaitingCall)>> {
+        let calls = self.stage.waiting_calls().await?;
+        let mut named: Vec<_> = calls
+            .into_iter()
+            .map(|call| {
+                let saga = self.number(call.saga);
+                let (service, step, undo) = (call.service, call.step.clone(), call.undo);
+                (CallName { service, step, undo, saga }, call)
+            })
+            .collect();
+        named.sort_by(|(one, call), (other, of)| {
+            let key = |name: &CallName| (name.saga, name.step.clone(), name.undo);
+            let order = (call.is_taken, call.attempts).cmp(&(of.is_taken, of.attempts));
+            order.then_with(|| key(one).cmp(&key(other)))
+        });
+        Ok(named)
     }
 
     async fn open_deadline(&mut self) -> Done<Option<(String, usize)>> {
@@ -245,13 +277,23 @@ impl<'a> Player<'a> {
             }
             Action::Crash(message, point) => {
                 let Some(at) = self.find(message) else { return Ok(()) };
+                let before = self.stage.memory.broker.depths();
                 self.stage.crash(&message.queue, at, *point).await?;
+                self.sort_beyond(&before);
                 self.of_queue(&message.queue)
             }
             Action::Return(message) => {
                 let Some(at) = self.find(message) else { return Ok(()) };
                 self.stage.memory.broker.bring_back(&message.queue, at);
                 Vec::new()
+            }
+            Action::Ask(name) => {
+                let calls = self.waiting_calls().await?;
+                let Some((_, call)) = calls.into_iter().find(|(call, _)| call == name) else {
+                    return Ok(());
+                };
+                self.ask(&call).await?;
+                self.stage.names()
             }
             Action::Deadline(service, saga) => {
                 let Some(saga) = self.played.sagas.get(*saga).copied() else { return Ok(()) };
@@ -264,6 +306,24 @@ impl<'a> Player<'a> {
         };
         self.played.actions.push(action);
         self.note_state(&touched).await
+    }
+
+    async fn ask(&mut self, call: &WaitingCall) -> Done<()> {
+        let before = self.stage.memory.broker.depths();
+        self.stage.ask(call).await?;
+        self.sort_beyond(&before);
+        Ok(())
+    }
+
+    /// Which of several processes, or of the calls of one, published first is chance, and a schedule has none.
+    fn sort_beyond(&self, before: &BTreeMap<String, u64>) {
+        let broker = &self.stage.memory.broker;
+        broker.sort_beyond(before, |message: &Publish| {
+            let saga = message.properties.correlation_id().as_ref();
+            let saga = saga.and_then(|id| id.as_str().parse::<Uuid>().ok());
+            let saga = self.played.sagas.iter().position(|known| Some(*known) == saga);
+            (saga, message.routing_key.clone())
+        });
     }
 
     fn of_queue(&self, queue: &str) -> Vec<&'static str> {
@@ -300,6 +360,8 @@ impl<'a> Player<'a> {
 
     /// Plays the moves that are left, and hands everything over in its order until nothing waits.
     async fn rest_in_order(&mut self) -> Done<()> {
+        // The number of calls that were made one after the other, and with which number of messages.
+        let mut asked = (0, 0);
         for _ in 0..MOST_LEFT {
             if let Some(message) = self.messages().first().cloned() {
                 self.stage.deliver(&message, 0, false).await?;
@@ -313,7 +375,13 @@ impl<'a> Player<'a> {
             }
             let waits = topology::RETRIES.iter().map(|(queue, _)| *queue);
             let Some(queue) = waits.into_iter().find(|queue| !self.named(queue).is_empty()) else {
-                if self.stage.wait_for_calls().await? {
+                if let Some((name, call)) = self.waiting_calls().await?.first() {
+                    let taken = self.stage.memory.broker.taken_count();
+                    asked = (if asked.1 == taken { asked.0 + 1 } else { 0 }, taken);
+                    if asked.0 > MOST_ASKED {
+                        return Err(format!("{} again and again", Action::Ask(name.clone())));
+                    }
+                    self.ask(call).await?;
                     continue;
                 }
                 return match left.and_then(|left| self.moves.get(left)) {

@@ -1,14 +1,13 @@
 //! The services of a system in this process, which do one thing at a time and come to rest after it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use ballet::core::{Part, Role, System, topology};
 use ballet::{Running, Service, Settings};
+use ballet_amqp::Publish;
 use ballet_amqp::headers::{DEAD_DETAIL, text_header};
-use ballet_amqp::{Publish, pack};
 use ballet_ops::audit::{BrokerSnapshot, DeadLetterSnapshot, Report, audit};
 use ballet_stage::Postgres;
 use jiff::SignedDuration;
@@ -16,25 +15,22 @@ use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 use crate::explore::action::MessageName;
+use crate::explore::time::{StageTime, stand_still};
+use crate::memory::MemorySystem;
 use crate::memory::wire::Wire;
-use crate::memory::{MemoryBroker, MemorySystem};
 
-/// For what hangs.
-pub(super) const LIMIT: Duration = Duration::from_secs(30);
-pub(super) const LOOK: Duration = Duration::from_millis(1);
 const REPLICAS: usize = 2;
-/// While a session holds this lock, transactions that have taken a message in wait at their commit.
-const GATE: &str = "create function public.explore_gate() returns trigger language plpgsql as \
-    $$ begin perform pg_advisory_xact_lock_shared(58); return null; end $$; \
+/// While a session holds lock 58, transactions that have taken a message in wait at their commit; and those with the
+/// answer of a call, while one holds lock 59.
+const GATES: &str = "create function public.explore_gate() returns trigger language plpgsql as \
+    $$ begin perform pg_advisory_xact_lock_shared(tg_argv[0]::bigint); return null; end $$; \
     create constraint trigger explore_gate after insert on ballet.inbox deferrable initially deferred \
-    for each row execute function public.explore_gate(); \
+    for each row execute function public.explore_gate('58'); \
     create constraint trigger explore_gate after insert on ballet.inbox_other deferrable initially deferred \
-    for each row execute function public.explore_gate()";
-/// Calls that somebody is about to make, and events that are not marked as published.
-const UNFINISHED: &str = "select null from ballet.call where closed_at is null \
-        and next_at < 'infinity' and not (owner = 0 and next_at > ballet.now()) \
-    union all select message_id from (select message_id, position, \
-        min(position) over (partition by owner, batch) as least from ballet.outbox()) as o where least >= 0";
+    for each row execute function public.explore_gate('58'); \
+    create constraint trigger explore_gate after update on ballet.call deferrable initially deferred \
+    for each row when (old.closed_at is null and new.closed_at is not null) \
+    execute function public.explore_gate('59')";
 
 /// Why a stage does not do what it is asked: a sentence.
 pub(super) type Done<T> = Result<T, String>;
@@ -66,9 +62,9 @@ impl fmt::Debug for ExploredService {
 }
 
 #[derive(Debug)]
-struct Replica {
+pub(super) struct Replica {
     // Dropping it is a crash.
-    running: Running,
+    pub(super) running: Running,
     wire: Wire,
 }
 
@@ -76,13 +72,14 @@ struct Replica {
 #[derive(Debug)]
 pub struct Stage {
     // Before the databases, which are dropped last.
-    replicas: BTreeMap<&'static str, Vec<Replica>>,
+    pub(super) replicas: BTreeMap<&'static str, Vec<Replica>>,
     /// Two sessions with each database: one to look, one to hold the gate.
     pub(super) sessions: BTreeMap<&'static str, (PgConnection, PgConnection)>,
     services: Vec<ExploredService>,
     begins: HashSet<&'static str>,
-    published: HashSet<String>,
-    seen: usize,
+    /// The services with steps that are answered later.
+    pub(super) calling: BTreeSet<&'static str>,
+    pub(super) time: StageTime,
     urls: Urls,
     /// The broker and the databases.
     pub memory: MemorySystem,
@@ -92,6 +89,11 @@ impl Stage {
     pub(super) async fn open(test: &str, services: Vec<ExploredService>) -> Done<Self> {
         let postgres = Postgres::shared().await.map_err(ToString::to_string)?;
         let parts: Vec<Part> = services.iter().map(|service| service.part.clone()).collect();
+        let calls = |part: &&Part| {
+            let mut steps = part.sagas.iter().flat_map(|saga| &saga.steps);
+            steps.any(|step| step.runs.is_answered_later())
+        };
+        let calling = parts.iter().filter(calls).map(|part| part.service).collect();
         let system = System { name: "explored", parts };
         let types = system.known_types();
         let begins = types.iter().filter(|event| event.role() == Role::StartsSaga);
@@ -102,16 +104,20 @@ impl Stage {
             sessions: BTreeMap::new(),
             services,
             begins,
-            published: HashSet::new(),
-            seen: 0,
+            calling,
+            time: StageTime::new(),
             urls: Urls::default(),
             memory,
         };
         for service in stage.names() {
             let url = stage.memory.url(service).to_owned();
             let mut gate = said(PgConnection::connect(&url).await)?;
-            said(gate.execute(GATE).await)?;
+            said(gate.execute(GATES).await)?;
+            stand_still(&mut gate).await?;
             stage.sessions.insert(service, (said(PgConnection::connect(&url).await)?, gate));
+        }
+        stage.go_on().await?;
+        for service in stage.names() {
             stage.start(service).await?;
         }
         Ok(stage)
@@ -138,7 +144,8 @@ impl Stage {
             let mut settings = self.memory.settings(service);
             settings.database_connections = Some(8);
             let wire = Wire::to(&self.memory.broker);
-            let made = (explored.make)(&settings)?.broker(Arc::new(wire.clone()));
+            let made = (explored.make)(&settings)?.clock(self.time.clock());
+            let made = made.broker(Arc::new(wire.clone()));
             let running = said(made.start(settings).await)?;
             replicas.push(Replica { running, wire });
         }
@@ -147,9 +154,8 @@ impl Stage {
             let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
             urls.insert(service.to_owned(), url);
         }
-        let broker = self.memory.broker.clone();
-        until(&format!("the consumers of {service}"), async || {
-            Ok(broker.consumers(service) == REPLICAS)
+        self.until(&format!("{service} with its consumers"), async |stage| {
+            Ok(stage.memory.broker.consumers(service) == REPLICAS)
         })
         .await
     }
@@ -167,68 +173,6 @@ impl Stage {
     pub(super) fn session(&mut self, service: &str) -> Done<&mut PgConnection> {
         let found = self.sessions.get_mut(service).map(|(look, _)| look);
         found.ok_or_else(|| format!("there is no {service}"))
-    }
-
-    /// Waits until these services have nothing in hand: what they committed is published, and no call is being made.
-    pub(super) async fn rest(&mut self, services: &[&'static str]) -> Done<()> {
-        let broker = self.memory.broker.clone();
-        until("all that was handed over to be handled", async || Ok(broker.in_hand() == 0)).await?;
-        for service in services {
-            let begun = Instant::now();
-            loop {
-                let found: Vec<Option<Uuid>> =
-                    said(sqlx::query_scalar(UNFINISHED).fetch_all(self.session(service)?).await)?;
-                self.look_at_published(&broker);
-                let is_out = |id: &Option<Uuid>| {
-                    id.is_some_and(|id| self.published.contains(&id.to_string()))
-                };
-                if found.iter().all(is_out) {
-                    break;
-                }
-                if begun.elapsed() > LIMIT {
-                    return Err(format!(
-                        "{service} does not come to rest: a call or an event stays"
-                    ));
-                }
-                tokio::time::sleep(LOOK).await;
-            }
-        }
-        Ok(())
-    }
-
-    fn look_at_published(&mut self, broker: &MemoryBroker) {
-        let new = broker.taken_after(self.seen);
-        self.seen += new.len();
-        for message in &new {
-            let members = pack::apart(message);
-            let all = std::iter::once(message).chain(&members);
-            let ids = all.filter_map(|one| one.properties.message_id().as_ref());
-            self.published.extend(ids.map(ToString::to_string));
-        }
-    }
-
-    /// Waits until nothing moves any more, in all services. What one publishes may set another going.
-    pub(super) async fn rest_all(&mut self) -> Done<()> {
-        let begun = Instant::now();
-        loop {
-            let taken = self.taken();
-            self.rest(&self.names()).await?;
-            if taken == self.taken() {
-                return Ok(());
-            }
-            if begun.elapsed() > LIMIT {
-                return Err("the services do not come to rest: they go on publishing".to_owned());
-            }
-        }
-    }
-
-    /// Waits as [`rest_all`](Self::rest_all), and until every event is marked as published.
-    pub(super) async fn settle(&mut self) -> Done<()> {
-        self.rest_all().await?;
-        for service in self.names() {
-            self.memory.until_published(service).await;
-        }
-        Ok(())
     }
 
     /// Returns the messages that wait in these queues, with the saga of each.
@@ -256,61 +200,14 @@ impl Stage {
         self.rest(&[service]).await
     }
 
+    /// Returns the services with steps that are answered later, in the order of their declarations.
+    pub(super) fn calling(&self) -> Vec<&'static str> {
+        self.names().into_iter().filter(|service| self.calling.contains(service)).collect()
+    }
+
     pub(super) fn known(&self, service: &str) -> Done<&'static str> {
         let found = self.names().into_iter().find(|name| *name == service);
         found.ok_or_else(|| format!("there is no {service}"))
-    }
-
-    /// Waits until a call that is due later has come to something. Returns false if there are none.
-    pub(super) async fn wait_for_calls(&mut self) -> Done<bool> {
-        let (begun, before) = (Instant::now(), (self.open_calls().await?, self.taken()));
-        if before.0 == 0 {
-            return Ok(false);
-        }
-        // One that watches stays open until a client moves.
-        while (self.open_calls().await?, self.taken()) == before {
-            if begun.elapsed() > LIMIT {
-                return Err("a call is made again and again".to_owned());
-            }
-            tokio::time::sleep(10 * LOOK).await;
-        }
-        self.rest_all().await?;
-        Ok(true)
-    }
-
-    async fn open_calls(&mut self) -> Done<i64> {
-        let open =
-            "select count(*) from ballet.call where closed_at is null and next_at < 'infinity'";
-        let mut all = 0;
-        for service in self.names() {
-            let open = sqlx::query_scalar::<_, i64>(open);
-            all += said(open.fetch_one(self.session(service)?).await)?;
-        }
-        Ok(all)
-    }
-
-    fn taken(&self) -> usize {
-        self.memory.broker.taken_count()
-    }
-
-    /// Returns the sagas with a deadline that has not passed, in the database of a service.
-    pub(super) async fn deadlines(&mut self, service: &str) -> Done<Vec<Uuid>> {
-        let open = "select saga_id from ballet.deadline order by saga_id";
-        said(sqlx::query_scalar(open).fetch_all(self.session(service)?).await)
-    }
-
-    pub(super) async fn pass_deadline(&mut self, service: &str, saga: Uuid) -> Done<()> {
-        let due = "update ballet.deadline set due_at = ballet.now() where saga_id = $1";
-        said(sqlx::query(due).bind(saga).execute(self.session(service)?).await)?;
-        let begun = Instant::now();
-        while self.deadlines(service).await?.contains(&saga) {
-            if begun.elapsed() > LIMIT {
-                return Err(format!("a deadline of {service} has passed, and is not told"));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        let service = self.known(service)?;
-        self.rest(&[service]).await
     }
 
     /// Returns the steps of these sagas in the ledger of a service.
@@ -351,17 +248,6 @@ impl Stage {
             ..BrokerSnapshot::default()
         }
     }
-}
-
-async fn until(what: &str, mut is: impl AsyncFnMut() -> Done<bool>) -> Done<()> {
-    let begun = Instant::now();
-    while !is().await? {
-        if begun.elapsed() > LIMIT {
-            return Err(format!("this takes too long: {what}"));
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
 }
 
 pub(super) fn said<T, E: fmt::Display>(done: Result<T, E>) -> Done<T> {

@@ -279,6 +279,7 @@ impl MemoryBroker {
         state.faults.hold_confirms = false;
         state.faults.unconfirmed_keys.clear();
         for connection in state.connections.values_mut() {
+            connection.held_events = 0;
             for confirmed in std::mem::take(&mut connection.held_confirms) {
                 if let Some(confirms) = &connection.confirms {
                     confirms.send(Ok(confirmed)).ok();

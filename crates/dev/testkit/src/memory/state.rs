@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::headers::text_header;
-use ballet_amqp::{BrokerError, Delivery, MessageConfirm, Publish, PublishOutcome};
+use ballet_amqp::{BrokerError, Delivery, MessageConfirm, Publish, PublishOutcome, pack};
 use ballet_ops::stream::TypePattern;
 use tokio::sync::{mpsc, watch};
 
@@ -20,6 +20,8 @@ pub(super) struct BrokerState {
     pub(super) next_connection: u64,
     pub(super) taken: Vec<Publish>,
     pub(super) faults: BrokerFaults,
+    /// Told when a message is taken, given back or acknowledged, and when consumers come and go.
+    pub(super) changes: watch::Sender<()>,
     /// How many acknowledgements named a delivery that is unknown, or was acknowledged before.
     pub(super) wrong_acks: usize,
 }
@@ -53,6 +55,8 @@ pub(super) struct ClientConnection {
     /// Published while the broker blocked.
     pub(super) pending: Vec<(u64, Publish)>,
     pub(super) held_confirms: VecDeque<MessageConfirm>,
+    /// The number of their events.
+    pub(super) held_events: usize,
     pub(super) consumers: BTreeMap<String, QueueConsumer>,
     last_tag: u64,
     pub(super) unacked: BTreeMap<u64, Unacked>,
@@ -112,6 +116,7 @@ impl ClientConnection {
             published: 0,
             pending: Vec::new(),
             held_confirms: VecDeque::new(),
+            held_events: 0,
             consumers: BTreeMap::new(),
             last_tag: 0,
             unacked: BTreeMap::new(),
@@ -146,6 +151,7 @@ impl BrokerState {
         if self.faults.hold_confirms || self.faults.unconfirmed_keys.contains(&message.routing_key)
         {
             connection.held_confirms.push_back(confirmed);
+            connection.held_events += pack::apart(message).len().max(1);
         } else if let Some(confirms) = &connection.confirms {
             confirms.send(Ok(confirmed)).ok();
         }
@@ -166,6 +172,7 @@ impl BrokerState {
             return PublishOutcome::Returned { code: 312, text: "NO_ROUTE".to_owned() };
         }
         self.taken.push(message.clone());
+        self.changes.send_replace(());
         for queue in queues {
             if self.is_stream(&queue) {
                 self.append(&queue, message);
@@ -223,6 +230,7 @@ impl BrokerState {
         let consumer = QueueConsumer { queue: queue.to_owned(), prefetch, unacked: 0, sender };
         self.connections.get_mut(&connection)?.consumers.insert(tag.to_owned(), consumer);
         self.queues.get_mut(queue)?.consumers.push_back((connection, tag.to_owned()));
+        self.changes.send_replace(());
         self.dispatch(queue);
         Some(receiver)
     }
@@ -294,6 +302,7 @@ impl BrokerState {
 
     /// Returns `None` if the connection is gone, or a tag is unknown.
     fn take(&mut self, connection: u64, tags: &[u64]) -> Option<Vec<Unacked>> {
+        self.changes.send_replace(());
         let connection = self.connections.get_mut(&connection)?;
         tags.iter()
             .map(|tag| {
@@ -317,6 +326,7 @@ impl BrokerState {
         let first = if multiple { 0 } else { tag };
         if is_lost {
             at.unacked.range_mut(first..=tag).for_each(|(_, unacked)| unacked.is_lost = true);
+            self.changes.send_replace(());
             return true;
         }
         let tags: Vec<u64> = at.unacked.range(first..=tag).map(|(tag, _)| *tag).collect();
@@ -356,6 +366,7 @@ impl BrokerState {
 
     pub(super) fn disconnect(&mut self, id: u64, cause: &BrokerError) {
         let Some(connection) = self.connections.remove(&id) else { return };
+        self.changes.send_replace(());
         for queue in self.queues.values_mut() {
             queue.consumers.retain(|(of, _)| *of != id);
         }

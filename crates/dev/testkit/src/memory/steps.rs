@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ballet::core::fault::FaultPoint;
 use ballet::core::topology;
 use ballet_amqp::{BrokerError, Publish};
+use tokio::sync::watch;
 
 use crate::memory::broker::MemoryBroker;
 
@@ -15,6 +16,18 @@ impl MemoryBroker {
         let state = self.lock();
         let unacked = state.connections.values().flat_map(|at| at.unacked.values());
         unacked.filter(|one| !one.is_lost && !state.is_stream(&one.queue)).count()
+    }
+
+    /// Returns how many events are published whose confirms are held.
+    #[must_use]
+    pub fn unconfirmed(&self) -> usize {
+        self.lock().connections.values().map(|at| at.held_events).sum()
+    }
+
+    /// Tells when a message is taken, given back or acknowledged, and when consumers come and go.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.lock().changes.subscribe()
     }
 
     /// Returns how many consumers a queue has.
@@ -29,12 +42,6 @@ impl MemoryBroker {
         let state = self.lock();
         let queues = state.queues.iter().filter(|(name, _)| *name != topology::JOURNAL);
         queues.map(|(name, queue)| (name.clone(), queue.ready.len() as u64)).collect()
-    }
-
-    /// Returns the messages accepted after the first `count`.
-    #[must_use]
-    pub fn taken_after(&self, count: usize) -> Vec<Publish> {
-        self.lock().taken.get(count..).unwrap_or_default().to_vec()
     }
 
     pub(super) fn drop_process(&self, process: u64) {
@@ -56,16 +63,16 @@ impl MemoryBroker {
     }
 
     /// Sorts what waits in each queue beyond these depths.
-    pub(crate) fn sort_beyond(
+    pub(crate) fn sort_beyond<K: Ord>(
         &self,
         depths: &BTreeMap<String, u64>,
-        is_later: impl Fn(&Publish) -> bool,
+        key: impl Fn(&Publish) -> K,
     ) {
         for (name, queue) in &mut self.lock().queues {
             let Some(depth) = depths.get(name).filter(|_| !queue.is_stream) else { continue };
             let from = usize::try_from(*depth).unwrap_or(usize::MAX);
             if let Some(new) = queue.ready.make_contiguous().get_mut(from..) {
-                new.sort_by_key(|message| is_later(&message.publish));
+                new.sort_by_key(|message| key(&message.publish));
             }
         }
     }

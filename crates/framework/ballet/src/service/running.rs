@@ -77,6 +77,13 @@ impl Running {
         &self.handle
     }
 
+    /// Returns how many events are committed, or being committed, and not published.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn unpublished(&self) -> i64 {
+        self.handle.engine.relay.unpublished().0
+    }
+
     /// Waits until a part of the service fails, and returns which one and why. The service no
     /// longer works as a whole then, and must be restarted.
     pub async fn failed(&self) -> String {

@@ -46,7 +46,13 @@ impl Clock {
     /// this time, and not by that of its database.
     #[must_use]
     pub fn standing(at: Timestamp, seed: u64) -> Self {
-        Self { stands_still: true, ..Self::new(move || at, seed) }
+        Self::moved(move || at, seed)
+    }
+
+    /// Creates a clock that stands still until its time source moves it. The time of the database has to be the same.
+    #[must_use]
+    pub fn moved(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
+        Self { stands_still: true, ..Self::new(time, seed) }
     }
 
     /// Returns a clock that tells another time, with ids from the same source.
