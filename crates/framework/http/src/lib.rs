@@ -17,6 +17,7 @@ pub mod outside;
 pub mod patient_stream;
 pub mod peers;
 pub mod problem;
+pub mod prometheus;
 #[cfg(feature = "client")]
 pub mod proxy;
 pub mod serving;

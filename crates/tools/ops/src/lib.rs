@@ -5,19 +5,30 @@
 
 pub mod audit;
 mod databases;
+#[cfg(feature = "operations")]
 pub mod doctor;
+#[cfg(feature = "operations")]
 pub mod management;
+#[cfg(feature = "operations")]
 pub mod missed;
+#[cfg(feature = "operations")]
 pub mod monitor;
+mod note;
+#[cfg(feature = "operations")]
 pub mod publish;
+#[cfg(feature = "operations")]
 pub mod redrive;
+#[cfg(feature = "operations")]
 pub mod repair;
+#[cfg(feature = "operations")]
 pub mod restored;
 pub mod sagas;
 pub mod standing;
+#[cfg(feature = "operations")]
 pub mod stream;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 pub mod words;
 
 pub use databases::connect_to;
+pub use note::Note;

@@ -5,7 +5,7 @@
 use ballet::core::envelope::Limits;
 use ballet_store::partitions;
 use ballet_store::schema::migrate;
-use ring::digest::{Context, SHA256};
+use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use url::Url;
@@ -43,12 +43,11 @@ pub(crate) fn hand_over(copy: &str, template: &str) -> String {
 
 /// It changes with the framework's migrations.
 fn name() -> String {
-    let mut hash = Context::new(&SHA256);
+    let mut hash = Sha256::new();
     for migration in migrate::FRAMEWORK {
         hash.update(migration.sql.as_bytes());
     }
-    let hash = hash.finish();
-    let digest: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("ballet_prepared_{digest}")
 }
 

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::random;
@@ -37,10 +37,8 @@ pub(crate) fn is_about(entry: &Value, section: &str, user: &str) -> bool {
 
 pub(crate) fn set_password(entry: &mut Value, user: &BrokerUser) -> Result<()> {
     let salt = random::bytes::<4>()?;
-    let mut hash = Context::new(&SHA256);
-    hash.update(&salt);
-    hash.update(user.password.as_bytes());
-    let salted = [&salt[..], hash.finish().as_ref()].concat();
+    let hash = Sha256::new().chain_update(salt).chain_update(&user.password).finalize();
+    let salted = [&salt[..], &hash[..]].concat();
     entry["password_hash"] = json!(STANDARD.encode(salted));
     entry["hashing_algorithm"] = json!("rabbit_password_hashing_sha256");
     Ok(())

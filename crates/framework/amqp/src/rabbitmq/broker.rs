@@ -81,7 +81,7 @@ impl Broker for RabbitMq {
         async move {
             let properties = ConnectionProperties::default().with_connection_name(name.into());
             let encrypted = uri.scheme == AMQPScheme::AMQPS;
-            let tls = encrypted.then(|| self.tls.client_config(&at)).transpose()?;
+            let tls = encrypted.then(|| self.tls.connector(&at)).transpose()?;
             let nobody = encrypted && self.tls.certificate.is_none();
             let open = frames::connect(uri.clone(), properties, tls);
             match timeout(self.patience, open).await {

@@ -206,7 +206,6 @@ impl Service {
             consumer.pause();
             engine.calls.leave_new_ones();
         }
-        frame.base.spawn("the upkeep of metrics", recorder::upkeep(frame.stopping.clone()));
         let work = &mut frame.work;
         let states =
             background::spawn(work, &engine, &consumer, broker, &self.participant, &settings);

@@ -5,7 +5,7 @@ mod request;
 mod secrets;
 mod wrong_setting;
 
-pub use hmac::{VALID, check, sign};
+pub use hmac::{VALID, check, hmac_sha256, sign};
 pub use request::{
     BODY_HASH, CHALLENGE, HEADER as REQUEST_HEADER, VALID as REQUEST_VALID, body_hash, message,
 };

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ring::digest::{SHA256, digest};
+use sha2::{Digest, Sha256};
 
 use crate::signature::hmac::hexadecimal;
 
@@ -24,7 +24,7 @@ pub const BODY_HASH: &str = "x-ballet-body";
 /// The SHA-256 of a body, in hexadecimal.
 #[must_use]
 pub fn body_hash(body: &[u8]) -> String {
-    hexadecimal(digest(&SHA256, body).as_ref())
+    hexadecimal(&Sha256::digest(body))
 }
 
 /// Whether a header is signed: those that only a gateway writes, conditions, and others that handlers read.

@@ -5,9 +5,9 @@ use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
 use ballet_http::departure::Departure;
+use ballet_http::prometheus::Metrics;
 use ballet_http::serving::{ListenerLimits, serve};
 use metrics::Gauge;
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,7 +21,7 @@ const CONNECTIONS: usize = 256;
 #[derive(Debug, Clone)]
 struct PrivateState {
     current: CurrentGate,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
     stopping: watch::Receiver<bool>,
 }
 
@@ -41,7 +41,7 @@ struct Readiness {
 pub(crate) async fn run(
     listener: TcpListener,
     current: CurrentGate,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
     stopping: watch::Receiver<bool>,
 ) {
     let routes = Router::new()

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ballet_http::departure::Departure;
-use metrics_exporter_prometheus::PrometheusHandle;
+use ballet_http::prometheus::Metrics;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -65,7 +65,7 @@ async fn run(
     config: Config,
     file: &Path,
     addresses: Addresses,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
     lost: ErrorCounter,
 ) -> Result<(), String> {
     let handler = |kind| signal(kind).map_err(|error| format!("signals: {error}"));
@@ -101,7 +101,7 @@ async fn run(
         listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
     };
     tracing::info!(public = local(&public), private = local(&private), "listening");
-    tokio::spawn(measures::keep(metrics.clone(), lost));
+    tokio::spawn(measures::keep(lost));
     tokio::spawn(private::run(private, current.clone(), metrics, stopping));
     let served = tokio::spawn(public::run(public, current.clone(), departure.clone()));
     let reloads = async {

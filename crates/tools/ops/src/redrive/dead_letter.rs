@@ -15,7 +15,7 @@ use ballet_core::{MessageId, id};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::note::Note;
+use crate::note::Note;
 
 /// A dead letter's id, time of death in nanoseconds, redrives, and the run of a tool that sent or edited it last.
 pub(crate) type LetterIdentity = (u128, i128, u64, Option<Uuid>);

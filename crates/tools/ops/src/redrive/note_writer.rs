@@ -7,8 +7,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::note::Note;
 use crate::redrive::dead_letter::DeadLetter;
-use crate::redrive::note::Note;
 
 const PORTION: usize = 1_000;
 

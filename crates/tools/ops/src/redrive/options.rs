@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::redrive::note::Note;
+use crate::note::Note;
 
 /// Becomes true to end an operation early. No message is lost.
 pub type Stop = watch::Receiver<bool>;

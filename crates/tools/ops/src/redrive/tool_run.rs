@@ -14,9 +14,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::note::Note;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::declarations::starts_saga;
-use crate::redrive::note::Note;
 use crate::redrive::options::RedriveOptions;
 
 /// The default exchange takes the name of a queue as routing key.

@@ -20,7 +20,7 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::redrive::Note;
+use crate::note::Note;
 use crate::sagas::ledger_step::{LedgerStep, declared};
 use crate::sagas::solve::LOOK_EVERY;
 use crate::sagas::solve_error::{SolveError, in_use};

@@ -22,7 +22,7 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::redrive::Note;
+use crate::note::Note;
 use crate::sagas::ledger_step::{LedgerStep, UndoKind, declared};
 use crate::sagas::solve_error::{SolveError, in_use};
 

@@ -11,7 +11,7 @@ use ballet_store::operators::stopped_sagas;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::redrive::Note;
+use crate::note::Note;
 
 /// A saga that can be stopped by its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

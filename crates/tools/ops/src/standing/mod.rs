@@ -3,5 +3,7 @@
 pub mod figures;
 pub mod finding;
 pub mod hindrance;
+#[cfg(feature = "operations")]
 pub(crate) mod locks;
+#[cfg(feature = "operations")]
 pub(crate) mod service;

@@ -3,6 +3,7 @@
 
 pub mod lanes;
 pub mod picture;
+#[cfg(feature = "operations")]
 mod progress;
 mod question;
 pub mod table;
@@ -10,6 +11,7 @@ mod text;
 pub mod ui;
 mod wrap;
 
+#[cfg(feature = "operations")]
 pub use progress::Progress;
 pub use question::{ask, is_interactive};
 pub use table::{Cell, Table};

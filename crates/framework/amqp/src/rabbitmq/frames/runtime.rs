@@ -3,30 +3,26 @@
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_rs::traits::Reactor;
 use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_rustls::TlsConnector;
-use futures_rustls::client::TlsStream;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, Stream};
 use lapin::tcp::AsyncTcpStream;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::sync::oneshot;
 
 use crate::rabbitmq::frames::stream::{FilteredStream, given_up};
+use crate::tls::{Connector, Encrypted};
 
 type Plain = <Tokio as Reactor>::TcpStream;
 
 /// A connection that may be over TLS, which is below the filter.
-type Inner = Either<Plain, TlsStream<Plain>>;
+type Inner = Either<Plain, Encrypted<Plain>>;
 
 /// Tokio's reactor with another type of stream: lapin takes the type of its stream from there.
 #[derive(Debug, Clone)]
@@ -66,14 +62,13 @@ impl Reactor for FilteringReactor {
 pub(in crate::rabbitmq) async fn connect(
     uri: AMQPUri,
     properties: ConnectionProperties,
-    tls: Option<ClientConfig>,
+    tls: Option<Connector>,
 ) -> lapin::Result<(Connection, Channel)> {
     let (opened, opening) = oneshot::channel();
     let opening = opening.shared();
     let tokio = Tokio::current();
     let plain = Runtime::new(tokio.clone());
     let runtime = Runtime::new(RuntimeParts::new(tokio.clone(), FilteringReactor(tokio)));
-    let tls = tls.map(|config| TlsConnector::from(Arc::new(config)));
     let open = async move |uri: AMQPUri, _: Runtime<_>| {
         let connecting = pin!(open_stream(&plain, &uri, tls.as_ref()));
         let stream = match select(connecting, opening.clone()).await {
@@ -95,12 +90,11 @@ pub(in crate::rabbitmq) async fn connect(
 async fn open_stream(
     runtime: &Runtime<Tokio>,
     uri: &AMQPUri,
-    tls: Option<&TlsConnector>,
+    tls: Option<&Connector>,
 ) -> io::Result<Inner> {
     let host = &uri.authority.host;
     let addresses = runtime.to_socket_addrs((host.clone(), uri.authority.port));
     let plain = runtime.tcp_connect(addresses).await?;
     let Some(tls) = tls else { return Ok(Either::Left(plain)) };
-    let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-    Ok(Either::Right(tls.connect(name, plain).await?))
+    Ok(Either::Right(tls.connect(host, plain).await?))
 }

@@ -1,45 +1,41 @@
-//! TLS to the broker and to the database: the files, and the explanation of a failed handshake.
+//! TLS by rustls.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
+use futures_io::{AsyncRead, AsyncWrite};
+use futures_rustls::TlsConnector;
+use futures_rustls::client::TlsStream;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, Error, RootCertStore};
 
 use crate::session::error::BrokerError;
+use crate::tls::TlsFiles;
 
 const CERTIFICATE: &str = "CERTIFICATE-----";
 const KEY: &str = "PRIVATE KEY-----";
 
-/// Certificates and a key, as PEM files, read for each connection, so that renewed files take
-/// effect.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// CA certificates to trust in addition to the public ones.
-    pub ca: Option<PathBuf>,
-    /// Our own certificate.
-    pub certificate: Option<PathBuf>,
-    /// The key of our certificate.
-    pub key: Option<PathBuf>,
+pub(crate) type Encrypted<S> = TlsStream<S>;
+
+pub(crate) struct Connector(TlsConnector);
+
+impl Connector {
+    pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        host: &str,
+        plain: S,
+    ) -> io::Result<Encrypted<S>> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        self.0.connect(name, plain).await
+    }
 }
 
 impl TlsFiles {
-    /// Returns true if any file is named.
-    #[must_use]
-    pub const fn any(&self) -> bool {
-        self.ca.is_some() || self.certificate.is_some() || self.key.is_some()
-    }
-
-    /// Checks that the files can be read and contain certificates and a key. Whether these fit each
-    /// other is not checked, since they do not for a moment of their renewal.
-    ///
-    /// # Errors
-    ///
-    /// A message about the file that cannot be read, has the wrong contents, or is missing beside another.
-    pub fn check(&self) -> Result<(), String> {
+    pub(super) fn usable(&self) -> Result<(), String> {
         if let Some(ca) = &self.ca {
             trust(&mut RootCertStore::empty(), ca)?;
         }
@@ -60,15 +56,18 @@ impl TlsFiles {
         }
     }
 
-    /// The configuration of a connection to the broker at this place, from the files as they are
-    /// now. It trusts the public CAs too.
+    /// Encrypts a connection to the broker at this place, by the files as they are now. It trusts the public CAs too.
     ///
     /// # Errors
     ///
     /// [`BrokerError::Tls`] about the file that cannot be read or has the wrong contents. A
     /// certificate and a key that do not fit each other are a loss, since they may be about to be
     /// renewed.
-    pub(crate) fn client_config(&self, at: &str) -> Result<ClientConfig, BrokerError> {
+    pub(crate) fn connector(&self, at: &str) -> Result<Connector, BrokerError> {
+        self.client_config(at).map(|config| Connector(TlsConnector::from(Arc::new(config))))
+    }
+
+    fn client_config(&self, at: &str) -> Result<ClientConfig, BrokerError> {
         let unusable = |reason| BrokerError::Tls { at: at.to_owned(), reason };
         let mut trusted = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(file) = &self.ca {
@@ -132,42 +131,6 @@ fn read(file: &Path, label: &str) -> Result<String, String> {
         return Err(format!("the file {} contains no {what} in PEM format", file.display()));
     }
     Ok(text)
-}
-
-/// Explains an error about the server's certificate or ours; `None` for other errors. `ca_file` is
-/// the setting that names the CA.
-#[must_use]
-pub fn problem(error: &str, ca_file: &str) -> Option<String> {
-    let has = |text: &str| error.contains(text);
-    let ours = |file: &str| format!("{}{file}", ca_file.trim_end_matches("CA_FILE"));
-    let what = if has("UnknownIssuer") || has("BadSignature") {
-        format!("no trusted CA signed its certificate: set {ca_file} to the CA that did")
-    } else if has("fatal alert: UnknownCA") {
-        format!("the server does not know the CA of the certificate in {}", ours("CERT_FILE"))
-    } else if has("fatal alert: CertificateExpired") {
-        format!("the certificate in {} has expired", ours("CERT_FILE"))
-    } else if has("certificate expired") || has(": Expired") {
-        "its certificate has expired: renew it on the server".to_owned()
-    } else if has("not valid yet") || has("NotValidYet") {
-        "its certificate is not valid yet: check the clocks".to_owned()
-    } else if has("not valid for name") || has("NotValidForName") {
-        "its certificate is for another host name: use that host name in the URL".to_owned()
-    } else if has("invalid peer certificate") {
-        "its certificate is not acceptable to us".to_owned()
-    } else if has("CertificateRequired")
-        || has("HandshakeFailure")
-        || has("BadCertificate")
-        // From Postgres, after the handshake.
-        || has("requires a valid client certificate")
-    {
-        let (certificate, key) = (ours("CERT_FILE"), ours("KEY_FILE"));
-        format!("the server requires a client certificate: set {certificate} and {key}")
-    } else if has("InvalidContentType") || has("corrupt message") {
-        "the server does not speak TLS on this port: check the port".to_owned()
-    } else {
-        return None;
-    };
-    Some(format!("{what} ({error})"))
 }
 
 #[cfg(test)]
