@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ballet_core::{Event, Saga, SagaId, Telemetry};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored as calls;
+use ballet_store::ledger::event::EncodedEvent;
 use ballet_store::partitions;
 use jiff::Timestamp;
 use sqlx::PgPool;
@@ -138,24 +139,25 @@ impl Unit {
     /// A permanent failure if the event is not declared, if the saga has begun before, if its id
     /// is so old that it could be forgotten before it ends, or if it is more than five minutes ahead of the time.
     pub async fn originate<E: Event>(&mut self, event: E) -> Result<(), Failure> {
+        self.begin(encoded(&event)?).await
+    }
+
+    /// Like [`originate`](Self::originate), of an event that has no type here.
+    #[doc(hidden)]
+    pub async fn begin(&mut self, event: EncodedEvent) -> Result<(), Failure> {
         let saga_id = self.saga_id.ok_or_else(no_saga)?;
         let engine = Arc::clone(&self.transaction.engine);
-        let Some((saga, origin)) = engine.registry.origin(E::TYPE) else {
+        let Some((saga, origin)) = engine.registry.origin(event.event_type) else {
             return Err(Failure::permanent(format!(
                 "{} does not originate {}: add `.originates::<..>(..)` to its participant",
-                engine.registry.service,
-                E::TYPE
+                engine.registry.service, event.event_type
             )));
         };
         if !origin.versions.has(saga.begins) {
             return Err(Failure::permanent(format!(
                 "{} is of {} of {}, and {} begins sagas under version {}: publish the event of that version, \
                  or declare the other with `.begins(..)`",
-                E::TYPE,
-                origin.versions,
-                saga.saga,
-                engine.registry.service,
-                saga.begins
+                event.event_type, origin.versions, saga.saga, engine.registry.service, saga.begins
             )));
         }
         let work = SagaWork::new(&mut self.transaction, saga, saga_id);
@@ -174,7 +176,6 @@ impl Unit {
             let why = why_forgotten(limits, engine.registry.service, saga_id);
             return Err(Failure::permanent(why));
         }
-        let event = encoded(&event)?;
         originated(&mut SagaWork::new(&mut self.transaction, saga, saga_id), origin.name, event);
         Ok(())
     }
@@ -187,17 +188,25 @@ impl Unit {
     /// A permanent failure if this service does not own the saga; what the hook fails with. While a database that
     /// was restored from a backup has not heard what it missed, there is [no outcome yet](Failure::not_yet).
     pub async fn abort<Sg: Saga>(&mut self, abort_event: Sg::Abort) -> Result<Abort, Failure> {
+        self.abort_by(Sg::NAME, encoded(&abort_event)?).await
+    }
+
+    /// Like [`abort`](Self::abort), of a saga that has no type here.
+    #[doc(hidden)]
+    pub async fn abort_by(
+        &mut self,
+        saga: &str,
+        abort_event: EncodedEvent,
+    ) -> Result<Abort, Failure> {
         let saga_id = self.saga_id.ok_or_else(no_saga)?;
         let engine = Arc::clone(&self.transaction.engine);
-        let Some(saga) = engine.registry.sagas.iter().find(|saga| saga.saga == Sg::NAME) else {
+        let Some(entry) = engine.registry.sagas.iter().find(|entry| entry.saga == saga) else {
             return Err(Failure::permanent(format!(
-                "{} takes no part in {}",
-                engine.registry.service,
-                Sg::NAME
+                "{} takes no part in {saga}",
+                engine.registry.service
             )));
         };
-        let abort_event = encoded(&abort_event)?;
-        let work = &mut SagaWork::new(&mut self.transaction, saga, saga_id);
+        let work = &mut SagaWork::new(&mut self.transaction, entry, saga_id);
         abort_as_owner(work, abort_event).await
     }
 

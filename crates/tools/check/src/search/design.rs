@@ -1,11 +1,12 @@
 //! One version of a saga as a search takes it: numbered services, steps and events. What repeats under keys is there
 //! twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ballet_core::graph::{Node, upstream};
-use ballet_core::{EventType, Graph, Part, SagaPart, StepKind, StepPart, System};
+use ballet_core::{EventType, Graph, SagaPart, StepKind, StepPart, System};
 
+use crate::search::outside::Outside;
 use crate::search::state::OF_STEP;
 
 /// The repetitions of a step under different keys.
@@ -15,6 +16,7 @@ pub(super) struct Design<'a> {
     pub(super) services: Vec<Service<'a>>,
     pub(super) steps: Vec<Step<'a>>,
     pub(super) events: Vec<Event>,
+    pub(super) repeated: Vec<Repeated>,
     /// The place of the service that owns the saga. `None` if its contract is not there.
     pub(super) owner: Option<usize>,
     /// The event with which a deadline passes.
@@ -41,6 +43,17 @@ pub(super) struct Step<'a> {
     pub(super) refused: Option<usize>,
     pub(super) compensated: Option<usize>,
     pub(super) taken_back_by: Vec<usize>,
+    pub(super) repeats: bool,
+}
+
+/// A step under all keys that are looked at, which something begins anew. When all were taken back, a run waits for the
+/// next one.
+pub(super) struct Repeated {
+    pub(super) steps: Vec<usize>,
+    /// The steps of which one has to be done for that. Nothing if it begins from outside.
+    pub(super) asked_by: Vec<usize>,
+    /// The events that may follow it.
+    pub(super) leads_to: BTreeSet<usize>,
 }
 
 /// A trigger of a step: any of these events.
@@ -55,17 +68,6 @@ pub(super) struct Event {
     /// The bit that says that it was published.
     pub(super) published: usize,
     pub(super) outside: Option<Outside>,
-}
-
-/// An event that comes from elsewhere than the saga's steps.
-pub(super) struct Outside {
-    pub(super) by: &'static str,
-    /// The steps that its publisher knows to be over before it publishes what leads to the decision.
-    pub(super) after: Vec<usize>,
-    /// Whether its publisher knows of the decision, and asks for nothing afterwards that may be refused.
-    pub(super) ends_with_decision: bool,
-    /// The events with which its publisher says its last word before the decision, in the same way.
-    pub(super) ends_with: Vec<EventType>,
 }
 
 impl<'a> Design<'a> {
@@ -84,7 +86,13 @@ impl<'a> Design<'a> {
                 {
                     for copy in 0..copies.steps[at] {
                         of_node[at].push(steps.len());
-                        steps.push(numbers.step(services.len(), node.step, &copies, copy));
+                        let is_next = is_asked_again(&nodes, at);
+                        steps.push(numbers.step(
+                            services.len(),
+                            node.step,
+                            &copies,
+                            (copy, is_next),
+                        ));
                     }
                 }
                 let aborts_on =
@@ -112,7 +120,9 @@ impl<'a> Design<'a> {
             outside: Outside::of(system, &nodes, &of_node, *event),
         };
         let events = numbers.0.iter().map(event).collect();
-        let mut design = Self { services, steps, events, owner, passed, bits: 0 };
+        let repeated = Vec::new();
+        let mut design = Self { services, steps, events, repeated, owner, passed, bits: 0 };
+        design.repeated = design.begun_anew(&of_node);
         design.lay_out();
         design
     }
@@ -212,7 +222,7 @@ impl Numbers {
         service: usize,
         part: &'a StepPart,
         copies: &Copies,
-        copy: usize,
+        (copy, asks_for_next): (usize, bool),
     ) -> Step<'a> {
         // A step that is there once takes any copy.
         let repeats = copies.of_step(part) > 1;
@@ -222,67 +232,20 @@ impl Numbers {
         };
         let on = part.on.iter().map(|event| JoinPart { events: all(*event), arrived: 0 }).collect();
         let taken_back_by = part.compensated_by.iter().flat_map(|event| all(*event)).collect();
+        let done = self.one(part.done, copies, copy + usize::from(asks_for_next));
         let mut one = |event: EventType| self.one(event, copies, copy);
-        let done = one(part.done);
         let (refused, compensated) = (part.refused.map(&mut one), part.compensated.map(&mut one));
-        Step { service, part, on, done, refused, compensated, taken_back_by }
+        Step { service, part, on, done, refused, compensated, taken_back_by, repeats }
     }
 }
 
-impl Outside {
-    /// Of a publisher beside the steps is assumed that it knows what its own service does and hears.
-    fn of(
-        system: &System,
-        nodes: &[Node<'_>],
-        of_node: &[Vec<usize>],
-        event: EventType,
-    ) -> Option<Self> {
-        let is_begun =
-            |node: &Node<'_>| node.step.kind == StepKind::Origin && node.step.on.contains(&event);
-        if nodes.iter().any(is_begun) {
-            return None;
-        }
-        let free = |by| {
-            Some(Self { by, after: Vec::new(), ends_with_decision: false, ends_with: Vec::new() })
-        };
-        if let Some(by) = event.foreign_producers().first().copied() {
-            return free(by);
-        }
-        let beside = system.parts.iter().find(|part| part.publishes.contains(&event));
-        let Some(beside) = beside else {
-            let has_it = |part: &Part| part.service == event.service();
-            let of_other_saga = |part: &Part| {
-                let mut steps = part.sagas.iter().flat_map(|saga| &saga.steps);
-                steps.any(|step| step.has_outcome(event))
-            };
-            let is_ours = nodes.iter().any(|node| node.step.has_outcome(event));
-            let is_unknown = !system.parts.iter().any(has_it);
-            let comes = is_unknown || !is_ours && system.parts.iter().any(of_other_saga);
-            return if comes { free(event.service()) } else { None };
-        };
-        let takes = |at: usize| nodes[at].step.on.contains(&event);
-        let decides = |at: usize| nodes[at].step.kind == StepKind::Decision;
-        let leads = |at: usize| takes(at) || upstream(nodes, at).into_iter().any(takes);
-        let is_last_word = (0..nodes.len()).any(|at| decides(at) && leads(at));
-        let own = |at: &usize| nodes[*at].service == beside.service;
-        let hears = |step: usize| {
-            (0..nodes.len()).filter(own).any(|at| at == step || upstream(nodes, at).contains(&step))
-                || beside.subscriptions.iter().any(|one| one.on == nodes[step].step.done)
-        };
-        let is_refusable =
-            |at: usize| nodes[at].step.refused.is_some() && nodes[at].step.kind != StepKind::Origin;
-        let known = |at: &usize| is_last_word && is_refusable(*at) && hears(*at);
-        let after = (0..nodes.len()).filter(known).flat_map(|at| of_node[at].clone()).collect();
-        let hears_decision = (0..nodes.len()).any(|at| decides(at) && (own(&at) || hears(at)));
-        let ends_with_decision =
-            hears_decision && (0..nodes.len()).any(|at| takes(at) && is_refusable(at));
-        let decided_on =
-            (0..nodes.len()).filter(|at| decides(*at)).flat_map(|at| &nodes[at].step.on);
-        let is_own = |on: &&EventType| beside.publishes.contains(on);
-        let ends_with = match ends_with_decision && !is_last_word {
-            true => decided_on.filter(is_own).copied().collect(),
-            false => Vec::new(),
-        };
-        Some(Self { by: beside.service, after, ends_with_decision, ends_with })
-    }
+/// Whether a step begins a repetition of another after one has ended, so that its event bears the next key.
+fn is_asked_again(nodes: &[Node<'_>], at: usize) -> bool {
+    let mut before = upstream(nodes, at);
+    before.insert(at);
+    nodes.iter().map(|node| node.step).filter(|step| !step.compensated_by.is_empty()).any(|step| {
+        let ends = |on: &EventType| step.has_outcome(*on) || step.compensated_by.contains(on);
+        step.on.contains(&nodes[at].step.done)
+            && before.iter().any(|cause| nodes[*cause].step.on.iter().any(ends))
+    })
 }

@@ -61,9 +61,11 @@ impl Explored {
         all
     }
 
-    fn after(&self, at: usize) -> impl Iterator<Item = usize> {
-        let (first, end) = (self.firsts[at], self.firsts[at + 1]);
-        self.edges[first..end].iter().filter_map(|to| usize::try_from(*to).ok())
+    /// Nothing is known of a state at which the search stopped.
+    fn after(&self, at: usize) -> impl DoubleEndedIterator<Item = usize> {
+        let range = self.firsts.get(at).zip(self.firsts.get(at + 1));
+        let edges = range.and_then(|(first, end)| self.edges.get(*first..*end)).unwrap_or_default();
+        edges.iter().filter_map(|to| usize::try_from(*to).ok())
     }
 
     /// Whether a good end can be reached from each state. `is_good` says it of those at rest.
@@ -95,22 +97,39 @@ impl Explored {
 
     /// The place of a state in which a run rests at last that goes on from here.
     pub(super) fn last_after(&self, mut at: usize) -> usize {
-        while let Some(next) = self.after(at).last() {
+        while let Some(next) = self.after(at).next_back() {
             at = next;
         }
         at
+    }
+
+    /// The moves from a state to the one in which it rests at [last](Self::last_after).
+    pub(super) fn on(&self, design: &Design<'_>, mut at: usize, last: usize) -> Vec<(Move, State)> {
+        let mut on = Vec::new();
+        while at != last
+            && let Some(next) = self.after(at).next_back()
+        {
+            on.extend(self.made(design, at, next));
+            at = next;
+        }
+        on
+    }
+
+    /// The move from one state to another.
+    fn made(&self, design: &Design<'_>, from: usize, to: usize) -> Option<(Move, State)> {
+        let (mut made, state) = (None, self.states[to]);
+        design.moves(&self.states[from], &mut |one, next| {
+            made = made.or((next == state).then_some((one, state)));
+        });
+        made
     }
 
     /// The moves to a state, each with the state after it.
     pub(super) fn way(&self, design: &Design<'_>, mut at: usize) -> Vec<(Move, State)> {
         let mut way = Vec::new();
         while at != 0 {
-            let (parent, state) = (self.parent(at), self.states[at]);
-            let mut made = None;
-            design.moves(&self.states[parent], &mut |one, next| {
-                made = made.or((next == state).then_some(one));
-            });
-            way.extend(made.map(|one| (one, state)));
+            let parent = self.parent(at);
+            way.extend(self.made(design, parent, at));
             at = parent;
         }
         way.reverse();

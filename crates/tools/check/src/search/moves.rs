@@ -2,7 +2,8 @@
 
 use ballet_core::{EventType, Runs, StepKind};
 
-use crate::search::design::{Design, Outside};
+use crate::search::design::Design;
+use crate::search::outside::Outside;
 use crate::search::state::{Entry, State};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,16 +176,21 @@ impl Design<'_> {
         next
     }
 
-    /// The owner's own refusal may be the abort.
+    /// Whether a step is of the owner, and its refusal is the abort.
+    pub(super) fn aborts_by_refusing(&self, at: usize) -> bool {
+        let step = &self.steps[at];
+        self.owner == Some(step.service)
+            && step.refused.is_some()
+            && step.refused == self.services[step.service].abort
+    }
+
     fn refused(&self, state: &State, at: usize) -> State {
-        let (mut next, step) = (*state, &self.steps[at]);
+        let mut next = *state;
         next.enter(at, Entry::Refused);
-        let is_abort =
-            self.owner == Some(step.service) && step.refused == self.services[step.service].abort;
-        if is_abort {
+        if self.aborts_by_refusing(at) {
             return self.aborted(&next).unwrap_or(next);
         }
-        step.refused.into_iter().for_each(|event| self.publish(&mut next, event));
+        self.steps[at].refused.into_iter().for_each(|event| self.publish(&mut next, event));
         next
     }
 

@@ -11,7 +11,7 @@ const ENTRY: u64 = 7;
 const TAKEN_BACK: usize = 3;
 
 /// What a ledger says of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Entry {
     Nothing,
     Calling,
@@ -23,6 +23,24 @@ pub(super) enum Entry {
 
 const ENTRIES: [Entry; 6] =
     [Entry::Nothing, Entry::Calling, Entry::Refused, Entry::Done, Entry::Undoing, Entry::Undone];
+
+impl Entry {
+    /// The word of the table.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Calling => "calling",
+            Self::Refused => "refused",
+            Self::Done => "done",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        ENTRIES.into_iter().find(|entry| entry.as_str() == text)
+    }
+}
 
 /// The ledgers of all services about one run, and what they have published. Who publishes an event makes it
 /// deliverable for ever: that covers delay, other orders, copies under any id, and what a crash brings again.

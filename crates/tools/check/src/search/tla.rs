@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use ballet_core::{Graph, Runs, StepKind, System};
 
-use crate::search::design::{Design, JoinPart};
+use crate::search::design::Design;
 
 /// The settings for a checker of the modules, in TLC's form.
 pub const SETTINGS: &str = "INIT Init\nNEXT Next\nINVARIANT EndsWell\nINVARIANT DecidedOnce\n";
@@ -98,7 +98,10 @@ impl Printer<'_> {
             .collect();
         let missing: Vec<String> =
             (0..design.steps.len()).flat_map(|at| self.missing(at)).collect();
-        let ends = if decisions.is_empty() { "TRUE" } else { "Decided" };
+        let on = decisions.iter().flat_map(|at| &design.steps[*at].on);
+        let mut ends: Vec<String> = on.flat_map(|part| self.comes_anew(&part.events)).collect();
+        ends.push(if decisions.is_empty() { "TRUE" } else { "Decided" }.to_owned());
+        let ends = any(&ends);
         let mut text = format!(
             "---- MODULE {name} ----\n\
              VARIABLES entry, out, tomb, arrived, back\n\
@@ -171,10 +174,9 @@ impl Printer<'_> {
             found.push(Action { name: format!("{at}_{}", found.len()), sort, guard, then });
         };
         let refused: Vec<usize> = step.refused.into_iter().collect();
-        let is_abort = design.owner == Some(step.service) && step.refused == service.abort;
         // The owner's own refusal is the abort, unless the run is decided.
         let refuse = |guard: Vec<String>| {
-            if !is_abort {
+            if !design.aborts_by_refusing(at) {
                 return vec![(guard, enter("refused", &refused))];
             }
             let tomb = Some(format!("\"{}\"", service.name));
@@ -324,6 +326,17 @@ impl Printer<'_> {
         )
     }
 
+    /// The conditions in which the next repetition of a step will bring one of these events.
+    fn comes_anew<'s>(&'s self, events: &'s [usize]) -> impl Iterator<Item = String> + 's {
+        self.0.repeated_before(events).map(move |one| {
+            let back = one.steps.iter().map(|at| format!("{} \\in back", self.step(*at)));
+            let asks =
+                one.asked_by.iter().map(|at| format!("entry[{}] = \"done\"", self.step(*at)));
+            let asks = (!one.asked_by.is_empty()).then(|| any(&asks.collect::<Vec<_>>()));
+            all(&back.chain(asks).collect::<Vec<_>>())
+        })
+    }
+
     /// The conditions of a run that is not aborted, and misses nothing of this step.
     fn missing(&self, at: usize) -> Vec<String> {
         let (design, step, name) = (self.0, &self.0.steps[at], self.step(at));
@@ -332,25 +345,23 @@ impl Printer<'_> {
             let refused = self.event(refused);
             found.push(format!("(entry[{name}] = \"refused\" => {refused} \\notin out)"));
         }
+        if design.aborts_by_refusing(at) {
+            found.push(format!("(entry[{name}] = \"refused\" => {name} \\in back)"));
+        }
         let is_decision = step.part.kind == StepKind::Decision;
         if step.on.len() < 2 {
             return found;
         }
         let part = |number: usize| format!("\"{}/{number}\"", name.replace('"', ""));
-        for (came, one) in step.on.iter().enumerate() {
+        for came in 0..step.on.len() {
             for (other, missing) in step.on.iter().enumerate().filter(|(other, _)| *other != came) {
                 if missing.events.iter().all(|event| design.events[*event].outside.is_some()) {
                     continue;
                 }
-                let alike = design.steps.iter().enumerate().filter(|(with, it)| {
-                    let takes = |part: &JoinPart| {
-                        part.events.iter().any(|event| one.events.contains(event))
-                    };
-                    *with != at && (it.done == step.done || it.on.iter().any(takes))
-                });
-                let mut instead: Vec<String> = alike
-                    .map(|(with, _)| format!("entry[{}] = \"done\"", self.step(with)))
-                    .collect();
+                let with = design.instead_of(at, came, other).into_iter();
+                let with = with.map(|with| format!("entry[{}] = \"done\"", self.step(with)));
+                let mut instead: Vec<String> = with.collect();
+                instead.extend(self.comes_anew(&missing.events));
                 instead.push(format!("entry[{name}] # \"nothing\""));
                 instead.extend(is_decision.then(|| "Decided".to_owned()));
                 found.push(format!(

@@ -24,7 +24,22 @@ impl Design<'_> {
         if self.is_aborted(state) {
             return self.left(state).is_none();
         }
-        (self.is_decided(state) || !self.has_decision()) && self.missing(state).is_none()
+        let may_wait = !self.has_decision() || self.decision_waits_anew(state);
+        (self.is_decided(state) || may_wait) && self.missing(state).is_none()
+    }
+
+    /// Whether a decision waits for a step that was taken back under all keys, and will be asked under the next one.
+    fn decision_waits_anew(&self, state: &State) -> bool {
+        let mut parts = self.of_kind(StepKind::Decision).flat_map(|at| &self.steps[at].on);
+        parts.any(|part| self.comes_anew(state, &part.events))
+    }
+
+    fn comes_anew(&self, state: &State, events: &[usize]) -> bool {
+        let is_done = |at: &usize| state.entry(*at) == Entry::Done;
+        self.repeated_before(events).any(|one| {
+            one.steps.iter().all(|at| state.is_taken_back(*at))
+                && (one.asked_by.is_empty() || one.asked_by.iter().any(is_done))
+        })
     }
 
     /// A run that ends in two ways.
@@ -74,11 +89,12 @@ impl Design<'_> {
 
     /// A step that a run which is not aborted waits for in vain.
     fn missing(&self, state: &State) -> Option<Fault> {
-        // A call that was given up has refused nothing.
+        // A call that was given up has refused nothing, and an owner's own refusal may come too late to abort.
         let unheeded = |at: &usize| {
-            let refused = self.steps[*at].refused.filter(|event| self.is_out(state, *event));
+            let is_told = |event| self.is_out(state, event) && !self.is_heeded(event);
+            let is_late = || self.aborts_by_refusing(*at) && !state.is_taken_back(*at);
             state.entry(*at) == Entry::Refused
-                && refused.is_some_and(|event| !self.is_heeded(event))
+                && (self.steps[*at].refused.is_some_and(is_told) || is_late())
         };
         if let Some(at) = (0..self.steps.len()).find(unheeded) {
             let refused = self.steps[at].part.refused.map_or("", |event| event.name());
@@ -101,22 +117,22 @@ impl Design<'_> {
         let is_over = step.on.len() < 2
             || state.entry(at) != Entry::Nothing
             || step.part.kind == StepKind::Decision && self.is_decided(state);
-        let came = step.on.iter().position(|part| state.has(part.arrived));
-        let came = came.filter(|_| !is_over)?;
-        let missing = step.on.iter().position(|part| !state.has(part.arrived))?;
-        let takes =
-            |part: &'_ [usize]| part.iter().any(|event| step.on[came].events.contains(event));
-        let is_alike = |other: usize| {
-            let other_step = &self.steps[other];
-            other != at
-                && state.entry(other) == Entry::Done
-                && (other_step.done == step.done
-                    || other_step.on.iter().any(|part| takes(&part.events)))
-        };
-        let is_outside = |event: &usize| self.events[*event].outside.is_some();
-        if (0..self.steps.len()).any(is_alike) || step.on[missing].events.iter().all(is_outside) {
+        if is_over {
             return None;
         }
+        let (came, missing): (Vec<usize>, Vec<usize>) =
+            (0..step.on.len()).partition(|part| state.has(step.on[*part].arrived));
+        let is_outside = |event: &usize| self.events[*event].outside.is_some();
+        let is_left = |(came, missing): &(usize, usize)| {
+            let events = &step.on[*missing].events;
+            let is_done = |other: &usize| state.entry(*other) == Entry::Done;
+            !events.iter().all(is_outside)
+                && !self.comes_anew(state, events)
+                && !self.instead_of(at, *came, *missing).iter().any(is_done)
+        };
+        let mut pairs =
+            came.iter().flat_map(|came| missing.iter().map(|missing| (*came, *missing)));
+        let (came, missing) = pairs.find(is_left)?;
         let why = format!(
             "{} has {} and waits for {}, which does not come any more",
             self.name(at),

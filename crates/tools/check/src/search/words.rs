@@ -11,7 +11,7 @@ use crate::search::{Counterexample, RunEvent};
 impl Design<'_> {
     pub(super) fn counterexample(
         &self,
-        saga: &str,
+        (saga, version): (&'static str, u32),
         fault: &Fault,
         way: &[(Move, State)],
     ) -> Counterexample {
@@ -28,10 +28,11 @@ impl Design<'_> {
             of: fault.of.clone(),
             detail: format!("in a run of {saga} ({run}): at last {}", fault.why),
         };
-        Counterexample { problem, moves, events: self.events_of(way) }
+        let (acts, ends) = (Vec::new(), Vec::new());
+        Counterexample { saga, version, problem, moves, events: self.events_of(way), acts, ends }
     }
 
-    fn words(&self, made: Move) -> String {
+    pub(super) fn words(&self, made: Move) -> String {
         let event = made.event.map_or("", |event| self.events[event].event.name());
         let on = if event.is_empty() { String::new() } else { format!(" on {event}") };
         let step = || self.name(made.at);
@@ -87,7 +88,7 @@ impl Design<'_> {
         all
     }
 
-    fn publisher(&self, made: Move, event: usize) -> &'static str {
+    pub(super) fn publisher(&self, made: Move, event: usize) -> &'static str {
         let is_cause = made.event == Some(event);
         match made.kind {
             MoveKind::Outside => {

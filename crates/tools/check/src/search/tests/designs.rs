@@ -11,6 +11,22 @@ fn without(list: &mut Value, event: &str) {
     list.as_array_mut().expect("a list").retain(|one| one != event);
 }
 
+fn add<'a>(part: &'a mut Value, name: &str, kind: &str, on: &[&str], done: &str) -> &'a mut Value {
+    let new = json!({ "name": name, "kind": kind, "on": on, "done": done });
+    part["steps"].as_array_mut().expect("steps").push(new);
+    step(part, name)
+}
+
+/// A van is booked before the decision and loaded after it, unless it was missed.
+fn book_van(part: &mut Value) {
+    let on = ["orders.order_placed.v1"];
+    let booked = "shipping.van_booked.v1";
+    add(part, "book_van", "compensatable", &on, booked)["refused"] =
+        json!("shipping.van_missed.v1");
+    let on = ["orders.order_confirmed.v1", booked];
+    add(part, "load_van", "retriable", &on, "shipping.van_loaded.v1");
+}
+
 pub(super) struct ChangedDesign {
     pub(super) system: &'static str,
     pub(super) saga: &'static str,
@@ -123,6 +139,35 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
         "a step publishes the abort",
         |part| step(part, "commit_stock")["done"] = json!("orders.order_cancelled.v1"),
         Some(("B076", "confirm_order")),
+    ),
+    shop(
+        "inventory",
+        "a join waits for what only a compensation publishes",
+        |part| {
+            let on = ["payments.payment_captured.v1", "inventory.stock_released.v1"];
+            add(part, "restock", "retriable", &on, "inventory.stock_restocked.v1");
+        },
+        Some(("B074", "restock")),
+    ),
+    shop(
+        "shipping",
+        "a join waits for what a refusal prevents, while others go on with the rest",
+        |part| {
+            book_van(part);
+            let on = ["shipping.van_missed.v1"];
+            add(part, "note_missed", "retriable", &on, "shipping.van_noted.v1");
+        },
+        Some(("B074", "load_van")),
+    ),
+    shop(
+        "orders",
+        "the owner refuses after the decision, and its abort comes too late",
+        |part| {
+            let on = ["orders.order_confirmed.v1"];
+            let step = add(part, "check_order", "compensatable", &on, "orders.order_checked.v1");
+            step["refused"] = json!("orders.order_cancelled.v1");
+        },
+        Some(("B074", "check_order")),
     ),
     shop(
         "shipping",
@@ -254,6 +299,28 @@ pub(super) const NEAR: &[ChangedDesign] = &[
                 "compensated": "shipping.shipment_cancelled.v1",
             });
             part["steps"].as_array_mut().expect("steps").push(other);
+        },
+        None,
+    ),
+    shop(
+        "shipping",
+        "of two joins, the one runs whose van was booked or missed",
+        |part| {
+            book_van(part);
+            let on = ["orders.order_confirmed.v1", "shipping.van_missed.v1"];
+            add(part, "call_courier", "retriable", &on, "shipping.courier_called.v1");
+        },
+        None,
+    ),
+    shop(
+        "orders",
+        "the owner refuses before the decision, which waits for its answer",
+        |part| {
+            let on = ["orders.order_placed.v1"];
+            let step = add(part, "check_order", "compensatable", &on, "orders.order_checked.v1");
+            step["refused"] = json!("orders.order_cancelled.v1");
+            let decision = self::step(part, "confirm_order");
+            decision["on"] = json!(["payments.payment_captured.v1", "orders.order_checked.v1"]);
         },
         None,
     ),

@@ -143,6 +143,84 @@ fn of_a_saga_that_never_ends_well_a_whole_run_is_shown() {
     assert_eq!((&*one.moves, one.events.len()), (&["desk.open_sale begins it".to_owned()][..], 1));
 }
 
+/// A desk asks one driver after the other, and a ride starts with the one who was taken. `again` says who asks again.
+fn one_driver_after_another(again: &Value) -> [Value; 2] {
+    let mut desk = json!({
+        "contract": 1,
+        "service": "desk",
+        "events": [{ "name": "desk.driver_left.v1", "role": "in_saga", "schema": true }],
+        "publishes": ["desk.driver_left.v1"],
+        "sagas": [{
+            "saga": "ride",
+            "owner": "desk",
+            "abort": "desk.ride_cancelled.v1",
+            "deadline": { "passed": "desk.ride_late.v1", "after": "PT1H" },
+            "steps": [
+                { "name": "ask", "kind": "origin", "done": "desk.ride_asked.v1" },
+                {
+                    "name": "want",
+                    "kind": "compensatable",
+                    "on": ["desk.ride_asked.v1"],
+                    "done": "desk.driver_wanted.v1",
+                },
+                {
+                    "name": "start",
+                    "kind": "decision",
+                    "on": ["fleet.driver_taken.v1"],
+                    "done": "desk.ride_started.v1",
+                },
+            ],
+        }],
+    });
+    let fleet = json!({
+        "contract": 1,
+        "service": "fleet",
+        "events": [],
+        "sagas": [{
+            "saga": "ride",
+            "owner": "desk",
+            "abort": "desk.ride_cancelled.v1",
+            "steps": [{
+                "name": "take",
+                "kind": "compensatable",
+                "on": ["desk.driver_wanted.v1"],
+                "done": "fleet.driver_taken.v1",
+                "compensated": "fleet.driver_freed.v1",
+                "compensated_by": ["desk.driver_left.v1"],
+            }],
+        }],
+    });
+    let steps = desk["sagas"][0]["steps"].as_array_mut().expect("steps");
+    steps.extend(again.as_array().expect("steps").iter().cloned());
+    let mut both = [desk, fleet];
+    tidy(&mut both);
+    both
+}
+
+#[test]
+fn a_decision_waits_for_the_next_repetition_if_somebody_asks_for_it() {
+    let asks = |on: &str| {
+        json!([{
+            "name": "want_again",
+            "kind": "compensatable",
+            "on": [on],
+            "done": "desk.driver_wanted.v1",
+        }])
+    };
+    let mut both = one_driver_after_another(&asks("desk.driver_left.v1"));
+    assert_eq!(found(&both), []);
+    // The desk asks beside its steps.
+    both[0]["publishes"] = json!(["desk.driver_left.v1", "desk.driver_wanted.v1"]);
+    let steps = both[0]["sagas"][0]["steps"].as_array_mut().expect("steps");
+    steps.retain(|step| step["done"] != "desk.driver_wanted.v1");
+    assert_eq!(found(&both), []);
+    // Of a driver who leaves before being taken, nobody hears.
+    for again in [json!([]), asks("fleet.driver_freed.v1")] {
+        let both = one_driver_after_another(&again);
+        assert_eq!(found(&both), [("B074", "start".to_owned())], "{again}");
+    }
+}
+
 #[test]
 fn nothing_runs_after_its_tombstone() {
     for name in ["rides", "shop", "streaming"] {
