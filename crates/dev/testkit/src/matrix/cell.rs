@@ -22,8 +22,10 @@ pub enum Verdict {
     LosesUpdate,
     /// What the other one does rests on what is undone afterwards.
     ReadsUndone,
-    /// The undo fails, or leaves another row than if the step had never run.
+    /// The undo fails, or leaves another row than if the step had never run. Or a refusal does.
     CannotBeUndone,
+    /// The step blocks: others wait for its rows, and for its place in the lane.
+    Blocks,
 }
 
 impl Verdict {
@@ -43,6 +45,7 @@ impl fmt::Display for Verdict {
             Self::LosesUpdate => "loses an update",
             Self::ReadsUndone => "reads what is undone",
             Self::CannotBeUndone => "cannot be undone",
+            Self::Blocks => "blocks",
         })
     }
 }
@@ -128,7 +131,7 @@ pub(super) fn statement_on(statements: &[String], table: &str) -> String {
 }
 
 /// Whether a statement has this name, which may be quoted.
-pub(super) fn names(statement: &str, table: &str) -> bool {
+pub(crate) fn names(statement: &str, table: &str) -> bool {
     let table = table.trim_matches('"');
     let mut words = statement.split(|c: char| !c.is_alphanumeric() && c != '_');
     words.any(|word| word == table)

@@ -8,20 +8,31 @@
 //! - both in either order: a row that both change must be the same;
 //! - both at once in two transactions: they must leave what they leave one after the other.
 //!
-//! Events come from their schemas, rows from the tables and their constraints, so nothing is declared. A step that
-//! takes none of them is not tried; neither is one that calls outside. [`Matrix`] says it, pair by pair.
+//! And for each step alone: its undo leaves no row as the step made it, a refusal after a call leaves nothing, a step
+//! does not block its lane, and another one between a call and its answer loses nothing.
+//!
+//! Events come from their schemas, or from a file of `ballet record`; rows from the tables and their constraints;
+//! answers from their types; copies are fed with their events. So nothing is declared. A step that takes none of them
+//! is not tried, and neither is one that a request begins. [`Matrix`] says it, pair by pair, and fails if less than half
+//! of the steps could be tried.
 //!
 //! ```no_run
 //! # mod shop { pub fn service() -> ballet::Service { unimplemented!() } }
 //! ballet_testkit::commutes!(shop::service());
 //! # fn main() {}
 //! ```
+//!
+//! With a recording: `commutes!(shop::service(), recording = "tests/shop.jsonl")`. What is accepted follows, each with
+//! a reason: `accepted("count", "count") = "an estimate"`; the other one is `"all"` for a step that is not tried.
 
-mod cell;
+mod answers;
+pub(crate) mod cell;
 #[expect(clippy::module_inception, reason = "the folder is the matrix, the file is its type")]
 mod matrix;
 mod pair;
+mod recorded;
 mod rig;
+mod runner;
 mod setup;
 mod tables;
 mod values;
@@ -32,10 +43,16 @@ pub use matrix::{Known, Matrix};
 /// Declares the test that a service's steps commute. What is accepted follows the service, each with a reason.
 #[macro_export]
 macro_rules! commutes {
-    ($service:expr $(, accepted($step:literal, $other:literal) = $reason:literal)* $(,)?) => {
+    (
+        $service:expr
+        $(, recording = $recording:expr)?
+        $(, accepted($step:literal, $other:literal) = $reason:literal)*
+        $(,)?
+    ) => {
         #[test]
         fn commutes() {
-            let matrix = $crate::matrix::Matrix::of($service);
+            let recordings: &[&str] = &[$($recording)?];
+            let matrix = $crate::matrix::Matrix::of($service, recordings);
             println!("{matrix}");
             matrix.check(&[$($crate::matrix::Known::accepted($step, $other, $reason)),*]);
         }

@@ -1,9 +1,11 @@
 //! One cell: two steps of two sagas, in either order, undone, and at once.
 
 use ballet::SagaId;
+use serde_json::Value;
 
 use crate::matrix::cell::{Cell, Verdict, WrongRow, names, statement_on, wrong_row};
-use crate::matrix::rig::{AtOnce, End, Ran, Result, Rig, Snapshot, Work};
+use crate::matrix::rig::{AtOnce, Ran, Rig, Snapshot};
+use crate::matrix::runner::{End, Result};
 use crate::matrix::setup::{PLENTY, Setup, prepare};
 use crate::matrix::values::filled;
 
@@ -14,6 +16,8 @@ const NUMBERS: [i64; 3] = [PLENTY, 1, 0];
 pub(super) type Sagas = [SagaId; 2];
 
 struct Tried {
+    /// The bodies of the events of both.
+    events: [Vec<String>; 2],
     before: Snapshot,
     step: Ran,
     other: Ran,
@@ -52,7 +56,10 @@ async fn tried(
     let [a, b] = of;
     let (s, x) = ((step.action.work(a, number), a), (other.action.work(b, number), b));
     let before = rig.now().await?;
+    let events = [(step, a), (other, b)]
+        .map(|(of, saga)| of.action.bodies.iter().map(|body| filled(body, saga, number)).collect());
     let tried = Tried {
+        events,
         before,
         step: rig.tried(std::slice::from_ref(&s)).await?,
         other: rig.tried(std::slice::from_ref(&x)).await?,
@@ -60,14 +67,26 @@ async fn tried(
         reversed: rig.tried(&[x.clone(), s.clone()]).await?,
     };
     let (alone, after) = (&tried.other.ends[0], &tried.both.ends[1]);
-    if !tried.step.ends[0].is_done() || matches!(alone, End::Calls | End::Failed { .. }) {
+    if !tried.step.ends[0].is_done() || matches!(alone, End::Calls(_) | End::Failed { .. }) {
         return Ok(None);
     }
+    let is_same = step.action.name == other.action.name;
+    if is_same {
+        for answer in &step.action.answers {
+            let refused = (step.action.work_with(vec![answer.clone()], a, number), a);
+            let refused = rig.tried(&[refused]).await?;
+            if let Some(row) = refusal_flaw(&tried, &refused) {
+                let words = format!("refused, it leaves something: {row}");
+                let words = with(&tried, (words, Some(row)), None);
+                return Ok(Some((Verdict::CannotBeUndone, words)));
+            }
+        }
+    }
     if step.action.is_undone {
-        let undo = (Work::Undo { name: step.action.name, of: 0 }, a);
+        let undo = (step.action.undo(0), a);
         let undone = rig.tried(&[s.clone(), undo.clone()]).await?;
         let between = rig.tried(&[s.clone(), x.clone(), undo]).await?;
-        let found = undo_flaw(&tried, &undone, &between, a, step.action.name == other.action.name);
+        let found = undo_flaw(&tried, &undone, &between, a, is_same);
         if found.is_some() {
             let undo = undone.statements.get(1);
             return Ok(found.map(|(verdict, words)| (verdict, with(&tried, words, undo))));
@@ -79,11 +98,18 @@ async fn tried(
             return Ok(Some((Verdict::Guarded, format!("the other one is tried again: {why}"))));
         }
         let words = format!("alone the other one is {alone}, after the step it fails: {why}");
-        return Ok(Some((Verdict::ReadsUndone, words)));
+        return Ok(Some((Verdict::ReadsUndone, with(&tried, (words, None), None))));
     }
     if let Some(row) = order_flaw(&tried) {
         let words = (format!("the last one wins: {row}"), Some(row));
         return Ok(Some((Verdict::LosesUpdate, with(&tried, words, None))));
+    }
+    if step.action.calls {
+        let asks = (step.action.work_with(Vec::new(), a, number), a);
+        let meanwhile = rig.tried(&[asks, x.clone(), (step.action.answer(0), a)]).await?;
+        if let Some(found) = call_flaw(&tried, &meanwhile) {
+            return Ok(Some((Verdict::LosesUpdate, with(&tried, found, None))));
+        }
     }
     if alone.is_done() && meets(&tried) {
         let at_once = Box::pin(rig.at_once([&s, &x])).await?;
@@ -125,10 +151,13 @@ fn undo_flaw(
     is_same: bool,
 ) -> Option<(Verdict, (String, Option<WrongRow>))> {
     let saga = saga.to_string();
-    let not_own = |at: &(String, String), row: &serde_json::Value| {
+    let not_own = |at: &(String, String), row: &Value| {
         !at.1.contains(&saga) && !row.to_string().contains(&saga)
     };
-    let left = wrong_row(&tried.before, &tried.before, &undone.left, not_own);
+    // A row of the saga may tell how it ended. One that the undo has not touched is forgotten.
+    let left = wrong_row(&tried.before, &tried.before, &undone.left, |at, row| {
+        not_own(at, row) || undone.left.get(at) == tried.step.left.get(at)
+    });
     if !undone.ends[1].is_done() || left.is_some() {
         // It says nothing of the other one.
         let words = match &left {
@@ -169,9 +198,39 @@ fn changed_by_both(tried: &Tried) -> Option<WrongRow> {
     })
 }
 
+/// A refusal leaves what was there before the request.
+fn refusal_flaw(tried: &Tried, refused: &Ran) -> Option<WrongRow> {
+    let is_refused = matches!(refused.ends[..], [End::Refused(_)]);
+    let left = || wrong_row(&tried.before, &tried.before, &refused.left, |_, _| true);
+    is_refused.then(left).flatten()
+}
+
+/// What comes between a request and its answer comes before or after the step.
+fn call_flaw(tried: &Tried, meanwhile: &Ran) -> Option<(String, Option<WrongRow>)> {
+    if !all_done(&tried.both) || !all_done(&tried.reversed) || !meanwhile.ends[1].is_done() {
+        return None;
+    }
+    if !meanwhile.ends[2].is_done() {
+        let words = format!(
+            "between the step's request and the answer; then the step {}",
+            meanwhile.ends[2]
+        );
+        return Some((words, changed_by_both(tried)));
+    }
+    let row = wrong_row(&tried.before, &tried.both.left, &meanwhile.left, |at, _| {
+        tried.before.get(at) != tried.step.left.get(at)
+            && tried.before.get(at) != tried.other.left.get(at)
+            && tried.reversed.left.get(at) != meanwhile.left.get(at)
+    })?;
+    Some((format!("between the step's request and the answer; then {row}"), Some(row)))
+}
+
+fn all_done(ran: &Ran) -> bool {
+    ran.ends.iter().all(End::is_done)
+}
+
 /// A row that both change must be the same in either order.
 fn order_flaw(tried: &Tried) -> Option<WrongRow> {
-    let all_done = |ran: &Ran| ran.ends.iter().all(End::is_done);
     if !all_done(&tried.both) || !all_done(&tried.reversed) {
         return None;
     }
@@ -223,7 +282,7 @@ fn judged(tried: &Tried, at_once: &AtOnce, is_held: bool) -> (Verdict, String) {
     (Verdict::Guarded, format!("{guard}{at}"))
 }
 
-/// Adds the statements.
+/// Adds the rows before, and the statements with the events that they come from.
 fn with(
     tried: &Tried,
     (words, row): (String, Option<WrongRow>),
@@ -233,7 +292,14 @@ fn with(
     let on = |statements: Option<&Vec<String>>| {
         statement_on(statements.map_or(&[], Vec::as_slice), table)
     };
+    let rows = tried.before.iter().map(|((table, _), row)| format!("\n    before: {table} {row}"));
+    let rows: String = rows.collect();
+    let [event, other_event] = tried.events.each_ref().map(|bodies| bodies.join(" "));
     let (step, other) = (tried.step.statements.first(), tried.other.statements.first());
     let undo = undo.map_or_else(String::new, |undo| format!("\n    its undo: {}", on(Some(undo))));
-    format!("{words}\n    the step: {}{undo}\n    the other one: {}", on(step), on(other))
+    format!(
+        "{words}{rows}\n    the step: {}, on {event}{undo}\n    the other one: {}, on {other_event}",
+        on(step),
+        on(other)
+    )
 }

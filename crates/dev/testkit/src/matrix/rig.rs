@@ -1,13 +1,10 @@
 //! A service's steps on its database: two sessions, what each step did, and snapshots of all tables.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::mem::take;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ballet::lone::{LoneEnd, LoneSteps};
-use ballet::{Clock, FailureKind, SagaId, Service};
+use ballet::core::EventType;
+use ballet::{SagaId, Service};
 use ballet_stage::{Database, Postgres, wait_until};
 use ballet_store::schema::migrate;
 use futures_util::future::{Either, select};
@@ -15,61 +12,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer};
+
+use crate::matrix::answers::answers;
+use crate::matrix::runner::{End, Result, Runner, Statements, Work};
 
 /// A step that waits longer for a lock fails.
 const LOCK_WAIT: &str = "set lock_timeout = '20s'; set statement_timeout = '30s'";
 const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(30);
 const SOON: Duration = Duration::from_secs(30);
 
-pub(super) type Result<T> = std::result::Result<T, sqlx::Error>;
-
 /// Every row of the service, by table and key.
 pub(super) type Snapshot = BTreeMap<(String, String), Value>;
-
-/// A step, a projection, or the compensation of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Work {
-    Run {
-        name: &'static str,
-        bodies: Vec<String>,
-    },
-    /// It takes the outcome of the step that ran before at this place.
-    Undo {
-        name: &'static str,
-        of: usize,
-    },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
-    Done(String),
-    Refused(String),
-    Calls,
-    /// `later` says that it is tried again.
-    Failed {
-        why: String,
-        later: bool,
-    },
-}
-
-impl End {
-    pub(super) const fn is_done(&self) -> bool {
-        matches!(self, Self::Done(_))
-    }
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Done(body) => write!(f, "done {body}"),
-            Self::Refused(body) => write!(f, "refused {body}"),
-            Self::Calls => f.write_str("calls outside"),
-            Self::Failed { why, .. } => write!(f, "fails: {why}"),
-        }
-    }
-}
 
 /// What ran in one transaction, and what it left.
 #[derive(Debug, Clone)]
@@ -77,6 +30,7 @@ pub(super) struct Ran {
     pub(super) ends: Vec<End>,
     pub(super) statements: Vec<Vec<String>>,
     pub(super) left: Snapshot,
+    pub(super) took: Duration,
 }
 
 /// What ran at once in two transactions.
@@ -102,13 +56,6 @@ pub(super) struct Rig {
     _database: Database,
 }
 
-#[derive(Clone)]
-struct Runner {
-    steps: LoneSteps,
-    now: Timestamp,
-    statements: Statements,
-}
-
 impl Rig {
     pub(super) async fn new(service: Service, now: Timestamp, log: Statements) -> Self {
         let name = service.part().service;
@@ -130,6 +77,23 @@ impl Rig {
         let initial = rows_as_inserts(&mut first, &tables).await.expect("the first rows");
         let runner = Runner { steps, now, statements: log };
         Self { runner, first, second, looks, tables, snapshot, initial, _database: database }
+    }
+
+    /// Returns answers to the requests of a step, or of its compensation.
+    pub(super) fn answers(&self, step: &str, undo: bool) -> Vec<String> {
+        let steps = &self.runner.steps;
+        if steps.calls(step, undo) {
+            answers(|text| steps.misfit(step, undo, text))
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Feeds the service's copies, for all that follows. A step says what it lacks.
+    pub(super) async fn feed(&mut self, event: EventType, body: &str) {
+        if let Err(failure) = self.runner.steps.feed(&mut self.first, event, body).await {
+            println!("no copy is fed with {event}: {failure}");
+        }
     }
 
     /// Begins a transaction with these rows. False if the database does not allow them.
@@ -157,11 +121,13 @@ impl Rig {
     /// Runs work in the open transaction, and takes it back.
     pub(super) async fn tried(&mut self, work: &[(Work, SagaId)]) -> Result<Ran> {
         self.first.execute("savepoint tried").await?;
+        let begun = Instant::now();
         let ran = self.runner.all(&mut self.first, work).await?;
+        let took = begun.elapsed();
         let left = self.now().await?;
         self.first.execute("rollback to savepoint tried; release savepoint tried").await?;
         let (ends, statements) = ran.into_iter().unzip();
-        Ok(Ran { ends, statements, left })
+        Ok(Ran { ends, statements, left, took })
     }
 
     /// Commits the prepared rows, and runs two works in two transactions: the second begins before the first commits.
@@ -213,69 +179,6 @@ impl Rig {
         }
         Ok(())
     }
-}
-
-impl Runner {
-    async fn all(
-        &self,
-        db: &mut PgConnection,
-        work: &[(Work, SagaId)],
-    ) -> Result<Vec<(End, Vec<String>)>> {
-        let mut ran: Vec<(End, Vec<String>)> = Vec::with_capacity(work.len());
-        for one in work {
-            let next = self.one(db, one, &ran).await?;
-            ran.push(next);
-        }
-        Ok(ran)
-    }
-
-    async fn one(
-        &self,
-        db: &mut PgConnection,
-        (work, saga): &(Work, SagaId),
-        before: &[(End, Vec<String>)],
-    ) -> Result<(End, Vec<String>)> {
-        db.execute("savepoint lone").await?;
-        // The same ids in each run, and others for each saga.
-        let clock = Clock::standing(self.now, saga.0.as_u64_pair().1);
-        self.statements.take();
-        let ran = match work {
-            Work::Run { name, bodies } => {
-                let ran = Box::pin(self.steps.run(db, &clock, (*name, *saga), bodies)).await;
-                ran.map(|(end, published)| match end {
-                    LoneEnd::Done(body) => End::Done([vec![body], published].concat().join(" ")),
-                    LoneEnd::Refused(body) => End::Refused(body),
-                    LoneEnd::Calls => End::Calls,
-                })
-            }
-            Work::Undo { name, of } => match before.get(*of) {
-                Some((End::Done(done), _)) => {
-                    let done = first_json(done);
-                    let undone = Box::pin(self.steps.undo(db, &clock, (*name, *saga), &done)).await;
-                    undone.map(|end| match end {
-                        LoneEnd::Calls => End::Calls,
-                        LoneEnd::Done(_) | LoneEnd::Refused(_) => End::Done(String::new()),
-                    })
-                }
-                _ => Ok(End::Done(String::new())),
-            },
-        };
-        let statements = self.statements.take();
-        let end = ran.unwrap_or_else(|failure| {
-            let later = failure.kind() != FailureKind::Permanent;
-            End::Failed { why: failure.to_string(), later }
-        });
-        if !end.is_done() {
-            db.execute("rollback to savepoint lone").await?;
-        }
-        Ok((end, statements))
-    }
-}
-
-/// The outcome is followed by what was published besides.
-fn first_json(text: &str) -> String {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    values.next().and_then(std::result::Result::ok).unwrap_or_default().to_string()
 }
 
 /// Waits until a session waits for a lock. Returns its statement.
@@ -347,44 +250,4 @@ async fn rows_as_inserts(
         found.extend(rows.map(|rows| (table.clone(), rows)));
     }
     Ok(found)
-}
-
-/// The statements that sqlx runs on this thread.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Statements(Arc<Mutex<Vec<String>>>);
-
-impl Statements {
-    fn take(&self) -> Vec<String> {
-        take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl<S: tracing::Subscriber> Layer<S> for Statements {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "sqlx::query" {
-            let mut text = StatementText::default();
-            event.record(&mut text);
-            let text = if text.whole.trim().is_empty() { text.summary } else { text.whole };
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-        }
-    }
-}
-
-#[derive(Default)]
-struct StatementText {
-    summary: String,
-    whole: String,
-}
-
-impl Visit for StatementText {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "summary" => value.clone_into(&mut self.summary),
-            "db.statement" => value.clone_into(&mut self.whole),
-            _ => {}
-        }
-    }
-
-    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }

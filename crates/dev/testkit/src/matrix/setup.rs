@@ -1,15 +1,22 @@
 //! Finds rows and events with which a step is done, and does as much as it can.
 
+use std::time::Duration;
+
 use ballet::SagaId;
 use ballet::core::Runs;
 use ballet::core::part::Part;
 
-use crate::matrix::rig::{End, Result, Rig, Snapshot, Work};
+use crate::matrix::cell::Verdict;
+use crate::matrix::rig::{Rig, Snapshot};
+use crate::matrix::runner::{End, Result, Work};
 use crate::matrix::tables::TableRows;
 use crate::matrix::values::{Values, filled};
 
 /// The maximum number of sets of rows that a step is tried with.
 const MOST: usize = 600;
+/// A step that takes longer, each time, blocks. It has some statements, each of some milliseconds.
+const BLOCKS: Duration = Duration::from_secs(2);
+const TIMES: usize = 3;
 /// The number that is plenty.
 pub(super) const PLENTY: i64 = 10;
 
@@ -21,36 +28,63 @@ pub(super) struct Action {
     /// Templates.
     pub(super) bodies: Vec<String>,
     pub(super) is_undone: bool,
+    /// To its request, and to that of its compensation.
+    pub(super) answers: Vec<String>,
+    undo_answers: Vec<String>,
+    /// Whether its outcome comes from outside.
+    pub(super) calls: bool,
     /// Why it cannot be tried.
     pub(super) left_out: Option<&'static str>,
 }
 
 impl Action {
     pub(super) fn work(&self, saga: SagaId, number: i64) -> Work {
+        self.work_with(self.answers.clone(), saga, number)
+    }
+
+    /// Without answers, it ends with its request.
+    pub(super) fn work_with(&self, answers: Vec<String>, saga: SagaId, number: i64) -> Work {
         let bodies = self.bodies.iter().map(|body| filled(body, saga, number)).collect();
-        Work::Run { name: self.name, bodies }
+        Work::Run { name: self.name, bodies, answers }
+    }
+
+    pub(super) fn answer(&self, of: usize) -> Work {
+        Work::Answer { name: self.name, of, answers: self.answers.clone() }
+    }
+
+    pub(super) fn undo(&self, of: usize) -> Work {
+        Work::Undo { name: self.name, of, answers: self.undo_answers.clone() }
     }
 }
 
-pub(super) fn actions(part: &Part, values: &Values) -> Vec<Action> {
+pub(super) fn actions(part: &Part, values: &Values, rig: &Rig) -> Vec<Action> {
     let body = |event: &str| values.body(event).to_string();
     let steps = part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |step| (saga, step)));
-    let steps = steps.map(|(saga, step)| Action {
-        name: step.name,
-        saga: Some(saga.saga),
-        bodies: step.on.iter().map(|event| body(event.name())).collect(),
-        is_undone: step.kind.can_be_compensated(),
-        left_out: match step.runs {
-            _ if step.on.is_empty() => Some("a request begins it, and no event"),
-            Runs::Here => None,
-            _ => Some("it calls outside, or stays open"),
-        },
+    let steps = steps.map(|(saga, step)| {
+        let answers = rig.answers(step.name, false);
+        Action {
+            name: step.name,
+            saga: Some(saga.saga),
+            bodies: step.on.iter().map(|event| body(event.name())).collect(),
+            is_undone: step.kind.can_be_compensated(),
+            undo_answers: rig.answers(step.name, true),
+            calls: step.runs == Runs::CallsOutside,
+            left_out: match step.runs {
+                _ if step.on.is_empty() => Some("a request begins it, in its own transaction"),
+                Runs::CallsOutside if answers.is_empty() => Some("no answer fits its type"),
+                Runs::Here | Runs::CallsOutside | Runs::StaysOpen => None,
+            },
+            answers,
+        }
     });
     let projections = part.subscriptions.iter().map(|one| Action {
         name: one.name,
         saga: None,
         bodies: vec![body(one.on.name())],
         is_undone: false,
+        answers: Vec::new(),
+        undo_answers: Vec::new(),
+        calls: false,
         left_out: None,
     });
     steps.chain(projections).collect()
@@ -75,7 +109,10 @@ pub(super) async fn find(
     action: &Action,
     found: &[Setup],
     saga: SagaId,
-) -> Result<std::result::Result<Setup, String>> {
+) -> Result<std::result::Result<Setup, (Verdict, String)>> {
+    if let Some(why) = action.left_out {
+        return Ok(Err((Verdict::NotTried, why.to_owned())));
+    }
     let earlier = found.iter().map(|setup| &setup.action);
     let earlier: Vec<Action> = earlier
         .filter(|other| other.saga.is_some() && other.saga == action.saga)
@@ -91,7 +128,8 @@ pub(super) async fn find(
                 Some(Ok(changes)) if best.as_ref().is_none_or(|(most, ..)| changes > *most) => {
                     best = Some((changes, choice, before.clone()));
                 }
-                Some(Err(end)) => {
+                Some(Err(Unfit::Blocks(took))) => return Ok(Err((Verdict::Blocks, took))),
+                Some(Err(Unfit::Ends(end))) => {
                     why.get_or_insert(end.to_string());
                 }
                 Some(Ok(_)) | None => {}
@@ -99,7 +137,9 @@ pub(super) async fn find(
         }
     }
     let Some((changed, mut choice, before)) = best else {
-        return Ok(Err(why.unwrap_or_else(|| "no rows fit its tables".to_owned())));
+        let why = why.unwrap_or_else(|| "has no rows that its tables allow".to_owned());
+        let why = format!("no rows or events are found that it takes: it {why}");
+        return Ok(Err((Verdict::NotTried, why)));
     };
     for at in 0..choice.len() {
         let row = choice[at].take();
@@ -146,20 +186,45 @@ fn choices(tables: &[TableRows]) -> Vec<Choice> {
     choices
 }
 
-/// Returns how much the step changes, or its end if it is not done; nothing if the rows do not fit.
+enum Unfit {
+    Ends(End),
+    Blocks(String),
+}
+
+/// Returns how much the step changes, or why it does not fit; nothing if the rows do not fit.
 async fn changes(
     rig: &mut Rig,
     setup: &Setup,
     saga: SagaId,
-) -> Result<Option<std::result::Result<usize, End>>> {
+) -> Result<Option<std::result::Result<usize, Unfit>>> {
     let rows = setup.rows.iter().map(|(_, row)| filled(row, saga, PLENTY)).collect::<Vec<_>>();
     if !rig.begin(&rows).await? || !prepare(rig, setup, saga, PLENTY).await? {
         return Ok(None);
     }
     let before = rig.now().await?;
-    let ran = rig.tried(&[(setup.action.work(saga, PLENTY), saga)]).await?;
+    let work = [(setup.action.work(saga, PLENTY), saga)];
+    let mut ran = rig.tried(&work).await?;
+    let mut took = ran.took;
+    for _ in 1..TIMES {
+        if took >= BLOCKS {
+            ran = rig.tried(&work).await?;
+            took = took.min(ran.took);
+        }
+    }
+    if took >= BLOCKS {
+        let took = format!(
+            "each run takes {:.1} s at least, and meanwhile it holds its rows and its place in the lane: let a watch \
+             look again, or call outside",
+            took.as_secs_f64()
+        );
+        return Ok(Some(Err(Unfit::Blocks(took))));
+    }
     let end = ran.ends.into_iter().next();
-    Ok(end.map(|end| if end.is_done() { Ok(weight(&before, &ran.left)) } else { Err(end) }))
+    Ok(end.map(
+        |end| {
+            if end.is_done() { Ok(weight(&before, &ran.left)) } else { Err(Unfit::Ends(end)) }
+        },
+    ))
 }
 
 /// Lets the earlier steps of the saga run.

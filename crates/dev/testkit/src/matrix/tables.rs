@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use crate::matrix::values::{NUMBER, SAGA, Values, filled, id_named};
 
 /// The maximum number of rows that a table is tried with.
-const MOST: usize = 10;
+const MOST: usize = 30;
 
 /// The columns of a service's own tables. A table comes after those that it refers to.
 const COLUMNS: &str = r"
@@ -53,7 +53,10 @@ type ColumnRow = (String, String, String, bool, bool, Vec<String>, Option<String
 
 impl Column {
     fn of(row: ColumnRow) -> Self {
-        let (table, column, kind, nullable, defaulted, words, refers, alone) = row;
+        let (table, column, kind, nullable, defaulted, mut words, refers, alone) = row;
+        if kind == "boolean" {
+            words = ["false", "true"].map(str::to_owned).to_vec();
+        }
         Self { table, column, kind, nullable, defaulted, words, refers, alone }
     }
 }
@@ -111,17 +114,18 @@ async fn rows(
     values: &Values,
 ) -> Result<TableRows, sqlx::Error> {
     let mut rows: TableRows = Vec::new();
-    let states: Vec<&Column> = columns.iter().filter(|one| !one.words.is_empty()).collect();
+    let mut states: Vec<&Column> = columns.iter().filter(|one| !one.words.is_empty()).collect();
+    states.sort_by_key(|state| state.kind == "boolean");
     let words =
         states.first().map_or_else(|| vec![None], |state| state.words.iter().map(Some).collect());
     for word in words {
-        for nulls_first in [true, false] {
+        for (nulls_first, plenty) in [(true, true), (false, true), (false, false)] {
             let mut cells = Vec::with_capacity(columns.len());
             for column in columns {
                 let is_state = states.first().is_some_and(|state| state.column == column.column);
                 cells.push(match word {
                     Some(word) if is_state => vec![Cell::Text(word.clone())],
-                    _ => candidates(db, column, values, nulls_first).await?,
+                    _ => candidates(db, column, values, nulls_first, plenty).await?,
                 });
             }
             let found = first_allowed(db, table, columns, &cells).await?;
@@ -190,6 +194,7 @@ async fn candidates(
     column: &Column,
     values: &Values,
     nulls_first: bool,
+    plenty: bool,
 ) -> Result<Vec<Cell>, sqlx::Error> {
     let name = column.column.as_str();
     let known = values.known(name).filter(|known| !known.is_null());
@@ -206,13 +211,15 @@ async fn candidates(
     let kind = column.kind.as_str();
     match kind {
         "smallint" | "integer" | "bigint" | "numeric" => {
-            texts.push(NUMBER.to_owned());
-            texts.extend(known);
+            // As many as there are, or as in events.
+            let known = known.unwrap_or_else(|| "1".to_owned());
+            let number = NUMBER.to_owned();
+            texts.extend(if plenty { [number, known] } else { [known, number] });
             texts.push("0".to_owned());
         }
         "uuid" => texts.push(known.unwrap_or_else(|| id_named(name))),
         "jsonb" | "json" => texts.extend(known.into_iter().chain(["{}".into(), "[]".into()])),
-        "boolean" => texts.extend(["false".to_owned(), "true".to_owned()]),
+        "boolean" => {}
         "bytea" => texts.push("\\x00".to_owned()),
         "double precision" | "real" => texts.push("1".to_owned()),
         _ if kind.ends_with("[]") => texts.push("{}".to_owned()),

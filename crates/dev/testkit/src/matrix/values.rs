@@ -21,11 +21,18 @@ pub(super) struct Values {
     saga_fields: BTreeSet<String>,
     /// The fields of which each saga has a value of its own.
     pub(super) own_fields: BTreeSet<String>,
+    /// Bodies that were recorded.
+    recorded: BTreeMap<String, Value>,
     now: Timestamp,
 }
 
 impl Values {
-    pub(super) fn new(contract: &ServiceContract, part: &Part, now: Timestamp) -> Self {
+    pub(super) fn new(
+        contract: &ServiceContract,
+        part: &Part,
+        now: Timestamp,
+        recorded: BTreeMap<String, Value>,
+    ) -> Self {
         let contract = serde_json::to_value(contract).expect("a contract is JSON");
         let events = contract["events"].as_array().cloned().unwrap_or_default();
         let name = |event: &Value| event["name"].as_str().unwrap_or_default().to_owned();
@@ -38,7 +45,7 @@ impl Values {
             .collect();
         let schemas = events.iter().map(|event| (name(event), event["schema"].clone())).collect();
         let own_fields = BTreeSet::new();
-        let mut values = Self { schemas, saga_fields: BTreeSet::new(), own_fields, now };
+        let mut values = Self { schemas, saga_fields: BTreeSet::new(), own_fields, recorded, now };
         let steps = part.sagas.iter().flat_map(|saga| &saga.steps).filter(|one| !one.on.is_empty());
         let done = steps.map(|step| step.done.name());
         for event in done.chain(part.subscriptions.iter().map(|one| one.on.name())) {
@@ -63,6 +70,9 @@ impl Values {
 
     /// Returns a body with placeholders.
     pub(super) fn body(&self, event: &str) -> Value {
+        if let Some(recorded) = self.recorded.get(event) {
+            return self.with_own(recorded);
+        }
         let Some(schema) = self.schemas.get(event) else { return Value::Null };
         self.value("", schema, schema, DEEPEST)
     }
@@ -72,7 +82,26 @@ impl Values {
         if self.saga_fields.contains(name) || self.own_fields.contains(name) {
             return Some(self.own(name));
         }
-        self.schemas.values().find_map(|schema| self.find(name, schema, schema, DEEPEST))
+        let recorded = self.recorded.values().find_map(|body| recorded_field(body, name));
+        recorded.cloned().or_else(|| {
+            self.schemas.values().find_map(|schema| self.find(name, schema, schema, DEEPEST))
+        })
+    }
+
+    /// Returns a recorded body in which each saga has its own of what no two share.
+    fn with_own(&self, body: &Value) -> Value {
+        let is_own = |name: &str| self.saga_fields.contains(name) || self.own_fields.contains(name);
+        match body {
+            Value::Array(all) => all.iter().map(|one| self.with_own(one)).collect(),
+            Value::Object(fields) => {
+                let fields = fields.iter().map(|(name, value)| {
+                    let own = value.is_string() && is_own(name);
+                    (name.clone(), if own { self.own(name) } else { self.with_own(value) })
+                });
+                Value::Object(fields.collect())
+            }
+            other => other.clone(),
+        }
     }
 
     fn find(&self, name: &str, schema: &Value, root: &Value, depth: u8) -> Option<Value> {
@@ -118,10 +147,17 @@ impl Values {
         let kind = types(schema).find(|kind| *kind != "null").unwrap_or_default();
         match kind {
             "object" => {
+                let fields = &schema["properties"];
+                // The id of an entity's version is that by which others name the entity.
+                let is_version =
+                    ["id", "version", "state"].iter().all(|one| fields.get(one).is_some());
                 let needed = schema["required"].as_array().into_iter().flatten();
-                let fields = needed.filter_map(Value::as_str).map(|field| {
-                    let value = self.value(field, &schema["properties"][field], root, depth);
-                    (field.to_owned(), value)
+                let needed = needed.filter_map(Value::as_str).chain(is_version.then_some("state"));
+                let fields = needed.map(|field| {
+                    let id = is_version && field == "id";
+                    let known = id.then(|| self.known(&format!("{name}_id"))).flatten();
+                    let made = || self.value(field, &fields[field], root, depth);
+                    (field.to_owned(), known.unwrap_or_else(made))
                 });
                 Value::Object(fields.collect())
             }
@@ -151,6 +187,15 @@ impl Values {
             if ends { SignedDuration::from_hours(1) } else { SignedDuration::from_mins(-1) };
         (self.now + from_now).to_string()
     }
+}
+
+fn recorded_field<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
+    let inner = || match body {
+        Value::Object(fields) => fields.values().collect(),
+        Value::Array(all) => all.iter().collect(),
+        _ => Vec::new(),
+    };
+    body.get(name).or_else(|| inner().into_iter().find_map(|one| recorded_field(one, name)))
 }
 
 /// Returns an id that is the same wherever something has this name.

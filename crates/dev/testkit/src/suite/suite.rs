@@ -39,14 +39,15 @@ impl StepSuite {
         self
     }
 
-    /// Adds a query for the step's effects: a refused or undone step leaves none of them.
+    /// Adds a query for the step's effects: a refused or undone step leaves none of them. A table that no query names is
+    /// such an effect as a whole, but for times and numbers from a sequence.
     #[must_use]
     pub fn effects(mut self, name: &'static str, query: &'static str) -> Self {
         self.subject.effects.push((name, query));
         self
     }
 
-    /// Adds a query for all other rows that a step writes, such as a note of a refusal.
+    /// Adds a query for rows that a refused or undone step may leave, such as a note of a refusal.
     #[must_use]
     pub fn records(mut self, name: &'static str, query: &'static str) -> Self {
         self.subject.records.push((name, query));

@@ -11,3 +11,5 @@ mod requests;
 mod suite;
 #[cfg(test)]
 mod wish;
+#[cfg(test)]
+mod yard;

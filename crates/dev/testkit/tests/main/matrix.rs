@@ -120,7 +120,7 @@ impl Depot {
     }
 }
 
-static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of(Depot::service()));
+static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of(Depot::service(), &[]));
 
 fn cell(step: &str, other: &str) -> &'static Cell {
     let mut cells = MATRIX.cells.iter();

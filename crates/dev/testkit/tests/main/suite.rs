@@ -223,7 +223,6 @@ fn said_of(fault: Fault) -> String {
         StepSuite::new(&shelf(hold(String::new())), move |settings, _| {
             Service::new(shelf(hold(url(settings)))).migrations(TABLES)
         })
-        .effects("held", "select * from held")
         .check(
             "hold",
             StepCase::done_by(wanted("cup"))

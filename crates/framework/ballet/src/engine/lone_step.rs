@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use ballet_core::{AnyEvent, SagaId};
+use ballet_core::{AnyEvent, EventType, SagaId};
+use ballet_store::copies::copy_writes::CopyWrites;
 use ballet_store::ledger::event::EncodedEvent;
 use ballet_store::ledger::locks::lock_keys;
 use sqlx::PgConnection;
 
+use crate::declare::erased::call::CallHandlers;
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome};
-use crate::declare::erased::step::AnyStep;
+use crate::declare::erased::step::{AnyStep, Handlers};
 use crate::declare::handler::clock::Clock;
 use crate::declare::handler::failure::Failure;
 use crate::declare::handler::item::Item;
@@ -24,8 +26,27 @@ pub enum LoneEnd {
     Done(String),
     /// It refused.
     Refused(String),
-    /// It waits for a call to the outside.
-    Calls,
+    /// It waits for the answer to this request, or for rows.
+    Calls(String),
+}
+
+impl From<AnyOutcome> for LoneEnd {
+    fn from(outcome: AnyOutcome) -> Self {
+        match outcome {
+            AnyOutcome::Done(event) => Self::Done(text(&event)),
+            AnyOutcome::Refused(event) => Self::Refused(text(&event)),
+            AnyOutcome::Call(request) => Self::Calls(request),
+        }
+    }
+}
+
+impl From<AnyCompensated> for LoneEnd {
+    fn from(compensated: AnyCompensated) -> Self {
+        match compensated {
+            AnyCompensated::Call(request) => Self::Calls(request),
+            AnyCompensated::With(_) | AnyCompensated::Silently => Self::Done(String::new()),
+        }
+    }
 }
 
 /// The steps and projections of a service, each run alone.
@@ -74,12 +95,7 @@ impl LoneSteps {
             (None, events) => Some(step.run(tx, events).await?),
         };
         let outcome = outcome.ok_or_else(|| Failure::permanent("no outcome"))?;
-        let end = match outcome {
-            AnyOutcome::Done(event) => LoneEnd::Done(text(&event)),
-            AnyOutcome::Refused(event) => LoneEnd::Refused(text(&event)),
-            AnyOutcome::Call(_) => LoneEnd::Calls,
-        };
-        Ok((end, published(&scope)))
+        Ok((LoneEnd::from(outcome), published(&scope)))
     }
 
     /// Runs a step's compensation on its outcome.
@@ -100,9 +116,76 @@ impl LoneSteps {
         let done = || vec![Item::of_saga(saga, done.to_owned())];
         let rows = step.compensate_touches(db, done()).await?;
         lock_rows(db, rows).await?;
-        let undone = step.compensate_all(BulkTx::new(Tx::new(db, &mut scope)), done()).await?;
-        let calls = undone.iter().any(|one| matches!(one, AnyCompensated::Call(_)));
-        Ok(if calls { LoneEnd::Calls } else { LoneEnd::Done(String::new()) })
+        let mut undone = step.compensate_all(BulkTx::new(Tx::new(db, &mut scope)), done()).await?;
+        let undone = undone.pop().ok_or_else(|| Failure::permanent("no outcome"))?;
+        Ok(LoneEnd::from(undone))
+    }
+
+    /// Lets a step, or its compensation, take in the answer to its request. Returns what it published besides, too.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the handler.
+    pub async fn answered(
+        &self,
+        db: &mut PgConnection,
+        clock: &Clock,
+        (name, saga, undo): (&str, SagaId, bool),
+        (request, answer): (&str, &str),
+    ) -> Result<(LoneEnd, Vec<String>), Failure> {
+        let mut scope = Scope::new(clock.clone());
+        scope.enter(Some(saga), None, None);
+        let calls = self.handlers(name)?;
+        let tx = Tx::new(db, &mut scope);
+        let end = if undo {
+            calls.compensation()?.answered(tx, request, answer).await?.into()
+        } else {
+            calls.step.answered(tx, request, answer).await?.into()
+        };
+        Ok((end, published(&scope)))
+    }
+
+    /// Whether a step, or its compensation, waits for answers.
+    #[must_use]
+    pub fn calls(&self, name: &str, undo: bool) -> bool {
+        self.handlers(name).is_ok_and(|calls| !undo || calls.compensation.is_some())
+    }
+
+    /// Returns where and why a text is no answer to a step's request, or its compensation's: a JSON pointer and words.
+    #[must_use]
+    pub fn misfit(&self, name: &str, undo: bool, answer: &str) -> Option<(String, String)> {
+        let calls = self.handlers(name).ok()?;
+        match &calls.compensation {
+            Some(compensation) if undo => compensation.misfit(answer),
+            Some(_) | None => calls.step.misfit(answer),
+        }
+    }
+
+    /// Feeds the service's copies with an event.
+    ///
+    /// # Errors
+    ///
+    /// If the event cannot be read, or is not written.
+    pub async fn feed(
+        &self,
+        db: &mut PgConnection,
+        event: EventType,
+        body: &str,
+    ) -> Result<(), Failure> {
+        let feeds = self.0.copies.iter().flat_map(|copy| &copy.feeds);
+        let mut copied = CopyWrites::default();
+        for feed in feeds.filter(|feed| feed.event_type == event) {
+            let (rows, page) = (feed.versions)((feed.decode)(body.as_bytes())?)?;
+            copied.add(feed.entity, rows, page, None);
+        }
+        Ok(copied.flush(db).await?)
+    }
+
+    fn handlers(&self, name: &str) -> Result<&CallHandlers, Failure> {
+        match &self.step(name)?.handlers {
+            Handlers::Call(calls) => Ok(calls),
+            Handlers::Local(_) => Err(Failure::permanent(format!("{name} makes no call"))),
+        }
     }
 
     fn step(&self, name: &str) -> Result<&Arc<AnyStep>, Failure> {

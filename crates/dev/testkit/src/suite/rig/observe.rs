@@ -8,9 +8,22 @@ use ballet_store::calls::open;
 use ballet_store::ledger::recorded_rows;
 use sqlx::AssertSqlSafe;
 
+use crate::matrix::cell::names;
 use crate::suite::rig::check_result::CheckResult;
 use crate::suite::rig::snapshot::{RunSnapshot, same};
 use crate::suite::rig::world::{ServiceWorld, message_id};
+
+/// The service's tables, each with a query. Times and numbers from a sequence differ in each run.
+const TABLES: &str = r"
+    select relname::text,
+        format('select %s from %I', coalesce(string_agg(format('%I', attname), ', ' order by attnum), 'true'), relname)
+    from pg_class left join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+        and attidentity = '' and format_type(atttypid, null) not like 'time%'
+        and not exists (select from pg_attrdef where adrelid = attrelid and adnum = attnum
+            and pg_get_expr(adbin, adrelid) like 'nextval%')
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+        and relname not like '\_%'
+    group by relname";
 
 pub(crate) async fn snapshot(world: &mut ServiceWorld<'_>) -> CheckResult<RunSnapshot> {
     let subject = world.rig.subject;
@@ -21,6 +34,13 @@ pub(crate) async fn snapshot(world: &mut ServiceWorld<'_>) -> CheckResult<RunSna
     }
     for (name, query) in &subject.records {
         taken.records.extend(rows(world, name, query).await?);
+    }
+    let listed = || subject.effects.iter().chain(&subject.records);
+    let tables: Vec<(String, String)> = sqlx::query_as(TABLES).fetch_all(&mut world.db).await?;
+    for (table, query) in tables {
+        if !listed().any(|(_, query)| names(query, &table)) {
+            taken.effects.extend(rows(world, &table, &query).await?);
+        }
     }
     taken.ledger = recorded_rows::furthest(&mut world.db).await?;
     taken.calls = open::all_in_words(&mut world.db).await?;

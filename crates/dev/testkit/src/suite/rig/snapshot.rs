@@ -105,7 +105,9 @@ pub(crate) fn same(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
 pub(crate) fn same_effects(found: &RunSnapshot, expected: &RunSnapshot) -> CheckResult {
     ensure(found.effects == expected.effects, || {
         let (should, are) = (list(&expected.effects), list(&found.effects));
-        format!("effects should be:{should}\n  and are:{are}")
+        format!(
+            "effects should be:{should}\n  and are:{are}\n  rows that may stay are listed by `records`"
+        )
     })
 }
 

@@ -8,7 +8,7 @@ use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored::NewCall;
 
 use crate::declare::erased::codec::{
-    assemble, decode_stored, encode_compensated, encode_json, encode_outcome,
+    assemble, decode_stored, encode_compensated, encode_json, encode_outcome, misfit,
 };
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome, Future, no_compensation};
 use crate::declare::handler::failure::Failure;
@@ -52,6 +52,8 @@ pub(crate) trait AnyCall: Send + Sync {
     fn keys_kept(&self) -> Option<Duration> {
         None
     }
+    /// Returns where and why a text is no answer, for tests.
+    fn misfit(&self, answer: &str) -> Option<(String, String)>;
     /// Returns the step as one that looks at its service's rows and calls nobody, if it is one.
     fn watch(&self) -> Option<&dyn AnyWatch> {
         None
@@ -72,6 +74,8 @@ pub(crate) trait AnyCallCompensation: Send + Sync {
         request: &'a str,
         answer: &'a str,
     ) -> Future<'a, AnyCompensated>;
+    /// Returns where and why a text is no answer, for tests.
+    fn misfit(&self, answer: &str) -> Option<(String, String)>;
 }
 
 impl<S: CallStep> AnyCall for S {
@@ -118,6 +122,10 @@ impl<S: CallStep> AnyCall for S {
         })
     }
 
+    fn misfit(&self, answer: &str) -> Option<(String, String)> {
+        misfit::<S::Answer>(answer)
+    }
+
     fn call_time(&self) -> Duration {
         S::CALL_TIME
     }
@@ -156,5 +164,8 @@ impl<S: CallCompensate> AnyCallCompensation for S {
             let answer = decode_stored(S::NAME, "answer", answer)?;
             encode_compensated(self.compensate_answered(&mut tx, request, answer).await?)
         })
+    }
+    fn misfit(&self, answer: &str) -> Option<(String, String)> {
+        misfit::<S::UndoAnswer>(answer)
     }
 }

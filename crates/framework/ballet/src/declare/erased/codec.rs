@@ -3,6 +3,7 @@
 use ballet_core::{AnyEvent, Event, Trigger};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 
 use crate::declare::erased::outcome::{AnyCompensated, AnyOutcome};
 use crate::declare::handler::failure::Failure;
@@ -58,6 +59,18 @@ pub(crate) fn decode_stored<T: DeserializeOwned>(
     ballet_core::json::from_slice(text.as_bytes()).map_err(|error| {
         Failure::permanent(format!("the stored {what} of {name} cannot be decoded: {error}"))
     })
+}
+
+/// Returns where and why a text is no value of a type: a JSON pointer and the error.
+pub(crate) fn misfit<T: DeserializeOwned>(text: &str) -> Option<(String, String)> {
+    let mut from = serde_json::Deserializer::from_str(text);
+    let error = serde_path_to_error::deserialize::<_, T>(&mut from).err()?;
+    let place = error.path().iter().map(|segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key: name } | Segment::Enum { variant: name } => format!("/{name}"),
+        Segment::Unknown => String::new(),
+    });
+    Some((place.collect(), error.into_inner().to_string()))
 }
 
 pub(crate) fn decode_all<D: Event>(

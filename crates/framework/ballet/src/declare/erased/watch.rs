@@ -66,6 +66,10 @@ impl<W: Watch> AnyCall for WatchStep<W> {
         })
     }
 
+    fn misfit(&self, _: &str) -> Option<(String, String)> {
+        None
+    }
+
     fn call_time(&self) -> Duration {
         LOOK_TIME
     }
