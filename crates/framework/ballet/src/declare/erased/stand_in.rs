@@ -270,6 +270,10 @@ impl AnyCall for StandIn {
         Box::pin(async move { Ok(self.outcome(decode_stored(self.part.name, "answer", answer)?)) })
     }
 
+    fn misfit(&self, _: &str) -> Option<(String, String)> {
+        None
+    }
+
     fn call_time(&self) -> Duration {
         CALL_TIME
     }
@@ -295,5 +299,9 @@ impl AnyCallCompensation for StandIn {
         Box::pin(
             async move { Ok(self.compensated(decode_stored(self.part.name, "answer", answer)?)) },
         )
+    }
+
+    fn misfit(&self, _: &str) -> Option<(String, String)> {
+        None
     }
 }
