@@ -124,14 +124,15 @@ async fn first_of<E: Explored>(
     seeds: &[Seed],
     together: Vec<String>,
 ) -> Done<FailedSchedule> {
+    let mut world = World::open(explored, name).await?;
     for seed in seeds {
-        let mut world = World::open(explored, name).await?;
         let (played, wrong) = world.judged(seed.scene(), Plan::Seed(seed)).await?;
         if wrong.is_empty() {
             continue;
         }
         let found = played.actions.len();
-        let actions = shrunk(explored, name, seed.scene(), played.actions.clone()).await?;
+        let actions = shrunk(&mut world, seed.scene(), played.actions.clone()).await?;
+        drop(world);
         let mut world = World::open(explored, name).await?;
         let again = world.judged(seed.scene(), Plan::Actions(&actions)).await?;
         // One that fails by chance is told as it was found.
@@ -147,12 +148,10 @@ async fn first_of<E: Explored>(
 
 /// Leaves out ever smaller parts, as long as what is left fails.
 async fn shrunk<E: Explored>(
-    explored: &E,
-    name: &str,
+    world: &mut World<'_, E>,
     number: usize,
     mut best: Vec<Action>,
 ) -> Done<Vec<Action>> {
-    let mut world = World::open(explored, name).await?;
     let (mut part, mut tries) = (best.len().div_ceil(2), 0);
     let begun = Instant::now();
     let is_over = |tries: usize| tries >= MOST_TRIES || begun.elapsed() >= MOST_TIME;

@@ -158,13 +158,15 @@ impl<'a> Player<'a> {
             return Ok(choices.one_of(&all).cloned());
         };
         Ok(Some(match roll {
-            0..2 if !self.crashed => {
+            0 if !self.crashed => {
                 self.crashed = true;
-                let calls = self.stage.calling.contains(&*message.queue);
-                let point = choices.one_of(&POINTS).filter(|_| !calls || choices.below(2) == 0);
-                Action::Crash(message, point.copied().unwrap_or(FaultPoint::AfterCall))
+                Action::Crash(message, POINTS[choices.below(POINTS.len())])
             }
-            2..15 => Action::Repeat(message),
+            1..3 if !self.crashed && self.stage.calling.contains(&*message.queue) => {
+                self.crashed = true;
+                Action::Crash(message, FaultPoint::AfterCall)
+            }
+            1..15 => Action::Repeat(message),
             15..35 => {
                 let beside =
                     |other: &&MessageName| other.queue == message.queue && **other != message;

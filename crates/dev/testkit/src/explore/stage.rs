@@ -10,6 +10,7 @@ use ballet_amqp::Publish;
 use ballet_amqp::headers::{DEAD_DETAIL, text_header};
 use ballet_ops::audit::{BrokerSnapshot, DeadLetterSnapshot, Report, audit};
 use ballet_stage::Postgres;
+use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
@@ -140,15 +141,21 @@ impl Stage {
         let found = self.services.iter().find(|one| one.part.service == service);
         let explored = found.ok_or_else(|| format!("there is no {service}"))?;
         let replicas = self.replicas.entry(service).or_default();
-        while replicas.len() < REPLICAS {
+        let mut starting = Vec::new();
+        for _ in replicas.len()..REPLICAS {
             let mut settings = self.memory.settings(service);
             settings.database_connections = Some(8);
+            // So few that each acknowledgement is sent at once.
+            settings.prefetch = Some(3);
             let wire = Wire::to(&self.memory.broker);
             let made = (explored.make)(&settings)?.clock(self.time.clock());
             let made = made.broker(Arc::new(wire.clone()));
-            let running = said(made.start(settings).await)?;
-            replicas.push(Replica { running, wire });
+            starting.push(async move {
+                let running = said(made.start(settings).await)?;
+                Done::Ok(Replica { running, wire })
+            });
         }
+        replicas.extend(try_join_all(starting).await?);
         if let Some(first) = replicas.first() {
             let url = format!("http://{}", first.running.address());
             let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -312,8 +311,8 @@ impl Explored for Tours {
 async fn tours(flaw: Flaw, is_flaky: bool, seed: Seed, seeds: usize) -> Exploration {
     let charge = Charge { flaw, is_flaky, books: Arc::default() };
     let tours = Tours { charge, clock: Clock::system() };
-    let (time, has_failed) = (Some(Duration::from_secs(60)), Arc::default());
-    let options = ExploreOptions { name: "tours".to_owned(), seed, seeds, time, has_failed };
+    let (name, has_failed) = ("tours".to_owned(), Arc::default());
+    let options = ExploreOptions { name, seed, seeds, time: None, has_failed };
     explore(&tours, &options).await.expect("explored")
 }
 
