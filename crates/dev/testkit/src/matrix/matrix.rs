@@ -165,7 +165,7 @@ async fn cells(
         match Box::pin(find(&mut rig, &tables, action, &setups, sagas[0])).await? {
             Ok(setup) => setups.push(setup),
             Err((verdict, why)) => {
-                cells.push(Cell { step: action.name, other: "all", verdict, why })
+                cells.push(Cell { step: action.name, other: "all", verdict, why });
             }
         }
     }

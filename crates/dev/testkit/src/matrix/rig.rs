@@ -92,7 +92,7 @@ impl Rig {
     /// Feeds the service's copies, for all that follows. A step says what it lacks.
     pub(super) async fn feed(&mut self, event: EventType, body: &str) {
         if let Err(failure) = self.runner.steps.feed(&mut self.first, event, body).await {
-            println!("no copy is fed with {event}: {failure}");
+            eprintln!("no copy is fed with {event}: {failure}");
         }
     }
 
