@@ -268,6 +268,8 @@ impl Explored for Tours {
     }
 
     async fn open(&self, stage: &Stage) -> Result<TourScene, String> {
+        // A new system, and so a new bank.
+        *self.charge.books.lock().expect("not poisoned") = Books::default();
         let rooms = stage.memory.url("rooms").to_owned();
         Ok(TourScene { broker: stage.memory.broker.clone(), rooms })
     }
