@@ -154,9 +154,10 @@ fn undo_flaw(
     let not_own = |at: &(String, String), row: &Value| {
         !at.1.contains(&saga) && !row.to_string().contains(&saga)
     };
-    // A row of the saga may tell how it ended. One that the undo has not touched is forgotten.
+    // A row of the saga may tell how it ended. One that the step has added, and the undo has not touched, is forgotten.
     let left = wrong_row(&tried.before, &tried.before, &undone.left, |at, row| {
-        not_own(at, row) || undone.left.get(at) == tried.step.left.get(at)
+        let is_new = !tried.before.contains_key(at);
+        not_own(at, row) || (is_new && undone.left.get(at) == tried.step.left.get(at))
     });
     if !undone.ends[1].is_done() || left.is_some() {
         // It says nothing of the other one.
@@ -292,8 +293,8 @@ fn with(
     let on = |statements: Option<&Vec<String>>| {
         statement_on(statements.map_or(&[], Vec::as_slice), table)
     };
-    let rows = tried.before.iter().map(|((table, _), row)| format!("\n    before: {table} {row}"));
-    let rows: String = rows.collect();
+    let rows = tried.before.iter().filter(|((of, _), _)| row.is_none() || *of == table);
+    let rows: String = rows.map(|((of, _), row)| format!("\n    before: {of} {row}")).collect();
     let [event, other_event] = tried.events.each_ref().map(|bodies| bodies.join(" "));
     let (step, other) = (tried.step.statements.first(), tried.other.statements.first());
     let undo = undo.map_or_else(String::new, |undo| format!("\n    its undo: {}", on(Some(undo))));

@@ -13,7 +13,7 @@ use crate::matrix::tables::TableRows;
 use crate::matrix::values::{Values, filled};
 
 /// The maximum number of sets of rows that a step is tried with.
-const MOST: usize = 600;
+const MOST: usize = 800;
 /// A step that takes longer, each time, blocks. It has some statements, each of some milliseconds.
 const BLOCKS: Duration = Duration::from_secs(2);
 const TIMES: usize = 3;
@@ -159,30 +159,35 @@ fn setup_of(tables: &[TableRows], action: &Action, choice: &Choice, before: &[Ac
     Setup { action: action.clone(), rows: rows.collect(), before: before.to_vec() }
 }
 
-/// The first row of each table, then others in one table, and in two.
+/// The first row of each table, or none of any, then others in one table, and in two: early ones first.
 fn choices(tables: &[TableRows]) -> Vec<Choice> {
     let first: Choice = tables.iter().map(|table| (!table.is_empty()).then_some(0)).collect();
-    let others: Vec<(usize, Option<usize>)> = tables
+    let mut others: Vec<(usize, usize, Option<usize>)> = tables
         .iter()
         .enumerate()
         .filter(|(_, table)| !table.is_empty())
         .flat_map(|(at, table)| {
-            (1..table.len()).map(Some).chain([None]).map(move |other| (at, other))
+            let rows = std::iter::once(None).chain((1..table.len()).map(Some));
+            rows.enumerate().map(move |(rank, other)| (rank, at, other))
         })
         .collect();
-    let with = |changes: &[(usize, Option<usize>)]| {
+    others.sort_by_key(|(rank, ..)| *rank);
+    let with = |changes: &[(usize, usize, Option<usize>)]| {
         let mut choice = first.clone();
-        for (at, other) in changes {
+        for (_, at, other) in changes {
             choice[*at] = *other;
         }
         choice
     };
-    let mut choices = vec![first.clone()];
-    choices.extend(others.iter().map(|one| with(&[*one])));
-    for (at, one) in others.iter().enumerate() {
-        let rest = others[at + 1..].iter().filter(|other| other.0 != one.0);
-        choices.extend(rest.map(|other| with(&[*one, *other])));
+    let mut pairs = Vec::new();
+    for (place, one) in others.iter().enumerate() {
+        let rest = others[place + 1..].iter().filter(|other| other.1 != one.1);
+        pairs.extend(rest.map(|other| [*one, *other]));
     }
+    pairs.sort_by_key(|[one, other]| one.0 + other.0);
+    let mut choices = vec![first.clone(), vec![None; tables.len()]];
+    choices.extend(others.iter().map(|one| with(&[*one])));
+    choices.extend(pairs.iter().map(|pair| with(pair)));
     choices
 }
 

@@ -78,6 +78,12 @@ pub(super) async fn read(
 ) -> Result<Vec<TableRows>, sqlx::Error> {
     let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).fetch_all(&mut *db).await?;
     let columns: Vec<Column> = columns.into_iter().map(Column::of).collect();
+    let keys = columns.iter().filter(|one| {
+        let is_key = one.alone && !one.nullable && one.kind == "uuid" && one.refers.is_none();
+        is_key && values.known(&one.column).is_none()
+    });
+    let keys: Vec<String> = keys.map(|one| one.column.clone()).collect();
+    values.name_saga(keys);
     let is_saga = |column: &Column| values.known(&column.column) == Some(SAGA.into());
     let own: BTreeSet<&String> =
         columns.iter().filter(|one| is_saga(one)).map(|one| &one.table).collect();
@@ -118,13 +124,13 @@ async fn rows(
     states.sort_by_key(|state| state.kind == "boolean");
     let words =
         states.first().map_or_else(|| vec![None], |state| state.words.iter().map(Some).collect());
-    for word in words {
-        for (nulls_first, plenty) in [(true, true), (false, true), (false, false)] {
+    for (nulls_first, plenty) in [(true, true), (false, true), (false, false)] {
+        for word in &words {
             let mut cells = Vec::with_capacity(columns.len());
             for column in columns {
                 let is_state = states.first().is_some_and(|state| state.column == column.column);
                 cells.push(match word {
-                    Some(word) if is_state => vec![Cell::Text(word.clone())],
+                    Some(word) if is_state => vec![Cell::Text((*word).clone())],
                     _ => candidates(db, column, values, nulls_first, plenty).await?,
                 });
             }

@@ -55,6 +55,12 @@ impl Values {
         values
     }
 
+    /// Takes tables' keys for the saga's id: `saga_id`, or all, if no event carries the id.
+    pub(super) fn name_saga(&mut self, keys: Vec<String>) {
+        let all = self.saga_fields.is_empty();
+        self.saga_fields.extend(keys.into_iter().filter(|key| all || key == "saga_id"));
+    }
+
     /// An event is about what its name names, or else about its first id.
     fn id_of(&self, event: &str) -> Option<String> {
         let schema = self.schemas.get(event)?;

@@ -15,6 +15,8 @@ mod orders {
         accepted("note_price", "note_withdrawal") = "one version of a product is in one event",
         accepted("note_withdrawal", "note_product") = "one version of a product is in one event",
         accepted("note_withdrawal", "note_price") = "one version of a product is in one event",
+        accepted("note_page", "note_withdrawal") = "a version's page is as its event",
+        accepted("note_withdrawal", "note_page") = "a version's page is as its event",
     );
 }
 
