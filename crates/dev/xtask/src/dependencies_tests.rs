@@ -32,7 +32,7 @@ const LAYERS: [Layer; 19] = [
     ("common", "crates/systems/common", "library framework"),
     ("check", "crates/tools/check", "core"),
     ("console", "crates/tools/console", "core library amqp store framework ops check"),
-    ("stage", "crates/dev/stage", "amqp store framework ops"),
+    ("stage", "crates/dev/stage", "amqp library store framework ops"),
     ("testkit", "crates/dev/testkit", "core amqp store framework ops check stage"),
     // It reads any system's contracts, and contains none. `ballet participant try` is the testkit's suite.
     (

@@ -166,15 +166,15 @@ impl Player {
                 let (event, _) = act.publishes.first().context("nothing begins it")?;
                 let event = EncodedEvent { event_type: event.event, body: "{}".into() };
                 let mut unit = self.unit(act.service).await?;
-                unit.begin(event).await.map_err(said)?;
-                unit.commit().await.map_err(said)?;
+                unit.begin(event).await.map_err(|failure| said(&failure))?;
+                unit.commit().await.map_err(|failure| said(&failure))?;
             }
             Deed::Cancel => {
                 let (event, _) = act.publishes.first().context("nothing aborts it")?;
                 let event = EncodedEvent { event_type: event.event, body: "{}".into() };
                 let mut unit = self.unit(act.service).await?;
-                unit.abort_by(self.saga, event).await.map_err(said)?;
-                unit.commit().await.map_err(said)?;
+                unit.abort_by(self.saga, event).await.map_err(|failure| said(&failure))?;
+                unit.commit().await.map_err(|failure| said(&failure))?;
             }
             Deed::Deliver(event) => {
                 if let Some((_, by)) = act.publishes.iter().find(|(new, _)| *new == event) {
@@ -210,7 +210,7 @@ impl Player {
 
     async fn unit(&self, service: &str) -> Result<Unit> {
         let (running, _) = self.running.get(service).context("no such service")?;
-        running.handle().saga_unit(self.saga_id).await.map_err(said)
+        running.handle().saga_unit(self.saga_id).await.map_err(|failure| said(&failure))
     }
 
     /// Publishes an event as somebody beside the steps.
@@ -360,7 +360,7 @@ fn is_same(is: &Row, should: &Row) -> bool {
     of(is) == of(should) && (should.key.is_none() || is.key == should.key)
 }
 
-fn said(failure: ballet::Failure) -> anyhow::Error {
+fn said(failure: &ballet::Failure) -> anyhow::Error {
     anyhow!("{failure}")
 }
 
