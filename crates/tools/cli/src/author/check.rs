@@ -54,7 +54,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let (contracts, unreadable) = Contracts::readable(&folder).map_err(unusable)?;
     let unreadable: Vec<Problem> = unreadable.into_iter().map(unread).collect();
     let (mut problems, notes) = (contracts.broken(), contracts.notes());
-    let is_searched = problems.is_empty() && unreadable.is_empty();
+    // A run shows what most rules have said already: whoever wants to see one asks for it.
+    let is_shown = args.run || args.svg.is_some();
+    let is_searched = unreadable.is_empty() && (problems.is_empty() || is_shown);
     let sagas = if is_searched { contracts.runs() } else { Vec::new() };
     let runs: Vec<&Counterexample> = sagas.iter().flat_map(|saga| &saga.counterexamples).collect();
     problems.extend(runs.iter().map(|run| run.problem.clone()));
