@@ -119,7 +119,8 @@ impl Table {
         let mut text = String::new();
         for row in std::iter::once(&header).chain(&self.rows) {
             // Not at the end of a folded row.
-            let is_there = |at: &usize| row.get(*at).is_some_and(|cell| cell.text != NONE);
+            let says = |cell: &Cell| !cell.text.is_empty() && cell.text != NONE;
+            let is_there = |at: &usize| row.get(*at).is_some_and(says);
             let used = lines.iter().rposition(|line| line.iter().any(|(at, _)| is_there(at)));
             for (number, line) in lines.iter().take(used.unwrap_or(0) + 1).enumerate() {
                 let indent = if number == 0 { 0 } else { INDENT };

@@ -75,3 +75,11 @@ fn no_line_is_wider_than_the_terminal() {
         assert_eq!(wide, None, "{columns} columns:\n{drawn}");
     }
 }
+
+#[test]
+fn a_folded_row_has_no_line_for_cells_that_say_nothing() {
+    let mut table = Table::new(["step", "never"]);
+    table.row(["reserve", "compensated"].map(Cell::from));
+    table.row(["commit", ""].map(Cell::from));
+    assert_eq!(table.draw(Some(13)), "step\n  never\nreserve\n  compensated\ncommit");
+}
