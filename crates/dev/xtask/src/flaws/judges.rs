@@ -39,7 +39,8 @@ pub(crate) type OnRight = Vec<Vec<Value>>;
 
 impl DeclarationJudges {
     pub(crate) fn new(folder: &Path) -> Result<Self> {
-        let args = ["build", "--workspace", "--bin", "ballet"].map(str::to_owned);
+        let args =
+            ["build", "--workspace", "--profile", "test", "--bin", "ballet"].map(str::to_owned);
         let ballet = cargo::build(&args)?.remove("ballet").context("cargo built no ballet")?;
         Ok(Self { ballet, folder: folder.to_owned() })
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -19,6 +19,8 @@ use crate::test::programs::TestProgram;
 use crate::test::running::{ProgramEnd, RunSetting, RunningProgram};
 use crate::test::servers::TestServers;
 
+/// How the test runner says that a test has failed.
+const FAILED: &str = " ... FAILED\n";
 const LOOK: Duration = Duration::from_millis(50);
 /// More than the longest silence of a right test.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -46,7 +48,7 @@ impl Tree {
             let place = root.display().to_string();
             git(&cargo::root(), &["worktree", "add", "--quiet", "--detach", &place, &head()?])?;
         }
-        let args = ["build", "--workspace", "--bin", "ballet-servers"];
+        let args = ["build", "--workspace", "--profile", "test", "--bin", "ballet-servers"];
         let servers = cargo::build(&args.map(str::to_owned))?.remove("ballet-servers");
         let servers = TestServers::start(&servers.context("cargo built no servers")?)?;
         let mut env = environment()?;
@@ -105,14 +107,13 @@ impl Tree {
     /// Returns the tests that fail each time, and the time until the first of them had failed. A program that ends
     /// without a list of them fails as a whole.
     pub(crate) fn run(&self, program: &TestProgram) -> Result<(Duration, Vec<String>)> {
-        let mut end = self.once(program.clone())?;
-        let took = end.failed.unwrap_or(end.took);
+        let (mut end, took) = self.once(program.clone())?;
         for _ in 0..AGAIN {
             if self.judging(program, &end).is_empty() {
                 break;
             }
             let alone = program.only(&failed_tests(&end.output));
-            end = self.once(alone.unwrap_or_else(|| program.clone()))?;
+            end = self.once(alone.unwrap_or_else(|| program.clone()))?.0;
         }
         Ok((took, self.judging(program, &end)))
     }
@@ -126,11 +127,18 @@ impl Tree {
         failed
     }
 
-    fn once(&self, program: TestProgram) -> Result<ProgramEnd> {
+    /// Returns the time until the first test had failed, too, or until the end.
+    fn once(&self, program: TestProgram) -> Result<(ProgramEnd, Duration)> {
+        let (begun, mut failed) = (Instant::now(), None);
         let mut running = RunningProgram::start(program, &self.setting)?;
         loop {
-            if let Some(end) = running.ended(self.setting.silence)? {
-                return Ok(end);
+            let end = running.ended(self.setting.silence)?;
+            if failed.is_none() && running.output().contains(FAILED) {
+                failed = Some(begun.elapsed());
+            }
+            if let Some(end) = end {
+                let took = failed.unwrap_or(end.took);
+                return Ok((end, took));
             }
             std::thread::sleep(LOOK);
         }

@@ -27,14 +27,11 @@ pub(crate) struct RunningProgram {
     said: u64,
     spoke: Instant,
     begun: Instant,
-    failed: Option<Duration>,
 }
 
 pub(crate) struct ProgramEnd {
     pub(crate) passed: bool,
     pub(crate) took: Duration,
-    /// The time until the first test had failed.
-    pub(crate) failed: Option<Duration>,
     pub(crate) output: String,
 }
 
@@ -64,7 +61,12 @@ impl RunningProgram {
         let child = command.spawn();
         let child = child.with_context(|| format!("cannot start {}", program.file.display()))?;
         let now = Instant::now();
-        Ok(Self { program, child, file, said: 0, spoke: now, begun: now, failed: None })
+        Ok(Self { program, child, file, said: 0, spoke: now, begun: now })
+    }
+
+    /// What it has said so far.
+    pub(crate) fn output(&self) -> String {
+        fs::read_to_string(&self.file).unwrap_or_default()
     }
 
     /// One that was silent for too long is ended.
@@ -73,11 +75,6 @@ impl RunningProgram {
         let said = fs::metadata(&self.file).map_or(0, |file| file.len());
         if said != self.said {
             (self.said, self.spoke) = (said, Instant::now());
-            let has_failed =
-                || fs::read_to_string(&self.file).is_ok_and(|it| it.contains(" ... FAILED\n"));
-            if self.failed.is_none() && has_failed() {
-                self.failed = Some(self.begun.elapsed());
-            }
         }
         let hangs = status.is_none() && self.spoke.elapsed() > silence;
         if hangs {
@@ -95,7 +92,6 @@ impl RunningProgram {
         Ok(Some(ProgramEnd {
             passed: status.is_some_and(|status| status.success()),
             took: self.begun.elapsed(),
-            failed: self.failed,
             output: String::from_utf8_lossy(&bytes).into_owned(),
         }))
     }

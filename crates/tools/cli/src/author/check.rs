@@ -78,7 +78,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         (0, _) if !contracts.system().parts.is_empty() => ExitStatus::Partly,
         _ => ExitStatus::Failed,
     };
-    let played = if args.run { play_all(&contracts, &runs).await? } else { Vec::new() };
+    let plays = args.run && is_searched;
+    let played = if plays { play_all(&contracts, &runs).await? } else { Vec::new() };
     let seen: Vec<_> = runs.iter().zip(&played).map(|(run, played)| (*run, played)).collect();
     let (broken, wrong) = (problems.len(), unreadable.len());
     let all = [unreadable, problems, notes].concat();

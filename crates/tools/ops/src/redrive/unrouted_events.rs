@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use ballet_amqp::headers::{RETRY_EXCHANGE, RETRY_ROUTING_KEY};
-use ballet_amqp::{Broker, Delivery, Publish, pack};
+use ballet_amqp::{Broker, Publish, pack};
 use ballet_core::Part;
-use ballet_core::envelope::{KnownEvents, Limits};
+use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{RETRIES, ROUTE};
 use jiff::Timestamp;
 
@@ -47,7 +47,7 @@ impl UnroutedEvents {
         let known = Arc::clone(&consumers);
         let fate = move |event: &DeadLetter| known.fate(event);
         let letters = Arc::new(move |queue: &str, delivery| {
-            let members = members(delivery).into_iter();
+            let members = pack::members_of(delivery).into_iter();
             DeadLetter::together(
                 members.map(|event| DeadLetter::unrouted(queue, event, &fate)).collect(),
             )
@@ -127,17 +127,6 @@ impl fmt::Debug for UnroutedEvents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnroutedEvents").finish_non_exhaustive()
     }
-}
-
-/// The events of a pack that can be read.
-fn members(delivery: Delivery) -> Vec<Delivery> {
-    if !pack::is_pack(&delivery.properties) {
-        return vec![delivery];
-    }
-    pack::split(delivery, &Limits::of_tools()).unwrap_or_else(|refused| {
-        let (_, whole) = *refused;
-        vec![whole]
-    })
 }
 
 fn key_of(event: &DeadLetter) -> &str {

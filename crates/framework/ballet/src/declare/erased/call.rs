@@ -165,6 +165,7 @@ impl<S: CallCompensate> AnyCallCompensation for S {
             encode_compensated(self.compensate_answered(&mut tx, request, answer).await?)
         })
     }
+
     fn misfit(&self, answer: &str) -> Option<(String, String)> {
         misfit::<S::UndoAnswer>(answer)
     }
