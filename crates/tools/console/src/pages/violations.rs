@@ -11,7 +11,7 @@ use crate::store::violations::FoundViolation;
 
 pub(crate) fn violations(found: &[FoundViolation], now: Timestamp) -> Markup {
     let of_saga = |one: &FoundViolation| {
-        html! { @if let Some(id) = one.saga { div { (saga(id)) } } }
+        html! { @if let Some(id) = one.saga { div.detail { (saga(id)) } } }
     };
     html! {
         @if !found.is_empty() {
@@ -27,7 +27,7 @@ pub(crate) fn of_saga(found: &[FoundViolation], rows: &[EntryRow], now: Timestam
         let id = one.message.to_string();
         let is_it = |row: &&EntryRow| row.kind == EntryKind::Event && row.message_id == id;
         let shown = rows.iter().find(is_it);
-        html! { @if let Some(row) = shown { div { a href={ "#" (row.anchor()) } { "in the time line" } } } }
+        html! { @if let Some(row) = shown { div.detail { a href={ "#" (row.anchor()) } { "in the time line" } } } }
     };
     html! {
         @if !found.is_empty() {
