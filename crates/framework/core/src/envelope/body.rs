@@ -1,9 +1,4 @@
-//! A message's body before it is parsed: unpacked, and checked for size, depth and UTF-8.
-
-use std::borrow::Cow;
-use std::io::Read;
-
-use flate2::bufread::MultiGzDecoder;
+//! A message's body before it is parsed: checked for encoding, size, depth and UTF-8.
 
 use crate::envelope::blank::non_blank;
 use crate::envelope::limits::Limits;
@@ -59,17 +54,12 @@ pub(crate) fn form(content_type: Option<&str>) -> Result<BodyForm, Unacceptable>
     }
 }
 
-/// Unpacks a message's body, and checks that it is safe to parse.
-///
-/// # Errors
-///
-/// [`Unacceptable`] with the reason for which [`Envelope::read`](crate::envelope::Envelope::read)
-/// would refuse the message.
-pub fn unpack<'a>(
-    body: &'a [u8],
+/// Checks that a message's body is safe to parse.
+pub(crate) fn check_body(
+    body: &[u8],
     content_encoding: Option<&str>,
     limits: &Limits,
-) -> Result<Cow<'a, [u8]>, Unacceptable> {
+) -> Result<(), Unacceptable> {
     let limit = limits.max_body;
     if body.len() > limit {
         let detail = format!("the body has {} bytes, the limit is {limit}", body.len());
@@ -77,16 +67,11 @@ pub fn unpack<'a>(
     }
     let encoding = non_blank(content_encoding).unwrap_or_default();
     let is = |known: &&str| encoding.eq_ignore_ascii_case(known);
-    let body = if ["", "identity", "utf-8"].iter().any(is) {
-        Cow::Borrowed(body)
-    } else if encoding.eq_ignore_ascii_case("gzip") {
-        Cow::Owned(gunzip(body, limit)?)
-    } else {
-        let detail = format!("content encoding {encoding:?}: send the body plain or as gzip");
+    if !["", "identity", "utf-8"].iter().any(is) {
+        let detail = format!("content encoding {encoding:?}: send the body uncompressed");
         return Err(Unacceptable::new(Reason::WrongContentEncoding, detail));
-    };
-    check(&body, limits)?;
-    Ok(body)
+    }
+    check(body, limits)
 }
 
 pub(crate) fn check(body: &[u8], limits: &Limits) -> Result<(), Unacceptable> {
@@ -99,25 +84,6 @@ pub(crate) fn check(body: &[u8], limits: &Limits) -> Result<(), Unacceptable> {
         return Err(Unacceptable::new(Reason::TooDeep, detail));
     }
     Ok(())
-}
-
-fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Unacceptable> {
-    let wrong = |what: &str| {
-        let detail = format!("content encoding is \"gzip\", but the body is not gzip: {what}");
-        Unacceptable::new(Reason::WrongContentEncoding, detail)
-    };
-    let mut plain = Vec::new();
-    // One byte over the limit is enough to see that the body is too big.
-    let mut decoder = MultiGzDecoder::new(body).take(limit as u64 + 1);
-    decoder.read_to_end(&mut plain).map_err(|error| wrong(&error.to_string()))?;
-    if plain.len() > limit {
-        let detail = format!(
-            "the body has {} bytes and unpacks to more than {limit}, the limit",
-            body.len()
-        );
-        return Err(Unacceptable::new(Reason::BodyTooBig, detail));
-    }
-    Ok(plain)
 }
 
 /// Whether brackets outside of strings are nested deeper than the limit. Checked before parsing,

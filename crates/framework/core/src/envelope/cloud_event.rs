@@ -100,16 +100,10 @@ struct StructuredEvent<'a> {
 }
 
 pub(crate) fn open<'a>(
-    body: &Cow<'a, [u8]>,
+    body: &'a [u8],
     limits: &Limits,
 ) -> Result<(Attributes<'static>, Cow<'a, [u8]>), Unacceptable> {
-    let (attributes, data) = match body {
-        Cow::Borrowed(body) => split(body, limits)?,
-        Cow::Owned(body) => {
-            let (attributes, data) = split(body, limits)?;
-            (attributes, Cow::Owned(data.into_owned()))
-        }
-    };
+    let (attributes, data) = split(body, limits)?;
     attributes.check()?;
     Ok((attributes, data))
 }

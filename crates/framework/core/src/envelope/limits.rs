@@ -16,7 +16,7 @@ pub struct HeaderSize {
 /// How big a message may be, and how far its ids may lie in the past or the future.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The biggest body in bytes, packed and unpacked.
+    /// The biggest body in bytes.
     pub max_body: usize,
     /// The depth to which a body may be nested.
     pub max_depth: usize,
@@ -37,8 +37,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of tools, which read what services refuse, too. They unpack little enough to be safe from a
-    /// decompression bomb.
+    /// The limits of tools, which read what services refuse, too.
     #[must_use]
     pub fn of_tools() -> Self {
         Self { max_body: 16 * 1024 * 1024, max_depth: usize::MAX, ..Self::default() }

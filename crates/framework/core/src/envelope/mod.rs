@@ -9,8 +9,7 @@
 //! | `timestamp`, `content_type`, `delivery_mode` | seconds, `application/json`, 2 |
 //! | headers | `causation_id` (the message that caused this one), `traceparent`, `tracestate`, `baggage` |
 //!
-//! A foreign producer may leave out most of them, pack the body with gzip, or send a CloudEvent
-//! ([`cloud_event`]). Several events may travel in one message ([`pack`]).
+//! A foreign producer may leave out most of them, or send a CloudEvent ([`cloud_event`]). Several events may travel in one message ([`pack`]).
 
 mod blank;
 mod body;
@@ -31,13 +30,13 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::envelope::blank::non_blank;
-use crate::envelope::body::BodyForm;
+use crate::envelope::body::{BodyForm, check_body};
 use crate::envelope::cloud_event::Attributes;
 use crate::events::event::EventType;
 use crate::id::{MessageId, SagaId};
 
 pub use blank::is_blank;
-pub use body::{CONTENT_TYPE, unpack};
+pub use body::CONTENT_TYPE;
 pub use incoming::Incoming;
 pub use known_events::KnownEvents;
 pub use limits::{HeaderSize, Limits};
@@ -71,7 +70,7 @@ pub struct Envelope {
 pub struct ReceivedEvent<'a> {
     /// The metadata of the event.
     pub envelope: Envelope,
-    /// The event as JSON: the message's body, unpacked and taken out of its CloudEvent.
+    /// The event as JSON: the message's body, taken out of its CloudEvent.
     pub body: Cow<'a, [u8]>,
 }
 
@@ -163,13 +162,14 @@ fn open<'a>(
     limits: &Limits,
 ) -> Result<(Attributes<'a>, Cow<'a, [u8]>), Unacceptable> {
     let form = body::form(message.content_type)?;
-    let body = unpack(message.body, message.content_encoding, limits)?;
+    let body = message.body;
+    check_body(body, message.content_encoding, limits)?;
     match form {
         BodyForm::Json => {
             message.attributes.check()?;
-            Ok((message.attributes.clone(), body))
+            Ok((message.attributes.clone(), Cow::Borrowed(body)))
         }
-        BodyForm::CloudEvent => cloud_event::open(&body, limits),
+        BodyForm::CloudEvent => cloud_event::open(body, limits),
     }
 }
 

@@ -23,7 +23,8 @@ use crate::envelope::body::{self, BodyForm, media_type};
 use crate::envelope::incoming::Incoming;
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
-use crate::envelope::{check_form, unpack};
+use crate::envelope::body::check_body;
+use crate::envelope::check_form;
 
 /// The content type of a pack.
 pub const CONTENT_TYPE: &str = body::BATCH;
@@ -141,8 +142,8 @@ pub fn read(message: &Incoming<'_>, limits: &Limits) -> Result<Vec<ReadMember>, 
         max_depth: limits.max_depth.saturating_add(2),
         ..*limits
     };
-    let body = unpack(message.body, message.content_encoding, &limits)?;
-    let Members(members) = serde_json::from_slice(&body).map_err(|error| {
+    check_body(message.body, message.content_encoding, &limits)?;
+    let Members(members) = serde_json::from_slice(message.body).map_err(|error| {
         if error.is_data() { wrong(&error.to_string()) } else { Unacceptable::not_json(&error) }
     })?;
     if members.is_empty() {

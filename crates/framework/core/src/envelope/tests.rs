@@ -230,45 +230,6 @@ fn a_charset_after_the_content_type_is_no_fault() {
     );
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    std::io::Write::write_all(&mut packer, bytes).expect("packed");
-    packer.finish().expect("packed")
-}
-
-#[test]
-fn a_packed_body_is_unpacked_within_the_limit() {
-    let packed = |body: &[u8]| {
-        let body = gzip(body);
-        let message = Incoming { content_encoding: Some("GZIP"), body: &body, ..checked_out() };
-        received(&message)
-            .map(|received| (received.envelope.message_id, received.body.into_owned()))
-    };
-    let (id, body) = packed(b"{}").expect("accepted");
-    assert_eq!((id, &body[..]), (read(&checked_out()).expect("accepted").message_id, &b"{}"[..]));
-    let limit = Limits::default().max_body;
-    assert!(packed(&vec![b' '; limit]).is_ok());
-    assert_eq!(packed(&vec![b' '; limit + 1]).expect_err("a bomb").reason, Reason::BodyTooBig);
-    assert_eq!(packed(b"\xff").expect_err("refused").reason, Reason::NotUtf8);
-    let two = [gzip(b"{"), gzip(b"}")].concat();
-    let members = Incoming { content_encoding: Some("gzip"), body: &two, ..checked_out() };
-    assert_eq!(&received(&members).expect("accepted").body[..], b"{}");
-    let bomb = gzip(&vec![b' '; limit / 2 + 1]).repeat(2);
-    let bomb = Incoming { body: &bomb, ..members.clone() };
-    assert_eq!(reason(&bomb), Reason::BodyTooBig);
-    // The decoder does not even look beyond the limit, so it takes no memory.
-    let bomb = gzip(&vec![b' '; limit * 2]);
-    let cut_off = Incoming { body: &bomb[..bomb.len() - 8], ..members };
-    assert_eq!(reason(&cut_off), Reason::BodyTooBig);
-    let good = gzip(b"{}");
-    for broken in
-        [good[..good.len() - 3].to_vec(), [&good[..], b"more"].concat(), good[1..].to_vec()]
-    {
-        let message = Incoming { content_encoding: Some("gzip"), body: &broken, ..placed() };
-        assert_eq!(reason(&message), Reason::WrongContentEncoding);
-    }
-}
-
 #[test]
 fn a_body_may_be_nested_so_deep_and_no_deeper() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);

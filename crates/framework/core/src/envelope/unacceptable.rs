@@ -31,9 +31,9 @@ pub enum Reason {
     UnkeptHeader,
     /// The content type is not JSON.
     WrongContentType,
-    /// The content encoding is unknown, or the body is not encoded that way.
+    /// The body is compressed.
     WrongContentEncoding,
-    /// The body, packed or unpacked, is bigger than the limit.
+    /// The body is bigger than the limit.
     BodyTooBig,
     /// The body is not UTF-8.
     NotUtf8,

@@ -114,9 +114,3 @@ pub(crate) fn refusal(message: &OwnedMessage) -> Option<Reason> {
     let decoded = serde_json::from_slice::<CheckedOut>(&received.body);
     decoded.err().map(|error| Unacceptable::from_json(CheckedOut::TYPE, &error).reason)
 }
-
-pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut packer, bytes).expect("packed");
-    packer.finish().expect("packed")
-}

@@ -91,7 +91,7 @@ fn mask_bodies(value: &mut Value, events: &[ListedEvent]) {
             let event = events.iter().find(|one| Some(one.event.name()) == event);
             for (name, field) in fields.iter_mut() {
                 match name.as_str() {
-                    "body" | "body_unpacked" | "body_base64" => mask_body(field, event),
+                    "body" | "body_base64" => mask_body(field, event),
                     "schema" => {}
                     _ => mask_bodies(field, events),
                 }

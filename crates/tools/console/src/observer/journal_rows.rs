@@ -8,7 +8,6 @@ use ballet_amqp::headers::{
     RETRIED, SEARCHED, count_header, text_header,
 };
 use ballet_core::Role;
-use ballet_core::envelope::{self, Limits};
 use ballet_ops::stream::Record;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -35,7 +34,6 @@ pub(super) fn add(
     (floor, now): (Timestamp, Timestamp),
 ) {
     let (kind, service) = kind(record);
-    let unpacked = unpacked(record);
     let event = contract_index.event(record.event_type());
     let saga = saga(record, event.map(|event| event.role()));
     // Without its saga, as a publisher may name any.
@@ -82,13 +80,13 @@ pub(super) fn add(
         attempts: i32::try_from(count_header(&record.properties, ATTEMPTS)).unwrap_or(i32::MAX),
         who: noted("by"),
         why: noted("why"),
-        body: unpacked[..unpacked.len().min(MOST_KEPT)].to_vec(),
-        size: i32::try_from(unpacked.len()).unwrap_or(i32::MAX),
+        body: record.body[..record.body.len().min(MOST_KEPT)].to_vec(),
+        size: i32::try_from(record.body.len()).unwrap_or(i32::MAX),
     };
     if let (true, Some(saga)) = (contract_index.is_of_saga(&row), saga) {
         batch.changed.insert(saga);
         let keys = contract_index.keys(&row.event_type);
-        if let (false, Ok(body)) = (keys.is_empty(), serde_json::from_slice::<Value>(&unpacked)) {
+        if let (false, Ok(body)) = (keys.is_empty(), serde_json::from_slice::<Value>(&record.body)) {
             for key in keys {
                 let values = key.values(&body).into_iter();
                 let of_saga = |value: Cow<'_, str>| SagaKey {
@@ -125,12 +123,6 @@ fn is_edited(record: &Record) -> bool {
         at.and_then(|at| at.parse::<Timestamp>().ok())
     };
     at(EDITED).is_some_and(|edited| at(REDRIVEN).is_none_or(|sent| sent < edited))
-}
-
-fn unpacked(record: &Record) -> Cow<'_, [u8]> {
-    let encoding = record.properties.content_encoding().as_ref().map(|text| text.as_str());
-    envelope::unpack(&record.body, encoding, &Limits::of_tools())
-        .unwrap_or(Cow::Borrowed(&record.body))
 }
 
 fn saga(record: &Record, role: Option<Role>) -> Option<Uuid> {

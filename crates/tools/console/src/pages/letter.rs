@@ -20,8 +20,7 @@ pub(crate) struct Letter {
 
 impl Letter {
     pub(crate) fn new(dead: DeadLetter, seen: Vec<String>) -> Self {
-        let readable = dead.readable().ok().map(|text| text.into_owned().into_bytes());
-        let mut body = readable.unwrap_or_else(|| dead.body.clone());
+        let mut body = dead.body.clone();
         let size = body.len();
         body.truncate(MOST_SHOWN);
         Self { group: DeadLetterGroups::default().add(&dead), dead, seen, body, size }

@@ -1,6 +1,5 @@
 //! One dead letter in a service's `.dead` queue.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +8,7 @@ use ballet_amqp::headers::{
     EDITED, REDRIVE_ID, REDRIVES, RETRIES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
-use ballet_core::envelope::{self, Envelope, Incoming, Limits, Reason, Unacceptable, is_blank};
+use ballet_core::envelope::{Envelope, Incoming, Limits, Reason, is_blank};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, id};
 use jiff::Timestamp;
@@ -215,20 +214,6 @@ impl DeadLetter {
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.body).ok()
-    }
-
-    /// Returns the body as text, unpacked if need be. Text that claims to be packed is returned unchanged.
-    ///
-    /// # Errors
-    ///
-    /// If the body is not text and cannot be unpacked.
-    pub fn readable(&self) -> Result<Cow<'_, str>, Unacceptable> {
-        if let Some(text) = self.text() {
-            return Ok(Cow::Borrowed(text));
-        }
-        let encoding = self.properties.content_encoding().as_ref().map(|text| text.as_str());
-        let body = envelope::unpack(&self.body, encoding, &Limits::of_tools())?;
-        Ok(Cow::Owned(String::from_utf8_lossy(&body).into_owned()))
     }
 
     /// Whether it was edited since it died.

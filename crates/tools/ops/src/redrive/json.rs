@@ -12,8 +12,7 @@ use crate::stream::recording::record_line::properties_as_json;
 /// The depth of shown headers. JSON parsers have limits, too.
 const DEEPEST: usize = 32;
 
-/// Returns the whole dead letter. `body` is exact text; other bodies are in `body_base64`, and packed ones also in
-/// `body_unpacked`.
+/// Returns the whole dead letter. `body` is exact text; other bodies are in `body_base64`.
 #[must_use]
 pub fn full(dead_letter: &DeadLetter) -> Value {
     let mut json = summary(dead_letter);
@@ -21,12 +20,7 @@ pub fn full(dead_letter: &DeadLetter) -> Value {
     json["headers"] = headers(dead_letter.properties.headers().as_ref());
     match dead_letter.text() {
         Some(text) => json["body"] = json!(text),
-        None => {
-            json["body_base64"] = json!(BASE64_STANDARD.encode(&dead_letter.body));
-            if let Ok(text) = dead_letter.readable() {
-                json["body_unpacked"] = json!(text);
-            }
-        }
+        None => json["body_base64"] = json!(BASE64_STANDARD.encode(&dead_letter.body)),
     }
     json
 }

@@ -87,7 +87,7 @@ impl ToolRun {
         self.sign(&mut headers, EDITED);
         let old = named(dead_letter, properties_to_keep).with_headers(headers.clone());
         let old = record("edited", dead_letter, old, dead_letter.body.clone().into());
-        // The old body may have been packed; the new one is not.
+        // The old body may have been in another encoding.
         let properties = named(dead_letter, plain_body_properties);
         let properties = properties.with_headers(headers).with_delivery_mode(PERSISTENT);
         let new = Publish {

@@ -123,10 +123,10 @@ fn from_file(file: &Path) -> Result<Option<String>> {
 
 /// `None` if the body was not changed.
 fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
-    let old = dead_letter.readable().map_err(|why| {
-        usage(format!("{}, so it cannot be edited: give a new body with --body FILE", why.detail))
+    let old = dead_letter.text().ok_or_else(|| {
+        usage("the body is not UTF-8, so it cannot be edited: give a new body with --body FILE")
     })?;
-    let shown = render::pretty(&old);
+    let shown = render::pretty(old);
     let name = format!("ballet-{}-{}.json", dead_letter.id, std::process::id());
     let file = std::env::temp_dir().join(name);
     write_privately(&file, &shown)?;

@@ -83,11 +83,7 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
             ui::print(&format!("  {:<18} {}", cell(Some(name)), cell(Some(&value))));
         }
     }
-    let packed = match (dead_letter.text(), dead_letter.readable()) {
-        (None, Ok(plain)) => format!(", unpacked {}", plain.len()),
-        _ => String::new(),
-    };
-    ui::print(&format!("\n{} ({} bytes{packed})", ui::dim("body"), dead_letter.body.len()));
+    ui::print(&format!("\n{} ({} bytes)", ui::dim("body"), dead_letter.body.len()));
     ui::print(&body(dead_letter));
 }
 
@@ -98,11 +94,9 @@ fn by(Note { by, why, at }: &Note, options: &GlobalOptions) -> String {
 
 /// Indented if it is JSON.
 fn body(dead_letter: &DeadLetter) -> String {
-    match dead_letter.readable() {
-        Ok(text) => {
-            let shown = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
-            render::pretty(&text).chars().filter(shown).collect()
-        }
-        Err(why) => format!("{}; -o json shows it in base64", why.detail),
-    }
+    let Some(text) = dead_letter.text() else {
+        return "the body is not UTF-8; -o json shows it in base64".to_owned();
+    };
+    let shown = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
+    render::pretty(text).chars().filter(shown).collect()
 }
