@@ -153,7 +153,3 @@ fn is_text_or_number(schema: &Value) -> bool {
         _ => false,
     }
 }
-
-#[cfg(test)]
-#[path = "keys_tests.rs"]
-mod tests;

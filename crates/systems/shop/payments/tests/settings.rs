@@ -23,8 +23,8 @@ fn a_wrong_setting_of_the_provider_is_named_and_its_secrets_are_not_shown() {
         (&[("PAYMENT_PROVIDER_URL", "http://api.example.com"), key], "plain http is for this"),
         (&[url, ("PAYMENT_PROVIDER_KEY_FILE", "/no/such/file")], "/no/such/file cannot be read"),
         (&[url, key, ("PAYMENT_PROVIDER_CA_FILE", "/no/such/file")], "the file /no/such/file:"),
-        (&[url, key, ("PAYMENT_PROVIDER_MILLIS", "60000")], "60000 is not between 1 and 14000"),
-        (&[("SANDBOX_SLOW_MILLIS", "30000")], "30000 is not between 0 and 25000"),
+        (&[url, key, ("PAYMENT_PROVIDER_MILLIS", "60000")], "60000 is not in 1..=14000"),
+        (&[("SANDBOX_SLOW_MILLIS", "30000")], "30000 is not in 0..=25000"),
         (&[("PAYMENT_WEBHOOK_SECRETS", "s3cret")], "PAYMENT_WEBHOOK_SECRETS: a secret has 6"),
         (
             &[url, key, ("PAYMENT_WEBHOOK_SECRETS", "s3cret-of-enough-characters")],
