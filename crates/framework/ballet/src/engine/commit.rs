@@ -164,7 +164,7 @@ async fn write_ledger(
         // would roll back silently.
         answered(sqlx::query("select 1").execute(&mut **db)).await?;
     }
-    deadlines.flush(db, engine.time.shared.settled()).await?;
+    deadlines.flush(db).await?;
     answered(copied.flush(db)).await
 }
 

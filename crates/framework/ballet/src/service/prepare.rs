@@ -113,7 +113,7 @@ impl PrepareInputs<'_> {
         self.register().await?;
         let begin = async {
             let session = process::connect(self.hosts).await?;
-            process::begin(session, self.time.shared.settled()).await
+            process::begin(session).await
         };
         let (process, mut session) = begin.await.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
@@ -258,7 +258,7 @@ mod tests {
         migrate::migrate(db, &[]).await.expect("the tables");
         let mut db = migrate::connect(&options).await.expect("a session");
         let session = migrate::connect(&options).await.expect("a session");
-        let (process, mut session) = process::begin(session, None).await.expect("begun");
+        let (process, mut session) = process::begin(session).await.expect("begun");
         check_lock(&mut session, &mut db, process).await.expect("it is held");
         // Where a pooler shares sessions, limits that one client has set are another's.
         let error = check_limits(&mut db).await.expect_err("this session has none");

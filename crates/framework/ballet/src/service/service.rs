@@ -172,7 +172,7 @@ impl Service {
         let ProcessPlace { process, session, table } = prepare.run().await?;
         let version = settings.service_version().map(str::to_owned);
         let (named, health) = ((process, version.clone()), front.health.clone());
-        frame.keep(session, bounded, named, health, Arc::clone(&time.shared), &database);
+        frame.keep(session, bounded, named, health, &database);
         if let Some(otlp) = otlp {
             let export =
                 otlp.run(self.participant.service(), (process, version), frame.leaving.clone());

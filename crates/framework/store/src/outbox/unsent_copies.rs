@@ -4,10 +4,9 @@ use ballet_amqp::headers::DEAD_AT;
 use ballet_amqp::{BasicProperties, FieldTable, Publish};
 use ballet_core::MessageId;
 use futures_util::TryStreamExt;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::database::clock::has_come;
 
 /// The time to the next attempt, after the broker did not take a copy.
 const PAUSE: &str = "10 seconds";
@@ -97,15 +96,12 @@ pub async fn take(
     count: i64,
     closed: &[String],
 ) -> Result<Vec<UnsentCopy>, sqlx::Error> {
-    let take = format!(
-        "update ballet.unsent_copy set next_at = now() + $1::interval where copy_id in ( \
-             select copy_id from ballet.unsent_copy where {} \
+    let take = "update ballet.unsent_copy set next_at = now() + $1::interval where copy_id in ( \
+             select copy_id from ballet.unsent_copy where next_at <= now() \
              and exchange <> all($3) order by next_at limit $2 \
              for update skip locked) \
-         returning copy_id, exchange, routing_key, properties, body",
-        has_come("next_at", "now()")
-    );
-    let take = sqlx::query_as(AssertSqlSafe(take)).bind(LEASE).bind(count).bind(closed);
+         returning copy_id, exchange, routing_key, properties, body";
+    let take = sqlx::query_as(take).bind(LEASE).bind(count).bind(closed);
     let rows: Vec<UnsentRow> = take.fetch_all(db).await?;
     let unsent = rows.into_iter().filter_map(|(id, exchange, routing_key, properties, body)| {
         let read: Result<BasicProperties, _> = serde_json::from_slice(&properties);

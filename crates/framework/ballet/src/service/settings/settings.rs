@@ -107,7 +107,7 @@ pub struct Settings {
     pub http_requests: u16,
 
     /// The most HTTP connections beside those of these requests: idle ones, streams of events, looks at
-    /// health and metrics. For each one more the one that has been idle for the longest is closed.
+    /// health and metrics. Others wait until one is closed, as an idle one is after three minutes.
     #[arg(long, env = "HTTP_CONNECTIONS", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub http_connections: u16,
 
