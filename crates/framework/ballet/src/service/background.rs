@@ -14,7 +14,6 @@ use crate::http::health::TaskStates;
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::telemetry::reading::follow::StreamFollower;
-use crate::telemetry::reading::follow_lag::{FollowLag, FollowProgress};
 use crate::telemetry::reading::keeper::ReaderKeeper;
 use crate::telemetry::reading::state::{ReaderStates, all_are_followed, once_all_are_followed};
 use crate::upkeep::broker::bindings::{BindingComparer, Bindings};
@@ -146,28 +145,18 @@ fn spawn_readers(
     let streams = followers.iter().flat_map(partitions).count();
     let states = Arc::new(ReaderStates::new(streams));
     for follower in followers {
-        let mut lag = FollowLag {
-            engine: Arc::clone(engine),
-            broker: Arc::clone(broker),
-            follower: Arc::clone(follower),
-            followed: Vec::new(),
-        };
         for partition in partitions(follower) {
-            let followed = Arc::new(FollowProgress::default());
-            lag.followed.push(Arc::clone(&followed));
             let following = StreamFollower {
                 engine: Arc::clone(engine),
                 broker: Arc::clone(broker),
                 follower: Arc::clone(follower),
                 states: Arc::clone(&states),
-                followed,
                 partition,
                 most,
                 is_followed: false,
             };
             work.spawn("a follower of telemetry", following.run());
         }
-        work.spawn("the lag of a follower of telemetry", lag.run());
     }
     for reader in readers {
         let keeper = ReaderKeeper {
