@@ -81,6 +81,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::topology::names::JOURNAL_POLICY;
 
     #[test]
     fn a_queue_that_is_missing_or_remade_or_loses_messages_is_named() {
@@ -91,6 +92,8 @@ mod tests {
             ["orders", "orders.dead", "journal", "retry.5s", "retry.30s", "retry.5m"]
         );
         let mut listed: Vec<Value> = needed.iter().map(|queue| queue.wanted.clone()).collect();
+        listed[1]["policy"] = json!("dead");
+        listed[2]["policy"] = json!(JOURNAL_POLICY);
         listed[2]["effective_policy_definition"] =
             json!({"max-length-bytes": 20_000_000_000_u64, "max-age": "7D"});
         let compared = |listed: &[Value]| -> Vec<QueueDifference> {
@@ -122,8 +125,16 @@ mod tests {
                     "queue `orders`: x-queue-type is \"classic\", but should be \"quorum\"",
                     false
                 ),
-                named("queue `orders.dead`: message-ttl is 500, but should be none", true),
-                named("queue `journal`: max-age is \"1h\", but should be \"7D\"", false),
+                named(
+                    "queue `orders.dead`: message-ttl is 500, but should be none; in force: policy `dead`",
+                    true
+                ),
+                named(
+                    &format!(
+                        "queue `journal`: max-age is \"1h\", but should be \"7D\"; in force: policy `{JOURNAL_POLICY}`"
+                    ),
+                    false
+                ),
                 named("queue `retry.5m` is missing", false),
             ]
         );
