@@ -9,7 +9,6 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, Parser};
 
 use crate::service::logging;
 use crate::service::service::Service;
-use crate::service::settings::redacted::printed;
 use crate::service::settings::settings::Settings;
 
 /// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
@@ -94,14 +93,11 @@ fn run_program(
     program: Command,
     build: impl FnOnce(&ArgMatches) -> clap::error::Result<(Settings, Service)>,
 ) -> ExitCode {
-    let given = program.clone().get_matches();
+    let given = program.get_matches();
     let (settings, service) = match build(&given) {
         Ok(built) => built,
         Err(error) => error.exit(),
     };
-    if settings.print_config {
-        return print(&printed(&program, &given));
-    }
     if settings.print_contract {
         return print(&service.contract().text());
     }

@@ -175,10 +175,6 @@ pub struct Settings {
     #[command(flatten)]
     pub otel: OtelSettings,
 
-    /// Print the settings in force, without secrets, and end.
-    #[arg(long)]
-    pub print_config: bool,
-
     /// Print the service's contract as JSON, and end: what it declares, and its events with their
     /// schemas.
     #[arg(long)]
@@ -231,7 +227,6 @@ impl Settings {
             log_format: LogFormat::Auto,
             otlp_endpoint: None,
             otel: OtelSettings::default(),
-            print_config: false,
             print_contract: false,
         }
     }
