@@ -232,18 +232,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_a_body_ceases_to_be_json_is_said() {
-        for (body, what) in [
-            ("", "EOF while parsing a value at line 1 column 0"),
-            ("[{\"size\":", "EOF while parsing a value at line 1 column 9"),
-            ("[\n x]", "expected value at line 2 column 2"),
-        ] {
-            let problem = refused("application/json", body).await;
-            assert_eq!(problem.errors[0].detail, what, "{body}");
-        }
-    }
-
-    #[tokio::test]
     async fn what_is_no_json_is_told_from_what_has_another_shape() {
         for (kind, body, status) in [
             ("application/json", "[", 400),

@@ -253,29 +253,4 @@ mod tests {
             assert_eq!(found.loses, loses, "{effective}");
         }
     }
-
-    #[test]
-    fn of_a_declared_policy_and_the_brokers_each_limit_that_keeps_more_is_taken() {
-        let found = json!({"max-age": "3D", "max-length-bytes": 20});
-        for (wanted, expected) in [
-            (json!({"max-age": "1D", "max-length-bytes": 20}), found.clone()),
-            (json!({"max-age": "71h", "max-length-bytes": 10}), found.clone()),
-            (json!({"max-age": "3D", "max-length-bytes": 20, "max-length": 1}), found.clone()),
-            (
-                json!({"max-age": "72h", "max-length-bytes": 20}),
-                json!({"max-age": "72h", "max-length-bytes": 20}),
-            ),
-            (
-                json!({"max-age": "7D", "max-length-bytes": 10}),
-                json!({"max-age": "7D", "max-length-bytes": 20}),
-            ),
-            (json!({"max-length-bytes": 10}), json!({"max-length-bytes": 20})),
-            (json!({"max-length": 1}), found.clone()),
-            (json!({"overflow": "drop-head"}), json!({"overflow": "drop-head"})),
-        ] {
-            let policy = |definition: &Value| json!({ "name": "kept", "definition": definition });
-            let widened = widened(&policy(&wanted), &policy(&found));
-            assert_eq!(widened, policy(&expected), "{wanted}");
-        }
-    }
 }

@@ -207,34 +207,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_change_table_by_table_and_those_of_a_view_stay() {
-        let (_database, mut db, mut other) = sessions("keys_by_bytes").await;
-        let before = FRAMEWORK.iter().position(|one| one.name == "0012_keys_by_bytes");
-        let before = &FRAMEWORK[..before.expect("it is there")];
-        run(&mut db, before, FRAMEWORK_TABLE).await.expect("the tables");
-        let view = "create view steps as select step from ballet.call";
-        other.execute(view).await.expect("a view");
-        let works = async {
-            let begin = "begin; lock table ballet.solved in row exclusive mode";
-            other.execute(begin).await.expect("begun");
-            until_somebody_waits_for("ballet.solved", &mut other).await;
-            // A table that comes before it is changed, and free again.
-            let end = "lock table ballet.copy in row exclusive mode nowait; commit";
-            other.execute(end).await.expect("nothing to wait for");
-        };
-        let both = async { tokio::join!(migrate(db, &[]), works) };
-        let (migrated, ()) = timeout(LONG, both).await.expect("in time");
-        migrated.expect("migrated");
-        let by_bytes = "select attrelid::regclass::text from pg_attribute \
-                        where attname = 'step' and attcollation = '\"C\"'::regcollation and attrelid \
-                        in ('ballet.call'::regclass, 'ballet.ledger'::regclass, 'ballet.solved'::regclass) \
-                        order by 1";
-        let tables: Vec<String> =
-            sqlx::query_scalar(by_bytes).fetch_all(&mut other).await.expect("an answer");
-        assert_eq!(tables, ["ballet.ledger", "ballet.solved"]);
-    }
-
-    #[tokio::test]
     async fn migrations_see_what_is_committed_meanwhile_whatever_a_role_has_set() {
         let postgres = Postgres::shared().await.expect("a server");
         let database = Database::new(postgres, "isolation").await.expect("one");
