@@ -10,7 +10,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-
 /// A connection with such a limit.
 #[derive(Debug)]
 pub struct PatientStream {

@@ -86,8 +86,7 @@ impl TestListener {
         let router = Router::new()
             .route("/", get(|| async { "it is here" }))
             .route("/held", get(held))
-            .route("/endless", get(endless))
-            ;
+            .route("/endless", get(endless));
         let (stop, asked) = watch::channel(false);
         let departure = Departure::new(asked, delay);
         let task = tokio::spawn(serve(listener, router, limits, departure));

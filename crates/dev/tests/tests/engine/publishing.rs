@@ -35,7 +35,10 @@ async fn what_begins_ends_or_answers_in_a_saga_is_not_published_beside_it() {
     let reason = "test".to_owned();
     for (said, event) in [
         (refused(handle, Some(saga), TripCancelled { reason }).await, "desk.trip_cancelled.v1"),
-        (refused(handle, Some(saga), TripBooked { city: "Rome".into() }).await, "desk.trip_booked.v1"),
+        (
+            refused(handle, Some(saga), TripBooked { city: "Rome".into() }).await,
+            "desk.trip_booked.v1",
+        ),
         (
             refused(handle, Some(saga), TripOverdue { due_at: Timestamp::UNIX_EPOCH }).await,
             "desk.trip_overdue.v1",

@@ -99,7 +99,9 @@ fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
     Ok(Arc::new(broker.management(management).map_err(wrong)?))
 }
 
-fn check_connections(Settings { lanes, database_connections, .. }: &Settings) -> Result<(), SettingsError> {
+fn check_connections(
+    Settings { lanes, database_connections, .. }: &Settings,
+) -> Result<(), SettingsError> {
     let fewest = pool::fewest_connections(*lanes);
     match database_connections {
         Some(given) if *given < fewest => Err(SettingsError::new(format!(

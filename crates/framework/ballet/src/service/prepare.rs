@@ -151,7 +151,6 @@ impl PrepareInputs<'_> {
         }
         Ok(())
     }
-
 }
 
 /// Checks that a session of a pool has the limits that were set for it.

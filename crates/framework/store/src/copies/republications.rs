@@ -71,8 +71,7 @@ pub async fn take(
     let take = "select requested, begun, done, run, position, pages, entities, left_out \
          from ballet.republication where entity = $1 and done < requested and next_at <= ballet.now() \
          for update skip locked";
-    let row: Option<Columns> =
-        sqlx::query_as(take).bind(entity).fetch_optional(db).await?;
+    let row: Option<Columns> = sqlx::query_as(take).bind(entity).fetch_optional(db).await?;
     Ok(row.map(|(requested, begun, done, run, position, pages, entities, left_out)| {
         let entity = entity.to_owned();
         RepublicationRun {

@@ -102,7 +102,10 @@ impl Probe {
 
     async fn has_room(&self, db: &mut PgConnection) -> Result<Instant, sqlx::Error> {
         let looked = db.execute(NEEDS_ROOM).await;
-        let full = looked.as_ref().err().filter(|it| sql_state(it).is_some_and(|code| code.starts_with("53")));
+        let full = looked
+            .as_ref()
+            .err()
+            .filter(|it| sql_state(it).is_some_and(|code| code.starts_with("53")));
         if let Some(error) = full {
             self.refusal.set(Some((Cause::Room, format!("takes no more: {error}"))));
         }

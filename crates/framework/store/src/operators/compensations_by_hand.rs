@@ -43,8 +43,7 @@ pub async fn next(
     type Columns = (Uuid, String, String, String, Uuid, i32);
     let due = "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
          where next_at <= ballet.now() and saga = any($1) order by attempts > 0, next_at limit 1 for update skip locked";
-    let due: Option<Columns> =
-        sqlx::query_as(due).bind(sagas).fetch_optional(db).await?;
+    let due: Option<Columns> = sqlx::query_as(due).bind(sagas).fetch_optional(db).await?;
     Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| DueSaga {
         saga_id: SagaId(saga_id),
         saga,

@@ -7,7 +7,6 @@ use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-
 /// The time to the next attempt, after the broker did not take a copy.
 const PAUSE: &str = "10 seconds";
 /// The longest time to the next attempt, for a copy that the broker refuses for what it is.

@@ -190,10 +190,8 @@ pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Erro
         "select to_jsonb(lease) ->> 'version' as version, count(*) from ballet.process_lease lease \
          where {IN_LEASE} and {HAS_SESSION} group by 1 order by 1"
     );
-    let rows: Vec<(Option<String>, i64)> = sqlx::query_as(AssertSqlSafe(statement))
-        .bind(i64::from(CLASS))
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<(Option<String>, i64)> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(i64::from(CLASS)).fetch_all(db).await?;
     let replicas = |(version, count): (_, i64)| Replicas { version, count: count.unsigned_abs() };
     Ok(rows.into_iter().map(replicas).collect())
 }
@@ -206,10 +204,7 @@ pub async fn alive(db: &mut PgConnection) -> Result<Liveness, sqlx::Error> {
          from ballet.process_lease"
     );
     let (is_alive, has_session, ended): (bool, bool, Option<jiff_sqlx::Timestamp>) =
-        sqlx::query_as(AssertSqlSafe(statement))
-            .bind(i64::from(CLASS))
-                .fetch_one(db)
-            .await?;
+        sqlx::query_as(AssertSqlSafe(statement)).bind(i64::from(CLASS)).fetch_one(db).await?;
     let ended = ended.map(jiff_sqlx::Timestamp::to_jiff);
     Ok(match (is_alive, has_session, ended) {
         (true, ..) => Liveness::Yes,
@@ -257,10 +252,8 @@ pub async fn unready(db: &mut PgConnection) -> Result<Vec<UnreadyProcess>, sqlx:
         "select process, unready, {IN_LEASE} from ballet.process_lease \
          where {HAS_SESSION} and (unready is not null or not {IN_LEASE})"
     );
-    let rows: Vec<(i64, Option<String>, bool)> = sqlx::query_as(AssertSqlSafe(statement))
-        .bind(i64::from(CLASS))
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<(i64, Option<String>, bool)> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(i64::from(CLASS)).fetch_all(db).await?;
     let unready = |(process, told, in_lease): (_, Option<String>, _)| UnreadyProcess {
         process,
         why: match told.filter(|_| in_lease) {

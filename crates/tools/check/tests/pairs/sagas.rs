@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::design::{
-    CANCELLED, CONFIRMED, COUNTED, MISCOUNTED, PAID, PLACED, RELEASED, RESERVED, SHORT,
-    UNPAID, WANTED, count, counts, deadline, excepts, field, hears, in_two_versions,
-    never_aborted, origin, undated,
+    CANCELLED, CONFIRMED, COUNTED, MISCOUNTED, PAID, PLACED, RELEASED, RESERVED, SHORT, UNPAID,
+    WANTED, count, counts, deadline, excepts, field, hears, in_two_versions, never_aborted, origin,
+    undated,
 };
 
 /// The id of each rule, a system that breaks it, and one that does not.

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use crate::design::{
     CANCELLED, CHANGED, CONFIRMED, COUNTED, PAID, PLACED, REFUNDED, REPUBLISHED, REQUESTED,
-    RESERVED, copy, count, counts, excepts, field, hears, keys, origin,
-    schema, share, undated,
+    RESERVED, copy, count, counts, excepts, field, hears, keys, origin, schema, share, undated,
 };
 
 /// The id of each rule, a system that breaks it, and one that does not.
