@@ -25,7 +25,6 @@ use crate::upkeep::database::pausing;
 use crate::upkeep::outbox::marks;
 use crate::upkeep::outbox::sweeper;
 use crate::upkeep::outbox::turns;
-use crate::upkeep::outbox::unsent_copies;
 use crate::upkeep::progress::MessageProgress;
 use crate::upkeep::sagas::by_hand;
 use crate::upkeep::sagas::calls;
@@ -66,7 +65,6 @@ pub(super) fn spawn(
     work.spawn("the sweeper", sweeper::run(Arc::clone(engine)));
     work.spawn("the writer of marks", marks::flush_marks(Arc::clone(engine)));
     work.spawn("the turns of the outbox", turns::keep(Arc::clone(engine)));
-    work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(engine)));
 
     let calls = calls::run(Arc::clone(engine));
     let calls = once_all_are_followed(readers.clone(), stopping(), calls);
