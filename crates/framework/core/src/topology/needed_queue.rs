@@ -8,7 +8,7 @@ use crate::topology::difference_words::other;
 use crate::topology::drift::ObjectKind;
 use crate::topology::effective_policy;
 use crate::topology::names::{JOURNAL, RETRIES};
-use crate::topology::standstill::{Standstill, standstill};
+use crate::topology::standstill::stands_still;
 use crate::topology::telemetry;
 
 /// A queue that a service depends on, as it is declared.
@@ -26,7 +26,7 @@ pub struct QueueDifference {
     /// Whether a policy in force may lose messages of the service.
     pub loses: bool,
     /// Whether the queue takes and gives no message, though it is declared.
-    pub standstill: Option<Standstill>,
+    pub stands_still: bool,
 }
 
 /// The queues of a service, those of its retries, and the journal.
@@ -60,18 +60,20 @@ impl NeededQueue {
             return Some(QueueDifference {
                 words: format!("queue `{name}` is missing"),
                 loses: false,
-                standstill: None,
+                stands_still: false,
             });
         };
-        let standstill = standstill(found, listed);
+        let stands_still = stands_still(found);
         let mut words = other(ObjectKind::Queue.fields(), &self.wanted, found);
         let in_force = effective_policy::compare(self.policies.iter(), &self.wanted, found);
         // Tools miss messages that the journal loses; services do not.
         let loses = in_force.loses && name != JOURNAL;
         words.extend(in_force.words);
-        words.extend(standstill.map(|_| "its process at the broker does not run".to_owned()));
+        if stands_still {
+            words.push("its process at the broker does not run".to_owned());
+        }
         let differs = !words.is_empty();
         let words = format!("queue `{name}`: {}", words.join("; "));
-        differs.then_some(QueueDifference { words, loses, standstill })
+        differs.then_some(QueueDifference { words, loses, stands_still })
     }
 }
