@@ -94,7 +94,8 @@ async fn t217_beside_a_full_queue_what_no_handler_got_is_left_in_the_journal_and
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Broken".into() }).await;
     wait_until("the others to be left", LONG, || async {
-        let depth = world.env.management().depth("hotel").await?;
+        let depth = world.env.management().depth("hotel").await;
+        let depth = depth.map_err(|error| error.to_string())?;
         let waits = (depth.ready, depth.unacked) == (0, 1);
         if waits { Ok(Some(())) } else { Err(format!("{depth:?}")) }
     })

@@ -1,16 +1,13 @@
 //! The table of deadlines. A deadline is set when its saga begins, ended when it is decided, and
 //! taken when it is due.
 //!
-//! The database's clock decides, as far as it is believed (`engine/shared_clock.rs`). While it is
-//! ahead for some seconds, no deadline passes. One that is set then is later by as much, since it
-//! may not be too early.
+//! The database's clock decides.
 
 use std::time::Duration;
 
 use ballet_core::id::derived_in_saga;
 use ballet_core::{MessageId, SagaId};
 use jiff::{SignedDuration, Timestamp};
-use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -143,6 +143,7 @@ mod tests {
             prop_assert!(alone.is_sorted(), "what runs alone changed places");
         }
     }
+
     #[test]
     fn a_run_with_an_ordinary_handler_is_cut_into_few_parts() {
         let arrivals = |of_type| (0..10).map(|at| (Some(at), Some(of_type))).collect();
