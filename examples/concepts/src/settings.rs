@@ -1,7 +1,7 @@
 //! Several handlers in one service, with settings from the environment. `src/main.rs` is its program, `foyer`.
 //!
 //! A service is a value, so it gets its settings like any other value: as fields. A wrong setting ends the program at
-//! its start, with the variable's name. `foyer --help` lists all settings, `foyer --print-config` those in force.
+//! its start, with the variable's name. `foyer --help` lists all settings.
 
 use axum::Router;
 use axum::extract::State;

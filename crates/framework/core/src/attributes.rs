@@ -23,7 +23,6 @@
 /// | `keys(...)` | each is `name = field` or `name = "lines[].sku"`, and ends with `.made_here()` if the service makes the id with this event; see [`Key`](crate::Key) |
 /// | `carries = field` | the field is an entity's state: the event is an [`EntityEvent`](crate::EntityEvent) |
 /// | `removes(Product, id = sku, version = version)` | the entity was removed |
-/// | `without(Debug)` | derives that the item does not get |
 ///
 /// The item derives `Debug`, `Clone`, `PartialEq`, `Serialize`, `Deserialize` and `JsonSchema`, but for those that a
 /// `#[derive(...)]` below the attribute names. The crate needs neither `serde` nor `schemars` for that.

@@ -156,18 +156,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_from_what_has_another_shape() {
-        assert!(from_slice::<Point>(br#"{"x":1} {}"#).unwrap_err().is_syntax());
-        assert!(from_slice::<Point>(br#"{"x":1"#).unwrap_err().is_eof());
-    }
-
-    #[test]
-    fn who_sent_a_value_is_told_what_its_type_says_of_it() {
-        assert_eq!(in_words("\"a mug\" is not a SKU at line 1 column 7"), "\"a mug\" is not a SKU");
-        assert_eq!(in_words("invalid type: map, expected a sequence"), "an array is wanted");
-    }
-
-    #[test]
     fn no_error_holds_the_value_that_was_found() {
         for (said, shown) in [
             ("invalid type: string \"a, expected b\", expected a boolean", "a boolean is wanted"),

@@ -6,10 +6,7 @@
 
 pub mod accepting;
 pub mod departure;
-pub mod head_timer;
-pub mod holding_body;
 pub mod identity;
-mod idle;
 pub mod limits;
 pub mod lingering_body;
 #[cfg(feature = "client")]

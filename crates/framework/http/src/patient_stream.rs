@@ -10,8 +10,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use crate::idle::IdleTime;
-
 /// A connection with such a limit.
 #[derive(Debug)]
 pub struct PatientStream {
@@ -19,31 +17,13 @@ pub struct PatientStream {
     limit: Duration,
     /// The timer that runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
-    /// The idle time, in which each write is noted.
-    idle: Option<IdleTime>,
 }
 
 impl PatientStream {
     /// Makes a connection that waits for its peer to take something for at most `limit`.
     #[must_use]
     pub fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, waiting: None, idle: None }
-    }
-
-    /// Notes each write in the idle time, since a peer that takes something is not idle.
-    pub(crate) fn with_idle_time(self, idle: IdleTime) -> Self {
-        Self { idle: Some(idle), ..self }
-    }
-
-    fn note_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        polled: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if let Some(idle) = &self.idle {
-            idle.note_write(polled.is_ready());
-        }
-        self.check_limit(cx, polled)
+        Self { stream, limit, waiting: None }
     }
 
     fn check_limit<T>(
@@ -82,7 +62,7 @@ impl AsyncWrite for PatientStream {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, data);
-        self.note_write(cx, polled)
+        self.check_limit(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -91,7 +71,7 @@ impl AsyncWrite for PatientStream {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
-        self.note_write(cx, polled)
+        self.check_limit(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

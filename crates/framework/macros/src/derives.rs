@@ -2,25 +2,22 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
-use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Item, Path, Result, Token};
+use syn::{Attribute, Item, Path, Token};
 
 use crate::crates::Crates;
-use crate::words::{Mistakes, Vocabulary, list, once};
+use crate::words::Mistakes;
 
 /// The derives, and whether each is of `serde` or `schemars`.
 const DERIVES: [&str; 6] =
     ["Debug", "Clone", "PartialEq", "Serialize", "Deserialize", "JsonSchema"];
 
-/// The attributes that a type of JSON has, without the derives that it names itself, and those of `without`.
-pub(crate) fn attributes(own: &[Attribute], without: &[Ident], crates: &Crates) -> TokenStream {
+/// The attributes that a type of JSON has, without the derives that it names itself.
+pub(crate) fn attributes(own: &[Attribute], crates: &Crates) -> TokenStream {
     let named = derived(own);
-    let is_left_out = |name: &str| {
-        named.iter().any(|known| known == name) || without.iter().any(|known| known == name)
-    };
+    let is_named = |name: &str| named.iter().any(|known| known == name);
     let core = &crates.core;
-    let derives = DERIVES.into_iter().filter(|name| !is_left_out(name)).map(|name| match name {
+    let derives = DERIVES.into_iter().filter(|name| !is_named(name)).map(|name| match name {
         "Debug" => quote!(::core::fmt::Debug),
         "Clone" => quote!(::core::clone::Clone),
         "PartialEq" => quote!(::core::cmp::PartialEq),
@@ -29,29 +26,15 @@ pub(crate) fn attributes(own: &[Attribute], without: &[Ident], crates: &Crates) 
         _ => quote!(#core::private::schemars::JsonSchema),
     });
     let mut all = quote!(#[derive(#(#derives),*)]);
-    let is_somewhere = |name: &str| !without.iter().any(|left_out| left_out == name);
-    if (is_somewhere("Serialize") || is_somewhere("Deserialize")) && !names_crate(own, "serde") {
+    if !names_crate(own, "serde") {
         let path = quote!(#core::private::serde).to_string().replace(' ', "");
         all.extend(quote!(#[serde(crate = #path)]));
     }
-    if is_somewhere("JsonSchema") && !names_crate(own, "schemars") {
+    if !names_crate(own, "schemars") {
         let path = quote!(#core::private::schemars).to_string().replace(' ', "");
         all.extend(quote!(#[schemars(crate = #path)]));
     }
     all
-}
-
-/// Parses `without(Debug)`: the derives that an item does not get.
-pub(crate) fn left_out(word: &Ident, input: ParseStream<'_>) -> Result<Vec<Ident>> {
-    let names: Vec<Ident> = list(word, input)?;
-    match names.iter().find(|name| !DERIVES.contains(&&*name.to_string())) {
-        Some(name) => {
-            let known = DERIVES.join("`, `");
-            let text = format!("`{name}` is not derived here: `without` takes `{known}`");
-            Err(Error::new(name.span(), text))
-        }
-        None => Ok(names),
-    }
 }
 
 /// The last words of the derives that an item names.
@@ -105,13 +88,11 @@ pub(crate) fn parts<'a>(
 /// `#[value]`: a type that stands in events, entities and telemetry.
 pub(crate) fn expand_value(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let mut without = None;
-    let vocabulary = Vocabulary { of: "a value", first: "", words: &["without"] };
-    vocabulary
-        .read(words, &mut mistakes, |word, input| once(&mut without, word, left_out(word, input)?));
-    let without = without.unwrap_or_default();
+    if !words.is_empty() {
+        mistakes.at(words, "a value has no words: it is `#[value]`");
+    }
     let attributes = parts(item, "a value", &mut mistakes)
-        .map(|(_, own)| attributes(own, &without, crates))
+        .map(|(_, own)| attributes(own, crates))
         .unwrap_or_default();
     let mistakes = mistakes.tokens();
     quote!(#attributes #item #mistakes)

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Item, LitStr};
 
 use crate::crates::Crates;
-use crate::derives::{attributes, left_out, parts};
+use crate::derives::{attributes, parts};
 use crate::keys::FieldPath;
 use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
@@ -13,27 +13,26 @@ use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 const VOCABULARY: Vocabulary = Vocabulary {
     of: "an entity",
     first: "`#[entity(\"product\", republished = \"catalog.products_republished.v1\")]`",
-    words: &["republished", "requests", "id", "version", "without"],
+    words: &["republished", "requests", "id", "version"],
 };
 
 pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let (mut republished, mut requests, mut without) = (None, None, None);
+    let (mut republished, mut requests) = (None, None);
     let (mut id, mut version) = (None, None);
     let name =
         VOCABULARY.read_named(words, &mut mistakes, |word, input| match &*word.to_string() {
             "republished" => once(&mut republished, word, value::<LitStr>(word, input)?),
             "requests" => once(&mut requests, word, list::<LitStr>(word, input)?),
             "id" => once(&mut id, word, value::<FieldPath>(word, input)?),
-            "version" => once(&mut version, word, value::<FieldPath>(word, input)?),
-            _ => once(&mut without, word, left_out(word, input)?),
+            _ => once(&mut version, word, value::<FieldPath>(word, input)?),
         });
     let Some((ident, own)) = parts(item, "an entity", &mut mistakes) else {
         let mistakes = mistakes.tokens();
         return quote!(#item #mistakes);
     };
     let core = &crates.core;
-    let attributes = attributes(own, &without.unwrap_or_default(), crates);
+    let attributes = attributes(own, crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed"));
     let republished = republished.unwrap_or_else(|| {
         let text = "an entity needs `republished = \"catalog.products_republished.v1\"`, the name that you give to the event \

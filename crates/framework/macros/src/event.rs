@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Fields, GenericArgument, Item, LitStr, Member, PathArguments, Result, Token, Type};
 
 use crate::crates::Crates;
-use crate::derives::{attributes, fields, left_out, parts};
+use crate::derives::{attributes, fields, parts};
 use crate::keys::{FieldPath, Key};
 use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
@@ -14,16 +14,7 @@ use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 const VOCABULARY: Vocabulary = Vocabulary {
     of: "an event",
     first: "`#[event(\"orders.order_placed.v1\", in_saga)]`",
-    words: &[
-        "in_saga",
-        "starts_saga",
-        "also_from",
-        "packs",
-        "keys",
-        "carries",
-        "removes",
-        "without",
-    ],
+    words: &["in_saga", "starts_saga", "also_from", "packs", "keys", "carries", "removes"],
 };
 
 /// What an event says of an entity.
@@ -65,7 +56,7 @@ const REMOVES: &str = "an event that removes an entity names it, and the fields 
 pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let (mut role, mut also_from, mut keys) = (None, None, None);
-    let (mut of_entity, mut without, mut packs) = (None, None, None);
+    let (mut of_entity, mut packs) = (None, None);
     let name =
         VOCABULARY.read_named(words, &mut mistakes, |word, input| match &*word.to_string() {
             "also_from" => once(&mut also_from, word, list::<LitStr>(word, input)?),
@@ -73,7 +64,6 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
             "keys" => once(&mut keys, word, list::<Key>(word, input)?),
             "carries" => once(&mut of_entity, word, OfEntity::Carries(value(word, input)?)),
             "removes" => once(&mut of_entity, word, OfEntity::Removes(Box::new(input.parse()?))),
-            "without" => once(&mut without, word, left_out(word, input)?),
             _ => match role.replace(word.clone()) {
                 Some(_) => Err(syn::Error::new(
                     word.span(),
@@ -87,7 +77,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
         return quote!(#item #mistakes);
     };
     let core = &crates.core;
-    let attributes = attributes(own, &without.unwrap_or_default(), crates);
+    let attributes = attributes(own, crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed.event.v1"));
     names::check(&name, names::OF_EVENT, &mut mistakes);
     let role = role.map_or_else(|| quote!(plain), |role| quote!(#role));

@@ -7,7 +7,7 @@ use quote::{quote, quote_spanned};
 use syn::{Item, LitInt};
 
 use crate::crates::Crates;
-use crate::derives::{attributes, left_out, parts};
+use crate::derives::{attributes, parts};
 use crate::keys::FieldPath;
 use crate::names;
 use crate::words::{Mistakes, Vocabulary, once, stand_in, value};
@@ -15,17 +15,16 @@ use crate::words::{Mistakes, Vocabulary, once, stand_in, value};
 const VOCABULARY: Vocabulary = Vocabulary {
     of: "telemetry",
     first: "`#[telemetry(\"location.position.v1\", key = vehicle)]`",
-    words: &["key", "partitions", "kept_days", "kept_bytes", "without"],
+    words: &["key", "partitions", "kept_days", "kept_bytes"],
 };
 
 pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let (mut key, mut without) = (None, None);
+    let mut key = None;
     let mut limits: BTreeMap<String, Option<TokenStream>> = BTreeMap::new();
     let name =
         VOCABULARY.read_named(words, &mut mistakes, |word, input| match &*word.to_string() {
             "key" => once(&mut key, word, value::<FieldPath>(word, input)?),
-            "without" => once(&mut without, word, left_out(word, input)?),
             _ => {
                 let number: LitInt = value(word, input)?;
                 once(limits.entry(word.to_string()).or_default(), word, quote!(.#word(#number)))
@@ -36,7 +35,7 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
         return quote!(#item #mistakes);
     };
     let core = &crates.core;
-    let attributes = attributes(own, &without.unwrap_or_default(), crates);
+    let attributes = attributes(own, crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed.telemetry.v1"));
     names::check(&name, names::OF_TELEMETRY, &mut mistakes);
     let key = if let Some(key) = key {

@@ -99,18 +99,6 @@ pub(crate) const FAULTS: &[Fault] = &[
         changes: &[NO_INBOX, NO_LEDGER, LEDGER_TAKES_ALL],
     },
     Fault {
-        name: "it handles the first event of a pack",
-        scenario: Scenario::Packed,
-        says: EVENT,
-        changes: &[("service.py", "for member in members:", "for member in members[:1]:")],
-    },
-    Fault {
-        name: "it has an inbox and no ledger",
-        scenario: Scenario::Twice,
-        says: EVENT,
-        changes: &[NO_LEDGER, LEDGER_TAKES_ALL],
-    },
-    Fault {
         name: "it looks into its ledger before it writes, and locks nothing",
         scenario: Scenario::TwoProcesses,
         says: EVENT,
@@ -127,21 +115,6 @@ pub(crate) const FAULTS: &[Fault] = &[
         scenario: Scenario::AbortBefore,
         says: EVENT,
         changes: &[NO_TOMBSTONE],
-    },
-    Fault {
-        name: "it compensates as often as it is told to",
-        scenario: Scenario::AbortAfter,
-        says: EVENT,
-        changes: &[("saga.py", " and state = 'done' returning", " returning")],
-    },
-    Fault {
-        name: "it forgets a saga that it has compensated",
-        scenario: Scenario::AbortAfter,
-        says: EVENT,
-        changes: &[
-            NO_TOMBSTONE,
-            ("saga.py", "update ledger set state = 'undone'\"", "delete from ledger\""),
-        ],
     },
     Fault {
         name: "it does not lock the saga",
@@ -267,12 +240,6 @@ pub(crate) const FAULTS: &[Fault] = &[
             "        channel.basic_ack(delivery.method.delivery_tag)\n        \
              send(channel, outgoing.dead_letter(self.part.service, delivery, why, attempts))\n",
         )],
-    },
-    Fault {
-        name: "it waits for no confirm of a dead letter",
-        scenario: Scenario::DeadLettersRefused,
-        says: "dead letters",
-        changes: &[("service.py", "                channel.confirm_delivery()\n", "")],
     },
     Fault {
         name: "it tries nothing again",

@@ -4,10 +4,8 @@
 mod alone;
 mod contract;
 mod faults;
-mod forgetting;
 #[path = "../../src/main.rs"]
 mod loyalty;
-mod odd_headers;
 mod packs;
 mod retries;
 

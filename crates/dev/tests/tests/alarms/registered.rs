@@ -113,7 +113,6 @@ async fn every_metric_begins_at_zero_and_alarms_and_board_ask_for_no_other() {
         ("ballet_telemetry_aside_total", &[reader, ("reason", "reader_failed")]),
         ("ballet_telemetry_lag_messages", &[reader, stream]),
         ("ballet_telemetry_lag_seconds", &[reader, stream]),
-        ("ballet_telemetry_follow_lag_messages", &[follower, stream]),
         ("ballet_telemetry_follow_lag_seconds", &[follower, stream]),
     ] {
         assert_eq!(value(&all, name, labels), Some(0.0), "{name}");

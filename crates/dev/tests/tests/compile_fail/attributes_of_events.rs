@@ -60,7 +60,7 @@ struct HalfAnEntity {
 #[saga("return", abort = Cancelled)]
 struct WithoutOwner;
 
-#[value(without(Default))]
+#[value(without)]
 struct WithoutUnknown {}
 
 #[telemetry("location.speed.v1", key = vehicle, partitions = 2, partitions = 4)]

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::lifecycle::{old_partition, work_at_all_times};
-use crate::trip::{DESK_TABLES, GUIDE_TABLES, RoomBooked, TripBooked, desk, guide};
+use crate::trip::{GUIDE_TABLES, RoomBooked, TripBooked, guide};
 use crate::world::{SOON, TripWorld, WorldPart, part, the_hotel};
 
 /// The wrong clocks are off by so many hours.
@@ -157,36 +157,4 @@ async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
     world.until_count("guide", "hotel_name where name = 'Palace'", 1).await;
     assert_eq!(world.count("guide", "hotel_name where name = 'Ritz'").await, 1);
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
-async fn leap(world: &TripWorld, hours: i64) {
-    let sql = format!(
-        "create or replace function ballet.now() returns timestamptz language sql volatile \
-         parallel safe as 'select pg_catalog.clock_timestamp() + interval ''{hours} hours''' "
-    );
-    world.execute("desk", &sql).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t208_a_leap_of_the_databases_clock_lets_no_deadline_pass() {
-    let desk = || part(desk(), DESK_TABLES);
-    let mut world = TripWorld::new("leap", vec![desk()]).await;
-    for _ in 0..3 {
-        world.begin(0).await;
-    }
-    leap(&world, 2).await;
-    until_clock(&world, "nothing old is removed").await;
-    world.begin(0).await;
-    world.start(desk()).await;
-    until_clock(&world, "nothing old is removed").await;
-    world.begin(1).await;
-    leap(&world, 0).await;
-    until_clock(&world, "\"ready\":true").await;
-    let open = "ballet.deadline where due_at > ballet.now() + interval '55 minutes'";
-    assert_eq!(world.count("desk", open).await, 5, "nobody's time is over");
-    assert!(world.seen().await.iter().all(|m| m["routing_key"] != "desk.trip_overdue.v1"));
-
-    // Time itself goes on.
-    world.execute("desk", "update ballet.deadline set due_at = ballet.now()").await;
-    world.until_count("desk", "ballet.deadline", 0).await;
 }

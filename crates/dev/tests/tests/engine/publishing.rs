@@ -33,24 +33,21 @@ async fn what_begins_ends_or_answers_in_a_saga_is_not_published_beside_it() {
     let world = TripWorld::new("beside", vec![part(desk(), DESK_TABLES)]).await;
     let (handle, saga) = (world.handle(0), world.new_saga());
     let reason = "test".to_owned();
-    let said = refused(handle, Some(saga), TripCancelled { reason }).await;
-    assert_eq!(
-        said,
-        "desk cannot publish desk.trip_cancelled.v1, with which it aborts trip: call `Unit::abort`"
-    );
-    let said = refused(handle, Some(saga), TripBooked { city: "Rome".into() }).await;
-    assert_eq!(
-        said,
-        "desk cannot publish desk.trip_booked.v1, with which it begins trip: call `Unit::originate`"
-    );
-    let said = refused(handle, Some(saga), TripOverdue { due_at: Timestamp::UNIX_EPOCH }).await;
-    let why = "the framework publishes it by itself";
-    assert!(said.contains("desk.trip_overdue.v1") && said.contains(why), "{said}");
-    let said = refused(handle, Some(saga), TripConfirmed {}).await;
-    assert_eq!(
-        said,
-        "desk cannot publish desk.trip_confirmed.v1, an outcome of confirm_trip: return it from confirm_trip"
-    );
+    for (said, event) in [
+        (refused(handle, Some(saga), TripCancelled { reason }).await, "desk.trip_cancelled.v1"),
+        (
+            refused(handle, Some(saga), TripBooked { city: "Rome".into() }).await,
+            "desk.trip_booked.v1",
+        ),
+        (
+            refused(handle, Some(saga), TripOverdue { due_at: Timestamp::UNIX_EPOCH }).await,
+            "desk.trip_overdue.v1",
+        ),
+        (refused(handle, Some(saga), TripConfirmed {}).await, "desk.trip_confirmed.v1"),
+    ] {
+        let why = format!("desk does not declare that it publishes {event} so");
+        assert!(said.starts_with(&why), "{said}");
+    }
 
     let mut unit = handle.saga_unit(saga).await.expect("a transaction");
     unit.originate(TripBooked { city: "Rome".into() }).await.expect("begun");

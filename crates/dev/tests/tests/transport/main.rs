@@ -13,6 +13,7 @@ mod odd_headers;
 mod poison;
 mod publishing;
 mod refused;
+mod refused_copies;
 mod returned;
 mod rotation;
 mod scene;
@@ -22,7 +23,7 @@ mod topology;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/trip.rs"]
 mod trip;
-mod unsent_copies;
+
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/world.rs"]
 mod world;

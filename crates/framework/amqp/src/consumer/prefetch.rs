@@ -84,14 +84,6 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_number_that_there_is_stays() {
-        let mut ahead = Ahead::new(u16::MAX);
-        deliver(&mut ahead, 16, 300);
-        assert_eq!(ahead.count(), u16::MAX);
-        assert_eq!(deliver(&mut ahead, 200_000, 300), None);
-    }
-
-    #[test]
     fn fewer_packs_come_the_more_they_bear() {
         let mut ahead = Ahead::new(500);
         deliver(&mut ahead, 16, 300);

@@ -63,17 +63,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ignores_what_is_not_outstanding() {
-        let mut mark = Watermark::new();
-        assert_eq!(mark.settled(0), None);
-        assert_eq!(mark.settled(1), None);
-        mark.delivered(1);
-        assert_eq!(mark.settled(1), Some(1));
-        assert_eq!(mark.settled(1), None);
-        assert_eq!(mark.settled(u64::MAX), None);
-    }
-
-    #[test]
     fn a_delivery_left_out_is_never_acknowledged() {
         let mut mark = Watermark::new();
         mark.delivered(1);

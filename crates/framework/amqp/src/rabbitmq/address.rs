@@ -121,20 +121,6 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_of_both_kinds_are_hosts() {
-        for (url, address, host) in [
-            ("amqp://u:p@rabbit/shop", "rabbit:5672", "rabbit"),
-            ("amqp://u:p@10.0.0.1:1/shop", "10.0.0.1:1", "10.0.0.1"),
-            ("amqp://u:p@[::1]:1/shop", "[::1]:1", "::1"),
-            ("amqps://u:p@[fd00::1]/shop", "[fd00::1]:5671", "fd00::1"),
-        ] {
-            assert_eq!(hosts(url), [address]);
-            assert_eq!(Addresses::parse(url).unwrap().next().authority.host, host);
-        }
-        assert_eq!(hosts("amqp://[::1]:1,[::2]/shop"), ["[::1]:1", "[::2]:5672"]);
-    }
-
-    #[test]
     fn takes_turns() {
         let addresses = Addresses::parse("amqp://u:p@a,b/shop").unwrap();
         let turns: Vec<_> = (0..3).map(|_| addresses.next().authority.host.clone()).collect();

@@ -274,13 +274,4 @@ mod tests {
         let endless = said(b"HTTP/1.1 200 OK\r\n\r\n[", true).await;
         assert!(endless.ends_with("the answer has more than 16777216 bytes"), "{endless}");
     }
-
-    #[tokio::test]
-    async fn it_says_whether_it_is_off_or_not_set() {
-        let amqp = ["amqps://u:p@a/shop"];
-        let off = at("off", &amqp).expect("good").bindings().await.expect_err("off");
-        assert_eq!(off.to_string(), "RABBITMQ_MANAGEMENT_URL is off");
-        let unset = Management::beside(&uris(&amqp)).bindings().await.expect_err("not set");
-        assert_eq!(unset.to_string(), "RABBITMQ_MANAGEMENT_URL is not set");
-    }
 }

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballet_store::operators::restored_database;
-use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use crate::declare::handler::database_wait::answered;
@@ -17,15 +16,11 @@ pub(crate) struct AbortsHeld {
 }
 
 impl AbortsHeld {
-    pub(crate) async fn check(
-        &self,
-        db: &mut PgConnection,
-        settled: Option<Timestamp>,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn check(&self, db: &mut PgConnection) -> Result<(), Failure> {
         if self.are_free.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if answered(restored_database::holds_aborts(db, settled)).await? {
+        if answered(restored_database::holds_aborts(db)).await? {
             return Err(Failure::not_yet(
                 "the database was restored from a backup: aborts wait until it has heard what it missed",
             ));

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use ballet_amqp::BatchId;
 use ballet_core::fault::{self, FaultPoint, WorksOn};
-use ballet_core::{EventType, StepKind};
 use ballet_store::calls::stored as calls;
 use ballet_store::calls::stored::NewCall;
 use ballet_store::ledger::rows::{AddedRows, Columns, Ledger};
@@ -21,7 +20,6 @@ use crate::declare::handler::tx::Scope;
 use crate::engine::caller;
 use crate::engine::calls::open_calls::Claim;
 use crate::engine::engine::Engine;
-use crate::engine::registry::Registry;
 use crate::engine::transaction::Transaction;
 use crate::outgoing::begun_batch::BegunBatch;
 use crate::outgoing::packs;
@@ -92,7 +90,11 @@ fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failu
         };
         if !is_declared {
             // A refusal by the broker would cost the whole channel.
-            return Err(Failure::permanent(undeclared(registry, event)));
+            return Err(Failure::permanent(format!(
+                "{} does not declare that it publishes {event} so: a step returns its outcome, `Unit` begins and aborts \
+                 sagas, and other events are named by `publishes`",
+                registry.service
+            )));
         }
         let (bytes, limit) = (emitted.event.body.len(), engine.limits.max_body);
         if bytes > limit {
@@ -103,51 +105,6 @@ fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failu
         }
     }
     Ok(())
-}
-
-fn undeclared(registry: &Registry, event: EventType) -> String {
-    let service = registry.service;
-    if let Some(otherwise) = emitted_otherwise(registry, event) {
-        format!("{service} cannot publish {event}{otherwise}")
-    } else if event.may_be_published_by(service) {
-        format!(
-            "{service} does not declare that it publishes {event}: add `.publishes` to its participant"
-        )
-    } else {
-        format!(
-            "{service} cannot publish {event}, which is an event of {}: publish one of its own, such as \
-             {service}.{}.v1, and let {} act on it",
-            event.service(),
-            event.event(),
-            event.service()
-        )
-    }
-}
-
-fn emitted_otherwise(registry: &Registry, event: EventType) -> Option<String> {
-    for saga in &registry.sagas {
-        let name = saga.saga;
-        if saga.owner.is_some() && saga.abort == Some(event) {
-            return Some(format!(", with which it aborts {name}: call `Unit::abort`"));
-        }
-        if saga.origins.iter().any(|origin| origin.done == event) {
-            return Some(format!(", with which it begins {name}: call `Unit::originate`"));
-        }
-        let mut steps = saga.steps.iter().map(|step| step.part());
-        if let Some(step) = steps.find(|step| step.has_outcome(event)) {
-            // An event that begins or decides a saga cannot be declared this way, since the service
-            // would not start.
-            let or_else = match step.kind {
-                StepKind::Origin | StepKind::Decision => "",
-                StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable => {
-                    ", or add `.publishes` to the participant if it is also published beside it"
-                }
-            };
-            let step = step.name;
-            return Some(format!(", an outcome of {step}: return it from {step}{or_else}"));
-        }
-    }
-    registry.emits(event).then(|| ": the framework publishes it by itself".to_owned())
 }
 
 /// Leaves out the rows of the ledger that go with the events.
@@ -164,7 +121,7 @@ async fn write_ledger(
         // would roll back silently.
         answered(sqlx::query("select 1").execute(&mut **db)).await?;
     }
-    deadlines.flush(db, engine.time.shared.settled()).await?;
+    deadlines.flush(db).await?;
     answered(copied.flush(db)).await
 }
 

@@ -28,7 +28,7 @@ const QUARTERS: u32 = 4;
 /// A service whose database was restored waits until it has heard what it missed.
 pub(crate) async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
-    engine.aborts_held.check(transaction.db(), engine.time.shared.settled()).await
+    engine.aborts_held.check(transaction.db()).await
 }
 
 /// An owner begins its sagas, so an event of an unknown one must not create half a saga. After a

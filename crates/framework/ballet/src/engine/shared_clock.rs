@@ -1,22 +1,15 @@
-//! The time that the processes of a service share: that of its database, once it is settled.
+//! The time that the processes of a service share: that of its database.
 //!
-//! A process asks the database every few seconds and counts on by a clock that nobody sets. Without
-//! its own clock as a second witness no answer moves the time. So while the clocks differ, whatever
-//! ends by time ends late rather than early, and nothing is removed by age.
+//! A process asks the database every few seconds and counts on by a clock that nobody sets. While its own clock
+//! differs, one of the two is wrong, and nothing is removed by age.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ballet_store::database::clock::ClockReading;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::declare::handler::clock::Clock;
-
-/// How long both clocks have to tell another time before it is followed.
-const SETTLE: Duration = Duration::from_secs(5 * 60);
-/// How far this process's own clock may be behind if nobody knows an earlier time. Elsewhere, ids
-/// that are older count as forgotten.
-const BEHIND: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Clone)]
 pub(crate) struct ProcessClocks {
@@ -48,8 +41,6 @@ struct ClockComparison {
     ahead: SignedDuration,
     /// False while time passes on purpose, so that only the database knows it.
     is_checked: bool,
-    /// By how much both clocks tell another time, which is not followed yet, and since when.
-    leap: Option<(SignedDuration, Instant)>,
 }
 
 impl SharedClock {
@@ -65,14 +56,10 @@ impl SharedClock {
         self.own.with_time(move || shared.now())
     }
 
-    /// The latest of all clocks. What is ahead of this time is ahead.
+    /// The later of the two clocks. What is ahead of this time is ahead.
     pub(crate) fn latest(&self) -> Timestamp {
         let own = self.own.now();
-        if self.own.stands_still() {
-            return own;
-        }
-        let of_database = self.ahead().and_then(|ahead| own.checked_sub(ahead).ok());
-        own.max(self.now()).max(of_database.unwrap_or(own))
+        if self.own.stands_still() { own } else { own.max(self.now()) }
     }
 
     /// In microseconds, as Postgres keeps it, so that a handler's answer equals what is read later.
@@ -90,93 +77,39 @@ impl SharedClock {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The shared time, for statements that would otherwise go by the database's; `None` if only
-    /// the database knows it.
-    pub(crate) fn settled(&self) -> Option<Timestamp> {
-        let is_checked = self.seen().is_some_and(|seen| seen.is_checked);
-        (is_checked && !self.own.stands_still()).then(|| self.now())
-    }
-
     /// Takes in an answer of the database, which read its clock between these moments.
     pub(crate) fn observe(&self, reading: ClockReading, asked: Instant, answered: Instant) {
         let half = answered.saturating_duration_since(asked) / 2;
         let moment = asked + half;
         let unsure = SignedDuration::try_from(half).unwrap_or(SignedDuration::MAX);
-        let own = self.own.now();
-        let ahead = own.duration_since(reading.now).saturating_sub(unsure);
-        let is_near = |by: SignedDuration| by.abs() <= self.bound.saturating_add(unsure);
-        let by = |expected: Timestamp| reading.now.duration_since(expected);
-        let expected = self.at(moment);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut leap = None;
-        let now = match expected {
-            _ if !reading.is_checked => reading.now,
-            None if is_near(ahead) => reading.now,
-            None => self.first(reading, own),
-            Some(expected) if !is_near(ahead) => expected,
-            // Within its own round trip an answer tells nothing new.
-            Some(expected) if by(expected).abs() <= unsure => expected,
-            Some(expected) if is_near(by(expected)) => reading.now,
-            Some(expected) => {
-                let by = by(expected);
-                let known = seen.and_then(|seen| seen.leap);
-                let known = known.filter(|(before, _)| is_near(before.saturating_sub(by)));
-                let since = known.map_or(answered, |(_, since)| since);
-                let is_settled = answered.saturating_duration_since(since) >= SETTLE;
-                leap = (!is_settled).then_some((by, since));
-                if is_settled { reading.now } else { expected }
-            }
-        };
+        let ahead = self.own.now().duration_since(reading.now).saturating_sub(unsure);
+        // Within its own round trip an answer tells nothing new.
+        let is_known = |known: &Timestamp| reading.now.duration_since(*known).abs() <= unsure;
+        let now = self.at(moment).filter(is_known).unwrap_or(reading.now);
         let since = moment.saturating_duration_since(self.origin);
         let at_origin = now.checked_sub(since).unwrap_or(now);
-        *seen = Some(ClockComparison { at_origin, ahead, is_checked: reading.is_checked, leap });
-    }
-
-    /// If the clocks differ at the first answer, the earlier one counts, unless the service has
-    /// seen a later time.
-    fn first(&self, reading: ClockReading, own: Timestamp) -> Timestamp {
-        let slack = self.bound.saturating_mul(2);
-        let known = reading.settled.map_or(reading.now - BEHIND, |settled| settled - slack);
-        let possible = [own, reading.now].into_iter().filter(|time| *time >= known);
-        possible.min().unwrap_or(reading.now)
+        let seen = ClockComparison { at_origin, ahead, is_checked: reading.is_checked };
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
     }
 
     pub(crate) fn ahead(&self) -> Option<SignedDuration> {
         self.seen().map(|seen| seen.ahead)
     }
 
+    /// Why nothing is removed by age, if that is so.
     pub(crate) fn doubt(&self) -> Option<String> {
-        self.doubt_at(Instant::now())
-    }
-
-    fn doubt_at(&self, moment: Instant) -> Option<String> {
-        let Some(ClockComparison { ahead, is_checked, leap, .. }) = self.seen() else {
+        let Some(ClockComparison { ahead, is_checked, .. }) = self.seen() else {
             return Some("the database has not told its time yet".to_owned());
         };
-        if !is_checked {
-            return None;
-        }
-        if ahead.abs() > self.bound {
-            let (by, where_to) =
-                (words(ahead), if ahead.is_negative() { "behind" } else { "ahead of" });
-            return Some(format!(
-                "the clock of this process is {by} {where_to} the database's: set the wrong one; until they agree, \
-                 time goes on as before, and nothing old is removed by this process"
-            ));
-        }
-        let (by, since) = leap?;
-        let left = SETTLE.saturating_sub(moment.saturating_duration_since(since)).as_secs();
-        let (by, to) = (words(by), if by.is_negative() { "back" } else { "ahead" });
-        Some(format!(
-            "the clocks of the database and of this process were set {by} {to}: time goes on as before for another \
-             {left} s, and follows if they stay; nothing old is removed by this process until then"
-        ))
+        (is_checked && ahead.abs() > self.bound).then(|| {
+            let by = SignedDuration::from_secs(ahead.as_secs()).abs();
+            let where_to = if ahead.is_negative() { "behind" } else { "ahead of" };
+            format!(
+                "the clock of this process is {by:#} {where_to} the database's: set the wrong one; until they agree, \
+                 nothing old is removed by this process"
+            )
+        })
     }
-}
-
-fn words(duration: SignedDuration) -> String {
-    let whole = SignedDuration::from_secs(duration.as_secs()).abs();
-    format!("{whole:#}")
 }
 
 impl std::fmt::Debug for SharedClock {
@@ -184,7 +117,3 @@ impl std::fmt::Debug for SharedClock {
         f.debug_struct("SharedClock").field("seen", &self.seen).finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-#[path = "shared_clock_tests.rs"]
-mod tests;

@@ -57,7 +57,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             |_| Vec::new(),
             |params| params.iter().map(|(name, text)| (name.into(), text.into())).collect(),
         );
-        Err(unreadable_path::<T>(&rejection, &params))
+        Err(unreadable_path(&rejection, &params))
     }
 }
 
@@ -100,10 +100,7 @@ fn unreadable_query(rejection: &QueryRejection) -> Problem {
 }
 
 /// `params` are the route's parameters with their values.
-fn unreadable_path<T: DeserializeOwned>(
-    rejection: &PathRejection,
-    params: &[(String, String)],
-) -> Problem {
+fn unreadable_path(rejection: &PathRejection, params: &[(String, String)]) -> Problem {
     let PathRejection::FailedToDeserializePathParams(error) = rejection else {
         return Problem::new(rejection.status(), rejection.body_text());
     };
@@ -121,10 +118,6 @@ fn unreadable_path<T: DeserializeOwned>(
         }
         ErrorKind::ParseError { expected_type, .. } => (name_of(0), not_of(expected_type)),
         ErrorKind::Message(message) if params.len() == 1 => (name_of(0), in_words(message)),
-        ErrorKind::Message(message) => match wrong_one::<T>(params) {
-            Some((name, what)) => (Some(name), in_words(&what)),
-            None => (None, message.clone()),
-        },
         _ => (None, error.body_text()),
     };
     match name {
@@ -137,44 +130,11 @@ fn not_of(expected_type: &str) -> String {
     format!("{expected_type} is wanted")
 }
 
-/// Which of several parameters is wrong, and how. axum does not name one whose type refuses a text
-/// by itself, but read as a query, the same type does.
-fn wrong_one<T: DeserializeOwned>(params: &[(String, String)]) -> Option<(String, String)> {
-    let mut uri = "/?".to_owned();
-    for (name, text) in params {
-        let text = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-        uri.push_str(&format!("{name}={text}&"));
-    }
-    let rejection = axum::extract::Query::<T>::try_from_uri(&uri.parse().ok()?).err()?;
-    let error = source::<serde_path_to_error::Error<serde::de::value::Error>>(&rejection)?;
-    let what = error.inner().to_string();
-    Some((names(error.path(), &what).into_iter().next()?, what))
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
 
     use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(try_from = "String")]
-    struct Even;
-
-    impl TryFrom<String> for Even {
-        type Error = String;
-
-        fn try_from(text: String) -> Result<Self, String> {
-            if text.len().is_multiple_of(2) { Ok(Self) } else { Err(format!("{text:?} is odd")) }
-        }
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "it is only read")]
-    struct Both {
-        number: u16,
-        text: Even,
-    }
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -220,14 +180,5 @@ mod tests {
             let problem = read.expect_err("no id");
             assert_eq!(problem.errors[0].detail, "u8 is wanted", "{text}");
         }
-    }
-
-    #[test]
-    fn of_several_parameters_the_wrong_one_is_named() {
-        let of = |text: &str| {
-            wrong_one::<Both>(&[("number".into(), "7".into()), ("text".into(), text.into())])
-        };
-        assert_eq!(of("a?&"), Some(("text".into(), "\"a?&\" is odd".into())));
-        assert_eq!(of("ab"), None);
     }
 }

@@ -142,28 +142,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_owner_has_what_is_its_own() {
-        let own = caller(&[(SUBJECT, "7"), (SCOPES, "books:read")]).await.expect("a reader");
-        assert_eq!((own.only(), own.is_allowed(7), own.is_allowed(8)), (Some(7), true, false));
-        assert!(!own.is_allowed(None::<u32>), "nobody knows whose it is");
-        own.may_act_for(7, Place::body(["reader"])).expect("its own");
-        let refused = own.may_act_for(8, Place::body(["reader"])).expect_err("another's");
-        assert_eq!((refused.status, refused.errors.len()), (403, 1));
-    }
-
-    #[tokio::test]
-    async fn who_may_do_everything_has_all_and_so_has_the_network() {
-        let all = [(SUBJECT, "support"), (SCOPES, "books:read books:all")];
-        for headers in [&all[..], &[]] {
-            let caller = caller(headers).await.expect("a caller");
-            assert!(
-                caller.is_allowed(7) && caller.is_allowed(None::<u32>) && caller.only().is_none()
-            );
-            caller.may_act_for(8, Place::body(["reader"])).expect("anybody's");
-        }
-    }
-
-    #[tokio::test]
     async fn whoever_came_through_the_gateway_and_is_no_owner_is_refused() {
         for (headers, begin) in [
             (&[(SUBJECT, "ada"), (SCOPES, "books:read")][..], "your credentials are for \"ada\""),

@@ -1,7 +1,6 @@
 //! Starts what runs beside the lanes, and keeps the database and the broker in order.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::{Broker, ConsumerHandle};
 use tokio::sync::watch;
@@ -9,12 +8,10 @@ use tokio::sync::watch;
 use crate::declare::participant::participant::Participant;
 use crate::declare::telemetry::AnyFollower;
 use crate::engine::engine::Engine;
-use crate::engine::stopping::waited;
 use crate::http::health::TaskStates;
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::telemetry::reading::follow::StreamFollower;
-use crate::telemetry::reading::follow_lag::{FollowLag, FollowProgress};
 use crate::telemetry::reading::keeper::ReaderKeeper;
 use crate::telemetry::reading::state::{ReaderStates, all_are_followed, once_all_are_followed};
 use crate::upkeep::broker::bindings::{BindingComparer, Bindings};
@@ -23,21 +20,16 @@ use crate::upkeep::broker::queues::ServiceQueues;
 use crate::upkeep::copies::keeper;
 use crate::upkeep::copies::republish;
 use crate::upkeep::database::clock;
-use crate::upkeep::database::hindrances;
 use crate::upkeep::database::partitions;
 use crate::upkeep::database::pausing;
 use crate::upkeep::outbox::marks;
 use crate::upkeep::outbox::sweeper;
 use crate::upkeep::outbox::turns;
-use crate::upkeep::outbox::unsent_copies;
 use crate::upkeep::progress::MessageProgress;
 use crate::upkeep::sagas::by_hand;
 use crate::upkeep::sagas::calls;
 use crate::upkeep::sagas::deadlines;
 use crate::upkeep::sagas::stuck_count;
-
-/// After this time the next task has its turn to begin: about as long as a first look at the database takes.
-const TURN: Duration = Duration::from_millis(25);
 
 /// Starts what runs beside the lanes. Returns the states of these tasks, as readiness reads them.
 pub(super) fn spawn(
@@ -53,7 +45,6 @@ pub(super) fn spawn(
     let database = &engine.database;
     let pool = || database.upkeep.clone();
     let stopping = || engine.stopping.clone();
-    let mut in_turn = InTurn { pause: Duration::ZERO, stopping: stopping() };
 
     let followed = all_are_followed(readers.clone());
     let (checked, pauses) = (Arc::clone(database), Arc::clone(consumer));
@@ -61,10 +52,6 @@ pub(super) fn spawn(
     work.spawn("the database check", pausing);
     let shared = Arc::clone(&engine.time.shared);
     work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
-    let (hindered_told, hindered) = watch::channel(None);
-    let watch = hindrances::watch(Arc::clone(database), hindered_told, stopping());
-    // It comes first, since it notes the rights that there are at the start.
-    work.spawn("the watch over the database's tables", in_turn.begin(watch));
     let keeper = partitions::PartitionKeeper {
         pool: pool(),
         limits: engine.limits,
@@ -75,24 +62,22 @@ pub(super) fn spawn(
     let (told, outbox_state) = watch::channel("ok".to_owned());
     work.spawn("the count of stuck sagas", stuck_count::keep_count(pool(), told, stopping()));
 
-    work.spawn("the sweeper", in_turn.begin(sweeper::run(Arc::clone(engine))));
+    work.spawn("the sweeper", sweeper::run(Arc::clone(engine)));
     work.spawn("the writer of marks", marks::flush_marks(Arc::clone(engine)));
     work.spawn("the turns of the outbox", turns::keep(Arc::clone(engine)));
-    work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(engine)));
 
     let calls = calls::run(Arc::clone(engine));
     let calls = once_all_are_followed(readers.clone(), stopping(), calls);
-    work.spawn("the worker for open calls", in_turn.begin(calls));
-    let let_go = in_turn.begin(calls::let_go(Arc::clone(engine)));
+    work.spawn("the worker for open calls", calls);
+    let let_go = calls::let_go(Arc::clone(engine));
     work.spawn("the watch for calls left behind", let_go);
     if engine.registry.with_deadline().next().is_some() {
-        work.spawn("the deadline watch", in_turn.begin(deadlines::run(Arc::clone(engine))));
+        work.spawn("the deadline watch", deadlines::run(Arc::clone(engine)));
     }
     if by_hand::is_needed(&engine.registry.sagas) {
         for _ in 0..by_hand::AT_A_TIME {
             let by_hand = by_hand::run(Arc::clone(engine));
             let by_hand = once_all_are_followed(readers.clone(), stopping(), by_hand);
-            let by_hand = in_turn.begin(by_hand);
             work.spawn("what goes on with compensations that are left", by_hand);
         }
     }
@@ -113,7 +98,7 @@ pub(super) fn spawn(
     if !participant.shares.is_empty() {
         let shares = participant.shares.clone();
         let republish = republish::run(Arc::clone(engine), shares, settings.republish_rate);
-        work.spawn("the publisher of shared entities", in_turn.begin(republish));
+        work.spawn("the publisher of shared entities", republish);
     }
     let copies = (!participant.copies.is_empty()).then(|| {
         let (state, told) = watch::channel("not known yet".to_owned());
@@ -123,11 +108,10 @@ pub(super) fn spawn(
             copies: participant.copies.iter().map(|copy| copy.part.clone()).collect(),
             state,
         };
-        work.spawn("the keeper of copies", in_turn.begin(keeper.run()));
+        work.spawn("the keeper of copies", keeper.run());
         told
     });
     TaskStates {
-        hindered,
         outbox: outbox_state,
         bindings,
         queues: declared_queues,
@@ -152,28 +136,18 @@ fn spawn_readers(
     let streams = followers.iter().flat_map(partitions).count();
     let states = Arc::new(ReaderStates::new(streams));
     for follower in followers {
-        let mut lag = FollowLag {
-            engine: Arc::clone(engine),
-            broker: Arc::clone(broker),
-            follower: Arc::clone(follower),
-            followed: Vec::new(),
-        };
         for partition in partitions(follower) {
-            let followed = Arc::new(FollowProgress::default());
-            lag.followed.push(Arc::clone(&followed));
             let following = StreamFollower {
                 engine: Arc::clone(engine),
                 broker: Arc::clone(broker),
                 follower: Arc::clone(follower),
                 states: Arc::clone(&states),
-                followed,
                 partition,
                 most,
                 is_followed: false,
             };
             work.spawn("a follower of telemetry", following.run());
         }
-        work.spawn("the lag of a follower of telemetry", lag.run());
     }
     for reader in readers {
         let keeper = ReaderKeeper {
@@ -186,56 +160,4 @@ fn spawn_readers(
         work.spawn("a reader of telemetry", keeper.run());
     }
     Some(states)
-}
-
-/// Lets tasks that begin with a look at the database begin one after the other. Tasks that look in the same moment open
-/// a connection each, and a server process is dear: it reads all anew that the first one has read already.
-struct InTurn {
-    /// How long the next one waits.
-    pause: Duration,
-    stopping: watch::Receiver<bool>,
-}
-
-impl InTurn {
-    /// The same task, in its turn. It does not begin at all if the service stops before.
-    fn begin<T: Future<Output = ()>>(&mut self, task: T) -> impl Future<Output = ()> + use<T> {
-        let (pause, mut stopping) = (self.pause, self.stopping.clone());
-        self.pause += TURN;
-        async move {
-            if waited(&mut stopping, pause).await {
-                task.await;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::time::Instant;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn tasks_begin_one_after_the_other_and_none_does_after_the_stop() {
-        let (stop, stopping) = watch::channel(false);
-        let mut in_turn = InTurn { pause: Duration::ZERO, stopping };
-        let (began, begun) = (Instant::now(), watch::Sender::new(Vec::new()));
-        let tasks: Vec<_> = (0..3)
-            .map(|_| {
-                let begun = begun.clone();
-                tokio::spawn(in_turn.begin(async move {
-                    begun.send_modify(|all: &mut Vec<Duration>| all.push(began.elapsed()));
-                }))
-            })
-            .collect();
-        let mut seen = begun.subscribe();
-        seen.wait_for(|all| all.len() == 2).await.expect("two have begun");
-        stop.send_replace(true);
-        for task in tasks {
-            task.await.expect("no panic");
-        }
-        let all = begun.borrow().clone();
-        assert_eq!(all.len(), 2, "{all:?}");
-        assert!(all[0] < TURN && all[1] >= TURN, "{all:?}");
-    }
 }

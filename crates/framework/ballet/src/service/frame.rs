@@ -7,7 +7,6 @@ use sqlx::PgConnection;
 use tokio::sync::watch;
 
 use crate::engine::database::Database;
-use crate::engine::shared_clock::SharedClock;
 use crate::http::health::Health;
 use crate::service::running::Signals;
 use crate::service::tasks::Tasks;
@@ -49,12 +48,11 @@ impl ServiceFrame {
         hosts: Hosts,
         process: (i64, Option<String>),
         of: Health,
-        shared: Arc<SharedClock>,
         database: &Database,
     ) {
         let (why_unready, leaving) = (Box::new(move || of.why_unready()), self.leaving.clone());
         let answers = database.state();
-        let keep = process::keep(session, hosts, process, why_unready, shared, answers, leaving);
+        let keep = process::keep(session, hosts, process, why_unready, answers, leaving);
         self.base.spawn("the process's session", keep);
     }
 }

@@ -11,11 +11,10 @@ pub(super) const CONSUME: &str = "consume";
 pub(super) const PUBLISH: &str = "publish";
 pub(super) const PUBLISH_TELEMETRY: &str = "publish_telemetry";
 
-const COUNTERS: [&str; 19] = [
+const COUNTERS: [&str; 18] = [
     "ballet_acks_total",
     "ballet_confirmed_total",
     "ballet_conflicts_total",
-    "ballet_copies_kept_total",
     "ballet_deadlines_passed_total",
     "ballet_deliveries_total",
     "ballet_nacked_total",
@@ -32,12 +31,11 @@ const COUNTERS: [&str; 19] = [
     "ballet_splits_total",
     "ballet_unpublishable_total",
 ];
-const GAUGES: [&str; 14] = [
+const GAUGES: [&str; 13] = [
     "ballet_bindings_compared",
     "ballet_calls_held",
     "ballet_calls_open",
     "ballet_clock_difference_seconds",
-    "ballet_copies_unsent",
     "ballet_dead_queue_messages",
     "ballet_outbox_dead",
     "ballet_outbox_oldest_seconds",

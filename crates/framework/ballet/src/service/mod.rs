@@ -1,6 +1,5 @@
 //! A service as a whole: configuration, start, run and stop.
 
-pub(crate) mod arguments;
 pub(crate) mod background;
 pub(crate) mod check;
 pub(crate) mod error;

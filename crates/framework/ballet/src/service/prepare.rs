@@ -21,7 +21,7 @@ use ballet_store::schema::migration::Migration;
 use sqlx::migrate::MigrateError;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::declare::handler::failure::server_is_away;
 use crate::declare::participant::copies::{CopyEntry, ShareEntry};
@@ -34,10 +34,6 @@ use crate::upkeep::database::partitions;
 /// If the database is not reached within this time, readiness reports it as away.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often to check that the server still works at a migration.
-const CHECK_EVERY: Duration = Duration::from_secs(5);
-/// After this many checks in a row without work, the migration counts as lost.
-const MAX_MISSED: u32 = 3;
 
 pub(super) struct PrepareInputs<'a> {
     pub(super) pool: &'a PgPool,
@@ -99,12 +95,8 @@ impl PrepareInputs<'_> {
     }
 
     async fn attempt(&self) -> Result<ProcessPlace, StartError> {
-        let mut db = migrate::connect(&self.hosts.options()).await?;
-        let pid = migrate::pid(&mut db).await?;
-        tokio::select! {
-            done = migrate::migrate(db, self.migrations) => done?,
-            lost = self.lost(pid) => return Err(StartError::Database(lost)),
-        }
+        let db = migrate::connect(&self.hosts.options()).await?;
+        migrate::migrate(db, self.migrations).await?;
         self.check_home().await?;
         let asked = clock::ask(self.pool, &self.time.shared).await;
         asked.map_err(StartError::Database)?;
@@ -113,7 +105,7 @@ impl PrepareInputs<'_> {
         self.register().await?;
         let begin = async {
             let session = process::connect(self.hosts).await?;
-            process::begin(session, self.time.shared.settled()).await
+            process::begin(session).await
         };
         let (process, mut session) = begin.await.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
@@ -158,42 +150,6 @@ impl PrepareInputs<'_> {
             in_time(registered).await.map_err(StartError::Database)?;
         }
         Ok(())
-    }
-
-    /// Says for whom the migrations wait, if they do. The log says it once.
-    async fn waits_for(&self, pid: i32) -> Result<Option<String>, sqlx::Error> {
-        let others = migrate::waits_for(self.pool, pid).await?;
-        let said = others.map(|others| format!("the migrations wait for others to end: {others}"));
-        if let Some(said) = &said
-            && *self.waits.borrow() != Some(said.clone())
-        {
-            tracing::warn!("{said}");
-        }
-        Ok(said)
-    }
-
-    /// Returns when the server process that migrates is lost. A migration may run for hours without
-    /// an answer, and a connection whose other end lost power is never closed. So this checks over
-    /// another connection.
-    async fn lost(&self, pid: i32) -> sqlx::Error {
-        let mut missed = 0;
-        while missed < MAX_MISSED {
-            sleep(CHECK_EVERY).await;
-            match timeout(CHECK_EVERY, migrate::works(self.pool, pid)).await {
-                Ok(Ok(true)) => missed = 0,
-                Ok(Ok(false)) => missed += 1,
-                Ok(Err(_)) | Err(_) => {
-                    // Unknown, since the server process may still be working.
-                    self.waits.send_replace(away());
-                    continue;
-                }
-            }
-            if let Ok(Ok(waits_for)) = timeout(CHECK_EVERY, self.waits_for(pid)).await {
-                self.waits.send_replace(waits_for);
-            }
-        }
-        let why = "the server no longer works at the migrations, and did not answer";
-        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why))
     }
 }
 
@@ -258,7 +214,7 @@ mod tests {
         migrate::migrate(db, &[]).await.expect("the tables");
         let mut db = migrate::connect(&options).await.expect("a session");
         let session = migrate::connect(&options).await.expect("a session");
-        let (process, mut session) = process::begin(session, None).await.expect("begun");
+        let (process, mut session) = process::begin(session).await.expect("begun");
         check_lock(&mut session, &mut db, process).await.expect("it is held");
         // Where a pooler shares sessions, limits that one client has set are another's.
         let error = check_limits(&mut db).await.expect_err("this session has none");
@@ -269,7 +225,8 @@ mod tests {
         let said = error.to_string();
         assert!(said.contains("pooler") && said.contains("session mode"), "{said}");
 
-        let pid = migrate::pid(&mut session).await.expect("a number");
+        let pid = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut session);
+        let pid: i32 = pid.await.expect("a number");
         let end = sqlx::query("select pg_terminate_backend($1)").bind(pid);
         end.execute(&mut db).await.expect("ended");
         let is_there = "select exists (select from pg_stat_activity where pid = $1)";

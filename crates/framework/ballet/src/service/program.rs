@@ -7,12 +7,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Parser};
 
-use crate::service::arguments;
-use crate::service::arguments::Arguments;
 use crate::service::logging;
 use crate::service::service::Service;
-use crate::service::settings::error::SettingsError;
-use crate::service::settings::redacted::printed;
 use crate::service::settings::settings::Settings;
 
 /// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
@@ -94,30 +90,16 @@ impl Package {
 }
 
 fn run_program(
-    mut program: Command,
+    program: Command,
     build: impl FnOnce(&ArgMatches) -> clap::error::Result<(Settings, Service)>,
 ) -> ExitCode {
-    if std::env::args_os().any(|arg| arg == "--print-contract") {
-        program = arguments::without_required(program);
-    }
-    let Arguments { given, mut wrong } =
-        match arguments::read(program.clone(), std::env::args_os().collect()) {
-            Ok(arguments) => arguments,
-            Err(error) => error.exit(),
-        };
+    let given = program.get_matches();
     let (settings, service) = match build(&given) {
         Ok(built) => built,
         Err(error) => error.exit(),
     };
-    if settings.print_config && wrong.is_empty() {
-        return print(&printed(&program, &given));
-    }
-    if settings.print_contract && wrong.is_empty() {
+    if settings.print_contract {
         return print(&service.contract().text());
-    }
-    if !wrong.is_empty() || logging::filter(&settings.log).is_err() {
-        wrong.extend(service.check(&settings).err());
-        return fail(&SettingsError::all(wrong).to_string());
     }
     if let Err(error) = logging::init(&settings.log, settings.log_format) {
         return fail(&error.to_string());

@@ -172,7 +172,7 @@ impl Service {
         let ProcessPlace { process, session, table } = prepare.run().await?;
         let version = settings.service_version().map(str::to_owned);
         let (named, health) = ((process, version.clone()), front.health.clone());
-        frame.keep(session, bounded, named, health, Arc::clone(&time.shared), &database);
+        frame.keep(session, bounded, named, health, &database);
         if let Some(otlp) = otlp {
             let export =
                 otlp.run(self.participant.service(), (process, version), frame.leaving.clone());
@@ -185,7 +185,7 @@ impl Service {
         let relay = Relay::new(process, table, time.clock.clone(), spans.clone());
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls, move |answer| answers.answer(answer)),
-            handlers: HandlerLimit::new(settings.handler_time(), database.upkeep.clone()),
+            handlers: HandlerLimit::new(settings.handler_time()),
             registry,
             limits,
             time,

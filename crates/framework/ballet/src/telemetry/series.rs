@@ -28,7 +28,7 @@ pub(crate) fn begin(part: &Part) {
         let streams = (0..reader.reads.partition_count()).map(|n| reader.reads.routing_key(n));
         // A follower has no place in the database, so it misses nothing.
         if reader.in_memory {
-            streams.for_each(|stream| follow_lag(reader.name, stream, (0.0, 0.0)));
+            streams.for_each(|stream| follow_lag(reader.name, stream, 0.0));
             continue;
         }
         drop(missed(reader.name));
@@ -59,9 +59,8 @@ pub(crate) fn lag(reader: &'static str, stream: String, (messages, seconds): (f6
     metrics::gauge!("ballet_telemetry_lag_seconds", &labels).set(seconds);
 }
 
-/// Sets how far a follower in this process is behind the end of a stream: messages and seconds.
-pub(crate) fn follow_lag(follower: &'static str, stream: String, (messages, seconds): (f64, f64)) {
+/// Sets for how many seconds what a follower in this process takes was in the stream.
+pub(crate) fn follow_lag(follower: &'static str, stream: String, seconds: f64) {
     let labels = [("reader", follower.to_owned()), ("stream", stream)];
-    metrics::gauge!("ballet_telemetry_follow_lag_messages", &labels).set(messages);
     metrics::gauge!("ballet_telemetry_follow_lag_seconds", &labels).set(seconds);
 }

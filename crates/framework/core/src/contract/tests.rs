@@ -151,61 +151,6 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
-fn the_keys_of_the_services_own_events_are_in_it() {
-    let contract = written();
-    let key = json!({ "name": "party", "field": "guests", "made_here": true });
-    assert_eq!(contract["events"][0]["keys"], json!([key]));
-    let contract: ServiceContract = serde_json::from_value(contract).expect("a contract");
-    // The desk knows the event of the door in some release of it.
-    assert_eq!(contract.keys(), Ok(vec![(RoomWanted::TYPE, RoomWanted::KEYS[0])]));
-
-    // Files that were written before there were keys, and by hand.
-    let mut old = written();
-    for event in old["events"].as_array_mut().expect("events") {
-        event.as_object_mut().expect("an object").remove("keys");
-    }
-    let old: ServiceContract = serde_json::from_value(old).expect("a contract");
-    assert_eq!(old.keys(), Ok(Vec::new()));
-    let mut brief = written();
-    brief["events"][0]["keys"] = json!([{ "name": "party", "field": "guests" }]);
-    let brief: ServiceContract = serde_json::from_value(brief).expect("a contract");
-    assert_eq!(brief.keys(), Ok(vec![(RoomWanted::TYPE, Key::of("party", "guests"))]));
-}
-
-#[test]
-fn packs_are_declared_by_the_owner_and_taken_by_whole_services() {
-    let on = SubscriptionPart { name: "doors", on: GuestDeclined::TYPE.packs() };
-    let part = Part {
-        service: "desk",
-        takes_packs: true,
-        publishes: vec![RoomHeld::TYPE.packs()],
-        subscriptions: vec![on],
-        ..Part::default()
-    };
-    let schemas = [RoomHeld::TYPE.packs(), GuestDeclined::TYPE.packs()];
-    let schemas = schemas.map(EventSchema::typed::<RoomHeld>);
-    let contract = ServiceContract::new(&part, schemas);
-    assert_eq!(contract.packed(), Ok(vec![RoomHeld::TYPE]));
-    let read = contract.part().expect("a part");
-    assert_eq!((read.takes_packs, read.publishes[0].is_packed()), (true, true));
-    assert!(!read.subscriptions[0].on.is_packed());
-    assert!(!self::read(&written()).expect("a part").takes_packs);
-}
-
-#[test]
-fn each_event_of_the_service_is_in_it_once_with_its_schema() {
-    let contract: ServiceContract = serde_json::from_value(written()).expect("a contract");
-    let schemas = contract.schemas().expect("schemas");
-    let used = [part().emits(), part().consumes()].concat();
-    assert!(schemas.iter().all(|(event, _)| used.contains(event)));
-    let names: Vec<&str> = schemas.iter().map(|(event, _)| event.name()).collect();
-    assert_eq!(names.len(), 12, "{names:?}");
-    assert_eq!(names[..2], ["desk.room_wanted.v1", "desk.room_held.v1"]);
-    let wanted = schemas[0].1.as_value();
-    assert_eq!(wanted["properties"]["guests"]["description"], "The number of guests.");
-}
-
-#[test]
 fn what_cannot_be_used_is_named() {
     let mut other = written();
     other["contract"] = json!(2);

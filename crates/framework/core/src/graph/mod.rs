@@ -90,6 +90,3 @@ impl Graph {
         rules::of_system(&self.system)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,11 +1,11 @@
-//! The rules for business keys: whose they are, and which field they are in.
+//! The rules for business keys: which field they are in.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::contract::ServiceContract;
-use crate::events::event::{self, EventType};
+use crate::events::event::EventType;
 use crate::events::key::{EACH, Key};
 use crate::rules::catalogue;
 use crate::rules::problem::Problem;
@@ -17,41 +17,8 @@ const DEEPEST: usize = 6;
 pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
     let (service, mut problems) = (contract.service(), Vec::new());
     let schemas = contract.schemas().unwrap_or_default();
-    let mut fields = BTreeSet::new();
-    for (event, key) in contract.keys().unwrap_or_default() {
-        let (name, field) = (key.name(), key.field());
-        if event.service() != service {
-            problems.push(Problem {
-                rule: &catalogue::KEY_OWNER,
-                service: service.to_owned(),
-                of: event.name().to_owned(),
-                detail: format!(
-                    "{service} declares {field} of {event} as the key {name}: declare it in the \
-                     contract of {}",
-                    event.service()
-                ),
-            });
-            continue;
-        }
-        if !event::is_well_formed(&format!("service.{name}.v1")) {
-            problems.push(Problem {
-                rule: &catalogue::KEY_NAME,
-                service: service.to_owned(),
-                of: event.name().to_owned(),
-                detail: format!(
-                    "{service} declares {field} of {event} as the key {name:?}: name what the field \
-                     names, such as \"order\""
-                ),
-            });
-        }
-        if !fields.insert((event, field)) {
-            problems.push(Problem {
-                rule: &catalogue::KEY_ONCE,
-                service: service.to_owned(),
-                of: event.name().to_owned(),
-                detail: format!("{service} declares {field} of {event} as a key twice: choose one"),
-            });
-        }
+    let own = contract.keys().unwrap_or_default().into_iter();
+    for (event, key) in own.filter(|(event, _)| event.service() == service) {
         let schema = schemas.iter().find(|(known, _)| *known == event);
         problems.extend(schema.and_then(|(_, schema)| unfit(event, key, schema.as_value())));
     }
@@ -153,7 +120,3 @@ fn is_text_or_number(schema: &Value) -> bool {
         _ => false,
     }
 }
-
-#[cfg(test)]
-#[path = "keys_tests.rs"]
-mod tests;

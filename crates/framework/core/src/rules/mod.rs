@@ -34,7 +34,6 @@ pub fn of_service(part: &Part) -> Vec<Problem> {
 pub fn notes(system: &System, contracts: &[ServiceContract]) -> Vec<Problem> {
     let mut notes = Vec::new();
     versions::in_each(system, notes::check, &mut notes);
-    notes::check_undo_order(system, contracts, &mut notes);
     notes.extend(contracts.iter().flat_map(money::notes));
     notes
 }
@@ -75,10 +74,8 @@ pub fn with_excepted(system: &System) -> Vec<Problem> {
     copies::check_owners(system, &mut problems);
     copies::check_feeds(system, &mut problems);
     telemetry::check_publishers(system, &mut problems);
-    names::check_producers(system, &mut problems);
     owner::check_agreement(system, &mut problems);
     versions::check_triggers(system, &mut problems);
-    versions::check_readers(system, &mut problems);
     versions::in_each(system, owner::check_answers, &mut problems);
     versions::in_each(system, path::check_order, &mut problems);
     versions::in_each(system, reach::check, &mut problems);

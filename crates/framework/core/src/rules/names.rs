@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::events::event::{self, EventType};
-use crate::parts::part::{Part, SubscriptionPart, System};
+use crate::parts::part::{Part, SubscriptionPart};
 use crate::rules::catalogue;
 use crate::rules::problem::Problem;
 use crate::topology::names::{
@@ -87,42 +87,6 @@ fn check_handlers(part: &Part, problems: &mut Vec<Problem>) {
                 ),
             });
         }
-    }
-}
-
-/// The rules for producers outside of the system. Each has a user in the broker, and of two users
-/// with one name the last one's rights would count.
-pub(super) fn check_producers(system: &System, problems: &mut Vec<Problem>) {
-    for (producer, types) in system.foreign_producers() {
-        let of = types.iter().map(|event| event.name()).collect::<Vec<_>>().join(" and ");
-        if !event::is_well_formed(&format!("{producer}.event.v1")) {
-            problems.push(Problem {
-                rule: &catalogue::PRODUCER_NAME,
-                service: types[0].service().to_owned(),
-                of: types[0].name().to_owned(),
-                detail: format!(
-                    "{producer:?} would name the broker user and the queue of who publishes {of}: call \
-                     it {:?}",
-                    in_form(producer, "my_producer")
-                ),
-            });
-        }
-        let whose = if TAKEN.contains(&producer) {
-            "a user, a queue or an exchange that every system has"
-        } else if system.parts.iter().any(|part| part.service == producer) {
-            "a service, which has a broker user with other rights"
-        } else {
-            continue;
-        };
-        problems.push(Problem {
-            rule: &catalogue::PRODUCER_NAME_TAKEN,
-            service: types[0].service().to_owned(),
-            of: types[0].name().to_owned(),
-            detail: format!(
-                "{of} may also come from {producer:?}, and that is {whose}: call the producer something \
-                 else in `also_from`"
-            ),
-        });
     }
 }
 

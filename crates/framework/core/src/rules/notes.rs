@@ -1,14 +1,12 @@
-//! Notes on sagas: the time that they have, and what their compensations need.
+//! Notes on sagas: the time that they have.
 
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use crate::contract::ServiceContract;
 use crate::events::event::EventType;
-use crate::events::key::Key;
 use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
-use crate::parts::part::{DeadlinePart, Runs, StepKind, System};
+use crate::parts::part::{DeadlinePart, StepKind, System};
 use crate::rules::catalogue;
 use crate::rules::problem::Problem;
 use crate::topology::names::RETRIES;
@@ -121,56 +119,4 @@ fn first_delay(node: &Node<'_>) -> SignedDuration {
     let [(_, shortest), ..] = RETRIES;
     let shortest = SignedDuration::from_millis(i64::from(shortest));
     node.step.retried_for.map_or(shortest, |all| all.min(shortest))
-}
-
-/// Notes each step that is undone with a key that a step of another service makes and undoes, if its own service sees
-/// that the thing is gone: from a copy, from the event of that compensation, or outside.
-pub(super) fn check_undo_order(
-    system: &System,
-    contracts: &[ServiceContract],
-    notes: &mut Vec<Problem>,
-) {
-    let keys: Vec<(EventType, Key)> =
-        contracts.iter().flat_map(|contract| contract.keys().unwrap_or_default()).collect();
-    let keys_of = |event: EventType, is_made: bool| {
-        keys.iter().filter(move |(of, key)| *of == event && key.is_made_here() == is_made)
-    };
-    let sees = |node: &Node<'_>, maker: &Node<'_>| {
-        let mut parts = system.parts.iter().filter(|part| part.service == node.service);
-        node.step.runs == Runs::CallsOutside && maker.step.runs == Runs::CallsOutside
-            || parts.any(|part| {
-                part.copies.iter().any(|copy| copy.owner == maker.service)
-                    || maker.step.compensated.is_some_and(|gone| part.consumes().contains(&gone))
-            })
-    };
-    for saga in sagas(system) {
-        let nodes = nodes(system, saga);
-        let is_undone = |node: &&Node<'_>| node.step.kind.can_be_compensated();
-        for (at, node) in nodes.iter().enumerate().filter(|(_, node)| is_undone(node)) {
-            let before = upstream(&nodes, at);
-            let makers = before.iter().map(|maker| &nodes[*maker]).filter(is_undone);
-            for maker in makers.filter(|it| it.service != node.service && sees(node, it)) {
-                for (_, key) in keys_of(maker.step.done, true) {
-                    if !keys_of(node.step.done, false).any(|(_, used)| used.name() == key.name()) {
-                        continue;
-                    }
-                    notes.push(Problem {
-                        rule: &catalogue::UNDO_ORDER,
-                        service: node.service.to_owned(),
-                        of: node.step.name.to_owned(),
-                        detail: format!(
-                            "{}.{} is undone with its event {}, which names the {} that {}.{} makes and undoes: it may \
-                             be gone before, so do not look it up",
-                            node.service,
-                            node.step.name,
-                            node.step.done,
-                            key.name(),
-                            maker.service,
-                            maker.step.name
-                        ),
-                    });
-                }
-            }
-        }
-    }
 }

@@ -115,7 +115,7 @@ fn check_refusable(
     before: &[BTreeSet<usize>],
     problems: &mut Vec<Problem>,
 ) {
-    let Node { service, step, saga } = nodes[at];
+    let Node { service, step, .. } = nodes[at];
     let pivots: Vec<usize> = pivots(nodes).collect();
     if let [pivot] = pivots[..]
         && at != pivot
@@ -131,22 +131,6 @@ fn check_refusable(
                 step.name, nodes[pivot].step.name, step.done
             ),
         });
-    }
-    for earlier in &before[at] {
-        let is_told = saga.abort.is_some() && !is_decided(nodes, *earlier);
-        let earlier = &nodes[*earlier];
-        if earlier.step.kind == StepKind::Retriable && !is_told {
-            problems.push(Problem {
-                rule: &catalogue::UNDONE_FIRST,
-                service: service.to_owned(),
-                of: step.name.to_owned(),
-                detail: format!(
-                    "{service}.{} may refuse after {}.{}, which has no compensation: return \
-                     `Does<EVENT>`, which cannot refuse, or move the step before the decision",
-                    step.name, earlier.service, earlier.step.name
-                ),
-            });
-        }
     }
 }
 

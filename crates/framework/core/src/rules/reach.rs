@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::events::event::EventType;
-use crate::parts::node::{Node, nodes, parts_of, sagas, upstream};
+use crate::parts::node::{Node, nodes, sagas, upstream};
 use crate::parts::part::{StepKind, System};
 use crate::rules::catalogue;
 use crate::rules::problem::Problem;
@@ -22,7 +22,6 @@ pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
         let is_cause = |at: usize| upstream(&ways.nodes, at).contains(&at);
         let is_told = !joins.is_empty() || (0..ways.nodes.len()).any(is_cause);
         problems.extend(joins);
-        problems.extend(ways.left_joins(saga));
         if never.is_empty() || is_told {
             continue;
         }
@@ -135,94 +134,5 @@ impl<'a> Ways<'a> {
             }
         }
         None
-    }
-
-    /// Joins that wait for ever for what a refusal prevents, in a saga that goes on after it.
-    fn left_joins(&self, saga: &str) -> Vec<Problem> {
-        let aborts_on: BTreeSet<EventType> = parts_of(self.system, saga)
-            .flat_map(|(_, part)| part.aborts_on.iter().chain(&part.abort).copied())
-            .collect();
-        let mut found = Vec::new();
-        for (at, by) in self.nodes.iter().enumerate().filter(|(at, _)| !self.repeats[*at]) {
-            let goes_on = by.step.refused.filter(|event| !aborts_on.contains(event));
-            // A refusal on which nobody acts has been reported.
-            let goes_on =
-                goes_on.filter(|event| self.nodes.iter().any(|it| it.step.on.contains(event)));
-            let Some(refused) = goes_on else { continue };
-            let joins =
-                self.nodes.iter().enumerate().filter(|(join, _)| self.before[*join].is_some());
-            for (join, node) in joins.filter(|(_, node)| node.step.on.len() > 1) {
-                let needs = |event: &&EventType| {
-                    let before = self.before_event(**event).unwrap_or_default();
-                    before.contains(&(at, true))
-                };
-                // What came before the refusing step is no branch beside it: it only brings its fields.
-                let is_beside =
-                    |event: &&EventType| !needs(event) && !self.after(**event).contains(&at);
-                let (Some(missing), Some(came)) =
-                    (node.step.on.iter().find(needs), node.step.on.iter().find(is_beside))
-                else {
-                    continue;
-                };
-                if self.has_another_way((at, join), *came, &aborts_on) {
-                    continue;
-                }
-                let (service, of) = (node.service.to_owned(), node.step.name.to_owned());
-                let detail = format!(
-                    "{service}.{of} waits for {came} and for {missing}, which does not come if {}.{} refuses with \
-                     {refused}, and {saga} goes on: add `aborts_on(..)` for {refused} to its owner, or a step that waits \
-                     for {came} and for what comes after the refusal",
-                    by.service, by.step.name
-                );
-                found.push(Problem { rule: &catalogue::JOIN_LEFT, service, of, detail });
-            }
-        }
-        found
-    }
-
-    /// Whether a step after a refusal ends the saga, comes to an event that the join leads to, or takes what came.
-    fn has_another_way(
-        &self,
-        (refusing, join): (usize, usize),
-        came: EventType,
-        aborts_on: &BTreeSet<EventType>,
-    ) -> bool {
-        let is_after_refusal = |at: usize| {
-            self.before[at].as_ref().is_some_and(|before| before.contains(&(refusing, false)))
-        };
-        let takes = self.after(came);
-        let leads_to = |event: EventType| {
-            let is_after = |at: usize| at == join || upstream(&self.nodes, at).contains(&join);
-            let mut nodes = self.nodes.iter().enumerate();
-            nodes.any(|(at, node)| node.step.done == event && is_after(at))
-        };
-        self.nodes.iter().enumerate().any(|(at, node)| {
-            at != join
-                && is_after_refusal(at)
-                && (node.step.kind == StepKind::Decision
-                    || aborts_on.contains(&node.step.done)
-                    || takes.contains(&at)
-                    || leads_to(node.step.done))
-        })
-    }
-
-    /// The steps that run only after an event has come.
-    fn after(&self, event: EventType) -> BTreeSet<usize> {
-        let mut after = BTreeSet::new();
-        let is_late = |on: &EventType, after: &BTreeSet<usize>| {
-            let publishers = self.publishers(*on);
-            *on == event
-                || publishers.is_some_and(|all| all.iter().all(|(by, _)| after.contains(by)))
-        };
-        // Each round finds those that are one step further behind.
-        loop {
-            let found: BTreeSet<usize> = (0..self.nodes.len())
-                .filter(|at| self.nodes[*at].step.on.iter().any(|on| is_late(on, &after)))
-                .collect();
-            if found == after {
-                return after;
-            }
-            after = found;
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! The rules for telemetry: whose it is, and that somebody publishes what is read.
+//! The rules for telemetry: each reader has its own name, and somebody publishes what it reads.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +8,6 @@ use crate::rules::problem::Problem;
 
 pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
     let service = part.service;
-    for one in part.telemetry.iter().filter(|one| one.service() != service) {
-        problems.push(Problem {
-            rule: &catalogue::TELEMETRY_OWNER,
-            service: service.to_owned(),
-            of: one.name().to_owned(),
-            detail: format!(
-                "{service} publishes {one}, and the broker would refuse it: give it a name that begins with \
-                 {service}"
-            ),
-        });
-    }
     let mut names = BTreeSet::new();
     for reader in part.readers.iter().filter(|reader| !names.insert(reader.name)) {
         problems.push(Problem {

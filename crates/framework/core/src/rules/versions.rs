@@ -4,7 +4,7 @@
 //! it. The events of a saga imply it.
 
 use crate::events::event::EventType;
-use crate::parts::node::{self, Node, begin_version, declared_versions, nodes, only, sagas};
+use crate::parts::node::{self, Node, declared_versions, nodes, only, sagas};
 use crate::parts::part::{Part, StepKind, StepPart, System};
 use crate::parts::versions::{FIRST, Versions};
 use crate::rules::catalogue;
@@ -136,40 +136,6 @@ pub(super) fn check_beginnings(system: &System, problems: &mut Vec<Problem>) {
                          `since = {version}`, also while no saga begins under it yet"
                     ),
                 });
-            }
-        }
-    }
-}
-
-/// The rule for those who follow a saga from outside: they hear of the sagas that begin now.
-pub(super) fn check_readers(system: &System, problems: &mut Vec<Problem>) {
-    for saga in sagas(system) {
-        let (nodes, begun) = (nodes(system, saga), begin_version(system, saga));
-        for part in &system.parts {
-            for projection in &part.subscriptions {
-                let of =
-                    |event: EventType| nodes.iter().filter(move |node| emits(node.step, event));
-                let is_old = of(projection.on).next().is_some()
-                    && !of(projection.on).any(|node| node.step.versions.has(begun));
-                let of_now = nodes.iter().filter(|node| node.step.versions.has(begun));
-                let next = of_now.flat_map(|node| emitted(node.step)).find(|event| {
-                    event.service() == projection.on.service()
-                        && event.event() == projection.on.event()
-                });
-                if let (true, Some(next)) = (is_old, next)
-                    && !part.subscriptions.iter().any(|other| other.on == next)
-                {
-                    problems.push(Problem {
-                        rule: &catalogue::VERSION_READERS,
-                        service: part.service.to_owned(),
-                        of: projection.name.to_owned(),
-                        detail: format!(
-                            "{}.{} follows {}, and sagas of {saga} begin under version {begun}, which \
-                             publishes {next}: add a projection of it",
-                            part.service, projection.name, projection.on
-                        ),
-                    });
-                }
             }
         }
     }

@@ -321,34 +321,6 @@ mod tests {
     }
 
     #[test]
-    fn what_a_policy_keeps_longer_is_changed_before_what_it_keeps_less() {
-        let mut found = whole();
-        found.policies[0]["definition"]["max-age"] = json!("30D");
-        found.policies[0]["definition"]["max-length-bytes"] = json!(5);
-        let differences = compare(&declared(), &found);
-        let changes: Vec<(&Value, &[String], bool)> = differences
-            .iter()
-            .map(|difference| match difference {
-                Difference::Other { wanted, words, keeps_less, .. } => {
-                    (&wanted["definition"], &words[..], *keeps_less)
-                }
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        let bytes = 20_000_000_000_u64;
-        let kept = |age: &str| {
-            json!({"max-age": age, "max-length-bytes": bytes,
-                "stream-max-segment-size-bytes": 20_000_000})
-        };
-        let longer = format!("max-length-bytes is 5, but should be {bytes}");
-        let less = "max-age is \"30D\", but should be \"7D\"".to_owned();
-        assert_eq!(
-            changes,
-            [(&kept("30D"), &[longer][..], false), (&kept("7D"), &[less][..], true),]
-        );
-    }
-
-    #[test]
     fn a_binding_is_ours_if_both_its_ends_are() {
         let mut found = whole();
         let binding = |queue: &str| {

@@ -23,4 +23,4 @@ pub use names::{
     TOPOLOGY, UNROUTED, dead_queue, returned_queue, telemetry_stream,
 };
 pub use needed_queue::{NeededQueue, QueueDifference, queues_needed_by};
-pub use standstill::{Standstill, standstill};
+pub use standstill::stands_still;

@@ -8,7 +8,7 @@ use crate::topology::difference_words::other;
 use crate::topology::drift::ObjectKind;
 use crate::topology::effective_policy;
 use crate::topology::names::{JOURNAL, RETRIES};
-use crate::topology::standstill::{Standstill, standstill};
+use crate::topology::standstill::stands_still;
 use crate::topology::telemetry;
 
 /// A queue that a service depends on, as it is declared.
@@ -26,7 +26,7 @@ pub struct QueueDifference {
     /// Whether a policy in force may lose messages of the service.
     pub loses: bool,
     /// Whether the queue takes and gives no message, though it is declared.
-    pub standstill: Option<Standstill>,
+    pub stands_still: bool,
 }
 
 /// The queues of a service, those of its retries, and the journal.
@@ -60,72 +60,20 @@ impl NeededQueue {
             return Some(QueueDifference {
                 words: format!("queue `{name}` is missing"),
                 loses: false,
-                standstill: None,
+                stands_still: false,
             });
         };
-        let standstill = standstill(found, listed);
+        let stands_still = stands_still(found);
         let mut words = other(ObjectKind::Queue.fields(), &self.wanted, found);
         let in_force = effective_policy::compare(self.policies.iter(), &self.wanted, found);
         // Tools miss messages that the journal loses; services do not.
         let loses = in_force.loses && name != JOURNAL;
         words.extend(in_force.words);
-        words.extend(standstill.map(|_| "its process at the broker does not run".to_owned()));
+        if stands_still {
+            words.push("its process at the broker does not run".to_owned());
+        }
         let differs = !words.is_empty();
         let words = format!("queue `{name}`: {}", words.join("; "));
-        differs.then_some(QueueDifference { words, loses, standstill })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_queue_that_is_missing_or_remade_or_loses_messages_is_named() {
-        let needed = queues_needed_by(&Part { service: "orders", ..Part::default() });
-        let names: Vec<&str> = needed.iter().map(NeededQueue::name).collect();
-        assert_eq!(
-            names,
-            ["orders", "orders.dead", "journal", "retry.5s", "retry.30s", "retry.5m"]
-        );
-        let mut listed: Vec<Value> = needed.iter().map(|queue| queue.wanted.clone()).collect();
-        listed[2]["effective_policy_definition"] =
-            json!({"max-length-bytes": 20_000_000_000_u64, "max-age": "7D"});
-        let compared = |listed: &[Value]| -> Vec<QueueDifference> {
-            needed.iter().filter_map(|queue| queue.compare(listed)).collect()
-        };
-        assert_eq!(compared(&listed), []);
-        let dead = json!({"max-length": 100_000, "max-length-bytes": 1_000_000_000_u64,
-            "overflow": "reject-publish"});
-        listed[1]["effective_policy_definition"] = dead.clone();
-        assert_eq!(compared(&listed), []);
-        // The policy of the release before, which had none, keeps more, and nothing overflows. One that lets the
-        // oldest go loses them.
-        for (definition, loses) in [(json!({}), false), (json!({"max-length": 200_000}), true)] {
-            listed[1]["effective_policy_definition"] = definition;
-            assert_eq!(compared(&listed).iter().map(|one| one.loses).collect::<Vec<_>>(), [loses]);
-        }
-        listed[0]["arguments"]["x-queue-type"] = json!("classic");
-        listed[1]["effective_policy_definition"] = dead;
-        listed[1]["effective_policy_definition"]["message-ttl"] = json!(500);
-        listed[2]["effective_policy_definition"]["max-age"] = json!("1h");
-        listed.truncate(5);
-        let found: Vec<(String, bool)> =
-            compared(&listed).into_iter().map(|one| (one.words, one.loses)).collect();
-        let named = |words: &str, loses| (words.to_owned(), loses);
-        assert_eq!(
-            found,
-            [
-                named(
-                    "queue `orders`: x-queue-type is \"classic\", but should be \"quorum\"",
-                    false
-                ),
-                named("queue `orders.dead`: message-ttl is 500, but should be none", true),
-                named("queue `journal`: max-age is \"1h\", but should be \"7D\"", false),
-                named("queue `retry.5m` is missing", false),
-            ]
-        );
+        differs.then_some(QueueDifference { words, loses, stands_still })
     }
 }

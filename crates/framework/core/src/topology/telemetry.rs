@@ -100,12 +100,4 @@ mod tests {
         let policy = find("policies", "name", "telemetry.playback.heartbeat.v1");
         assert_eq!(policy["definition"]["max-age"], "3D");
     }
-
-    #[test]
-    fn a_system_without_telemetry_has_none_of_its_objects() {
-        let part = Part { service: "orders", ..Part::default() };
-        let system = System { name: "shop", parts: vec![part] };
-        let document = definitions(&system, |_| String::new()).to_string();
-        assert!(!document.contains("telemetry"), "{document}");
-    }
 }

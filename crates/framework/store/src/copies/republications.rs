@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::database::clock::has_come;
 use crate::database::stored_text::storable;
 
 /// Records an entity that this service shares.
@@ -39,13 +38,10 @@ pub async fn next(
     db: &mut PgConnection,
     entities: &[&str],
 ) -> Result<Option<(String, Duration)>, sqlx::Error> {
-    let next = format!(
-        "select entity, case when {} then 0 \
+    let next = "select entity, case when next_at <= ballet.now() then 0 \
              else ceil(extract(epoch from next_at - ballet.now()) * 1000)::bigint end as wait \
-         from ballet.republication where entity = any($1) and done < requested order by wait limit 1",
-        has_come("next_at", "ballet.now()")
-    );
-    let next = sqlx::query_as(AssertSqlSafe(next)).bind(entities);
+         from ballet.republication where entity = any($1) and done < requested order by wait limit 1";
+    let next = sqlx::query_as(next).bind(entities);
     let next: Option<(String, i64)> = next.fetch_optional(db).await?;
     let wait = |millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default());
     Ok(next.map(|(entity, millis)| (entity, wait(millis))))
@@ -72,14 +68,10 @@ pub async fn take(
     entity: &str,
 ) -> Result<Option<RepublicationRun>, sqlx::Error> {
     type Columns = (i64, i64, i64, Option<Uuid>, Option<String>, i64, i64, Option<String>);
-    let take = format!(
-        "select requested, begun, done, run, position, pages, entities, left_out \
-         from ballet.republication where entity = $1 and done < requested and {} \
-         for update skip locked",
-        has_come("next_at", "ballet.now()")
-    );
-    let row: Option<Columns> =
-        sqlx::query_as(AssertSqlSafe(take)).bind(entity).fetch_optional(db).await?;
+    let take = "select requested, begun, done, run, position, pages, entities, left_out \
+         from ballet.republication where entity = $1 and done < requested and next_at <= ballet.now() \
+         for update skip locked";
+    let row: Option<Columns> = sqlx::query_as(take).bind(entity).fetch_optional(db).await?;
     Ok(row.map(|(requested, begun, done, run, position, pages, entities, left_out)| {
         let entity = entity.to_owned();
         RepublicationRun {

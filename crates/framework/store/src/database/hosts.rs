@@ -179,20 +179,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_addresses_of_both_kinds_are_hosts() {
-        for (url, known) in [
-            ("postgres://u@db:1/d", &[("db", 1)][..]),
-            ("postgres://u@10.0.0.1:1/d", &[("10.0.0.1", 1)]),
-            ("postgres://u@[::1]:1/d", &[("::1", 1)]),
-            ("postgres://u@[fd00::1],db:2/d", &[("fd00::1", 5432), ("db", 2)]),
-        ] {
-            let hosts = Hosts::parse(url, &TlsFiles::default()).unwrap();
-            let found = hosts.all.iter().map(|one| (one.get_host(), one.get_port()));
-            assert_eq!(found.collect::<Vec<_>>(), known, "{url}");
-        }
-    }
-
-    #[test]
     fn a_url_with_several_hosts_is_a_url_for_each() {
         let one = "postgres://u:p@h:5432/d?sslmode=prefer";
         assert_eq!(one_by_one(one).unwrap(), [one]);

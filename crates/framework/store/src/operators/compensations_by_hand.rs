@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use ballet_core::SagaId;
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::database::clock::has_come;
 use crate::ledger::entry::StepKey;
 
 /// A saga with compensations that are left, after this step.
@@ -42,13 +41,9 @@ pub async fn next(
     sagas: &[&'static str],
 ) -> Result<Option<DueSaga>, sqlx::Error> {
     type Columns = (Uuid, String, String, String, Uuid, i32);
-    let due = format!(
-        "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
-         where {} and saga = any($1) order by attempts > 0, next_at limit 1 for update skip locked",
-        has_come("next_at", "ballet.now()")
-    );
-    let due: Option<Columns> =
-        sqlx::query_as(AssertSqlSafe(due)).bind(sagas).fetch_optional(db).await?;
+    let due = "select saga_id, saga, step, key, note_id, attempts from ballet.solved \
+         where next_at <= ballet.now() and saga = any($1) order by attempts > 0, next_at limit 1 for update skip locked";
+    let due: Option<Columns> = sqlx::query_as(due).bind(sagas).fetch_optional(db).await?;
     Ok(due.map(|(saga_id, saga, step, key, note_id, attempts)| DueSaga {
         saga_id: SagaId(saga_id),
         saga,

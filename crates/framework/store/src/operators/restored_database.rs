@@ -5,14 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 
-/// Whether aborts are to be put off now, by the earlier of the database's time and the process's.
-pub async fn holds_aborts(
-    db: &mut PgConnection,
-    settled: Option<Timestamp>,
-) -> Result<bool, sqlx::Error> {
-    let holds = "select exists ( \
-                     select from ballet.restored where hold_until > least(ballet.now(), $1))";
-    sqlx::query_scalar(holds).bind(settled.map(ToSqlx::to_sqlx)).fetch_one(db).await
+/// Whether aborts are to be put off now.
+pub async fn holds_aborts(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let holds = "select exists (select from ballet.restored where hold_until > ballet.now())";
+    sqlx::query_scalar(holds).fetch_one(db).await
 }
 
 /// Makes the service put off aborts for `longest`, unless [`end_hold`] comes first. `backup` is the

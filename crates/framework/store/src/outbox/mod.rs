@@ -6,5 +6,4 @@ pub mod event;
 pub mod left_behind;
 pub mod published;
 pub mod tables;
-pub mod unsent_copies;
 pub mod wire;

@@ -1,16 +1,13 @@
 //! The table of deadlines. A deadline is set when its saga begins, ended when it is decided, and
 //! taken when it is due.
 //!
-//! The database's clock decides, as far as it is believed (`engine/shared_clock.rs`). While it is
-//! ahead for some seconds, no deadline passes. One that is set then is later by as much, since it
-//! may not be too early.
+//! The database's clock decides.
 
 use std::time::Duration;
 
 use ballet_core::id::derived_in_saga;
 use ballet_core::{MessageId, SagaId};
 use jiff::{SignedDuration, Timestamp};
-use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -55,18 +52,13 @@ impl Deadlines {
         }
     }
 
-    /// Writes them. A deadline counts from the later of two times: the database's and `settled`, the one
-    /// that this process goes by.
-    pub async fn flush(
-        &mut self,
-        db: &mut PgConnection,
-        settled: Option<Timestamp>,
-    ) -> Result<(), sqlx::Error> {
+    /// Writes them.
+    pub async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
         let Self { set, ended } = std::mem::take(self);
         if !set.is_empty() {
             sqlx::query(
                 "insert into ballet.deadline (saga_id, saga, due_at, message_id, traceparent) \
-                 select saga_id, saga, (select greatest(ballet.now(), $6)) \
+                 select saga_id, saga, (select ballet.now()) \
                  + after * interval '1 microsecond', \
                  message_id, traceparent from unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[], \
                  $5::text[]) as row (saga_id, saga, after, message_id, traceparent)",
@@ -76,7 +68,6 @@ impl Deadlines {
             .bind(set.iter().map(|set| micros(set.after)).collect::<Vec<_>>())
             .bind(set.iter().map(|set| set.cause.0).collect::<Vec<_>>())
             .bind(set.iter().map(|set| Some(set.trace.as_ref()?.stored(None))).collect::<Vec<_>>())
-            .bind(settled.map(ToSqlx::to_sqlx))
             .execute(&mut *db)
             .await?;
         }
@@ -122,20 +113,17 @@ pub struct PassedDeadline {
     pub late: f64,
 }
 
-/// Returns the time until the next deadline, or `None` if there is none. The time is no later than
-/// `settled`, also for [`due`].
+/// Returns the time until the next deadline, or `None` if there is none.
 pub async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
-    settled: Option<Timestamp>,
 ) -> Result<Option<Duration>, sqlx::Error> {
     let next: Option<(i64,)> = sqlx::query_as(
-        "select ceil(extract(epoch from due_at - least(ballet.now(), $2)) * 1000)::bigint \
+        "select ceil(extract(epoch from due_at - ballet.now()) * 1000)::bigint \
          from ballet.deadline where saga = any($1) order by due_at limit 1",
     )
     .persistent(PLAN_KEPT)
     .bind(sagas)
-    .bind(settled.map(ToSqlx::to_sqlx))
     .fetch_optional(db)
     .await?;
     let millis = next.map(|(millis,)| u64::try_from(millis).unwrap_or_default());
@@ -148,20 +136,18 @@ pub async fn due(
     db: &mut PgConnection,
     sagas: &[&'static str],
     limit: usize,
-    settled: Option<Timestamp>,
 ) -> Result<Vec<PassedDeadline>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, Option<Uuid>, Option<String>, f64);
     let rows: Vec<Columns> = sqlx::query_as(
         "select saga_id, saga, due_at, message_id, traceparent, \
-             extract(epoch from least(ballet.now(), $3) - due_at)::float8 \
-         from ballet.deadline where due_at <= (select least(ballet.now(), $3)) \
+             extract(epoch from ballet.now() - due_at)::float8 \
+         from ballet.deadline where due_at <= (select ballet.now()) \
              and saga = any($1) \
          order by due_at limit $2 for update skip locked",
     )
     .persistent(PLAN_KEPT)
     .bind(sagas)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .bind(settled.map(ToSqlx::to_sqlx))
     .fetch_all(db)
     .await?;
     let passed = |(saga_id, saga, due_at, cause, traceparent, late): Columns| PassedDeadline {

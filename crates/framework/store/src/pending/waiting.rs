@@ -21,10 +21,6 @@ pub struct WaitingCount {
 pub struct OutboxWaits {
     /// Events that are committed and not known to be published.
     pub events: WaitingCount,
-    /// Dead letters and delayed messages that the broker did not take.
-    pub copies: WaitingCount,
-    /// Why the broker did not take the oldest of these.
-    pub refused: Option<String>,
     /// Events that can never be published as they are.
     pub unpublishable: WaitingCount,
 }
@@ -53,13 +49,9 @@ pub async fn outbox(db: &mut PgConnection) -> Result<OutboxWaits, sqlx::Error> {
         events.count += count.unsigned_abs();
         events.since = [events.since, since].into_iter().flatten().min();
     }
-    let copies = "select count(*), min(since) from ballet.unsent_copy";
-    let copies = line(sqlx::query_as(copies).fetch_one(&mut *db).await?);
-    let refused = "select why from ballet.unsent_copy order by since limit 1";
-    let refused = sqlx::query_scalar(refused).fetch_optional(&mut *db).await?;
     let unpublishable = "select count(*), min(created_at) from ballet.outbox_dead";
     let unpublishable = line(sqlx::query_as(unpublishable).fetch_one(db).await?);
-    Ok(OutboxWaits { events, copies, refused, unpublishable })
+    Ok(OutboxWaits { events, unpublishable })
 }
 
 /// Counts what waits inside of the service of this database.

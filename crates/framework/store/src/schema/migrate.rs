@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout, set, sql_state};
 use crate::schema::migration::Migration;
@@ -69,40 +69,6 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Migrate
         Ok::<_, sqlx::Error>(db)
     };
     Ok(in_time(connect).await?)
-}
-
-/// Says which sessions the migrations wait for: those that hold a lock they need or, while they try
-/// for a moment again and again, those with long transactions.
-pub async fn waits_for(pool: &PgPool, pid: i32) -> Result<Option<String>, sqlx::Error> {
-    let statement = "\
-        with waiting as (select pg_blocking_pids($1) as by), \
-        others as (select a.pid, a.application_name, a.state, a.xact_start, a.state_change, \
-                a.pid = any(by) as is_needed from pg_stat_activity a, waiting \
-            where a.pid = any(by) or (by = '{}' and a.datname = current_database() \
-                and a.pid not in ($1, pg_backend_pid()) and a.backend_type = 'client backend' \
-                and a.xact_start < clock_timestamp() - interval '2 seconds' \
-                and exists (select from pg_stat_activity m where m.pid = $1 \
-                    and m.wait_event = 'PgSleep'))) \
-        select string_agg(format('server process %s (%s, %s for %s s)', pid, \
-            coalesce(nullif(application_name, ''), 'without a name'), coalesce(state, 'active'), \
-            coalesce(extract(epoch from clock_timestamp() - coalesce(xact_start, state_change)), \
-                0)::int), ', ') \
-        from (select * from others order by xact_start nulls first, pid limit 3) as first";
-    sqlx::query_scalar(statement).bind(pid).fetch_one(pool).await
-}
-
-/// Returns the id of the server process behind a connection.
-pub async fn pid(db: &mut PgConnection) -> Result<i32, MigrateError> {
-    let (pid,): (i32,) = in_time(sqlx::query_as("select pg_backend_pid()").fetch_one(db)).await?;
-    Ok(pid)
-}
-
-/// Returns true if that server process is active, and not waiting for a command.
-pub async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> {
-    let statement = "select exists (select from pg_stat_activity where pid = $1 \
-                     and state = 'active')";
-    let (works,): (bool,) = sqlx::query_as(statement).bind(pid).fetch_one(pool).await?;
-    Ok(works)
 }
 
 /// Refuses migrations that cannot be told apart, or have no number.
@@ -238,34 +204,6 @@ mod tests {
             }
             sleep(Duration::from_millis(10)).await;
         }
-    }
-
-    #[tokio::test]
-    async fn keys_change_table_by_table_and_those_of_a_view_stay() {
-        let (_database, mut db, mut other) = sessions("keys_by_bytes").await;
-        let before = FRAMEWORK.iter().position(|one| one.name == "0012_keys_by_bytes");
-        let before = &FRAMEWORK[..before.expect("it is there")];
-        run(&mut db, before, FRAMEWORK_TABLE).await.expect("the tables");
-        let view = "create view steps as select step from ballet.call";
-        other.execute(view).await.expect("a view");
-        let works = async {
-            let begin = "begin; lock table ballet.solved in row exclusive mode";
-            other.execute(begin).await.expect("begun");
-            until_somebody_waits_for("ballet.solved", &mut other).await;
-            // A table that comes before it is changed, and free again.
-            let end = "lock table ballet.copy in row exclusive mode nowait; commit";
-            other.execute(end).await.expect("nothing to wait for");
-        };
-        let both = async { tokio::join!(migrate(db, &[]), works) };
-        let (migrated, ()) = timeout(LONG, both).await.expect("in time");
-        migrated.expect("migrated");
-        let by_bytes = "select attrelid::regclass::text from pg_attribute \
-                        where attname = 'step' and attcollation = '\"C\"'::regcollation and attrelid \
-                        in ('ballet.call'::regclass, 'ballet.ledger'::regclass, 'ballet.solved'::regclass) \
-                        order by 1";
-        let tables: Vec<String> =
-            sqlx::query_scalar(by_bytes).fetch_all(&mut other).await.expect("an answer");
-        assert_eq!(tables, ["ballet.ledger", "ballet.solved"]);
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! The schema itself: its migrations, how it may differ from them, and the partitions of its tables.
 
-pub mod differences;
 pub mod hindrances;
 pub mod migrate;
 #[cfg(test)]

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::database::clock::has_come;
 use crate::database::stored_text::storable;
 
 /// How long a lease lasts without a sign of its holder.
@@ -124,15 +123,14 @@ pub async fn take(
     let statement = format!(
         "with free as (select stream from ballet.telemetry_reader \
             where reader = $1 and stream = any($2) and not reset_wanted \
-                and (held_until is null or {}) \
+                and (held_until is null or held_until <= ballet.now()) \
             order by stream limit $4 for update skip locked) \
         update ballet.telemetry_reader r set holder = $3, epoch = epoch + 1, \
             held_until = ballet.now() + $5 * interval '1 second' \
         from free where r.reader = $1 and r.stream = free.stream \
         returning r.stream, epoch, next_offset, \
             floor(extract(epoch from begins_at))::bigint, last_seen, \
-            floor(extract(epoch from coalesce(published_at, read_at)))::bigint + {DISORDER}",
-        has_come("held_until", "ballet.now()")
+            floor(extract(epoch from coalesce(published_at, read_at)))::bigint + {DISORDER}"
     );
     let rows: Vec<Columns> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(reader)

@@ -8,7 +8,6 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout, set};
@@ -21,8 +20,6 @@ const CLASS: i32 = 0x62_6c_74;
 /// How long a process counts as alive without a renewal. Renewals come every two seconds, and a
 /// lost session is open again sooner than this.
 const LEASE: &str = "15 seconds";
-/// The maximum time of a lease. A longer one was renewed while the database's clock was ahead.
-const LONGEST_LEASE: &str = "1 minute";
 
 fn lock_key(process: i64) -> i32 {
     // Numbers come from a sequence. Two processes whose numbers differ by 2^32 are never alive at
@@ -31,10 +28,7 @@ fn lock_key(process: i64) -> i32 {
 }
 
 /// Draws a process number. The session holds its lock from now on, and has begun its lease.
-pub async fn begin(
-    mut session: PgConnection,
-    settled: Option<Timestamp>,
-) -> Result<(i64, PgConnection), sqlx::Error> {
+pub async fn begin(mut session: PgConnection) -> Result<(i64, PgConnection), sqlx::Error> {
     loop {
         let draw = sqlx::query_scalar("select nextval('ballet.process')").fetch_one(&mut session);
         let process = in_time(draw).await?;
@@ -42,7 +36,7 @@ pub async fn begin(
         // number may be alive, or may have left events behind.
         if in_time(try_lock(&mut session, process)).await? {
             if !is_known(&mut session, process).await? {
-                in_time(renew(&mut session, process, None, Some(STARTS), settled)).await?;
+                in_time(renew(&mut session, process, None, Some(STARTS))).await?;
                 return Ok((process, session));
             }
             let free = sqlx::query("select pg_advisory_unlock($1, $2)");
@@ -110,20 +104,19 @@ pub async fn are_on_one_server(
     Ok(one == other)
 }
 
-/// Renews the lease of a process, with its version, the reason if it is not ready, and the time that it goes by.
+/// Renews the lease of a process, with its version, and the reason if it is not ready.
 pub async fn renew(
     session: &mut PgConnection,
     process: i64,
     version: Option<&str>,
     unready: Option<&str>,
-    settled: Option<Timestamp>,
 ) -> Result<(), sqlx::Error> {
-    let renew = "insert into ballet.process_lease (process, lease_until, version, unready, settled_at) \
-                 values ($1, ballet.now() + $2::interval, $3, $4, $5) on conflict (process) do update \
+    let renew = "insert into ballet.process_lease (process, lease_until, version, unready) \
+                 values ($1, ballet.now() + $2::interval, $3, $4) on conflict (process) do update \
                  set lease_until = excluded.lease_until, version = excluded.version, \
-                 unready = excluded.unready, settled_at = excluded.settled_at";
+                 unready = excluded.unready";
     let renew = sqlx::query(renew).bind(process).bind(LEASE).bind(version).bind(unready);
-    renew.bind(settled.map(ToSqlx::to_sqlx)).execute(session).await.map(drop)
+    renew.execute(session).await.map(drop)
 }
 
 /// Returns true if the process with this number is gone. Call it outside of a transaction, as
@@ -131,13 +124,11 @@ pub async fn renew(
 pub async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
     // Between its lock and its first lease a process is alive.
     let statement = "select pg_try_advisory_xact_lock($1, $2) or exists (select \
-                     from ballet.process_lease where process = $3 and lease_until \
-                     not between ballet.now() and ballet.now() + $4::interval)";
+                     from ballet.process_lease where process = $3 and lease_until < ballet.now())";
     let (gone,): (bool,) = sqlx::query_as(statement)
         .bind(CLASS)
         .bind(lock_key(process))
         .bind(process)
-        .bind(LONGEST_LEASE)
         .fetch_one(db)
         .await?;
     Ok(gone)
@@ -179,8 +170,8 @@ const HAS_SESSION: &str = "exists (select from pg_locks where locktype = 'adviso
     and classid::bigint = $1 and objsubid = 2 and granted \
     and objid::bigint = process & 4294967295 and database = \
     (select oid from pg_database where datname = current_database()))";
-/// Whether a lease has not ended, where `$2` is the longest lease.
-const IN_LEASE: &str = "lease_until between ballet.now() and ballet.now() + $2::interval";
+/// Whether a lease has not ended.
+const IN_LEASE: &str = "lease_until >= ballet.now()";
 
 /// How many processes of a version of a service are alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,11 +190,8 @@ pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Erro
         "select to_jsonb(lease) ->> 'version' as version, count(*) from ballet.process_lease lease \
          where {IN_LEASE} and {HAS_SESSION} group by 1 order by 1"
     );
-    let rows: Vec<(Option<String>, i64)> = sqlx::query_as(AssertSqlSafe(statement))
-        .bind(i64::from(CLASS))
-        .bind(LONGEST_LEASE)
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<(Option<String>, i64)> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(i64::from(CLASS)).fetch_all(db).await?;
     let replicas = |(version, count): (_, i64)| Replicas { version, count: count.unsigned_abs() };
     Ok(rows.into_iter().map(replicas).collect())
 }
@@ -216,11 +204,7 @@ pub async fn alive(db: &mut PgConnection) -> Result<Liveness, sqlx::Error> {
          from ballet.process_lease"
     );
     let (is_alive, has_session, ended): (bool, bool, Option<jiff_sqlx::Timestamp>) =
-        sqlx::query_as(AssertSqlSafe(statement))
-            .bind(i64::from(CLASS))
-            .bind(LONGEST_LEASE)
-            .fetch_one(db)
-            .await?;
+        sqlx::query_as(AssertSqlSafe(statement)).bind(i64::from(CLASS)).fetch_one(db).await?;
     let ended = ended.map(jiff_sqlx::Timestamp::to_jiff);
     Ok(match (is_alive, has_session, ended) {
         (true, ..) => Liveness::Yes,
@@ -268,11 +252,8 @@ pub async fn unready(db: &mut PgConnection) -> Result<Vec<UnreadyProcess>, sqlx:
         "select process, unready, {IN_LEASE} from ballet.process_lease \
          where {HAS_SESSION} and (unready is not null or not {IN_LEASE})"
     );
-    let rows: Vec<(i64, Option<String>, bool)> = sqlx::query_as(AssertSqlSafe(statement))
-        .bind(i64::from(CLASS))
-        .bind(LONGEST_LEASE)
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<(i64, Option<String>, bool)> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(i64::from(CLASS)).fetch_all(db).await?;
     let unready = |(process, told, in_lease): (_, Option<String>, _)| UnreadyProcess {
         process,
         why: match told.filter(|_| in_lease) {

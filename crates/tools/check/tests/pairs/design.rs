@@ -98,14 +98,6 @@ pub(crate) fn field(written: (&str, &[&str]), read: (&str, &[&str])) -> Value {
     })
 }
 
-/// A note that a producer outside may publish, too.
-pub(crate) fn note_from(producer: &str) -> Value {
-    json!({
-        "payments": { "publishes": ["payments.note_left.v1"] },
-        "payments@payments.note_left.v1": { "also_from": [producer] },
-    })
-}
-
 pub(crate) fn deadline(after: &str) -> Value {
     json!({ "orders/sale": { "deadline": { "after": after } } })
 }
@@ -132,35 +124,6 @@ pub(crate) fn in_two_versions(more: &Value) -> Value {
         "payments/sale/capture_2": { "kind": "pivot", "on": [RESERVED_2], "done": PAID, "refused": UNPAID, "since": 2 },
     });
     and(all, more)
-}
-
-/// A gift is packed when it is wrapped and in stock. It is not wrapped for want of paper, and the customer is told.
-pub(crate) fn gifts(told_on: &[&str]) -> Value {
-    let [wrapped, no_paper] = ["gifts.gift_wrapped.v1", "gifts.no_paper.v1"];
-    json!({
-        "payments/sale/capture": { "kind": "compensatable" },
-        "gifts/sale": { "owner": "orders", "abort": CANCELLED },
-        "gifts/sale/wrap": { "kind": "compensatable", "on": [PLACED], "done": wrapped, "refused": no_paper },
-        "gifts/sale/pack": { "kind": "compensatable", "on": [wrapped, RESERVED], "done": "gifts.gift_packed.v1" },
-        "gifts/sale/tell": { "kind": "compensatable", "on": told_on, "done": "gifts.customer_told.v1" },
-    })
-}
-
-/// The payment's event names a hold, which inventory makes and undoes.
-pub(crate) fn holds(more: &Value) -> Value {
-    let keys = json!({
-        "inventory@inventory.stock_reserved.v1": {
-            "keys": [{ "name": "hold", "field": "id", "made_here": true }], "schema": id_schema(),
-        },
-        "payments@payments.payment_captured.v1": {
-            "keys": [{ "name": "hold", "field": "id" }], "schema": id_schema(),
-        },
-    });
-    and(keys, more)
-}
-
-pub(crate) fn id_schema() -> Value {
-    json!({ "properties": { "id": { "type": "string" } } })
 }
 
 /// A saga that nobody aborts.

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use crate::design::{
     CANCELLED, CHANGED, CONFIRMED, COUNTED, PAID, PLACED, REFUNDED, REPUBLISHED, REQUESTED,
-    RESERVED, copy, count, counts, excepts, field, hears, id_schema, keys, note_from, origin,
-    schema, share, undated,
+    RESERVED, copy, count, counts, excepts, field, hears, keys, origin, schema, share, undated,
 };
 
 /// The id of each rule, a system that breaks it, and one that does not.
@@ -56,8 +55,6 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
             json!({ "inventory": { "subscriptions": [{ "name": "reserve", "on": PLACED }] } }),
             json!({ "inventory": { "subscriptions": [{ "name": "reserve", "on": CONFIRMED }] } }),
         ),
-        ("B007", note_from("Till 2"), note_from("till_2")),
-        ("B008", note_from("orders"), note_from("till")),
         (
             "B009",
             json!({ "payments": { "publishes": ["orders.note_left.v1"] } }),
@@ -89,18 +86,6 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
             json!({ "inventory@orders.order_placed.v1": { "schema": { "type": "object" } } }),
         ),
         ("B017", insured(PAID), insured(CONFIRMED)),
-        (
-            "B018",
-            json!({ "orders@catalog.product_changed.v1": {
-                "keys": [{ "name": "product", "field": "id" }], "schema": id_schema() } }),
-            keys(&[("product", "id")]),
-        ),
-        ("B019", keys(&[("Product", "id")]), keys(&[("product", "id")])),
-        (
-            "B020",
-            keys(&[("product", "id"), ("thing", "id")]),
-            keys(&[("product", "id"), ("item", "number")]),
-        ),
         ("B021", keys(&[("product", "code")]), keys(&[("product", "id")])),
         ("B022", keys(&[("product", "sold")]), keys(&[("product", "number")])),
         (
@@ -138,11 +123,6 @@ pub(crate) fn pairs() -> Vec<(&'static str, Value, Value)> {
                 share("maker", "catalog.makers_republished.v1", REQUESTED)] } }),
         ),
         ("B030", asks(REQUESTED), asks(all_requested)),
-        (
-            "B031",
-            json!({ "catalog": { "publishes_telemetry": ["catalog.views.v1", "orders.views.v1"] } }),
-            json!({ "catalog": { "publishes_telemetry": ["catalog.views.v1", "catalog.searches.v1"] } }),
-        ),
         ("B032", read(["views", "views"]), read(["views", "also_views"])),
         ("B033", searches(&["catalog.views.v1"]), searches(&["catalog.searches.v1"])),
         ("B034", streams(1), streams(2)),

@@ -37,7 +37,7 @@ fn cells((service, figures): &(String, ServiceFigures)) -> [Cell; 7] {
         Cell::from(service),
         Cell::from(ui::grouped(processes)),
         Cell::from(ui::grouped(unready.len() as u64)),
-        Cell::from(ui::grouped(outbox.events.count + outbox.copies.count)),
+        Cell::from(ui::grouped(outbox.events.count)),
         Cell::from(ui::grouped(inbox.retries.count)),
         Cell::from(ui::grouped(inbox.calls.count)),
         Cell::from(ui::grouped(behind.unsigned_abs())),
@@ -55,7 +55,7 @@ fn as_json((service, figures): &(String, ServiceFigures)) -> Value {
         "processes": replicas.iter().map(processes).collect::<Vec<_>>(),
         "not_ready": unready.iter().map(not_ready).collect::<Vec<_>>(),
         "outbox": {
-            "events": waits(&outbox.events), "copies": waits(&outbox.copies), "refused": outbox.refused,
+            "events": waits(&outbox.events),
             "unpublishable": waits(&outbox.unpublishable),
         },
         "inbox": { "retries": waits(&inbox.retries), "calls": waits(&inbox.calls) },

@@ -210,10 +210,6 @@ pub(crate) async fn each_thing_that_is_broken_is_named_with_what_to_do(servers: 
     patient.begin_journal(1).await;
     patient.is_well().await;
 
-    patient.sql("alter table ballet.failure rename column detail to story").await;
-    patient.has("tables", "column failure.detail is missing").await;
-    patient.sql("alter table ballet.failure rename column story to detail").await;
-
     let partition = "select inhrelid::regclass::text from pg_inherits where inhparent = \
                      'ballet.inbox'::regclass and inhrelid::regclass::text like '%' || \
                      to_char((now() at time zone 'UTC') + interval '1 day', 'YYYYMMDD')";

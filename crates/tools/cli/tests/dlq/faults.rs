@@ -249,7 +249,7 @@ async fn each_fault_of_a_database_or_a_service_has_one_name(servers: &Servers) {
     // A frozen process keeps its session, and renews no lease.
     let url = watched.patient.world.env.database_url("counter");
     let session = PgConnection::connect(url).await.expect("a session");
-    let (_, session) = process::begin(session, None).await.expect("a process");
+    let (_, session) = process::begin(session).await.expect("a process");
     db.execute("update ballet.process_lease set lease_until = now() - interval '1 minute'")
         .await
         .expect("an old lease");

@@ -379,25 +379,7 @@ async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
     let mut alone = from_journal(&world, "counter", "1h");
     alone.env_remove("DATABASE_URL");
     ended(alone).await.ends_with(2).says(&["only the inbox of counter tells"]);
-    a_dead_letter_that_the_broker_has_not_taken_is_not_missed(&world).await;
     world.close().await;
-}
-
-/// The service may not publish its dead letter, and keeps it.
-async fn a_dead_letter_that_the_broker_has_not_taken_is_not_missed(world: &CounterWorld) {
-    let management = world.env.management();
-    let user = world.env.amqp_url("counter").trim_start_matches("amqp://");
-    let (user, _) = user.split_once(':').expect("a user");
-    let path = ["permissions", world.env.vhost(), user];
-    let mut rights = management.call(Method::GET, &path, None).await.expect("rights");
-    rights["write"] = json!("^events$");
-    management.call(Method::PUT, &path, Some(&rights)).await.expect("put");
-    let properties = json!({ "message_id": world.new_id(), "type": TICKED });
-    world.publish(TICKED, &properties, "{").await;
-    let kept = "select count(*) > 0 from ballet.unsent_copy";
-    until_yields(world.env.database_url("counter"), kept, "true", SOON).await;
-    let missed = ended(from_journal(world, "counter", "1h")).await.ends_with(0);
-    missed.says(&["counter has missed nothing"]);
 }
 
 /// No other service would send purged messages again.

@@ -50,7 +50,7 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
 
     // While it searches the journal.
     let mut held = PgConnection::connect(&database).await.expect("a database");
-    let hold = "begin; lock table ballet.unsent_copy in access exclusive mode";
+    let hold = "begin; lock table ballet.inbox in access exclusive mode";
     held.execute(hold).await.expect("held");
     let child = shop.command(&[&restore[..], &["2"]].concat()).spawn().expect("the command");
     let searches = "select exists (select from pg_stat_activity \

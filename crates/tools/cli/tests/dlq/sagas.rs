@@ -118,7 +118,7 @@ async fn a_call_of_a_service_that_is_away_is_said_to_wait_for_it(shop: &ShopWorl
 
     let session =
         PgConnection::connect(shop.env.database_url("payments")).await.expect("connected");
-    let (_, frozen) = process::begin(session, None).await.expect("a process");
+    let (_, frozen) = process::begin(session).await.expect("a process");
     let long_ago = "update ballet.process_lease set lease_until = now() - interval '3 minutes'";
     db.execute(long_ago).await.expect("it gives no sign of life");
     are_blocked("frozen: payments: its process").await;

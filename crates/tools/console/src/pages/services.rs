@@ -106,10 +106,6 @@ fn processes(ServiceFigures { replicas, unready, .. }: &ServiceFigures) -> Marku
 fn outgoing(ServiceFigures { outbox, .. }: &ServiceFigures, now: Timestamp) -> Markup {
     html! {
         @if outbox.events.count > 0 { span.quiet { " · on its way out: " (waits(&outbox.events, now)) } }
-        @if outbox.copies.count > 0 {
-            span.quiet dir="auto" { " · " (outbox.copies.count) " copies of messages"
-                @if let Some(why) = &outbox.refused { " that the broker does not take: " (why) } }
-        }
         @if outbox.unpublishable.count > 0 { span.quiet { " · " (outbox.unpublishable.count) " can never be published" } }
     }
 }

@@ -78,8 +78,8 @@ async fn a_service_is_shown_in_figures() {
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     browser.until("/", "it has no process").await;
     let session = PgConnection::connect(of.url()).await.expect("a session");
-    let (process, mut session) = process::begin(session, None).await.expect("a process");
-    process::renew(&mut session, process, Some("1.4.2"), None, None).await.expect("a lease");
+    let (process, mut session) = process::begin(session).await.expect("a process");
+    process::renew(&mut session, process, Some("1.4.2"), None).await.expect("a lease");
     // Nobody renews it while the page shows earlier findings.
     db.execute("update ballet.process_lease set lease_until = now() + interval '50 seconds' where version = '1.4.2'")
         .await

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use ballet_http::accepting::accept;
 use ballet_http::departure::Departure;
-use ballet_http::head_timer::HeadTimer;
 use ballet_http::limits::{CountGuard, LiveCounts, network};
 use ballet_http::patient_stream::PatientStream;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -118,7 +117,7 @@ async fn connection(
 
 fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(HeadTimer::default()).header_read_timeout(headers);
+    builder.timer(TokioTimer::new()).header_read_timeout(headers);
     builder.max_buf_size(LEAST_BUFFER.max((limits.header_bytes.0 + limits.uri.0) * 2));
     builder.max_headers(LEAST_HEADERS.max(limits.headers * 2));
     builder

@@ -22,7 +22,6 @@ async fn a_client_is_known_through_a_network_of_proxies() {
     for (header, value, client) in [
         ("x-forwarded-for", "6.6.6.6, 1.2.3.4:5678, fd00::7", "1.2.3.4"),
         ("x-forwarded-for", "[2001:db8::7]:5678", "2001:db8::7"),
-        ("forwarded", "for=6.6.6.6, for=\"[2001:db8::7]:5678\";proto=https", "2001:db8::7"),
         ("forwarded", "for=unknown", "127.0.0.1"),
     ] {
         Client::new().get(gateway.at("/a")).header(header, value).send().await.unwrap();

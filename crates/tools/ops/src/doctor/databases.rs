@@ -6,7 +6,6 @@ use std::time::Duration;
 use ballet::Clock;
 use ballet_core::Cause;
 use ballet_store::inbox::stuck::{self, StuckEntry};
-use ballet_store::schema::differences::differences;
 use ballet_store::{dead_events, partitions as kept};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::postgres::PgConnectOptions;
@@ -116,11 +115,7 @@ async fn inside(
     findings.push(postgres(service, version, &text));
     findings.push(clock::judge(service, there, SignedDuration::ZERO, before, after));
     findings.push(durability(db, service).await?);
-    let wrong = differences(db).await?;
-    findings.push(tables(service, &wrong));
-    if wrong.is_empty() {
-        findings.push(partitions(service, &kept::names(db).await?, clock.now()));
-    }
+    findings.push(partitions(service, &kept::names(db).await?, clock.now()));
     Ok(())
 }
 
@@ -164,19 +159,6 @@ fn postgres(service: &str, version: i32, text: &str) -> Finding {
         );
     }
     Finding::well(Cause::Version, service, &found)
-}
-
-fn tables(service: &str, wrong: &[String]) -> Finding {
-    let Some(first) = wrong.first() else {
-        return Finding::well(Cause::Tables, service, "as this version of ballet makes them");
-    };
-    let more = match wrong.len() {
-        1 => String::new(),
-        several => format!("; and {} more", several - 1),
-    };
-    let advice = "start a service of this version, which migrates them; what somebody changed by hand, \
-                  change back";
-    Finding::bad(Cause::Tables, service, &format!("{first}{more}"), advice)
 }
 
 /// Today's and tomorrow's messages need partitions.

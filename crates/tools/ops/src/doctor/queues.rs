@@ -1,6 +1,6 @@
 //! The queues' readers and backlogs.
 
-use ballet_core::topology::{Standstill, UNROUTED, dead_queue, standstill};
+use ballet_core::topology::{UNROUTED, dead_queue, stands_still};
 use ballet_core::{Cause, System};
 use serde_json::Value;
 
@@ -47,26 +47,17 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
 
 /// The numbers of queues that stand still would read as zero.
 fn standing(queues: &[Value]) -> Vec<Finding> {
+    let still = queues.iter().filter(|queue| stands_still(queue));
     let finding = |queue: &Value| {
         let name = queue["name"].as_str().unwrap_or_default();
-        let (found, advice) = match standstill(queue, queues)? {
-            Standstill::Down => (
-                format!("{name} stands still: it has no leader, so it takes and gives no message"),
-                "start the broker's nodes that are away; if none is, restart the node that holds the queue, \
-                 which brings it back with its messages",
-            ),
-            Standstill::Silent => (
-                format!("the broker knows no state of {name}: its process may have crashed"),
-                "look again in ten seconds; if it stays so, restart the broker's node, which brings the queue \
-                 back with its messages",
-            ),
-        };
-        Some(
-            Finding::bad(Cause::Queue, BROKER, &found, advice)
-                .hinders(Hinders::Service(name.to_owned())),
-        )
+        let found =
+            format!("{name} stands still: it has no leader, so it takes and gives no message");
+        let advice = "start the broker's nodes that are away; if none is, restart the node that holds the queue, \
+                      which brings it back with its messages";
+        Finding::bad(Cause::Queue, BROKER, &found, advice)
+            .hinders(Hinders::Service(name.to_owned()))
     };
-    queues.iter().filter_map(finding).collect()
+    still.map(finding).collect()
 }
 
 pub(super) fn count(value: &Value) -> u64 {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::missed::journal::JournalEntry;
-use crate::missed::known_messages::{LOOK_UP, known, unsent};
+use crate::missed::known_messages::{LOOK_UP, known};
 use crate::missed::missed_events::{JournalGaps, MissedEvent, MissedEvents};
 use crate::missed::witnesses::Witnesses;
 use crate::note::Note;
@@ -46,8 +46,6 @@ pub(super) struct ConsumerSearch<'a> {
     pub(super) missed: MissedEvents,
     /// Read, and not yet looked up in the inbox.
     asked: Vec<MissedEvent>,
-    /// The messages whose copies waited in the database at first.
-    unsent: HashSet<MessageId>,
     dead: HashSet<MessageId>,
     redriven: HashSet<MessageId>,
     /// The messages discarded last, with the person's note.
@@ -59,13 +57,11 @@ pub(super) struct ConsumerSearch<'a> {
 impl<'a> ConsumerSearch<'a> {
     pub(super) async fn begin(consumer: Consumer<'a>, run: &ToolRun) -> Result<Self, sqlx::Error> {
         let Consumer { part, inbox, is_restored } = consumer;
-        let unsent = unsent(inbox, part.service).await?;
         Ok(Self {
             inbox,
             consumed: part.consumes().into_iter().collect(),
             missed: MissedEvents::new(part.clone(), is_restored, run.clone()),
             asked: Vec::new(),
-            unsent,
             dead: HashSet::new(),
             redriven: HashSet::new(),
             discarded: HashMap::new(),
@@ -148,10 +144,6 @@ impl<'a> ConsumerSearch<'a> {
         self.missed.gaps = gaps.clone();
         self.forget_dead(witnesses).await?;
         self.forget_discarded().await?;
-        // In a restored database these are old, and the journal says what became of them.
-        if !self.missed.is_restored {
-            self.missed.events.retain(|id, _| !self.unsent.contains(id));
-        }
         if !self.missed.events.is_empty() {
             self.missed.waiting = self.wait_for_the_service(witnesses, patience).await?;
         }
@@ -229,13 +221,8 @@ impl<'a> ConsumerSearch<'a> {
     }
 
     async fn forget_known(&mut self) -> Result<(), sqlx::Error> {
-        let MissedEvents { events, is_restored, part, .. } = &mut self.missed;
+        let MissedEvents { events, is_restored, .. } = &mut self.missed;
         let inbox = &mut *self.inbox;
-        if !*is_restored {
-            for id in unsent(inbox, part.service).await? {
-                events.remove(&id);
-            }
-        }
         let ids: Vec<MessageId> = events.keys().copied().collect();
         for id in known(inbox, &ids, *is_restored).await? {
             events.remove(&id);

@@ -1,16 +1,12 @@
-//! The messages that a service knows: handled, waiting for a retry, or dead letters that the broker has not taken yet.
+//! The messages that a service knows: handled, or waiting for a retry.
 
 use std::collections::HashSet;
 
-use ballet_amqp::Delivery;
 use ballet_core::MessageId;
 use ballet_store::inbox::failures;
 use ballet_store::inbox::messages::handled;
-use ballet_store::outbox::unsent_copies;
 use sqlx::PgConnection;
 use uuid::Uuid;
-
-use crate::redrive::dead_letter::DeadLetter;
 
 /// The maximum number of minutes that a message is late from a retry queue. A later one is lost, for instance purged.
 const LATE: i32 = 10;
@@ -31,21 +27,4 @@ pub(super) async fn known(
         }
     }
     Ok(known)
-}
-
-/// Returns the messages whose dead letters or delayed copies wait in the database for the broker. The journal lacks
-/// them until then.
-pub(super) async fn unsent(
-    db: &mut PgConnection,
-    service: &str,
-) -> Result<HashSet<MessageId>, sqlx::Error> {
-    let mut unsent = HashSet::new();
-    unsent_copies::each(db, |exchange, routing_key, properties, body| {
-        // The service itself reports unreadable copies.
-        let Ok(properties) = serde_json::from_slice(&properties) else { return };
-        let copy = Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body };
-        unsent.insert(DeadLetter::read(service, copy).id);
-    })
-    .await?;
-    Ok(unsent)
 }

@@ -122,121 +122,12 @@ fn a_frame_stays_within_the_limit_of_the_connection() {
     assert_eq!((&note[0]["part"], &note[1]["part"]), (&"message_id".into(), &"headers".into()));
 }
 
-/// RabbitMQ takes a payload as long as a frame may be, and then sends the frame with its head. It also
-/// adds headers, and other protocols have no frames of this kind.
-#[test]
-fn a_content_header_longer_than_a_frame_loses_its_headers() {
-    let tune = frame(1, &[0, 10, 0, 30, 0, 0, 0, 2, 0, 0, 0, 0]);
-    for (length, kind) in (131_073..=131_080)
-        .chain([3_000_000])
-        .flat_map(|length| [(length, &b"kind"[..]), (length, b"k\xff")])
-    {
-        let long_one = |size| {
-            frame(2, &content(&header(b"h", b'S', &long(&vec![b'a'; size])), b"id", kind, b"app"))
-        };
-        let sent = long_one(length - long_one(0).len());
-        assert_eq!(sent.len(), length);
-        let rest = [frame(3, b"the body!"), frame(2, &content(b"", b"", b"", b""))].concat();
-        let out = through(&[&tune[..], &sent, &rest].concat(), &[70_000]);
-        let received = out.strip_prefix(&tune[..]).unwrap().strip_suffix(&rest[..]).unwrap();
-        assert!(received.len() <= 131_072, "{length}: {}", received.len());
-        let properties = parsed(&received[7..received.len() - 1]).unwrap();
-        assert_eq!(properties.message_id().as_ref().unwrap().as_str(), "id");
-        let note = note(&properties);
-        let parts: Vec<_> = note.as_array().unwrap().iter().map(|part| &part["part"]).collect();
-        let expected = if kind == b"kind" { &["headers"][..] } else { &["type", "headers"] };
-        assert_eq!(parts, expected, "{length}");
-    }
-    let longest =
-        131_072 - frame(2, &content(&header(b"h", b'S', &long(b"")), b"", b"", b"")).len();
-    let fits = content(&header(b"h", b'S', &long(&vec![b'a'; longest])), b"", b"", b"");
-    let both = [&tune[..], &frame(2, &fits)].concat();
-    assert!(through(&both, &[70_000]) == both);
-}
-
-/// Only a broker without a limit sends one. lapin would parse it however deep it is nested.
-#[test]
-fn a_content_header_that_is_too_long_to_be_looked_at_loses_its_properties() {
-    let mut headers = header(b"h", b'S', &long(&vec![b'a'; 33 * 1024 * 1024]));
-    for _ in 0..40 {
-        headers = header(b"", b'F', &long(&headers));
-    }
-    let sent = frame(2, &content(&headers, b"id", b"kind", b"app"));
-    let rest = [frame(3, b"the body!"), frame(2, &content(b"", b"id", b"", b""))].concat();
-    for pieces in [&[70_000][..], &[65_536, 7, 3, 1]] {
-        let out = through(&[&sent[..], &rest].concat(), pieces);
-        let received = out.strip_suffix(&rest[..]).unwrap();
-        assert!(received.len() < 500, "{}", received.len());
-        let payload = &received[7..received.len() - 1];
-        assert_eq!(received[3..7], u32::try_from(payload.len()).unwrap().to_be_bytes());
-        assert_eq!((received[0], received.last()), (2, Some(&0xce)));
-        assert_eq!(payload[..12], sent[7..19], "the size of the body is kept");
-        assert_eq!(note(&parsed(payload).unwrap())[0]["part"], "properties");
-    }
-}
-
-#[test]
-fn a_long_frame_leaves_no_more_room_than_before() {
-    let mut filter = FrameFilter::new(None);
-    let sent = frame(2, &content(&header(b"h", b'S', &long(&vec![b'a'; 900_000])), b"", b"", b""));
-    for piece in sent.chunks(4096) {
-        assert!(filter.room().len() <= 64 * 1024, "{}", filter.room().len());
-        filter.room()[..piece.len()].copy_from_slice(piece);
-        filter.filled(piece.len());
-    }
-    while filter.hand_out(&mut [0; 50_000]) > 0 {}
-    assert!(filter.room().len() <= 64 * 1024, "{}", filter.room().len());
-}
-
 #[test]
 fn it_fits_even_the_shortest_frame_with_the_longest_properties() {
     let bad = |app: &[u8]| content(b"", &[0xff; 255], &[0xff; 255], app);
     for room in [4088, 300] {
         let repaired = repaired(&bad(&[0xff; 255]), Vec::new(), room).unwrap();
         assert!(repaired.len() <= room && parsed(&repaired).is_some());
-    }
-}
-
-#[test]
-fn names_before_a_message_are_made_readable_and_described_in_its_headers() {
-    let deliver =
-        [&[0, 60, 0, 60][..], &short(b"tag"), &[0; 9], &short(b"events"), &short(b"k\xff")];
-    let deliver = frame(1, &deliver.concat());
-    let sound = frame(2, &content(b"", b"id", b"type", b"app"));
-    let rest = [&frame(3, b"the body!")[..], &sound].concat();
-    let out = through(&[&deliver[..], &sound, &rest].concat(), &[3, 50, 1]);
-    let (method, others) = out.split_at(deliver.len());
-    assert!(method.ends_with(b"\x02k?\xce"));
-    let (repaired, others) = others.split_at(others.len() - rest.len());
-    let properties = parsed(&repaired[7..repaired.len() - 1]).unwrap();
-    assert_eq!(note(&properties)[0]["part"], "routing_key");
-    assert_eq!(others, rest, "the next message is another one");
-}
-
-#[test]
-fn lapin_reads_every_type_that_counts_as_sound() {
-    for (kind, size) in [
-        (b't', 1),
-        (b'b', 1),
-        (b'B', 1),
-        (b's', 2),
-        (b'u', 2),
-        (b'I', 4),
-        (b'i', 4),
-        (b'l', 8),
-        (b'L', 8),
-        (b'f', 4),
-        (b'd', 8),
-        (b'D', 5),
-        (b'T', 8),
-        (b'V', 0),
-        (b'U', 2),
-    ] {
-        let payload = content(&header(b"h", kind, &vec![0; size]), b"", b"", b"");
-        assert!(is_sound(&payload), "{}", char::from(kind));
-        let properties = parsed(&payload).unwrap();
-        let headers = properties.headers().clone().unwrap();
-        assert!(!matches!(headers.inner()["h"], AMQPValue::ShortString(_)));
     }
 }
 

@@ -1,7 +1,5 @@
 //! Events of entities, and shared entities, without their types.
 
-use std::marker::PhantomData;
-
 use ballet_core::{AnyEvent, Entity, EntityEvent, EventType, Republished, Trigger, Versioned};
 use ballet_store::copies::entity_row::{EntityRow, RunPage};
 use ballet_store::ledger::event::EncodedEvent;
@@ -14,8 +12,8 @@ use crate::declare::handler::failure::Failure;
 /// The maximum number of entities of a page, and of bytes of their states. One may be bigger.
 const PAGE_ENTITIES: usize = 50;
 const PAGE_BYTES: usize = 64 * 1024;
-/// The maximum number of bytes that the number of pages takes.
-const COUNT_BYTES: usize = 32;
+/// The maximum number of bytes around an id and a state: the page, and the names of its fields.
+const AROUND: usize = 256;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Feed {
@@ -89,8 +87,10 @@ pub(crate) fn pages<E: Entity>(portion: Portion, max_body: usize) -> Result<Page
     let mut pages: Vec<Vec<Versioned<State>>> = Vec::new();
     let mut bytes = 0;
     for row in rows {
-        let size = row.state.as_ref().map_or(0, String::len);
-        let entity = match entity::<E>(row) {
+        let size = AROUND + 2 * row.id.len() + row.state.as_ref().map_or(0, String::len);
+        let fits = size <= max_body;
+        let entity = if fits { entity::<E>(row) } else { Err(too_big::<E>(&row, size, max_body)) };
+        let entity = match entity {
             Ok(entity) => entity,
             Err(failure) => {
                 left_out.push(failure.to_string());
@@ -108,55 +108,24 @@ pub(crate) fn pages<E: Entity>(portion: Portion, max_body: usize) -> Result<Page
             }
         }
     }
-    let of = PhantomData::<fn(E)>;
-    let mut fitting = FittingPages { run, max_body, pages: Vec::new(), left_out, of };
-    pages.into_iter().for_each(|page| fitting.add(page));
-    let FittingPages { mut pages, left_out, .. } = fitting;
-    if are_last {
+    if are_last && pages.is_empty() {
+        pages.push(Vec::new());
+    }
+    let number = pages.len();
+    let whole = before.saturating_add(i64::try_from(number).unwrap_or(i64::MAX));
+    let events = (1..).zip(pages).map(|(at, entities)| {
         // Only the last page tells how many there are.
-        let entities = pages.pop().map(|(entities, _)| entities).unwrap_or_default();
-        let whole = before.saturating_add(i64::try_from(pages.len()).unwrap_or(i64::MAX));
-        let last = Republished { run, pages: Some(whole.saturating_add(1)), entities };
-        pages.push((Vec::new(), encoded::<E>(&last)?));
-    }
-    let events = pages.into_iter().map(|(_, event)| event).collect();
-    Ok(PageEvents { events, left_out })
+        let pages = (are_last && at == number).then_some(whole);
+        encoded::<E>(&Republished { run, pages, entities })
+    });
+    Ok(PageEvents { events: events.collect::<Result<_, _>>()?, left_out })
 }
 
-struct FittingPages<E> {
-    run: Uuid,
-    max_body: usize,
-    pages: Vec<(Vec<Versioned<State>>, EncodedEvent)>,
-    left_out: Vec<String>,
-    of: PhantomData<fn(E)>,
-}
-
-impl<E: Entity> FittingPages<E> {
-    /// Adds a page, or what of it can be published.
-    fn add(&mut self, entities: Vec<Versioned<State>>) {
-        let page = Republished { run: self.run, pages: None, entities };
-        let encoded = encoded::<E>(&page);
-        let mut entities = page.entities;
-        let why = match encoded {
-            Ok(event) if event.body.len() + COUNT_BYTES <= self.max_body => {
-                self.pages.push((entities, event));
-                return;
-            }
-            Ok(event) => {
-                let (bytes, limit) = (event.body.len(), self.max_body);
-                format!("its event would have {bytes} bytes, the limit (MAX_BODY) is {limit}")
-            }
-            Err(failure) => failure.to_string(),
-        };
-        if entities.len() > 1 {
-            let second = entities.split_off(entities.len() / 2);
-            self.add(entities);
-            self.add(second);
-        } else {
-            let named = entities.iter().map(|entity| format!("{} {:?}: {why}", E::NAME, entity.id));
-            self.left_out.extend(named);
-        }
-    }
+fn too_big<E: Entity>(row: &EntityRow, size: usize, limit: usize) -> Failure {
+    let (name, id) = (E::NAME, &row.id);
+    Failure::permanent(format!(
+        "{name} {id:?}: its event would have {size} bytes, the limit (MAX_BODY) is {limit}"
+    ))
 }
 
 /// Checks the state, and leaves it as the view gives it: the view may be of the next release, with fields that

@@ -133,10 +133,4 @@ mod tests {
         assert_eq!(Delay::for_an_hour(14), None);
         assert_eq!(Delay::endless(u32::MAX), Delay::FiveMinutes);
     }
-
-    #[test]
-    fn a_delay_is_called_as_its_queue() {
-        let all = [Delay::FiveSeconds, Delay::ThirtySeconds, Delay::FiveMinutes];
-        assert_eq!(all.map(Delay::queue), ["retry.5s", "retry.30s", "retry.5m"]);
-    }
 }

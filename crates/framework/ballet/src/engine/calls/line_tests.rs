@@ -104,24 +104,6 @@ async fn t189_a_retry_and_the_calls_of_others_find_room_while_a_line_is_busy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t189_a_line_looks_when_a_call_is_due_and_there_is_room() {
-    let line = line();
-    assert_eq!(own_room(&line), None, "nothing is expected");
-    line.look_at(Instant::now() + Duration::from_secs(1));
-    line.look_at(Instant::now() + Duration::from_secs(5));
-    assert_eq!(own_room(&line), None);
-    sleep(Duration::from_secs(1)).await;
-    for _ in 0..LIMIT * HELD {
-        line.add();
-    }
-    assert_eq!(room(&line), 0);
-    assert_eq!(line.next_look(), None, "it waits for room, not for a time");
-    assert!((0..LIMIT * HELD / 2).any(|_| line.remove()), "that there is room is told");
-    assert_eq!(own_room(&line), Some(LIMIT * HELD / 2));
-    assert_eq!(own_room(&line), None, "once");
-}
-
-#[tokio::test(start_paused = true)]
 async fn t205_calls_that_failed_take_no_turn_of_those_that_were_not_asked_before() {
     let [first, repeated] = lines();
     let mut turns = Vec::new();

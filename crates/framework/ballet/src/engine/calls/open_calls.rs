@@ -14,7 +14,6 @@ use std::time::Duration;
 use ballet_store::calls::claims::{self, CallRoom};
 use ballet_store::calls::key::CallKey;
 use ballet_store::calls::stored::{self, NewCall};
-use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -146,9 +145,8 @@ impl OpenCalls {
         process: i64,
         rooms: &[CallRoom],
         held: &[Uuid],
-        settled: Option<Timestamp>,
     ) -> Result<Vec<(NewCall, Option<Claim>)>, sqlx::Error> {
-        let found = claims::claim(db, process, rooms, held, settled).await?;
+        let found = claims::claim(db, process, rooms, held).await?;
         let hold = |call: NewCall| {
             let claim = self.line(&call).and_then(|line| self.hold(call.key, line));
             (call, claim)

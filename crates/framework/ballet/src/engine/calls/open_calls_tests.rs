@@ -71,7 +71,7 @@ async fn a_hint_while_a_watch_looks_is_not_lost_to_a_claim_that_began_before() {
         .expect("stored");
     // The watch has looked at its rows and found nothing, when they change and somebody says so.
     assert!(stored::hurry(&mut db, &[call.key]).await.expect("hurried"));
-    let found = calls.claim(&mut db, PROCESS, &rooms, &held, None).await.expect("claimed");
+    let found = calls.claim(&mut db, PROCESS, &rooms, &held).await.expect("claimed");
     assert!(matches!(&found[..], [(found, None)] if found.key == call.key), "{found:?}");
     let attempt = FailedAttempt {
         call: &call,
@@ -83,6 +83,6 @@ async fn a_hint_while_a_watch_looks_is_not_lost_to_a_claim_that_began_before() {
     drop(claim);
     calls.look_now();
     let (rooms, held) = (calls.rooms(), calls.held());
-    let found = calls.claim(&mut db, PROCESS, &rooms, &held, None).await.expect("claimed");
+    let found = calls.claim(&mut db, PROCESS, &rooms, &held).await.expect("claimed");
     assert!(matches!(&found[..], [(found, Some(_))] if found.key == call.key), "{found:?}");
 }

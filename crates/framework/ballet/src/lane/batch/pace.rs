@@ -51,21 +51,4 @@ mod tests {
             assert_eq!(pace.limit(MOST), expected);
         }
     }
-
-    #[test]
-    fn a_turn_that_took_a_little_longer_changes_little() {
-        let mut pace = Pace::default();
-        pace.learn(MOST, TURN * 11 / 10, MOST);
-        assert_eq!(pace.limit(MOST), 227);
-        pace.learn(227, TURN, MOST);
-        assert_eq!(pace.limit(MOST), 227);
-    }
-
-    #[test]
-    fn a_few_quick_messages_say_nothing_of_many() {
-        let mut pace = Pace::default();
-        pace.learn(100, TURN * 10, MOST);
-        pace.learn(3, TURN / 10, MOST);
-        assert_eq!(pace.limit(MOST), 10);
-    }
 }

@@ -145,14 +145,6 @@ mod tests {
     }
 
     #[test]
-    fn types_that_alternate_do_not_cut_the_runs_short() {
-        let (started, closing) = (Some(0), Some(1));
-        // Each saga closes a little after it has started.
-        let arrivals = (0..20).flat_map(|at| [(Some(at + 3), started), (Some(at), closing)]);
-        let runs = planned(&places(arrivals.collect()));
-        assert_eq!(runs.len(), 2, "{runs:?}");
-    }
-    #[test]
     fn a_run_with_an_ordinary_handler_is_cut_into_few_parts() {
         let arrivals = |of_type| (0..10).map(|at| (Some(at), Some(of_type))).collect();
         let sizes = |of_type| -> Vec<usize> {

@@ -1,20 +1,16 @@
-//! Publishes copies of messages. A table keeps one that the broker does not take, so that its
-//! original holds up no other.
+//! Publishes copies of messages. While the broker does not take one, its original stays unacknowledged.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ballet_amqp::headers::drop_foreign;
 use ballet_amqp::{Publish, PublishError, PublisherHandle};
-use ballet_store::outbox::unsent_copies;
-use ballet_store::outbox::unsent_copies::EncodedProperties;
 
 use crate::engine::engine::Engine;
 
-/// How long a confirm is waited for, while the original takes the place of another message. A kept
-/// copy may come twice, which its receiver notices.
+/// How long a confirm is waited for. A copy may come twice then, which its receiver notices.
 const CONFIRM: Duration = Duration::from_secs(30);
-/// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
+/// How long to wait before the next attempt, when the broker does not take a copy.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A copy is left in the journal once its queue has refused copies for the first of these times,
@@ -22,15 +18,15 @@ const PAUSE: Duration = Duration::from_secs(5);
 const REFUSES: Duration = Duration::from_secs(20);
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(10 * 60);
 
-/// Returns when the copy is in the broker, or in the table. A copy that is also in the journal
-/// stays there when its queue has refused for a while, since otherwise publishers could fill the
-/// database.
+/// Returns when the copy is in the broker. A copy that is also in the journal stays there when its
+/// queue has refused for a while, since otherwise publishers could bring the service to a stand.
 pub(super) async fn send(
     engine: &Arc<Engine>,
     publisher: &PublisherHandle,
     mut copy: Publish,
     is_in_journal: bool,
 ) {
+    let mut told = false;
     loop {
         let error = match publish(publisher, &mut copy, CONFIRM).await {
             Ok(()) => {
@@ -50,24 +46,12 @@ pub(super) async fn send(
             tracing::error!("a message that cannot be taken is left in the journal: {error}");
             return;
         }
-        if error != PublishError::Stopped {
-            let why = error.to_string();
-            match keep(engine, &copy, &why).await {
-                Ok(()) => {
-                    metrics::counter!("ballet_copies_kept_total").increment(1);
-                    tracing::error!(
-                        exchange = copy.exchange,
-                        "a dead letter or delayed message is kept in ballet.unsent_copy until the \
-                         broker takes it: {why}"
-                    );
-                    return;
-                }
-                Err(failure) => tracing::error!(
-                    exchange = copy.exchange,
-                    "a dead letter or delayed message can neither be published nor kept; its \
-                     original stays unacknowledged: {why}; {failure}"
-                ),
-            }
+        if error != PublishError::Stopped && !std::mem::replace(&mut told, true) {
+            tracing::error!(
+                exchange = copy.exchange,
+                "a dead letter or delayed message cannot be published; its original stays \
+                 unacknowledged: {error}"
+            );
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -90,7 +74,7 @@ fn refusals(engine: &Engine) -> MutexGuard<'_, Option<(Instant, Instant)>> {
 
 /// If the broker refuses the copy's foreign headers, they are dropped, so that the next attempt is
 /// not refused. They stay if the copy is refused without them, too.
-pub(crate) async fn publish(
+async fn publish(
     publisher: &PublisherHandle,
     copy: &mut Publish,
     within: Duration,
@@ -108,11 +92,4 @@ pub(crate) async fn publish(
         copy.properties = whole;
     }
     published
-}
-
-async fn keep(engine: &Engine, copy: &Publish, why: &str) -> Result<(), String> {
-    let encoded = EncodedProperties::new(copy).map_err(|error| error.to_string())?;
-    let insert =
-        engine.database.ask(async |db| unsent_copies::insert(db, copy, &encoded, why).await);
-    insert.await.map_err(|failure| failure.to_string())
 }

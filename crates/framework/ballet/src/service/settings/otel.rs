@@ -9,26 +9,9 @@ pub struct OtelSettings {
     #[arg(long, env = "OTEL_SDK_DISABLED", value_name = "BOOLEAN")]
     pub otel_sdk_disabled: Option<String>,
 
-    /// `otlp`, or `none` for no spans.
-    #[arg(long, env = "OTEL_TRACES_EXPORTER", value_name = "NAME")]
-    pub otel_traces_exporter: Option<String>,
-
-    /// The collector of spans alone, with the path if it takes HTTP.
-    #[arg(
-        long,
-        env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    pub otlp_traces_endpoint: Option<String>,
-
     /// `grpc` or `http/protobuf`. By default it is `grpc` for port 4317.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", value_name = "PROTOCOL")]
     pub otlp_protocol: Option<String>,
-
-    /// The protocol for spans alone.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", value_name = "PROTOCOL")]
-    pub otlp_traces_protocol: Option<String>,
 
     /// The service's name in spans, if it is another than its own.
     #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME")]

@@ -13,20 +13,18 @@ use crate::service::settings::error::SettingsError;
 use crate::service::settings::otel::OtelSettings;
 use crate::service::settings::tls::TlsSettings;
 
-pub(crate) const LANES: RangeInclusive<i64> = 1..=64;
-pub(crate) const BATCH: RangeInclusive<i64> = 1..=5000;
-pub(crate) const AT_LEAST_ONE: RangeInclusive<i64> = 1..=65_535;
-pub(crate) const DATABASE_CONNECTIONS: RangeInclusive<i64> = 8..=500;
+const LANES: RangeInclusive<i64> = 1..=64;
+const BATCH: RangeInclusive<i64> = 1..=5000;
+const AT_LEAST_ONE: RangeInclusive<i64> = 1..=65_535;
+const DATABASE_CONNECTIONS: RangeInclusive<i64> = 8..=500;
 /// Connections beside those of the lanes, by default: five of them are for requests.
 const MORE_CONNECTIONS: u32 = 11;
-pub(crate) const REPUBLISH_RATE: RangeInclusive<i64> = 1..=1_000_000;
+const REPUBLISH_RATE: RangeInclusive<i64> = 1..=1_000_000;
 /// The broker takes a message back that is not settled within half an hour.
 pub const HANDLER_SECONDS: RangeInclusive<u64> = 1..=25 * 60;
-pub(crate) const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
-pub(crate) const SHUTDOWN_DELAY_SECONDS: RangeInclusive<u64> = 0..=600;
-pub(crate) const MAX_BODY: RangeInclusive<u64> = LEAST_BODY..=MOST_BODY;
-/// The same for a program that sets it itself, and knows how small its events are.
-pub(crate) const ANY_BODY: RangeInclusive<u64> = 1..=MOST_BODY;
+const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
+const SHUTDOWN_DELAY_SECONDS: RangeInclusive<u64> = 0..=600;
+const MAX_BODY: RangeInclusive<u64> = LEAST_BODY..=MOST_BODY;
 /// With less, events of the services themselves would be dead letters.
 const LEAST_BODY: u64 = 64 * 1024;
 /// RabbitMQ itself takes no more.
@@ -109,7 +107,7 @@ pub struct Settings {
     pub http_requests: u16,
 
     /// The most HTTP connections beside those of these requests: idle ones, streams of events, looks at
-    /// health and metrics. For each one more the one that has been idle for the longest is closed.
+    /// health and metrics. Others wait until one is closed, as an idle one is after three minutes.
     #[arg(long, env = "HTTP_CONNECTIONS", default_value_t = 2048, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub http_connections: u16,
 
@@ -177,10 +175,6 @@ pub struct Settings {
     #[command(flatten)]
     pub otel: OtelSettings,
 
-    /// Print the settings in force, without secrets, and end.
-    #[arg(long)]
-    pub print_config: bool,
-
     /// Print the service's contract as JSON, and end: what it declares, and its events with their
     /// schemas.
     #[arg(long)]
@@ -233,7 +227,6 @@ impl Settings {
             log_format: LogFormat::Auto,
             otlp_endpoint: None,
             otel: OtelSettings::default(),
-            print_config: false,
             print_contract: false,
         }
     }

@@ -15,7 +15,6 @@ use crate::engine::engine::Engine;
 use crate::engine::handlers::guard::caught;
 use crate::engine::stopping::{stopped, waited};
 use crate::telemetry::reading::batch::ReadingBatch;
-use crate::telemetry::reading::follow_lag::FollowProgress;
 use crate::telemetry::reading::receive::{Receiver, received};
 use crate::telemetry::reading::start::MessagesSince;
 use crate::telemetry::reading::state::{ReaderStates, name_of};
@@ -30,7 +29,6 @@ pub(crate) struct StreamFollower {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) follower: Arc<dyn AnyFollower>,
     pub(crate) states: Arc<ReaderStates>,
-    pub(crate) followed: Arc<FollowProgress>,
     pub(crate) partition: u16,
     pub(crate) most: u16,
     /// Whether it was at the end once.
@@ -134,7 +132,6 @@ impl StreamFollower {
         };
         *has_followed = true;
         self.states.works(name);
-        self.followed.begins(self.engine.time.clock.now());
         loop {
             let is_at_end = end.is_none_or(|end| receiver.next.is_some_and(|next| next > end));
             let is_silent = !self.is_followed && !is_at_end && nothing_comes(&mut receiver).await?;
@@ -144,9 +141,6 @@ impl StreamFollower {
             if is_silent && self.since(&connection, queue, begins_at).await?.end != end {
                 continue;
             }
-            if let Some(end) = end.filter(|_| is_silent) {
-                self.followed.passes(end);
-            }
             if !self.is_followed && (is_at_end || is_silent) {
                 self.is_followed = true;
                 self.states.is_followed();
@@ -154,9 +148,12 @@ impl StreamFollower {
             }
             let mut batch = receiver.batch().await?;
             let taken = self.take(&mut batch);
-            if let Some(last) = batch.seen.last() {
-                self.followed.is_at(last);
-            }
+            // A batch that is not full ends where the stream does.
+            let late = batch.seen.last().filter(|_| batch.seen.len() >= usize::from(self.most));
+            let now = self.engine.time.clock.now();
+            let late = late.and_then(|last| Some(now.duration_since(last.published_at?)));
+            let late = late.map_or(0.0, |late| late.as_secs_f64().max(0.0));
+            series::follow_lag(codec.name, codec.reads().routing_key(self.partition), late);
             series::read(codec.name).increment(u64::try_from(taken).unwrap_or_default());
             for aside in &batch.aside {
                 let (reason, detail, offset) = (aside.reason, &aside.detail, aside.offset);

@@ -5,7 +5,6 @@
 mod batch;
 mod ends;
 pub(crate) mod follow;
-pub(crate) mod follow_lag;
 pub(crate) mod keeper;
 mod receive;
 mod start;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use ballet_amqp::NotListed;
-use ballet_core::topology::{NeededQueue, QueueDifference, Standstill, queues_needed_by};
+use ballet_core::topology::{NeededQueue, QueueDifference, queues_needed_by};
 use ballet_core::{Cause, Part};
 use metrics::Gauge;
 use serde_json::Value;
@@ -33,7 +33,7 @@ impl DeclaredQueues {
     }
 
     fn stand_still(&self) -> bool {
-        self.differ.iter().any(|queue| queue.standstill.is_some())
+        self.differ.iter().any(|queue| queue.stands_still)
     }
 }
 
@@ -69,25 +69,24 @@ struct ComparedQueue {
     queue: NeededQueue,
     /// It is 1 while the broker's queue differs.
     gauge: Gauge,
-    was_silent: bool,
 }
 
 impl QueueComparer {
     pub(crate) fn new(part: &Part, state: watch::Sender<DeclaredQueues>) -> Self {
         let compared = |queue: NeededQueue| {
             let gauge = metrics::gauge!("ballet_queue_differs", "queue" => queue.name().to_owned());
-            ComparedQueue { queue, gauge, was_silent: false }
+            ComparedQueue { queue, gauge }
         };
         Self { needed: queues_needed_by(part).into_iter().map(compared).collect(), state }
     }
 
-    pub(crate) fn take(&mut self, found: Result<Vec<Value>, NotListed>) {
+    pub(crate) fn take(&self, found: Result<Vec<Value>, NotListed>) {
         let mut now = self.state.borrow().clone();
         match found {
             // The differences of the broker's last answer still count.
             Err(NotListed(why)) => now.unknown = Some(why),
             Ok(found) => {
-                let differ = self.needed.iter_mut().filter_map(|one| one.compare(&found)).collect();
+                let differ = self.needed.iter().filter_map(|one| one.compare(&found)).collect();
                 now = DeclaredQueues { differ, was_compared: true, unknown: None };
                 let before = self.state.borrow().differ.clone();
                 if now.differ.is_empty() && !before.is_empty() {
@@ -102,15 +101,8 @@ impl QueueComparer {
 }
 
 impl ComparedQueue {
-    fn compare(&mut self, listed: &[Value]) -> Option<QueueDifference> {
-        let mut found = self.queue.compare(listed);
-        let is_silent = |one: &QueueDifference| one.standstill == Some(Standstill::Silent);
-        let was_silent =
-            std::mem::replace(&mut self.was_silent, found.as_ref().is_some_and(is_silent));
-        if !was_silent {
-            // One that was just declared is silent, too.
-            found = found.filter(|one| !is_silent(one));
-        }
+    fn compare(&self, listed: &[Value]) -> Option<QueueDifference> {
+        let found = self.queue.compare(listed);
         self.gauge.set(if found.is_some() { 1.0 } else { 0.0 });
         found
     }

@@ -1,17 +1,14 @@
 //! Shows that this process is alive, and whether it is ready: renews its lease, and holds its lock.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_store::database::connection::is_lock_timeout;
 use ballet_store::database::hosts::Hosts;
 use ballet_store::process::{connect, renew, try_lock};
-use jiff::Timestamp;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 
 const BEAT: Duration = Duration::from_secs(2);
@@ -28,7 +25,6 @@ pub(crate) async fn keep(
     hosts: Hosts,
     (process, version): (i64, Option<String>),
     why_unready: WhyUnready,
-    shared: Arc<SharedClock>,
     answers: watch::Receiver<bool>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -47,7 +43,7 @@ pub(crate) async fn keep(
         if session.is_none() && !*answers.borrow() {
             continue;
         }
-        let says = (process, version.as_deref(), why_unready(), shared.settled());
+        let says = (process, version.as_deref(), why_unready());
         let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &hosts, says));
         let done = tokio::select! {
             done = beat => done,
@@ -86,7 +82,7 @@ async fn beat(
     session: &mut Option<PgConnection>,
     has_lock: &mut bool,
     hosts: &Hosts,
-    (process, version, unready, settled): (i64, Option<&str>, Option<String>, Option<Timestamp>),
+    (process, version, unready): (i64, Option<&str>, Option<String>),
 ) -> Result<(), sqlx::Error> {
     let session = match session {
         Some(session) => session,
@@ -95,7 +91,7 @@ async fn beat(
             session.insert(connect(hosts).await?)
         }
     };
-    renew(session, process, version, unready.as_deref(), settled).await?;
+    renew(session, process, version, unready.as_deref()).await?;
     if !*has_lock {
         *has_lock = try_lock(session, process).await?;
     }

@@ -6,4 +6,3 @@ pub(crate) mod marks;
 pub(crate) mod other_processes;
 pub(crate) mod sweeper;
 pub(crate) mod turns;
-pub(crate) mod unsent_copies;

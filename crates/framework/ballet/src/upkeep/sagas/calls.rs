@@ -100,8 +100,7 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
     }
     let held = engine.calls.held();
     let mut transaction = begin(&engine.database.upkeep).await?;
-    let (process, settled) = (engine.relay.process, engine.time.shared.settled());
-    let claim = engine.calls.claim(&mut transaction, process, &rooms, &held, settled);
+    let claim = engine.calls.claim(&mut transaction, engine.relay.process, &rooms, &held);
     let claimed = answered(claim).await?;
     let names = fault::works_on(|| claimed.iter().flat_map(|(call, _)| call.names()).collect());
     fault::point(FaultPoint::BeforeClaim, &names);
@@ -117,8 +116,7 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Lets go the calls of processes that are gone, corrects times that are too far ahead, and counts
-/// open calls, until the service stops.
+/// Lets go the calls of processes that are gone, and counts open calls, until the service stops.
 pub(crate) async fn let_go(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     let mut counted: Option<Instant> = None;
@@ -134,7 +132,6 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
                 engine.calls.look_now();
             }
             if counted.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
-                end_unreachable(&engine).await?;
                 count(&engine).await?;
                 counted = Some(Instant::now());
             }
@@ -162,20 +159,6 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "claims");
     Ok((gone, let_go))
-}
-
-async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
-    let settled = engine.time.shared.settled();
-    let ended = answered(call_claims::end_unreachable(&engine.database.upkeep, settled)).await?;
-    if ended > 0 {
-        tracing::warn!(
-            calls = ended,
-            "open calls waited for a time too far ahead, as if the database's clock had gone back; \
-             they are made now"
-        );
-        engine.calls.look_now();
-    }
-    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]

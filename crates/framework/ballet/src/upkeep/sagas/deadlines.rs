@@ -60,9 +60,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Duration, Failure> {
     let mut most = PORTION;
     loop {
-        let settled = engine.time.shared.settled();
-        let pause =
-            engine.database.ask(async |db| deadlines::next(db, sagas, settled).await).await?;
+        let pause = engine.database.ask(async |db| deadlines::next(db, sagas).await).await?;
         let pause = pause.unwrap_or(EVERY);
         if !pause.is_zero() {
             return Ok(pause.clamp(MIN_PAUSE, EVERY));
@@ -95,8 +93,7 @@ async fn publish_portion(
     passed: &mut Vec<PassedDeadline>,
 ) -> Result<(), Failure> {
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
-    let settled = engine.time.shared.settled();
-    *passed = answered(deadlines::due(transaction.db(), sagas, most, settled)).await?;
+    *passed = answered(deadlines::due(transaction.db(), sagas, most)).await?;
     for PassedDeadline { saga_id, due_at, saga, cause, trace, .. } in &*passed {
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
         let Some(declared) = declared else { continue };

@@ -1,11 +1,10 @@
-//! Counts what waits for a person: stuck sagas, events that can never be published, and copies of messages that the
-//! broker does not take.
+//! Counts what waits for a person: stuck sagas, and events that can never be published.
 
 use std::time::Duration;
 
 use ballet_amqp::jittered;
 use ballet_store::inbox::failures;
-use ballet_store::outbox::{batches as outbox, unsent_copies};
+use ballet_store::outbox::batches as outbox;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 
@@ -21,7 +20,6 @@ struct StuckCounts {
     tried_again: f64,
     for_good: f64,
     unpublishable: i64,
-    unsent: i64,
 }
 
 /// Counts for the metrics, and for readiness, until the service stops. The counts come from the
@@ -37,12 +35,11 @@ pub(crate) async fn keep_count(
         let counted = async { count(&mut *pool.acquire().await?).await };
         match answered(counted).await {
             Ok(counted) => {
-                let StuckCounts { tried_again, for_good, unpublishable, unsent } = counted;
+                let StuckCounts { tried_again, for_good, unpublishable } = counted;
                 metrics::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
                 metrics::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
                 metrics::gauge!("ballet_outbox_dead").set(unpublishable as f64);
-                metrics::gauge!("ballet_copies_unsent").set(unsent as f64);
-                outbox.send_replace(said(unpublishable, unsent));
+                outbox.send_replace(said(unpublishable));
             }
             Err(failure) => tracing::debug!("stuck sagas could not be counted: {failure}"),
         }
@@ -52,21 +49,12 @@ pub(crate) async fn keep_count(
 async fn count(db: &mut PgConnection) -> Result<StuckCounts, sqlx::Error> {
     let (tried_again, for_good) = failures::count(db).await?;
     let unpublishable = outbox::count_dead(db).await?;
-    let unsent = unsent_copies::count(db).await?;
-    Ok(StuckCounts { tried_again, for_good, unpublishable, unsent })
+    Ok(StuckCounts { tried_again, for_good, unpublishable })
 }
 
-fn said(unpublishable: i64, unsent: i64) -> String {
-    let mut said = Vec::new();
-    if unpublishable > 0 {
-        said.push(format!(
-            "events that can never be published: {unpublishable} (`ballet outbox list`)"
-        ));
+fn said(unpublishable: i64) -> String {
+    match unpublishable {
+        0 => "ok".to_owned(),
+        count => format!("events that can never be published: {count} (`ballet outbox list`)"),
     }
-    if unsent > 0 {
-        said.push(format!(
-            "dead letters and delayed messages that the broker does not take: {unsent} (the console's page of services says why)"
-        ));
-    }
-    if said.is_empty() { "ok".to_owned() } else { said.join("; ") }
 }

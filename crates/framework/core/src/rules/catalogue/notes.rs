@@ -13,10 +13,6 @@ table! {
         "a saga that can be aborted has a deadline"
         "A run in which an event is lost, or a person never answers, stays open and keeps what it has reserved."
         "Add `deadline(..)` to `#[owns(..)]`."
-    UNDO_ORDER B068 Note
-        "no compensation needs what another service's compensation removes"
-        "Services undo their parts at the same time: what the other step has made may be gone from a copy or outside."
-        "Let the compensation work without it, or keep what it needs in its own event or rows."
     FIELD_KNOWN B069 Note
         "a field that is read is one that its event carries"
         "An optional field that no publisher writes is always missing: it was renamed, or misspelt."

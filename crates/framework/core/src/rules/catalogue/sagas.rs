@@ -97,10 +97,6 @@ table! {
         "nothing refusable beside or after the pivot"
         "A refusal that comes after the pivot has to undo what can no longer be undone."
         "Let the pivot wait for the step, or let the step return `Does<EVENT>`, which cannot refuse."
-    UNDONE_FIRST B059 System
-        "what comes before a refusal can be undone"
-        "After the refusal the earlier step would stay done."
-        "Let the later step return `Does<EVENT>`, which cannot refuse, or move the earlier one behind the decision."
     REFUSAL_DECISION B060 System
         "nothing refusable beside or after the decision"
         "After the decision nothing is aborted: the refusal would be dropped, and the work would be missing."
@@ -109,10 +105,6 @@ table! {
         "a join can be complete"
         "A join of events that exclude each other waits for ever."
         "Declare a step for each of the events."
-    JOIN_LEFT B062 System
-        "no refusal leaves a join waiting"
-        "If one branch refuses and the saga goes on, the join keeps what came and waits for ever for the rest."
-        "Abort on the refusal with `aborts_on(..)`, or add the step that goes on without that branch."
     CONFLICT B063 System
         "no step goes on with what aborts its saga"
         "Two services answer one event, one with an abort and one with more work: which comes first is chance."
@@ -121,8 +113,4 @@ table! {
         "no event of one version triggers a step of another"
         "Messages carry no version, so the step would run in sagas that do not know it."
         "Let another event, such as the next major version, trigger the new step."
-    VERSION_READERS B065 System
-        "what follows a saga follows each version"
-        "The projection would hear of no saga that begins now."
-        "Add a projection of the new version's event."
 }

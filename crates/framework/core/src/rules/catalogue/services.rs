@@ -29,14 +29,6 @@ table! {
         "a handler's name is unique for its event"
         "Two handlers of one name would share their retries and dead letters."
         "Declare the projection once, or rename it."
-    PRODUCER_NAME B007 System
-        "a producer's name is lower case with underscores"
-        "It names the producer's user and queue in the broker."
-        "Write the name in `also_from` in lower case, with underscores."
-    PRODUCER_NAME_TAKEN B008 System
-        "a producer's name is its own"
-        "Of two users with one name only the rights of the last one count."
-        "Give the producer in `also_from` another name."
     EVENT_OWNER B009 Service
         "an event belongs to the service that it is named after"
         "The broker lets a service publish only events under its own name."
@@ -73,18 +65,6 @@ table! {
         "sagas share no event but the one that begins them"
         "A message carries its saga's id and not its name, so an event of one saga would run steps of another."
         "Give the saga an event of its own, or let it begin with this one."
-    KEY_OWNER B018 Service
-        "an event's keys are declared by the service that it is named after"
-        "Only that service knows what its fields name."
-        "Move the key to that service's `#[event(.., keys(..))]`."
-    KEY_NAME B019 Service
-        "a key's name is lower case with underscores"
-        "People write it in commands: `order=42`."
-        "Name the key after the thing: `order`."
-    KEY_ONCE B020 Service
-        "a field is one key"
-        "A field with two keys would be found under two names."
-        "Keep one of the keys."
     KEY_FIELD B021 Service
         "a key is a field of its event"
         "Nothing would ever be found by a key whose field is not there."
@@ -125,10 +105,6 @@ table! {
         "who asks for what is copied is heard"
         "The copy would stay empty, since nobody answers the request."
         "Add the reader's event to `requests(..)` of the entity in its owner, and release the owner first."
-    TELEMETRY_OWNER B031 Service
-        "telemetry belongs to the service that it is named after"
-        "The broker would refuse what another service publishes."
-        "Name the telemetry after its publisher."
     READER_NAME B032 Service
         "each reader of telemetry has its own name"
         "Two readers of one name share an offset, and each misses what the other has read."

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
-use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::pending::calls::key::CallKey;
@@ -26,13 +24,12 @@ pub struct CallRoom {
 
 /// Claims calls that are due, except those that the process holds. A claim that ran out belongs to
 /// a process that has died, or is frozen and goes on later, so its request may be out for as long
-/// again. The time is no later than `settled`, so a leap of the database's clock ends no claim.
+/// again.
 pub async fn claim(
     db: &mut PgConnection,
     process: i64,
     rooms: &[CallRoom],
     held: &[Uuid],
-    settled: Option<Timestamp>,
 ) -> Result<Vec<NewCall>, sqlx::Error> {
     type Columns = (
         Uuid,
@@ -58,7 +55,6 @@ pub async fn claim(
          due as materialized (select due.ctid from room cross join lateral ( \
              select c.ctid from ballet.call c where c.closed_at is null and c.step = room.step \
              and c.undo = room.undo and c.next_at <= (select time from clock) \
-             and (c.owner in (0, $5) or c.next_at <= coalesce($8::timestamptz, 'infinity')) \
              and (c.last_error is not null) = room.is_repeated \
              and c.call_key <> all($6) order by c.next_at \
              limit room.count for update skip locked) as due) \
@@ -79,7 +75,6 @@ pub async fn claim(
     .bind(process)
     .bind(held)
     .bind(rooms.iter().map(|room| room.is_repeated).collect::<Vec<_>>())
-    .bind(settled.map(ToSqlx::to_sqlx))
     .persistent(false)
     .fetch_all(db)
     .await?;
@@ -118,50 +113,4 @@ pub async fn end_claims(db: &mut PgConnection, gone: &[i64]) -> Result<u64, sqlx
 pub async fn end_all_claims(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     let end = "update ballet.call set owner = 0, next_at = now() where closed_at is null";
     sqlx::query(end).execute(db).await.map(drop)
-}
-
-/// Makes open calls due whose time no pause and no claim can reach, because the database's clock
-/// was ahead when it was written. A clock that is set back makes no call due that is being made.
-pub async fn end_unreachable(
-    pool: &PgPool,
-    settled: Option<Timestamp>,
-) -> Result<u64, sqlx::Error> {
-    let end = "update ballet.call set next_at = time \
-               from (select ballet.now() as time, greatest(ballet.now(), $1) as latest) as clock \
-               where closed_at is null and next_at < 'infinity' and next_at > case \
-                   when owner <> 0 then latest + interval '2 hours' \
-                   when taken_at is not null then time + interval '2 hours' \
-                   else time + interval '10 minutes' end";
-    let end = sqlx::query(end).bind(settled.map(ToSqlx::to_sqlx)).persistent(false);
-    Ok(end.execute(pool).await?.rows_affected())
-}
-
-#[cfg(test)]
-mod tests {
-    use sqlx::Executor;
-
-    use super::*;
-    use crate::schema::migrated_database::migrated;
-
-    #[tokio::test]
-    async fn only_a_call_that_waits_for_longer_than_any_claim_or_pause_is_made_due() {
-        let (database, _) = migrated("unreachable").await;
-        let pool = PgPool::connect(database.url()).await.expect("sessions");
-        let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
-                         next_at) \
-                     select gen_random_uuid(), gen_random_uuid(), 'pay', key, false, '', owner, now(), \
-                         coalesce(ballet.now() + make_interval(mins => minutes), 'infinity') from (values \
-                             ('claimed', 7, 61), ('too long', 7, 121), ('a year', 7, 525600), \
-                             ('set aside', 7, null), ('waits', 0, 9), ('waits too long', 0, 11) \
-                         ) as call (key, owner, minutes)";
-        pool.execute(calls).await.expect("calls");
-        let now = sqlx::query_scalar::<_, jiff_sqlx::Timestamp>("select ballet.now()");
-        let now = now.fetch_one(&pool).await.expect("a time").to_jiff();
-        let hour_ahead = now + jiff::SignedDuration::from_hours(1);
-        assert_eq!(end_unreachable(&pool, Some(hour_ahead)).await.expect("an answer"), 2);
-        assert_eq!(end_unreachable(&pool, None).await.expect("an answer"), 1);
-        let due = "select key from ballet.call where next_at <= ballet.now() order by key";
-        let due: Vec<String> = sqlx::query_scalar(due).fetch_all(&pool).await.expect("keys");
-        assert_eq!(due, ["a year", "too long", "waits too long"]);
-    }
 }

@@ -132,7 +132,7 @@ async fn a_saga_without_a_time_that_is_first_heard_of_after_a_restore_was_not_as
 async fn claimed(db: &mut PgConnection, is_repeated: bool) -> NewCall {
     let room =
         CallRoom { step: "pay", undo: false, is_repeated, count: 1, claim_for: Duration::ZERO };
-    claim(db, 1, &[room], &[], None).await.expect("claimed").pop().expect("a call")
+    claim(db, 1, &[room], &[]).await.expect("claimed").pop().expect("a call")
 }
 
 #[tokio::test]
@@ -155,24 +155,6 @@ async fn what_a_person_says_of_a_call_stays_until_it_is_taken_in() {
     let anew = claimed(&mut db, false).await;
     assert_eq!((anew.given, anew.attempts), (None, 0));
     assert!(anew.asked_since >= now, "its key is as old as that: {}", anew.asked_since);
-}
-
-#[tokio::test]
-async fn a_leap_of_the_databases_clock_ends_no_claim() {
-    let (_database, mut db, now) = tables("leapt_claim").await;
-    let mut call = call_of(None, 1, now);
-    insert(&mut db, 1, std::slice::from_mut(&mut call), &[None], now).await.expect("stored");
-    let claim_for = Duration::from_secs(60);
-    let room = || CallRoom { step: "pay", undo: false, is_repeated: false, count: 1, claim_for };
-    let of = async |db: &mut PgConnection, process, settled| {
-        claim(db, process, &[room()], &[], Some(settled)).await.expect("claimed").len()
-    };
-    assert_eq!(of(&mut db, 1, now).await, 1);
-    let leap = "create or replace function ballet.now() returns timestamptz language sql volatile \
-                as 'select clock_timestamp() + interval ''2 hours'''";
-    db.execute(leap).await.expect("leapt");
-    assert_eq!(of(&mut db, 2, now).await, 0, "another process makes it");
-    assert_eq!(of(&mut db, 2, now + SignedDuration::from_secs(120)).await, 1, "its claim is over");
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Whole sessions, and all their failure paths from docs/streaming/failure-paths.md.
 
 mod away;
-mod clocks;
 mod closures;
 mod commutes;
 mod paths;
