@@ -6,12 +6,11 @@
 //! | the page of all events, field by field | [`events::page`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
 //! | the page of all rules | [`rules::page`] |
-//! | what breaks them, for code hosts | [`sarif::log`] |
 //! | all events with their publishers and consumers, as data | [`listing::events`] |
 //! | one saga as a diagram | [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
 //! | the same as resources of an operator of Kubernetes | [`topology_resources::text_of`] |
-//! | the services that a change of contracts breaks | [`diff::Diff`] |
+//! | the services that a change of contracts breaks | [`diff::changes`] |
 //! | the JSON Schema of each event, in a separate file | [`schemas::text`] |
 //! | the event that reports a compensation by hand | [`solved_event::body`] |
 //! | a body without the values about persons | [`personal::mask`] |
@@ -28,7 +27,6 @@ mod documents;
 mod markdown;
 mod pages;
 pub mod personal;
-pub mod sarif;
 pub mod search;
 pub mod solved_event;
 mod takes;

@@ -127,7 +127,7 @@ impl Contracts {
 }
 
 impl Edit {
-    pub(crate) fn service(&self) -> &str {
+    fn service(&self) -> &str {
         match self {
             Self::Set(service, ..) | Self::Remove(service, _) | Self::Rename(service, ..) => {
                 service

@@ -8,13 +8,13 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::cargo;
-use crate::flaws::contracts::{Contracts, Edit};
+use crate::flaws::contracts::Contracts;
 use crate::flaws::declarations::found::Declaration;
 use crate::flaws::judged::Judged;
 
 struct Judge {
     name: &'static str,
-    /// `NOW` is the folder with the flaw; `RIGHT.json` and `NOW.json` are the contracts of the service that has it.
+    /// `NOW` is the folder with the flaw, `RIGHT` the one without it.
     args: &'static [&'static str],
     /// Whether it compares with what was right: for flaws that are one only in a change.
     compares: bool,
@@ -24,7 +24,7 @@ const JUDGES: [Judge; 2] = [
     Judge { name: "check", args: &["check", "-o", "json", "--contracts", "NOW"], compares: false },
     Judge {
         name: "contract diff",
-        args: &["contract", "diff", "-o", "json", "RIGHT.json", "NOW.json"],
+        args: &["contract", "diff", "-o", "json", "RIGHT", "NOW"],
         compares: true,
     },
 ];
@@ -49,7 +49,7 @@ impl DeclarationJudges {
         let right = self.folder.join("right").join(system.system);
         system.write(&right, &[])?;
         let judges = JUDGES.iter().filter(|judge| !judge.compares);
-        judges.map(|judge| self.says(judge, &right, &right, "")).collect()
+        judges.map(|judge| self.says(judge, &right, &right)).collect()
     }
 
     pub(crate) fn judge(
@@ -68,23 +68,20 @@ impl DeclarationJudges {
             if judge.compares && !flaw.is_change || by.is_some() {
                 continue;
             }
-            let service = flaw.edits.first().map_or("", Edit::service);
             let before = on_right.get(at).map_or(&[][..], Vec::as_slice);
-            let said = self.says(judge, &right, &now, service)?;
+            let said = self.says(judge, &right, &now)?;
             by = named(flaw, before, &said).map(|id| (judge.name, id));
         }
         let place = format!("{}, {}", flaw.system, flaw.place);
         Ok(Judged { kind: flaw.kind, place, by, took: begun.elapsed() })
     }
 
-    fn says(&self, judge: &Judge, right: &Path, now: &Path, service: &str) -> Result<Vec<Value>> {
-        let file = |folder: &Path| folder.join(format!("{service}.json"));
+    fn says(&self, judge: &Judge, right: &Path, now: &Path) -> Result<Vec<Value>> {
         let mut command = Command::new(&self.ballet);
         for arg in judge.args {
             match *arg {
                 "NOW" => command.arg(now),
-                "NOW.json" => command.arg(file(now)),
-                "RIGHT.json" => command.arg(file(right)),
+                "RIGHT" => command.arg(right),
                 arg => command.arg(arg),
             };
         }

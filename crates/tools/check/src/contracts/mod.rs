@@ -125,18 +125,6 @@ impl Contracts {
         Ok((Self { folder: whole, system, contracts }, unreadable))
     }
 
-    /// Reads one contract, whatever the name of its file.
-    ///
-    /// # Errors
-    ///
-    /// The first fault.
-    pub fn read_file(file: &Path) -> Result<Self, ContractsError> {
-        let (contract, part) = parsed(file)?;
-        let folder = file.parent().unwrap_or(file).to_owned();
-        let system = contract::system(contract.service(), vec![part]);
-        Ok(Self { folder, system, contracts: vec![contract] })
-    }
-
     /// The contracts of a system within this program, each at the place of its part.
     #[must_use]
     pub fn of(system: System, contracts: Vec<ServiceContract>) -> Self {

@@ -23,16 +23,7 @@ enum ReleasePair {
     OldCopy,
 }
 
-/// A publisher or reader without a contract.
-const ANYBODY: &str = "anybody";
-
-/// Anybody stands for nobody if one contract is compared alone.
-pub(super) fn broken(these: BTreeSet<&'static str>, alone: bool) -> Vec<String> {
-    let these: Vec<String> = these.into_iter().map(str::to_owned).collect();
-    if alone && these.is_empty() { vec![ANYBODY.to_owned()] } else { these }
-}
-
-pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<ContractChange> {
+pub(super) fn changes(old: &Promises, new: &Promises) -> Vec<ContractChange> {
     let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
     let mut found = BodyMismatches::default();
     // A stream keeps messages of older releases, and readers are rewound, so all pairs meet.
@@ -44,25 +35,13 @@ pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<Contra
             for reader in &both {
                 found.pairs((publisher, reader, name), writes, reads(reader));
             }
-            if alone {
-                // Its unknown readers may read everything that it wrote.
-                found.pairs((publisher, ANYBODY, name), writes, [writes[0], None]);
-            }
         }
-        if !alone {
-            for reader in &both {
-                let keeps = old.service(reader).and_then(|promise| promise.keeps(what));
-                found.copy((reader, name), keeps, reads(reader)[1]);
-            }
+        for reader in &both {
+            let keeps = old.service(reader).and_then(|promise| promise.keeps(what));
+            found.copy((reader, name), keeps, reads(reader)[1]);
         }
         if let BodyType::Event(event) = what {
             compare_foreign(old, new, event, &mut found);
-        }
-        if alone && !old.is_published(what) {
-            for reader in &both {
-                let reads = reads(reader);
-                found.pairs((ANYBODY, reader, name), [reads[0], None], reads);
-            }
         }
     }
     found.0.into_iter().map(|(key, meetings)| change(key, &meetings)).collect()
@@ -133,7 +112,7 @@ fn change(
 ) -> ContractChange {
     let meets = |meeting| meetings.contains(&meeting);
     let own = name.split('.').next().unwrap_or_default();
-    let is_foreign = own != publisher && publisher != ANYBODY;
+    let is_foreign = own != publisher;
     let is_copied = meets(ReleasePair::OldCopy);
     let (service, advice) = if is_copied {
         let advice = format!(

@@ -1,25 +1,25 @@
-//! One change of a system's contracts.
+//! One breaking change of a system's contracts.
 
 /// A change, and the services that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContractChange {
     /// The subject: an event, a step (`payments.capture_payment`), a saga, a projection.
     pub subject: String,
-    /// The rule that makes the change breaking, or its compatible kind.
+    /// The rule that makes the change breaking.
     pub rule: ChangeRule,
     /// The field of an event, such as `lines.quantity`. Empty for other changes.
     pub field: String,
     /// The service whose contract changed.
     pub service: String,
-    /// The services that break. Empty for a compatible change.
+    /// The services that break.
     pub breaks: Vec<String>,
     /// The difference, as a clause.
     pub what: String,
-    /// Advice to avoid the break. Empty for a compatible change.
+    /// Advice to avoid the break. Empty if there is none.
     pub advice: String,
 }
 
-/// Why a change breaks a service, or the kind of a compatible one.
+/// Why a change breaks a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeRule {
     /// A field that a reader requires is gone.
@@ -64,12 +64,6 @@ pub enum ChangeRule {
     Version,
     /// A rule of a sound choreography that held before is broken.
     Choreography,
-    /// Something is new.
-    Added,
-    /// Something that nobody needs is gone.
-    Removed,
-    /// Something differs, and nobody breaks.
-    Changed,
 }
 
 impl ChangeRule {
@@ -98,32 +92,11 @@ impl ChangeRule {
             Self::Saga => "saga",
             Self::Version => "version",
             Self::Choreography => "choreography",
-            Self::Added => "added",
-            Self::Removed => "removed",
-            Self::Changed => "changed",
-        }
-    }
-
-    /// Whether this rule's change includes everything that the other's would say about its subject.
-    const fn covers(self, other: Self) -> bool {
-        match self {
-            Self::NotPublished | Self::StepRemoved => matches!(other, Self::Removed),
-            Self::Partitions
-            | Self::Reader
-            | Self::Role
-            | Self::Packs
-            | Self::StepTrigger
-            | Self::StepOutcome
-            | Self::StepCompensation
-            | Self::Saga
-            | Self::Version => matches!(other, Self::Changed),
-            _ => false,
         }
     }
 }
 
 impl ContractChange {
-    /// Breaks nobody.
     pub(super) fn new(
         subject: impl Into<String>,
         rule: ChangeRule,
@@ -143,17 +116,5 @@ impl ContractChange {
 
     pub(super) fn breaking(self, breaks: Vec<String>, advice: impl Into<String>) -> Self {
         Self { breaks, advice: advice.into(), ..self }
-    }
-
-    /// Whether this breaking change includes the other, seemingly harmless one.
-    pub(super) fn says(&self, other: &Self) -> bool {
-        let same = self.subject == other.subject;
-        let field = self.field.split('.').next().unwrap_or_default();
-        let of_field = !field.is_empty() && field == other.field && self.service == other.service;
-        let gone = other.rule == ChangeRule::Removed && other.subject == self.service;
-        let decides = self.rule == ChangeRule::Choreography && other.rule == ChangeRule::Changed;
-        same && (self.rule.covers(other.rule) || of_field)
-            || gone
-            || decides && other.field.is_empty()
     }
 }

@@ -5,18 +5,17 @@ use std::collections::BTreeSet;
 use ballet_core::{EventType, Role};
 
 use crate::contracts::bodies::BodyType;
-use crate::diff::bodies::broken;
 use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 
-pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<ContractChange> {
+pub(super) fn changes(old: &Promises, new: &Promises) -> Vec<ContractChange> {
     let mut found = Vec::new();
     for event in old.events() {
         let declared = new.declared(event);
         if declared.is_none_or(|event| event.foreign_producers().is_empty()) {
-            found.extend(not_published(old, new, BodyType::Event(event), alone));
+            found.extend(not_published(old, new, BodyType::Event(event)));
         }
-        found.extend(role(old, new, event, alone));
+        found.extend(role(old, new, event));
         producers(old, new, event, &mut found);
     }
     found
@@ -27,9 +26,8 @@ pub(super) fn not_published(
     old: &Promises,
     new: &Promises,
     what: BodyType<'_>,
-    alone: bool,
 ) -> Option<ContractChange> {
-    let breaks = broken(new.read_by(what), alone);
+    let breaks = named(new.read_by(what));
     if !old.is_published(what) || new.is_published(what) || breaks.is_empty() {
         return None;
     }
@@ -45,7 +43,7 @@ pub(super) fn not_published(
 }
 
 /// Publishers and readers of different releases disagree about the role.
-fn role(old: &Promises, new: &Promises, event: EventType, alone: bool) -> Option<ContractChange> {
+fn role(old: &Promises, new: &Promises, event: EventType) -> Option<ContractChange> {
     let (before, after) = (old.declared(event)?, new.declared(event)?);
     // Each service has its own declaration. One that changed alone contradicts the others.
     let changed = |name: &&'static str| {
@@ -61,7 +59,7 @@ fn role(old: &Promises, new: &Promises, event: EventType, alone: bool) -> Option
     if before.role() != Role::InSaga && after.role() == Role::InSaga {
         breaks.extend(before.foreign_producers());
     }
-    let breaks = broken(breaks, alone);
+    let breaks = named(breaks);
     if breaks.is_empty() {
         return None;
     }
@@ -85,10 +83,14 @@ fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<C
     }
 }
 
-pub(super) const fn role_name(role: Role) -> &'static str {
+const fn role_name(role: Role) -> &'static str {
     match role {
         Role::Plain => "plain",
         Role::StartsSaga => "starts_saga",
         Role::InSaga => "in_saga",
     }
+}
+
+pub(super) fn named(services: BTreeSet<&str>) -> Vec<String> {
+    services.into_iter().map(str::to_owned).collect()
 }

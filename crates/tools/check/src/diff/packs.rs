@@ -4,39 +4,16 @@ use std::collections::BTreeSet;
 
 use ballet_core::EventType;
 
-use crate::diff::bodies::broken;
 use crate::diff::change::{ChangeRule, ContractChange};
 use crate::diff::promise::Promises;
 
-pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<ContractChange> {
+pub(super) fn changes(old: &Promises, new: &Promises) -> Vec<ContractChange> {
     let events: BTreeSet<EventType> = old.events().union(&new.events()).copied().collect();
     let consumers: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
-    let mut found = Vec::new();
-    for event in events {
-        if alone && !packs(old, event) && packs(new, event) {
-            let advice = "see that the contract of each consumer says `takes_packs`";
-            found.push(change(
-                event,
-                event.service(),
-                PACKED,
-                broken(BTreeSet::new(), alone),
-                advice,
-            ));
-        }
-        for consumer in &consumers {
-            found.extend(unread(old, new, event, consumer));
-        }
-    }
-    for consumer in consumers.into_iter().filter(|_| alone) {
-        let takes = |all: &Promises| all.service(consumer).map(|one| one.part.takes_packs);
-        if (takes(old), takes(new)) == (Some(true), Some(false)) {
-            let what = "it takes packs no more";
-            let advice = "see that no event that it consumes is packed";
-            let change = ContractChange::new(consumer, ChangeRule::Packs, consumer, what);
-            found.push(change.breaking(broken(BTreeSet::new(), alone), advice));
-        }
-    }
-    found
+    let unread_by = |event| {
+        consumers.iter().filter_map(move |consumer| unread(old, new, event, consumer))
+    };
+    events.into_iter().flat_map(unread_by).collect()
 }
 
 const PACKED: &str = "events of one commit leave as one message, a pack";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet_core::{EventType, Key, Part, ServiceContract, TelemetryType};
+use ballet_core::{EventType, Part, ServiceContract, TelemetryType};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
@@ -15,7 +15,6 @@ pub(super) struct Promises {
 pub(super) struct Promise {
     pub(super) part: Part,
     schemas: Vec<(BodyType<'static>, Value)>,
-    keys: Vec<(EventType, Key)>,
     telemetry: Vec<TelemetryType>,
 }
 
@@ -25,7 +24,6 @@ impl Promises {
         let promise = |(part, contract): (&Part, &ServiceContract)| Promise {
             part: part.clone(),
             schemas: schemas(contract),
-            keys: contract.keys().unwrap_or_default(),
             telemetry: bodies::telemetry(contract).map(|(one, _)| one).collect(),
         };
         Self { services: parts.zip(contracts.contracts()).map(promise).collect() }
@@ -86,10 +84,6 @@ impl Promise {
 
     pub(super) fn event(&self, event: EventType) -> Option<EventType> {
         self.events().find(|known| *known == event)
-    }
-
-    pub(super) fn keys(&self, event: EventType) -> Vec<Key> {
-        self.keys.iter().filter(|(of, _)| *of == event).map(|(_, key)| *key).collect()
     }
 
     pub(super) fn events(&self) -> impl Iterator<Item = EventType> {

@@ -6,7 +6,7 @@ use ballet_core::{EventType, Graph, SagaPart, StepKind, StepPart};
 use crate::contracts::Contracts;
 use crate::diff::change::{ChangeRule, ContractChange};
 
-pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<ContractChange> {
+pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
     let mut found = Vec::new();
     let graphs = [old, new].map(|contracts| Graph::new(contracts.system().clone()));
     for part in &old.system().parts {
@@ -19,7 +19,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Cont
                 SagaChanges { service: part.service, saga, open: &open, found: &mut found };
             if let Some(after) = of_saga {
                 sagas.whole(after);
-                sagas.aborts(after, &graphs[0], alone);
+                sagas.aborts(after, &graphs[0]);
             }
             let may_be_open =
                 |step: &&StepPart| open.iter().any(|version| step.versions.has(*version));
@@ -156,14 +156,13 @@ impl SagaChanges<'_> {
     }
 
     /// Such an event may be on its way.
-    fn aborts(&mut self, after: &SagaPart, old: &Graph, alone: bool) {
+    fn aborts(&mut self, after: &SagaPart, old: &Graph) {
         let saga = self.saga;
         let nodes = old.nodes(saga.saga);
         let publishes = |step: &StepPart, event| step.done == event || step.refused == Some(event);
         for event in saga.aborts_on.iter().filter(|event| !after.aborts_on.contains(event)) {
             let by: Vec<_> = nodes.iter().filter(|node| publishes(node.step, *event)).collect();
             if by.iter().any(|node| self.is_open(node.step))
-                || by.is_empty() && alone
                 || !event.foreign_producers().is_empty()
                 || old.system().parts.iter().any(|part| part.publishes.contains(event))
             {

@@ -3,16 +3,16 @@
 use ballet_core::{Part, ReaderPart};
 
 use crate::contracts::bodies::BodyType;
-use crate::diff::bodies::{broken, next_major};
+use crate::diff::bodies::next_major;
 use crate::diff::change::{ChangeRule, ContractChange};
-use crate::diff::events::not_published;
+use crate::diff::events::{named, not_published};
 use crate::diff::promise::Promises;
 
-pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<ContractChange> {
+pub(super) fn changes(old: &Promises, new: &Promises) -> Vec<ContractChange> {
     let mut found = Vec::new();
     for name in old.telemetry() {
-        found.extend(not_published(old, new, BodyType::Telemetry(name), alone));
-        found.extend(partitions(old, new, name, alone));
+        found.extend(not_published(old, new, BodyType::Telemetry(name)));
+        found.extend(partitions(old, new, name));
     }
     for service in old.names() {
         if let (Some(before), Some(after)) = (old.service(service), new.service(service)) {
@@ -23,7 +23,7 @@ pub(super) fn changes(old: &Promises, new: &Promises, alone: bool) -> Vec<Contra
 }
 
 /// Keys move to other streams and lose their order. A removed stream loses its unread messages.
-fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool) -> Option<ContractChange> {
+fn partitions(old: &Promises, new: &Promises, name: &str) -> Option<ContractChange> {
     let of = |all: &Promises, service: &str| {
         let mut declared = all.service(service)?.telemetry();
         declared.find(|one| one.name() == name).map(|one| one.partition_count())
@@ -39,7 +39,7 @@ fn partitions(old: &Promises, new: &Promises, name: &str, alone: bool) -> Option
     let service = changed.first()?;
     let (was, is) = (of(old, service)?, of(new, service)?);
     let [before, after] = [old, new].map(|all| all.read_by(BodyType::Telemetry(name)));
-    let breaks = broken(before.union(&after).copied().collect(), alone);
+    let breaks = named(before.union(&after).copied().collect());
     if breaks.is_empty() {
         return None;
     }

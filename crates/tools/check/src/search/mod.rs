@@ -13,7 +13,6 @@ mod outside;
 mod state;
 #[cfg(test)]
 mod tests;
-pub mod tla;
 mod verdict;
 mod words;
 

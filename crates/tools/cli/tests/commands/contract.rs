@@ -61,7 +61,7 @@ fn said_by(command: &mut Command) -> CommandOutput {
 #[test]
 fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
     let (before, after) = (ContractsCopy::new("before"), ContractsCopy::new("after"));
-    assert_eq!(diff(&[&before.0, &after.0]).succeeds(), "nothing changed\n");
+    assert_eq!(diff(&[&before.0, &after.0]).succeeds(), "nothing breaks\n");
 
     after.edit("inventory", "Everything that an order needs is held for it.", "It is held.");
     diff(&[&before.0, &after.0]).ends_with(0);
@@ -70,52 +70,20 @@ fn a_pipeline_stops_at_a_change_that_breaks_somebody_and_says_whom() {
     let CommandOutput { out, err, .. } = diff(&[&before.0, &after.0]).ends_with(3);
     assert!(out.contains("payments.capture_payment"), "{out}");
     assert!(out.contains("open sagas of order_fulfillment"), "{out}");
-    assert!(err.contains("1 change breaks somebody"), "{err}");
+    assert!(err.contains("1 breaking change"), "{err}");
 
     let rows: Vec<Value> = diff(&[&before.0, &after.0, Path::new("-ojson")]).ends_with(3).json();
-    let breaking: Vec<&Value> = rows.iter().filter(|row| row["breaking"] == true).collect();
-    assert_eq!(breaking.len(), 1, "{rows:?}");
-    assert_eq!(breaking[0]["rule"], "step_removed");
-    assert_eq!(breaking[0]["service"], "payments");
-}
-
-#[test]
-fn two_versions_of_one_contract_are_compared_whatever_their_files_are_called() {
-    let (before, after) = (ContractsCopy::new("one-before"), ContractsCopy::new("one-after"));
-    let (old, new) = (before.0.join("as-it-was"), after.0.join("payments.json"));
-    fs::rename(before.0.join("payments.json"), &old).expect("renamed");
-    assert_eq!(diff(&[&old, &new]).succeeds(), "nothing changed\n");
-    // It reads the reason of a declined payment.
-    after.edit(
-        "payments",
-        "\"required\": [\n          \"order_id\",\n          \"reason\"\n        ],\n        \"title\": \"PaymentDeclined\"",
-        "\"required\": [\n          \"order_id\"\n        ],\n        \"title\": \"PaymentDeclined\"",
-    );
-    diff(&[&old, &new]).ends_with(3).prints(&["`reason` may be missing"]);
-}
-
-#[test]
-fn what_cannot_be_compared_is_a_wrong_usage() {
-    let before = ContractsCopy::new("usage");
-    let payments = before.0.join("payments.json");
-    for (one, other, said) in [
-        (&*before.0, &*payments, "two folders, or two files"),
-        (&payments, &before.0.join("orders.json"), "two versions of one contract"),
-        (&before.0.join("none.json"), &payments, "cannot read"),
-    ] {
-        diff(&[one, other]).ends_with(2).says(&[said]);
-    }
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0]["rule"], "step_removed");
+    assert_eq!(rows[0]["service"], "payments");
 }
 
 #[test]
 fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
     let (before, after) = (ContractsCopy::new("refers"), ContractsCopy::new("refers-nowhere"));
     after.edit("payments", "\"#/$defs/Address\"", "\"https://example.com/address.json\"");
-    let [old, new] = [&before, &after].map(|copied| copied.0.join("payments.json"));
     let said = "refers to \"https://example.com/address.json\", which is not in it: write that under its \"$defs\"";
-    for [one, other] in [[&*before.0, &*after.0], [&*old, &*new]] {
-        diff(&[one, other]).ends_with(2).says(&[said]);
-    }
+    diff(&[&before.0, &after.0]).ends_with(2).says(&[said]);
     assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
     for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
@@ -191,10 +159,6 @@ fn a_broken_rule_is_named_by_its_id_and_explained() {
     let rows: Value = ballet(&["check", "-o", "json"]).ends_with(1).json();
     let place = [&rows[0]["id"], &rows[0]["level"], &rows[0]["service"], &rows[0]["of"]];
     assert_eq!(place, ["B055", "error", "orders", refused]);
-    let log: Value = ballet(&["check", "--sarif"]).ends_with(1).json();
-    let result = &log["runs"][0]["results"][0];
-    assert_eq!(log["version"], "2.1.0");
-    assert_eq!(result["ruleId"], "B055");
 
     ballet(&["explain", "b055"]).ends_with(0).prints(&["B055 error: every refusal has somebody"]);
     let all: Value = ballet(&["explain", "-o", "json"]).ends_with(0).json();

@@ -34,6 +34,7 @@ pub(crate) fn sign_in(known: &[ApiKey], given: &str) -> Option<Identity> {
         client: format!("key:{id}").into(),
         subject: id.to_owned(),
         scopes: key.scopes.iter().map(|scope| scope.0.clone()).collect(),
+        until: None,
     })
 }
 

@@ -12,7 +12,6 @@ use crate::http::headers::set;
 pub(crate) const SCOPES: HeaderName = HeaderName::from_static(identity::SCOPES);
 const SUBJECT: HeaderName = HeaderName::from_static(identity::SUBJECT);
 const CLIENT: HeaderName = HeaderName::from_static("x-ballet-client");
-const OF_TOKEN: &str = "sub:";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -21,18 +20,11 @@ pub(crate) struct Identity {
     /// The person or program behind the credentials.
     pub(crate) subject: String,
     pub(crate) scopes: Vec<String>,
+    /// When a token ends, in seconds since 1970.
+    pub(crate) until: Option<i64>,
 }
 
 impl Identity {
-    /// The client of a token.
-    pub(crate) fn of_token(subject: String, scopes: Vec<String>) -> Self {
-        Self { client: format!("{OF_TOKEN}{subject}").into(), subject, scopes }
-    }
-
-    pub(crate) fn is_of_token(&self) -> bool {
-        self.client.starts_with(OF_TOKEN)
-    }
-
     pub(crate) fn may(&self, scope: &str) -> bool {
         self.scopes.iter().any(|own| own == scope)
     }

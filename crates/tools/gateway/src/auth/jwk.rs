@@ -1,7 +1,5 @@
 //! Keys of a JWK set (RFC 7517). A key is good for one algorithm: its own, never the token's choice.
 
-use std::sync::Arc;
-
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
@@ -12,7 +10,7 @@ const ED25519_BYTES: usize = 32;
 /// An uncompressed point.
 const P256_BYTES: usize = 65;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PublicKey {
     pub(crate) algorithm: Algorithm,
     pub(crate) decoding: DecodingKey,
@@ -60,10 +58,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<PublicKey>, String> {
 }
 
 /// Returns the key of a token: the one that the token names, or the only one if it or the token has no id.
-pub(crate) fn of_token<'a>(
-    keys: &'a [Arc<PublicKey>],
-    kid: Option<&str>,
-) -> Option<&'a Arc<PublicKey>> {
+pub(crate) fn of_token<'a>(keys: &'a [PublicKey], kid: Option<&str>) -> Option<&'a PublicKey> {
     let named = kid.and_then(|kid| keys.iter().find(|key| key.id() == Some(kid)));
     named.or(match keys {
         [only] if kid.is_none() || only.id().is_none() => Some(only),

@@ -6,7 +6,6 @@ pub(crate) mod jwk;
 pub(crate) mod jwt;
 pub(crate) mod key_set;
 pub(crate) mod key_source;
-pub(crate) mod refused_sign_ins;
 pub(crate) mod sign_in;
 pub(crate) mod signer;
 pub(crate) mod verified_tokens;

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::file::{BreakerConfig, Limits, Listen, Timeouts};
-use crate::config::units::{ByteSize, Delay, Span};
-use crate::config::words::Header;
+use crate::config::units::{ByteSize, Span};
 
 pub(super) fn yes() -> bool {
     true
@@ -20,49 +19,8 @@ pub(super) fn first_version() -> String {
     "1".to_owned()
 }
 
-/// `Authorization` and a JSON body make a preflight, and so do the headers by which browsers' tools follow a request:
-/// W3C trace context, Sentry, Datadog, jQuery.
-pub(super) fn allowed_headers() -> Vec<Header> {
-    Header::all(&[
-        "authorization",
-        "baggage",
-        "content-type",
-        "idempotency-key",
-        "if-match",
-        "if-none-match",
-        "last-event-id",
-        "sentry-trace",
-        "traceparent",
-        "tracestate",
-        "x-api-key",
-        "x-correlation-id",
-        "x-datadog-origin",
-        "x-datadog-parent-id",
-        "x-datadog-sampling-priority",
-        "x-datadog-trace-id",
-        "x-request-id",
-        "x-requested-with",
-    ])
-}
-
-pub(super) fn exposed_headers() -> Vec<Header> {
-    Header::all(&[
-        "etag",
-        "idempotency-replayed",
-        "location",
-        "ratelimit",
-        "ratelimit-policy",
-        "retry-after",
-        "x-request-id",
-    ])
-}
-
 const fn seconds(seconds: u64) -> Span {
     Span(Duration::from_secs(seconds))
-}
-
-pub(super) fn one() -> u32 {
-    1
 }
 
 pub(super) fn eight() -> u32 {
@@ -79,10 +37,6 @@ pub(super) fn thirty_seconds() -> Span {
 
 pub(super) fn five_minutes() -> Span {
     seconds(300)
-}
-
-pub(super) fn one_day() -> Span {
-    seconds(24 * 60 * 60)
 }
 
 pub(super) fn ten_minutes() -> Span {
@@ -109,7 +63,6 @@ impl Default for Limits {
             headers: 64,
             header_bytes: ByteSize(16 * 1024),
             uri: ByteSize(4 * 1024),
-            refused_sign_ins: 60,
         }
     }
 }
@@ -121,7 +74,7 @@ impl Default for Timeouts {
             body: seconds(30),
             upstream: seconds(10),
             idle: seconds(60),
-            shutdown_delay: Delay(Duration::from_secs(5)),
+            shutdown_delay: seconds(5),
             drain: seconds(20),
         }
     }

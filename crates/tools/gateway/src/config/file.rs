@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::config::defaults;
 use crate::config::secret::Secret;
-use crate::config::units::{ByteSize, Delay, Span};
-use crate::config::words::{Header, Origin, Prefix, ProxyNetwork, Scope, Server, Verb};
+use crate::config::units::{ByteSize, Span};
+use crate::config::words::{Origin, Prefix, ProxyNetwork, Scope, Server, Verb};
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     #[serde(default)]
@@ -40,7 +40,7 @@ pub(crate) struct Config {
 }
 
 /// The addresses on which the gateway listens.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
     /// The address for clients.
@@ -51,7 +51,7 @@ pub(crate) struct Listen {
     pub(crate) trusted_proxies: Vec<ProxyNetwork>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
@@ -63,11 +63,9 @@ pub(crate) struct Limits {
     pub(crate) headers: usize,
     pub(crate) header_bytes: ByteSize,
     pub(crate) uri: ByteSize,
-    /// The maximum number of refused credentials from one address in a minute.
-    pub(crate) refused_sign_ins: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Timeouts {
     /// The limit for a client's headers, and for its next request.
@@ -79,12 +77,12 @@ pub(crate) struct Timeouts {
     /// The limit for the next piece of an upstream's answer, and for a client to take it.
     pub(crate) idle: Span,
     /// The time for which a stop serves new connections while readiness is red, before `drain`.
-    pub(crate) shutdown_delay: Delay,
+    pub(crate) shutdown_delay: Span,
     /// The limit for the requests in progress at a stop.
     pub(crate) drain: Span,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DatabaseConfig {
     pub(crate) url: Secret,
@@ -95,7 +93,7 @@ pub(crate) struct DatabaseConfig {
     pub(crate) timeout: Span,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Jwt {
     pub(crate) issuer: String,
@@ -109,15 +107,12 @@ pub(crate) struct Jwt {
     pub(crate) ca_file: Option<String>,
     #[serde(default = "defaults::five_minutes")]
     pub(crate) refresh: Span,
-    /// The keys count for this long while they cannot be read again.
-    #[serde(default = "defaults::one_day")]
-    pub(crate) max_age: Span,
     /// The tolerated difference between clocks.
     #[serde(default = "defaults::thirty_seconds")]
     pub(crate) leeway: Span,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Signing {
     /// `env:NAME` or `file:PATH`, relative to the config file. `{upstream}` stands for an upstream's name.
@@ -125,7 +120,7 @@ pub(crate) struct Signing {
 }
 
 /// A key of a client that is a program. Only its hash is here.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApiKey {
     pub(crate) id: String,
@@ -135,14 +130,14 @@ pub(crate) struct ApiKey {
     pub(crate) scopes: Vec<Scope>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WideScope {
     pub(crate) name: Scope,
     pub(crate) includes: Vec<Scope>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rate {
     pub(crate) name: String,
@@ -150,16 +145,13 @@ pub(crate) struct Rate {
     pub(crate) window: Span,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Upstream {
     pub(crate) name: String,
     pub(crate) servers: Vec<Server>,
     #[serde(default = "defaults::one_second")]
     pub(crate) connect: Span,
-    /// The number of retries of a GET or HEAD.
-    #[serde(default = "defaults::one")]
-    pub(crate) retries: u32,
     #[serde(default)]
     pub(crate) breaker: BreakerConfig,
     /// Whether it has an OpenAPI document.
@@ -167,17 +159,17 @@ pub(crate) struct Upstream {
     pub(crate) documented: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct BreakerConfig {
     /// Consecutive failures open it.
     pub(crate) failures: u32,
-    /// Then one request tries, and one more each second until a verdict.
+    /// Then requests try again, and the first failure opens it again.
     pub(crate) open: Span,
 }
 
 /// Requests, their upstream, and who may make them.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RouteConfig {
     pub(crate) prefix: Prefix,
@@ -207,7 +199,7 @@ pub(crate) struct RouteConfig {
 }
 
 /// Whether a route remembers answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum IdempotencyKey {
     #[default]
@@ -216,7 +208,7 @@ pub(crate) enum IdempotencyKey {
     Required,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageConfig {
     /// With parameters: `/pages/product/{sku}`.
@@ -229,7 +221,7 @@ pub(crate) struct PageConfig {
     pub(crate) parts: Vec<PartConfig>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PartConfig {
     pub(crate) name: String,
@@ -241,28 +233,22 @@ pub(crate) struct PartConfig {
 }
 
 /// Pages of other origins that may call the gateway.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cors {
     pub(crate) origins: Vec<Origin>,
     #[serde(default = "defaults::ten_minutes")]
     pub(crate) max_age: Span,
-    /// The headers that a page's script may send.
-    #[serde(default = "defaults::allowed_headers")]
-    pub(crate) allowed_headers: Vec<Header>,
-    /// The headers that it may read beyond those that every script may.
-    #[serde(default = "defaults::exposed_headers")]
-    pub(crate) exposed_headers: Vec<Header>,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Security {
     /// `Strict-Transport-Security`, only behind TLS.
     pub(crate) hsts: Option<Span>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OpenApi {
     pub(crate) title: String,

@@ -1,7 +1,6 @@
 //! The config file: its fields, its rules and its mistakes.
 
 pub(crate) mod defaults;
-pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod read;
 pub(crate) mod rules;

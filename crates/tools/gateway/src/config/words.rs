@@ -1,63 +1,40 @@
 //! Strings of a config file with a form: paths, methods, scopes, servers.
 
-use std::fmt;
-
 use ballet_http::peers::Network;
-use hyper::header::HeaderName;
 use hyper::{Method, Uri};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::http::path;
 
-macro_rules! word {
-    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub(crate) struct $name(pub(crate) $inner);
+/// The beginning of a path, in whole segments: `/orders` also stands for `/orders/7`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Prefix(pub(crate) String);
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(&self.0, f)
-            }
-        }
+/// An HTTP method.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Verb(pub(crate) Method);
 
-        impl From<$name> for String {
-            fn from(word: $name) -> Self {
-                word.to_string()
-            }
-        }
-    };
-}
+/// A scope, as in OAuth 2.0 (RFC 6749, section 3.3).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Scope(pub(crate) String);
 
-word! {
-    /// The beginning of a path, in whole segments: `/orders` also stands for `/orders/7`.
-    Prefix(String)
-}
-word! {
-    /// An HTTP method.
-    Verb(Method)
-}
-word! {
-    /// A scope, as in OAuth 2.0 (RFC 6749, section 3.3).
-    Scope(String)
-}
-word! {
-    /// A server of an upstream: `http://host:port`.
-    Server(Uri)
-}
-word! {
-    /// A proxy in front of the gateway, or the network of such: `10.0.0.0/8`.
-    ProxyNetwork(Network)
-}
-word! {
-    /// The name of a header, in small letters.
-    Header(HeaderName)
-}
-word! {
-    /// A web origin: `https://shop.example`.
-    Origin(String)
-}
+/// A server of an upstream: `http://host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Server(pub(crate) Uri);
+
+/// A proxy in front of the gateway, or the network of such: `10.0.0.0/8`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct ProxyNetwork(pub(crate) Network);
+
+/// A web origin: `https://shop.example`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Origin(pub(crate) String);
 
 const VERBS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -121,28 +98,6 @@ impl TryFrom<String> for ProxyNetwork {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self)
-    }
-}
-
-impl TryFrom<String> for Header {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let name = HeaderName::try_from(&text);
-        name.map(Self)
-            .map_err(|_| format!("expected a header like \"x-request-id\", found {text:?}"))
-    }
-}
-
-impl Header {
-    /// Makes headers of names in small letters.
-    pub(crate) fn all(names: &[&'static str]) -> Vec<Self> {
-        names.iter().map(|name| Self(HeaderName::from_static(name))).collect()
-    }
-
-    /// Returns their names, as a header lists them.
-    pub(crate) fn list(headers: &[Self]) -> String {
-        headers.iter().map(|Self(name)| name.as_str()).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,7 +1,7 @@
 //! The private listener for operators: alive, ready, metrics.
 
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use ballet_http::departure::Departure;
@@ -12,7 +12,6 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::file::{Config, IdempotencyKey, RouteConfig};
 use crate::gate::in_force::CurrentGate;
 use crate::store::database::Database;
 
@@ -30,10 +29,8 @@ struct Readiness {
     ready: bool,
     keys: &'static str,
     /// The state of the database. The gateway is ready without it: gateways share a database, and still serve
-    /// everything but `stands_still`.
+    /// requests without an `Idempotency-Key`.
     database: &'static str,
-    /// The routes that refuse every request now.
-    stands_still: Vec<String>,
     stopping: bool,
 }
 
@@ -79,9 +76,6 @@ fn readiness(parts: &PrivateState) -> Readiness {
         ready: keys && !stopping,
         keys: match keys {
             false => "not read yet: tokens are answered with 503",
-            true if gate.sign_in.has_no_keys() => {
-                "too old: they could not be read again for max_age, and tokens are answered with 503"
-            }
             true if gate.sign_in.has_old_keys() => {
                 "old: they could not be read again, and tokens with a newer key are answered with 401"
             }
@@ -92,20 +86,6 @@ fn readiness(parts: &PrivateState) -> Readiness {
             Some(_) if is_away => "away: requests with an Idempotency-Key are answered with 503",
             Some(_) => "ok",
         },
-        stands_still: if is_away { keyed_only(&gate.config) } else { Vec::new() },
         stopping,
     }
-}
-
-/// They refuse requests without an `Idempotency-Key`.
-fn keyed_only(config: &Config) -> Vec<String> {
-    let keyed = config.routes.iter().filter(|route| route.idempotency == IdempotencyKey::Required);
-    let named = |route: &RouteConfig| {
-        let methods = route.methods.iter().map(|verb| &verb.0);
-        let unsafe_ones: Vec<&str> =
-            methods.filter(|method| !method.is_safe()).map(Method::as_str).collect();
-        let is_any = !unsafe_ones.is_empty();
-        is_any.then(|| format!("{} {}", unsafe_ones.join(", "), route.prefix))
-    };
-    keyed.filter_map(named).collect()
 }

@@ -1,6 +1,5 @@
 //! The public listener: connections, their limits and end.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +8,6 @@ use ballet_http::accepting::accept;
 use ballet_http::departure::Departure;
 use ballet_http::limits::{CountGuard, LiveCounts, network};
 use ballet_http::patient_stream::PatientStream;
-use http_body_util::BodyExt;
-use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,21 +18,19 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::config::file::Limits;
-use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{CurrentGate, Gate};
 use crate::gate::serve::serve;
-use crate::http::problem::Problem;
 
 /// With fewer headers than this the gateway reads on, and its refusal has their number. With more hyper stops reading:
 /// memory for this many is reserved for each request.
 const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 
-#[derive(Debug, Clone, Copy)]
-enum NoRoom {
-    Gateway,
-    Address,
-}
+/// The answers to connections beyond a limit, which are closed.
+const GATEWAY_IS_FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n\
+    content-length: 0\r\nconnection: close\r\n\r\n";
+const ADDRESS_IS_FULL: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
+    content-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Serves until its departure closes the listener, and then until all connections have ended or the time to drain is
 /// over.
@@ -52,14 +47,14 @@ pub(crate) async fn run(listener: TcpListener, current: CurrentGate, departure: 
             () = closes.as_mut() => break,
         };
         let slot = place(&current, &addresses, peer).and_then(|counted| {
-            let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| NoRoom::Gateway)?;
+            let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| GATEWAY_IS_FULL)?;
             Ok((slot, counted))
         });
         let slot = match slot {
             Ok(slot) => slot,
             Err(full) => {
                 metrics::counter!("gateway_connections_refused_total").increment(1);
-                connections.spawn(turn_away(stream, peer, full));
+                connections.spawn(turn_away(stream, full));
                 continue;
             }
         };
@@ -76,10 +71,10 @@ pub(crate) async fn run(listener: TcpListener, current: CurrentGate, departure: 
     let gate = current.get();
     let drained = async {
         while connections.join_next().await.is_some() {}
-        gate.lasting.in_flight.none().await;
+        drop(gate.lasting.in_flight.write().await);
     };
     if timeout(gate.config.timeouts.drain.0, drained).await.is_err() {
-        tracing::warn!("requests were still in progress after {}", gate.config.timeouts.drain);
+        tracing::warn!("requests were still in progress after {:?}", gate.config.timeouts.drain.0);
     }
 }
 
@@ -129,44 +124,18 @@ fn place(
     current: &CurrentGate,
     addresses: &LiveCounts<IpAddr>,
     peer: SocketAddr,
-) -> Result<Option<CountGuard<IpAddr>>, NoRoom> {
+) -> Result<Option<CountGuard<IpAddr>>, &'static [u8]> {
     let Gate { config, .. } = &*current.get();
     if config.listen.trusts(peer.ip()) {
         return Ok(None);
     }
     let counted = addresses.count(network(peer.ip()), config.limits.address_connections);
-    counted.map(Some).ok_or(NoRoom::Address)
+    counted.map(Some).ok_or(ADDRESS_IS_FULL)
 }
 
-async fn turn_away(stream: TcpStream, peer: SocketAddr, full: NoRoom) {
-    let (status, detail) = match full {
-        NoRoom::Gateway => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the gateway has as many connections as it may: try again",
-        ),
-        NoRoom::Address => (
-            StatusCode::TOO_MANY_REQUESTS,
-            "your address has as many connections as it may: close some",
-        ),
-    };
-    let problem = Problem::new(status, detail).retry_after(Duration::from_secs(1));
-    refuse(stream, peer, problem).await;
-}
-
-/// Refuses a client without hyper.
-async fn refuse(mut stream: TcpStream, peer: SocketAddr, problem: Problem) {
-    let exchange = Exchange::without_request(peer.ip().to_canonical());
-    let (head, body) = problem.answer(&exchange.id).into_parts();
-    exchange.end(head.status);
+async fn turn_away(mut stream: TcpStream, answer: &'static [u8]) {
     let told = async {
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        let mut answer = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
-        for (name, value) in &head.headers {
-            answer.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-        }
-        let length = format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len());
-        answer.extend([length.as_bytes(), &body].concat());
-        stream.write_all(&answer).await?;
+        stream.write_all(answer).await?;
         stream.shutdown().await
     };
     let _gone = timeout(Duration::from_secs(1), told).await;

@@ -11,7 +11,7 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Prob
     let (uri, headers) = (request.uri(), request.headers());
     let long = uri.path_and_query().map_or(0, |path| path.as_str().len());
     if long > limits.uri.0 {
-        let detail = format!("the address is longer than {}", limits.uri);
+        let detail = format!("the address is longer than {} bytes", limits.uri.0);
         return Err(Problem::new(StatusCode::URI_TOO_LONG, detail));
     }
     let large =
@@ -20,7 +20,7 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Prob
         return large(format!("there are more than {} headers", limits.headers));
     }
     if size(headers) > limits.header_bytes.0 {
-        return large(format!("the headers are larger than {}", limits.header_bytes));
+        return large(format!("the headers are larger than {} bytes", limits.header_bytes.0));
     }
     let bad = |detail: &str| Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     let hosts = headers.get_all(header::HOST).iter().count();

@@ -7,7 +7,6 @@ use std::time::Instant;
 use ballet_http::limits::WindowCount;
 use hyper::{Method, Request, StatusCode};
 
-use crate::gate::route_metrics::RouteMetrics;
 use crate::gate::table::RouteTarget;
 use crate::http::headers::{REQUEST_ID, single};
 use crate::http::ids::request_id;
@@ -49,12 +48,6 @@ impl Exchange<'_> {
         }
     }
 
-    /// The client is refused before it sends a request.
-    pub(crate) fn without_request(address: IpAddr) -> Self {
-        let none = Request::builder().method("-").uri("*").body(()).unwrap_or_default();
-        Self::begin(&none, address)
-    }
-
     pub(crate) fn end(mut self, status: StatusCode) {
         self.answered = true;
         self.tell(status.as_u16());
@@ -76,10 +69,11 @@ impl Exchange<'_> {
             trace_id = %self.trace.id(),
             "request",
         );
-        match self.target {
-            Some(target) => target.access().measured.count(route, &self.method, status, took),
-            None => RouteMetrics::default().count(route, &self.method, status, took),
-        }
+        metrics::counter!("gateway_requests_total", "route" => route.to_owned(),
+            "method" => method_label(&self.method), "status" => status.to_string())
+        .increment(1);
+        metrics::histogram!("gateway_request_seconds", "route" => route.to_owned())
+            .record(took.as_secs_f64());
     }
 }
 
@@ -89,5 +83,18 @@ impl Drop for Exchange<'_> {
             // nginx's status for a connection that the client closed.
             self.tell(499);
         }
+    }
+}
+
+/// Clients can invent methods, but must not create metric series.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
     }
 }

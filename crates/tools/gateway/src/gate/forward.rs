@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_http::lingering_body::LingeringBody;
-use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri, header};
 
 use crate::auth::identity::{Identity, SCOPES};
 use crate::config::file::IdempotencyKey;
+use crate::gate::answer_body::with_limit_of_silence;
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::Gate;
 use crate::gate::table::Route;
@@ -21,7 +21,6 @@ use crate::http::headers::{
 };
 use crate::http::path::behind;
 use crate::http::problem::Problem;
-use crate::http::quiet_body::QuietBody;
 use crate::idempotency::key;
 use crate::idempotency::remember::{self, KeyedRequest};
 use crate::limits::at_once::RequestGuard;
@@ -84,7 +83,7 @@ pub(crate) async fn forward(
         set(&mut outgoing.headers, key::HEADER, &key::at_service(client, text));
     }
     let Some((text, identity)) = idempotency_key.zip(identity) else {
-        return send(service, outgoing, idle).await.map_err(told);
+        return send(service, &outgoing, idle).await.map_err(told);
     };
     let (method, path) = (&outgoing.method, outgoing.path.as_str());
     let fingerprint = key::fingerprint(method, path, &outgoing.headers, &outgoing.body);
@@ -103,15 +102,16 @@ pub(crate) async fn forward(
     };
     // If the client goes away the task goes on, as the answer is for a later request with the key. Until then it is one
     // of the client's requests.
-    let working = (gate.lasting.in_flight.begin(), Arc::clone(under_way));
-    let (service, underway) = (Arc::clone(service), gate.lasting.underway.clone());
+    let in_flight = Arc::clone(&gate.lasting.in_flight).read_owned().await;
+    let working = (in_flight, Arc::clone(under_way));
+    let service = Arc::clone(service);
     let running = tokio::spawn(async move {
         let _working = working;
         let sending = async |by| {
             outgoing.sent_by = Some(by);
-            send(&service, outgoing, idle).await
+            send(&service, &outgoing, idle).await
         };
-        remember::once(&database, &underway, keyed, sending).await
+        remember::once(&database, keyed, sending).await
     });
     running.await.unwrap_or_else(|error| {
         tracing::error!("a request with an Idempotency-Key failed: {error}");
@@ -166,10 +166,10 @@ pub(crate) fn outgoing_headers(
 
 async fn send(
     service: &UpstreamService,
-    outgoing: OutgoingRequest,
+    outgoing: &OutgoingRequest,
     idle: Duration,
 ) -> Result<Answer, UpstreamFailure> {
     let mut answer = service.send(outgoing).await?;
     clean_response(answer.headers_mut());
-    Ok(answer.map(|body| QuietBody::new(body, idle).boxed_unsync()))
+    Ok(answer.map(|body| with_limit_of_silence(body, idle)))
 }

@@ -6,13 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ballet_http::departure::Departure;
 use hyper::header::HeaderValue;
 
-use crate::auth::refused_sign_ins::RefusedSignIns;
 use crate::auth::sign_in::SignIn;
 use crate::auth::signer::Signer;
 use crate::config::file::{Config, Upstream};
-use crate::gate::in_flight::InFlight;
 use crate::gate::table::RouteTable;
-use crate::idempotency::keys_in_use::KeysInUse;
 use crate::limits::at_once::ClientRequests;
 use crate::limits::policy::RateCounts;
 use crate::openapi::assemble;
@@ -24,9 +21,8 @@ pub(crate) struct ProcessState {
     pub(crate) database: Option<Arc<Database>>,
     pub(crate) rates: Arc<RateCounts>,
     pub(crate) at_once: ClientRequests,
-    pub(crate) refused: Arc<RefusedSignIns>,
-    pub(crate) in_flight: InFlight,
-    pub(crate) underway: KeysInUse,
+    /// Held for reading by work that goes on after its client. A stop waits until nobody holds it.
+    pub(crate) in_flight: Arc<tokio::sync::RwLock<()>>,
     /// How the public listener ends at a stop.
     pub(crate) departure: Departure,
 }
@@ -86,13 +82,6 @@ impl CurrentGate {
 
     /// Requests in progress end with the old config.
     pub(crate) fn set(&self, gate: Gate) {
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let stays =
-            |old: &Arc<UpstreamService>| gate.services.iter().any(|new| Arc::ptr_eq(new, old));
-        // Before a new service of the same name can report a failure.
-        for service in current.services.iter().filter(|service| !stays(service)) {
-            service.remove();
-        }
-        *current = Arc::new(gate);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(gate);
     }
 }

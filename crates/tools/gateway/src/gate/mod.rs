@@ -3,13 +3,9 @@
 pub(crate) mod answer_body;
 pub(crate) mod check;
 pub(crate) mod cors;
-pub(crate) mod document;
 pub(crate) mod exchange;
 pub(crate) mod forward;
-pub(crate) mod in_flight;
 pub(crate) mod in_force;
 pub(crate) mod page;
-pub(crate) mod peer;
-pub(crate) mod route_metrics;
 pub(crate) mod serve;
 pub(crate) mod table;

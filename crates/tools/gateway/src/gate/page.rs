@@ -116,7 +116,7 @@ async fn fetch(
     };
     let bad = |detail: String| Problem::new(StatusCode::BAD_GATEWAY, detail);
     let answered = async {
-        let answer = part.service.send(request).await.map_err(told)?;
+        let answer = part.service.send(&request).await.map_err(told)?;
         let status = answer.status();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             // The service starts, or is overloaded.

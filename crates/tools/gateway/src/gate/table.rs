@@ -3,18 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::{Method, StatusCode, header};
-use serde_json::Value;
 
 use crate::config::file::{Config, IdempotencyKey};
 use crate::config::rules::DOCUMENT;
 use crate::config::words::Scope;
-use crate::gate::document::ServedText;
-use crate::gate::route_metrics::RouteMetrics;
 use crate::http::path::{PathPattern, begins_with};
 use crate::http::problem::Problem;
 use crate::limits::policy::Policy;
-use crate::openapi::components::object;
 use crate::upstream::service::UpstreamService;
 
 #[derive(Debug)]
@@ -22,7 +19,6 @@ pub(crate) struct Access {
     /// `None` admits everybody.
     pub(crate) scopes: Option<Vec<String>>,
     pub(crate) policy: Option<Policy>,
-    pub(crate) measured: RouteMetrics,
 }
 
 #[derive(Debug)]
@@ -60,7 +56,7 @@ pub(crate) struct Page {
 #[derive(Debug)]
 pub(crate) struct SystemDocument {
     access: Access,
-    pub(crate) text: ServedText,
+    pub(crate) text: Bytes,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,8 +87,6 @@ impl<'a> RouteTarget<'a> {
 #[derive(Debug)]
 pub(crate) struct RouteTable {
     document: Option<SystemDocument>,
-    /// Of two matching patterns the first counts.
-    documented: Vec<(PathPattern, Vec<String>)>,
     routes: Vec<Route>,
     pages: Vec<Page>,
 }
@@ -116,7 +110,6 @@ impl RouteTable {
             scopes: (!public)
                 .then(|| scopes.unwrap_or_default().iter().map(|scope| scope.0.clone()).collect()),
             policy: policy(rate),
-            measured: RouteMetrics::default(),
         };
         let timeouts = &config.timeouts;
         let routes = config.routes.iter().map(|route| {
@@ -155,14 +148,9 @@ impl RouteTable {
         });
         let rate = config.openapi.as_ref().and_then(|openapi| openapi.rate.as_deref());
         let pages = pages.collect::<Result<Vec<_>, String>>()?;
-        let mut table = Self { document: None, documented: Vec::new(), routes, pages };
-        if let Some(text) = document {
-            let whole: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-            let (access, text) = (access(true, None, rate), ServedText::json(text));
-            table.document = Some(SystemDocument { access, text });
-            table.documented = documented_methods(&whole)?;
-        }
-        Ok(table)
+        let document = document
+            .map(|text| SystemDocument { access: access(true, None, rate), text: text.into() });
+        Ok(Self { document, routes, pages })
     }
 
     /// The longest prefix also decides on methods: a request never falls through to a shorter one with other scopes.
@@ -206,17 +194,10 @@ impl RouteTable {
         self.routes.iter().filter(move |route| is_it(&route.prefix))
     }
 
-    /// The methods that the document has for the path, or else those of its routes.
+    /// The methods of the path's routes.
     pub(crate) fn methods(&self, path: &str) -> String {
         let mut methods: Vec<&str> =
             self.at(path).flat_map(|route| &route.methods).map(Method::as_str).collect();
-        let documented =
-            self.documented.iter().find(|(path_of, _)| path_of.matches(path).is_some());
-        if let Some((_, known)) = documented
-            && methods.iter().any(|method| known.iter().any(|one| one == method))
-        {
-            methods.retain(|method| known.iter().any(|one| one == method));
-        }
         let is_page = self.pages.iter().any(|page| page.pattern.matches(path).is_some());
         if is_page || self.document_at(path).is_some() {
             methods.push("GET");
@@ -225,17 +206,4 @@ impl RouteTable {
         methods.dedup();
         methods.join(", ")
     }
-}
-
-/// Paths without parameters come first.
-fn documented_methods(document: &Value) -> Result<Vec<(PathPattern, Vec<String>)>, String> {
-    let mut paths: Vec<_> = object(&document["paths"]).collect();
-    paths.sort_by_key(|(path, _)| {
-        path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>()
-    });
-    let read = paths.into_iter().map(|(path, item)| {
-        let methods = object(item).map(|(method, _)| method.to_uppercase());
-        Ok((PathPattern::parse(path)?, methods.collect()))
-    });
-    read.collect()
 }

@@ -6,6 +6,5 @@ pub(crate) mod headers;
 pub(crate) mod ids;
 pub(crate) mod path;
 pub(crate) mod problem;
-pub(crate) mod quiet_body;
 pub(crate) mod trace;
 pub(crate) mod wall_clock;

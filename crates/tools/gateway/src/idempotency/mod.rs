@@ -2,5 +2,4 @@
 
 pub(crate) mod body_start;
 pub(crate) mod key;
-pub(crate) mod keys_in_use;
 pub(crate) mod remember;

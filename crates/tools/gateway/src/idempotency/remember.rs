@@ -5,18 +5,16 @@
 //! another key if it was nothing. A service that recognises keys is asked again at once, even while another gateway may
 //! wait for its answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::http::body::{Answer, full};
 use crate::http::ids::random_number;
 use crate::http::problem::Problem;
 use crate::idempotency::body_start::{self, BodyStart};
-use crate::idempotency::keys_in_use::{KeyConflict, KeysInUse};
 use crate::store::database::Database;
 use crate::store::idempotent_requests::{self as store, KeyState, RequestKey, StoredAnswer};
 use crate::upstream::failure::UpstreamFailure;
@@ -26,9 +24,6 @@ const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const LARGEST: usize = 256 * 1024;
 /// A request may be sent this long after its beginning, and the lease is longer by this.
 const PROMPT: Duration = Duration::from_secs(15);
-/// The pause before the first later try to free a key. Pauses double, so the last try is after half a minute.
-const FREE_AFTER: Duration = Duration::from_millis(500);
-const FREE_TRIES: u32 = 6;
 
 #[derive(Debug)]
 pub(crate) struct KeyedRequest {
@@ -45,8 +40,7 @@ pub(crate) struct KeyedRequest {
 
 /// Makes the request, or repeats the stored answer. `send` gets the time after which it must not send.
 pub(crate) async fn once(
-    database: &Arc<Database>,
-    underway: &KeysInUse,
+    database: &Database,
     keyed: KeyedRequest,
     send: impl AsyncFnOnce(Instant) -> Result<Answer, UpstreamFailure>,
 ) -> Result<Answer, Problem> {
@@ -54,56 +48,29 @@ pub(crate) async fn once(
     let key = RequestKey { client: keyed.client.clone(), key: keyed.key.clone(), attempt };
     let (print, again) = (&keyed.fingerprint, keyed.deduplicates);
     let (lease, sent_by) = (PROMPT + keyed.timeout * 2, Instant::now() + PROMPT);
-    let count = |found: &'static str| {
-        metrics::counter!("gateway_idempotent_requests_total", "found" => found).increment(1);
-    };
-    let _in_use = match underway.begin(&key.client, &key.key, print) {
-        Ok(in_use) => in_use,
-        Err(taken) => {
-            let (found, problem) = match taken {
-                KeyConflict::Same => ("running", still_running()),
-                KeyConflict::ByAnother => ("other", used_for_another()),
-            };
-            count(found);
-            return Err(problem);
-        }
-    };
-    let mut was_asked = false;
     let known = database
-        .ask(async |pool| {
-            let mut connection = pool.acquire().await?;
-            was_asked = true;
-            store::begin(&mut connection, &key, print, lease, KEPT_FOR, again).await
-        })
+        .ask(async |pool| store::begin(pool, &key, print, lease, KEPT_FOR, again).await)
         .await
         .map_err(|why| {
-            count("away");
-            if was_asked {
-                // The key may be stored, or be stored later.
-                free_later(database, &key);
-            }
             let request_id = &*keyed.request_id;
             tracing::warn!(request_id, "a request with an Idempotency-Key was not sent: {why}");
             let detail = "the memory for Idempotency-Key is away, so nothing was sent: try again";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
                 .retry_after(Duration::from_secs(1))
         })?;
-    count(match &known {
-        KeyState::New => "new",
-        KeyState::Other => "other",
-        KeyState::Running(_) => "running",
-        KeyState::Unknown => "unknown",
-        KeyState::Answered(_) => "answered",
-    });
     match known {
         KeyState::New => {}
         KeyState::Answered(kept) => return repeated_answer(kept),
-        KeyState::Other => return Err(used_for_another()),
-        KeyState::Running(left) => {
+        KeyState::Other => {
+            let detail = "this Idempotency-Key was used for another request: choose a new one";
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+            return Err(problem.header("Idempotency-Key"));
+        }
+        KeyState::Running => {
             let detail = "the first request with this Idempotency-Key has no answer yet: a gateway \
-                          waits for it, or has died with it, or could not keep it; ask again after \
-                          Retry-After";
-            return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(left));
+                          waits for it, or has died with it, or could not keep it; ask again";
+            let problem = Problem::new(StatusCode::CONFLICT, detail);
+            return Err(problem.retry_after(Duration::from_secs(1)));
         }
         KeyState::Unknown => {
             let detail = "nobody knows whether the request with this Idempotency-Key took effect: \
@@ -115,18 +82,8 @@ pub(crate) async fn once(
     settle(database, &key, outcome, &keyed).await
 }
 
-fn used_for_another() -> Problem {
-    let detail = "this Idempotency-Key was used for another request: choose a new one";
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).header("Idempotency-Key")
-}
-
-fn still_running() -> Problem {
-    let detail = "the first request with this Idempotency-Key is still running";
-    Problem::new(StatusCode::CONFLICT, detail).retry_after(Duration::from_secs(1))
-}
-
 async fn settle(
-    database: &Arc<Database>,
+    database: &Database,
     key: &RequestKey,
     outcome: Result<Answer, UpstreamFailure>,
     keyed: &KeyedRequest,
@@ -190,33 +147,16 @@ async fn settle(
     Ok(Response::from_parts(head, body))
 }
 
-async fn end(database: &Arc<Database>, key: &RequestKey, may_have_acted: bool) {
-    if may_have_acted {
-        let ended = database.ask(async |pool| store::end_without_answer(pool, key).await).await;
-        if let Err(why) = ended {
-            tracing::warn!("an Idempotency-Key stays in use until its lease ends: {why}");
-        }
-    } else if database.ask(async |pool| store::forget_unsent(pool, key).await).await.is_err() {
-        free_later(database, key);
+async fn end(database: &Database, key: &RequestKey, may_have_acted: bool) {
+    let ended = database
+        .ask(async |pool| match may_have_acted {
+            true => store::end_without_answer(pool, key).await,
+            false => store::forget_unsent(pool, key).await,
+        })
+        .await;
+    if let Err(why) = ended {
+        tracing::warn!("an Idempotency-Key stays in use until its lease ends: {why}");
     }
-}
-
-/// Frees a key under which nothing was sent. It may never have been stored, or be stored later, so there are few tries.
-fn free_later(database: &Arc<Database>, key: &RequestKey) {
-    let (database, key) = (Arc::clone(database), key.clone());
-    tokio::spawn(async move {
-        let mut freed = Ok(false);
-        for number in 0..FREE_TRIES {
-            sleep(FREE_AFTER * 2_u32.pow(number)).await;
-            freed = database.ask(async |pool| store::forget_unsent(pool, &key).await).await;
-            if let Ok(true) = freed {
-                return;
-            }
-        }
-        if let Err(why) = freed {
-            tracing::warn!("an Idempotency-Key may stay in use, though nothing was sent: {why}");
-        }
-    });
 }
 
 fn repeated_answer(kept: StoredAnswer) -> Result<Answer, Problem> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config::file::{Config, OpenApi, RouteConfig};
 use crate::openapi::components::{ComponentNames, Components, object};
-use crate::openapi::operation::{self, METHODS, ServiceOperation, exposed, is_by, path_by};
+use crate::openapi::operation::{self, METHODS, exposed, is_by, path_by};
 use crate::openapi::page;
 use crate::openapi::source::{self, Documents};
 
@@ -60,7 +60,7 @@ pub(crate) fn document(
         made.route(config, route, document, names)?;
     }
     for page in &config.pages {
-        let operation = page::operation(config, page, documents, &names, &mut components)?;
+        let operation = page::operation(config, page, documents, &names)?;
         made.put(&page.path, "get", "page", operation);
     }
     let mut paths = json!(made.paths);
@@ -107,20 +107,19 @@ impl Paths {
             for method in METHODS {
                 let Some(operation) = item.get(method) else { continue };
                 if is_by(config, route, method, &outer) {
-                    let of = ServiceOperation { document, item, operation };
-                    let operation = exposed(config, route, of, names);
+                    let operation = exposed(config, route, (item, operation), names);
                     self.put(&outer, method, &route.upstream, operation);
                     found.insert(method.to_uppercase());
                 }
             }
         }
         // A HEAD has no description, as a GET without a body.
-        let lost = route.methods.iter().map(ToString::to_string);
+        let lost = route.methods.iter().map(|verb| verb.0.to_string());
         let lost = lost.filter(|verb| verb != "HEAD").find(|verb| !found.contains(verb));
         match lost {
             None => Ok(()),
             Some(verb) => {
-                let (prefix, upstream) = (&route.prefix, &route.upstream);
+                let (prefix, upstream) = (&route.prefix.0, &route.upstream);
                 Err(format!(
                     "the route {verb} {prefix} leads to nothing that the OpenAPI document of \
                      {upstream} has"

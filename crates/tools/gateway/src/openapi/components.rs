@@ -8,24 +8,6 @@ use serde_json::{Map, Value, json};
 const PLACE: &str = "#/components/";
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
-const HEADERS: [(&str, &str, &str); 3] = [
-    (REQUEST_ID, "Finds the request in the logs.", "^[A-Za-z0-9._-]{8,64}$"),
-    (
-        LIMIT,
-        "What is left of the rate, and for how many seconds: `\"read\";r=598;t=42`.",
-        "^\"[^\"]+\";r=[0-9]+;t=[0-9]+$",
-    ),
-    (
-        POLICY,
-        "The rate, as so many requests in so many seconds: `\"read\";q=600;w=60`.",
-        "^\"[^\"]+\";q=[0-9]+;w=[0-9]+$",
-    ),
-];
-pub(crate) const REQUEST_ID: &str = "X-Request-Id";
-/// This and the next are the headers of answers for which a rate was judged.
-pub(crate) const LIMIT: &str = "RateLimit";
-pub(crate) const POLICY: &str = "RateLimit-Policy";
-
 /// By place: `schemas/Order`.
 #[derive(Debug)]
 pub(crate) struct Components(BTreeMap<String, Value>);
@@ -36,12 +18,7 @@ pub(crate) struct ComponentNames(BTreeMap<String, String>);
 
 impl Components {
     pub(crate) fn new() -> Self {
-        let headers = HEADERS.map(|(name, about, pattern)| {
-            let schema = json!({ "type": "string", "pattern": pattern });
-            let header = json!({ "description": about, "schema": schema });
-            (format!("headers/{name}"), header)
-        });
-        Self(headers.into_iter().chain([("schemas/Problem".to_owned(), problem())]).collect())
+        Self(BTreeMap::from([("schemas/Problem".to_owned(), problem())]))
     }
 
     /// Equal components are shared. One that differs from its namesake gets the upstream's name in front.
@@ -56,7 +33,8 @@ impl Components {
                 own.insert(format!("{section}/{name}"), value);
             }
         }
-        own.retain(|place, value| place != "schemas/Problem" || !is_plain_problem(value));
+        // The gateway's error has an id more.
+        own.retain(|place, value| place != "schemas/Problem" || **value != problem::schema());
         let mut differ: BTreeSet<&str> = BTreeSet::new();
         loop {
             // A component that refers to a differing one differs.
@@ -79,19 +57,6 @@ impl Components {
             self.0.entry(new.clone()).or_insert_with(|| names.rewrite(value));
         }
         names
-    }
-
-    /// Returns the reference. If another schema has the name, this one gets a number.
-    pub(crate) fn add(&mut self, name: &str, schema: Value) -> Value {
-        let mut number = 1;
-        let mut place = format!("schemas/{name}");
-        while self.0.get(&place).is_some_and(|known| *known != schema) {
-            number += 1;
-            place = format!("schemas/{name}_{number}");
-        }
-        let reference = json!({ "$ref": format!("{PLACE}{place}") });
-        self.0.insert(place, schema);
-        reference
     }
 
     pub(crate) fn used_by(&self, paths: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
@@ -149,43 +114,9 @@ fn references(value: &Value) -> BTreeSet<String> {
     found
 }
 
-/// A service's error schema that adds nothing to the gateway's.
-fn is_plain_problem(schema: &Value) -> bool {
-    let known = problem();
-    object(&schema["properties"]).all(|(name, _)| known["properties"].get(name).is_some())
-        && schema.get("additionalProperties").is_none_or(|more| *more != false)
-}
-
 fn problem() -> Value {
     let mut schema = problem::schema();
     schema["properties"]["request_id"] = json!({ "type": "string", "description":
         "The request's id in the gateway's log, if the error is the gateway's." });
     schema
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_components_are_shared_and_others_get_the_name_of_their_service() {
-        let document = |price: &str| {
-            json!({ "components": { "schemas": {
-                "Money": { "type": price },
-                "Line": { "properties": { "price": { "$ref": "#/components/schemas/Money" } } },
-                "Id": { "type": "string" },
-            } } })
-        };
-        let mut components = Components::new();
-        assert!(components.take("a", &document("integer")).0.is_empty());
-        assert!(components.take("b", &document("integer")).0.is_empty());
-        // Another one, as its money is.
-        let names = components.take("c", &document("string"));
-        assert_eq!(names.0.len(), 2);
-        let used = names.rewrite(&json!({ "$ref": "#/components/schemas/Line" }));
-        assert_eq!(used, json!({ "$ref": "#/components/schemas/c_Line" }));
-        let used = components.used_by(&used);
-        let names: Vec<&str> = used["schemas"].keys().copied().collect();
-        assert_eq!(names, ["c_Line", "c_Money"]);
-    }
 }

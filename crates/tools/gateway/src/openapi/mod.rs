@@ -4,5 +4,4 @@ pub(crate) mod assemble;
 pub(crate) mod components;
 pub(crate) mod operation;
 pub(crate) mod page;
-pub(crate) mod refusals;
 pub(crate) mod source;

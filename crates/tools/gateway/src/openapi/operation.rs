@@ -6,15 +6,7 @@ use crate::config::file::{Config, IdempotencyKey, RouteConfig, WideScope};
 use crate::config::words::Scope;
 use crate::http::path::{begins_with, behind};
 use crate::idempotency::key;
-use crate::openapi::components::ComponentNames;
-use crate::openapi::refusals::{self, Demands, field_mut};
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ServiceOperation<'a> {
-    pub(crate) document: &'a Value,
-    pub(crate) item: &'a Value,
-    pub(crate) operation: &'a Value,
-}
+use crate::openapi::components::{ComponentNames, PROBLEM};
 
 pub(crate) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -37,69 +29,61 @@ pub(crate) fn is_by(config: &Config, route: &RouteConfig, method: &str, path: &s
         && takes(&method.to_uppercase())
 }
 
+/// `item` has the operation, and the parameters of its path.
 pub(crate) fn exposed(
     config: &Config,
     route: &RouteConfig,
-    of: ServiceOperation<'_>,
+    (item, operation): (&Value, &Value),
     names: &ComponentNames,
 ) -> Value {
-    let mut made = names.rewrite(of.operation);
+    let mut made = names.rewrite(operation);
     let Some(fields) = made.as_object_mut() else { return made };
     fields.remove("servers");
     fields.remove("callbacks");
-    let demands = Demands {
-        sign_in: !route.public,
-        scopes: route.scopes.as_ref().is_some_and(|scopes| !scopes.is_empty()),
-        rate: route.rate.is_some(),
-        body: fields.contains_key("requestBody").then(|| route.body.unwrap_or(config.limits.body)),
-        idempotency: route.idempotency,
-    };
     fields.insert("security".to_owned(), security(config, route.scopes.as_deref()));
     fields.insert("tags".to_owned(), json!([route.upstream]));
-    let own = match fields.remove("parameters") {
-        Some(Value::Array(own)) => own,
-        Some(_) | None => Vec::new(),
-    };
-    let parameters = parameters(of.item, own, names, route.idempotency);
-    if !parameters.is_empty() {
+    let parameters = parameters(item, operation, names, route.idempotency);
+    if parameters.is_empty() {
+        fields.remove("parameters");
+    } else {
         fields.insert("parameters".to_owned(), parameters.into());
     }
-    let described = of.operation["responses"].as_object().into_iter().flatten();
-    let described = described
-        .map(|(status, answer)| (status.clone(), names.rewrite(resolved(of.document, answer))));
-    let mut responses: Map<String, Value> = described.collect();
-    if route.idempotency != IdempotencyKey::Off {
-        for (_, answer) in responses.iter_mut().filter(|(status, _)| status.starts_with('2')) {
-            let headers = field_mut(answer, "headers");
-            *field_mut(headers, "Idempotency-Replayed") = json!({
-                "description": "`true` if this is the stored answer of the request that was sent \
-                                with the same key before.",
-                "schema": { "type": "string", "enum": ["true"] },
-            });
-        }
-    }
-    refusals::add(config, demands, &mut responses);
-    fields.insert("responses".to_owned(), responses.into());
+    let responses = fields.entry("responses").or_insert_with(|| json!({}));
+    add_refusals(responses, !route.public, route.rate.is_some());
     made
 }
 
-/// The reference's target, or the value itself.
-pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    let place = value["$ref"].as_str().and_then(|text| text.strip_prefix('#'));
-    place.and_then(|place| document.pointer(place)).unwrap_or(value)
+/// Adds the gateway's own answers to those of the service.
+pub(crate) fn add_refusals(responses: &mut Value, signs_in: bool, has_rate: bool) {
+    let Some(responses) = responses.as_object_mut() else { return };
+    let all = [
+        (signs_in, "401", "The request has no credentials, or they do not count."),
+        (signs_in, "403", "The credentials lack a scope."),
+        (has_rate, "429", "The client has used up its limit: `Retry-After` says how long."),
+        (true, "default", "The gateway or the service refuses the request, or fails."),
+    ];
+    for (_, status, description) in all.into_iter().filter(|(is_given, ..)| *is_given) {
+        responses.entry(status).or_insert_with(|| {
+            let content = json!({ "application/problem+json": { "schema": { "$ref": PROBLEM } } });
+            json!({ "description": description, "content": content })
+        });
+    }
 }
 
 fn parameters(
     item: &Value,
-    own: Vec<Value>,
+    operation: &Value,
     names: &ComponentNames,
     idempotency: IdempotencyKey,
 ) -> Vec<Value> {
-    let mut all = own;
+    let of = |object: &Value| {
+        let list = object["parameters"].as_array().into_iter().flatten();
+        list.map(|one| names.rewrite(one)).collect::<Vec<_>>()
+    };
+    let mut all = of(operation);
     let is =
         |one: &Value, other: &Value| (&one["in"], &one["name"]) == (&other["in"], &other["name"]);
-    for shared in item["parameters"].as_array().into_iter().flatten() {
-        let shared = names.rewrite(shared);
+    for shared in of(item) {
         if !all.iter().any(|one| is(one, &shared)) {
             all.push(shared);
         }
@@ -156,30 +140,4 @@ pub(crate) fn schemes(config: &Config) -> Map<String, Value> {
         schemes.insert("api_key".to_owned(), scheme);
     }
     schemes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::words::Prefix;
-
-    #[test]
-    fn a_path_is_the_one_that_clients_use() {
-        let route = |prefix: &str, to: Option<&str>| {
-            let text = "prefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\npublic = true";
-            let route: RouteConfig = toml::from_str(text).unwrap();
-            let to = to.map(|to| Prefix(to.to_owned()));
-            RouteConfig { prefix: Prefix(prefix.to_owned()), to, ..route }
-        };
-        for (prefix, to, path, outer) in [
-            ("/orders", None, "/orders/{id}", Some("/orders/{id}")),
-            ("/orders", None, "/ordersx", None),
-            ("/", None, "/orders", Some("/orders")),
-            ("/api/orders", Some("/orders"), "/orders/{id}", Some("/api/orders/{id}")),
-            ("/api", Some("/"), "/orders", Some("/api/orders")),
-            ("/", Some("/v1"), "/v1", Some("/")),
-        ] {
-            assert_eq!(path_by(&route(prefix, to), path).as_deref(), outer, "{prefix} {path}");
-        }
-    }
 }

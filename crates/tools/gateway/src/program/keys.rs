@@ -16,10 +16,6 @@ use serde_json::{Value, json};
 pub(crate) struct Arguments {
     /// The folder for `signing-key.json` and `jwks.json`.
     folder: PathBuf,
-    /// Adds a new key to the set and signs with it from now on. Tokens of the old key stay valid
-    /// until it is removed from `jwks.json`.
-    #[arg(long)]
-    rotate: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,24 +38,14 @@ pub(crate) fn make(arguments: &Arguments) -> Result<String, String> {
         let path = path.display().to_string();
         move |error: std::io::Error| format!("{path}: {error}")
     };
-    let mut keys: Vec<Value> = match (public.exists(), arguments.rotate) {
-        (true, false) => {
-            return Err(format!("{} is there already: --rotate adds a key", public.display()));
-        }
-        (true, true) => {
-            let text = fs::read(&public).map_err(failed(&public))?;
-            let set: Value = serde_json::from_slice(&text)
-                .map_err(|error| format!("{}: {error}", public.display()))?;
-            set["keys"].as_array().cloned().unwrap_or_default()
-        }
-        (false, _) => Vec::new(),
-    };
+    if public.exists() {
+        return Err(format!("{} is there already", public.display()));
+    }
     let (signing, jwk) = generate().map_err(|_| "the system gives no random bytes".to_owned())?;
     let kid = signing.kid.clone();
-    keys.push(jwk);
     fs::create_dir_all(folder).map_err(failed(folder))?;
     write(&private, 0o600, &json!(signing)).map_err(failed(&private))?;
-    write(&public, 0o644, &json!({ "keys": keys })).map_err(failed(&public))?;
+    write(&public, 0o644, &json!({ "keys": [jwk] })).map_err(failed(&public))?;
     let (private, public) = (private.display(), public.display());
     Ok(format!("key {kid}\n{private}: signs tokens, keep it secret\n{public}: for the gateway\n"))
 }
@@ -79,12 +65,7 @@ fn generate() -> Result<(SigningKey, Value), ring::error::Unspecified> {
     Ok((SigningKey { kid, pkcs8 }, jwk))
 }
 
-/// Replaces the file as a whole, since a gateway may read it at any time.
 fn write(path: &Path, mode: u32, value: &Value) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
-    file.write_all(format!("{value:#}\n").as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(format!("{value:#}\n").as_bytes())
 }

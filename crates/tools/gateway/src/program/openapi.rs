@@ -27,7 +27,7 @@ pub(crate) fn assemble_from<'a>(
 }
 
 fn read(file: &Path) -> Result<(Config, OpenApi), String> {
-    let config = read_file(file).map_err(|error| error.to_string())?;
+    let config = read_file(file)?;
     let none = || format!("{}: it has no [openapi], so there is no document", file.display());
     let openapi = config.openapi.clone().ok_or_else(none)?;
     Ok((config, openapi))

@@ -9,18 +9,17 @@ use ballet_http::prometheus::Metrics;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::config::file::Config;
 use crate::config::read::read;
-use crate::config::units::Delay;
+use crate::config::units::Span;
 use crate::door::{private, public};
-use crate::gate::in_flight::InFlight;
 use crate::gate::in_force::{CurrentGate, Gate, ProcessState};
-use crate::idempotency::keys_in_use::KeysInUse;
 use crate::limits::at_once::ClientRequests;
-use crate::program::{logging, measures};
+use crate::program::logging;
 use crate::store::database::Database;
+
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 /// Settings that override those of the file. So one file serves inside and outside of a container.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -33,13 +32,13 @@ pub(crate) struct Addresses {
     private: Option<SocketAddr>,
     /// The time for which a stop serves new connections, in place of the file's.
     #[arg(long, env = "GATEWAY_SHUTDOWN_DELAY", value_name = "TIME")]
-    shutdown_delay: Option<Delay>,
+    shutdown_delay: Option<Span>,
 }
 
 impl Addresses {
     /// Reads the file's config, with these settings.
     fn read(self, file: &Path) -> Result<Config, String> {
-        let mut config = read(file).map_err(|error| error.to_string())?;
+        let mut config = read(file)?;
         let listen = &mut config.listen;
         listen.public = self.public.unwrap_or(listen.public);
         listen.private = self.private.unwrap_or(listen.private);
@@ -54,11 +53,11 @@ impl Addresses {
 /// Why the gateway cannot start.
 pub(crate) fn main(file: &Path, addresses: Addresses, log: &str) -> Result<(), String> {
     let config = addresses.read(file)?;
-    let (_written_at_the_end, lost) = logging::init(log)?;
-    let metrics = measures::install()?;
+    let _written_at_the_end = logging::init(log)?;
+    let metrics = Metrics::install(SECONDS).ok_or("the process has another recorder of metrics")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot start: {error}"))?;
-    runtime.block_on(run(config, file, addresses, metrics, lost))
+    runtime.block_on(run(config, file, addresses, metrics))
 }
 
 async fn run(
@@ -66,7 +65,6 @@ async fn run(
     file: &Path,
     addresses: Addresses,
     metrics: Metrics,
-    lost: ErrorCounter,
 ) -> Result<(), String> {
     let handler = |kind| signal(kind).map_err(|error| format!("signals: {error}"));
     let (mut terminate, mut interrupt, mut hang_up) = (
@@ -82,9 +80,7 @@ async fn run(
         rates: Arc::default(),
         at_once: ClientRequests::default(),
         database: database.clone(),
-        refused: Arc::default(),
-        in_flight: InFlight::new(),
-        underway: KeysInUse::default(),
+        in_flight: Arc::default(),
         departure: departure.clone(),
     };
     let listen = config.listen.clone();
@@ -101,7 +97,6 @@ async fn run(
         listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
     };
     tracing::info!(public = local(&public), private = local(&private), "listening");
-    tokio::spawn(measures::keep(lost));
     tokio::spawn(private::run(private, current.clone(), metrics, stopping));
     let served = tokio::spawn(public::run(public, current.clone(), departure.clone()));
     let reloads = async {

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "")]
     scopes: String,
     /// The time for which it is valid: `15m`, `1h`.
-    #[arg(long, default_value = "1h", value_parser = |text: &str| Span::try_from(text.to_owned()))]
+    #[arg(long, default_value = "1h")]
     valid: Span,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 ///
 /// If the config names no issuer, or the key cannot be read.
 pub(crate) fn make(arguments: &Arguments) -> Result<String, String> {
-    let config = read_file(&arguments.file).map_err(|error| error.to_string())?;
+    let config = read_file(&arguments.file)?;
     let no_tokens =
         || format!("{}: it has no [jwt], so it takes no tokens", arguments.file.display());
     let jwt = config.jwt.ok_or_else(no_tokens)?;

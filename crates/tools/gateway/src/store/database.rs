@@ -54,12 +54,6 @@ fn options(url: &str) -> Result<PgConnectOptions, String> {
     Ok(options.host(&host).extra_float_digits(None))
 }
 
-/// The statement took too long.
-fn is_cancelled(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.as_deref() == Some("57014")
-}
-
 impl Database {
     /// `config` is the config file.
     pub(crate) fn new(settings: &file::DatabaseConfig, config: &Path) -> Result<Self, String> {
@@ -168,19 +162,14 @@ impl Database {
         }
     }
 
-    /// A failure says nothing of the database. This ends after a while, since meanwhile nothing checks the database or
-    /// reads the URL's file.
+    /// A failure says nothing of the database.
     async fn clean(&self) {
-        let (began, mut portion) = (Instant::now(), PORTION);
-        while began.elapsed() < CLEAN_EVERY {
-            let removed = idempotent_requests::remove_old(&self.pool, portion);
+        loop {
+            let removed = idempotent_requests::remove_old(&self.pool, PORTION);
             // The server ends a statement after `patience`.
             match timeout(self.patience * 2, removed).await {
-                Ok(Ok(count)) if count >= u64::from(portion) => {}
+                Ok(Ok(count)) if count >= u64::from(PORTION) => {}
                 Ok(Ok(_)) => return,
-                // Too slow for so many, but perhaps not for single rows.
-                Ok(Err(error)) if portion > 1 && is_cancelled(&error) => portion = 1,
-                Err(_) if portion > 1 => portion = 1,
                 Ok(Err(error)) => return tracing::warn!("old rows stay for now: {error}"),
                 Err(_) => return tracing::warn!("old rows stay for now: no answer"),
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::http::wall_clock::unix_seconds;
 
@@ -28,15 +28,15 @@ pub(crate) enum KeyState {
     New,
     /// Used for another request.
     Other,
-    /// Another gateway was given the request. If it died, that is known after this time.
-    Running(Duration),
+    /// A gateway was given the request.
+    Running,
     /// The gateway died, or got no answer.
     Unknown,
     Answered(StoredAnswer),
 }
 
-/// Whether it is this attempt's, whether the request is the same, the lease's seconds left, status, headers, body.
-type KeyRow = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
+/// Whether it is this attempt's, whether the request is the same, whether the lease lasts, status, headers, body.
+type KeyRow = (bool, bool, bool, Option<i32>, Option<String>, Option<Vec<u8>>);
 
 /// A key expires when the database's clock and the gateway's own say so.
 const BEGIN: &str = "
@@ -53,18 +53,18 @@ const BEGIN: &str = "
             or ($7 and r.status is null and r.fingerprint = excluded.fingerprint)
         returning 1
     )
-    select true as mine, true as same, 0::float8 as left,
+    select true as mine, true as same, true as lasts,
         null::integer as status, null::text as headers, null::bytea as body
     from mine
     union all
-    select false, fingerprint = $3, extract(epoch from lease_until - now())::float8,
+    select false, fingerprint = $3, lease_until > now(),
         status, headers, body
     from gateway.idempotent_request
     where client = $1 and key = $2 and not exists (select from mine)";
 
 /// `again` takes over a request without an answer from another attempt, as its service recognises the key.
 pub(crate) async fn begin(
-    connection: &mut PgConnection,
+    pool: &PgPool,
     key: &RequestKey,
     fingerprint: &[u8],
     lease: Duration,
@@ -81,7 +81,7 @@ pub(crate) async fn begin(
             .bind(kept_for.as_secs_f64())
             .bind(again)
             .bind(unix_seconds())
-            .fetch_optional(&mut *connection)
+            .fetch_optional(pool)
             .await?;
         // Another transaction's new row conflicts, but is not visible yet.
         let Some(row) = row else { continue };
@@ -93,13 +93,11 @@ pub(crate) async fn begin(
                 headers: headers.unwrap_or_default(),
                 body,
             }),
-            (_, _, left, ..) => match Duration::try_from_secs_f64(left) {
-                Ok(left) if !left.is_zero() => KeyState::Running(left),
-                Ok(_) | Err(_) => KeyState::Unknown,
-            },
+            (_, _, true, ..) => KeyState::Running,
+            _ => KeyState::Unknown,
         });
     }
-    Ok(KeyState::Running(Duration::from_secs(1)))
+    Ok(KeyState::Running)
 }
 
 pub(crate) async fn save_answer(
@@ -113,12 +111,12 @@ pub(crate) async fn save_answer(
     query.bind(answer.status).bind(&answer.headers).bind(&answer.body).execute(pool).await.map(drop)
 }
 
-/// Never sent. Returns whether it was there.
-pub(crate) async fn forget_unsent(pool: &PgPool, key: &RequestKey) -> Result<bool, sqlx::Error> {
+/// Never sent.
+pub(crate) async fn forget_unsent(pool: &PgPool, key: &RequestKey) -> Result<(), sqlx::Error> {
     let statement = "delete from gateway.idempotent_request \
                      where client = $1 and key = $2 and attempt = $3 and status is null";
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
-    Ok(query.execute(pool).await?.rows_affected() > 0)
+    query.execute(pool).await.map(drop)
 }
 
 /// So that nobody waits for its lease.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use hyper::{StatusCode, header};
 
-use crate::config::units::ByteSize;
 use crate::http::bounded_body::BodyFault;
 use crate::http::problem::Problem;
 
@@ -100,9 +99,8 @@ impl UpstreamFailure {
 pub(crate) fn body_problem(fault: BodyFault) -> Problem {
     match fault {
         BodyFault::TooLarge(most) => {
-            let most = ByteSize(most);
             let detail =
-                format!("the body is larger than the {most} that this route takes: send less");
+                format!("the body is larger than the {most} bytes that this route takes: send less");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         }
         BodyFault::TooSlow => {

@@ -61,7 +61,7 @@ async fn a_scope_that_is_missing_is_named() {
     let answer = get(&gateway, "/a", &token).await;
     let challenge = answer.headers()["www-authenticate"].clone();
     let detail = problem(answer, 403).await;
-    assert_eq!(detail, "this needs the scope a:read, which is not in the token's scope or scp");
+    assert_eq!(detail, "this needs the scope a:read, which the credentials do not have");
     assert_eq!(challenge, "Bearer error=\"insufficient_scope\", scope=\"a:read\"");
     assert_eq!(get(&gateway, "/b", &token).await.status(), 200);
     let answer = reqwest::get(gateway.at("/b")).await.unwrap();
@@ -95,10 +95,6 @@ async fn scopes_are_read_from_the_claims_that_the_config_names() {
         let answer = get(gateway, "/a", &key.token(&claims)).await;
         assert_eq!(answer.status(), status, "{claims}");
     }
-    let refused = get(&named, "/a", &key.token(&claims("alice", "a:read"))).await;
-    let says = "this needs the scope a:read, which is not in the token's permissions or \
-                https://shop/roles or /realm_access/roles";
-    assert_eq!(problem(refused, 403).await, says);
 }
 
 #[tokio::test]
@@ -114,7 +110,7 @@ async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
     assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
     assert_eq!(service.got()[0].header("x-ballet-scopes"), Some("a:all"), "as the token has it");
     let detail = problem(get(&gateway, "/c", &token).await, 403).await;
-    assert_eq!(detail, "this needs the scope c:read, which is not in the token's scope or scp");
+    assert_eq!(detail, "this needs the scope c:read, which the credentials do not have");
     // An included scope does not include others.
     let token = key.token(&claims("alice", "a:write"));
     problem(get(&gateway, "/a", &token).await, 403).await;
@@ -298,7 +294,7 @@ async fn a_key_server_that_says_nothing_is_asked_once_for_all_and_does_not_stop_
     let service = TestService::ok().await;
     let (address, mut connections) = raw::connections().await;
     let jwt = jwt().replace("jwks.json", &address);
-    let config = format!("[limits]\nrefused_sign_ins = 1000000\n{jwt}{}", routes(&service));
+    let config = format!("{jwt}{}", routes(&service));
     let answers = async {
         let mut login = connections.recv().await.unwrap();
         read_until(&mut login, "\r\n\r\n").await;
@@ -384,21 +380,13 @@ async fn development_tokens_and_keys_work_together() {
     let keys = folder.path().join("keys");
     let keys = keys.to_str().unwrap();
     assert!(command(&["keys", keys]).0);
-    assert!(command(&["keys", keys]).2.contains("--rotate adds a key"));
+    assert!(command(&["keys", keys]).2.contains("is there already"));
     let jwt = jwt().replace("jwks.json", "keys/jwks.json");
     let gateway = Gateway::start_in(&folder, &(jwt + &routes(&service))).await;
     let file = folder.path().join("gateway.toml");
-    let make = || {
-        let file = file.to_str().unwrap();
-        let arguments = ["token", file, "--keys", keys, "--subject", "alice", "--scopes", "a:read"];
-        let (good, token, error) = command(&arguments);
-        assert!(good, "{error}");
-        token.trim().to_owned()
-    };
-    let first = make();
-    assert_eq!(get(&gateway, "/a", &first).await.status(), 200);
-    assert!(command(&["keys", keys, "--rotate"]).0);
-    let second = make();
-    becomes(&gateway, &second, 200).await;
-    assert_eq!(get(&gateway, "/a", &first).await.status(), 200);
+    let file = file.to_str().unwrap();
+    let arguments = ["token", file, "--keys", keys, "--subject", "alice", "--scopes", "a:read"];
+    let (good, token, error) = command(&arguments);
+    assert!(good, "{error}");
+    assert_eq!(get(&gateway, "/a", token.trim()).await.status(), 200);
 }

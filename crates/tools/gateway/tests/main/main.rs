@@ -7,7 +7,6 @@ mod auth;
 mod config;
 mod crowds;
 mod database;
-mod guesses;
 mod idempotency;
 mod ingress;
 mod key_sets;

@@ -117,36 +117,19 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
     let statuses = |operation: &Value| -> Vec<String> {
         operation["responses"].as_object().unwrap().keys().cloned().collect()
     };
-    let always = ["429", "431", "500", "502", "503", "504"];
-    assert_eq!(statuses(read), [&["200", "400", "401", "404", "414"][..], &always].concat());
-    let of_place = ["201", "400", "401", "403", "408", "409", "413", "414", "415"];
-    assert_eq!(statuses(place), [&of_place[..], &always].concat());
-    let header = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
-    for (status, has_rate) in [("200", true), ("404", false), ("429", true), ("500", false)] {
-        let headers = &read["responses"][status]["headers"];
-        assert_eq!(headers["X-Request-Id"], header("X-Request-Id"), "{status}");
-        let rate = if has_rate { header("RateLimit") } else { Value::Null };
-        assert_eq!(headers["RateLimit"], rate, "{status}");
-    }
-    assert!(place["responses"]["201"]["headers"]["RateLimit"].is_null(), "it has no rate");
-    let described = document["components"]["headers"].as_object().unwrap();
-    assert_eq!(described.len(), 3, "{described:?}");
+    assert_eq!(statuses(read), ["200", "404", "429", "default"]);
+    assert_eq!(statuses(place), ["201", "401", "403", "409", "default"]);
     assert_eq!(place["responses"]["409"]["description"], "There is one already.");
     let problem = json!({ "$ref": "#/components/schemas/Problem" });
-    for (status, header) in [("401", "WWW-Authenticate"), ("429", "Retry-After")] {
-        let refused = &read["responses"][status];
-        assert_eq!(refused["content"]["application/problem+json"]["schema"], problem);
-        assert!(refused["headers"][header].is_object(), "{refused}");
-    }
+    let refused = &read["responses"]["default"];
+    assert_eq!(refused["content"]["application/problem+json"]["schema"], problem);
     // Nothing is known of an optional part without a document.
     let page = &paths["/pages/order/{order_id}"]["get"];
-    assert_eq!(page["parameters"][0]["schema"]["maxLength"], 9);
-    assert_eq!(page["responses"]["404"]["description"], "There is no such order.");
+    assert_eq!(page["parameters"][0]["name"], "order_id");
     let good = &page["responses"]["200"]["content"]["application/json"]["schema"];
-    assert_eq!(*good, json!({ "$ref": "#/components/schemas/PagesOrder" }));
-    let parts = &document["components"]["schemas"]["PagesOrder"]["properties"];
+    let parts = &good["properties"];
     assert_eq!(parts["order"], json!({ "$ref": "#/components/schemas/Order" }));
-    assert_eq!(parts["advice"], json!({}));
+    assert_eq!(parts["advice"], json!({ "anyOf": [{}, { "type": "null" }] }));
     assert_eq!(parts["missing"]["type"], "array");
 }
 
@@ -172,18 +155,6 @@ async fn the_document_is_read_only_and_read_again_at_a_reload() {
     gateway.signal("-HUP");
     gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
     assert_eq!(document(&gateway).await["tags"][0]["description"], "Takes more orders.");
-}
-
-#[tokio::test]
-async fn the_methods_that_a_path_takes_are_those_of_its_own_route() {
-    let folder = folder(&orders());
-    let config = jwt() + &upstreams(&nobody(), &nobody()) + CONFIG;
-    let gateway = Gateway::start_in(&folder, &config).await;
-    for (path, methods) in [("/api/orders", "POST"), ("/api/orders/7", "GET")] {
-        let refused = Client::new().delete(gateway.at(path)).send().await.unwrap();
-        assert_eq!(refused.headers()["allow"], methods, "{path}");
-        assert_eq!(problem(refused, 405).await, format!("{path} takes {methods}"));
-    }
 }
 
 #[test]

@@ -30,7 +30,7 @@ async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
     let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((3000..=3600).contains(&wait), "{wait}");
     let detail = problem(answer, 429).await;
-    assert_eq!(detail, "more than 3 requests in 1h: wait for the next window");
+    assert_eq!(detail, "more than 3 requests in 3600s: wait for the next window");
     assert_eq!(service.got().len(), 3);
 }
 

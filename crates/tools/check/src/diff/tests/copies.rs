@@ -40,7 +40,7 @@ fn with_copy(mut services: [Value; 2]) -> [Value; 2] {
 fn release(before: &[Value; 2], always: &[&str]) -> ([Value; 2], Vec<ContractChange>) {
     let mut after = before.clone();
     *schema(&mut after, "inventory", PAGE) = page(&["name", "gift"], always);
-    let found = Diff::of_systems(&contracts(before), &contracts(&after)).breaking;
+    let found = changes(&contracts(before), &contracts(&after));
     (after, found)
 }
 

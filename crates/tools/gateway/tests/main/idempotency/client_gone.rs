@@ -20,7 +20,7 @@ async fn while_the_first_is_running_the_second_is_told_so_and_a_client_that_leav
     let second = shop.post("k", "x").await;
     assert!(second.headers().contains_key("retry-after"));
     let detail = problem(second, 409).await;
-    assert_eq!(detail, "the first request with this Idempotency-Key is still running");
+    assert!(detail.contains("has no answer yet"), "{detail}");
     // The request goes on.
     first.abort();
     shop.gateway.logged("request").await;

@@ -1,12 +1,10 @@
 //! Expired rows of keys.
 
-use ballet_stage::{Database, Postgres, wait_until};
+use ballet_stage::wait_until;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{KeyedShop, counting, shop};
-use crate::support::gateway::{Gateway, LIMIT};
-use crate::support::raw::{self, nobody};
-use crate::support::service::ROUTE;
+use crate::support::gateway::LIMIT;
 
 /// More than one statement removes.
 const OLD: &str = "
@@ -17,11 +15,7 @@ const OLD: &str = "
     from generate_series(1, 12000) as number";
 
 pub(crate) async fn count(shop: &KeyedShop, table: &str) -> i64 {
-    count_in(shop.database.url(), table).await
-}
-
-async fn count_in(url: &str, table: &str) -> i64 {
-    let mut database = PgConnection::connect(url).await.unwrap();
+    let mut database = PgConnection::connect(shop.database.url()).await.unwrap();
     let count = format!("select count(*) from gateway.{table}");
     sqlx::query_scalar(sqlx::AssertSqlSafe(count)).fetch_one(&mut database).await.unwrap()
 }
@@ -51,35 +45,4 @@ async fn what_is_over_is_removed_in_portions_and_what_is_used_again_meanwhile_st
     let kept = "select key from gateway.idempotent_request";
     let kept: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut other).await.unwrap();
     assert_eq!(kept, ["k1"]);
-}
-
-/// Like those of large answers: a portion takes longer than a statement may.
-const SLOW: &str = "
-    insert into gateway.idempotent_request
-        (client, key, fingerprint, attempt, lease_until, expires_at)
-    select 'c', 'k' || number, '', 1, now() - interval '3 days', now() - interval '2 days'
-    from generate_series(1, 150) as number;
-    create function slowly() returns trigger language plpgsql as
-        'begin perform pg_sleep(0.03); return old; end';
-    create trigger slowly before delete on gateway.idempotent_request
-        for each row execute function slowly()";
-
-#[tokio::test]
-async fn what_takes_long_to_remove_is_removed_too() {
-    let database = Database::new(Postgres::shared().await.unwrap(), "slow_rows").await.unwrap();
-    let url = database.url();
-    let upstream = raw::upstream("a", &nobody());
-    let config = format!("[database]\nurl = \"{url}\"\n{upstream}{ROUTE}");
-    let mut gateway = Gateway::start(&config).await;
-    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
-    gateway.signal("-KILL");
-    assert!(!gateway.ended().await);
-    PgConnection::connect(url).await.unwrap().execute(SLOW).await.unwrap();
-    let _cleans = Gateway::start(&config).await;
-    wait_until("what is over to be gone", LIMIT, || async {
-        let left = count_in(url, "idempotent_request").await;
-        if left == 0 { Ok(Some(())) } else { Err(format!("{left} are left")) }
-    })
-    .await
-    .unwrap();
 }
