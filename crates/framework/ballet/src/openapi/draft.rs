@@ -166,22 +166,6 @@ impl<'a> Draft<'a> {
         self.answer(status, answer);
     }
 
-    /// Adds an answer with a problem that has further members: the fields of `T`. They are optional if the status has
-    /// other reasons, too.
-    pub fn refuses_with<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
-        self.refuses(status, when);
-        let members = self.schema::<T>();
-        let name = format!("{}Problem", T::schema_name());
-        let problem = json!({
-            "description": format!("A problem with the fields of `{}`.", T::schema_name()),
-            "allOf": [{ "$ref": PROBLEM }, members],
-        });
-        self.generator.definitions_mut().insert(name.clone(), problem);
-        if let Some(answer) = self.answers.get_mut(&status.as_u16()) {
-            answer["content"][JSON]["schema"] = json!({ "$ref": format!("{COMPONENTS}{name}") });
-        }
-    }
-
     /// Adds a header to a status that was described before.
     pub fn header(&mut self, status: StatusCode, name: &str, description: &str, schema: &Value) {
         if let Some(answer) = self.answers.get_mut(&status.as_u16()) {

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::StatusCode;
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::request::Parts;
 use serde_json::json;
 
@@ -45,7 +45,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match ETags::read(&parts.headers, &header::IF_MATCH) {
+        match ETags::read(&parts.headers) {
             Some(ETags::These(tags)) if tags.is_empty() => {
                 let detail =
                     "If-Match is wrong: an ETag is a version in quotes, \"1\"";
@@ -104,38 +104,6 @@ impl Takes for IfMatch {
     }
 }
 
-/// The versions that the client has, from the request's `If-None-Match`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IfNoneMatch(Option<ETags>);
-
-impl IfNoneMatch {
-    /// Whether the client has this version.
-    #[must_use]
-    pub fn has(&self, version: i64) -> bool {
-        match &self.0 {
-            Some(ETags::Any) => true,
-            Some(ETags::These(tags)) => tags.contains(&version),
-            None => false,
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(ETags::read(&parts.headers, &header::IF_NONE_MATCH)))
-    }
-}
-
-impl Takes for IfNoneMatch {
-    fn describe(draft: &mut Draft<'_>) {
-        let about = "The ETags that the client has.";
-        let schema = json!({ "type": "string", "description": about });
-        draft.parameters("header", &json!({ "properties": { "If-None-Match": schema } }));
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ETags {
     Any,
@@ -144,8 +112,8 @@ enum ETags {
 }
 
 impl ETags {
-    fn read(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
-        let mut lines = headers.get_all(name).iter().peekable();
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(header::IF_MATCH).iter().peekable();
         lines.peek()?;
         let mut tags = Vec::new();
         for tag in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')) {
@@ -175,7 +143,7 @@ mod tests {
         for line in lines {
             headers.append(header::IF_MATCH, HeaderValue::from_static(line));
         }
-        ETags::read(&headers, &header::IF_MATCH)
+        ETags::read(&headers)
     }
 
     #[tokio::test]
@@ -201,7 +169,7 @@ mod tests {
         {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_MATCH, HeaderValue::from_str(other).expect("a value"));
-            let found = ETags::read(&headers, &header::IF_MATCH);
+            let found = ETags::read(&headers);
             assert_eq!(found, Some(ETags::These(Vec::new())), "{other}");
         }
     }

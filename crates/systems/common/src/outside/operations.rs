@@ -27,8 +27,7 @@ impl Operations {
         ApiClient::new(connection).map(Self)
     }
 
-    /// Requests an operation and returns it. If the answer is lost, the company is asked once for the outcome, so
-    /// that takes up to twice the time limit of the connection.
+    /// Requests an operation and returns it.
     ///
     /// # Errors
     ///
@@ -39,16 +38,7 @@ impl Operations {
         key: CallKey,
         request: &(impl Serialize + Sync),
     ) -> Result<T, NoAnswer> {
-        let requested = self.0.post(path, key, request).await;
-        match requested.and_then(|answer| operation(key, &answer)) {
-            Err(lost) if lost.may_have_acted() => match self.look_up(key).await {
-                Ok(Some(operation)) => Ok(operation),
-                Err(not_yet @ NoAnswer::NotYet { .. }) => Err(not_yet),
-                // The first failure says more.
-                Ok(None) | Err(_) => Err(lost),
-            },
-            requested => requested,
-        }
+        operation(key, &self.0.post(path, key, request).await?)
     }
 
     /// Returns the operation under a key, or `None` if there is none.
@@ -94,6 +84,15 @@ fn operation<T: DeserializeOwned>(key: CallKey, answer: &ApiAnswer) -> Result<T,
         return Err(NoAnswer::Foreign(format!("we asked under the key {key}")));
     }
     answer.json()
+}
+
+/// Returns a member that an answer must have. `what` is its name.
+///
+/// # Errors
+///
+/// Returns [`NoAnswer::NotUnderstood`] if it is missing.
+pub fn wanted(what: &str, member: Option<String>) -> Result<String, NoAnswer> {
+    member.ok_or_else(|| NoAnswer::NotUnderstood(format!("it has no {what}")))
 }
 
 /// An operation whose result is impossible for its path.

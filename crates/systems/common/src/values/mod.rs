@@ -10,5 +10,5 @@ mod time;
 pub use code::{Code, Country, Currency, NotACode};
 pub use money::Money;
 pub use slug::{NotASlug, Slug};
-pub use text::{WrongText, check_text};
+pub use text::check_text;
 pub use time::{StorableTime, TooEarly};

@@ -81,6 +81,13 @@ pub(crate) fn api() -> Api<CartsState> {
                      card, the cart is open again, at another version; otherwise it is closed.",
                 )
                 .example(terms())
+                .answers(ok, "The same request has checked out this version before.")
+                .refuses(StatusCode::PRECONDITION_FAILED, "The cart has another version.")
+                .refuses(
+                    conflict,
+                    "A price has changed since it was shown, or a product is withdrawn: `lines` \
+                     names them, and the cart shows them as they are now.",
+                )
                 .refuses(missing, no_cart)
                 .refuses(conflict, not_open)
                 .refuses(conflict, "The cart is empty, or has products in several currencies.")

@@ -19,7 +19,5 @@ mod signed;
 mod sound;
 mod states;
 mod stuck;
-mod through_gateway;
 mod unpaid;
 mod watching;
-mod webhooks;
