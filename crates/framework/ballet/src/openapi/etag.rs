@@ -1,6 +1,6 @@
 //! ETags, which are the versions of things. `If-Match` ties a change to the version that its sender has seen.
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::request::Parts;
@@ -65,40 +65,16 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// A change that applies to any version, unless the request says to which.
-impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Problem> {
-        if !parts.headers.contains_key(header::IF_MATCH) {
-            return Ok(None);
-        }
-        <Self as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
-    }
-}
-
-/// Describes the header, which is required in these.
-fn describe_if_match(draft: &mut Draft<'_>, required: &[&str]) {
-    let about = "The ETag of what the client has read.";
-    let schema = json!({
-        "type": "string", "description": about,
-        "pattern": "^(W/)?\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
-    });
-    let object = json!({ "properties": { "If-Match": schema }, "required": required });
-    draft.parameters("header", &object);
-    draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
-}
-
-impl Takes for Option<IfMatch> {
-    fn describe(draft: &mut Draft<'_>) {
-        describe_if_match(draft, &[]);
-        draft.refuses(StatusCode::PRECONDITION_REQUIRED, "`If-Match` names no version.");
-    }
-}
-
 impl Takes for IfMatch {
     fn describe(draft: &mut Draft<'_>) {
-        describe_if_match(draft, &["If-Match"]);
+        let about = "The ETag of what the client has read.";
+        let schema = json!({
+            "type": "string", "description": about,
+            "pattern": "^(W/)?\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
+        });
+        let object = json!({ "properties": { "If-Match": schema }, "required": ["If-Match"] });
+        draft.parameters("header", &object);
+        draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
         let status = StatusCode::PRECONDITION_REQUIRED;
         draft.refuses(status, "The request does not say which version it changes.");
     }

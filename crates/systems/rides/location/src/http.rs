@@ -227,8 +227,7 @@ async fn near(
     Ok(Json(NearDrivers { items }))
 }
 
-/// Returns at least `enough` of them if that many are near. Each pass looks at more drivers, because most drivers of
-/// a town may have riders.
+/// Looks at many times as many, because most drivers of a town may have riders.
 async fn shown_to(
     handle: &Handle,
     index: &DriverIndex,
@@ -236,16 +235,9 @@ async fn shown_to(
     to: Point,
     enough: usize,
 ) -> Result<Vec<NearDriver>, Problem> {
-    let mut shown: Vec<NearDriver> = Vec::new();
-    for looked_at in [enough, 4 * enough, 16 * enough, usize::MAX] {
-        let near = index.nearest(to, looked_at, handle.now());
-        let are_all = near.len() < looked_at;
-        let ids: Vec<DriverId> = near.iter().map(|near| near.driver_id).collect();
-        let may_see = driver::shown_to(handle.db(), rider_id, &ids).await?;
-        shown = near.into_iter().filter(|near| may_see.contains(&near.driver_id)).collect();
-        if are_all || shown.len() >= enough {
-            break;
-        }
-    }
-    Ok(shown)
+    let mut near = index.nearest(to, 16 * enough, handle.now());
+    let ids: Vec<DriverId> = near.iter().map(|near| near.driver_id).collect();
+    let may_see = driver::shown_to(handle.db(), rider_id, &ids).await?;
+    near.retain(|near| may_see.contains(&near.driver_id));
+    Ok(near)
 }

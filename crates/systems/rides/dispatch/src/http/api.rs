@@ -65,7 +65,6 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
             .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
             .answers(StatusCode::CREATED, "The ride. Once its price is held on the rider's card, the search for a driver begins.")
             .refuses(StatusCode::GONE, "The quote is too old.")
-            .refuses(StatusCode::SERVICE_UNAVAILABLE, "The search for drivers is behind.")
             .try_again(
                 StatusCode::TOO_MANY_REQUESTS,
                 "The rider has too many rides that are not over.",
@@ -129,10 +128,7 @@ fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
         "/trips",
         trips::list,
         Operation::new("list_trips", "List the offers to drivers")
-            .about(
-                "Those of the newest rides come first. A driver has only its own, and the time of an open offer \
-                 begins when its driver looks at it for the first time.",
-            )
+            .about("Those of the newest rides come first. A driver has only its own.")
             .answers(ok, "A page of offers."),
     )
     .get(

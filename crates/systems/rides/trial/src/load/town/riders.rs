@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::load::client::RidesClient;
 use crate::load::town::life::{Resident, SharedTown};
+use crate::load::town::plan::{CORNERS, corner};
 
 /// In meters.
 const SHORTEST: f64 = 900.0;
@@ -41,9 +42,9 @@ async fn order(
     rider: Uuid,
     dice: &mut Dice,
 ) -> Result<()> {
-    let from = town.plan.corner(town.crossing(dice));
+    let from = corner(dice.below(CORNERS));
     let to = loop {
-        let to = town.plan.corner(town.crossing(dice));
+        let to = corner(dice.below(CORNERS));
         if (SHORTEST..LONGEST).contains(&from.to(to)) {
             break to;
         }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet_trials::Site;
+use ballet_trials::{Site, SiteClient};
+use reqwest::Method;
 use rides_events::{Money, Point};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use crate::load::public_lists::{LiveOffer, PublicLists};
+use crate::load::client::BEHIND;
 use crate::load::town::plan::{HEIGHT, MapPoint, WIDTH};
 
 const PAUSE: Duration = Duration::from_millis(500);
@@ -32,6 +35,22 @@ pub(crate) struct ListedRide {
     fare: Option<Money>,
     #[serde(default)]
     fee: Option<Money>,
+}
+
+/// A live offer, as dispatch lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LiveOffer {
+    pub(crate) ride_id: Uuid,
+    pub(crate) driver_id: Uuid,
+    pub(crate) state: String,
+}
+
+/// A page of a public list, as operators read it.
+#[derive(Debug, Deserialize)]
+struct ListPage<T> {
+    items: Vec<T>,
+    #[serde(default)]
+    next: Option<String>,
 }
 
 /// A driver with the last position that location has.
@@ -109,14 +128,15 @@ pub(crate) async fn look(
     seen: &watch::Sender<Arc<TownSnapshot>>,
     over: &mut mpsc::UnboundedReceiver<ListedRide>,
 ) -> Result<()> {
-    let lists = PublicLists::of(site).await?;
+    let token = site.token(&site.new_id().to_string(), BEHIND).await?;
+    let client = SiteClient::new(site, 0).with(token.as_deref());
     let mut read_at = Instant::now();
     loop {
         let mut next = TownSnapshot::clone(&seen.borrow());
         while let Ok(ride) = over.try_recv() {
             next.shown.count(&ride);
         }
-        if next.read(&lists).await.is_ok() {
+        if next.read(client).await.is_ok() {
             read_at = Instant::now();
         }
         next.shown.age_seconds = read_at.elapsed().as_secs();
@@ -126,14 +146,15 @@ pub(crate) async fn look(
 }
 
 impl TownSnapshot {
-    async fn read(&mut self, lists: &PublicLists<'_>) -> Result<()> {
+    async fn read(&mut self, client: SiteClient<'_>) -> Result<()> {
         let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
         let near = format!("/near?lat={}&lon={}&limit={NEAR}", middle.lat(), middle.lon());
-        let (near, _): (Vec<DriverPlace>, _) = lists.all("location", &near).await?;
+        let (near, _): (Vec<DriverPlace>, _) = list(client, "location", &near).await?;
         // The offers first: a ride's status is not older than its offer.
-        let (offers, has_offers) = lists.live().await?;
-        let (mut rides, has_rides) =
-            lists.all::<ListedRide>("dispatch", "/rides?live=true&limit=1000").await?;
+        let (offers, has_offers): (Vec<LiveOffer>, _) =
+            list(client, "dispatch", "/trips?live=true&limit=1000").await?;
+        let (mut rides, has_rides): (Vec<ListedRide>, _) =
+            list(client, "dispatch", "/rides?live=true&limit=1000").await?;
         rides.retain(|ride| MapPoint::in_town(ride.pickup).is_some());
         self.shown.is_partial = !has_offers || !has_rides || near.len() >= NEAR;
         self.shown.draw(near, &offers, &rides);
@@ -141,6 +162,18 @@ impl TownSnapshot {
         self.rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
         Ok(())
     }
+}
+
+/// Returns the items, and whether these are all. Without retries, because the next look comes in a moment.
+async fn list<T: DeserializeOwned>(
+    client: SiteClient<'_>,
+    service: &str,
+    path: &str,
+) -> Result<(Vec<T>, bool)> {
+    let request = client.request(Method::GET, service, path, &Value::Null).await?;
+    let answer = request.send().await?.error_for_status()?;
+    let ListPage { items, next } = serde_json::from_slice(&answer.bytes().await?)?;
+    Ok((items, next.is_none()))
 }
 
 impl MapState {
