@@ -35,7 +35,7 @@ pub mod shipping;
 mod values;
 
 pub use common::values::{
-    Code, Country, Currency, Money, NotACode, NotASlug, Slug, StorableTime, check_text,
+    Code, Country, Currency, Money, NotACode, NotASlug, Slug, check_text,
 };
 pub use saga::OrderFulfillment;
 pub use values::address::Address;
