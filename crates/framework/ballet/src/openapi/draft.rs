@@ -117,6 +117,14 @@ impl<'a> Draft<'a> {
         self.answer(status, json!({ "description": when, "content": content }));
     }
 
+    /// Like [`Draft::answers`], with the description of the schema.
+    pub(crate) fn shows<T: JsonSchema>(&mut self, status: StatusCode) {
+        let schema = self.schema::<T>();
+        let described = self.described(&schema);
+        let when = described.as_ref().and_then(Value::as_str).unwrap_or("Done.");
+        self.answers::<T>(status, when);
+    }
+
     /// Adds an answer without a body.
     pub fn answers_nothing(&mut self, status: StatusCode, when: &str) {
         self.answer(status, json!({ "description": when }));

@@ -40,14 +40,12 @@ pub(crate) fn api() -> Api<LocationState> {
             list,
             Operation::new("list_drivers", "List drivers")
                 .about("For operators of rides.")
-                .answers(ok, "A page of drivers.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is a driver."),
         )
         .get(
             "/drivers/{driver_id}",
             read,
             Operation::new("read_driver", "Read a driver")
-                .answers(ok, "The driver.")
                 .refuses(missing, none),
         )
         .post(
@@ -58,7 +56,6 @@ pub(crate) fn api() -> Api<LocationState> {
                     "A driver who was not seen for two minutes gets no offers: send your position.",
                 )
                 .example(json!({ "seats": 4, "at": here.clone() }))
-                .answers(ok, "The driver.")
                 .refuses(missing, "The driver is not the one who is signed in."),
         )
         .post(
@@ -66,7 +63,6 @@ pub(crate) fn api() -> Api<LocationState> {
             offline,
             Operation::new("go_offline", "Take no rides any more")
                 .about("An offer that is open ends, and the ride goes to the next driver.")
-                .answers(ok, "The driver.")
                 .refuses(missing, none)
                 .refuses(StatusCode::CONFLICT, "A rider is in the car."),
         )
@@ -88,7 +84,6 @@ pub(crate) fn api() -> Api<LocationState> {
                     "The nearest come first. A rider sees those who are free, and the driver who comes for \
                      the rider. Operators of rides see all.",
                 )
-                .answers(ok, "The drivers.")
                 .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The place is not on the map."),
         )
 }

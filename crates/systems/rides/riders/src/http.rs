@@ -24,7 +24,6 @@ pub(crate) fn api() -> Api<Handle> {
             list,
             Operation::new("list_riders", "List riders")
                 .about("The newest come first. For operators of rides.")
-                .answers(ok, "A page of riders.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is a rider."),
         )
         .post(
@@ -33,14 +32,12 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("register_rider", "Register")
                 .about("The rider is the one who is signed in.")
                 .example(example.clone())
-                .answers(StatusCode::CREATED, "The rider.")
                 .refuses(StatusCode::CONFLICT, "The rider is registered."),
         )
         .get(
             "/riders/{rider_id}",
             read,
             Operation::new("read_rider", "Read a rider")
-                .answers(ok, "The rider.")
                 .refuses(missing, none),
         )
         .put(

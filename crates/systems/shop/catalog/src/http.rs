@@ -27,8 +27,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/products",
             list,
             Operation::new("list_products", "List products")
-                .about("In the order of the SKUs.")
-                .answers(StatusCode::OK, "A page of products."),
+                .about("In the order of the SKUs."),
         )
         .get(
             "/products/search",

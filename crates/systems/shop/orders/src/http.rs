@@ -47,8 +47,7 @@ pub(crate) fn api() -> Api<OrdersState> {
             "/orders",
             list,
             Operation::new("list_orders", "List orders")
-                .about("The orders that were placed last come first. A customer has only its own.")
-                .answers(StatusCode::OK, "A page of orders."),
+                .about("The orders that were placed last come first. A customer has only its own."),
         )
         .post(
             "/orders",
@@ -79,7 +78,6 @@ pub(crate) fn api() -> Api<OrdersState> {
             "/orders/{order_id}",
             read,
             Operation::new("read_order", "Read an order")
-                .answers(StatusCode::OK, "The order.")
                 .not_yet(on_its_way),
         )
         .get(

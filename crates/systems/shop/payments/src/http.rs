@@ -16,14 +16,12 @@ pub(crate) fn api() -> Api<WebhookState> {
             "/payments",
             list,
             Operation::new("list_payments", "List payments")
-                .about("The newest orders come first.")
-                .answers(StatusCode::OK, "A page of payments."),
+                .about("The newest orders come first."),
         )
         .get(
             "/payments/{order_id}",
             read,
             Operation::new("read_payment", "Read the payment of an order")
-                .answers(StatusCode::OK, "The payment.")
                 .refuses(StatusCode::NOT_FOUND, "The order has no payment, or not yet."),
         )
         .post(

@@ -16,14 +16,12 @@ pub(crate) fn api() -> Api<WebhookState> {
             "/shipments",
             list,
             Operation::new("list_shipments", "List shipments")
-                .about("The newest orders come first.")
-                .answers(StatusCode::OK, "A page of shipments."),
+                .about("The newest orders come first."),
         )
         .get(
             "/shipments/{order_id}",
             read,
             Operation::new("read_shipment", "Read the shipment of an order")
-                .answers(StatusCode::OK, "The shipment.")
                 .refuses(StatusCode::NOT_FOUND, "The order has no shipment, or not yet."),
         )
         .post(

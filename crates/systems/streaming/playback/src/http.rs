@@ -38,8 +38,7 @@ pub(crate) fn api() -> Api<PlaybackState> {
             "/sessions",
             list,
             Operation::new("list_sessions", "List sessions")
-                .about("The newest come first. An account has only its own.")
-                .answers(ok, "A page of sessions."),
+                .about("The newest come first. An account has only its own."),
         )
         .post(
             "/sessions",
@@ -62,7 +61,6 @@ pub(crate) fn api() -> Api<PlaybackState> {
             "/sessions/{session_id}",
             read,
             Operation::new("read_session", "Read a session")
-                .answers(ok, "The session.")
                 .refuses(StatusCode::NOT_FOUND, none),
         )
         .post(
@@ -93,7 +91,6 @@ pub(crate) fn api() -> Api<PlaybackState> {
             positions,
             Operation::new("list_positions", "List where an account stopped")
                 .about("Over all its devices, what was watched last comes first.")
-                .answers(ok, "The positions.")
                 .refuses(StatusCode::NOT_FOUND, "The account belongs to somebody else."),
         )
 }

@@ -19,8 +19,7 @@ pub(crate) fn api() -> Api<CartsState> {
             "/carts",
             list,
             Operation::new("list_carts", "List carts")
-                .about("The newest carts come first. A customer has only its own.")
-                .answers(ok, "A page of carts."),
+                .about("The newest carts come first. A customer has only its own."),
         )
         .post(
             "/carts",
@@ -31,7 +30,6 @@ pub(crate) fn api() -> Api<CartsState> {
                     "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
                     "items": [{ "sku": "mug", "quantity": 2 }],
                 }))
-                .answers(StatusCode::CREATED, "The cart.")
                 .refuses(StatusCode::FORBIDDEN, "The cart is for another customer.")
                 .refuses(conflict, "The products are sold in several currencies.")
                 .try_again(StatusCode::UNPROCESSABLE_ENTITY, just_published),
@@ -102,8 +100,7 @@ pub(crate) fn api() -> Api<CartsState> {
             "/checkouts",
             list_checkouts,
             Operation::new("list_checkouts", "List checkouts")
-                .about("The newest checkouts come first. A customer has only its own.")
-                .answers(ok, "A page of checkouts."),
+                .about("The newest checkouts come first. A customer has only its own."),
         )
 }
 

@@ -69,22 +69,3 @@ async fn a_key_is_one_order_however_often_it_is_sent_and_another_order_under_it_
     assert_eq!(shop.orders("").await["items"].as_array().map(Vec::len), Some(3));
     shop.close().await;
 }
-
-#[tokio::test]
-async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
-    let shop = Shop::with("gw_keys", ShopOptions { gateway: true, ..USUAL }).await;
-    let door = shop.door("orders").to_owned();
-    let (status, first) = place(&shop, &door, "1", &mugs(1, "card_approved")).await;
-    assert_eq!(status, StatusCode::CREATED);
-    let checkout = mugs(1, "card_approved");
-    let request = shop.support.post(format!("{door}/orders")).header("Idempotency-Key", "1");
-    let second = request.json(&checkout).send().await.expect("an answer");
-    assert_eq!(second.status(), StatusCode::CREATED);
-    assert_ne!(second.json::<Value>().await.expect("JSON"), first);
-    let (status, other) = place(&shop, &door, "1", &mugs(2, "card_approved")).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{other}");
-    assert_eq!(place(&shop, &door, "1", &checkout).await, (StatusCode::CREATED, first.clone()));
-    shop.order_is(first["order_id"].as_str().expect("an id"), "completed").await;
-    shop.is_sound().await;
-    shop.close().await;
-}

@@ -8,7 +8,6 @@ mod customers;
 mod deadlines;
 mod doors;
 mod frozen;
-mod gateway;
 mod keys;
 mod outside;
 mod paths;
