@@ -140,36 +140,3 @@ pub fn connection(
     })?;
     Ok(Some(ApiConnection { url, key, ca_file, timeout: Duration::from_millis(millis) }))
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-    use sqlx::types::Uuid;
-
-    use super::*;
-
-    const KEY: CallKey = CallKey(Uuid::from_u128(7));
-
-    fn read(status: u16, body: &str) -> String {
-        let status = StatusCode::from_u16(status).expect("a status");
-        match operation::<Value>(KEY, &ApiAnswer::of(status, body.to_owned())) {
-            Ok(_) => "ours".to_owned(),
-            Err(error) => format!("{error:?}"),
-        }
-    }
-
-    #[test]
-    fn an_answer_counts_only_under_its_own_key() {
-        let ours = format!(r#"{{"idempotency_key":"{KEY}"}}"#);
-        for status in [200, 201, 402] {
-            assert_eq!(read(status, &ours), "ours");
-        }
-        assert!(read(409, &ours).starts_with("Refused"));
-        let other = format!(r#"{{"idempotency_key":"{}"}}"#, Uuid::from_u128(8));
-        assert!(read(200, &other).starts_with("Foreign"));
-        assert!(read(402, &other).starts_with("Foreign"));
-        for garbage in ["", "<html>", "[]", "{}", r#"{"idempotency_key":7}"#] {
-            assert!(read(200, garbage).starts_with("NotUnderstood"), "{garbage}");
-        }
-    }
-}

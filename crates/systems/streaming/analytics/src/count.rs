@@ -121,17 +121,6 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_and_disorder_change_nothing() {
-        let beats =
-            [beat(1, 1, 10, 10), beat(1, 3, 30, 30), beat(1, 2, 20, 20), beat(1, 3, 30, 30)];
-        let counts = HeartbeatCounts::count(&HashMap::new(), &beats);
-        assert_eq!(total(&counts), (1, 30, 0));
-        let again = HeartbeatCounts::count(&counts.sessions, &beats);
-        assert_eq!(total(&again), (0, 0, 0));
-        assert!(again.sessions.is_empty());
-    }
-
-    #[test]
     fn a_viewer_counts_once_a_minute() {
         let beats =
             [beat(1, 1, 10, 10), beat(2, 1, 10, 11), beat(1, 2, 70, 70), beat(1, 3, 80, 80)];
