@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ballet_trials::Site;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::load::town::snapshot::{ListedRide, TownSnapshot};
+use crate::load::town::snapshot::TownSnapshot;
 
 #[derive(Debug)]
 pub(crate) struct SharedTown {
     pub(crate) site: Arc<Site>,
     pub(crate) seen: watch::Receiver<Arc<TownSnapshot>>,
-    pub(crate) ended: mpsc::UnboundedSender<ListedRide>,
     /// While it is calm, nobody orders a ride.
     pub(crate) calm: watch::Receiver<bool>,
 }

@@ -6,7 +6,7 @@ const canvas = document.getElementById("map");
 const pen = canvas.getContext("2d");
 const ground = document.createElement("canvas");
 const cars = new Map();
-let plan = null, town = { age_seconds: 0, drivers: [], rides: [], ended: {}, last: [] }, paint = {}, view = null;
+let plan = null, town = { age_seconds: 0, drivers: [], rides: [] }, paint = {}, view = null;
 
 const byId = (id) => document.getElementById(id);
 const colours = () => {
@@ -60,11 +60,14 @@ function take(next) {
   town = next;
   const now = performance.now();
   const here = new Set();
-  for (const { id, at, turn, does } of next.drivers) {
+  for (const { id, at, does } of next.drivers) {
     here.add(id);
     const car = cars.get(id) || { from: at, to: at, since: now };
-    if (car.to.x !== at.x || car.to.y !== at.y) Object.assign(car, { from: place(car, now), to: at, since: now });
-    cars.set(id, Object.assign(car, { does, turn }));
+    if (car.to.x !== at.x || car.to.y !== at.y) {
+      const turn = Math.atan2(at.y - car.to.y, at.x - car.to.x);
+      Object.assign(car, { from: place(car, now), to: at, since: now, turn });
+    }
+    cars.set(id, Object.assign(car, { does }));
   }
   for (const id of cars.keys()) if (!here.has(id)) cars.delete(id);
   tell();
@@ -151,11 +154,6 @@ function draw() {
   }
 }
 
-const HOW = {
-  completed: "driven", rider_cancelled: "cancelled by the rider", payment_declined: "card declined",
-  unfulfilled: "all drivers said no", no_driver_nearby: "nobody near", deadline_passed: "took too long",
-};
-
 function tell() {
   const count = (all, is) => all.filter(is).length;
   const set = (id, value) => { byId(id).textContent = value; };
@@ -164,22 +162,6 @@ function tell() {
   set("met", count(town.rides, is("accepted", "assigned")));
   set("driven", count(town.rides, is("picked_up", "riding")));
   for (const does of ["free", "asked", "coming", "riding"]) set(does, count(town.drivers, (driver) => driver.does === does));
-  for (const [how, times] of Object.entries(town.ended)) set(how, times);
-  const known = new Map([...byId("last").children].map((item) => [item.dataset.id, item]));
-  byId("last").replaceChildren(...town.last.map((ride) => known.get(ride.id) || outcome(ride)));
-}
-
-function outcome(ride) {
-  const item = document.createElement("li");
-  item.dataset.id = ride.id;
-  if (ride.how !== "completed") item.className = "no";
-  const kilometers = Math.hypot(ride.to.x - ride.from.x, ride.to.y - ride.from.y) / 1000;
-  const [what, paid] = [document.createElement("span"), document.createElement("span")];
-  what.textContent = (HOW[ride.how] || ride.how.replaceAll("_", " ")) +
-    (ride.how === "completed" ? " " + kilometers.toFixed(1) + " km" : "");
-  paid.textContent = ride.paid ? (ride.paid.amount_minor / 100).toFixed(2) + " " + ride.paid.currency : "";
-  item.append(what, paid);
-  return item;
 }
 
 // Says how old the picture is, unless it is of now and whole.
