@@ -41,16 +41,6 @@ with (fillfactor = 70);
 
 create index title_hour_of_title on title_hour (title_id, hour);
 
--- What changed an hour that was closed.
-create table late_watch (
-    title_id uuid,
-    hour timestamptz,
-    -- The hour in which it came.
-    came timestamptz,
-    watched_seconds bigint not null,
-    constraint late_watch_pkey primary key (hour, title_id, came)
-);
-
 -- The sessions that started and ended, as playback said it.
 create table session_start (
     session_id uuid,

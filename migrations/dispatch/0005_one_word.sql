@@ -3,10 +3,5 @@
 alter table ride add column fare_minor bigint;
 alter table ride add constraint ride_fare check (fare_minor >= 0);
 
--- Whether the driver has seen the offer. Its time counts from then on.
-alter table offer add column is_seen boolean not null default false;
-
--- The rides that nobody is asked to drive yet: whether the search is behind.
-create index ride_waiting on ride (changed_at) where status in ('requested', 'searching');
 -- The rides that are not over, which are few among all.
 create index ride_open on ride (ride_id desc) where status not in ('completed', 'cancelled');

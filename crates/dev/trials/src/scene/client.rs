@@ -75,7 +75,13 @@ impl<'a> SiteClient<'a> {
         path: &str,
         body: &Value,
     ) -> (ClientAnswer, Value) {
+        let is_safe = method.is_safe();
         let request = self.request(method, service, path, body).await;
+        // A gateway may require a key.
+        let request = match request {
+            Ok(request) if !is_safe => Ok(request.header(KEY, self.site.new_id().to_string())),
+            other => other,
+        };
         match OptionFuture::from(request.ok().map(RequestBuilder::send)).await {
             Some(Ok(answer)) => judge(answer).await,
             Some(Err(_)) | None => (ClientAnswer::Nothing, Value::Null),

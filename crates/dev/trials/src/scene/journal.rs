@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use ballet::core::topology::DEAD;
-use ballet::{EventType, MessageId};
+use ballet::EventType;
 use ballet_amqp::{Delivery, ShortString};
 use serde_json::Value;
 use uuid::Uuid;
@@ -16,9 +16,6 @@ use crate::customers::begun_saga::End;
 pub(crate) const COPY: &str = "x-copy";
 
 pub(crate) trait Witness: Debug + Send + Sync {
-    /// The same event may come again.
-    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
-
     /// `None` if the event ends no saga.
     fn end(&self, event_type: &str, body: &Value) -> Option<End>;
 }
@@ -46,10 +43,6 @@ impl Journal {
         let properties = &delivery.properties;
         let name = text(properties.kind());
         let Ok(message_id) = text(properties.message_id()).parse::<Uuid>() else { return };
-        let headers = properties.headers().as_ref();
-        if headers.is_none_or(|headers| !headers.inner().contains_key(COPY)) {
-            self.witness.saw(&name, MessageId(message_id), &delivery.body);
-        }
         // A saga's first message has no correlation id: its own id is the saga's.
         let saga = text(properties.correlation_id()).parse().unwrap_or(message_id);
         let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();
@@ -93,8 +86,6 @@ mod tests {
     struct EndWitness;
 
     impl Witness for EndWitness {
-        fn saw(&self, _: &str, _: MessageId, _: &[u8]) {}
-
         fn end(&self, event_type: &str, _: &Value) -> Option<End> {
             match event_type {
                 "desk.accepted.v1" => Some(End::Completed),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use ballet::{EventType, MessageId};
+use ballet::EventType;
 use ballet_ops::audit::Report;
 use ballet_testkit::explore::Move;
 use jiff::SignedDuration;
@@ -72,9 +72,6 @@ pub trait Trial: Debug + Send + Sync + 'static {
         pending()
     }
 
-    /// Observes a published event, for the audit. The same event may come again.
-    fn saw(&self, _event_type: &str, _id: MessageId, _body: &[u8]) {}
-
     /// Checks the invariants in and between the services' rows. An error is a service or a database without an answer.
     fn audit(&self, _audit: Audit<'_>) -> impl Future<Output = Result<Report>> {
         ready(Ok(Report::default()))
@@ -122,12 +119,7 @@ pub trait Trial: Debug + Send + Sync + 'static {
         None
     }
 
-    /// Additional cases for a run in which days pass in seconds: sagas that take days.
-    fn cases_of_days(&self) -> Vec<Case<Self::Case>> {
-        Vec::new()
-    }
-
-    /// Additional variables for such a run.
+    /// Additional variables for a run in which days pass in seconds.
     fn env_of_days(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }

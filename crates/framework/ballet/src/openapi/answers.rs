@@ -49,7 +49,7 @@ pub enum Either<A, B> {
 
 impl<T: Serialize + JsonSchema> Answers for Json<T> {
     fn describe(draft: &mut Draft<'_>) {
-        draft.answers::<T>(StatusCode::OK, "Done.");
+        draft.shows::<T>(StatusCode::OK);
     }
 }
 
@@ -65,7 +65,7 @@ impl<T: Serialize> IntoResponse for Created<T> {
 
 impl<T: Serialize + JsonSchema> Answers for Created<T> {
     fn describe(draft: &mut Draft<'_>) {
-        draft.answers::<T>(StatusCode::CREATED, "It was created.");
+        draft.shows::<T>(StatusCode::CREATED);
         let schema = json!({ "type": "string", "format": "uri-reference" });
         draft.header(StatusCode::CREATED, "Location", "The path of what was created.", &schema);
     }

@@ -117,6 +117,14 @@ impl<'a> Draft<'a> {
         self.answer(status, json!({ "description": when, "content": content }));
     }
 
+    /// Like [`Draft::answers`], with the description of the schema.
+    pub(crate) fn shows<T: JsonSchema>(&mut self, status: StatusCode) {
+        let schema = self.schema::<T>();
+        let described = self.described(&schema);
+        let when = described.as_ref().and_then(Value::as_str).unwrap_or("Done.");
+        self.answers::<T>(status, when);
+    }
+
     /// Adds an answer without a body.
     pub fn answers_nothing(&mut self, status: StatusCode, when: &str) {
         self.answer(status, json!({ "description": when }));
@@ -164,22 +172,6 @@ impl<'a> Draft<'a> {
             answer["headers"] = headers.clone();
         }
         self.answer(status, answer);
-    }
-
-    /// Adds an answer with a problem that has further members: the fields of `T`. They are optional if the status has
-    /// other reasons, too.
-    pub fn refuses_with<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
-        self.refuses(status, when);
-        let members = self.schema::<T>();
-        let name = format!("{}Problem", T::schema_name());
-        let problem = json!({
-            "description": format!("A problem with the fields of `{}`.", T::schema_name()),
-            "allOf": [{ "$ref": PROBLEM }, members],
-        });
-        self.generator.definitions_mut().insert(name.clone(), problem);
-        if let Some(answer) = self.answers.get_mut(&status.as_u16()) {
-            answer["content"][JSON]["schema"] = json!({ "$ref": format!("{COMPONENTS}{name}") });
-        }
     }
 
     /// Adds a header to a status that was described before.

@@ -1,8 +1,8 @@
 //! ETags, which are the versions of things. `If-Match` ties a change to the version that its sender has seen.
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::request::Parts;
 use serde_json::json;
 
@@ -45,7 +45,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match ETags::read(&parts.headers, &header::IF_MATCH) {
+        match ETags::read(&parts.headers) {
             Some(ETags::These(tags)) if tags.is_empty() => {
                 let detail =
                     "If-Match is wrong: an ETag is a version in quotes, \"1\"";
@@ -65,74 +65,18 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// A change that applies to any version, unless the request says to which.
-impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Problem> {
-        if !parts.headers.contains_key(header::IF_MATCH) {
-            return Ok(None);
-        }
-        <Self as FromRequestParts<S>>::from_request_parts(parts, state).await.map(Some)
-    }
-}
-
-/// Describes the header, which is required in these.
-fn describe_if_match(draft: &mut Draft<'_>, required: &[&str]) {
-    let about = "The ETag of what the client has read.";
-    let schema = json!({
-        "type": "string", "description": about,
-        "pattern": "^(W/)?\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
-    });
-    let object = json!({ "properties": { "If-Match": schema }, "required": required });
-    draft.parameters("header", &object);
-    draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
-}
-
-impl Takes for Option<IfMatch> {
-    fn describe(draft: &mut Draft<'_>) {
-        describe_if_match(draft, &[]);
-        draft.refuses(StatusCode::PRECONDITION_REQUIRED, "`If-Match` names no version.");
-    }
-}
-
 impl Takes for IfMatch {
     fn describe(draft: &mut Draft<'_>) {
-        describe_if_match(draft, &["If-Match"]);
+        let about = "The ETag of what the client has read.";
+        let schema = json!({
+            "type": "string", "description": about,
+            "pattern": "^(W/)?\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
+        });
+        let object = json!({ "properties": { "If-Match": schema }, "required": ["If-Match"] });
+        draft.parameters("header", &object);
+        draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
         let status = StatusCode::PRECONDITION_REQUIRED;
         draft.refuses(status, "The request does not say which version it changes.");
-    }
-}
-
-/// The versions that the client has, from the request's `If-None-Match`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IfNoneMatch(Option<ETags>);
-
-impl IfNoneMatch {
-    /// Whether the client has this version.
-    #[must_use]
-    pub fn has(&self, version: i64) -> bool {
-        match &self.0 {
-            Some(ETags::Any) => true,
-            Some(ETags::These(tags)) => tags.contains(&version),
-            None => false,
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self(ETags::read(&parts.headers, &header::IF_NONE_MATCH)))
-    }
-}
-
-impl Takes for IfNoneMatch {
-    fn describe(draft: &mut Draft<'_>) {
-        let about = "The ETags that the client has.";
-        let schema = json!({ "type": "string", "description": about });
-        draft.parameters("header", &json!({ "properties": { "If-None-Match": schema } }));
     }
 }
 
@@ -144,8 +88,8 @@ enum ETags {
 }
 
 impl ETags {
-    fn read(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
-        let mut lines = headers.get_all(name).iter().peekable();
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(header::IF_MATCH).iter().peekable();
         lines.peek()?;
         let mut tags = Vec::new();
         for tag in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')) {
@@ -175,7 +119,7 @@ mod tests {
         for line in lines {
             headers.append(header::IF_MATCH, HeaderValue::from_static(line));
         }
-        ETags::read(&headers, &header::IF_MATCH)
+        ETags::read(&headers)
     }
 
     #[tokio::test]
@@ -201,7 +145,7 @@ mod tests {
         {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_MATCH, HeaderValue::from_str(other).expect("a value"));
-            let found = ETags::read(&headers, &header::IF_MATCH);
+            let found = ETags::read(&headers);
             assert_eq!(found, Some(ETags::These(Vec::new())), "{other}");
         }
     }

@@ -62,11 +62,11 @@ pub use caller::{Caller, Owners};
 pub use described_handler::DescribedHandler;
 pub use document::Document;
 pub use draft::Draft;
-pub use etag::{IfMatch, IfNoneMatch, etag};
+pub use etag::IfMatch;
 pub use event_stream::EventStream;
 pub use idempotency_key::IdempotencyKey;
 pub use operation::Operation;
-pub use tagged::{FoundThing, NewThing, Tagged, UnchangedThing, describe_etag};
+pub use tagged::{FoundThing, NewThing, Tagged};
 pub use takes::Takes;
 pub use watchers::{History, ReadChanges, WatchLimits, Watchers};
 

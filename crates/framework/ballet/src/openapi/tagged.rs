@@ -33,12 +33,8 @@ pub struct FoundThing<K: Tagged>(pub K::Thing);
 #[derive(Debug)]
 pub struct NewThing<K: Tagged>(pub K::Thing);
 
-/// 304: the client has this version of the thing.
-#[derive(Debug)]
-pub struct UnchangedThing<K: Tagged>(pub K::Thing);
-
 /// Describes the ETag of an answer that was described before.
-pub fn describe_etag<K: Tagged>(draft: &mut Draft<'_>, status: StatusCode) {
+fn describe_etag<K: Tagged>(draft: &mut Draft<'_>, status: StatusCode) {
     let about = format!("The version of the {}, for `If-Match`.", K::NAME);
     draft.header(status, "ETag", &about, &json!({ "type": "string" }));
 }
@@ -68,19 +64,5 @@ impl<K: Tagged> Answers for NewThing<K> {
     fn describe(draft: &mut Draft<'_>) {
         <Created<K::Thing> as Answers>::describe(draft);
         describe_etag::<K>(draft, StatusCode::CREATED);
-    }
-}
-
-impl<K: Tagged> IntoResponse for UnchangedThing<K> {
-    fn into_response(self) -> Response {
-        let tag = [(header::ETAG, etag(K::version(&self.0)))];
-        (StatusCode::NOT_MODIFIED, tag).into_response()
-    }
-}
-
-impl<K: Tagged> Answers for UnchangedThing<K> {
-    fn describe(draft: &mut Draft<'_>) {
-        draft.answers_nothing(StatusCode::NOT_MODIFIED, "The client has this version.");
-        describe_etag::<K>(draft, StatusCode::NOT_MODIFIED);
     }
 }

@@ -35,7 +35,7 @@ pub struct ProviderSettings {
     #[arg(long, env = "PAYMENT_PROVIDER_CA_FILE", value_name = "FILE")]
     pub payment_provider_ca_file: Option<PathBuf>,
 
-    /// How long a request to the payment provider may take, in milliseconds. A call makes up to two.
+    /// How long a request to the payment provider may take, in milliseconds.
     #[arg(long, env = "PAYMENT_PROVIDER_MILLIS", default_value_t = 10_000, value_name = "MILLIS", value_parser = clap::value_parser!(u64).range(1..=14_000))]
     pub payment_provider_millis: u64,
 

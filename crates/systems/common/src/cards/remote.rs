@@ -6,8 +6,8 @@ use sqlx::types::Uuid;
 
 use crate::cards::provider::{Authorization, Authorize, Capture, Provider, Refund, Settle, Void};
 use crate::outside::{
-    ApiConnection, NoAnswer as Lost, Operations, Reply, Word, WrongSetting, reply, unexpected,
-    unless_about,
+    ApiConnection, NoAnswer as Lost, Operations, Reply, WrongSetting, reply, unexpected,
+    unless_about, wanted,
 };
 use crate::values::Money;
 
@@ -36,8 +36,8 @@ struct ProcessorOperation {
     order_id: Uuid,
     amount: Money,
     result: ProcessorResult,
-    reference: Option<Word>,
-    reason: Option<Word>,
+    reference: Option<String>,
+    reason: Option<String>,
 }
 
 impl RemoteProvider {
@@ -104,7 +104,7 @@ fn checked(
 /// Checks that it is about our authorisation.
 fn settled(operation: ProcessorOperation, request: &Settle) -> Result<ProcessorOperation, Lost> {
     match &operation.reference {
-        Some(other) if other.as_str() != request.reference.as_str() => {
+        Some(other) if *other != request.reference => {
             Err(Lost::Foreign("it is about another authorisation of the order".to_owned()))
         }
         Some(_) | None => Ok(operation),
@@ -114,10 +114,10 @@ fn settled(operation: ProcessorOperation, request: &Settle) -> Result<ProcessorO
 fn authorization(operation: ProcessorOperation) -> Result<Authorization, Lost> {
     match operation.result {
         ProcessorResult::Approved => Ok(Authorization::Approved {
-            reference: Word::wanted("reference", operation.reference)?,
+            reference: wanted("reference", operation.reference)?,
         }),
         ProcessorResult::Declined => {
-            Ok(Authorization::Declined { reason: Word::wanted("reason", operation.reason)? })
+            Ok(Authorization::Declined { reason: wanted("reason", operation.reason)? })
         }
         other => Err(unexpected("/authorizations", other)),
     }
@@ -127,7 +127,7 @@ fn capture(operation: ProcessorOperation) -> Result<Capture, Lost> {
     match operation.result {
         ProcessorResult::Captured => Ok(Capture::Captured),
         ProcessorResult::Failed => {
-            Ok(Capture::Failed { reason: Word::wanted("reason", operation.reason)? })
+            Ok(Capture::Failed { reason: wanted("reason", operation.reason)? })
         }
         other => Err(unexpected("/captures", other)),
     }

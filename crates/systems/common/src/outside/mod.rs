@@ -6,17 +6,13 @@
 
 mod operations;
 mod reply;
-mod signature;
 mod signed_json;
-mod webhook_state;
+mod webhook;
 mod webhooks;
-mod word;
 
 pub use ballet::client::{ApiConnection, NoAnswer, Secrets, WrongSetting};
-pub use operations::{Operations, connection, unexpected, unless_about};
+pub use operations::{Operations, connection, unexpected, unless_about, wanted};
 pub use reply::{Reply, cannot_look_up, reply};
-pub use signature::{HEADER as SIGNATURE_HEADER, signature};
 pub use signed_json::SignedJson;
-pub use webhook_state::{Webhook, WebhookFacts, WebhookState};
+pub use webhook::{Webhook, WebhookState, take_webhook, webhook_operation};
 pub use webhooks::Webhooks;
-pub use word::Word;

@@ -27,8 +27,7 @@ impl Operations {
         ApiClient::new(connection).map(Self)
     }
 
-    /// Requests an operation and returns it. If the answer is lost, the company is asked once for the outcome, so
-    /// that takes up to twice the time limit of the connection.
+    /// Requests an operation and returns it.
     ///
     /// # Errors
     ///
@@ -39,16 +38,7 @@ impl Operations {
         key: CallKey,
         request: &(impl Serialize + Sync),
     ) -> Result<T, NoAnswer> {
-        let requested = self.0.post(path, key, request).await;
-        match requested.and_then(|answer| operation(key, &answer)) {
-            Err(lost) if lost.may_have_acted() => match self.look_up(key).await {
-                Ok(Some(operation)) => Ok(operation),
-                Err(not_yet @ NoAnswer::NotYet { .. }) => Err(not_yet),
-                // The first failure says more.
-                Ok(None) | Err(_) => Err(lost),
-            },
-            requested => requested,
-        }
+        operation(key, &self.0.post(path, key, request).await?)
     }
 
     /// Returns the operation under a key, or `None` if there is none.
@@ -96,6 +86,15 @@ fn operation<T: DeserializeOwned>(key: CallKey, answer: &ApiAnswer) -> Result<T,
     answer.json()
 }
 
+/// Returns a member that an answer must have. `what` is its name.
+///
+/// # Errors
+///
+/// Returns [`NoAnswer::NotUnderstood`] if it is missing.
+pub fn wanted(what: &str, member: Option<String>) -> Result<String, NoAnswer> {
+    member.ok_or_else(|| NoAnswer::NotUnderstood(format!("it has no {what}")))
+}
+
 /// An operation whose result is impossible for its path.
 #[must_use]
 pub fn unexpected(path: &str, result: impl Debug) -> NoAnswer {
@@ -140,37 +139,4 @@ pub fn connection(
         WrongSetting(format!("{name}_URL is set without a key: {why}"))
     })?;
     Ok(Some(ApiConnection { url, key, ca_file, timeout: Duration::from_millis(millis) }))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-    use sqlx::types::Uuid;
-
-    use super::*;
-
-    const KEY: CallKey = CallKey(Uuid::from_u128(7));
-
-    fn read(status: u16, body: &str) -> String {
-        let status = StatusCode::from_u16(status).expect("a status");
-        match operation::<Value>(KEY, &ApiAnswer::of(status, body.to_owned())) {
-            Ok(_) => "ours".to_owned(),
-            Err(error) => format!("{error:?}"),
-        }
-    }
-
-    #[test]
-    fn an_answer_counts_only_under_its_own_key() {
-        let ours = format!(r#"{{"idempotency_key":"{KEY}"}}"#);
-        for status in [200, 201, 402] {
-            assert_eq!(read(status, &ours), "ours");
-        }
-        assert!(read(409, &ours).starts_with("Refused"));
-        let other = format!(r#"{{"idempotency_key":"{}"}}"#, Uuid::from_u128(8));
-        assert!(read(200, &other).starts_with("Foreign"));
-        assert!(read(402, &other).starts_with("Foreign"));
-        for garbage in ["", "<html>", "[]", "{}", r#"{"idempotency_key":7}"#] {
-            assert!(read(200, garbage).starts_with("NotUnderstood"), "{garbage}");
-        }
-    }
 }

@@ -5,20 +5,19 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode};
 use ballet::http::{OpenJson, Problem};
 use ballet::openapi::{Draft, Takes, json};
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 
-use crate::outside::signature::HEADER;
-use crate::outside::webhook_state::WebhookState;
+use crate::outside::webhook::{Webhook, WebhookState};
 
+/// The header with the signature.
+const HEADER: &str = "Webhook-Signature";
 /// In bytes.
 const LONGEST: usize = 64 * 1024;
 
 /// The JSON body of a webhook, read only after its signature is checked.
-#[derive(Debug, Clone, Copy)]
-pub struct SignedJson<T>(pub T);
+#[derive(Debug)]
+pub struct SignedJson(pub(crate) Webhook);
 
-impl<T: DeserializeOwned> FromRequest<WebhookState> for SignedJson<T> {
+impl FromRequest<WebhookState> for SignedJson {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &WebhookState) -> Result<Self, Problem> {
@@ -44,7 +43,7 @@ fn only(headers: &HeaderMap) -> Option<&str> {
     all.next().is_none().then_some(first)
 }
 
-impl<T: JsonSchema> Takes for SignedJson<T> {
+impl Takes for SignedJson {
     fn describe(draft: &mut Draft<'_>) {
         let signature = json!({
             "type": "string",
@@ -59,7 +58,7 @@ impl<T: JsonSchema> Takes for SignedJson<T> {
                 "required": [HEADER],
             }),
         );
-        OpenJson::<T>::describe(draft);
+        OpenJson::<Webhook>::describe(draft);
         draft.refuses(StatusCode::UNAUTHORIZED, "The signature is missing, wrong or too old.");
     }
 }

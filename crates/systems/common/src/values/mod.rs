@@ -5,10 +5,8 @@ mod code;
 mod money;
 mod slug;
 mod text;
-mod time;
 
 pub use code::{Code, Country, Currency, NotACode};
 pub use money::Money;
 pub use slug::{NotASlug, Slug};
-pub use text::{WrongText, check_text};
-pub use time::{StorableTime, TooEarly};
+pub use text::check_text;

@@ -26,8 +26,7 @@ pub struct DispatchSettings {
     #[arg(long, env = "RIDE_DEADLINE_SECONDS", default_value_t = DEADLINE, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=24 * 60 * 60))]
     pub ride_deadline_seconds: i64,
 
-    /// The seconds that a driver has to answer an offer, from the first time that the driver looks at it. An offer that
-    /// its driver does not look at ends after three times as long.
+    /// The seconds that a driver has to answer an offer.
     #[arg(long, env = "OFFER_SECONDS", default_value_t = ANSWER, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=60 * 60))]
     pub offer_seconds: i64,
 
@@ -78,13 +77,9 @@ impl DispatchSettings {
         WatchLimits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
     }
 
-    /// Returns the time for a driver who has seen the offer.
+    /// Returns the time for a driver's answer.
     pub(crate) const fn answer(&self) -> SignedDuration {
         SignedDuration::from_secs(self.offer_seconds)
-    }
-
-    pub(crate) const fn unseen(&self) -> SignedDuration {
-        SignedDuration::from_secs(3 * self.offer_seconds)
     }
 
     pub(crate) fn verifier(&self) -> Verifier {

@@ -101,7 +101,7 @@ impl Dispatch {
     async fn offer_ride(&self, tx: &mut Tx<'_>, reserved: DriverReserved) -> Does<RideOffered> {
         let DriverReserved { ride_id, attempt, driver_id, .. } = reserved;
         let now = tx.now();
-        let expires_at = now + self.settings.unseen();
+        let expires_at = now + self.settings.answer();
         let offered = RideOffered { ride_id, attempt, driver_id, expires_at };
         store::offer::open(tx.db(), &offered, now).await?;
         store::ride::offered(tx.db(), &offered, now).await?;

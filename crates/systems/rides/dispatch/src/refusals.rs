@@ -2,7 +2,6 @@
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
-use jiff::SignedDuration;
 use rides_events::{DriverId, Money, QuoteId, RideId, RiderId};
 
 use crate::offer::OfferState;
@@ -46,13 +45,6 @@ pub(crate) fn no_tariff() -> Problem {
 pub(crate) fn too_far(meters: i64, most: i64) -> Problem {
     let detail = format!("the way is {meters} m long, and a ride goes {most} m at most");
     Problem::unprocessable(detail).at(Place::body(["destination"]))
-}
-
-/// A 503 invites a retry by itself.
-pub(crate) fn behind(many: i64, since: SignedDuration) -> Problem {
-    let detail =
-        format!("{many} rides and more wait for {since:#} and nobody is asked to drive them");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
 /// A position that was just sent is here in a moment, so a retry helps.

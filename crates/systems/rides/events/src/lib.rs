@@ -30,7 +30,7 @@ pub mod riders;
 mod saga;
 mod values;
 
-pub use common::values::{Currency, Money, WrongText, check_text};
+pub use common::values::{Currency, Money, check_text};
 pub use saga::RideDispatch;
 pub use values::ids::{DriverId, QuoteId, RideId, RiderId};
 pub use values::point::{NotOnEarth, Point};

@@ -40,14 +40,12 @@ pub(crate) fn api() -> Api<LocationState> {
             list,
             Operation::new("list_drivers", "List drivers")
                 .about("For operators of rides.")
-                .answers(ok, "A page of drivers.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is a driver."),
         )
         .get(
             "/drivers/{driver_id}",
             read,
             Operation::new("read_driver", "Read a driver")
-                .answers(ok, "The driver.")
                 .refuses(missing, none),
         )
         .post(
@@ -58,7 +56,6 @@ pub(crate) fn api() -> Api<LocationState> {
                     "A driver who was not seen for two minutes gets no offers: send your position.",
                 )
                 .example(json!({ "seats": 4, "at": here.clone() }))
-                .answers(ok, "The driver.")
                 .refuses(missing, "The driver is not the one who is signed in."),
         )
         .post(
@@ -66,7 +63,6 @@ pub(crate) fn api() -> Api<LocationState> {
             offline,
             Operation::new("go_offline", "Take no rides any more")
                 .about("An offer that is open ends, and the ride goes to the next driver.")
-                .answers(ok, "The driver.")
                 .refuses(missing, none)
                 .refuses(StatusCode::CONFLICT, "A rider is in the car."),
         )
@@ -88,7 +84,6 @@ pub(crate) fn api() -> Api<LocationState> {
                     "The nearest come first. A rider sees those who are free, and the driver who comes for \
                      the rider. Operators of rides see all.",
                 )
-                .answers(ok, "The drivers.")
                 .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The place is not on the map."),
         )
 }
@@ -227,8 +222,7 @@ async fn near(
     Ok(Json(NearDrivers { items }))
 }
 
-/// Returns at least `enough` of them if that many are near. Each pass looks at more drivers, because most drivers of
-/// a town may have riders.
+/// Looks at many times as many, because most drivers of a town may have riders.
 async fn shown_to(
     handle: &Handle,
     index: &DriverIndex,
@@ -236,16 +230,9 @@ async fn shown_to(
     to: Point,
     enough: usize,
 ) -> Result<Vec<NearDriver>, Problem> {
-    let mut shown: Vec<NearDriver> = Vec::new();
-    for looked_at in [enough, 4 * enough, 16 * enough, usize::MAX] {
-        let near = index.nearest(to, looked_at, handle.now());
-        let are_all = near.len() < looked_at;
-        let ids: Vec<DriverId> = near.iter().map(|near| near.driver_id).collect();
-        let may_see = driver::shown_to(handle.db(), rider_id, &ids).await?;
-        shown = near.into_iter().filter(|near| may_see.contains(&near.driver_id)).collect();
-        if are_all || shown.len() >= enough {
-            break;
-        }
-    }
-    Ok(shown)
+    let mut near = index.nearest(to, 16 * enough, handle.now());
+    let ids: Vec<DriverId> = near.iter().map(|near| near.driver_id).collect();
+    let may_see = driver::shown_to(handle.db(), rider_id, &ids).await?;
+    near.retain(|near| may_see.contains(&near.driver_id));
+    Ok(near)
 }

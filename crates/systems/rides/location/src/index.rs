@@ -1,8 +1,7 @@
 //! The drivers' positions in memory, by cells of the map. A search looks at the pickup's cell, then at rings of cells
 //! around it. Each process has all drivers who were seen lately.
 
-use std::collections::{HashMap, VecDeque};
-use std::ops::RangeInclusive;
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ballet::{Reading, TelemetryFollower};
@@ -17,8 +16,6 @@ use serde::Serialize;
 const CELLS: Resolution = Resolution::Nine;
 /// A driver is near within so many rings: about 5 kilometers.
 const RINGS: u32 = 17;
-/// How far a position may be ahead of now. A later one is from a clock that was set back since.
-const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 /// Positions under one lock. Searches get their turn in between.
 const TOGETHER: usize = 64;
 
@@ -35,8 +32,8 @@ struct DriverPositions {
     drivers: HashMap<DriverId, CellIndex>,
     /// A search reads the positions of a cell together.
     cells: HashMap<CellIndex, Vec<Position>>,
-    /// Each driver once, with the time of the next check.
-    looks: VecDeque<(Timestamp, DriverId)>,
+    /// When silent drivers were last removed.
+    swept: Option<Timestamp>,
 }
 
 /// A driver who is near.
@@ -57,13 +54,13 @@ impl DriverIndex {
         Self { places: Arc::default(), silence }
     }
 
-    /// A driver's latest position counts, unless it is later than now.
+    /// A driver's last position in the stream counts.
     pub(crate) fn note_all<'a>(&self, all: impl IntoIterator<Item = &'a Position>, now: Timestamp) {
         let mut all = all.into_iter().peekable();
         while all.peek().is_some() {
             let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
             for position in all.by_ref().take(TOGETHER) {
-                places.note(position, self.silence, now);
+                places.note(position);
             }
             places.forget(now, self.silence);
         }
@@ -73,7 +70,7 @@ impl DriverIndex {
     #[must_use]
     pub(crate) fn nearest(&self, to: Point, enough: usize, now: Timestamp) -> Vec<NearDriver> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
-        places.nearest(to, enough, now - self.silence..=now + AHEAD)
+        places.nearest(to, enough, now - self.silence)
     }
 }
 
@@ -92,49 +89,32 @@ impl TelemetryFollower for DriverIndex {
 }
 
 impl DriverPositions {
-    fn note(&mut self, position: &Position, silence: SignedDuration, now: Timestamp) {
-        let Position { driver_id, at, seen_at } = *position;
+    fn note(&mut self, position: &Position) {
+        let Position { driver_id, at, .. } = *position;
         let Some(cell) = cell(at) else { return };
-        match self.drivers.get(&driver_id).copied() {
-            None => self.looks.push_back((seen_at + silence, driver_id)),
-            Some(before) => {
-                let Some(place) = self.place(before, driver_id) else { return };
-                if (seen_at..=now + AHEAD).contains(&place.seen_at) {
-                    return;
-                }
-                if before == cell {
-                    *place = *position;
-                    return;
-                }
-                self.leave(before, driver_id);
-            }
+        if let Some(before) = self.drivers.insert(driver_id, cell) {
+            self.leave(before, driver_id);
         }
-        self.drivers.insert(driver_id, cell);
         self.cells.entry(cell).or_default().push(*position);
     }
 
-    /// Removes some drivers whose positions are too old, or from a clock that was set back since. It checks more
-    /// drivers than one lock can add, so none stays for good.
+    /// Removes those who are silent, once in that time.
     fn forget(&mut self, now: Timestamp, silence: SignedDuration) {
-        let seen = now - silence..=now + AHEAD;
-        for _ in 0..2 * TOGETHER {
-            let is_due = |(at, _): &mut (Timestamp, _)| !seen.contains(&(*at - silence));
-            let Some((_, driver_id)) = self.looks.pop_front_if(is_due) else { return };
-            let Some(cell) = self.drivers.get(&driver_id).copied() else { continue };
-            let Some(seen_at) = self.place(cell, driver_id).map(|place| place.seen_at) else {
-                continue;
-            };
-            if seen.contains(&seen_at) {
-                self.looks.push_back((seen_at + silence, driver_id));
-            } else {
-                self.drivers.remove(&driver_id);
-                self.leave(cell, driver_id);
-            }
+        if self.swept.is_some_and(|swept| now.duration_since(swept) < silence) {
+            return;
         }
-    }
-
-    fn place(&mut self, cell: CellIndex, driver_id: DriverId) -> Option<&mut Position> {
-        self.cells.get_mut(&cell)?.iter_mut().find(|place| place.driver_id == driver_id)
+        self.swept = Some(now);
+        let Self { drivers, cells, .. } = self;
+        cells.retain(|_, all| {
+            all.retain(|place| {
+                let is_seen = place.seen_at >= now - silence;
+                if !is_seen {
+                    drivers.remove(&place.driver_id);
+                }
+                is_seen
+            });
+            !all.is_empty()
+        });
     }
 
     fn leave(&mut self, cell: CellIndex, driver_id: DriverId) {
@@ -145,12 +125,7 @@ impl DriverPositions {
         }
     }
 
-    fn nearest(
-        &self,
-        to: Point,
-        enough: usize,
-        seen: RangeInclusive<Timestamp>,
-    ) -> Vec<NearDriver> {
+    fn nearest(&self, to: Point, enough: usize, since: Timestamp) -> Vec<NearDriver> {
         let Some(center) = cell(to) else { return Vec::new() };
         let mut near: Vec<NearDriver> = Vec::new();
         let mut last_ring = RINGS;
@@ -160,7 +135,7 @@ impl DriverPositions {
             }
             for cell in cells_of_ring(center, ring) {
                 for place in self.cells.get(&cell).into_iter().flatten() {
-                    if seen.contains(&place.seen_at) {
+                    if place.seen_at >= since {
                         let Position { driver_id, at, .. } = *place;
                         near.push(NearDriver { driver_id, at, meters: to.meters_to(at) });
                     }
@@ -249,7 +224,6 @@ mod tests {
         let index = empty();
         let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
         note(&index, 1, here, 10);
-        note(&index, 1, far, 9);
         assert_eq!(index.nearest(here, 1, at(11)).len(), 1);
         note(&index, 1, far, 12);
         assert_eq!(index.nearest(here, 1, at(13)), []);
@@ -258,21 +232,7 @@ mod tests {
         // The driver is removed once another one is seen.
         note(&index, 2, far, 12 + 121);
         let places = index.places.read().expect("no panic");
-        assert_eq!((places.drivers.len(), places.cells.len(), places.looks.len()), (1, 1, 1));
-    }
-
-    #[test]
-    fn a_driver_whom_a_clock_saw_that_was_ahead_is_where_it_is_seen_now() {
-        let index = empty();
-        let (here, far) = (point(52.5, 13.4), point(52.6, 13.4));
-        for number in [1, 2] {
-            note(&index, number, here, 3_610);
-        }
-        note(&index, 1, far, 20);
-        assert_eq!(index.nearest(here, 1, at(21)), []);
-        assert_eq!(index.nearest(far, 1, at(21)).len(), 1);
-        let places = index.places.read().expect("no panic");
-        assert_eq!((places.drivers.len(), places.looks.len()), (1, 1), "the silent is forgotten");
+        assert_eq!((places.drivers.len(), places.cells.len()), (1, 1));
     }
 
     #[test]

@@ -4,15 +4,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet::openapi::{Api, FoundThing, IfMatch, NewThing, NoContent, Operation, json};
+use ballet::openapi::{Api, Created, NoContent, Operation, json};
 use common::paging::{After, Page};
 use rides_events::RiderId;
 use rides_events::access::RiderCaller;
 use rides_events::riders::{RiderChanged, RiderErased, RiderRegistered};
 
-use crate::refusals::{no_rider, other_version, registered_before};
+use crate::refusals::{no_rider, registered_before};
 use crate::requests::AboutRider;
-use crate::rider::{RegisteredRider, Riders};
+use crate::rider::RegisteredRider;
 use crate::store;
 
 pub(crate) fn api() -> Api<Handle> {
@@ -24,7 +24,6 @@ pub(crate) fn api() -> Api<Handle> {
             list,
             Operation::new("list_riders", "List riders")
                 .about("The newest come first. For operators of rides.")
-                .answers(ok, "A page of riders.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is a rider."),
         )
         .post(
@@ -33,7 +32,6 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("register_rider", "Register")
                 .about("The rider is the one who is signed in.")
                 .example(example.clone())
-                .answers(StatusCode::CREATED, "The rider.")
                 .refuses(StatusCode::CONFLICT, "The rider is registered."),
         )
         .get(
@@ -48,8 +46,7 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("change_rider", "Change a rider")
                 .about("The change applies to rides that are requested later, and to the rest of a ride under way.")
                 .example(example)
-                .refuses(missing, none)
-                .refuses(StatusCode::PRECONDITION_FAILED, "The rider has another version."),
+                .refuses(missing, none),
         )
         .delete(
             "/riders/{rider_id}",
@@ -79,7 +76,7 @@ async fn register(
     State(handle): State<Handle>,
     caller: RiderCaller,
     Json(about): Json<AboutRider>,
-) -> Result<NewThing<Riders>, Problem> {
+) -> Result<Created<RegisteredRider>, Problem> {
     let about = about.checked()?;
     let rider_id = caller.only().unwrap_or_else(|| handle.new_id());
     let mut unit = handle.unit().await?;
@@ -89,26 +86,25 @@ async fn register(
     let registered = registered.ok_or_else(|| registered_before(rider_id))?;
     tx.publish(&RiderRegistered(registered.rider.clone())).await?;
     unit.commit().await?;
-    Ok(NewThing(registered))
+    Ok(Created { location: format!("/riders/{rider_id}"), body: registered })
 }
 
 async fn read(
     State(handle): State<Handle>,
     caller: RiderCaller,
     Path(rider_id): Path<RiderId>,
-) -> Result<FoundThing<Riders>, Problem> {
+) -> Result<Json<RegisteredRider>, Problem> {
     let rider = store::find(handle.db(), rider_id).await?;
     let rider = rider.filter(|_| caller.is_allowed(rider_id));
-    rider.map(FoundThing).ok_or_else(|| no_rider(rider_id))
+    rider.map(Json).ok_or_else(|| no_rider(rider_id))
 }
 
 async fn change(
     State(handle): State<Handle>,
     caller: RiderCaller,
     Path(rider_id): Path<RiderId>,
-    of: Option<IfMatch>,
     Json(about): Json<AboutRider>,
-) -> Result<FoundThing<Riders>, Problem> {
+) -> Result<Json<RegisteredRider>, Problem> {
     let about = about.checked()?;
     if !caller.is_allowed(rider_id) {
         return Err(no_rider(rider_id));
@@ -116,14 +112,11 @@ async fn change(
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let versions = of.as_ref().map(IfMatch::versions);
-    let Some(changed) = store::change(tx.db(), rider_id, &about, versions, now).await? else {
-        let other = store::find(tx.db(), rider_id).await?;
-        return Err(other.map_or_else(|| no_rider(rider_id), |it| other_version(&it.rider)));
-    };
+    let changed = store::change(tx.db(), rider_id, &about, now).await?;
+    let changed = changed.ok_or_else(|| no_rider(rider_id))?;
     tx.publish(&RiderChanged(changed.rider.clone())).await?;
     unit.commit().await?;
-    Ok(FoundThing(changed))
+    Ok(Json(changed))
 }
 
 async fn erase(

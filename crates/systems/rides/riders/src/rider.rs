@@ -2,7 +2,6 @@
 
 use ballet::TextEnum;
 use ballet::core::personal::Personal;
-use ballet::openapi::Tagged;
 use common::rows::time;
 use jiff::Timestamp;
 use rides_events::RiderId;
@@ -21,23 +20,6 @@ pub(crate) struct RegisteredRider {
     pub(crate) registered_at: Timestamp,
     /// When something was changed last.
     pub(crate) changed_at: Timestamp,
-}
-
-/// Riders, with their versions as ETags.
-#[derive(Debug)]
-pub(crate) enum Riders {}
-
-impl Tagged for Riders {
-    type Thing = RegisteredRider;
-    const NAME: &'static str = "rider";
-
-    fn version(thing: &RegisteredRider) -> i64 {
-        thing.rider.version
-    }
-
-    fn location(thing: &RegisteredRider) -> String {
-        format!("/riders/{}", thing.rider.rider_id)
-    }
 }
 
 impl FromRow<'_, PgRow> for RegisteredRider {

@@ -31,21 +31,19 @@ pub(crate) async fn register(
     Ok(rider.fetch_optional(db).await?)
 }
 
-/// Changes a rider with one of these versions, or any. `None` if there is none.
+/// Changes a rider. `None` if there is none.
 pub(crate) async fn change(
     db: &mut PgConnection,
     rider_id: RiderId,
     about: &AboutRider,
-    versions: Option<&[i64]>,
     now: Timestamp,
 ) -> Result<Option<RegisteredRider>, Failure> {
     let update =
         "update rider set version = version + 1, name = $2, payment_token = $3, needs = $4,
              changed_at = $5
          where rider_id = $1 and erased_at is null
-             and ($6::bigint[] is null or version = any($6))
          returning *";
-    let rider = bound(update, rider_id, about, now).bind(versions);
+    let rider = bound(update, rider_id, about, now);
     Ok(rider.fetch_optional(db).await?)
 }
 

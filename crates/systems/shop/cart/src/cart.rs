@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_events::catalog::Product;
-use shop_events::{CartId, Currency, CustomerId, MAX_LINES, Money, OrderId, OrderLine, Sku};
+use shop_events::{CartId, CustomerId, MAX_LINES, Money, OrderId, OrderLine, Sku};
 
 /// A cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -76,15 +76,6 @@ pub(crate) struct ChangedLine {
     pub(crate) new_price: Option<Money>,
 }
 
-/// Why lines cannot be one order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum OrderObstacle {
-    Empty,
-    /// Another currency than the first line's.
-    OtherCurrency(Sku, Currency),
-    TotalOutOfRange,
-}
-
 impl Cart {
     pub(crate) fn new(cart_id: CartId, customer_id: CustomerId, now: Timestamp) -> Self {
         Self {
@@ -111,7 +102,7 @@ impl Cart {
             None if is_full => return None,
             None => self.lines.push(new),
         }
-        self.total = total(&self.lines).ok();
+        self.total = total(&self.lines).ok().flatten();
         Some(true)
     }
 
@@ -119,7 +110,7 @@ impl Cart {
     pub(crate) fn remove(&mut self, sku: &Sku) -> bool {
         let before = self.lines.len();
         self.lines.retain(|line| line.sku != *sku);
-        self.total = total(&self.lines).ok();
+        self.total = total(&self.lines).ok().flatten();
         self.lines.len() < before
     }
 
@@ -155,12 +146,13 @@ impl Cart {
                 }
             }
         }
-        self.total = total(&self.lines).ok();
+        self.total = total(&self.lines).ok().flatten();
         changes
     }
 
-    pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), OrderObstacle> {
-        let total = total(&self.lines)?;
+    /// Returns the order's lines and total, or why they are no order.
+    pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), String> {
+        let total = total(&self.lines)?.ok_or_else(|| format!("cart {} is empty", self.cart_id))?;
         let line = |CartLine { sku, quantity, unit_price, .. }: &CartLine| OrderLine {
             sku: sku.clone(),
             quantity: *quantity,
@@ -171,22 +163,20 @@ impl Cart {
     }
 }
 
-/// Counts the lines that can be bought.
-pub(crate) fn total(lines: &[CartLine]) -> Result<Money, OrderObstacle> {
-    let mut lines = lines.iter().filter(|line| !line.withdrawn);
-    let first = lines.next().ok_or(OrderObstacle::Empty)?;
-    let price = |line: &CartLine| {
-        line.unit_price.times(line.quantity).ok_or(OrderObstacle::TotalOutOfRange)
-    };
-    lines.try_fold(price(first)?, |total, line| {
-        let price = price(line)?;
-        if price.currency != total.currency {
-            return Err(OrderObstacle::OtherCurrency(line.sku.clone(), price.currency));
+/// Counts the lines that can be bought. Returns `None` if there are none, and an error if they cannot be one order.
+pub(crate) fn total(lines: &[CartLine]) -> Result<Option<Money>, String> {
+    let mut total: Option<Money> = None;
+    for line in lines.iter().filter(|line| !line.withdrawn) {
+        let (sku, currency) = (&line.sku, line.unit_price.currency);
+        if total.is_some_and(|total| total.currency != currency) {
+            return Err(format!(
+                "product {sku} costs {currency} and the cart's first product does not: an order \
+                 has one currency"
+            ));
         }
-        total.plus(price).ok_or(OrderObstacle::TotalOutOfRange)
-    })
+        let before = total.unwrap_or(Money { amount_minor: 0, currency });
+        let sum = line.unit_price.times(line.quantity).and_then(|price| before.plus(price));
+        total = Some(sum.ok_or("the total is out of range")?);
+    }
+    Ok(total)
 }
-
-#[cfg(test)]
-#[path = "cart_tests.rs"]
-mod tests;

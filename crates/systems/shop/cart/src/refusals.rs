@@ -2,21 +2,10 @@
 
 use axum::http::StatusCode;
 use ballet::http::{Place, Problem};
-use schemars::JsonSchema;
-use serde::Serialize;
 use shop_events::access::Caller;
-use shop_events::access::unpaid::TooManyPieces;
 use shop_events::{CartId, MAX_LINES, OrderId, Sku};
 
-use crate::cart::{Cart, CartStatus, ChangedLine, OrderObstacle};
-
-/// The additional member of a refused checkout.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct ChangedLines {
-    /// The lines that differ from what the customer was shown. The cart shows them as they are now.
-    #[serde(default)]
-    lines: Vec<ChangedLine>,
-}
+use crate::cart::{Cart, CartStatus, ChangedLine};
 
 /// Returns the cart if the caller may see it.
 pub(crate) fn own(cart: Option<Cart>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
@@ -66,26 +55,6 @@ pub(crate) fn full(cart_id: CartId) -> Problem {
     Problem::conflict(format!("cart {cart_id} has {MAX_LINES} products: take one out first"))
 }
 
-pub(crate) fn no_order(cart_id: CartId, why: &OrderObstacle) -> Problem {
-    Problem::conflict(match why {
-        OrderObstacle::Empty => format!("cart {cart_id} is empty"),
-        OrderObstacle::OtherCurrency(sku, currency) => format!(
-            "product {sku} costs {currency} and the cart's first product does not: an order has \
-             one currency"
-        ),
-        OrderObstacle::TotalOutOfRange => format!("the total of cart {cart_id} is out of range"),
-    })
-}
-
-pub(crate) fn too_much(why: &TooManyPieces) -> Problem {
-    match why {
-        TooManyPieces::Alone { .. } => Problem::conflict(why.to_string()),
-        TooManyPieces::Together { .. } => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, why.to_string()).try_again()
-        }
-    }
-}
-
 pub(crate) fn changed(cart: &Cart) -> Problem {
     let Cart { cart_id, version, .. } = cart;
     let detail = format!("cart {cart_id} is at version {version} now: read it again");
@@ -103,7 +72,7 @@ pub(crate) fn price_unknown(sku: &Sku) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
-pub(crate) fn not_as_shown(lines: Vec<ChangedLine>) -> Problem {
+pub(crate) fn not_as_shown(lines: &[ChangedLine]) -> Problem {
     let words = lines.iter().map(|ChangedLine { sku, old_price, new_price }| match new_price {
         Some(new) if new == old_price => {
             format!("{sku} is for sale again at {} {}", new.amount_minor, new.currency)
@@ -119,6 +88,5 @@ pub(crate) fn not_as_shown(lines: Vec<ChangedLine>) -> Problem {
         "the cart is not as it was shown: {words} (in minor units); check out again to accept the \
          prices, and take out what is withdrawn"
     );
-    let members = serde_json::to_value(ChangedLines { lines }).unwrap_or_default();
-    Problem::conflict(detail).with("lines", members["lines"].clone())
+    Problem::conflict(detail).with("lines", serde_json::to_value(lines).unwrap_or_default())
 }

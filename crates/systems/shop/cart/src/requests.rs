@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shop_events::{
-    Address, CartId, CustomerId, MAX_LINES, MAX_QUANTITY, Sku, check_text, read_quantity,
-};
+use shop_events::{Address, CartId, CustomerId, MAX_LINES, MAX_QUANTITY, Sku, check_text};
 
 /// A request to open a cart.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -26,7 +24,6 @@ pub(crate) struct NewItem {
     /// The product.
     pub(crate) sku: Sku,
     /// The quantity.
-    #[serde(deserialize_with = "read_quantity")]
     #[schemars(range(min = 1, max = MAX_QUANTITY))]
     pub(crate) quantity: u32,
 }
@@ -44,7 +41,6 @@ pub(crate) struct ItemPath {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(crate) struct Quantity {
     /// The quantity.
-    #[serde(deserialize_with = "read_quantity")]
     #[schemars(range(min = 1, max = MAX_QUANTITY))]
     quantity: u32,
 }

@@ -1,9 +1,9 @@
 //! The draft of a product that an administrator publishes, and its checks.
 
 use axum::http::Uri;
+use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shop_events::catalog::Product;
 use shop_events::{Money, Sku, Slug};
 
 /// The last segment of the route `/products/search`, which hides a product with this SKU.
@@ -45,72 +45,60 @@ pub(crate) struct ProductDraft {
     pub(crate) image_url: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InvalidField {
-    pub(crate) field: &'static str,
-    pub(crate) why: String,
-}
-
 impl ProductDraft {
     /// Sorts the tags.
-    pub(crate) fn checked(mut self) -> Result<Self, Vec<InvalidField>> {
-        let mut invalid = Vec::new();
-        let mut wrong = |field, why| invalid.push(InvalidField { field, why });
+    pub(crate) fn checked(mut self) -> Result<Self, Problem> {
         if self.sku.as_str() == SEARCH {
-            wrong("sku", format!("{SEARCH} is no SKU: /products/{SEARCH} is another route"));
+            let why = format!("{SEARCH} is no SKU: /products/{SEARCH} is another route");
+            return Err(wrong("sku", &why));
         }
         if self.title.trim().is_empty() {
-            wrong("title", "it is empty".to_owned());
+            return Err(wrong("title", "it is empty"));
         }
-        check_text(&self.title, MAX_TITLE, |_| false).map_err(|why| wrong("title", why)).ok();
+        check_text("title", &self.title, MAX_TITLE, |_| false)?;
         let breaks_lines = |c| matches!(c, '\n' | '\r' | '\t');
-        let description = check_text(&self.description, MAX_DESCRIPTION, breaks_lines);
-        description.map_err(|why| wrong("description", why)).ok();
-        check_price(self.price).map_err(|why| wrong("price.amount_minor", why)).ok();
+        check_text("description", &self.description, MAX_DESCRIPTION, breaks_lines)?;
+        check_price("price.amount_minor", self.price)?;
         if self.tags.len() > MAX_TAGS {
-            wrong("tags", format!("there are {}: send at most {MAX_TAGS}", self.tags.len()));
+            let why = format!("there are {}: send at most {MAX_TAGS}", self.tags.len());
+            return Err(wrong("tags", &why));
         }
         self.tags.sort_unstable();
         self.tags.dedup();
-        if let Some(url) = &self.image_url
-            && !is_address(url)
-        {
+        if self.image_url.as_ref().is_some_and(|url| !is_address(url)) {
             let why = format!("it is not an address: send http(s)://..., {MAX_URL} bytes at most");
-            wrong("image_url", why);
+            return Err(wrong("image_url", &why));
         }
-        if invalid.is_empty() { Ok(self) } else { Err(invalid) }
-    }
-
-    pub(crate) fn is_like(&self, product: &Product) -> bool {
-        let Self { sku, title, description, price, category, tags, image_url } = self;
-        (sku, title, description) == (&product.sku, &product.title, &product.description)
-            && (price, category) == (&product.price, &product.category)
-            && (tags, image_url) == (&product.tags, &product.image_url)
+        Ok(self)
     }
 }
 
-pub(crate) fn checked_price(price: Money) -> Result<Money, Vec<InvalidField>> {
-    let invalid = |why| vec![InvalidField { field: "amount_minor", why }];
-    check_price(price).map(|()| price).map_err(invalid)
-}
-
-fn check_price(price: Money) -> Result<(), String> {
+pub(crate) fn check_price(field: &str, price: Money) -> Result<(), Problem> {
     if (0..=MAX_PRICE).contains(&price.amount_minor) {
-        Ok(())
-    } else {
-        Err(format!("{} is out of range: it is 0 to {MAX_PRICE}", price.amount_minor))
+        return Ok(());
     }
+    let why = format!("{} is out of range: it is 0 to {MAX_PRICE}", price.amount_minor);
+    Err(wrong(field, &why))
 }
 
-fn check_text(text: &str, longest: usize, allowed: impl Fn(char) -> bool) -> Result<(), String> {
+fn check_text(
+    field: &str,
+    text: &str,
+    longest: usize,
+    allowed: impl Fn(char) -> bool,
+) -> Result<(), Problem> {
     if text.chars().nth(longest).is_some() {
-        Err(format!("it is longer than {longest} characters"))
-    } else if text.chars().any(|c| c.is_control() && !allowed(c)) {
-        // NUL, which Postgres cannot store, is among them.
-        Err("it has control characters".to_owned())
-    } else {
-        Ok(())
+        return Err(wrong(field, &format!("it is longer than {longest} characters")));
     }
+    // NUL, which Postgres cannot store, is among them.
+    if text.chars().any(|c| c.is_control() && !allowed(c)) {
+        return Err(wrong(field, "it has control characters"));
+    }
+    Ok(())
+}
+
+fn wrong(field: &str, why: &str) -> Problem {
+    Problem::unprocessable(format!("{field}: {why}")).at(Place::body(field.split('.')))
 }
 
 fn is_address(url: &str) -> bool {

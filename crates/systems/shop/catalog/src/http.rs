@@ -3,10 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
-use ballet::openapi::{
-    Api, Either, FoundThing, IfMatch, IfNoneMatch, NewThing, NoContent, Operation, UnchangedThing,
-    json,
-};
+use ballet::openapi::{Api, FoundThing, IfMatch, NewThing, NoContent, Operation, json};
 use ballet::{Handle, Tx};
 use common::paging::{Limit, Page};
 use schemars::JsonSchema;
@@ -14,8 +11,8 @@ use serde::Deserialize;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use shop_events::{Money, Sku, Slug};
 
-use crate::answers::{Products, VersionMismatch};
-use crate::draft::{InvalidField, ProductDraft, checked_price};
+use crate::answers::Products;
+use crate::draft::{ProductDraft, check_price};
 use crate::store::product::{self, ProductFilter, StoredProduct};
 use crate::store::search;
 
@@ -24,13 +21,13 @@ const MAX_QUERY: usize = 200;
 
 pub(crate) fn api() -> Api<Handle> {
     let (none, gone) = ("There never was such a product.", "The product is withdrawn.");
+    let (changed, other) = (StatusCode::PRECONDITION_FAILED, "The product has another version.");
     Api::new("catalog", "The products that the shop sells, to browse, to search and to keep.")
         .get(
             "/products",
             list,
             Operation::new("list_products", "List products")
-                .about("In the order of the SKUs.")
-                .answers(StatusCode::OK, "A page of products."),
+                .about("In the order of the SKUs."),
         )
         .get(
             "/products/search",
@@ -40,7 +37,7 @@ pub(crate) fn api() -> Api<Handle> {
                     "Finds the products that have all words, in any order and in any field, the \
                      best first. A word also finds longer ones.",
                 )
-                .answers(StatusCode::OK, "A page of products."),
+                .answers(StatusCode::OK, "The best products."),
         )
         .get(
             "/products/{sku}",
@@ -54,9 +51,7 @@ pub(crate) fn api() -> Api<Handle> {
             publish,
             Operation::new("publish_product", "Publish a product")
                 .example(example())
-                .answers(StatusCode::CREATED, "The product is published.")
-                .answers(StatusCode::OK, "It was published like this before.")
-                .refuses(StatusCode::CONFLICT, "There is or was another product with its SKU."),
+                .refuses(StatusCode::CONFLICT, "There is or was a product with its SKU."),
         )
         .put(
             "/products/{sku}/price",
@@ -64,6 +59,7 @@ pub(crate) fn api() -> Api<Handle> {
             Operation::new("set_price", "Change the price of a product")
                 .example(json!({ "amount_minor": 990, "currency": "EUR" }))
                 .answers(StatusCode::OK, "The product with this price.")
+                .refuses(changed, other)
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::GONE, gone),
         )
@@ -72,7 +68,7 @@ pub(crate) fn api() -> Api<Handle> {
             withdraw,
             Operation::new("withdraw_product", "Withdraw a product")
                 .about("It is no longer listed or found, and does not come back.")
-                .answers(StatusCode::NO_CONTENT, "The product is withdrawn.")
+                .refuses(changed, other)
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::GONE, "The product was withdrawn before."),
         )
@@ -98,9 +94,6 @@ struct ProductsQuery {
     category: Option<Slug>,
     /// Only products with this tag.
     tag: Option<Slug>,
-    /// The withdrawn products instead of the others.
-    #[serde(default)]
-    withdrawn: bool,
     /// The `next` of the page before.
     after: Option<Sku>,
     /// The most products on the page.
@@ -112,8 +105,8 @@ async fn list(
     State(handle): State<Handle>,
     Query(filter): Query<ProductsQuery>,
 ) -> Result<Json<Page<Product>>, Problem> {
-    let ProductsQuery { category, tag, withdrawn, after, limit } = filter;
-    let listed = ProductFilter { category, tag, withdrawn };
+    let ProductsQuery { category, tag, after, limit } = filter;
+    let listed = ProductFilter { category, tag };
     let products = product::page(handle.db(), &listed, after.as_ref(), limit).await?;
     Ok(Json(Page::new(products, limit, |product| product.sku.clone())))
 }
@@ -125,79 +118,46 @@ struct SearchQuery {
     /// The words to search for. The first 16 count.
     #[schemars(length(max = MAX_QUERY), regex(pattern = r"^[^\x00]*$"))]
     q: String,
-    /// The `next` of the page before.
-    after: Option<search::SearchCursor>,
-    /// The most products on the page.
+    /// The most products.
     #[serde(default)]
     limit: Limit,
 }
 
 async fn find(
     State(handle): State<Handle>,
-    Query(SearchQuery { q, after, limit }): Query<SearchQuery>,
+    Query(SearchQuery { q, limit }): Query<SearchQuery>,
 ) -> Result<Json<Page<Product>>, Problem> {
-    check_query(&q)
-        .map_err(|why| Problem::bad_request(format!("q: {why}")).and(Place::query("q"), why))?;
-    let found = search::find(handle.db(), &q, after.as_ref(), limit).await?;
-    let Page { items, next } = Page::new(found, limit, search::SearchHit::cursor);
-    Ok(Json(Page { items: items.into_iter().map(|found| found.product).collect(), next }))
-}
-
-fn check_query(q: &str) -> Result<(), String> {
-    if q.chars().nth(MAX_QUERY).is_some() {
-        return Err(format!("it is longer than {MAX_QUERY} characters"));
+    if q.chars().nth(MAX_QUERY).is_some() || q.contains('\0') {
+        let why = format!("q is at most {MAX_QUERY} characters, none of them NUL");
+        return Err(Problem::bad_request(why).at(Place::query("q")));
     }
-    if q.contains('\0') {
-        return Err("it has a NUL character".to_owned());
-    }
-    Ok(())
+    let items = search::find(handle.db(), &q, limit).await?;
+    Ok(Json(Page { items, next: None }))
 }
 
 async fn read(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
-    known: IfNoneMatch,
-) -> Result<Either<FoundThing<Products>, UnchangedThing<Products>>, Problem> {
-    let stored = product::find(handle.db(), &sku).await?;
-    let product = for_sale(&sku, stored)?;
-    if known.has(product.version) {
-        Ok(Either::That(UnchangedThing(product)))
-    } else {
-        Ok(Either::This(FoundThing(product)))
-    }
+) -> Result<FoundThing<Products>, Problem> {
+    for_sale(&sku, product::find(handle.db(), &sku).await?).map(FoundThing)
 }
 
-/// A product that was published before changes nothing.
 async fn publish(
     State(handle): State<Handle>,
     Json(draft): Json<ProductDraft>,
-) -> Result<Either<NewThing<Products>, FoundThing<Products>>, Problem> {
-    let draft = draft.checked().map_err(invalid)?;
+) -> Result<NewThing<Products>, Problem> {
+    let draft = draft.checked()?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let answer = match product::publish(tx.db(), &draft, now).await? {
-        Some(product) => {
-            let event = ProductPublished(product);
-            tx.publish(&event).await?;
-            Either::This(NewThing(event.0))
-        }
-        None => Either::That(FoundThing(published_before(&mut tx, &draft).await?)),
+    let Some(product) = product::publish(tx.db(), &draft, now).await? else {
+        let why = format!("there is or was a product {}: choose another SKU", draft.sku);
+        return Err(Problem::conflict(why));
     };
+    let event = ProductPublished(product);
+    tx.publish(&event).await?;
     unit.commit().await?;
-    Ok(answer)
-}
-
-/// Returns the product if it has the draft's contents.
-async fn published_before(tx: &mut Tx<'_>, draft: &ProductDraft) -> Result<Product, Problem> {
-    let sku = &draft.sku;
-    match product::find(tx.db(), sku).await? {
-        Some(StoredProduct { withdrawn: true, .. }) => Err(Problem::conflict(format!(
-            "product {sku} was withdrawn and does not come back: choose another SKU"
-        ))),
-        Some(StoredProduct { product, .. }) if draft.is_like(&product) => Ok(product),
-        _ => Err(Problem::conflict(format!("there is another product {sku}"))),
-    }
+    Ok(NewThing(event.0))
 }
 
 /// The same price changes nothing.
@@ -206,49 +166,45 @@ async fn set_price(
     Path(sku): Path<Sku>,
     of: IfMatch,
     Json(price): Json<Money>,
-) -> Result<Either<FoundThing<Products>, VersionMismatch>, Problem> {
-    let price = checked_price(price).map_err(invalid)?;
+) -> Result<FoundThing<Products>, Problem> {
+    check_price("amount_minor", price)?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let mut product = match to_change(&mut tx, &sku, &of).await? {
-        Ok(product) => product,
-        Err(changed) => return Ok(Either::That(changed)),
-    };
+    let mut product = to_change(&mut tx, &sku, &of).await?;
     if product.price != price {
         let event = ProductPriceChanged(product::set_price(tx.db(), &sku, price, now).await?);
         tx.publish(&event).await?;
         product = event.0;
     }
     unit.commit().await?;
-    Ok(Either::This(FoundThing(product)))
+    Ok(FoundThing(product))
 }
 
 async fn withdraw(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
     of: IfMatch,
-) -> Result<Either<NoContent, VersionMismatch>, Problem> {
+) -> Result<NoContent, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    if let Err(changed) = to_change(&mut tx, &sku, &of).await? {
-        return Ok(Either::That(changed));
-    }
+    to_change(&mut tx, &sku, &of).await?;
     let event = ProductWithdrawn(product::withdraw(tx.db(), &sku, now).await?);
     tx.publish(&event).await?;
     unit.commit().await?;
-    Ok(Either::This(NoContent))
+    Ok(NoContent)
 }
 
 /// Refuses unless the client has read the current version.
-async fn to_change(
-    tx: &mut Tx<'_>,
-    sku: &Sku,
-    of: &IfMatch,
-) -> Result<Result<Product, VersionMismatch>, Problem> {
+async fn to_change(tx: &mut Tx<'_>, sku: &Sku, of: &IfMatch) -> Result<Product, Problem> {
     let product = for_sale(sku, product::find_to_change(tx.db(), sku).await?)?;
-    Ok(if of.has(product.version) { Ok(product) } else { Err(VersionMismatch(product)) })
+    if of.has(product.version) {
+        return Ok(product);
+    }
+    let why = format!("product {sku} is at version {} now: read it again", product.version);
+    let problem = Problem::new(StatusCode::PRECONDITION_FAILED, why);
+    Err(problem.at(Place::header("If-Match")))
 }
 
 fn for_sale(sku: &Sku, stored: Option<StoredProduct>) -> Result<Product, Problem> {
@@ -260,13 +216,4 @@ fn for_sale(sku: &Sku, stored: Option<StoredProduct>) -> Result<Product, Problem
         )),
         None => Err(Problem::not_found(format!("there is no product {sku}"))),
     }
-}
-
-/// Returns all invalid fields in one answer.
-fn invalid(invalid: Vec<InvalidField>) -> Problem {
-    let fields = invalid.iter().map(|InvalidField { field, why }| format!("{field}: {why}"));
-    let problem = Problem::unprocessable(fields.collect::<Vec<_>>().join("; "));
-    invalid.into_iter().fold(problem, |problem, InvalidField { field, why }| {
-        problem.and(Place::body(field.split('.')), why)
-    })
 }

@@ -35,10 +35,10 @@ pub mod shipping;
 mod values;
 
 pub use common::values::{
-    Code, Country, Currency, Money, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text,
+    Code, Country, Currency, Money, NotACode, NotASlug, Slug, check_text,
 };
 pub use saga::OrderFulfillment;
 pub use values::address::Address;
 pub use values::ids::{CartId, CustomerId, OrderId, ShipmentId};
-pub use values::line::{MAX_LINES, MAX_QUANTITY, OrderLine, StockLine, read_quantity};
+pub use values::line::{MAX_LINES, MAX_QUANTITY, OrderLine, StockLine};
 pub use values::sku::{NotASku, Sku};

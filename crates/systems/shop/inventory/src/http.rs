@@ -23,14 +23,12 @@ pub(crate) fn api() -> Api<Handle> {
             "/stock",
             list,
             Operation::new("list_stock", "List the stock")
-                .about("In the order of the SKUs.")
-                .answers(StatusCode::OK, "A page of stock."),
+                .about("In the order of the SKUs."),
         )
         .get(
             "/stock/{sku}",
             read,
             Operation::new("read_stock", "Read the stock of a product")
-                .answers(StatusCode::OK, "The stock.")
                 .refuses(StatusCode::NOT_FOUND, "The product was never received."),
         )
         .post(

@@ -3,89 +3,27 @@
 use jiff::Timestamp;
 use shop_events::cart::CartCheckedOut;
 use shop_events::orders::OrderPlaced;
-use shop_events::{
-    Currency, MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, Sku, WrongText, check_text,
-};
+use shop_events::{MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, check_text};
 
+/// What is wrong with a checkout, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InvalidCheckout {
-    #[error("there are no lines: an order has 1 to {MAX_LINES}")]
-    NoLines,
-    #[error("there are {0} lines: an order has 1 to {MAX_LINES}")]
-    TooManyLines(usize),
-    #[error("line {line} has quantity {quantity}: it is 1 to {MAX_QUANTITY}")]
-    Quantity {
-        /// The line's number, from 1.
-        line: usize,
-        quantity: u32,
-    },
-    /// A price is below zero.
-    #[error("line {0} has a price below zero")]
-    NegativePrice(usize),
-    #[error("line {line} is in {found}, line 1 in {expected}: an order has one currency")]
-    MixedCurrencies {
-        /// The line's number, from 1.
-        line: usize,
-        expected: Currency,
-        found: Currency,
-    },
-    #[error("line {line}: unknown SKU {sku}")]
-    UnknownSku {
-        /// The line's number, from 1.
-        line: usize,
-        sku: Sku,
-    },
-    #[error("line {line}: product {sku} is withdrawn and can no longer be bought")]
-    Withdrawn {
-        /// The line's number, from 1.
-        line: usize,
-        sku: Sku,
-    },
-    #[error(
-        "line {line}: {sku} costs {} {} and not {} {} (in minor units)",
-        price.amount_minor, price.currency, named.amount_minor, named.currency
-    )]
-    OtherPrice {
-        /// The line's number, from 1.
-        line: usize,
-        sku: Sku,
-        price: Money,
-        /// The price in the line.
-        named: Money,
-    },
-    #[error("the total is out of range")]
-    TotalOutOfRange,
-    #[error("{field} {wrong}")]
-    Text {
-        /// The text's field.
-        field: String,
-        wrong: WrongText,
-    },
+#[error("{why}")]
+pub(crate) struct InvalidCheckout {
+    /// Names and indexes that lead to the invalid field, with dots between them.
+    pub(crate) field: String,
+    why: String,
+    /// The form is good, and catalog has another price.
+    pub(crate) is_price: bool,
 }
 
 impl InvalidCheckout {
-    /// Names and indexes that lead to the invalid field.
-    pub(crate) fn field(&self) -> Vec<String> {
-        let line = |line: usize, field: &str| {
-            let field = field.split('.').map(str::to_owned);
-            ["lines".to_owned(), line.saturating_sub(1).to_string()]
-                .into_iter()
-                .chain(field)
-                .collect()
-        };
-        match self {
-            Self::NoLines | Self::TooManyLines(_) | Self::TotalOutOfRange => {
-                vec!["lines".to_owned()]
-            }
-            Self::Quantity { line: number, .. } => line(*number, "quantity"),
-            Self::NegativePrice(number) => line(*number, "unit_price.amount_minor"),
-            Self::MixedCurrencies { line: number, .. } => line(*number, "unit_price.currency"),
-            Self::UnknownSku { line: number, .. } | Self::Withdrawn { line: number, .. } => {
-                line(*number, "sku")
-            }
-            Self::OtherPrice { line: number, .. } => line(*number, "unit_price"),
-            Self::Text { field, .. } => field.split('.').map(str::to_owned).collect(),
-        }
+    fn of(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { field: field.into(), why: why.into(), is_price: false }
+    }
+
+    /// Lines count from 1.
+    pub(crate) fn of_line(line: usize, field: &str, why: &str) -> Self {
+        Self::of(format!("lines.{}.{field}", line.saturating_sub(1)), format!("line {line}{why}"))
     }
 }
 
@@ -97,36 +35,37 @@ pub(crate) fn place(
 ) -> Result<OrderPlaced, InvalidCheckout> {
     let CartCheckedOut { cart_id: _, customer_id, lines, card_token, ship_to } = checkout;
     let total = total(&lines)?;
-    let wrong = |field, wrong| InvalidCheckout::Text { field, wrong };
+    let wrong = |field: String, why| InvalidCheckout::of(field.clone(), format!("{field} {why}"));
     check_text(&card_token).map_err(|why| wrong("card_token".to_owned(), why))?;
     ship_to.check().map_err(|(field, why)| wrong(format!("ship_to.{field}"), why))?;
     Ok(OrderPlaced { order_id, customer_id, lines, total, card_token, ship_to, placed_at })
 }
 
 fn total(lines: &[OrderLine]) -> Result<Money, InvalidCheckout> {
-    let currency = lines.first().ok_or(InvalidCheckout::NoLines)?.unit_price.currency;
-    if lines.len() > MAX_LINES {
-        return Err(InvalidCheckout::TooManyLines(lines.len()));
-    }
+    let count = lines.len();
+    let Some(first) = lines.first().filter(|_| count <= MAX_LINES) else {
+        let why = format!("there are {count} lines: an order has 1 to {MAX_LINES}");
+        return Err(InvalidCheckout::of("lines", why));
+    };
+    let currency = first.unit_price.currency;
     let mut total = Money { amount_minor: 0, currency };
     for (line, number) in lines.iter().zip(1..) {
         let OrderLine { quantity, unit_price, .. } = line;
+        let wrong = |field, why: String| Err(InvalidCheckout::of_line(number, field, &why));
         if !(1..=MAX_QUANTITY).contains(quantity) {
-            return Err(InvalidCheckout::Quantity { line: number, quantity: *quantity });
+            let why = format!(" has quantity {quantity}: it is 1 to {MAX_QUANTITY}");
+            return wrong("quantity", why);
         }
         if unit_price.amount_minor < 0 {
-            return Err(InvalidCheckout::NegativePrice(number));
+            return wrong("unit_price.amount_minor", " has a price below zero".to_owned());
         }
         if unit_price.currency != currency {
             let found = unit_price.currency;
-            return Err(InvalidCheckout::MixedCurrencies {
-                line: number,
-                expected: currency,
-                found,
-            });
+            let why = format!(" is in {found}, line 1 in {currency}: an order has one currency");
+            return wrong("unit_price.currency", why);
         }
-        let price = unit_price.times(*quantity).ok_or(InvalidCheckout::TotalOutOfRange)?;
-        total = total.plus(price).ok_or(InvalidCheckout::TotalOutOfRange)?;
+        let sum = unit_price.times(*quantity).and_then(|price| total.plus(price));
+        total = sum.ok_or_else(|| InvalidCheckout::of("lines", "the total is out of range"))?;
     }
     Ok(total)
 }

@@ -51,27 +51,3 @@ impl OrderSettings {
         SignedDuration::from_secs(self.order_deadline_seconds)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use clap::{Args, Command};
-
-    use super::*;
-
-    fn given(seconds: &str) -> Result<OrderSettings, clap::Error> {
-        let program = OrderSettings::augment_args(Command::new("orders"));
-        let argument = format!("--order-deadline-seconds={seconds}");
-        let arguments = ["orders", &argument];
-        let given = program.try_get_matches_from(arguments)?;
-        clap::FromArgMatches::from_arg_matches(&given)
-    }
-
-    #[test]
-    fn a_deadline_is_a_second_to_thirty_days() {
-        assert_eq!(given("90").expect("a setting").deadline(), SignedDuration::from_secs(90));
-        for wrong in ["0", "-1", "2592001", "soon"] {
-            let error = given(wrong).expect_err("wrong").to_string();
-            assert!(error.contains("--order-deadline-seconds"), "{error}");
-        }
-    }
-}

@@ -8,7 +8,7 @@ use ballet::openapi::{
     Accepted, Api, Created, Either, EventStream, IdempotencyKey, NoContent, Operation, Watchers,
 };
 use ballet::{Abort, Handle, SagaId};
-use common::paging::{CURSOR, Limit, Page, cursor};
+use common::paging::{Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_events::access::Caller;
@@ -21,9 +21,9 @@ use crate::config::OrderSettings;
 use crate::history::{OrderHistory, StatusChange};
 use crate::order::{Order, OrderStatus};
 use crate::prices::{self, PricedCheckout};
-use crate::refusals::{impossible, not_offered, too_much, unknown};
+use crate::refusals::{impossible, not_offered, unknown};
 use crate::requests::{NewOrder, example};
-use crate::{cancel, checkout, idempotency, pages, store};
+use crate::{cancel, checkout, store};
 
 #[derive(Debug, Clone)]
 pub(crate) struct OrdersState {
@@ -40,17 +40,14 @@ pub(crate) fn routes(handle: Handle, settings: OrderSettings) -> Router {
 }
 
 pub(crate) fn api() -> Api<OrdersState> {
-    let no_order = "There is no such order.";
-    let on_its_way = "An order that was just checked out may not be here yet: try again after \
-                      `Retry-After`.";
+    let on_its_way = "There is no such order. One that was just checked out may not be here yet: \
+                      try again after `Retry-After`.";
     Api::new("orders", "Places, reads, watches and cancels orders.")
         .get(
             "/orders",
             list,
             Operation::new("list_orders", "List orders")
-                .about("The orders that were placed last come first. A customer has only its own.")
-                .answers(StatusCode::OK, "A page of orders.")
-                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "There is no order `after`."),
+                .about("The orders that were placed last come first. A customer has only its own."),
         )
         .post(
             "/orders",
@@ -65,6 +62,7 @@ pub(crate) fn api() -> Api<OrdersState> {
                 .answers(StatusCode::CREATED, "The order is placed.")
                 .refuses(StatusCode::FORBIDDEN, "The order is for another customer.")
                 .refuses(StatusCode::CONFLICT, "A product is not offered for the price of its line.")
+                .refuses(StatusCode::CONFLICT, "The order has more pieces than may be unpaid.")
                 .try_again(
                     StatusCode::CONFLICT,
                     "A product's version that was just published may not be known yet: try again \
@@ -80,8 +78,6 @@ pub(crate) fn api() -> Api<OrdersState> {
             "/orders/{order_id}",
             read,
             Operation::new("read_order", "Read an order")
-                .answers(StatusCode::OK, "The order.")
-                .refuses(StatusCode::NOT_FOUND, no_order)
                 .not_yet(on_its_way),
         )
         .get(
@@ -96,7 +92,6 @@ pub(crate) fn api() -> Api<OrdersState> {
                 )
                 .answers(StatusCode::OK, "The changes of the status.")
                 .answers(StatusCode::NO_CONTENT, "The client has seen the last change.")
-                .refuses(StatusCode::NOT_FOUND, no_order)
                 .not_yet(on_its_way)
                 .try_again(StatusCode::TOO_MANY_REQUESTS, "The customer watches orders too often.")
                 .refuses(StatusCode::SERVICE_UNAVAILABLE, "Too many clients watch orders."),
@@ -110,7 +105,6 @@ pub(crate) fn api() -> Api<OrdersState> {
                     "The order is cancelled. The other services still undo their parts.",
                 )
                 .answers(StatusCode::OK, "The order was cancelled before.")
-                .refuses(StatusCode::NOT_FOUND, no_order)
                 .not_yet(on_its_way)
                 .refuses(StatusCode::CONFLICT, "The order is paid and can no longer be cancelled."),
         )
@@ -132,7 +126,7 @@ async fn place(
     caller.may_act_for(checkout.customer_id, Place::body(["customer_id"]))?;
     let text = key.text().map(|_| text(&checkout)).transpose()?;
     let request = key.text().zip(text.as_deref());
-    let request = request.map(|(key, checkout)| idempotency::KeyedRequest { key, checkout });
+    let request = request.map(|(key, checkout)| store::KeyedRequest { key, checkout });
     let order_id = handle.new_id::<OrderId>();
     let order =
         checkout::place(order_id, checkout, handle.now()).map_err(|wrong| impossible(&wrong))?;
@@ -149,7 +143,7 @@ async fn place(
     }
     // The key comes first: a repeated request gets its order, whatever the prices and the unpaid orders are now.
     if let Some(others) = others {
-        unpaid.judge(&order.lines, others).map_err(|why| too_much(&why))?;
+        unpaid.judge(&order.lines, others)?;
     }
     let named = PricedCheckout { lines: &order.lines, at: order.placed_at };
     for judged in prices::judge(unit.tx().db(), &[named]).await? {
@@ -166,11 +160,11 @@ fn placed(order_id: OrderId) -> Created<PlacedOrder> {
 
 async fn placed_before(
     db: &mut PgConnection,
-    request: idempotency::KeyedRequest<'_>,
+    request: store::KeyedRequest<'_>,
 ) -> Result<Created<PlacedOrder>, Problem> {
-    match idempotency::find(db, request).await? {
-        Some(idempotency::EarlierOrder { order_id, is_same: true }) => Ok(placed(order_id)),
-        Some(_) => Err(IdempotencyKey::taken()),
+    match store::find_placed(db, request).await? {
+        Some((order_id, true)) => Ok(placed(order_id)),
+        Some((_, false)) => Err(IdempotencyKey::taken()),
         // Orders are never deleted.
         None => {
             Err(Problem::conflict("the order of this Idempotency-Key is gone: use another key"))
@@ -189,7 +183,7 @@ async fn read(
 ) -> Result<Json<Order>, Problem> {
     let order = store::find(handle.db(), order_id).await?;
     let order = order.filter(|order| order.is_for(&caller));
-    order.map(Json).ok_or_else(|| unknown(order_id, handle.now()))
+    order.map(Json).ok_or_else(|| unknown(order_id))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -211,17 +205,7 @@ async fn list(
     Query(filter): Query<OrdersQuery>,
 ) -> Result<Json<Page<Order>>, Problem> {
     let OrdersQuery { status, after, limit } = filter;
-    let of = caller.only();
-    let after = match after {
-        Some(order_id) => {
-            Some(pages::position(handle.db(), of, order_id).await?.ok_or_else(|| {
-                let detail = format!("there is no order {order_id} to go on behind: {CURSOR}");
-                Problem::unprocessable(detail).at(Place::query("after"))
-            })?)
-        }
-        None => None,
-    };
-    let orders = pages::page(handle.db(), of, status, after, limit).await?;
+    let orders = store::page(handle.db(), caller.only(), status, after, limit).await?;
     Ok(Json(Page::new(orders, limit, |order| order.order_id)))
 }
 
@@ -234,7 +218,7 @@ async fn watch(
     let find = async {
         let history = store::history(handle.db(), order_id).await?;
         let own = history.filter(|history| caller.is_allowed(history.customer_id));
-        own.ok_or_else(|| unknown(order_id, handle.now()))
+        own.ok_or_else(|| unknown(order_id))
     };
     let changes = watchers.watch(&caller, seen.unwrap_or(0), find).await?;
     Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(EventStream::new(changes))))
@@ -248,7 +232,7 @@ async fn cancel(
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
     let order = store::find(unit.tx().db(), order_id).await?;
     if !order.is_some_and(|order| order.is_for(&caller)) {
-        return Err(unknown(order_id, handle.now()));
+        return Err(unknown(order_id));
     }
     let now = match unit.abort::<OrderFulfillment>(cancel::by_customer(order_id)).await? {
         Abort::Aborted => true,
@@ -260,7 +244,7 @@ async fn cancel(
         }
     };
     let order = store::find(unit.tx().db(), order_id).await?;
-    let order = order.ok_or_else(|| unknown(order_id, handle.now()))?;
+    let order = order.ok_or_else(|| unknown(order_id))?;
     unit.commit().await?;
     Ok(if now { Either::This(Accepted(order)) } else { Either::That(Json(order)) })
 }

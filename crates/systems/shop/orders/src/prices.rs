@@ -6,7 +6,7 @@ use ballet::copies;
 use ballet::core::Versioned;
 use jiff::{SignedDuration, Timestamp};
 use shop_events::catalog::Product;
-use shop_events::{OrderLine, Sku};
+use shop_events::{Money, OrderLine, Sku};
 use sqlx::PgConnection;
 
 use crate::checkout::InvalidCheckout;
@@ -89,14 +89,21 @@ impl KnownPrices {
         if named.is_some_and(is_newer) {
             return Err(NotOffered::NotYet { sku: sku.clone(), is_filled: self.is_filled });
         }
-        let (line, sku) = (number, sku.clone());
+        let wrong = |field, why: String| {
+            NotOffered::Wrong(InvalidCheckout::of_line(number, field, &format!(": {why}")))
+        };
         Err(match product.map(|product| &product.state) {
-            None if !self.is_filled => NotOffered::NotYet { sku, is_filled: false },
-            None => NotOffered::Wrong(InvalidCheckout::UnknownSku { line, sku }),
-            Some(None) => NotOffered::Wrong(InvalidCheckout::Withdrawn { line, sku }),
+            None if !self.is_filled => NotOffered::NotYet { sku: sku.clone(), is_filled: false },
+            None => wrong("sku", format!("unknown SKU {sku}")),
+            Some(None) => {
+                wrong("sku", format!("product {sku} is withdrawn and can no longer be bought"))
+            }
             Some(Some(product)) => {
-                let (price, named) = (product.price, *unit_price);
-                NotOffered::Wrong(InvalidCheckout::OtherPrice { line, sku, price, named })
+                let words = |of: Money| format!("{} {}", of.amount_minor, of.currency);
+                let (price, named) = (words(product.price), words(*unit_price));
+                let why = format!(": {sku} costs {price} and not {named} (in minor units)");
+                let wrong = InvalidCheckout::of_line(number, "unit_price", &why);
+                NotOffered::Wrong(InvalidCheckout { is_price: true, ..wrong })
             }
         })
     }

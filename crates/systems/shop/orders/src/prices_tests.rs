@@ -1,6 +1,6 @@
 //! The prices that count, and when.
 
-use shop_events::{Money, Slug};
+use shop_events::Slug;
 
 use super::*;
 

@@ -1,16 +1,45 @@
 //! The rows of orders.
 
 use ballet::{Failure, TextEnum};
+use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use shop_events::orders::{OrderCancelled, OrderPlaced};
 use shop_events::{CustomerId, Money, OrderId};
-use sqlx::types::Json;
+use sqlx::types::{Json, Uuid};
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::history::OrderHistory;
-use crate::idempotency::KeyedRequest;
 use crate::order::{Order, OrderStatus};
+
+/// The newest orders first. Each status has its own range of the index, so few more rows are read than are shown. An
+/// index of time alone would be written with each change of an order.
+const OF_STATUSES: &str = "
+    select page.* from unnest($3::text[]) as wanted (status)
+    cross join lateral (
+        select * from customer_order where customer_order.status = wanted.status
+            and (created_at, order_id) < (
+                coalesce((select created_at from customer_order where order_id = $1), 'infinity'),
+                coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+        order by created_at desc, order_id desc limit $2
+    ) as page
+    order by page.created_at desc, page.order_id desc limit $2";
+
+/// A customer has few orders, so a status needs no index.
+const OF_CUSTOMER: &str = "
+    select * from customer_order where customer_id = $4 and status = any($3)
+        and (created_at, order_id) < (
+            coalesce((select created_at from customer_order where order_id = $1), 'infinity'),
+            coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    order by created_at desc, order_id desc limit $2";
+
+/// A client's request under an idempotency key: one order for a key. The key is in the order's row, so neither exists
+/// without the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeyedRequest<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) checkout: &'a str,
+}
 
 /// Stores the order unless the client's key was used before. Returns whether it did. A request waits for another one
 /// with its key.
@@ -64,6 +93,22 @@ pub(crate) async fn place_all(db: &mut PgConnection, orders: &[&OrderPlaced]) ->
     .execute(db)
     .await
     .map(drop)
+}
+
+/// Returns the order of this key, and whether its request was the same.
+pub(crate) async fn find_placed(
+    db: &mut PgConnection,
+    request: KeyedRequest<'_>,
+) -> Result<Option<(OrderId, bool)>, Failure> {
+    let found: Option<(Uuid, bool)> = sqlx::query_as(
+        "select order_id, request_digest = sha256(convert_to($2, 'UTF8'))
+         from customer_order where idempotency_key = $1",
+    )
+    .bind(request.key)
+    .bind(request.checkout)
+    .fetch_optional(db)
+    .await?;
+    Ok(found.map(|(order_id, is_same)| (OrderId(order_id), is_same)))
 }
 
 /// Counts pieces in a customer's unpaid orders. Other calls for the customer wait until this transaction ends.
@@ -185,6 +230,25 @@ pub(crate) async fn find(
         .fetch_optional(db)
         .await?;
     Ok(order)
+}
+
+/// Returns all orders, or those of one customer, behind the given one.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    of: Option<CustomerId>,
+    status: Option<OrderStatus>,
+    after: Option<OrderId>,
+    limit: Limit,
+) -> Result<Vec<Order>, Failure> {
+    let statuses = status.map_or(OrderStatus::ALL.to_vec(), |status| vec![status]);
+    let statuses: Vec<_> = statuses.into_iter().map(TextEnum).collect();
+    let query = sqlx::query_as(if of.is_some() { OF_CUSTOMER } else { OF_STATUSES });
+    let query = query.bind(after.map(|order_id| order_id.0)).bind(limit.rows()).bind(statuses);
+    let query = match of {
+        Some(customer_id) => query.bind(customer_id.0),
+        None => query,
+    };
+    Ok(query.fetch_all(db).await?)
 }
 
 pub(crate) async fn history(

@@ -3,13 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet::openapi::{Api, NoContent, Operation, json};
-use common::outside::{SignedJson, WebhookState};
+use ballet::openapi::{Api, Operation};
+use common::outside::{WebhookState, take_webhook, webhook_operation};
 use common::paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::payment::{self as store, Payment};
-use crate::webhook::PaymentWebhook;
 
 pub(crate) fn api() -> Api<WebhookState> {
     Api::new("payments", "The payments of orders.")
@@ -17,33 +16,18 @@ pub(crate) fn api() -> Api<WebhookState> {
             "/payments",
             list,
             Operation::new("list_payments", "List payments")
-                .about("The newest orders come first.")
-                .answers(StatusCode::OK, "A page of payments."),
+                .about("The newest orders come first."),
         )
         .get(
             "/payments/{order_id}",
             read,
             Operation::new("read_payment", "Read the payment of an order")
-                .answers(StatusCode::OK, "The payment.")
                 .refuses(StatusCode::NOT_FOUND, "The order has no payment, or not yet."),
         )
         .post(
             "/webhooks/payment-provider",
             take_webhook,
-            Operation::new("take_payment_webhook", "Take a webhook of the payment provider")
-                .about(
-                    "It is stored before it is answered. One that comes again is answered in the \
-                     same way and changes nothing.",
-                )
-                .example(json!({
-                    "event_id": "evt_1",
-                    "type": "operation.finished",
-                    "occurred_at": "2026-01-01T00:00:00Z",
-                    "order_id": "0193f7a0-0000-7000-8000-00000000c001",
-                    "idempotency_key": "0193f7a0-0000-7000-8000-00000000c002",
-                    "reference": null,
-                }))
-                .answers(StatusCode::NO_CONTENT, "The webhook is stored."),
+            webhook_operation("take_payment_webhook", "Take a webhook of the payment provider"),
         )
 }
 
@@ -63,12 +47,4 @@ async fn read(
     payment
         .map(Json)
         .ok_or_else(|| Problem::not_found(format!("there is no payment for an order {order_id}")))
-}
-
-/// Answers once the webhook is stored with its effect.
-async fn take_webhook(
-    State(state): State<WebhookState>,
-    SignedJson(webhook): SignedJson<PaymentWebhook>,
-) -> Result<NoContent, Problem> {
-    state.take(&webhook).await
 }

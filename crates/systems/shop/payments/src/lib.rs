@@ -8,7 +8,6 @@ mod http;
 mod state;
 pub mod steps;
 mod store;
-mod webhook;
 
 use std::sync::Arc;
 

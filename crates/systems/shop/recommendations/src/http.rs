@@ -39,7 +39,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/popular",
             popular,
             Operation::new("list_popular_products", "List what is popular")
-                .about("An order counts half as much every 14 days.")
+                .about("What was bought most in the last orders.")
                 .answers(StatusCode::OK, "The products, the most popular first."),
         )
 }

@@ -1,12 +1,8 @@
 //! Recommendations: related products, and popular ones. It learns from confirmed orders, and unlearns cancelled ones.
-//! `docs/shop/recommendations.md` has the measures.
 
 #![warn(missing_docs)]
 
-mod association;
-mod basket;
 mod http;
-mod popularity;
 mod recommend;
 mod store;
 
@@ -14,9 +10,6 @@ use ballet::openapi::Document;
 use ballet::{Failure, Tx};
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use shop_events::orders::{OrderCancelled, OrderConfirmed, OrderPlaced};
-
-use crate::popularity::weight;
-use crate::store::order_facts;
 
 /// Products that are bought together, and popular ones.
 ///
@@ -33,25 +26,21 @@ impl Recommendations {
     #[projects]
     async fn placed_orders(tx: &mut Tx<'_>, order: OrderPlaced) -> Result<(), Failure> {
         let OrderPlaced { order_id, customer_id, lines, placed_at, .. } = order;
-        let skus = basket::of(order_id, lines);
-        // A clock that is ahead does not make a product more popular.
-        let weight = weight(placed_at.min(tx.now()));
-        let facts = order_facts::placed(tx.db(), order_id, customer_id, &skus, weight).await?;
-        order_facts::learn(tx.db(), facts).await
+        // A clock that is ahead does not make an order the latest for long.
+        let placed_at = placed_at.min(tx.now());
+        store::placed(tx.db(), order_id, customer_id, &lines, placed_at).await
     }
 
     /// Counts confirmed orders.
     #[projects]
     async fn confirmed_orders(tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
-        let facts = order_facts::confirmed(tx.db(), order.order_id).await?;
-        order_facts::learn(tx.db(), facts).await
+        store::confirmed(tx.db(), order.order_id).await
     }
 
     /// Takes cancelled orders out of the counts. A later confirmation does not bring one back.
     #[projects]
     async fn cancelled_orders(tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
-        let facts = order_facts::cancelled(tx.db(), order.order_id).await?;
-        order_facts::learn(tx.db(), facts).await
+        store::cancelled(tx.db(), order.order_id).await
     }
 }
 

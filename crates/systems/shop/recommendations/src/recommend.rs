@@ -1,7 +1,5 @@
 //! Combines recommendations: the products that go best with some products, or else the popular ones.
 
-use std::collections::HashMap;
-
 use ballet::{Failure, copies};
 use common::paging::Limit;
 use schemars::JsonSchema;
@@ -10,12 +8,8 @@ use shop_events::catalog::Product;
 use shop_events::{CustomerId, Money, Sku, Slug};
 use sqlx::PgConnection;
 
-use crate::store::candidates::{bought, partners, popular};
+use crate::store::{bought, popular, related};
 
-/// The maximum for one product, from either side of its pairs.
-const WEIGHED_FOR_ONE: i64 = 500;
-/// The maximum for each product that a customer bought.
-const WEIGHED_FOR_EACH: i64 = 50;
 /// Other products are found by so many latest purchases.
 const LAST_BOUGHT: usize = 30;
 
@@ -61,7 +55,7 @@ pub(crate) async fn related_to(
     sku: Sku,
     size: ListSize,
 ) -> Result<Recommendations, Failure> {
-    found_by(db, &[sku], WEIGHED_FOR_ONE, size).await
+    found_by(db, &[sku], size).await
 }
 
 pub(crate) async fn for_customer(
@@ -70,7 +64,7 @@ pub(crate) async fn for_customer(
     size: ListSize,
 ) -> Result<Recommendations, Failure> {
     let bought = bought(db, customer_id).await?;
-    found_by(db, &bought, WEIGHED_FOR_EACH, size).await
+    found_by(db, &bought, size).await
 }
 
 pub(crate) async fn most_popular(
@@ -86,24 +80,13 @@ pub(crate) async fn most_popular(
 async fn found_by(
     db: &mut PgConnection,
     by: &[Sku],
-    weighed: i64,
     size: ListSize,
 ) -> Result<Recommendations, Failure> {
     let latest = &by[..by.len().min(LAST_BOUGHT)];
-    let mut strengths: HashMap<Sku, f64> = HashMap::new();
-    for partner in partners(db, latest, weighed).await? {
-        if let Some(strength) = partner.together.strength()
-            && !by.contains(&partner.sku)
-        {
-            *strengths.entry(partner.sku).or_default() += strength;
-        }
-    }
-    if strengths.is_empty() {
+    let skus = related(db, latest, by, size.rows()).await?;
+    if skus.is_empty() {
         return most_popular(db, by, size).await;
     }
-    let mut ranked: Vec<(Sku, f64)> = strengths.into_iter().collect();
-    ranked.sort_by(|(a, x), (b, y)| y.total_cmp(x).then_with(|| a.cmp(b)));
-    let skus = ranked.into_iter().take(size.items()).map(|(sku, _)| sku).collect();
     shown(db, Basis::BoughtTogether, skus).await
 }
 

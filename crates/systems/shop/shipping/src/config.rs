@@ -30,7 +30,7 @@ pub struct CarrierSettings {
     #[arg(long, env = "CARRIER_CA_FILE", value_name = "FILE")]
     pub carrier_ca_file: Option<PathBuf>,
 
-    /// How long a request to the carrier may take, in milliseconds. A call makes up to two.
+    /// How long a request to the carrier may take, in milliseconds.
     #[arg(long, env = "CARRIER_MILLIS", default_value_t = 10_000, value_name = "MILLIS", value_parser = clap::value_parser!(u64).range(1..=14_000))]
     pub carrier_millis: u64,
 

@@ -3,13 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet::openapi::{Api, NoContent, Operation, json};
-use common::outside::{SignedJson, WebhookState};
+use ballet::openapi::{Api, Operation};
+use common::outside::{WebhookState, take_webhook, webhook_operation};
 use common::paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::shipment::{self as store, Shipment};
-use crate::webhook::CarrierWebhook;
 
 pub(crate) fn api() -> Api<WebhookState> {
     Api::new("shipping", "The shipments of orders.")
@@ -17,33 +16,18 @@ pub(crate) fn api() -> Api<WebhookState> {
             "/shipments",
             list,
             Operation::new("list_shipments", "List shipments")
-                .about("The newest orders come first.")
-                .answers(StatusCode::OK, "A page of shipments."),
+                .about("The newest orders come first."),
         )
         .get(
             "/shipments/{order_id}",
             read,
             Operation::new("read_shipment", "Read the shipment of an order")
-                .answers(StatusCode::OK, "The shipment.")
                 .refuses(StatusCode::NOT_FOUND, "The order has no shipment, or not yet."),
         )
         .post(
             "/webhooks/carrier",
             take_webhook,
-            Operation::new("take_carrier_webhook", "Take a webhook of the carrier")
-                .about(
-                    "It is stored before it is answered. One that comes again is answered in the \
-                     same way and changes nothing.",
-                )
-                .example(json!({
-                    "event_id": "evt_1",
-                    "type": "operation.finished",
-                    "occurred_at": "2026-01-01T00:00:00Z",
-                    "order_id": "0193f7a0-0000-7000-8000-00000000c001",
-                    "idempotency_key": "0193f7a0-0000-7000-8000-00000000c002",
-                    "tracking": null,
-                }))
-                .answers(StatusCode::NO_CONTENT, "The webhook is stored."),
+            webhook_operation("take_carrier_webhook", "Take a webhook of the carrier"),
         )
 }
 
@@ -63,12 +47,4 @@ async fn read(
     shipment
         .map(Json)
         .ok_or_else(|| Problem::not_found(format!("there is no shipment for an order {order_id}")))
-}
-
-/// Answers once the webhook is stored with its effect.
-async fn take_webhook(
-    State(state): State<WebhookState>,
-    SignedJson(webhook): SignedJson<CarrierWebhook>,
-) -> Result<NoContent, Problem> {
-    state.take(&webhook).await
 }

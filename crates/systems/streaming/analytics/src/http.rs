@@ -7,12 +7,13 @@ use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::openapi::{Api, Operation};
 use common::paging::{After, Limit, Page};
+use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use streaming_events::{StorableTime, TitleId};
+use serde::Deserialize;
+use streaming_events::TitleId;
 
 use crate::ranking::{LONGEST, Ranking, Rankings};
-use crate::store::reports::{self, LateWatch, TitleHour};
+use crate::store::reports::{self, TitleHour};
 use crate::window::RankingWindow;
 
 pub(crate) fn routes(handle: Handle) -> Router {
@@ -38,12 +39,6 @@ pub(crate) fn api() -> Api<Rankings> {
                 )
                 .answers(StatusCode::OK, "A page of hours, the newest first."),
         )
-        .get(
-            "/watched/{title_id}/late",
-            late,
-            Operation::new("list_late_seconds_of_title", "List the late seconds of a title")
-                .answers(StatusCode::OK, "The corrections, the newest hour first."),
-        )
 }
 
 /// The query for a ranking.
@@ -62,7 +57,7 @@ async fn most_watched(
     State(rankings): State<Rankings>,
     Query(RankingQuery { window, limit }): Query<RankingQuery>,
 ) -> Result<Json<Ranking>, Problem> {
-    let mut ranking = Ranking::clone(&*rankings.get(window).await?);
+    let mut ranking = rankings.get(window).await?;
     ranking.titles.truncate(limit.items());
     Ok(Json(ranking))
 }
@@ -70,34 +65,10 @@ async fn most_watched(
 async fn hours(
     State(rankings): State<Rankings>,
     Path(title_id): Path<TitleId>,
-    Query(After { after, limit }): Query<After<StorableTime>>,
+    Query(After { after, limit }): Query<After<Timestamp>>,
 ) -> Result<Json<Page<TitleHour>>, Problem> {
-    let before = after.map(StorableTime::get);
+    // Postgres has not all times.
+    let before = after.map(|at| at.max(Timestamp::UNIX_EPOCH));
     let hours = reports::hours(rankings.handle().db(), title_id, before, limit).await?;
     Ok(Json(Page::new(hours, limit, |hour| hour.hour)))
-}
-
-/// The corrections of a title.
-#[derive(Debug, Serialize, JsonSchema)]
-struct LateWatches {
-    /// The late seconds, by hour and by the hour in which they came.
-    items: Vec<LateWatch>,
-}
-
-/// The query for corrections.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct LateQuery {
-    /// The most corrections.
-    #[serde(default)]
-    limit: Limit,
-}
-
-async fn late(
-    State(rankings): State<Rankings>,
-    Path(title_id): Path<TitleId>,
-    Query(LateQuery { limit }): Query<LateQuery>,
-) -> Result<Json<LateWatches>, Problem> {
-    let items = reports::late(rankings.handle().db(), title_id, limit).await?;
-    Ok(Json(LateWatches { items }))
 }

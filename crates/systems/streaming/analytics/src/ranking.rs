@@ -1,23 +1,20 @@
-//! The most watched titles, computed once in a few seconds, apart from the requests. So many requests slow down
-//! neither the database nor the answers.
+//! The most watched titles, computed once in a few seconds, so that many requests do not slow down the database.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use ballet::Handle;
 use ballet::http::Problem;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::Mutex;
 
 use crate::store::reports::{WatchedTitle, most_watched};
 use crate::window::RankingWindow;
 
-/// Up to this age a ranking counts as the newest.
+/// Up to this age a ranking is shown.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
-/// Up to this age a ranking is shown. After that, requests wait for the next one.
-const OLDEST: SignedDuration = SignedDuration::from_secs(10);
 pub(crate) const LONGEST: u16 = 100;
 
 /// The titles that were watched most.
@@ -31,64 +28,37 @@ pub(crate) struct Ranking {
     pub(crate) titles: Vec<WatchedTitle>,
 }
 
-/// The newest rankings, with the lock for computing the next ones.
+/// The newest rankings. The request that computes one holds the lock, and others wait for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Rankings {
     handle: Handle,
-    newest: Arc<std::sync::Mutex<HashMap<RankingWindow, Arc<Ranking>>>>,
-    /// The request that computes holds it. Others wait, or take the ranking before.
-    turn: Arc<Mutex<()>>,
+    newest: Arc<Mutex<HashMap<RankingWindow, Ranking>>>,
 }
 
 impl Rankings {
     pub(crate) fn new(handle: Handle) -> Self {
-        Self { handle, newest: Arc::default(), turn: Arc::default() }
+        Self { handle, newest: Arc::default() }
     }
 
     pub(crate) const fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Returns one that is a few seconds old at most. While the next one is computed, the one before is returned.
-    pub(crate) async fn get(&self, window: RankingWindow) -> Result<Arc<Ranking>, Problem> {
-        let Some(known) = self.newest(window, OLDEST) else {
-            let turn = Arc::clone(&self.turn).lock_owned().await;
-            return self.compute(window, turn).await;
-        };
-        if self.newest(window, FRESH).is_none()
-            && let Ok(turn) = Arc::clone(&self.turn).try_lock_owned()
-        {
-            let rankings = self.clone();
-            // An error shows again in the request that finds this ranking too old.
-            tokio::spawn(async move { rankings.compute(window, turn).await.map(drop) });
-        }
-        Ok(known)
-    }
-
-    async fn compute(
-        &self,
-        window: RankingWindow,
-        turn: OwnedMutexGuard<()>,
-    ) -> Result<Arc<Ranking>, Problem> {
-        if let Some(known) = self.newest(window, FRESH) {
-            return Ok(known);
-        }
+    /// Returns one that is a few seconds old at most.
+    pub(crate) async fn get(&self, window: RankingWindow) -> Result<Ranking, Problem> {
+        let mut newest = self.newest.lock().await;
         let as_of = self.handle.now();
+        let known = newest.get(&window).filter(|known| {
+            let age = as_of.duration_since(known.as_of);
+            !age.is_negative() && age < FRESH
+        });
+        if let Some(known) = known {
+            return Ok(known.clone());
+        }
         let mut db = self.handle.db().acquire().await?;
         let titles = most_watched(&mut db, window, as_of, usize::from(LONGEST)).await?;
-        let ranking = Arc::new(Ranking { window, as_of, titles });
-        self.lock().insert(window, Arc::clone(&ranking));
-        drop(turn);
+        let ranking = Ranking { window, as_of, titles };
+        newest.insert(window, ranking.clone());
         Ok(ranking)
-    }
-
-    fn newest(&self, window: RankingWindow, limit: SignedDuration) -> Option<Arc<Ranking>> {
-        let known = self.lock().get(&window).cloned()?;
-        let age = self.handle.now().duration_since(known.as_of);
-        (!age.is_negative() && age < limit).then_some(known)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RankingWindow, Arc<Ranking>>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

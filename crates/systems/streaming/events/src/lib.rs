@@ -36,6 +36,6 @@ mod sagas;
 pub mod titles;
 mod values;
 
-pub use common::values::{Country, NotACode, NotASlug, Slug, StorableTime, WrongText, check_text};
+pub use common::values::{Country, NotACode, NotASlug, Slug, check_text};
 pub use sagas::{AccountClosure, PlaybackSession, TitleWithdrawal};
 pub use values::ids::{AccountId, ClosureId, DeviceId, SessionId, TitleId, WithdrawalId};

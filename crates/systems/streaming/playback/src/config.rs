@@ -18,20 +18,11 @@ pub struct PlaybackSettings {
     /// The seconds without a heartbeat after which a session is lost.
     #[arg(long, env = "LOST_AFTER_SECONDS", default_value_t = 35, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(3..=86400))]
     pub lost_after_seconds: i64,
-
-    /// The most sessions that an account may request in a minute.
-    #[arg(long, env = "STARTS_PER_MINUTE", default_value_t = 30, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
-    pub starts_per_minute: i64,
 }
 
 impl Default for PlaybackSettings {
     fn default() -> Self {
-        Self {
-            start_deadline_seconds: 30,
-            heartbeat_seconds: 10,
-            lost_after_seconds: 35,
-            starts_per_minute: 30,
-        }
+        Self { start_deadline_seconds: 30, heartbeat_seconds: 10, lost_after_seconds: 35 }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use ballet::Due;
-use ballet::http::{Place, Problem};
+use ballet::http::Problem;
 use ballet::openapi::json;
 use jiff::Timestamp;
 use streaming_events::SessionId;
@@ -77,21 +77,6 @@ pub(crate) fn deadline_passed(event: PlaybackDeadlinePassed) -> PlaybackRefused 
 
 fn by_step(session_id: SessionId, reason: Refusal, step: &str, detail: String) -> PlaybackRefused {
     PlaybackRefused { session_id, reason, failed_step: Some(step.to_owned()), detail }
-}
-
-pub(crate) fn too_many(most: i64) -> Problem {
-    let detail = format!(
-        "the account has requested {most} sessions within a minute, the limit (STARTS_PER_MINUTE): try again later"
-    );
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).try_again()
-}
-
-/// A heartbeat says that the session was watched for longer than it is old.
-pub(crate) fn incredible(session_id: SessionId) -> Problem {
-    let detail = format!(
-        "session {session_id} is not so old: send the seconds since its start, without pauses"
-    );
-    Problem::unprocessable(detail).at(Place::body(["watched_seconds"]))
 }
 
 pub(crate) fn require_visible(

@@ -25,7 +25,7 @@ pub(crate) fn api() -> Api<Handle> {
         .get(
             "/titles",
             list,
-            Operation::new("list_titles", "List titles").answers(ok, "A page of titles."),
+            Operation::new("list_titles", "List titles"),
         )
         .get(
             "/titles/search",
@@ -41,7 +41,6 @@ pub(crate) fn api() -> Api<Handle> {
             "/titles/{title_id}",
             read,
             Operation::new("read_title", "Read a title")
-                .answers(ok, "The title.")
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::GONE, gone),
         )
@@ -56,8 +55,7 @@ pub(crate) fn api() -> Api<Handle> {
                         "region": "DE", "from": "2026-01-01T00:00:00Z",
                         "until": "2030-01-01T00:00:00Z",
                     }],
-                }))
-                .answers(StatusCode::CREATED, "The title."),
+                })),
         )
         .delete(
             "/titles/{title_id}",

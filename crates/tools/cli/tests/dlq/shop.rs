@@ -184,6 +184,7 @@ impl ShopWorld {
         wait_until("a shop at rest without violations", SOON, || async {
             let report =
                 audit_beside(&Report::default(), &self.databases, SignedDuration::ZERO).await;
+            let report = report.map_err(|error| error.to_string())?;
             if report.is_settled() { Ok(Some(())) } else { Err(report.to_string()) }
         })
         .await

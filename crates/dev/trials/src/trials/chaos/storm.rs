@@ -62,7 +62,6 @@ pub(crate) async fn run(
     let baseline = Baseline::record(run, subject.tried.sandboxes()).await?;
     let cases = match &args.case {
         Some(name) => vec![subject.case(name)?],
-        None if args.days => subject.mix_with_those_of_days(),
         None => subject.mix(),
     };
     let lead = TimeLead::default();

@@ -33,7 +33,7 @@ pub(crate) enum SystemPath {
 impl SystemPath {
     pub(crate) fn all(scene: &Scene<'_>, round: usize) -> Vec<Self> {
         let mut all = vec![Self::Refill, Self::Meanwhile];
-        let cases = scene.subject.cases[..scene.subject.usual].iter().enumerate();
+        let cases = scene.subject.cases.iter().enumerate();
         let usual = cases.filter(|(_, case)| case.share > 0);
         all.extend(usual.map(|(case, _)| Self::Case(case, round)));
         all.extend(scene.subject.tried.overdue().map(|_| Self::Overdue));

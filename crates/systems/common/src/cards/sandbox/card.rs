@@ -66,33 +66,3 @@ impl Card {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_card_decides_given_what_was_done_before() {
-        let decide = |card, kind, past: &[&str]| {
-            let past: Vec<String> = past.iter().map(|&past| past.to_owned()).collect();
-            Card::of(card).decide(kind, &past).ok()
-        };
-        assert_eq!(decide("card_approved", OperationKind::Authorize, &[]), Some("approved"));
-        assert_eq!(decide("4111111111111111", OperationKind::Authorize, &[]), Some("unknown_card"));
-        assert_eq!(
-            decide("card_capture_fails", OperationKind::Capture, &[APPROVED]),
-            Some("capture_refused")
-        );
-        assert_eq!(decide("card_expires", OperationKind::Void, &[APPROVED]), Some(EXPIRED));
-        assert_eq!(
-            decide("card_approved", OperationKind::Capture, &[APPROVED, VOIDED]),
-            Some("authorization_voided")
-        );
-        assert_eq!(decide("card_approved", OperationKind::Void, &[APPROVED, CAPTURED]), None);
-        assert_eq!(decide("card_approved", OperationKind::Refund, &[APPROVED]), None);
-        assert_eq!(
-            decide("card_approved", OperationKind::Refund, &[APPROVED, CAPTURED]),
-            Some(REFUNDED)
-        );
-    }
-}

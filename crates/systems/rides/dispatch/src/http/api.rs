@@ -41,7 +41,6 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
                 "pickup": { "lat": 52.52, "lon": 13.405 },
                 "destination": { "lat": 52.50, "lon": 13.45 },
             }))
-            .answers(StatusCode::CREATED, "The quote.")
             .refuses(StatusCode::FORBIDDEN, "It is for another rider.")
             .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The way is longer than a ride goes.")
             .not_yet("A rider who registered a moment ago may not be known here yet.")
@@ -51,8 +50,7 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
         "/rides",
         rides::list,
         Operation::new("list_rides", "List rides")
-            .about("The newest come first. A rider has only its own. `live` leaves out those that are over.")
-            .answers(ok, "A page of rides."),
+            .about("The newest come first. A rider has only its own. `live` leaves out those that are over."),
     )
     .post(
         "/rides",
@@ -65,7 +63,6 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
             .example(json!({ "quote_id": "0190a000-0000-7000-8000-000000000002" }))
             .answers(StatusCode::CREATED, "The ride. Once its price is held on the rider's card, the search for a driver begins.")
             .refuses(StatusCode::GONE, "The quote is too old.")
-            .refuses(StatusCode::SERVICE_UNAVAILABLE, "The search for drivers is behind.")
             .try_again(
                 StatusCode::TOO_MANY_REQUESTS,
                 "The rider has too many rides that are not over.",
@@ -74,7 +71,7 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
     .get(
         "/rides/{ride_id}",
         rides::read,
-        Operation::new("read_ride", "Read a ride").answers(ok, "The ride.").refuses(missing, none),
+        Operation::new("read_ride", "Read a ride").refuses(missing, none),
     )
     .get(
         "/rides/{ride_id}/events",
@@ -95,7 +92,6 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
         "/rides/{ride_id}/receipt",
         rides::receipt,
         Operation::new("read_receipt", "Read the receipt of a ride")
-            .answers(ok, "The receipt.")
             .refuses(missing, none)
             .refuses(StatusCode::CONFLICT, "The ride is not over."),
     )
@@ -129,11 +125,7 @@ fn trips(api: Api<DispatchState>) -> Api<DispatchState> {
         "/trips",
         trips::list,
         Operation::new("list_trips", "List the offers to drivers")
-            .about(
-                "Those of the newest rides come first. A driver has only its own, and the time of an open offer \
-                 begins when its driver looks at it for the first time.",
-            )
-            .answers(ok, "A page of offers."),
+            .about("Those of the newest rides come first. A driver has only its own."),
     )
     .get(
         "/trips/{ride_id}",

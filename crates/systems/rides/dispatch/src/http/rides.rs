@@ -18,17 +18,13 @@ use crate::fare::RouteEstimate;
 use crate::history::StatusChange;
 use crate::http::state::DispatchState;
 use crate::refusals::{
-    behind, in_the_car, no_quote, no_ride, no_rider, no_tariff, not_over, too_far, too_many,
-    too_old,
+    in_the_car, no_quote, no_ride, no_rider, no_tariff, not_over, too_far, too_many, too_old,
 };
 use crate::requests::{Journey, RideRequest};
 use crate::ride::{Quote, Receipt, Ride, RideStatus};
 use crate::store::{payment, quote, ride};
 
 const FARTHEST_METERS: i64 = 200_000;
-/// So many rides wait for this long, and nobody is asked yet: the search is behind.
-const MANY: i64 = 20;
-const LONG: SignedDuration = SignedDuration::from_secs(30);
 /// A quoted price is valid for so long.
 const VALID: SignedDuration = SignedDuration::from_mins(10);
 
@@ -88,9 +84,6 @@ pub(crate) async fn request(
         return Err(too_old(quote_id));
     }
     let Quote { rider_id, pickup, destination, price, tariff, .. } = quoted;
-    if ride::are_waiting(tx.db(), MANY, now - LONG).await? {
-        return Err(behind(MANY, LONG));
-    }
     // An open ride keeps a driver from others, and an early cancellation costs nothing.
     let most = settings.rides_of_one;
     if caller.only().is_some() && ride::open_of(tx.db(), rider_id).await? >= most.into() {

@@ -64,14 +64,10 @@ pub(crate) struct OfferFilter {
 }
 
 pub(crate) async fn list(
-    State(DispatchState { handle, settings, .. }): State<DispatchState>,
+    State(DispatchState { handle, .. }): State<DispatchState>,
     caller: DriverCaller,
     Query(OfferFilter { live, after, limit }): Query<OfferFilter>,
 ) -> Result<Json<Page<Offer>>, Problem> {
-    if let Some(driver_id) = caller.only() {
-        let expires_at = handle.now() + settings.answer();
-        offer::see(handle.db(), driver_id, None, expires_at).await?;
-    }
     let offers = offer::page(handle.db(), caller.only(), live, after, limit).await?;
     Ok(Json(Page::new(offers, limit, |offer| format!("{}-{}", offer.ride_id, offer.attempt))))
 }
@@ -88,14 +84,10 @@ fn offer_cursor<'de, D: Deserializer<'de>>(
 }
 
 pub(crate) async fn read(
-    State(DispatchState { handle, settings, .. }): State<DispatchState>,
+    State(DispatchState { handle, .. }): State<DispatchState>,
     caller: DriverCaller,
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Trip>, Problem> {
-    if let Some(driver_id) = caller.only() {
-        let expires_at = handle.now() + settings.answer();
-        offer::see(handle.db(), driver_id, Some(ride_id), expires_at).await?;
-    }
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let offer = match caller.only() {

@@ -83,40 +83,15 @@ pub(crate) async fn make_due(
     Ok(())
 }
 
-/// The driver sees the open offer now: that of this ride, or whichever is listed. A further look changes nothing.
-pub(crate) async fn see(
-    db: impl PgExecutor<'_>,
-    driver_id: DriverId,
-    ride_id: Option<RideId>,
-    expires_at: Timestamp,
-) -> Result<(), Failure> {
-    sqlx::query(
-        "update offer set is_seen = true, expires_at = $2
-         where driver_id = $1 and state = 'open' and not is_seen and not is_gone
-             and ($3::uuid is null or ride_id = $3)",
-    )
-    .bind(driver_id.0)
-    .bind(expires_at.to_sqlx())
-    .bind(ride_id.map(|ride_id| ride_id.0))
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// Returns the rides, except `others`, whose open offers were not answered in time.
-pub(crate) async fn due(
-    db: impl PgExecutor<'_>,
-    now: Timestamp,
-    others: &[RideId],
-) -> Result<Vec<RideId>, Failure> {
+/// Returns the rides whose open offers were not answered in time.
+pub(crate) async fn due(db: impl PgExecutor<'_>, now: Timestamp) -> Result<Vec<RideId>, Failure> {
     let rides: Vec<Uuid> = sqlx::query_scalar(
         "select ride_id from offer
-         where state = 'open' and expires_at <= $1 and ride_id <> all($3)
+         where state = 'open' and expires_at <= $1
          order by expires_at limit $2",
     )
     .bind(now.to_sqlx())
     .bind(AT_ONCE)
-    .bind(others.iter().map(|ride| ride.0).collect::<Vec<_>>())
     .fetch_all(db)
     .await?;
     Ok(rides.into_iter().map(RideId).collect())

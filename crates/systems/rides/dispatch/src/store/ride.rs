@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use rides_events::dispatch::{RideCancelled, RideOffered, RideRequested};
 use rides_events::{DriverId, QuoteId, RideId, RiderId};
-use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, Postgres};
 
 use crate::history::RideHistory;
 use crate::ride::{Ride, RideEnd, RideStatus};
@@ -46,22 +48,6 @@ pub(crate) async fn open_of(db: &mut PgConnection, rider_id: RiderId) -> Result<
         "select count(*) from ride where rider_id = $1 and status not in ('completed', 'cancelled')",
     );
     Ok(open.bind(rider_id.0).fetch_one(db).await?)
-}
-
-/// Whether so many rides with held money wait since this time, and nobody is asked to drive them. A ride that the
-/// processor has yet to answer does not count: a wrong token keeps it so until its deadline.
-pub(crate) async fn are_waiting(
-    db: &mut PgConnection,
-    many: i64,
-    since: Timestamp,
-) -> Result<bool, Failure> {
-    let waiting = sqlx::query_scalar(
-        "select count(*) = $1 from (
-             select from ride
-             where status = 'searching' and changed_at < $2 limit $1
-         ) as waiting",
-    );
-    Ok(waiting.bind(many).bind(since.to_sqlx()).fetch_one(db).await?)
 }
 
 pub(crate) async fn find(
@@ -144,13 +130,11 @@ pub(crate) async fn offered(
 ) -> Result<(), Failure> {
     let statement = "update ride set status = 'offered', attempt = $3, changed_at = $2
          where ride_id = $1 and status = 'searching'";
-    let advanced = sqlx::query(statement)
+    let query = sqlx::query(statement)
         .bind(offered.ride_id.0)
         .bind(now.to_sqlx())
-        .bind(i16::try_from(offered.attempt)?)
-        .execute(db)
-        .await?;
-    require_one_row(advanced.rows_affected(), offered.ride_id, RideStatus::Offered)
+        .bind(i16::try_from(offered.attempt)?);
+    advance(db, query, offered.ride_id, RideStatus::Offered).await
 }
 
 pub(crate) async fn search_on(
@@ -161,13 +145,11 @@ pub(crate) async fn search_on(
 ) -> Result<(), Failure> {
     let statement = "update ride set status = 'searching', asked = asked || $3, changed_at = $2
          where ride_id = $1 and status = 'offered'";
-    let advanced = sqlx::query(statement)
+    let query = sqlx::query(statement)
         .bind(ride_id.0)
         .bind(now.to_sqlx())
-        .bind(asked.0)
-        .execute(db)
-        .await?;
-    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Searching)
+        .bind(asked.0);
+    advance(db, query, ride_id, RideStatus::Searching).await
 }
 
 pub(crate) async fn accept(
@@ -178,13 +160,11 @@ pub(crate) async fn accept(
 ) -> Result<(), Failure> {
     let statement = "update ride set status = 'accepted', driver_id = $3, changed_at = $2
          where ride_id = $1 and status = 'offered'";
-    let advanced = sqlx::query(statement)
+    let query = sqlx::query(statement)
         .bind(ride_id.0)
         .bind(now.to_sqlx())
-        .bind(driver_id.0)
-        .execute(db)
-        .await?;
-    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Accepted)
+        .bind(driver_id.0);
+    advance(db, query, ride_id, RideStatus::Accepted).await
 }
 
 pub(crate) async fn assign(
@@ -194,8 +174,8 @@ pub(crate) async fn assign(
 ) -> Result<(), Failure> {
     let statement = "update ride set status = 'assigned', assigned_at = $2, changed_at = $2
          where ride_id = $1 and status = 'accepted'";
-    let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Assigned)
+    let query = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx());
+    advance(db, query, ride_id, RideStatus::Assigned).await
 }
 
 pub(crate) async fn pick_up(
@@ -205,8 +185,8 @@ pub(crate) async fn pick_up(
 ) -> Result<(), Failure> {
     let statement = "update ride set status = 'picked_up', changed_at = $2
          where ride_id = $1 and status = 'assigned'";
-    let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    require_one_row(advanced.rows_affected(), ride_id, RideStatus::PickedUp)
+    let query = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx());
+    advance(db, query, ride_id, RideStatus::PickedUp).await
 }
 
 pub(crate) async fn start(
@@ -216,8 +196,8 @@ pub(crate) async fn start(
 ) -> Result<(), Failure> {
     let statement = "update ride set status = 'riding', started_at = $2, changed_at = $2
          where ride_id = $1 and status = 'picked_up'";
-    let advanced = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).execute(db).await?;
-    require_one_row(advanced.rows_affected(), ride_id, RideStatus::Riding)
+    let query = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx());
+    advance(db, query, ride_id, RideStatus::Riding).await
 }
 
 /// Stores that somebody says that the rider arrived. Only an operator names the fare.
@@ -249,14 +229,12 @@ pub(crate) async fn complete(
     let statement = "update ride set status = 'completed', fare_minor = $3, detail = $4,
              arrived_at = coalesce(arrived_at, $2), changed_at = $2
          where ride_id = $1 and status = 'riding'";
-    let completed = sqlx::query(statement)
+    let query = sqlx::query(statement)
         .bind(ride_id.0)
         .bind(now.to_sqlx())
         .bind(end.fare.amount_minor)
-        .bind(&end.detail)
-        .execute(db)
-        .await?;
-    require_one_row(completed.rows_affected(), ride_id, RideStatus::Completed)
+        .bind(&end.detail);
+    advance(db, query, ride_id, RideStatus::Completed).await
 }
 
 /// Returns false if the rider is in the car.
@@ -281,8 +259,14 @@ pub(crate) async fn cancel(
     Ok(cancelled.rows_affected() == 1)
 }
 
-fn require_one_row(rows: u64, ride_id: RideId, status: RideStatus) -> Result<(), Failure> {
-    if rows == 1 {
+/// Fails permanently if the ride is not what the statement changes.
+async fn advance(
+    db: &mut PgConnection,
+    query: Query<'_, Postgres, PgArguments>,
+    ride_id: RideId,
+    status: RideStatus,
+) -> Result<(), Failure> {
+    if query.execute(db).await?.rows_affected() == 1 {
         return Ok(());
     }
     Err(Failure::permanent(format!("ride {ride_id} cannot become {status:?} from what it is")))

@@ -225,36 +225,6 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_in_two_live_rides_is_always_wrong() {
-        let mut two = rows("assigned", "accepted", "reserved", "reserved");
-        let other = Uuid::from_u128(3);
-        two.offers.push(AuditedOffer { ride_id: other, ..two.offers[0].clone() });
-        assert_eq!(judged(&two).violations.len(), 1);
-        two.work.push(AuditedWork { ride_id: other, since: Some(3), ..two.work[0].clone() });
-        let found = judged(&two).violations;
-        assert_eq!(found.len(), 3, "now, and at any moment: {found:?}");
-    }
-
-    #[test]
-    fn what_is_there_for_a_ride_that_dispatch_does_not_know_stays_open() {
-        let operation =
-            CardOperation { ride_id: RIDE, result: "approved".to_owned(), amount: 1_000 };
-        for (has_work, operations) in
-            [(true, vec![]), (false, vec![operation.clone()]), (true, vec![operation])]
-        {
-            let mut rows = rows("completed", "driven", "released", "free");
-            rows.rides.clear();
-            if !has_work {
-                rows.work.clear();
-            }
-            rows.operations = operations;
-            let Report { violations, open, .. } = judged(&rows);
-            let expected = [format!("ride {RIDE} was unknown when the rides were read")];
-            assert_eq!((violations, open), (Vec::new(), expected.to_vec()), "{has_work}");
-        }
-    }
-
-    #[test]
     fn a_driver_is_not_in_one_ride_for_dispatch_and_in_another_for_location() {
         let mut two = rows("assigned", "accepted", "reserved", "reserved");
         two.rides.push(AuditedRide { ride_id: Uuid::from_u128(3), ..two.rides[0].clone() });

@@ -4,12 +4,10 @@ mod cases;
 mod client;
 mod customers;
 mod operations;
-mod public_lists;
 mod schedules;
 pub(crate) mod services;
 mod town;
 mod trial;
-mod watcher;
 
 use std::process::ExitCode;
 

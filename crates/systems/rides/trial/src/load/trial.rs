@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use anyhow::Result;
 use ballet::{Event, EventType};
@@ -17,7 +16,7 @@ use tokio::sync::watch;
 use crate::audit::audit_beside;
 use crate::load::cases::{CASES, RideScenario};
 use crate::load::client::{BEHIND, RidesClient};
-use crate::load::{customers, operations, schedules, services, town, watcher};
+use crate::load::{customers, operations, schedules, services, town};
 
 #[derive(Debug, Default)]
 pub(crate) struct Rides {
@@ -55,10 +54,6 @@ impl Trial for Rides {
         customers::play(*scenario, RidesClient::new(site, number).with(token.as_deref())).await
     }
 
-    async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
-        watcher::watch(site, until).await
-    }
-
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         let Audit { at, framework, quiescent_after } = audit;
         Ok(audit_beside(framework, &at.databases, quiescent_after).await?)
@@ -68,7 +63,7 @@ impl Trial for Rides {
         vec![
             // A ride must not reach the deadline while a service is killed every few seconds.
             ("RIDE_DEADLINE_SECONDS", "600".to_owned()),
-            ("OFFER_SECONDS", "5".to_owned()),
+            ("OFFER_SECONDS", "15".to_owned()),
             // Drivers send their position once, and a server may be down for minutes.
             ("DRIVER_SILENCE_SECONDS", "3600".to_owned()),
             ("OFFERS_PER_RIDE", "20".to_owned()),

@@ -1,12 +1,10 @@
 //! Offers that are not accepted, what their drivers still see, and what happens to other offers.
 
-use dispatch::config::DispatchSettings;
 use reqwest::{Method, StatusCode};
-use rides_events::dispatch::{NotAccepted, OfferEnded};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::town::{Town, patient};
+use crate::town::Town;
 
 /// Sends as a driver who is signed in at the gateway. Returns the status and the body.
 async fn signed_in(town: &Town, driver: Uuid, method: Method, path: &str) -> (StatusCode, Value) {
@@ -53,39 +51,5 @@ async fn who_does_not_drive_knows_nothing_of_the_ride_any_more() {
     town.until(ride, "completed").await;
     let (status, shown) = signed_in(&town, other, Method::GET, &trip).await;
     assert_eq!((status, &shown["offer"]["state"]), (StatusCode::OK, &json!("driven")), "{shown}");
-    town.close().await;
-}
-
-#[tokio::test]
-async fn an_offer_that_cannot_be_ended_leaves_the_others_alone() {
-    let settings = DispatchSettings { offers_per_ride: 2, ..patient() };
-    let mut town = Town::with("rides_held", settings).await;
-    // One ride is at its last offer, so it is cancelled; the other goes on.
-    let (held, drivers) = town.request_with_drivers(&[1, 2]).await;
-    town.until_asked(held, drivers[0]).await;
-    town.act(held, drivers[0], "decline").await;
-    town.until_asked(held, drivers[1]).await;
-    town.until_driver(drivers[0], "free").await;
-    let (other, next) = town.request_with_drivers(&[3]).await;
-    town.until_asked(other, drivers[0]).await;
-    // Both offers expire while dispatch is down. After its restore it cancels no ride yet.
-    town.system.stop("dispatch").await;
-    let over = format!(
-        "update offer set expires_at = now() - case when ride_id = '{held}' then interval '2 minutes'
-             else interval '1 minute' end
-         where state = 'open'"
-    );
-    let restored = "insert into ballet.restored (restored_at, hold_until)
-        values (now(), now() + interval '1 hour')";
-    for statement in [&*over, restored] {
-        town.system.execute("dispatch", statement).await;
-    }
-    town.start_dispatch(settings).await;
-    let ended: OfferEnded = town.system.event(other).await;
-    assert_eq!((ended.driver_id.0, ended.reason), (drivers[0], NotAccepted::Expired));
-    town.until_asked(other, next[0]).await;
-    town.until_asked(held, drivers[1]).await;
-    town.system.execute("dispatch", "update ballet.restored set hold_until = now()").await;
-    town.until_cancelled(held, "unfulfilled").await;
     town.close().await;
 }

@@ -83,7 +83,7 @@ async fn r2_all_decline(town: &Town) {
 
 #[tokio::test]
 async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
-    let settings = DispatchSettings { offer_seconds: 2, ..patient() };
+    let settings = DispatchSettings { offer_seconds: 5, ..patient() };
     let mut town = Town::with("rides_r3", settings).await;
     let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     town.until_asked(ride, drivers[0]).await;

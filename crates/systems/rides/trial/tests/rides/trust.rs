@@ -212,62 +212,6 @@ async fn a_ride_goes_only_so_far(town: &Town) {
     assert_eq!(answer["errors"][0]["pointer"], "#/destination", "{answer}");
 }
 
-#[tokio::test]
-async fn an_offers_time_begins_when_its_driver_sees_it() {
-    let town = Town::with("rides_seen_offer", DispatchSettings::default()).await;
-    let (ride, drivers) = town.request_with_drivers(&[1]).await;
-    town.until_asked(ride, drivers[0]).await;
-    let left = "select extract(epoch from expires_at - offered_at)::bigint from offer";
-    assert_eq!(town.system.value::<i64>("dispatch", left).await, 60);
-    // Others' looks at the offer do not begin its time.
-    let (_, offers) = town.system.get("dispatch", "/trips?live=true").await;
-    let until = offers["items"][0]["expires_at"].clone();
-    let by = (drivers[0], "rides:drive");
-    // Nor does its driver's look at another ride.
-    let other = format!("/trips/{}", town.system.new_id());
-    let (status, _, answer) =
-        town.signed_in(by, Method::GET, ("dispatch", &other), &Value::Null).await;
-    assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
-    assert_eq!(town.system.value::<i64>("dispatch", left).await, 60);
-    let trips = ("dispatch", "/trips?live=true");
-    let (_, _, first) = town.signed_in(by, Method::GET, trips, &Value::Null).await;
-    assert_ne!(first["items"][0]["expires_at"], until, "{first}");
-    let (_, _, again) = town.signed_in(by, Method::GET, trips, &Value::Null).await;
-    assert_eq!(first, again, "its time begins once");
-    let left =
-        "select expires_at > now() and expires_at <= now() + interval '20 seconds' from offer";
-    assert!(town.system.value::<bool>("dispatch", left).await);
-    town.close().await;
-}
-
-#[tokio::test]
-async fn a_search_that_is_behind_takes_no_more_rides() {
-    let mut town = Town::new("rides_behind").await;
-    let (rider, last) = (town.rider().await, town.rider().await);
-    town.system.stop("location").await;
-    for _ in 0..20 {
-        town.request(rider).await;
-    }
-    let waiting = "select count(*) from ride where status = 'searching'";
-    town.system.until("dispatch", waiting, 20).await;
-    let wants = async |town: &Town| {
-        let quote = town.quote(last).await;
-        let body = json!({ "quote_id": quote["quote_id"] });
-        let by = (last, "rides:ride");
-        town.signed_in(by, Method::POST, ("dispatch", "/rides"), &body).await
-    };
-    assert_eq!(wants(&town).await.0, StatusCode::CREATED, "they wait for a moment only");
-    let minute = "update ride set changed_at = changed_at - interval '1 minute'";
-    town.system.execute("dispatch", minute).await;
-    let (status, waits, answer) = wants(&town).await;
-    assert_eq!((status, waits), (StatusCode::SERVICE_UNAVAILABLE, true), "{answer}");
-    let location = location::Location::new(location::config::LocationSettings::default());
-    town.system.start(location.service()).await;
-    town.system.until("dispatch", waiting, 0).await;
-    assert_eq!(wants(&town).await.0, StatusCode::CREATED);
-    town.close().await;
-}
-
 async fn what_belongs_to_another_does_not_exist(town: &Town) {
     let (ride, driver) = assigned(town, 1).await;
     let (rider, other) = (town.rider().await, town.system.new_id());

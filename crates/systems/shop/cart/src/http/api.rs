@@ -19,8 +19,7 @@ pub(crate) fn api() -> Api<CartsState> {
             "/carts",
             list,
             Operation::new("list_carts", "List carts")
-                .about("The newest carts come first. A customer has only its own.")
-                .answers(ok, "A page of carts."),
+                .about("The newest carts come first. A customer has only its own."),
         )
         .post(
             "/carts",
@@ -31,7 +30,6 @@ pub(crate) fn api() -> Api<CartsState> {
                     "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
                     "items": [{ "sku": "mug", "quantity": 2 }],
                 }))
-                .answers(StatusCode::CREATED, "The cart.")
                 .refuses(StatusCode::FORBIDDEN, "The cart is for another customer.")
                 .refuses(conflict, "The products are sold in several currencies.")
                 .try_again(StatusCode::UNPROCESSABLE_ENTITY, just_published),
@@ -81,6 +79,13 @@ pub(crate) fn api() -> Api<CartsState> {
                      card, the cart is open again, at another version; otherwise it is closed.",
                 )
                 .example(terms())
+                .answers(ok, "The same request has checked out this version before.")
+                .refuses(StatusCode::PRECONDITION_FAILED, "The cart has another version.")
+                .refuses(
+                    conflict,
+                    "A price has changed since it was shown, or a product is withdrawn: `lines` \
+                     names them, and the cart shows them as they are now.",
+                )
                 .refuses(missing, no_cart)
                 .refuses(conflict, not_open)
                 .refuses(conflict, "The cart is empty, or has products in several currencies.")
@@ -95,8 +100,7 @@ pub(crate) fn api() -> Api<CartsState> {
             "/checkouts",
             list_checkouts,
             Operation::new("list_checkouts", "List checkouts")
-                .about("The newest checkouts come first. A customer has only its own.")
-                .answers(ok, "A page of checkouts."),
+                .about("The newest checkouts come first. A customer has only its own."),
         )
 }
 

@@ -11,7 +11,7 @@ use shop_events::cart::{CartCleared, ClearReason};
 use shop_events::catalog::Product;
 use shop_events::{CartId, Sku};
 
-use crate::cart::{Cart, CartStatus, OrderObstacle};
+use crate::cart::{Cart, CartStatus, total};
 use crate::requests::{ItemPath, NewCart, NewItem, Quantity};
 use crate::{refusals, store};
 
@@ -117,8 +117,5 @@ fn for_sale(sku: &Sku, version: Option<Versioned<Product>>) -> Result<Product, P
 
 /// Checks before the checkout would refuse the cart.
 fn check_total(cart: &Cart) -> Result<(), Problem> {
-    match cart.order() {
-        Ok(_) | Err(OrderObstacle::Empty) => Ok(()),
-        Err(why) => Err(refusals::no_order(cart.cart_id, &why)),
-    }
+    total(&cart.lines).map(drop).map_err(Problem::conflict)
 }

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use axum::extract::State;
 use ballet::core::Versioned;
 use ballet::http::{Json, Path, Problem};
-use ballet::openapi::IfMatch;
+use ballet::openapi::{Created, Either, IfMatch};
 use ballet::{SagaId, Tx, copies};
 use shop_events::access::Caller;
 use shop_events::cart::CartCheckedOut;
 use shop_events::catalog::Product;
 use shop_events::{CartId, OrderId};
 
-use crate::answers::CheckoutOutcome;
 use crate::cart::{Cart, CartStatus, ChangedLine};
 use crate::checkout::{self, Checkout};
 use crate::http::state::CartsState;
@@ -26,7 +25,7 @@ pub(crate) async fn check_out(
     Path(cart_id): Path<CartId>,
     of: IfMatch,
     Json(terms): Json<CheckoutTerms>,
-) -> Result<CheckoutOutcome, Problem> {
+) -> Result<Either<Created<Checkout>, Json<Checkout>>, Problem> {
     let terms = terms.checked()?;
     let order_id = handle.new_id::<OrderId>();
     // The event starts the order's saga, so the unit belongs to it.
@@ -35,15 +34,21 @@ pub(crate) async fn check_out(
     let now = tx.now();
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
     let mut cart = refusals::own(cart, cart_id, &caller)?;
-    if let Some(before) = earlier(&mut tx, cart_id, &of, &terms).await? {
-        unit.rollback();
-        return Ok(before);
+    let request = text(&terms)?;
+    match store::checkout::of_versions(tx.db(), cart_id, of.versions(), &request).await? {
+        // A version that was checked out before, whatever the cart's state is now.
+        Some((checkout, true)) => {
+            unit.rollback();
+            return Ok(Either::That(Json(checkout)));
+        }
+        Some((checkout, false)) => return Err(refusals::other_terms(checkout.order_id)),
+        None => {}
     }
     if !of.has(cart.version) {
-        return Ok(CheckoutOutcome::Refused(refusals::changed(&cart), cart.version));
+        return Err(refusals::changed(&cart));
     }
     if cart.status != CartStatus::Open {
-        return Ok(CheckoutOutcome::Refused(refusals::not_open(&cart), cart.version));
+        return Err(refusals::not_open(&cart));
     }
     let shown = cart.clone();
     let (changes, products) = compare(&mut tx, &mut cart).await?;
@@ -53,17 +58,12 @@ pub(crate) async fn check_out(
             store::cart::save(tx.db(), &mut cart, now).await?;
         }
         unit.commit().await?;
-        return Ok(CheckoutOutcome::Refused(refusals::not_as_shown(changes), cart.version));
+        return Err(refusals::not_as_shown(&changes));
     }
-    let (mut lines, total) = match cart.order() {
-        Ok(order) => order,
-        Err(why) => {
-            return Ok(CheckoutOutcome::Refused(refusals::no_order(cart_id, &why), cart.version));
-        }
-    };
+    let (mut lines, total) = cart.order().map_err(Problem::conflict)?;
     if let Some(customer_id) = caller.only() {
         let others = store::checkout::unpaid_pieces(tx.db(), customer_id).await?;
-        unpaid.judge(&lines, others).map_err(|why| refusals::too_much(&why))?;
+        unpaid.judge(&lines, others)?;
     }
     for line in &mut lines {
         // Orders checks the prices again, and sees by the version whether its copy is behind.
@@ -81,7 +81,7 @@ pub(crate) async fn check_out(
         created_at: now,
         changed_at: now,
     };
-    store::checkout::place(tx.db(), &checkout, &text(&terms)?).await?;
+    store::checkout::place(tx.db(), &checkout, &request).await?;
     cart.status = CartStatus::CheckedOut;
     cart.order_id = Some(order_id);
     store::cart::save(tx.db(), &mut cart, now).await?;
@@ -90,23 +90,8 @@ pub(crate) async fn check_out(
     let lines = checkout.lines.clone();
     tx.publish(&CartCheckedOut { cart_id, customer_id, lines, card_token, ship_to }).await?;
     unit.commit().await?;
-    Ok(CheckoutOutcome::New(checkout))
-}
-
-/// Answers for a version that was checked out before, whatever the cart's state is now.
-async fn earlier(
-    tx: &mut Tx<'_>,
-    cart_id: CartId,
-    of: &IfMatch,
-    terms: &CheckoutTerms,
-) -> Result<Option<CheckoutOutcome>, Problem> {
-    let terms = text(terms)?;
-    let found = store::checkout::of_versions(tx.db(), cart_id, of.versions(), &terms).await?;
-    match found {
-        Some((checkout, true)) => Ok(Some(CheckoutOutcome::Before(checkout))),
-        Some((checkout, false)) => Err(refusals::other_terms(checkout.order_id)),
-        None => Ok(None),
-    }
+    let location = format!("/orders/{order_id}");
+    Ok(Either::This(Created { location, body: checkout }))
 }
 
 /// Compares with the products as they are in this transaction.

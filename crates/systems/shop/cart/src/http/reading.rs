@@ -3,7 +3,7 @@
 use axum::extract::State;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet::openapi::{Either, FoundThing, IfNoneMatch, UnchangedThing};
+use ballet::openapi::FoundThing;
 use common::paging::{After, Page};
 use shop_events::access::Caller;
 use shop_events::{CartId, OrderId};
@@ -25,15 +25,9 @@ pub(crate) async fn read(
     State(handle): State<Handle>,
     caller: Caller,
     Path(cart_id): Path<CartId>,
-    known: IfNoneMatch,
-) -> Result<Either<FoundThing<Cart>, UnchangedThing<Cart>>, Problem> {
+) -> Result<FoundThing<Cart>, Problem> {
     let cart = store::cart::find(handle.db(), cart_id).await?;
-    let cart = refusals::own(cart, cart_id, &caller)?;
-    if known.has(cart.version) {
-        Ok(Either::That(UnchangedThing(cart)))
-    } else {
-        Ok(Either::This(FoundThing(cart)))
-    }
+    refusals::own(cart, cart_id, &caller).map(FoundThing)
 }
 
 pub(crate) async fn list_checkouts(

@@ -106,7 +106,7 @@ impl FromRow<'_, PgRow> for Cart {
             customer_id: CustomerId(row.try_get("customer_id")?),
             version: row.try_get("version")?,
             status,
-            total: total(&lines).ok(),
+            total: total(&lines).ok().flatten(),
             lines,
             order_id: order_id.map(OrderId),
             created_at: time(row, "created_at")?,

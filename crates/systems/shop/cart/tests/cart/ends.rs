@@ -10,14 +10,7 @@ async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancell
     let service = TestCart::new("mended").await;
     let cart = service.open_cart(&[("mug", 1)]).await;
     let cart_id = id(&cart);
-    let reasons = [
-        "payment_declined",
-        "out_of_stock",
-        "shipment_rejected",
-        "capture_failed",
-        "invalid",
-        "deadline_passed",
-    ];
+    let reasons = ["payment_declined", "deadline_passed"];
     let mut orders = Vec::new();
     let mut version = 1;
     for reason in reasons {
@@ -42,7 +35,12 @@ async fn a_cart_is_open_again_if_its_customer_can_mend_why_the_order_was_cancell
             "order_id": order_id, "reason": reason });
         assert_eq!(body(event), expected);
     }
-    assert_eq!(orders.iter().collect::<std::collections::BTreeSet<_>>().len(), reasons.len());
+    let order_id = service.check_out_order(cart_id, version).await;
+    service.cancel_order(&order_id, "customer_cancelled").await;
+    let closed = service.cart_is(cart_id, "closed").await;
+    assert_eq!(closed["lines"], json!([]));
+    let cleared = body(&service.events("cart.cleared.v1", 1).await[0]);
+    assert_eq!(cleared["reason"], "order_cancelled");
     service.close().await;
 }
 
@@ -94,18 +92,5 @@ async fn late_events_of_an_order_change_nothing_of_the_next() {
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     assert!(detail(refused).await.contains(&format!("was bought as order {second}")));
     service.events("cart.checked_out.v1", 2).await;
-    service.close().await;
-}
-
-#[tokio::test]
-async fn a_cart_whose_order_its_customer_cancelled_is_cleared() {
-    let service = TestCart::new("unwanted").await;
-    let cart = service.open_cart(&[("mug", 1)]).await;
-    let order_id = service.check_out_order(id(&cart), 1).await;
-    service.cancel_order(&order_id, "customer_cancelled").await;
-    let closed = service.cart_is(id(&cart), "closed").await;
-    assert_eq!(closed["lines"], json!([]));
-    let cleared = body(&service.events("cart.cleared.v1", 1).await[0]);
-    assert_eq!(cleared["reason"], "order_cancelled");
     service.close().await;
 }

@@ -35,7 +35,7 @@ async fn of_checkouts_at_the_same_time_one_makes_the_order() {
 /// A checkout has what its customer has seen, or there is none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkout_that_races_a_new_price_or_another_line_has_the_price_that_was_shown() {
-    const ROUNDS: usize = 12;
+    const ROUNDS: usize = 8;
     let service = TestCart::new("changing").await;
     let (mut ordered, mut refused) = (0, 0);
     for round in 0..ROUNDS {
@@ -65,7 +65,7 @@ async fn a_checkout_that_races_a_new_price_or_another_line_has_the_price_that_wa
     }
     assert_eq!(ordered + refused, ROUNDS);
     let events = service.events("cart.checked_out.v1", ordered).await;
-    let all: Value = service.get("/checkouts", None).await.json().await.expect("JSON");
+    let all: Value = service.get("/checkouts").await.json().await.expect("JSON");
     for event in events {
         let order_id = &event["properties"]["correlation_id"];
         let items = all["items"].as_array().expect("a list");

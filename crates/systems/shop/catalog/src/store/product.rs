@@ -23,8 +23,6 @@ pub(crate) struct StoredProduct {
 pub(crate) struct ProductFilter {
     pub(crate) category: Option<Slug>,
     pub(crate) tag: Option<Slug>,
-    /// Instead of the others.
-    pub(crate) withdrawn: bool,
 }
 
 /// Returns `None` if there is or was a product with its SKU.
@@ -120,10 +118,10 @@ pub(crate) async fn page(
     after: Option<&Sku>,
     limit: Limit,
 ) -> Result<Vec<Product>, Failure> {
-    let ProductFilter { category, tag, withdrawn } = listed;
-    let withdrawn = if *withdrawn { "is not null" } else { "is null" };
-    let mut query = QueryBuilder::<Postgres>::new("select * from product where withdrawn_at ");
-    query.push(withdrawn).push(" and sku > ").push_bind(after.map_or("", Sku::as_str));
+    let ProductFilter { category, tag } = listed;
+    let from = "select * from product where withdrawn_at is null and sku > ";
+    let mut query = QueryBuilder::<Postgres>::new(from);
+    query.push_bind(after.map_or("", Sku::as_str));
     if let Some(category) = category {
         query.push(" and category = ").push_bind(category.as_str());
     }

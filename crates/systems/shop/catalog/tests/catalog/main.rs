@@ -1,8 +1,6 @@
 //! The service on real servers, through its HTTP routes.
 
-mod browse;
-mod changes;
+mod products;
 mod requests;
-mod search;
 mod sharing;
 mod test_catalog;

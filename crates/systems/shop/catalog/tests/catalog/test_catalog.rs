@@ -45,11 +45,6 @@ impl TestCatalog {
         response.json().await.expect("JSON")
     }
 
-    pub(crate) async fn get_unless(&self, path: &str, tag: &str) -> Response {
-        let request = self.client.get(format!("{}{path}", self.url));
-        answer(request.header("If-None-Match", tag)).await
-    }
-
     pub(crate) async fn post(&self, product: &Value) -> Response {
         answer(self.client.post(format!("{}/products", self.url)).json(product)).await
     }

@@ -1,6 +1,8 @@
 //! The bound on the stock in one customer's unpaid orders. Each service that takes orders from customers enforces
 //! it over the orders that it took itself.
 
+use axum::http::StatusCode;
+use ballet::http::Problem;
 use clap::Args;
 
 use crate::values::line::OrderLine;
@@ -23,48 +25,29 @@ impl Default for UnpaidLimit {
     }
 }
 
-/// The reason why an order of a customer is too large.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TooManyPieces {
-    /// The order alone is too large.
-    #[error(
-        "the order has {ordered} pieces, and {most} is the limit of one customer before payment \
-         (UNPAID_PIECES_OF_ONE): order less"
-    )]
-    Alone {
-        /// The pieces of the order.
-        ordered: i64,
-        /// The limit.
-        most: u32,
-    },
-    /// The order is too large together with the customer's other orders.
-    #[error(
-        "with this order, those of yours that are not paid would have {unpaid} pieces, and {most} is the \
-         limit of one customer (UNPAID_PIECES_OF_ONE): cancel one, or wait until one is paid"
-    )]
-    Together {
-        /// The pieces of all these orders.
-        unpaid: i64,
-        /// The limit.
-        most: u32,
-    },
-}
-
 impl UnpaidLimit {
     /// Judges an order of a customer who has `others` pieces in other unpaid orders.
     ///
     /// # Errors
     ///
-    /// Returns an error if the order is too large.
-    pub fn judge(self, lines: &[OrderLine], others: i64) -> Result<(), TooManyPieces> {
-        let most = self.unpaid_pieces_of_one;
+    /// Returns a refusal if the order is too large: 409 for the order alone, 429 together with the others.
+    pub fn judge(self, lines: &[OrderLine], others: i64) -> Result<(), Problem> {
+        let most = i64::from(self.unpaid_pieces_of_one);
         let ordered: i64 = lines.iter().map(|line| i64::from(line.quantity)).sum();
-        if ordered > i64::from(most) {
-            return Err(TooManyPieces::Alone { ordered, most });
+        if ordered > most {
+            return Err(Problem::conflict(format!(
+                "the order has {ordered} pieces, and {most} is the limit of one customer before \
+                 payment (UNPAID_PIECES_OF_ONE): order less"
+            )));
         }
         let unpaid = ordered.saturating_add(others);
-        if unpaid > i64::from(most) {
-            return Err(TooManyPieces::Together { unpaid, most });
+        if unpaid > most {
+            let why = format!(
+                "with this order, those of yours that are not paid would have {unpaid} pieces, and \
+                 {most} is the limit of one customer (UNPAID_PIECES_OF_ONE): cancel one, or wait \
+                 until one is paid"
+            );
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, why).try_again());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Postal addresses.
 
 use ballet_core::value;
-use common::values::{Country, WrongText, check_text};
+use common::values::{Country, check_text};
 
 /// A postal address. No part is longer than 200 characters.
 #[value]
@@ -31,7 +31,7 @@ impl Address {
     /// # Errors
     ///
     /// Returns the first wrong field, and what is wrong with it.
-    pub fn check(&self) -> Result<(), (&'static str, WrongText)> {
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
         let Self { name, street, postal_code, city, country: _ } = self;
         for (field, text) in [("name", name), ("street", street), ("city", city)] {
             check_text(text).map_err(|wrong| (field, wrong))?;

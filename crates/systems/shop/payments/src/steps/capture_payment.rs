@@ -13,7 +13,7 @@ use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefund
 use shop_events::shipping::ShipmentScheduled;
 
 use crate::state::PaymentState;
-use crate::store::{payment as store, webhook};
+use crate::store::payment as store;
 
 /// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]
@@ -28,13 +28,7 @@ impl CallStep for CapturePayment {
     type Answer = Capture;
 
     async fn request(&self, tx: &mut Tx<'_>, shipment: ShipmentScheduled) -> RequestResult<Self> {
-        let request = store::of_order(tx.db(), shipment.order_id).await?.settle();
-        let Some(reason) = webhook::ended(tx.db(), &request.reference).await? else {
-            return call(request);
-        };
-        // From a webhook. If it is mistaken, the void that follows ends the authorisation.
-        let order_id = OrderId(request.order_id);
-        refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() })
+        call(store::of_order(tx.db(), shipment.order_id).await?.settle())
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {

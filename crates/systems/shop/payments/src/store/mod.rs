@@ -1,4 +1,3 @@
 //! The tables of payments.
 
 pub(crate) mod payment;
-pub(crate) mod webhook;

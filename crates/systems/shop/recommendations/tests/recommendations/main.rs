@@ -1,5 +1,4 @@
 //! The service on real servers: events go in, recommendations come out.
 
-mod counts;
-mod structure;
+mod learning;
 mod test_recommendations;

@@ -15,11 +15,6 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(120);
-pub(crate) const ORDERS: &str =
-    "select to_jsonb(customer_order) from customer_order where counted order by order_id";
-pub(crate) const PRODUCTS: &str =
-    "select to_jsonb(product_count) - 'popularity' from product_count order by sku";
-pub(crate) const PAIRS: &str = "select to_jsonb(pair_count) from pair_count order by sku, other";
 /// So many messages are published at a time.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -59,23 +54,16 @@ pub(crate) struct TestOrder {
     pub(crate) order_id: Uuid,
     pub(crate) customer_id: Uuid,
     pub(crate) skus: Vec<String>,
-    placed_at: String,
 }
 
 impl TestOrder {
     pub(crate) fn of<Sku: Into<String>>(skus: impl IntoIterator<Item = Sku>) -> Self {
         let skus = skus.into_iter().map(Into::into).collect();
-        // Later than the database's clock, so the weight is that of now.
-        let placed_at = "2999-01-01T00:00:00Z".to_owned();
-        Self { order_id: new_id(), customer_id: new_id(), skus, placed_at }
+        Self { order_id: new_id(), customer_id: new_id(), skus }
     }
 
     pub(crate) fn by(self, customer_id: Uuid) -> Self {
         Self { customer_id, ..self }
-    }
-
-    pub(crate) fn placed_at(self, time: &str) -> Self {
-        Self { placed_at: time.to_owned(), ..self }
     }
 
     pub(crate) fn placed(&self) -> TestMessage {
@@ -84,7 +72,9 @@ impl TestOrder {
         let lines: Vec<Value> = self.skus.iter().map(line).collect();
         let body = json!({
             "order_id": self.order_id, "customer_id": self.customer_id, "lines": lines,
-            "total": price, "card_token": "card_approved", "placed_at": self.placed_at,
+            "total": price, "card_token": "card_approved",
+            // A clock that is ahead.
+            "placed_at": "2999-01-01T00:00:00Z",
             "ship_to": { "name": "Ada", "street": "Main Street 1", "postal_code": "D02",
                 "city": "Dublin", "country": "IE" },
         });
@@ -123,16 +113,11 @@ fn product(sku: &str, version: u32) -> Value {
 
 impl TestRecommendations {
     pub(crate) async fn new(name: &str) -> Self {
-        Self::with(name, 1, 1).await
-    }
-
-    pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
         let parts = vec![recommendations::Recommendations::participant().part()];
         let mut system = TestSystem::asleep(name, parts).await;
-        for _ in 0..replicas {
-            system
-                .start_with(recommendations::Recommendations::service(), |set| set.lanes = lanes)
-                .await;
+        // Two replicas, each with lanes.
+        for _ in 0..2 {
+            system.start_with(recommendations::Recommendations::service(), |set| set.lanes = 2).await;
         }
         Self { system, client: Client::new() }
     }
@@ -207,21 +192,11 @@ impl TestRecommendations {
         (text(&list["basis"]), items.map(|item| text(&item["sku"])).collect())
     }
 
-    pub(crate) async fn all(&self, query: &'static str) -> Vec<Value> {
+    pub(crate) async fn all<T>(&self, query: &'static str) -> Vec<T>
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+    {
         sqlx::query_scalar(query).fetch_all(&mut self.database().await).await.expect("rows")
-    }
-
-    pub(crate) async fn counts(&self) -> Vec<String> {
-        let mut db = self.database().await;
-        let rows: Vec<(String,)> = sqlx::query_as(
-            "select t::text from learned t union all
-             (select t::text from product_count t order by sku) union all
-             (select t::text from pair_count t order by sku, other)",
-        )
-        .fetch_all(&mut db)
-        .await
-        .expect("rows");
-        rows.into_iter().map(|(row,)| row).collect()
     }
 
     pub(crate) async fn close(self) {

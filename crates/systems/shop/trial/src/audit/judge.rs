@@ -6,76 +6,40 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use shop_events::{OrderId, Sku};
 
-use crate::audit::recommendations::{check_counts, in_words, is_counted};
+use crate::audit::carts;
 use crate::audit::rows::{
     OperationRecord, OrderRecord, PaymentRecord, ReservationRecord, ShopSnapshot, StockRecord,
 };
-use crate::audit::{carts, prices};
 
 /// The result for an authorisation that has ended by itself.
 const EXPIRED: &str = "authorization_expired";
-const UNSEEN_PROVIDER: &str = "what the payment provider did: some payments went through its \
-     API, which lists no operations, so their money is judged by the rows of payments alone; \
-     compare them with the provider's statement of accounts";
 
-/// Orders that ended after `quiescent_at` are not judged yet. Rules about an unavailable service are left out. If
-/// `framework` lists an order's saga, its rows need not be at their ends.
+/// Orders that ended after `quiescent_at` are not judged yet. If `framework` lists an order's saga, its rows need not
+/// be at their ends.
 pub(super) fn judge(
     snapshot: &ShopSnapshot,
     quiescent_at: Timestamp,
     framework: &Report,
 ) -> Report {
-    let ShopSnapshot {
-        read_at: _,
-        away,
-        orders,
-        stock,
-        reservations,
-        payments,
-        operations,
-        shipments,
-        prices,
-        carts,
-        checkouts,
-        learned,
-    } = snapshot;
+    let ShopSnapshot { orders, stock, payments, operations, carts, checkouts, .. } = snapshot;
     let rows = orders.len()
         + stock.len()
-        + reservations.len()
+        + snapshot.reservations.len()
         + payments.len()
         + operations.len()
-        + shipments.len()
-        + prices.len()
+        + snapshot.shipments.len()
         + carts.len()
-        + checkouts.len()
-        + learned.orders.len();
+        + checkouts.len();
     let mut report = Report { rows, ..Report::default() };
-    // The framework's audit lists unreachable databases.
-    let is_named = |service: &str| {
-        let database = format!("the database of {service}: ");
-        framework.away.iter().any(|line| line.starts_with(&database))
-    };
-    let unnamed = away.iter().filter(|(service, _)| !is_named(service));
-    report.away.extend(unnamed.map(|(service, why)| format!("the database of {service}: {why}")));
-    let is_here = |service: &str| !away.contains_key(service);
     for stock in stock {
         check_stock(stock, &mut report);
     }
     let at_provider = check_provider(operations, &mut report);
-    // The sandbox has no authorisation of a provider's API. A shop may have changed between them.
-    let in_sandbox: HashSet<&str> =
-        operations.iter().map(|operation| operation.reference.as_str()).collect();
-    let is_elsewhere = |payment: &PaymentRecord| !in_sandbox.contains(payment.reference.as_str());
-    if payments.iter().any(is_elsewhere) {
-        report.unseen.push(UNSEEN_PROVIDER.to_owned());
-    }
-
-    let reservations: HashMap<_, _> = reservations.iter().map(|row| (row.order_id, row)).collect();
+    let reservations: HashMap<_, _> =
+        snapshot.reservations.iter().map(|row| (row.order_id, row)).collect();
     let payments: HashMap<_, _> = payments.iter().map(|row| (row.order_id, row)).collect();
     let shipments: HashMap<_, _> =
-        shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
-    let counted: HashSet<OrderId> = learned.orders.iter().map(|order| order.order_id).collect();
-    let mut uncounted = Vec::new();
+        snapshot.shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
     for order in orders {
         let OrderRecord { order_id, status, changed_at, .. } = order;
         if !matches!(status.as_str(), "completed" | "cancelled") {
@@ -87,18 +51,13 @@ pub(super) fn judge(
             continue;
         }
         let payment = payments.get(order_id).copied();
-        if is_here("recommendations") && !is_counted(order, &counted, &mut report) {
-            uncounted.push(*order_id);
-        }
         let reservation = reservations.get(order_id).copied();
         let mut unlike: Vec<(&str, String)> = Vec::new();
-        if is_here("payments") {
-            let theirs = at_provider.get(order_id).copied().unwrap_or_default();
-            let is_unseen = payment.is_some_and(is_elsewhere);
-            let theirs = (!is_unseen).then_some(theirs);
-            let wrong = wrong_money(order, payment, theirs);
-            unlike.extend(wrong.into_iter().map(|wrong| ("payments", wrong)));
-        }
+        // A provider's API lists no operations: its money is judged by the rows of payments alone.
+        let theirs = at_provider.get(order_id).copied().unwrap_or_default();
+        let theirs = (!operations.is_empty()).then_some(theirs);
+        let wrong = wrong_money(order, payment, theirs);
+        unlike.extend(wrong.into_iter().map(|wrong| ("payments", wrong)));
         unlike.extend(wrong_goods(order, reservation).map(|wrong| ("inventory", wrong)));
         let found = [
             ("inventory", "stock", reservation.map(|reservation| reservation.state.as_str())),
@@ -106,7 +65,7 @@ pub(super) fn judge(
             ("shipping", "shipment", shipments.get(order_id).copied()),
         ];
         for (service, what, state) in found {
-            if is_here(service) && !fits(what, state.unwrap_or("none"), status) {
+            if !fits(what, state.unwrap_or("none"), status) {
                 let state = state.unwrap_or("missing");
                 let wrong = format!("order {order_id} is {status}, but its {what} is {state}");
                 unlike.push((service, wrong));
@@ -122,25 +81,20 @@ pub(super) fn judge(
             }
         }
     }
-    report.open.extend(in_words(&uncounted));
     let known: HashSet<OrderId> = orders.iter().map(|order| order.order_id).collect();
     let checked_out = checkouts.iter().map(|checkout| &checkout.order_id);
     let named = reservations.keys().chain(payments.keys()).chain(shipments.keys());
-    let named = named.chain(checked_out).chain(&counted).chain(at_provider.keys());
+    let named = named.chain(checked_out).chain(at_provider.keys());
     for order_id in named.copied().collect::<BTreeSet<_>>() {
-        if is_here("orders") && !known.contains(&order_id) {
+        if !known.contains(&order_id) {
             // Placed during the read. If it stays open, orders does not know it.
             report.open.push(format!("order {order_id} was unknown when the orders were read"));
         }
     }
     carts::check_orders(checkouts, orders, &mut report);
-    if is_here("catalog") {
-        prices::check(orders, prices, &mut report);
-    }
-    if report.open.is_empty() && report.recent.is_empty() && is_here("orders") {
+    if report.open.is_empty() && report.recent.is_empty() {
         check_sums(snapshot, &mut report);
         carts::check_ends(snapshot, &mut report);
-        check_counts(learned, &mut report);
     }
     report
 }

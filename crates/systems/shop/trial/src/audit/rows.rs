@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ballet_ops::audit::connect;
+use common::rows::all;
 use jiff::Timestamp;
 use serde::Deserialize;
 use shop_events::{CartId, Money, OrderId, OrderLine, Sku, StockLine};
@@ -11,8 +13,6 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default)]
 pub(super) struct ShopSnapshot {
     pub(super) read_at: Timestamp,
-    /// The reasons. The rows of these services are missing.
-    pub(super) away: BTreeMap<&'static str, String>,
     pub(super) orders: Vec<OrderRecord>,
     pub(super) stock: Vec<StockRecord>,
     pub(super) reservations: Vec<ReservationRecord>,
@@ -20,36 +20,55 @@ pub(super) struct ShopSnapshot {
     /// The sandbox's operations; a provider's API lists none.
     pub(super) operations: Vec<OperationRecord>,
     pub(super) shipments: Vec<ShipmentRecord>,
-    pub(super) prices: Vec<PriceRecord>,
     pub(super) carts: Vec<CartRecord>,
     pub(super) checkouts: Vec<CheckoutRecord>,
-    pub(super) learned: LearnedCounts,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct LearnedCounts {
-    pub(super) orders: Vec<LearnedOrder>,
-    pub(super) products: Vec<LearnedProduct>,
-    pub(super) pairs: Vec<LearnedPair>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct LearnedOrder {
-    pub(super) order_id: OrderId,
-    pub(super) skus: Vec<Sku>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct LearnedProduct {
-    pub(super) sku: Sku,
-    pub(super) orders: i64,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct LearnedPair {
-    pub(super) sku: Sku,
-    pub(super) other: Sku,
-    pub(super) orders: i64,
+#[expect(clippy::disallowed_methods, reason = "the audit is not a handler and is never replayed")]
+pub(super) async fn read(databases: &BTreeMap<String, String>) -> sqlx::Result<ShopSnapshot> {
+    let read_at = Timestamp::now();
+    let mut db = connect(databases, "orders").await?;
+    let orders = "select order_id, status, lines, changed_at,
+            case when total_minor is not null then
+                jsonb_build_object('amount_minor', total_minor, 'currency', currency) end as total
+        from customer_order";
+    let orders = all(&mut db, orders).await?;
+    let mut db = connect(databases, "inventory").await?;
+    let stock = all(&mut db, "select * from stock").await?;
+    let reservations = "select order_id, state,
+            jsonb_agg(jsonb_build_object('sku', sku, 'quantity', quantity) order by sku) as lines
+        from reservation group by order_id, state";
+    let reservations = all(&mut db, reservations).await?;
+    let mut db = connect(databases, "payments").await?;
+    let payments = "select order_id, state, captured_minor, refunded_minor,
+            jsonb_build_object('amount_minor', amount_minor, 'currency', currency) as amount
+        from payment";
+    let payments = all(&mut db, payments).await?;
+    // After the payments: the sandbox notes an authorisation before payments does.
+    let operations = "select idempotency_key, order_id, result,
+            jsonb_build_object('amount_minor', amount_minor, 'currency', currency) as amount
+        from sandbox_operation";
+    let operations = all(&mut db, operations).await?;
+    let mut db = connect(databases, "shipping").await?;
+    let shipments = all(&mut db, "select order_id, state from shipment").await?;
+    let mut db = connect(databases, "cart").await?;
+    let checkouts = "select order_id, cart_id, cart_version, lines, status,
+            jsonb_build_object('amount_minor', total_minor, 'currency', currency) as total
+        from checkout";
+    let checkouts = all(&mut db, checkouts).await?;
+    // After the checkouts, so they have the order of each cart, unless the cart is new.
+    let carts = all(&mut db, "select cart_id, status, order_id from cart").await?;
+    Ok(ShopSnapshot {
+        read_at,
+        orders,
+        stock,
+        reservations,
+        payments,
+        operations,
+        shipments,
+        carts,
+        checkouts,
+    })
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -59,19 +78,7 @@ pub(super) struct OrderRecord {
     /// Missing if the order was never placed.
     pub(super) lines: Option<Vec<OrderLine>>,
     pub(super) total: Option<Money>,
-    pub(super) created_at: Timestamp,
     pub(super) changed_at: Timestamp,
-}
-
-/// A current or earlier price of a product.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct PriceRecord {
-    pub(super) sku: Sku,
-    /// The first version of the product with this price.
-    pub(super) version: i64,
-    pub(super) price: Money,
-    pub(super) since: Timestamp,
-    pub(super) until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -97,8 +104,6 @@ pub(super) struct PaymentRecord {
     pub(super) amount: Money,
     pub(super) captured_minor: i64,
     pub(super) refunded_minor: i64,
-    /// The provider's reference of the authorisation.
-    pub(super) reference: String,
 }
 
 /// An operation of the sandbox.
@@ -106,8 +111,6 @@ pub(super) struct PaymentRecord {
 pub(super) struct OperationRecord {
     pub(super) idempotency_key: Uuid,
     pub(super) order_id: OrderId,
-    /// The reference of its authorisation.
-    pub(super) reference: String,
     pub(super) amount: Money,
     pub(super) result: Option<String>,
 }

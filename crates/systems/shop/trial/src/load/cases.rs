@@ -9,8 +9,7 @@ use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderLine};
 use uuid::Uuid;
 
-use crate::load::slow_carrier;
-use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
+use crate::load::products::{PLENTY, RARE, RARE_PRICE};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderCase {
@@ -103,12 +102,6 @@ const fn cancelled(name: &'static str, share: u32, when: CancelMoment) -> OrderC
     OrderCase { name, share, end: ExpectedEnd::CustomerCancels(when), ..GOOD }
 }
 
-/// The carrier answers days after the deadline has passed.
-pub(crate) const SLOW_CARRIER: OrderCase = OrderCase {
-    country: slow_carrier::COUNTRY,
-    ..refused("a carrier that does not answer", 1, CancelReason::DeadlinePassed)
-};
-
 pub(crate) const CASES: [OrderCase; 16] = [
     GOOD,
     OrderCase { name: "a flaky payment provider", share: 4, card: "card_flaky", ..GOOD },
@@ -195,27 +188,4 @@ pub(crate) fn checkout(case: &OrderCase, number: usize, customer: Uuid) -> Resul
             country: case.country.parse()?,
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shares_are_of_a_hundred() {
-        assert_eq!(CASES.iter().map(|case| case.share).sum::<u32>(), 100);
-    }
-
-    #[test]
-    fn every_checkout_can_be_made() {
-        let mut of_two_products = 0;
-        let all = CASES.iter().flat_map(|case| (0..case.share).map(move |_| case));
-        for (number, case) in all.enumerate() {
-            let checkout = checkout(case, number, Uuid::nil()).expect("a checkout");
-            if case.end == ExpectedEnd::Completed && checkout.lines.len() == 2 {
-                of_two_products += 1;
-            }
-        }
-        assert!(of_two_products > 10, "{of_two_products}");
-    }
 }

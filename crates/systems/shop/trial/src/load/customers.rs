@@ -8,16 +8,19 @@ use ballet_trials::{BegunSaga, Site, SiteClient, id};
 use reqwest::header::IF_MATCH;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use shop_events::OrderLine;
 use shop_events::cart::CartCheckedOut;
 use shop_events::orders::OrderConfirmed;
 use shop_events::shipping::ShipmentScheduled;
 use uuid::Uuid;
 
 use crate::load::cases::{self, CancelMoment, ExpectedEnd, OrderCase};
-use crate::load::customer::cart_of;
 
 /// A foreign producer that the shop declares.
 pub(crate) const STOREFRONT: &str = "storefront";
+pub(crate) const BUYS: &str = "orders:read orders:write";
+/// Those behind the shop.
+pub(crate) const SUPPORTS: &str = "orders:all products:write stock:write";
 /// The time for which a customer asks for a cart again.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -61,7 +64,16 @@ pub(crate) async fn order(
     Ok(BegunSaga { saga, end: case.end.expected(Some(status)) })
 }
 
-async fn buy_by_cart(client: SiteClient<'_>, checkout: &CartCheckedOut) -> Result<Uuid> {
+pub(crate) fn cart_of(checkout: &CartCheckedOut) -> Value {
+    let item = |line: &OrderLine| json!({ "sku": line.sku, "quantity": line.quantity });
+    let items: Vec<_> = checkout.lines.iter().map(item).collect();
+    json!({ "customer_id": checkout.customer_id, "items": items })
+}
+
+pub(crate) async fn buy_by_cart(
+    client: SiteClient<'_>,
+    checkout: &CartCheckedOut,
+) -> Result<Uuid> {
     let new = cart_of(checkout);
     let opened = async || client.request(Method::POST, "cart", "/carts", &new).await;
     let cart = repeat_until_done(opened).await?;

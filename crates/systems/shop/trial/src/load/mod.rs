@@ -1,22 +1,15 @@
-//! The shop as a subject of trials. The measurement of checkouts at a steady rate is here, too.
+//! The shop as a subject of trials.
 
 mod cases;
-pub mod checkouts;
-mod customer;
 mod customers;
 mod merchant;
-mod open_shop;
 mod operations;
 mod products;
 mod schedules;
 pub(crate) mod services;
-mod slow_carrier;
-mod stock;
 mod trial;
 
 use std::process::ExitCode;
-
-pub use open_shop::OpenShop;
 
 /// Runs the program of the shop's trials.
 #[must_use]

@@ -1,90 +1,101 @@
-//! The catalog's products, published over HTTP.
+//! The shop's goods: what is sold at which price, and how it comes in.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use ballet_stage::wait_until;
-use ballet_trials::send_until_answered;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
+use ballet_trials::{SiteClient, send_until_answered};
+use reqwest::header::IF_MATCH;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
 use crate::load::cases;
-use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
 
-/// The time in which a service must learn of a product.
+pub(crate) const PLENTY: [(&str, i64); 4] =
+    [("mug", 1_250), ("teapot", 3_900), ("kettle", 5_495), ("spoon", 310)];
+pub(crate) const RARE: (&str, u64) = ("lamp", 3);
+/// The version that is sold, and its price.
+pub(crate) const RARE_PRICE: (i64, i64) = (2, 7_900);
+
+/// The stock of each product that never runs out.
+const ENOUGH: u64 = 1_000_000;
+/// The time in which orders must learn of a product.
 const KNOWN: Duration = Duration::from_secs(120);
 
-/// Publishes them, and reduces the price of the rare one.
-///
-/// # Errors
-///
-/// Returns an error if catalog refuses one.
-pub(crate) async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
-    let (version, price) = RARE_PRICE;
-    for (sku, price) in PLENTY.into_iter().chain([(RARE.0, price + 1_000)]) {
-        publish(http, catalog, sku, price).await?;
+/// Receives and publishes everything, and waits until orders knows it.
+pub(crate) async fn open(client: SiteClient<'_>) -> Result<()> {
+    let (rare, price) = (RARE.0, RARE_PRICE.1);
+    for (sku, quantity) in PLENTY.map(|(sku, _)| (sku, ENOUGH)).into_iter().chain([RARE]) {
+        receive(client, sku, "opening", quantity).await?;
     }
-    reprice(http, catalog, RARE.0, version - 1, price).await
-}
-
-/// Orders refuses a price of zero with 409, and an unknown product with another status. `place` returns a customer's
-/// request for an order.
-pub(crate) async fn known_to_orders(
-    customer: Uuid,
-    place: impl Fn(&CartCheckedOut) -> RequestBuilder,
-) -> Result<()> {
-    let mut free = cases::checkout(&cases::GOOD, 0, customer)?;
+    for (sku, price) in PLENTY.into_iter().chain([(rare, price + 1_000)]) {
+        let status = publish(client, sku, price).await?;
+        // It may have been published before.
+        let is_there = status.is_success() || status == StatusCode::CONFLICT;
+        ensure!(is_there, "cannot publish {sku}: {status}");
+    }
+    let status = reprice(client, rare, RARE_PRICE.0 - 1, price).await?;
+    let is_there = status.is_success() || status == StatusCode::PRECONDITION_FAILED;
+    ensure!(is_there, "cannot change the price of {rare}: {status}");
+    // Orders refuses a price of zero with 409, and an unknown product with another status.
+    let mut free = cases::checkout(&cases::GOOD, 0, Uuid::nil())?;
     let line = free.lines.first_mut().context("a line")?;
-    line.sku = RARE.0.parse()?;
+    line.sku = rare.parse()?;
     (line.unit_price.amount_minor, line.product_version) = (0, None);
+    let free = serde_json::to_value(&free)?;
     let known = wait_until("orders to know the products", KNOWN, || async {
-        let answer = place(&free).send().await?;
-        Ok::<_, reqwest::Error>((answer.status() == StatusCode::CONFLICT).then_some(()))
+        let (status, _) = client.ask(Method::POST, "orders", "/orders", &free).await?;
+        anyhow::Ok((status == StatusCode::CONFLICT).then_some(()))
     });
     Ok(known.await?)
 }
 
-/// The product may have been published before.
-pub(crate) async fn publish(http: &Client, catalog: &str, sku: &str, price: i64) -> Result<()> {
-    let product = json!({ "sku": sku, "title": sku, "description": format!("A {sku} for your home."),
-        "price": euros(price), "category": "home", "tags": ["demo"] });
-    let request = http.post(format!("{catalog}/products")).json(&product);
-    let answer = send_until_answered(request).await?;
-    expect_done(answer, StatusCode::CONFLICT).await.with_context(|| format!("cannot publish {sku}"))
+/// A note counts once, however often it is sent.
+pub(crate) async fn receive(
+    client: SiteClient<'_>,
+    sku: &str,
+    note: &str,
+    quantity: u64,
+) -> Result<()> {
+    let receipt = json!({ "receipt": note, "quantity": quantity });
+    let path = format!("/stock/{sku}/receive");
+    client.done(Method::POST, "inventory", &path, &receipt).await.map(drop)
 }
 
-/// A newer version is left as it is.
+pub(crate) async fn publish(client: SiteClient<'_>, sku: &str, price: i64) -> Result<StatusCode> {
+    let product = json!({ "sku": sku, "title": sku, "description": format!("A {sku} for your home."),
+        "price": euros(price), "category": "home", "tags": ["demo"] });
+    Ok(client.ask(Method::POST, "catalog", "/products", &product).await?.0)
+}
+
 pub(crate) async fn reprice(
-    http: &Client,
-    catalog: &str,
+    client: SiteClient<'_>,
     sku: &str,
     version: i64,
     price: i64,
-) -> Result<()> {
-    let request = http.put(format!("{catalog}/products/{sku}/price")).json(&euros(price));
-    let request = request.header(header::IF_MATCH, format!("\"{version}\""));
-    let answer = send_until_answered(request).await?;
-    let done = expect_done(answer, StatusCode::PRECONDITION_FAILED).await;
-    done.with_context(|| format!("cannot change the price of {sku}"))
+) -> Result<StatusCode> {
+    change(client, Method::PUT, &format!("/products/{sku}/price"), version, &euros(price)).await
 }
 
-/// A newer version is left as it is.
-pub(crate) async fn withdraw(http: &Client, catalog: &str, sku: &str, version: i64) -> Result<()> {
-    let request = http.delete(format!("{catalog}/products/{sku}"));
-    let request = request.header(header::IF_MATCH, format!("\"{version}\""));
-    let answer = send_until_answered(request).await?;
-    expect_done(answer, StatusCode::GONE).await.with_context(|| format!("cannot withdraw {sku}"))
+pub(crate) async fn withdraw(
+    client: SiteClient<'_>,
+    sku: &str,
+    version: i64,
+) -> Result<StatusCode> {
+    change(client, Method::DELETE, &format!("/products/{sku}"), version, &Value::Null).await
 }
 
-/// The change may be of an earlier request whose answer was lost.
-async fn expect_done(answer: Response, before: StatusCode) -> Result<()> {
-    let status = answer.status();
-    if status.is_success() || status == before {
-        return Ok(());
-    }
-    bail!("it answered {status}: {}", answer.text().await.unwrap_or_default())
+async fn change(
+    client: SiteClient<'_>,
+    method: Method,
+    path: &str,
+    version: i64,
+    body: &Value,
+) -> Result<StatusCode> {
+    let request = client.request(method, "catalog", path, body).await?;
+    let request = request.header(IF_MATCH, format!("\"{version}\""));
+    Ok(send_until_answered(request).await?.status())
 }
 
 fn euros(amount_minor: i64) -> Value {

@@ -1,6 +1,5 @@
 //! The services of the shop, as this program runs them.
 
-use ballet::Clock;
 use ballet_trials::ServiceProgram;
 use cart::Carts;
 use cart::config::CartSettings;
@@ -13,8 +12,6 @@ use payments::Payments;
 use recommendations::Recommendations;
 use shipping::Shipping;
 use shipping::config::CarrierSettings;
-
-use crate::load::slow_carrier::SlowCarrier;
 
 /// Each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
@@ -40,10 +37,7 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
         ServiceProgram::of(Recommendations::service),
         ServiceProgram::with(
             &Shipping::new(carrier).participant(),
-            |own: CarrierSettings, _, clock: Clock| {
-                let carrier = SlowCarrier::new(clock.clone(), own.sandbox());
-                Shipping::new(carrier).service().clock(clock)
-            },
+            |own: CarrierSettings, _, clock| Shipping::new(own.sandbox()).service().clock(clock),
         ),
     ]
 }

@@ -1,22 +1,20 @@
 //! The shop as a trial.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use ballet::{Event, EventType, MessageId};
+use anyhow::Result;
+use ballet::{Event, EventType};
 use ballet_trials::{
     Audit, BegunSaga, Case, GatewaySetup, Move, Operation, OverdueDeadline, Report, Sandbox,
-    ServiceProgram, Site, Trial,
+    ServiceProgram, Site, SiteClient, Trial,
 };
 use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
-use crate::audit::PublishedProducts;
-use crate::load::cases::{self, CASES, GOOD, SLOW_CARRIER};
-use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS};
-use crate::load::merchant::Merchant;
-use crate::load::{customers, operations, products, schedules, services, stock};
+use crate::load::cases::{self, CASES, GOOD};
+use crate::load::customers::{BUYS, SUPPORTS};
+use crate::load::{customers, merchant, operations, products, schedules, services};
 
 /// The gateway allows each of them 60 orders a minute.
 const CUSTOMERS: usize = 20;
@@ -25,17 +23,8 @@ const DEADLINE_DAYS: u32 = 30;
 
 #[derive(Debug, Default)]
 pub(crate) struct ShopTrial {
-    merchant: Merchant,
-    published: Mutex<PublishedProducts>,
-    /// The customers with their tokens, if there is a gateway.
+    /// The customers, with their tokens if there is a gateway.
     customers: OnceLock<Vec<(Uuid, Option<String>)>>,
-}
-
-pub(crate) fn gateway() -> GatewaySetup {
-    GatewaySetup {
-        config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tools/gateway/shop.toml").into(),
-        main: || ballet_gateway::main(std::env::args_os()),
-    }
 }
 
 impl Trial for ShopTrial {
@@ -54,54 +43,35 @@ impl Trial for ShopTrial {
     }
 
     async fn play(&self, case: &cases::OrderCase, number: usize, site: &Site) -> Result<BegunSaga> {
-        let known = self.customers.get().map(|all| &all[number % all.len()]);
-        let who = known.map(|(customer, token)| (*customer, token.as_deref()));
-        customers::order(case, number, site, who.unwrap_or_else(|| (site.new_id(), None))).await
+        let known = self.customers.get().map_or(&[][..], Vec::as_slice);
+        let who = match known.get(number % known.len().max(1)) {
+            Some((customer, token)) => (*customer, token.as_deref()),
+            None => (site.new_id(), None),
+        };
+        customers::order(case, number, site, who).await
     }
 
     async fn prepare(&self, site: &Site) -> Result<()> {
-        if let Some(gateway) = site.gateway() {
-            let merchant = Customer::new(gateway, SELLS, PATIENCE).await?;
-            stock::fill_shelves(&merchant.http, &merchant.shop).await?;
-            products::publish_all(&merchant.http, &merchant.shop).await?;
-            let one = Customer::new(gateway, BUYS, PATIENCE).await?;
-            let place = |checkout: &_| one.post_json("/orders", checkout);
-            products::known_to_orders(one.id, place).await?;
+        let token = site.token(&site.new_id().to_string(), SUPPORTS).await?;
+        products::open(SiteClient::new(site, 0).with(token.as_deref())).await?;
+        if site.gateway().is_some() {
             // `prepare` runs once per run.
             self.customers.set(site.subjects(CUSTOMERS, BUYS).await?).ok();
-            return Ok(());
         }
-        stock::fill_shelves(&site.http, &site.url("inventory", 0).await?).await?;
-        products::publish_all(&site.http, &site.url("catalog", 0).await?).await?;
-        let url = format!("{}/orders", site.url("orders", 0).await?);
-        products::known_to_orders(Uuid::nil(), |checkout| site.http.post(&url).json(checkout)).await
+        Ok(())
     }
 
     async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
         // Services behind a gateway accept nothing from others.
-        if site.gateway().is_some() {
-            return Ok(());
+        if site.gateway().is_none() {
+            merchant::run(site, until).await;
         }
-        self.merchant.run(site, until).await
-    }
-
-    fn saw(&self, event_type: &str, id: MessageId, body: &[u8]) {
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.add(event_type, id, body);
+        Ok(())
     }
 
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         let Audit { at, framework, quiescent_after } = audit;
-        let mut report =
-            crate::audit::audit_beside(framework, &at.databases, quiescent_after).await;
-        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Without a reader of the journal there is nothing to compare.
-        if !published.is_empty() {
-            let products = crate::audit::products(&at.databases).await?;
-            report.violations.extend(crate::audit::unlike_published(&products, &published));
-        }
-        report.violations.extend(self.merchant.audit(&at.databases).await?);
-        Ok(report)
+        Ok(crate::audit::audit_beside(framework, &at.databases, quiescent_after).await?)
     }
 
     fn env(&self) -> Vec<(&'static str, String)> {
@@ -114,12 +84,14 @@ impl Trial for ShopTrial {
     }
 
     fn front(&self) -> Option<GatewaySetup> {
-        Some(gateway())
+        Some(GatewaySetup {
+            config: concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tools/gateway/shop.toml").into(),
+            main: || ballet_gateway::main(std::env::args_os()),
+        })
     }
 
     async fn operations(&self, site: &Arc<Site>) -> Result<Vec<Operation>> {
-        let gateway = site.gateway().context("clients of the shop go through its gateway")?;
-        operations::operations(site, gateway).await
+        operations::operations(site).await
     }
 
     async fn moves<'a>(&'a self, number: usize, site: &'a Site) -> Result<Vec<Move<'a>>> {
@@ -139,10 +111,6 @@ impl Trial for ShopTrial {
     fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
         let noted = point.starts_with("before_note@") || point.starts_with("after_note@");
         (service == "shipping" && noted).then_some("the sandbox's carrier always answers")
-    }
-
-    fn cases_of_days(&self) -> Vec<Case<cases::OrderCase>> {
-        vec![Case::new(SLOW_CARRIER.name, SLOW_CARRIER.share, SLOW_CARRIER)]
     }
 
     fn env_of_days(&self) -> Vec<(&'static str, String)> {

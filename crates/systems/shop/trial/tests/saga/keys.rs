@@ -2,11 +2,10 @@
 
 use ballet_stage::wait_until;
 use futures_util::future::join_all;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::carts::an_order_is_not_there_yet_and_then_it_is;
-use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, line, mugs};
+use crate::shop::{SOON, Shop, ShopOptions, USUAL, line, mugs};
 
 /// Returns the status and the body. An order waits up to three seconds for another one with its key, and for a
 /// connection. A busy service's refusal is repeated under the same key.
@@ -50,15 +49,9 @@ async fn a_key_is_one_order_however_often_it_is_sent_and_another_order_under_it_
     assert_eq!(two["items"].as_array().map(Vec::len), Some(2), "{two}");
 
     let url = &urls[0];
-    let mut of_other = mugs(1, "card_approved");
-    of_other["customer_id"] = json!("0193f7a0-0000-7000-8000-00000000c002");
-    for other in [mugs(2, "card_approved"), mugs(1, "card_slow"), of_other] {
-        let (status, problem) = place(&shop, url, "the-one", &other).await;
-        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
-        assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
-        let detail = "this Idempotency-Key was used for another request: choose a new one";
-        assert_eq!(problem["detail"], detail);
-    }
+    let (status, problem) = place(&shop, url, "the-one", &mugs(2, "card_approved")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+    assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
     let (status, problem) = place(&shop, url, "a key", &mugs(1, "card_approved")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
     assert_eq!(problem["errors"][0]["name"], "Idempotency-Key", "{problem}");
@@ -75,56 +68,4 @@ async fn a_key_is_one_order_however_often_it_is_sent_and_another_order_under_it_
     shop.is_sound().await;
     assert_eq!(shop.orders("").await["items"].as_array().map(Vec::len), Some(3));
     shop.close().await;
-}
-
-#[tokio::test]
-async fn keys_of_two_clients_of_the_gateway_are_two_keys() {
-    let shop = Shop::with("gw_keys", ShopOptions { gateway: true, ..USUAL }).await;
-    let door = shop.door("orders").to_owned();
-    let (status, first) = place(&shop, &door, "1", &mugs(1, "card_approved")).await;
-    assert_eq!(status, StatusCode::CREATED);
-    let checkout = mugs(1, "card_approved");
-    let request = shop.support.post(format!("{door}/orders")).header("Idempotency-Key", "1");
-    let second = request.json(&checkout).send().await.expect("an answer");
-    assert_eq!(second.status(), StatusCode::CREATED);
-    assert_ne!(second.json::<Value>().await.expect("JSON"), first);
-    let (status, other) = place(&shop, &door, "1", &mugs(2, "card_approved")).await;
-    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{other}");
-    assert_eq!(place(&shop, &door, "1", &checkout).await, (StatusCode::CREATED, first));
-    is_used_up_by_nothing_that_is_not_known_yet(&shop).await;
-    an_order_is_not_there_yet_and_then_it_is(&shop).await;
-    shop.is_sound().await;
-    shop.close().await;
-}
-
-async fn is_used_up_by_nothing_that_is_not_known_yet(shop: &Shop) {
-    let send = async |method: Method, path: &str, body: &Value| {
-        let request = shop.client.request(method, format!("{}{path}", shop.door("orders")));
-        let request = request.header("Idempotency-Key", format!("of:{path}"));
-        let answer = request.json(body).send().await.expect("an answer");
-        let (status, waits) = (answer.status(), answer.headers().contains_key("retry-after"));
-        (status.as_u16(), waits, answer.json::<Value>().await.expect("JSON"))
-    };
-    let mut early = mugs(1, "card_approved");
-    early["lines"] = json!([line("mug", 1, 1_400)]);
-    early["lines"][0]["product_version"] = json!(2);
-    let (status, waits, problem) = send(Method::POST, "/orders", &early).await;
-    assert_eq!((status, waits), (409, true), "{problem}");
-    let cart = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "bowl", "quantity": 1 }] });
-    let (status, waits, problem) = send(Method::POST, "/carts", &cart).await;
-    assert_eq!((status, waits), (422, true), "{problem}");
-    shop.reprice("mug", 1, 1_400).await;
-    shop.offer("bowl", 500).await;
-    let (status, _, placed) = send(Method::POST, "/orders", &early).await;
-    assert_eq!(status, 201, "{placed}");
-    let (status, _, cart) = send(Method::POST, "/carts", &cart).await;
-    assert_eq!(status, 201, "{cart}");
-    let item = format!("/carts/{}/items/jar", cart["cart_id"].as_str().expect("an id"));
-    let one = json!({ "quantity": 1 });
-    let (status, waits, problem) = send(Method::PUT, &item, &one).await;
-    assert_eq!((status, waits), (404, true), "{problem}");
-    shop.offer("jar", 700).await;
-    let (status, _, cart) = send(Method::PUT, &item, &one).await;
-    assert_eq!(status, 200, "{cart}");
-    shop.order_is(placed["order_id"].as_str().expect("an id"), "completed").await;
 }

@@ -12,33 +12,28 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Executor, PgConnection};
 
-use crate::gateway::{EVERYTHING, Gateway};
-
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
 
 pub(crate) struct Shop {
     system: TestSystem,
-    pub(crate) client: Client,
     /// Somebody behind the shop.
-    pub(crate) support: Client,
+    pub(crate) client: Client,
     urls: BTreeMap<&'static str, String>,
     options: ShopOptions,
     carrier: shipping::sandbox::Sandbox,
-    pub(crate) gateway: Option<Gateway>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShopOptions {
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
-    pub(crate) gateway: bool,
     /// Services that do not run. A shop can be sound only if all run.
     pub(crate) without: &'static [&'static str],
 }
 
 pub(crate) const USUAL: ShopOptions =
-    ShopOptions { replicas: 1, lanes: 1, gateway: false, without: &[] };
+    ShopOptions { replicas: 1, lanes: 1, without: &[] };
 /// The services that orders needs to accept an order.
 pub(crate) const ORDERS_ALONE: ShopOptions =
     ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
@@ -66,8 +61,7 @@ impl Shop {
         let servers = Servers::shared().await.expect("servers");
         let system = TestSystem::prepared_on(servers, name, shop::system().parts).await;
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
-        let (client, support, gateway) = (Client::new(), Client::new(), None);
-        Self { system, client, support, urls: BTreeMap::new(), options, carrier, gateway }
+        Self { system, client: Client::new(), urls: BTreeMap::new(), options, carrier }
     }
 
     /// Opens with ten mugs and five pens. Inventory and catalog run.
@@ -79,13 +73,6 @@ impl Shop {
                     Box::pin(shop.start(part.service)).await;
                 }
             }
-        }
-        if options.gateway {
-            let urls = shop.urls.iter().map(|(name, url)| (*name, url.as_str()));
-            let gateway = Gateway::start(urls).await;
-            shop.client = gateway.customer(CUSTOMER).await;
-            shop.support = gateway.client("support", EVERYTHING).await;
-            shop.gateway = Some(gateway);
         }
         shop.receive_goods("mug", 10).await;
         shop.receive_goods("pen", 5).await;
@@ -99,11 +86,12 @@ impl Shop {
         let url = format!("{}/products", self.url("catalog"));
         let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
             "price": { "amount_minor": amount_minor, "currency": "EUR" } });
-        // A repeated request publishes no second product.
+        // A repeated request publishes no second product: it is refused.
         wait_until(&format!("{sku} to be published"), SOON, || async {
             let answer = self.client.post(&url).json(&product).send().await;
             let status = answer.map_err(|error| error.to_string())?.status();
-            if status.is_success() { Ok(Some(())) } else { Err(status.to_string()) }
+            let is_there = status.is_success() || status == StatusCode::CONFLICT;
+            if is_there { Ok(Some(())) } else { Err(status.to_string()) }
         })
         .await
         .expect("a product");
@@ -162,11 +150,7 @@ impl Shop {
 
     pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
-        let mut settings = Settings { lanes: self.options.lanes, ..settings };
-        if self.gateway.is_some() {
-            // The gateway looks for the service here.
-            settings.listen = self.urls[name]["http://".len()..].parse().expect("an address");
-        }
+        let settings = Settings { lanes: self.options.lanes, ..settings };
         self.start_with(name, service, settings).await;
     }
 
@@ -187,11 +171,6 @@ impl Shop {
         &self.urls[name]
     }
 
-    /// Returns the gateway's URL, if there is one.
-    pub(crate) fn door(&self, name: &str) -> &str {
-        self.gateway.as_ref().map_or_else(|| self.url(name), |gateway| &gateway.url)
-    }
-
     pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
         let replicas = self.services.iter().filter(|running| running.service() == name);
         replicas.map(|running| format!("http://{}", running.address())).collect()
@@ -206,9 +185,6 @@ impl Shop {
     }
 
     pub(crate) async fn close(self) {
-        if let Some(gateway) = self.gateway {
-            gateway.stop().await;
-        }
         let dead = self.system.dead_letters(0).await.len();
         self.system.close(dead).await;
     }
@@ -223,11 +199,11 @@ impl Shop {
 
     pub(crate) async fn receive(&self, sku: &str, receipt: &str, quantity: u64) -> Response {
         let body = json!({ "receipt": receipt, "quantity": quantity });
-        self.post(&format!("{}/stock/{sku}/receive", self.door("inventory")), &body).await
+        self.post(&format!("{}/stock/{sku}/receive", self.url("inventory")), &body).await
     }
 
     pub(crate) async fn place(&self, checkout: &Value) -> Response {
-        self.post(&format!("{}/orders", self.door("orders")), checkout).await
+        self.post(&format!("{}/orders", self.url("orders")), checkout).await
     }
 
     /// Places an order that has to be accepted, and returns its id. A request that found no connection to the
@@ -238,7 +214,7 @@ impl Shop {
 
     /// Like `place_order`, under this key.
     pub(crate) async fn place_order_under(&self, key: &str, checkout: &Value) -> String {
-        let url = format!("{}/orders", self.door("orders"));
+        let url = format!("{}/orders", self.url("orders"));
         let response = wait_until("an order to be taken", SOON, || async {
             let response = self.post_under(key, &url, checkout).await;
             match response.status() {
@@ -256,7 +232,7 @@ impl Shop {
     }
 
     pub(crate) async fn cancel(&self, order_id: &str) -> Response {
-        self.post(&format!("{}/orders/{order_id}/cancel", self.door("orders")), &json!({})).await
+        self.post(&format!("{}/orders/{order_id}/cancel", self.url("orders")), &json!({})).await
     }
 
     /// Publishes as a program in any language would.
@@ -268,20 +244,20 @@ impl Shop {
     }
 
     pub(crate) async fn order(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/orders/{order_id}", self.door("orders"))).await
+        self.get(&format!("{}/orders/{order_id}", self.url("orders"))).await
     }
 
     pub(crate) async fn orders(&self, query: &str) -> Value {
-        self.get(&format!("{}/orders{query}", self.door("orders"))).await
+        self.get(&format!("{}/orders{query}", self.url("orders"))).await
     }
 
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
-        let url = format!("{}/payments/{order_id}", self.door("payments"));
-        self.support.get(url).send().await.expect("an answer").json().await.expect("JSON")
+        let url = format!("{}/payments/{order_id}", self.url("payments"));
+        self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
     }
 
     pub(crate) async fn stock(&self, sku: &str) -> Value {
-        self.get(&format!("{}/stock/{sku}", self.door("inventory"))).await
+        self.get(&format!("{}/stock/{sku}", self.url("inventory"))).await
     }
 
     pub(crate) async fn order_is(&self, order_id: &str, status: &str) -> Value {
@@ -304,7 +280,7 @@ impl Shop {
         self.post_under(&new_key(), url, body).await
     }
 
-    /// The gateway requires a key, and orders identifies an order by it.
+    /// Orders identifies an order by its key.
     async fn post_under(&self, key: &str, url: &str, body: &Value) -> Response {
         let request = self.client.post(url).header("Idempotency-Key", key);
         request.json(body).send().await.expect("an answer")

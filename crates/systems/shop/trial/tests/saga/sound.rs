@@ -22,17 +22,12 @@ impl Shop {
             if !framework.is_settled() {
                 return Err(framework.to_string());
             }
-            let report = self.business_audit(&framework).await.and(framework);
+            let business = audit_beside(&framework, &self.databases(), SignedDuration::ZERO).await;
+            let report = business.map_err(|error| error.to_string())?.and(framework);
             if report.is_settled() { Ok(Some(report)) } else { Err(report.to_string()) }
         })
         .await
         .expect("a sound shop")
-    }
-
-    /// Audits business rows, the framework's rows, and the queues.
-    pub(crate) async fn audit(&self) -> Result<Report, String> {
-        let framework = self.framework_audit(&self.broker().await?).await;
-        Ok(self.business_audit(&framework).await.and(framework))
     }
 
     /// Returns the state if its counts say that no service's queue has a message. Counts may be a second old, so a
@@ -65,10 +60,6 @@ impl Shop {
     async fn framework_audit(&self, broker: &BrokerSnapshot) -> Report {
         let databases: Vec<_> = self.databases().into_iter().collect();
         ballet_ops::audit::audit(&shop::system(), &databases, broker, SignedDuration::ZERO).await
-    }
-
-    async fn business_audit(&self, framework: &Report) -> Report {
-        audit_beside(framework, &self.databases(), SignedDuration::ZERO).await
     }
 
     pub(crate) fn databases(&self) -> BTreeMap<String, String> {

@@ -79,7 +79,7 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     names_the_limit(refused[0]);
     // Waiting would not help this order.
     let alone = orders(&shop, CUSTOMER, PIECES + 1).await;
-    assert_eq!(alone.0, StatusCode::UNPROCESSABLE_ENTITY, "{alone:?}");
+    assert_eq!(alone.0, StatusCode::CONFLICT, "{alone:?}");
     names_the_limit(&alone);
     // Callers that act for customers have no bound.
     assert_eq!(orders(&shop, OTHER, 1).await.0, StatusCode::CREATED);

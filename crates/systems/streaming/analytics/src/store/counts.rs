@@ -116,24 +116,14 @@ async fn add_late(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<(),
         return Ok(());
     }
     sqlx::query(
-        "with late as materialized (
-             select * from unnest($1::timestamptz[], $2::uuid[], $3::timestamptz[], $4::bigint[])
-                 as late (hour, title_id, came, watched_seconds)
-         ), kept as (
-             insert into late_watch as known (hour, title_id, came, watched_seconds)
-             select * from late order by hour, title_id, came
-             on conflict (hour, title_id, came) do update set
-                 watched_seconds = known.watched_seconds + excluded.watched_seconds
-         )
-         insert into title_hour as known (hour, title_id, corrected_seconds)
-         select hour, title_id, sum(watched_seconds) from late group by hour, title_id
-         order by hour, title_id
+        "insert into title_hour as known (hour, title_id, corrected_seconds)
+         select * from unnest($1::timestamptz[], $2::uuid[], $3::bigint[])
+             as late (hour, title_id, watched_seconds) order by hour, title_id
          on conflict (hour, title_id) do update set
              corrected_seconds = known.corrected_seconds + excluded.corrected_seconds",
     )
-    .bind(late.iter().map(|((hour, ..), _)| hour.to_sqlx()).collect::<Vec<_>>())
-    .bind(late.iter().map(|((_, title, _), _)| title.0).collect::<Vec<_>>())
-    .bind(late.iter().map(|((.., came), _)| came.to_sqlx()).collect::<Vec<_>>())
+    .bind(late.iter().map(|((hour, _), _)| hour.to_sqlx()).collect::<Vec<_>>())
+    .bind(late.iter().map(|((_, title), _)| title.0).collect::<Vec<_>>())
     .bind(late.iter().map(|(_, seconds)| **seconds).collect::<Vec<_>>())
     .execute(db)
     .await?;
@@ -170,7 +160,7 @@ pub(crate) async fn correct_ends(
 
 /// Deletes all counts. The starts and ends of sessions stay.
 pub(crate) async fn reset(db: &mut PgConnection) -> Result<(), Failure> {
-    for table in ["session_count", "title_minute", "late_watch"] {
+    for table in ["session_count", "title_minute"] {
         sqlx::query(sqlx::AssertSqlSafe(format!("delete from {table}"))).execute(&mut *db).await?;
     }
     sqlx::query("update title_hour set watched_seconds = 0, corrected_seconds = 0, peak = 0")

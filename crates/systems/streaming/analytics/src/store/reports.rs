@@ -1,4 +1,4 @@
-//! The reports for people: the most watched titles, the hours of a title, and the late seconds.
+//! The reports for people: the most watched titles, and the hours of a title.
 
 use ballet::Failure;
 use common::paging::Limit;
@@ -28,19 +28,6 @@ pub(crate) struct TitleHour {
     corrected_seconds: i64,
     /// The most viewers in one minute of it.
     peak_viewers: i32,
-}
-
-/// Seconds that came after their hour was closed.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(crate) struct LateWatch {
-    /// The title.
-    title_id: TitleId,
-    /// The hour to which they belong.
-    hour: Timestamp,
-    /// The hour in which they came.
-    pub(crate) came: Timestamp,
-    /// The seconds.
-    watched_seconds: i64,
 }
 
 /// A title and the time that it was watched.
@@ -113,21 +100,6 @@ pub(crate) async fn hours(
     Ok(hours.fetch_all(db).await?)
 }
 
-/// Returns the newest hour first.
-pub(crate) async fn late(
-    db: impl PgExecutor<'_>,
-    title_id: TitleId,
-    limit: Limit,
-) -> Result<Vec<LateWatch>, Failure> {
-    let late = sqlx::query_as(
-        "select title_id, hour, came, watched_seconds from late_watch where title_id = $1
-         order by hour desc, came desc limit $2",
-    );
-    Ok(late.bind(title_id.0).bind(limit.rows()).fetch_all(db).await?)
-}
-
 common::row! { TitleHour:
     hour as Time, views, watched_seconds, corrected_seconds, peak_viewers,
 }
-
-common::row! { LateWatch: title_id, hour as Time, came as Time, watched_seconds }

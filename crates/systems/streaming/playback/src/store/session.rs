@@ -16,28 +16,6 @@ use crate::session::Session;
 /// The maximum of a count in a row.
 const MOST: u32 = i32::MAX.unsigned_abs();
 
-/// Returns when the account requested the session before its last so many, if there is one. Other calls for the
-/// account wait until this transaction ends.
-pub(crate) async fn requested_before(
-    db: &mut PgConnection,
-    account_id: AccountId,
-    last: i64,
-) -> Result<Option<Timestamp>, Failure> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('sessions of ' || $1::text, 0))")
-        .bind(account_id.0)
-        .execute(&mut *db)
-        .await?;
-    let before: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(
-        "select requested_at from session where account_id = $1
-         order by session_id desc offset $2 limit 1",
-    )
-    .bind(account_id.0)
-    .bind(last)
-    .fetch_optional(db)
-    .await?;
-    Ok(before.map(jiff_sqlx::Timestamp::to_jiff))
-}
-
 /// Returns false if there is one under the same key.
 pub(crate) async fn request(
     db: &mut PgConnection,

@@ -155,22 +155,6 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_or_a_license_of_a_session_that_playback_does_not_know_stays_open() {
-        for (slots, licenses) in [(true, false), (false, true), (true, true)] {
-            let mut rows = rows("ended", "live", "live");
-            rows.sessions.clear();
-            if !slots {
-                rows.slots.clear();
-            }
-            if !licenses {
-                rows.licenses.clear();
-            }
-            let report = judge(&rows, at(100), &Report::default());
-            assert_eq!(report.open.len(), 1, "{slots} {licenses}: {report:?}");
-        }
-    }
-
-    #[test]
     fn counts_beyond_the_plan_and_rows_of_erased_accounts_are_found() {
         let mut rows = rows("ended", "released", "ended");
         rows.accounts[0].live = 3;

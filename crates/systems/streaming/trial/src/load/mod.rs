@@ -7,7 +7,6 @@ mod schedules;
 pub(crate) mod services;
 mod trial;
 mod viewers;
-mod watcher;
 
 use std::process::ExitCode;
 

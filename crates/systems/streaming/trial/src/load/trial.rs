@@ -1,7 +1,6 @@
 //! Streaming under trial.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ballet::{Event, EventType};
@@ -16,12 +15,10 @@ use crate::audit::audit_beside;
 use crate::load::cases::{CASES, ViewerScenario};
 use crate::load::client::StreamingClient;
 use crate::load::viewers::{self, Shelf};
-use crate::load::watcher::PlanWatcher;
 use crate::load::{operations, schedules, services};
 
 #[derive(Debug, Default)]
 pub(crate) struct Streaming {
-    watcher: PlanWatcher,
     /// The viewers share these titles.
     shelf: OnceLock<Shelf>,
 }
@@ -60,16 +57,9 @@ impl Trial for Streaming {
         Ok(())
     }
 
-    async fn meanwhile(&self, site: &Site, until: Instant) -> Result<()> {
-        self.watcher.run(site, until).await;
-        Ok(())
-    }
-
     async fn audit(&self, audit: Audit<'_>) -> Result<Report> {
         let Audit { at, framework, quiescent_after } = audit;
-        let mut report = audit_beside(framework, &at.databases, quiescent_after).await?;
-        report.violations.extend(self.watcher.violations());
-        Ok(report)
+        Ok(audit_beside(framework, &at.databases, quiescent_after).await?)
     }
 
     fn env(&self) -> Vec<(&'static str, String)> {
@@ -77,8 +67,6 @@ impl Trial for Streaming {
             // A session must not reach the deadline while a service is killed every few seconds.
             ("START_DEADLINE_SECONDS", "600".to_owned()),
             ("LOST_AFTER_SECONDS", "10".to_owned()),
-            // One account tries all operations, many times a second.
-            ("STARTS_PER_MINUTE", "1000000".to_owned()),
         ]
     }
 

@@ -3,11 +3,10 @@
 use ballet_stage::Method;
 use futures_util::future::{join, join_all};
 use jiff::SignedDuration;
-use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::{Home, PATIENT, StreamingWorld};
+use crate::world::{Home, StreamingWorld};
 
 fn count_of(home: &Home, what: &str) -> String {
     format!("select count(*) from session where account_id = '{}' and {what}", home.account)
@@ -95,35 +94,6 @@ async fn s1_a_device_plays_one_title_at_a_time(world: &StreamingWorld) {
         world.over(&first, "ended", "displaced").await;
         assert_eq!(world.beat(&second, 1, 1).await.0, StatusCode::OK);
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_starts_no_more_sessions_in_a_minute_than_anybody_watches() {
-    let settings = PlaybackSettings { starts_per_minute: 5, ..PATIENT };
-    let world = StreamingWorld::with("starts", settings).await;
-    let (home, other) = (world.home("family", 1).await, world.home("family", 1).await);
-    let title = world.any_title().await;
-    let wants = |home: &Home| json!({ "account_id": home.account, "device_id": home.devices[0], "title_id": title });
-    let wanted = wants(&home);
-    let (status, session) =
-        world.system.post_under_key("playback", "/sessions", "k", &wanted).await;
-    assert_eq!(status, StatusCode::CREATED, "{session}");
-    let all = join_all((0..20).map(|_| world.system.post("playback", "/sessions", &wanted))).await;
-    let (taken, refused): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|(status, _)| *status == StatusCode::CREATED);
-    assert_eq!((taken.len(), refused.len()), (4, 16), "{refused:?}");
-    assert!(refused.iter().all(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS));
-    // Earlier requests are there, and another account is not slowed down.
-    let (status, again) = world.system.post_under_key("playback", "/sessions", "k", &wanted).await;
-    assert_eq!((status, &again["session_id"]), (StatusCode::CREATED, &session["session_id"]));
-    let (status, _) = world.system.post("playback", "/sessions", &wants(&other)).await;
-    assert_eq!(status, StatusCode::CREATED);
-    // A minute later it may go on.
-    let earlier = "update session set requested_at = requested_at - interval '1 minute'";
-    world.system.execute("playback", earlier).await;
-    let (status, answer) = world.system.post("playback", "/sessions", &wanted).await;
-    assert_eq!(status, StatusCode::CREATED, "{answer}");
-    world.system.close(0).await;
 }
 
 async fn s6_a_smaller_plan_ends_the_oldest_streams(world: &StreamingWorld) {

@@ -15,7 +15,6 @@ pub(crate) const PATIENT: PlaybackSettings = PlaybackSettings {
     start_deadline_seconds: 600,
     heartbeat_seconds: 10,
     lost_after_seconds: 600,
-    starts_per_minute: 1_000,
 };
 
 pub(crate) struct StreamingWorld {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::load::client::RidesClient;
 use crate::load::town::life::{Resident, SharedTown};
-use crate::load::town::plan::MapPoint;
+use crate::load::town::plan::{CORNERS, MapPoint, corner, nearest, way};
 
 const TICK: Duration = Duration::from_millis(250);
 /// In meters a tick, without and with a ride.
@@ -60,7 +60,7 @@ struct Car<'a> {
 
 pub(crate) async fn drive(town: &SharedTown, number: usize, person: Resident) -> Result<()> {
     let mut dice = Dice::new(1, u64::try_from(number).unwrap_or_default());
-    let at = town.plan.corner(town.crossing(&mut dice));
+    let at = corner(dice.below(CORNERS));
     let client = RidesClient::new(&town.site, number).with(person.token.as_deref());
     let (id, activity, way) = (person.id, Activity::Cruising, VecDeque::new());
     let mut car = Car { town, client, id, dice, at, way, activity, stands: 0, unseen: 0 };
@@ -82,9 +82,6 @@ impl Car<'_> {
         match activity {
             Activity::Cruising => match self.open_offer() {
                 Some(ride) => {
-                    // An offer's time begins when its driver looks at it.
-                    let path = format!("/trips/{ride}");
-                    self.client.http.once(Method::GET, "dispatch", &path, &json!(null)).await;
                     let thinks = Instant::now() + self.dice.millis(900, 2_600);
                     self.activity = Activity::Thinking(ride, thinks);
                 }
@@ -128,7 +125,7 @@ impl Car<'_> {
             self.stands -= 1;
         } else if self.advance(CRUISES) {
             self.stands = if self.dice.one_in(2) { 20 + self.below(60) } else { 0 };
-            let to = self.town.crossing(&mut self.dice);
+            let to = self.dice.below(CORNERS);
             self.go(to, 8);
         }
     }
@@ -138,8 +135,7 @@ impl Car<'_> {
     }
 
     fn go(&mut self, to: usize, corners: usize) {
-        let from = self.town.plan.nearest(self.at);
-        self.way = self.town.plan.way(from, to).into_iter().take(corners).collect();
+        self.way = way(nearest(self.at), to).into_iter().take(corners).collect();
     }
 
     /// Returns whether the car has arrived.
@@ -194,7 +190,7 @@ impl Car<'_> {
 
     fn go_to(&mut self, to: Point) {
         if let Some(to) = MapPoint::in_town(to) {
-            self.go(self.town.plan.nearest(to), usize::MAX);
+            self.go(nearest(to), usize::MAX);
         }
     }
 

@@ -3,28 +3,18 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ballet_trials::{Dice, Site};
-use tokio::sync::{mpsc, watch};
+use ballet_trials::Site;
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::load::town::plan::TownPlan;
-use crate::load::town::snapshot::{ListedRide, TownSnapshot};
+use crate::load::town::snapshot::TownSnapshot;
 
 #[derive(Debug)]
 pub(crate) struct SharedTown {
     pub(crate) site: Arc<Site>,
-    pub(crate) plan: Arc<TownPlan>,
-    pub(crate) crossings: Vec<usize>,
     pub(crate) seen: watch::Receiver<Arc<TownSnapshot>>,
-    pub(crate) ended: mpsc::UnboundedSender<ListedRide>,
     /// While it is calm, nobody orders a ride.
     pub(crate) calm: watch::Receiver<bool>,
-}
-
-impl SharedTown {
-    pub(crate) fn crossing(&self, dice: &mut Dice) -> usize {
-        dice.pick(&self.crossings).copied().unwrap_or_default()
-    }
 }
 
 #[derive(Debug)]

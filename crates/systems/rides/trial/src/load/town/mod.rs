@@ -14,10 +14,9 @@ use ballet_trials::Site;
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::load::town::life::{Resident, SharedTown};
-use crate::load::town::plan::TownPlan;
 use crate::load::town::snapshot::TownSnapshot;
 
 const DRIVERS: usize = 240;
@@ -25,12 +24,10 @@ const RIDERS: usize = 56;
 
 /// Serves the map until this future is dropped.
 pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Result<()> {
-    let plan = Arc::new(TownPlan::new());
     let (seeing, seen) = watch::channel(Arc::new(TownSnapshot::default()));
-    let served = page::serve(Arc::clone(&plan), seen.clone(), calm.clone());
+    let served = page::serve(seen.clone(), calm.clone());
     let site = Arc::clone(site);
-    let (ended, mut over) = mpsc::unbounded_channel();
-    let town = SharedTown { site, crossings: plan.crossings(), plan, seen, ended, calm };
+    let town = SharedTown { site, seen, calm };
     let mut lives: FuturesUnordered<LocalBoxFuture<'_, Result<()>>> = FuturesUnordered::new();
     for (number, driver) in (0..).zip(Resident::many(&town.site, DRIVERS, "rides:drive").await?) {
         lives.push(Box::pin(drivers::drive(&town, number, driver)));
@@ -42,6 +39,6 @@ pub(crate) async fn live(site: &Arc<Site>, calm: watch::Receiver<bool>) -> Resul
     tokio::select! {
         failed = all => failed,
         failed = served => failed,
-        failed = snapshot::look(&town.site, &seeing, &mut over) => failed,
+        failed = snapshot::look(&town.site, &seeing) => failed,
     }
 }

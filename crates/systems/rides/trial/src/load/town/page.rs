@@ -17,22 +17,17 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::load::town::plan::TownPlan;
-use crate::load::town::snapshot::{MapState, TownSnapshot};
+use crate::load::town::snapshot::TownSnapshot;
 
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const ALIVE: Duration = Duration::from_secs(15);
 
-#[derive(Clone)]
-struct MapPage {
-    plan: Arc<TownPlan>,
-    seen: watch::Receiver<Arc<TownSnapshot>>,
-}
+type Seen = watch::Receiver<Arc<TownSnapshot>>;
 
 /// Prints its address at the beginning and whenever the town wakes up.
 pub(crate) async fn serve(
-    plan: Arc<TownPlan>,
-    seen: watch::Receiver<Arc<TownSnapshot>>,
+    seen: Seen,
     mut calm: watch::Receiver<bool>,
 ) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the map")?;
@@ -41,14 +36,10 @@ pub(crate) async fn serve(
         .route("/", get(text("text/html; charset=utf-8", include_str!("page/map.html"))))
         .route("/map.css", get(text("text/css; charset=utf-8", include_str!("page/map.css"))))
         .route("/map.js", get(text("text/javascript; charset=utf-8", include_str!("page/map.js"))))
-        .route(
-            "/plan.json",
-            get(async |State(shows): State<MapPage>| Json(shows.plan).into_response()),
-        )
-        .route("/now.json", get(now))
+        .route("/plan.json", get(async || Json(TownPlan::new())))
         .route("/events", get(events))
         .layer(axum::middleware::map_response(guarded))
-        .with_state(MapPage { plan, seen });
+        .with_state(seen);
     let say = async {
         loop {
             calm.wait_for(|calm| !calm).await?;
@@ -80,13 +71,9 @@ async fn guarded(mut response: Response) -> Response {
     response
 }
 
-async fn now(State(MapPage { seen, .. }): State<MapPage>) -> Json<MapState> {
-    Json(seen.borrow().shown.clone())
-}
-
 /// Streams the map, again after each look at the town.
 async fn events(
-    State(MapPage { mut seen, .. }): State<MapPage>,
+    State(mut seen): State<Seen>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     seen.mark_changed();
     let events = stream::unfold(seen, async |mut seen| {

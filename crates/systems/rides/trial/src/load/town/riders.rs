@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use crate::load::client::RidesClient;
 use crate::load::town::life::{Resident, SharedTown};
+use crate::load::town::plan::{CORNERS, corner};
+use crate::load::town::snapshot::ListedRide;
 
 /// In meters.
 const SHORTEST: f64 = 900.0;
@@ -41,9 +43,9 @@ async fn order(
     rider: Uuid,
     dice: &mut Dice,
 ) -> Result<()> {
-    let from = town.plan.corner(town.crossing(dice));
+    let from = corner(dice.below(CORNERS));
     let to = loop {
-        let to = town.plan.corner(town.crossing(dice));
+        let to = corner(dice.below(CORNERS));
         if (SHORTEST..LONGEST).contains(&from.to(to)) {
             break to;
         }
@@ -64,11 +66,11 @@ async fn order(
         seen.changed().await?;
         let listed = seen.borrow_and_update().rides.get(&ride).cloned();
         // The list leaves out ended rides, and those of a moment ago.
-        let listed = match listed {
+        let listed: ListedRide = match listed {
             Some(listed) => listed,
             None => serde_json::from_value(client.read(ride).await?)?,
         };
-        let end = match (&*listed.status, &listed.reason) {
+        break match (&*listed.status, &listed.reason) {
             ("completed", _) => End::Completed,
             ("cancelled", Some(reason)) => End::aborted(reason),
             ("assigned", _) if intent == RiderIntent::CancelsWhenAssigned && !cancelled => {
@@ -79,8 +81,6 @@ async fn order(
             }
             _ => continue,
         };
-        town.ended.send(listed)?;
-        break end;
     };
     let what = match intent {
         RiderIntent::Waits => "in town",

@@ -1,22 +1,24 @@
 //! Snapshots of the town, read from the public lists. They are drawn as the map, and tell riders and drivers what
 //! others did.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet_trials::Site;
-use rides_events::{Money, Point};
+use ballet_trials::{Site, SiteClient};
+use reqwest::Method;
+use rides_events::Point;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use serde_json::Value;
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::load::public_lists::{LiveOffer, PublicLists};
+use crate::load::client::BEHIND;
 use crate::load::town::plan::{HEIGHT, MapPoint, WIDTH};
 
 const PAUSE: Duration = Duration::from_millis(500);
-const OUTCOMES: usize = 12;
 const NEAR: usize = 1_000;
 
 /// A ride, as dispatch lists it.
@@ -28,10 +30,22 @@ pub(crate) struct ListedRide {
     pub(crate) destination: Point,
     #[serde(default)]
     pub(crate) reason: Option<String>,
+}
+
+/// A live offer, as dispatch lists it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LiveOffer {
+    pub(crate) ride_id: Uuid,
+    pub(crate) driver_id: Uuid,
+    pub(crate) state: String,
+}
+
+/// A page of a public list, as operators read it.
+#[derive(Debug, Deserialize)]
+struct ListPage<T> {
+    items: Vec<T>,
     #[serde(default)]
-    fare: Option<Money>,
-    #[serde(default)]
-    fee: Option<Money>,
+    next: Option<String>,
 }
 
 /// A driver with the last position that location has.
@@ -58,19 +72,12 @@ pub(crate) struct MapState {
     age_seconds: u64,
     drivers: Vec<MapDriver>,
     rides: Vec<MapRide>,
-    /// The counts of ended rides since the demo began.
-    pub(crate) ended: EndedRideCounts,
-    /// The last outcomes, the newest first.
-    last: VecDeque<RideOutcome>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 struct MapDriver {
     id: Uuid,
     at: MapPoint,
-    /// The car's direction in radians clockwise from east, once it has moved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    turn: Option<f64>,
     does: &'static str,
 }
 
@@ -85,38 +92,18 @@ struct MapRide {
     driver: Option<Uuid>,
 }
 
-#[derive(Debug, Default, Clone, Copy, Serialize)]
-pub(crate) struct EndedRideCounts {
-    pub(crate) completed: u32,
-    cancelled: u32,
-    unfulfilled: u32,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct RideOutcome {
-    id: Uuid,
-    how: String,
-    from: MapPoint,
-    to: MapPoint,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    paid: Option<Money>,
-}
-
 /// Looks until this future is dropped. A failed read leaves the picture as it is, with its age, because a service may
 /// be down.
 pub(crate) async fn look(
     site: &Site,
     seen: &watch::Sender<Arc<TownSnapshot>>,
-    over: &mut mpsc::UnboundedReceiver<ListedRide>,
 ) -> Result<()> {
-    let lists = PublicLists::of(site).await?;
+    let token = site.token(&site.new_id().to_string(), BEHIND).await?;
+    let client = SiteClient::new(site, 0).with(token.as_deref());
     let mut read_at = Instant::now();
     loop {
         let mut next = TownSnapshot::clone(&seen.borrow());
-        while let Ok(ride) = over.try_recv() {
-            next.shown.count(&ride);
-        }
-        if next.read(&lists).await.is_ok() {
+        if next.read(client).await.is_ok() {
             read_at = Instant::now();
         }
         next.shown.age_seconds = read_at.elapsed().as_secs();
@@ -126,14 +113,15 @@ pub(crate) async fn look(
 }
 
 impl TownSnapshot {
-    async fn read(&mut self, lists: &PublicLists<'_>) -> Result<()> {
+    async fn read(&mut self, client: SiteClient<'_>) -> Result<()> {
         let middle = MapPoint { x: WIDTH / 2.0, y: HEIGHT / 2.0 }.on_earth().context("a town")?;
         let near = format!("/near?lat={}&lon={}&limit={NEAR}", middle.lat(), middle.lon());
-        let (near, _): (Vec<DriverPlace>, _) = lists.all("location", &near).await?;
+        let (near, _): (Vec<DriverPlace>, _) = list(client, "location", &near).await?;
         // The offers first: a ride's status is not older than its offer.
-        let (offers, has_offers) = lists.live().await?;
-        let (mut rides, has_rides) =
-            lists.all::<ListedRide>("dispatch", "/rides?live=true&limit=1000").await?;
+        let (offers, has_offers): (Vec<LiveOffer>, _) =
+            list(client, "dispatch", "/trips?live=true&limit=1000").await?;
+        let (mut rides, has_rides): (Vec<ListedRide>, _) =
+            list(client, "dispatch", "/rides?live=true&limit=1000").await?;
         rides.retain(|ride| MapPoint::in_town(ride.pickup).is_some());
         self.shown.is_partial = !has_offers || !has_rides || near.len() >= NEAR;
         self.shown.draw(near, &offers, &rides);
@@ -143,31 +131,57 @@ impl TownSnapshot {
     }
 }
 
-impl MapState {
-    fn count(&mut self, ride: &ListedRide) {
-        let (Some(from), Some(to)) =
-            (MapPoint::in_town(ride.pickup), MapPoint::in_town(ride.destination))
-        else {
-            return;
-        };
-        let (how, paid) = match ride.reason.as_deref() {
-            None => {
-                self.ended.completed += 1;
-                ("completed", ride.fare)
-            }
-            Some(reason) if reason.contains("rider") => {
-                self.ended.cancelled += 1;
-                (reason, ride.fee)
-            }
-            Some(reason) => {
-                self.ended.unfulfilled += 1;
-                (reason, ride.fee)
-            }
-        };
-        self.last.push_front(RideOutcome { id: ride.ride_id, how: how.to_owned(), from, to, paid });
-        self.last.truncate(OUTCOMES);
-    }
+/// Returns the items, and whether these are all. Without retries, because the next look comes in a moment.
+async fn list<T: DeserializeOwned>(
+    client: SiteClient<'_>,
+    service: &str,
+    path: &str,
+) -> Result<(Vec<T>, bool)> {
+    let request = client.request(Method::GET, service, path, &Value::Null).await?;
+    let answer = request.send().await?.error_for_status()?;
+    let ListPage { items, next } = serde_json::from_slice(&answer.bytes().await?)?;
+    Ok((items, next.is_none()))
+}
 
+impl MapState {
+    fn draw(&mut self, near: Vec<DriverPlace>, offers: &[LiveOffer], rides: &[ListedRide]) {
+        let asked: HashMap<Uuid, Uuid> =
+            offers.iter().map(|offer| (offer.ride_id, offer.driver_id)).collect();
+        let does = rides.iter().filter_map(|ride| {
+            let does = match &*ride.status {
+                "offered" => "asked",
+                "accepted" | "assigned" => "coming",
+                "picked_up" | "riding" => "riding",
+                _ => return None,
+            };
+            Some((*asked.get(&ride.ride_id)?, does))
+        });
+        let does: HashMap<Uuid, &'static str> = does.collect();
+        self.drivers = near
+            .into_iter()
+            .filter_map(|DriverPlace { driver_id: id, at }| {
+                let does = does.get(&id).copied().unwrap_or("free");
+                Some(MapDriver { id, at: MapPoint::in_town(at)?, does })
+            })
+            .collect();
+        self.rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
+        Ok(())
+    }
+}
+
+/// Returns the items, and whether these are all. Without retries, because the next look comes in a moment.
+async fn list<T: DeserializeOwned>(
+    client: SiteClient<'_>,
+    service: &str,
+    path: &str,
+) -> Result<(Vec<T>, bool)> {
+    let request = client.request(Method::GET, service, path, &Value::Null).await?;
+    let answer = request.send().await?.error_for_status()?;
+    let ListPage { items, next } = serde_json::from_slice(&answer.bytes().await?)?;
+    Ok((items, next.is_none()))
+}
+
+impl MapState {
     fn draw(&mut self, near: Vec<DriverPlace>, offers: &[LiveOffer], rides: &[ListedRide]) {
         let asked: HashMap<Uuid, Uuid> =
             offers.iter().map(|offer| (offer.ride_id, offer.driver_id)).collect();

@@ -90,7 +90,7 @@ impl Rig {
 
     pub(crate) async fn webhook(&self, body: &Value) -> u16 {
         let body = body.to_string();
-        let signed = common::outside::signature(NEW_SECRET, now(), body.as_bytes());
+        let signed = ballet_http::signature::sign(NEW_SECRET, now().as_second(), body.as_bytes());
         self.send(&[signed], &body).await.status().as_u16()
     }
 
@@ -173,14 +173,8 @@ pub(crate) fn secrets(text: &str) -> Secrets {
 }
 
 /// Makes a webhook that says that an operation has an outcome.
-pub(crate) fn finished(event_id: &str, order_id: Uuid, key: Uuid) -> Value {
-    json!({
-        "event_id": event_id,
-        "type": "operation.finished",
-        "occurred_at": now(),
-        "order_id": order_id,
-        "idempotency_key": key,
-    })
+pub(crate) fn finished(order_id: Uuid, key: Uuid) -> Value {
+    json!({ "type": "operation.finished", "order_id": order_id, "idempotency_key": key })
 }
 
 pub(crate) fn now() -> jiff::Timestamp {

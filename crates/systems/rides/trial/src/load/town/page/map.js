@@ -5,15 +5,13 @@ const GLIDE = 1100;
 const canvas = document.getElementById("map");
 const pen = canvas.getContext("2d");
 const ground = document.createElement("canvas");
-const still = new URLSearchParams(location.search).has("still");
 const cars = new Map();
-let plan = null, town = { age_seconds: 0, drivers: [], rides: [], ended: {}, last: [] }, paint = {}, view = null;
+let plan = null, town = { age_seconds: 0, drivers: [], rides: [] }, paint = {}, view = null;
 
 const byId = (id) => document.getElementById(id);
 const colours = () => {
   const style = getComputedStyle(document.documentElement);
-  const names = ["land", "water", "bank", "park", "kerb", "street", "broad", "broad-kerb", "name", "old", "card",
-    "free", "asked", "coming", "riding", "waits", "ink"];
+  const names = ["land", "kerb", "street", "broad", "broad-kerb", "card", "free", "asked", "coming", "riding", "waits", "ink"];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue("--" + name).trim()]));
 };
 
@@ -31,10 +29,9 @@ function fit() {
   drawGround();
 }
 
-function trace(to, line, close) {
+function trace(to, line) {
   to.beginPath();
   line.forEach((at, nth) => to[nth ? "lineTo" : "moveTo"](view.x(at.x), view.y(at.y)));
-  if (close) to.closePath();
 }
 
 function drawGround() {
@@ -46,14 +43,6 @@ function drawGround() {
   to.lineCap = to.lineJoin = "round";
   to.fillStyle = paint.land;
   to.fillRect(0, 0, ground.width, ground.height);
-  for (const park of plan.parks) {
-    trace(to, park, true);
-    to.fillStyle = paint.park;
-    to.fill();
-  }
-  trace(to, plan.river);
-  stroke(paint.bank, meters(196, 9));
-  stroke(paint.water, meters(178, 8));
   for (const broad of [false, true]) {
     const lines = plan.streets.filter((street) => street.is_broad === broad);
     for (const { line } of lines) {
@@ -65,41 +54,27 @@ function drawGround() {
       stroke(broad ? paint.broad : paint.street, meters(broad ? 48 : 26, broad ? 2.4 : 1.2));
     }
   }
-  for (const name of plan.names) {
-    const size = meters(name.of === "water" ? 118 : 130, 10);
-    to.font = (name.of === "water" ? "italic 600 " : "650 ") + size + "px Georgia, 'DejaVu Serif', serif";
-    const [middle, half] = [view.x(name.at.x), to.measureText(name.text).width / 2];
-    if (middle < half || middle + half > ground.width) continue;
-    to.save();
-    to.translate(middle, view.y(name.at.y));
-    to.rotate(name.turn);
-    to.textAlign = "center";
-    to.textBaseline = "middle";
-    to.lineWidth = size / 4;
-    to.strokeStyle = name.of === "water" ? paint.water : paint.land;
-    to.fillStyle = name.of === "water" ? paint.name : paint.old;
-    if (name.of !== "water") { to.globalAlpha = 0.85; to.strokeText(name.text, 0, 0); }
-    to.fillText(name.text, 0, 0);
-    to.restore();
-  }
 }
 
 function take(next) {
   town = next;
   const now = performance.now();
   const here = new Set();
-  for (const { id, at, turn, does } of next.drivers) {
+  for (const { id, at, does } of next.drivers) {
     here.add(id);
     const car = cars.get(id) || { from: at, to: at, since: now };
-    if (car.to.x !== at.x || car.to.y !== at.y) Object.assign(car, { from: place(car, now), to: at, since: now });
-    cars.set(id, Object.assign(car, { does, turn }));
+    if (car.to.x !== at.x || car.to.y !== at.y) {
+      const turn = Math.atan2(at.y - car.to.y, at.x - car.to.x);
+      Object.assign(car, { from: place(car, now), to: at, since: now, turn });
+    }
+    cars.set(id, Object.assign(car, { does }));
   }
   for (const id of cars.keys()) if (!here.has(id)) cars.delete(id);
   tell();
 }
 
 const place = (car, now) => {
-  const share = still ? 1 : Math.min(1, (now - car.since) / GLIDE);
+  const share = Math.min(1, (now - car.since) / GLIDE);
   return { x: car.from.x + (car.to.x - car.from.x) * share, y: car.from.y + (car.to.y - car.from.y) * share };
 };
 
@@ -179,11 +154,6 @@ function draw() {
   }
 }
 
-const HOW = {
-  completed: "driven", rider_cancelled: "cancelled by the rider", payment_declined: "card declined",
-  unfulfilled: "all drivers said no", no_driver_nearby: "nobody near", deadline_passed: "took too long",
-};
-
 function tell() {
   const count = (all, is) => all.filter(is).length;
   const set = (id, value) => { byId(id).textContent = value; };
@@ -192,22 +162,6 @@ function tell() {
   set("met", count(town.rides, is("accepted", "assigned")));
   set("driven", count(town.rides, is("picked_up", "riding")));
   for (const does of ["free", "asked", "coming", "riding"]) set(does, count(town.drivers, (driver) => driver.does === does));
-  for (const [how, times] of Object.entries(town.ended)) set(how, times);
-  const known = new Map([...byId("last").children].map((item) => [item.dataset.id, item]));
-  byId("last").replaceChildren(...town.last.map((ride) => known.get(ride.id) || outcome(ride)));
-}
-
-function outcome(ride) {
-  const item = document.createElement("li");
-  item.dataset.id = ride.id;
-  if (ride.how !== "completed") item.className = "no";
-  const kilometers = Math.hypot(ride.to.x - ride.from.x, ride.to.y - ride.from.y) / 1000;
-  const [what, paid] = [document.createElement("span"), document.createElement("span")];
-  what.textContent = (HOW[ride.how] || ride.how.replaceAll("_", " ")) +
-    (ride.how === "completed" ? " " + kilometers.toFixed(1) + " km" : "");
-  paid.textContent = ride.paid ? (ride.paid.amount_minor / 100).toFixed(2) + " " + ride.paid.currency : "";
-  item.append(what, paid);
-  return item;
 }
 
 // Says how old the picture is, unless it is of now and whole.
@@ -230,12 +184,6 @@ async function begin() {
   fit();
   new ResizeObserver(() => { fit(); draw(); }).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { fit(); draw(); });
-  if (still) {
-    take(await (await fetch("now.json")).json());
-    tellAge(0);
-    draw();
-    return;
-  }
   const events = new EventSource("events");
   let came = Date.now();
   events.onmessage = (event) => { take(JSON.parse(event.data)); came = Date.now(); tellAge(0); };

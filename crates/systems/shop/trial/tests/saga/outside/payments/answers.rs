@@ -20,15 +20,12 @@ const LOST: [Misbehaviour; 9] = [
 async fn whatever_happens_to_an_answer_the_money_is_held_captured_refunded_and_voided_once() {
     let service = TestPayments::new("lost_answers").await;
     for misbehaviour in LOST {
-        // At first the look-up fails as well.
-        service.partner.misbehave("/operations", &[Misbehaviour::Says(503)]);
         service.partner.misbehave("/authorizations", &[misbehaviour, misbehaviour]);
         let order_id = service.order("card_approved").await;
         service.row_is(order_id, "authorized").await;
         let key = service.only_effect("/authorizations", order_id);
         assert_eq!(service.count(&format!("ballet.call where call_key = '{key}'")).await, 1);
         service.partner.misbehave("/authorizations", &[]);
-        service.partner.misbehave("/operations", &[]);
     }
     let events = service.events(LOST.len()).await;
     assert_eq!(events.len(), LOST.len(), "{events:?}");
@@ -38,7 +35,6 @@ async fn whatever_happens_to_an_answer_the_money_is_held_captured_refunded_and_v
 
 async fn capture_refund_and_void_happen_once_under_a_key_each(service: &TestPayments) {
     for path in ["/captures", "/refunds", "/voids"] {
-        service.partner.misbehave("/operations", &[Misbehaviour::Says(500)]);
         service.partner.misbehave(
             path,
             &[
@@ -115,8 +111,6 @@ async fn is_refused_and_said(service: &TestPayments) {
         (Misbehaviour::OtherOrder, "its answer is not ours: it is about order"),
         (Misbehaviour::OtherAmount, "its answer is not ours: it is about 1 EUR"),
         (Misbehaviour::Says(409), "it refuses the request with 409: it is 409, ***"),
-        (Misbehaviour::Says(401), "it refuses the request with 401: it is 401, ***"),
-        (Misbehaviour::Says(404), "it refuses the request with 404"),
         // No business reason, so the order waits.
         (Misbehaviour::Says(422), "it refuses the request with 422"),
     ] {

@@ -1,6 +1,0 @@
-//! The audit of made-up shops.
-
-mod carts;
-mod judge;
-mod prices;
-mod samples;
