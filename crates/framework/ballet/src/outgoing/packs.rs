@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ballet_amqp::pack::pack;
-use ballet_amqp::{BatchId, OutBatch, Outgoing, Publish};
+use ballet_amqp::pack::of_members;
+use ballet_amqp::{BatchId, OutBatch, Outgoing};
 use ballet_core::SagaId;
 use ballet_core::envelope::pack::{BYTES, MEMBERS};
 use ballet_store::outbox::wire::OutgoingEvent;
@@ -53,8 +53,8 @@ fn message((first, more): (OutgoingEvent, Vec<OutgoingEvent>)) -> Arc<dyn Outgoi
         return Arc::new(first);
     }
     metrics::counter!("ballet_packs_total").increment(1);
-    let more: Vec<Publish> = more.iter().map(Outgoing::to_publish).collect();
-    Arc::new(pack(&first.to_publish(), &more))
+    let members = std::iter::once(&first).chain(&more).map(OutgoingEvent::member);
+    Arc::new(of_members(&first.to_publish(), members))
 }
 
 #[derive(Debug, Clone, Copy)]
