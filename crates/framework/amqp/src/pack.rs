@@ -2,7 +2,7 @@
 
 use ballet_core::Unacceptable;
 use ballet_core::envelope::Limits;
-use ballet_core::envelope::pack::{self, Member, ReadMember};
+use ballet_core::envelope::pack::{self, Member};
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -32,9 +32,22 @@ pub fn members(properties: &BasicProperties) -> usize {
 #[must_use]
 pub fn pack(first: &Publish, more: &[Publish]) -> Publish {
     let members = std::iter::once(first).chain(more);
-    let body = pack::write(members.map(|one| (attributes(&one.properties), &*one.body)));
+    of_members(first, members.map(|one| (attributes(&one.properties), &*one.body)))
+}
+
+/// Returns one message that bears these members, the first of which is this message.
+#[must_use]
+pub fn of_members<'a>(
+    first: &Publish,
+    members: impl Iterator<Item = (Member<'a>, &'a [u8])>,
+) -> Publish {
+    let (mut count, shared) = (0, seconds(&first.properties));
+    let body = pack::write(members.map(|(member, body)| {
+        count += 1;
+        let time = member.time.filter(|time| Some(time.as_second()) != shared);
+        (Member { time, ..member }, body)
+    }));
     let mut headers = FieldTable::default();
-    let count = u32::try_from(more.len() + 1).unwrap_or(u32::MAX);
     headers.insert(MEMBERS.into(), AMQPValue::LongUInt(count));
     let properties = of_all(&first.properties)
         .with_content_type(pack::CONTENT_TYPE.into())
@@ -46,14 +59,17 @@ fn text(property: &Option<ShortString>) -> Option<&str> {
     property.as_ref().map(ShortString::as_str)
 }
 
+fn seconds(properties: &BasicProperties) -> Option<i64> {
+    properties.timestamp().and_then(|at| i64::try_from(at).ok())
+}
+
 fn attributes(properties: &BasicProperties) -> Member<'_> {
     let header = |name| text_header(properties, name).map(Into::into);
-    let seconds = properties.timestamp().and_then(|at| i64::try_from(at).ok());
     Member {
         id: text(properties.message_id()).unwrap_or_default().into(),
         source: text(properties.app_id()).unwrap_or_default().into(),
         r#type: text(properties.kind()).unwrap_or_default().into(),
-        time: seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        time: seconds(properties).and_then(|seconds| Timestamp::from_second(seconds).ok()),
         correlationid: text(properties.correlation_id()).map(Into::into),
         causationid: header(CAUSATION_ID),
         traceparent: header(TRACEPARENT),
@@ -71,12 +87,8 @@ pub fn split(
     delivery: Delivery,
     limits: &Limits,
 ) -> Result<Vec<Delivery>, Box<(Unacceptable, Delivery)>> {
-    let members = match pack::read(&incoming(&delivery), limits) {
-        Ok(members) => members,
-        Err(unacceptable) => return Err(Box::new((unacceptable, delivery))),
-    };
-    let Delivery { tag, redelivered, exchange, routing_key, properties, .. } = delivery;
-    let mut shared = of_all(&properties);
+    let Delivery { tag, redelivered, exchange, routing_key, properties, .. } = &delivery;
+    let mut shared = of_all(properties);
     if let Some(expiration) = properties.expiration().clone() {
         shared = shared.with_expiration(expiration);
     }
@@ -89,18 +101,20 @@ pub fn split(
             headers.insert(name.clone(), value.clone());
         }
     }
-    let alone = |member: ReadMember| {
-        let (properties, body) = match member {
-            ReadMember::Event(member, body) => (of_event(*member, &shared, &headers), body),
-            ReadMember::AsItCame(body) => {
+    let alone = |attributes: Option<Member<'_>>, body: &[u8]| {
+        let properties = match attributes {
+            Some(attributes) => of_event(attributes, &shared, &headers),
+            None => {
                 let properties = shared.clone().with_headers(headers.clone());
-                (properties.with_content_type(pack::MEMBER_CONTENT_TYPE.into()), body)
+                properties.with_content_type(pack::MEMBER_CONTENT_TYPE.into())
             }
         };
         let (exchange, routing_key) = (exchange.clone(), routing_key.clone());
+        let (tag, redelivered, body) = (*tag, *redelivered, body.to_vec());
         Delivery { tag, redelivered, exchange, routing_key, properties, body }
     };
-    Ok(members.into_iter().map(alone).collect())
+    let read = pack::read(&incoming(&delivery), limits, alone);
+    read.map_err(|unacceptable| Box::new((unacceptable, delivery)))
 }
 
 /// Returns the messages that a pack bears, or the message itself. A pack that cannot be read stays one.

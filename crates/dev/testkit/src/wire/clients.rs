@@ -36,8 +36,8 @@ pub fn out(number: i64, keys: &[&str]) -> OutBatch {
 
 /// Sends one message of a batch to another exchange.
 pub fn redirect(batch: &mut OutBatch, at: usize, exchange: &str) {
-    let message = Publish { exchange: exchange.to_owned(), ..batch.messages[at].to_publish() };
-    batch.messages[at] = Arc::new(message);
+    let message = Publish { exchange: exchange.to_owned(), ..batch.messages[at].0.to_publish() };
+    batch.messages[at].0 = Arc::new(message);
 }
 
 pub fn id(properties: &BasicProperties) -> String {

@@ -29,31 +29,26 @@ impl fmt::Display for BatchId {
 pub struct OutBatch {
     /// The id of the batch.
     pub batch: BatchId,
-    /// The messages, in order. They are never changed on the way.
-    pub messages: Vec<Arc<dyn Outgoing>>,
-    /// The positions of the events in each message. Empty if each message is one event.
-    pub positions: Vec<Vec<i32>>,
+    /// The messages, in order, each with the positions of its events. They are never changed on the way.
+    pub messages: Vec<(Arc<dyn Outgoing>, Vec<i32>)>,
 }
 
 impl OutBatch {
-    /// Creates a batch of these messages, in order.
+    /// Creates a batch of these messages, in order, each of which is one event.
     #[must_use]
     pub fn new<M: Outgoing + 'static>(
         batch: BatchId,
         messages: impl IntoIterator<Item = M>,
     ) -> Self {
         let shared = |message: M| -> Arc<dyn Outgoing> { Arc::new(message) };
-        let messages = messages.into_iter().map(shared).collect();
-        Self { batch, messages, positions: Vec::new() }
+        let positions = (0..).map(|position| vec![position]);
+        Self { batch, messages: messages.into_iter().map(shared).zip(positions).collect() }
     }
 
     /// Returns the number of events.
     #[must_use]
     pub fn events(&self) -> usize {
-        if self.positions.is_empty() {
-            return self.messages.len();
-        }
-        self.positions.iter().map(Vec::len).sum()
+        self.messages.iter().map(|(_, positions)| positions.len()).sum()
     }
 }
 

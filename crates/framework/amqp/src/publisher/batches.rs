@@ -81,11 +81,8 @@ impl Batches {
             let batch = Waiter::Batch { batch, left, unpublishable, left_behind: None };
             self.open.insert(waiter, batch);
         }
-        let mut packed = out.positions.into_iter();
-        (0..).zip(out.messages).map(move |(position, message)| {
-            let positions = packed.next().unwrap_or_else(|| vec![position]);
-            InFlight::new(message, positions, waiter)
-        })
+        let in_flight = move |(message, positions)| InFlight::new(message, positions, waiter);
+        out.messages.into_iter().map(in_flight)
     }
 
     /// Splits a pack that can never be published, since one of its members, or its size, may be the
@@ -259,11 +256,10 @@ mod tests {
         let memory = Arc::new(BatchMemory::new(&PublisherSettings::new("a", "1")));
         let mut batches =
             Batches::new(memory, Arc::new(move |report| noted.lock().unwrap().push(report)));
-        let messages: [Arc<dyn Outgoing>; 2] =
-            [Arc::new(pack(&event(0), &[event(2)])), Arc::new(event(1))];
+        let messages: [(Arc<dyn Outgoing>, Vec<i32>); 2] =
+            [(Arc::new(pack(&event(0), &[event(2)])), vec![0, 2]), (Arc::new(event(1)), vec![1])];
         let batch = BatchId { process: 1, number: 1, table: 0 };
-        let positions = vec![vec![0, 2], vec![1]];
-        let out = OutBatch { batch, messages: messages.into(), positions };
+        let out = OutBatch { batch, messages: messages.into() };
         assert_eq!(out.events(), 3);
         let entries: Vec<InFlight> = batches.open(out).collect();
         let [packed, alone] = &entries[..] else { panic!("{entries:?}") };

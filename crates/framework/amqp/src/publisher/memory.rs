@@ -80,7 +80,7 @@ impl BatchMemory {
     /// empty, since it could never be published otherwise.
     pub(super) fn admit(&self, batch: &OutBatch) -> bool {
         let messages = batch.events();
-        let bytes = batch.messages.iter().map(|message| message.body_len()).sum::<usize>();
+        let bytes = batch.messages.iter().map(|(message, _)| message.body_len()).sum::<usize>();
         let size = BatchSize { messages, bytes };
         let mut inner = self.lock();
         if !inner.total.fits(size, self.most) && inner.total.messages > 0 {

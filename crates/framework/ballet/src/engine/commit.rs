@@ -10,7 +10,7 @@ use ballet_store::calls::stored::NewCall;
 use ballet_store::ledger::rows::{AddedRows, Columns, Ledger};
 use ballet_store::outbox::batches as outbox;
 use ballet_store::outbox::batches::Mark;
-use ballet_store::outbox::event::EmittedEvent;
+use ballet_store::outbox::event::{EmittedEvent, EventSource};
 use ballet_store::outbox::wire::OutgoingEvent;
 use jiff::Timestamp;
 
@@ -84,9 +84,9 @@ fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failu
         let event = emitted.event.event_type;
         // An event that the framework emits has a row in the ledger. If a handler published it,
         // others would act on something that has not happened here.
-        let is_declared = match emitted.by_handler {
-            true => registry.publishes(event),
-            false => registry.emits(event),
+        let is_declared = match emitted.source {
+            EventSource::Handler => registry.publishes(event),
+            EventSource::Ledger | EventSource::Upkeep => registry.emits(event),
         };
         if !is_declared {
             // A refusal by the broker would cost the whole channel.

@@ -34,7 +34,10 @@ impl Lanes {
             || dead_letter::is_crash_loop(&arrival.delivery)
         {
             engine.handlers.last_work.came(1);
-            return self.take(engine, arrival);
+            if let Some(message) = read(engine, arrival) {
+                self.take(message);
+            }
+            return;
         }
         let Arrival { delivery, receipt } = arrival;
         let earlier = delivery.earlier_deliveries();
@@ -43,13 +46,15 @@ impl Lanes {
                 engine.handlers.last_work.came(members.len());
                 metrics::histogram!("ballet_pack_size").record(count(members.len()));
                 let receipts = receipt.split(members.len());
-                for (delivery, receipt) in members.into_iter().zip(receipts) {
-                    let member = Arrival { delivery, receipt };
-                    if earlier >= APART_FROM {
-                        tried_apart(engine, member, earlier);
-                    } else {
-                        self.take(engine, member);
-                    }
+                let members = members.into_iter().zip(receipts);
+                let members = members.map(|(delivery, receipt)| Arrival { delivery, receipt });
+                if earlier >= APART_FROM {
+                    members.for_each(|member| tried_apart(engine, member, earlier));
+                } else {
+                    // All are read before the first is handed on, since a lane begins with what is
+                    // there.
+                    let all: Vec<_> = members.filter_map(|member| read(engine, member)).collect();
+                    all.into_iter().for_each(|message| self.take(message));
                 }
             }
             Err(refused) => {
@@ -60,34 +65,10 @@ impl Lanes {
         }
     }
 
-    /// Sets a delivery aside if it cannot be read.
-    fn take(&self, engine: &Arc<Engine>, arrival: Arrival) {
-        let Arrival { delivery, receipt } = arrival;
-        if dead_letter::is_crash_loop(&delivery) {
-            let earlier = delivery.earlier_deliveries();
-            let detail = format!(
-                "the message was delivered {earlier} times and never settled: it may be what ends \
-                 the process; find the cause before it is redriven"
-            );
-            let why = Unacceptable::new(Reason::CrashLoop, detail);
-            let original = OriginalMessage::unread(delivery, receipt);
-            dead_letter::set_aside(engine, original, why, None, 0);
-            return;
-        }
-        let Engine { registry, limits, time, spans, .. } = &**engine;
-        let clocks = (&time.clock, time.shared.latest());
-        match LaneMessage::read(registry, limits, clocks, spans.sampler, delivery, receipt) {
-            Ok(message) => {
-                let envelope = &message.envelope;
-                let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
-                self.send(serial.as_u128(), LaneWork::Message(Box::new(message)));
-            }
-            Err(unread) => {
-                let (unacceptable, delivery, receipt) = *unread;
-                let original = OriginalMessage::unread(delivery, receipt);
-                dead_letter::set_aside(engine, original, unacceptable, None, 0);
-            }
-        }
+    fn take(&self, message: Box<LaneMessage>) {
+        let envelope = &message.envelope;
+        let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
+        self.send(serial.as_u128(), LaneWork::Message(message));
     }
 
     pub(crate) fn answer(&self, answer: CallAnswer) {
@@ -101,6 +82,33 @@ impl Lanes {
             && lane.send(work).is_err()
         {
             tracing::debug!("a lane has stopped; the broker delivers its messages again");
+        }
+    }
+}
+
+/// Sets a delivery aside if it cannot be read.
+fn read(engine: &Arc<Engine>, arrival: Arrival) -> Option<Box<LaneMessage>> {
+    let Arrival { delivery, receipt } = arrival;
+    if dead_letter::is_crash_loop(&delivery) {
+        let earlier = delivery.earlier_deliveries();
+        let detail = format!(
+            "the message was delivered {earlier} times and never settled: it may be what ends \
+             the process; find the cause before it is redriven"
+        );
+        let why = Unacceptable::new(Reason::CrashLoop, detail);
+        let original = OriginalMessage::unread(delivery, receipt);
+        dead_letter::set_aside(engine, original, why, None, 0);
+        return None;
+    }
+    let Engine { registry, limits, time, spans, .. } = &**engine;
+    let clocks = (&time.clock, time.shared.latest());
+    match LaneMessage::read(registry, limits, clocks, spans.sampler, delivery, receipt) {
+        Ok(message) => Some(Box::new(message)),
+        Err(unread) => {
+            let (unacceptable, delivery, receipt) = *unread;
+            let original = OriginalMessage::unread(delivery, receipt);
+            dead_letter::set_aside(engine, original, unacceptable, None, 0);
+            None
         }
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ballet_amqp::pack::pack;
-use ballet_amqp::{BatchId, OutBatch, Outgoing, Publish};
+use ballet_amqp::pack::of_members;
+use ballet_amqp::{BatchId, OutBatch, Outgoing};
 use ballet_core::SagaId;
 use ballet_core::envelope::pack::{BYTES, MEMBERS};
 use ballet_store::outbox::wire::OutgoingEvent;
@@ -30,31 +30,27 @@ pub(crate) fn batch(
         bytes: event.body_len(),
         packs: registry.packs(event.routing_key()),
     }));
-    let mut positions: Vec<Vec<i32>> = Vec::new();
-    let mut groups: Vec<(OutgoingEvent, Vec<OutgoingEvent>)> = Vec::new();
+    let mut groups: Vec<(Vec<OutgoingEvent>, Vec<i32>)> = Vec::new();
     for ((position, event), place) in (0..).zip(events).zip(places) {
-        match (positions.get_mut(place), groups.get_mut(place)) {
-            (Some(positions), Some((_, more))) => {
-                positions.push(position);
-                more.push(event);
-            }
-            _ => {
-                positions.push(vec![position]);
-                groups.push((event, Vec::new()));
-            }
+        if place == groups.len() {
+            groups.push((Vec::new(), Vec::new()));
         }
+        let (members, positions) = &mut groups[place];
+        members.push(event);
+        positions.push(position);
     }
-    OutBatch { batch, messages: groups.into_iter().map(message).collect(), positions }
+    let messages = groups.into_iter().map(|(members, positions)| (message(members), positions));
+    OutBatch { batch, messages: messages.collect() }
 }
 
-/// The message of a group, which has an event at least. One alone leaves as it does without packs.
-fn message((first, more): (OutgoingEvent, Vec<OutgoingEvent>)) -> Arc<dyn Outgoing> {
-    if more.is_empty() {
-        return Arc::new(first);
+/// The message of some events. One alone leaves as it does without packs.
+fn message(mut members: Vec<OutgoingEvent>) -> Arc<dyn Outgoing> {
+    if members.len() == 1 {
+        return Arc::new(members.remove(0));
     }
     metrics::counter!("ballet_packs_total").increment(1);
-    let more: Vec<Publish> = more.iter().map(Outgoing::to_publish).collect();
-    Arc::new(pack(&first.to_publish(), &more))
+    let first = members[0].to_publish();
+    Arc::new(of_members(&first, members.iter().map(OutgoingEvent::member)))
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -32,7 +32,7 @@ pub const CONTENT_TYPE: &str = body::BATCH;
 pub const MEMBER_CONTENT_TYPE: &str = body::STRUCTURED;
 
 /// The maximum number of members in a pack that is written.
-pub const MEMBERS: usize = 100;
+pub const MEMBERS: usize = 250;
 /// The maximum number of body bytes of the members in a pack that is written.
 pub const BYTES: usize = 128 * 1024;
 /// The maximum number of members in a pack that is read.
@@ -55,7 +55,7 @@ pub struct Member<'a> {
     pub source: Cow<'a, str>,
     /// The event's name.
     pub r#type: Cow<'a, str>,
-    /// The time in seconds.
+    /// The time in seconds. Without it, it is that of the pack.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
     /// The saga's id.
@@ -75,32 +75,27 @@ pub struct Member<'a> {
     pub baggage: Option<Cow<'a, str>>,
 }
 
-/// A member that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadMember {
-    /// All of it fits a message of its own, with the event as its body.
-    Event(Box<Member<'static>>, Vec<u8>),
-    /// Anything else: a message of its own has it as its body, a CloudEvent that is read, or refused, by itself.
-    AsItCame(Vec<u8>),
-}
-
 #[derive(Deserialize)]
 struct Structured<'a> {
-    specversion: String,
-    id: String,
-    source: String,
-    r#type: String,
-    time: Option<Timestamp>,
-    datacontenttype: Option<String>,
-    correlationid: Option<String>,
-    causationid: Option<String>,
-    traceparent: Option<String>,
-    tracestate: Option<String>,
-    baggage: Option<String>,
     #[serde(borrow)]
+    specversion: Text<'a>,
+    id: Text<'a>,
+    source: Text<'a>,
+    r#type: Text<'a>,
+    time: Option<Timestamp>,
+    datacontenttype: Option<Text<'a>>,
+    correlationid: Option<Text<'a>>,
+    causationid: Option<Text<'a>>,
+    traceparent: Option<Text<'a>>,
+    tracestate: Option<Text<'a>>,
+    baggage: Option<Text<'a>>,
     data: Option<&'a RawValue>,
     data_base64: Option<IgnoredAny>,
 }
+
+/// A text that is not copied, unless it has escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Whether a message of this content type is a pack.
 #[must_use]
@@ -116,11 +111,15 @@ pub fn write<'a>(members: impl IntoIterator<Item = (Member<'a>, &'a [u8])>) -> V
         if pack.len() > 1 {
             pack.push(b',');
         }
-        pack.extend_from_slice(br#"{"specversion":"1.0","#);
-        let attributes = serde_json::to_vec(&member).unwrap_or_default();
-        // Without its brackets.
-        let inner = attributes.get(1..attributes.len().saturating_sub(1)).unwrap_or_default();
-        pack.extend_from_slice(inner);
+        pack.extend_from_slice(br#"{"specversion":"1.0""#);
+        let attributes = pack.len();
+        // Nothing in them cannot be written.
+        serde_json::to_writer(&mut pack, &member).ok();
+        // The others follow the first one, and not its brackets.
+        if let Some(bracket) = pack.get_mut(attributes) {
+            *bracket = b',';
+        }
+        pack.pop();
         pack.extend_from_slice(br#","data":"#);
         pack.extend_from_slice(event);
         pack.push(b'}');
@@ -129,12 +128,17 @@ pub fn write<'a>(members: impl IntoIterator<Item = (Member<'a>, &'a [u8])>) -> V
     pack
 }
 
-/// Reads the members of a pack.
+/// Reads the members of a pack, and returns what is made of each: its attributes, and the event as the body of a
+/// message of its own. Without attributes the body is the whole member, a CloudEvent that is read, or refused, by itself.
 ///
 /// # Errors
 ///
 /// The reason for which the pack as a whole is refused. What is wrong with one member is found when that is read.
-pub fn read(message: &Incoming<'_>, limits: &Limits) -> Result<Vec<ReadMember>, Unacceptable> {
+pub fn read<T>(
+    message: &Incoming<'_>,
+    limits: &Limits,
+    mut made: impl FnMut(Option<Member<'_>>, &[u8]) -> T,
+) -> Result<Vec<T>, Unacceptable> {
     check_form(message, limits)?;
     let limits = Limits {
         max_body: limits.max_body.max(LEAST_LIMIT),
@@ -159,38 +163,40 @@ pub fn read(message: &Incoming<'_>, limits: &Limits) -> Result<Vec<ReadMember>, 
     if message.headers.bytes.saturating_mul(members.len()) > limits.max_body {
         return Err(wrong("its headers are too big for so many members"));
     }
-    Ok(members.into_iter().map(member).collect())
+    let made = |member: &RawValue| match member_alone(member) {
+        Some((attributes, event)) => made(Some(attributes), event),
+        None => made(None, member.get().as_bytes()),
+    };
+    Ok(members.into_iter().map(made).collect())
 }
 
-fn member(raw: &RawValue) -> ReadMember {
-    let read = serde_json::from_str::<Structured<'_>>(raw.get()).ok();
-    read.and_then(plain).unwrap_or_else(|| ReadMember::AsItCame(raw.get().as_bytes().to_vec()))
-}
-
-fn plain(read: Structured<'_>) -> Option<ReadMember> {
-    let form = body::form(read.datacontenttype.as_deref());
-    let fits = |text: &str| !is_blank(text) && text.len() <= LONGEST;
-    let is_plain = read.specversion == VERSION
+/// A member, all of which fits a message of its own.
+fn member_alone(member: &RawValue) -> Option<(Member<'_>, &[u8])> {
+    let read: Structured<'_> = serde_json::from_str(member.get()).ok()?;
+    let form = body::form(read.datacontenttype.as_ref().map(|Text(text)| &**text));
+    let fits = |Text(text): &Text<'_>| !is_blank(text) && text.len() <= LONGEST;
+    let is_plain = read.specversion.0 == VERSION
         && form.is_ok_and(|form| form == BodyForm::Json)
         && read.data_base64.is_none()
         // Another id is unique only within its source, and is derived where the member is read.
         && fits(&read.id)
-        && Uuid::try_parse(&read.id).is_ok()
+        && Uuid::try_parse(&read.id.0).is_ok()
         && fits(&read.r#type)
-        && read.correlationid.as_deref().is_none_or(fits);
+        && read.correlationid.as_ref().is_none_or(fits);
     let data = read.data.filter(|_| is_plain)?;
+    let text = |Text(text)| text;
     let member = Member {
-        id: read.id.into(),
-        source: read.source.into(),
-        r#type: read.r#type.into(),
+        id: read.id.0,
+        source: read.source.0,
+        r#type: read.r#type.0,
         time: read.time,
-        correlationid: read.correlationid.map(Cow::Owned),
-        causationid: read.causationid.map(Cow::Owned),
-        traceparent: read.traceparent.map(Cow::Owned),
-        tracestate: read.tracestate.map(Cow::Owned),
-        baggage: read.baggage.map(Cow::Owned),
+        correlationid: read.correlationid.map(text),
+        causationid: read.causationid.map(text),
+        traceparent: read.traceparent.map(text),
+        tracestate: read.tracestate.map(text),
+        baggage: read.baggage.map(text),
     };
-    Some(ReadMember::Event(Box::new(member), data.get().as_bytes().to_vec()))
+    Some((member, data.get().as_bytes()))
 }
 
 fn wrong(what: &str) -> Unacceptable {

@@ -3,7 +3,10 @@
 //! The rows of a batch carry its id. One more row, the mark, records that the whole batch is
 //! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and
 //! no long transaction slows anything down.
+//!
+//! An event that the ledger has is not written twice: its row has no body.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -15,10 +18,16 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use crate::ledger::rows::Columns;
-use crate::outbox::event::EmittedEvent;
+use crate::outbox::event::{EmittedEvent, EventSource};
 
 /// The position of a mark among a batch's rows.
 pub const MARK: i32 = -1;
+/// The body of a row `o`: its own, or else that of the ledger.
+pub(crate) const BODY: &str = "coalesce(o.body, \
+    (select l.body from ballet.ledger l \
+     where l.saga_id = o.saga_id and l.emitted_id = o.message_id limit 1), \
+    (select l.body from ballet.ledger_other l \
+     where l.saga_id = o.saga_id and l.emitted_id = o.message_id limit 1))";
 /// Counting stops at this number.
 const MAX_COUNTED: i64 = 10_000;
 
@@ -61,12 +70,17 @@ pub async fn insert(
         .bind(events.iter().map(|e| e.saga_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| Some(e.trace.as_ref()?.stored(e.saga_id))).collect::<Vec<_>>())
-        .bind(events.iter().map(|e| String::from_utf8_lossy(&e.event.body)).collect::<Vec<_>>())
+        .bind(events.iter().map(own_body).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.process).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>());
     let query = if ledger.is_empty() { query } else { ledger.bind(query) };
     query.execute(db).await?;
     Ok(())
+}
+
+fn own_body(event: &EmittedEvent) -> Option<Cow<'_, str>> {
+    let is_elsewhere = event.source == EventSource::Ledger;
+    (!is_elsewhere).then(|| String::from_utf8_lossy(&event.event.body))
 }
 
 static WITH_LEDGER: LazyLock<String> =
@@ -140,7 +154,7 @@ async fn copy_dead(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error
         "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, saga_id, \
          causation_id, traceparent, body, created_at, reason) \
          select o.owner, o.batch, o.position, o.message_id, o.event_type, o.saga_id, \
-         o.causation_id, o.traceparent, o.body, o.created_at, dead.reason \
+         o.causation_id, o.traceparent, {BODY}, o.created_at, dead.reason \
          from ballet.outbox_{table} o \
          join unnest($3::int[], $4::text[]) as dead (position, reason) \
          on dead.position = o.position where o.owner = $1 and o.batch = $2 on conflict do nothing"

@@ -14,8 +14,18 @@ pub struct EmittedEvent {
     pub saga_id: Option<SagaId>,
     pub causation_id: Option<MessageId>,
     pub trace: Option<Trace>,
-    /// Whether a handler published it by itself, and the framework did not emit it.
-    pub by_handler: bool,
+    pub source: EventSource,
+}
+
+/// Who emitted an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventSource {
+    /// A handler published it by itself.
+    Handler,
+    /// The engine, with a row of the ledger that has the event and its id.
+    Ledger,
+    /// The framework, for nothing that the ledger records.
+    Upkeep,
 }
 
 impl WorksOn for EmittedEvent {

@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::outbox::batches::MARK;
+use crate::outbox::batches::{BODY, MARK};
 use crate::trace::Trace;
 
 /// An event that is read back from the outbox.
@@ -60,15 +60,18 @@ pub async fn look(
 ) -> Result<TableLook, sqlx::Error> {
     let statement = format!(
         "with unmarked as materialized (select owner, batch, count(*) as events, \
-         sum(octet_length(body)) as bytes, min(created_at) as since \
-         from ballet.outbox_{table} group by owner, batch having min(position) > {MARK}) \
-         select waiting.batches, o.owner, o.batch, o.events, coalesce(o.bytes, 0)::bigint, o.since \
-         from (select count(*) as batches from unmarked) as waiting left join \
-         (select u.* from unmarked u \
+         min(created_at) as since \
+         from ballet.outbox_{table} group by owner, batch having min(position) > {MARK}), \
+         behind as (select u.* from unmarked u \
          left join unnest($1::bigint[], $2::bigint[]) as known (owner, batch) \
          on known.owner = u.owner and known.batch = u.batch \
          where known.owner is null and u.owner <> all($3) \
-         order by u.owner, u.batch limit $4) as o on true order by o.owner, o.batch"
+         order by u.owner, u.batch limit $4), \
+         sized as (select owner, batch, coalesce(sum(octet_length({BODY})), 0)::bigint as bytes \
+         from ballet.outbox_{table} o join behind using (owner, batch) group by owner, batch) \
+         select waiting.batches, owner, batch, events, bytes, since \
+         from (select count(*) as batches from unmarked) as waiting \
+         left join (behind join sized using (owner, batch)) on true order by owner, batch"
     );
     let rows = sqlx::query(AssertSqlSafe(statement))
         .bind(known.iter().map(|batch| batch.process).collect::<Vec<_>>())
@@ -176,7 +179,7 @@ pub struct LoadedBatch {
 fn select(table: i16, wanted: &str, condition: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
         "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \
-         body, created_at, o.position from ballet.outbox_{table} o \
+         {BODY}, created_at, o.position from ballet.outbox_{table} o \
          join {wanted} on wanted.owner = o.owner and wanted.batch = o.batch \
          where o.position > {MARK} and {condition} order by wanted.at, o.position"
     ))

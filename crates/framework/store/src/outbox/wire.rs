@@ -7,10 +7,12 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, FieldTable, Outgoing, PERSISTENT, Publish, ShortString,
 };
 use ballet_core::envelope::CONTENT_TYPE;
+use ballet_core::envelope::pack::Member;
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
 use bytes::Bytes;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::outbox::event::EmittedEvent;
 use crate::outbox::left_behind::StoredEvent;
@@ -73,6 +75,29 @@ impl OutgoingEvent {
         self.saga_id
     }
 
+    /// The event as a member of a pack.
+    pub fn member(&self) -> (Member<'_>, &[u8]) {
+        let trace = self.trace.as_ref();
+        let carried = trace.map(|trace| &trace.carried);
+        let member = Member {
+            id: self.message_id.to_string().into(),
+            source: self.service.into(),
+            r#type: Cow::Borrowed(&self.event_type),
+            time: Some(self.created_at),
+            correlationid: Some(self.correlation().to_string().into()),
+            causationid: self.causation_id.map(|cause| cause.to_string().into()),
+            traceparent: trace.map(|trace| trace.context.traceparent().into()),
+            tracestate: carried.and_then(|carried| carried.tracestate()).map(Cow::Borrowed),
+            baggage: carried.and_then(|carried| carried.baggage()).map(Cow::Borrowed),
+        };
+        (member, &self.body)
+    }
+
+    /// A message without a saga is correlated only with itself.
+    fn correlation(&self) -> Uuid {
+        self.saga_id.map_or(self.message_id.0, |saga| saga.0)
+    }
+
     fn headers(&self) -> FieldTable {
         let mut headers = FieldTable::default();
         if let Some(cause) = self.causation_id {
@@ -106,12 +131,10 @@ impl Outgoing for OutgoingEvent {
     }
 
     fn to_publish(&self) -> Publish {
-        // A message without a saga is correlated only with itself.
-        let correlation = self.saga_id.map_or(self.message_id.0, |saga| saga.0);
         // A type that is too long is refused as a routing key, without affecting other messages.
         let properties = properties(self.service, self.message_id, self.created_at)
             .with_type(ShortString::try_new(self.routing_key()).unwrap_or_default())
-            .with_correlation_id(correlation.to_string().into())
+            .with_correlation_id(self.correlation().to_string().into())
             .with_headers(self.headers());
         Publish {
             exchange: self.exchange().to_owned(),
@@ -126,10 +149,10 @@ impl Outgoing for OutgoingEvent {
 #[cfg(test)]
 mod tests {
     use ballet_core::EventType;
-    use uuid::Uuid;
 
     use super::*;
     use crate::ledger::event::EncodedEvent;
+    use crate::outbox::event::EventSource;
 
     const BODY: &str = r#"{"order":7}"#;
     const PLACED: EventType = EventType::plain("orders.order_placed.v1");
@@ -142,7 +165,7 @@ mod tests {
             saga_id: Some(SagaId(Uuid::from_u128(2))),
             causation_id: Some(MessageId(Uuid::from_u128(3))),
             trace: Trace::parse(TRACE, None),
-            by_handler: false,
+            source: EventSource::Ledger,
         }
     }
 

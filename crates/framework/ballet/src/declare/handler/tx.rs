@@ -4,7 +4,7 @@ use ballet_core::id::derived_in_saga;
 use ballet_core::{Event, MessageId, Role, SagaId};
 use ballet_store::calls::stored as calls;
 use ballet_store::ledger::event::EncodedEvent;
-use ballet_store::outbox::event::EmittedEvent;
+use ballet_store::outbox::event::{EmittedEvent, EventSource};
 use ballet_store::trace::Trace;
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -76,7 +76,7 @@ impl Scope {
 
     /// Emits an event that belongs to the transaction as a whole.
     pub(crate) fn emit(&mut self, event: EncodedEvent) {
-        self.emit_as(self.draw(), event);
+        self.add(self.draw(), event, EventSource::Upkeep);
     }
 
     /// Draws an id for an event that is emitted later.
@@ -84,19 +84,19 @@ impl Scope {
         MessageId(self.clock.new_id(self.now))
     }
 
-    /// Emits an event under an id that was drawn for it.
+    /// Emits an event that a row of the ledger has under this id.
     pub(crate) fn emit_as(&mut self, message_id: MessageId, event: EncodedEvent) {
-        self.add(message_id, event, false);
+        self.add(message_id, event, EventSource::Ledger);
     }
 
-    fn add(&mut self, message_id: MessageId, event: EncodedEvent, by_handler: bool) {
+    fn add(&mut self, message_id: MessageId, event: EncodedEvent, source: EventSource) {
         self.emitted.push(EmittedEvent {
             message_id,
             event,
             saga_id: self.saga_id,
             causation_id: self.cause,
             trace: self.trace.clone(),
-            by_handler,
+            source,
         });
     }
 }
@@ -226,7 +226,7 @@ impl<'a> Tx<'a> {
                 E::TYPE
             )));
         }
-        self.scope.add(self.scope.draw(), encoded(event)?, true);
+        self.scope.add(self.scope.draw(), encoded(event)?, EventSource::Handler);
         Ok(())
     }
 }
