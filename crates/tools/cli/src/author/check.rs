@@ -5,17 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Error, Result};
 use ballet::core::rules::catalogue;
-use ballet::core::{EventType, Graph, Problem};
+use ballet::core::{Graph, Problem};
 use ballet_check::search::tla::{self, TlaModule};
-use ballet_check::search::{Counterexample, Row, SearchedSaga};
+use ballet_check::search::{Counterexample, SearchedSaga};
 use ballet_check::{Contracts, ContractsError, sarif};
 use ballet_ops::terminal::lanes::{self, LaneEvent};
-use ballet_ops::terminal::{Table, columns, picture};
-use ballet_stage::{Options, Servers};
+use ballet_ops::terminal::columns;
 use serde_json::{Value, json};
 
 use crate::author::explain;
-use crate::author::play::{self, Played};
 use crate::base::exit::{ExitStatus, unusable};
 use crate::base::options::GlobalOptions;
 use crate::base::systems;
@@ -26,8 +24,6 @@ Examples:
   ballet check
   ballet check -o json | jq '.[] | select(.level == \"error\")'
   ballet check --sarif > check.sarif     for a code host, which shows it beside a change
-  ballet check --svg run.svg             the first run that goes wrong, as a picture
-  ballet check --run                     plays what goes wrong on a real broker and databases
 
 Where no rule is broken, each saga is searched through: all orders of its messages, with
 refusals, copies, aborts, deadlines and crashes. What goes wrong is shown as the shortest run.
@@ -38,34 +34,21 @@ pub(crate) struct Args {
     /// Print SARIF 2.1.0
     #[arg(long)]
     sarif: bool,
-    /// Draw the first run that goes wrong into this file
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
-    /// Play each run that goes wrong on servers of its own, with services that answer as their contracts say
-    #[arg(long)]
-    run: bool,
     /// Write each saga into this folder as a module of TLA+, for another checker
     #[arg(long, value_name = "FOLDER")]
     tla: Option<PathBuf>,
 }
 
-pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
+pub(crate) fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let folder = systems::folder(options.contracts.as_deref())?;
     let (contracts, unreadable) = Contracts::readable(&folder).map_err(unusable)?;
     let unreadable: Vec<Problem> = unreadable.into_iter().map(unread).collect();
     let (mut problems, notes) = (contracts.broken(), contracts.notes());
-    // A run shows what most rules have said already: whoever wants to see one asks for it.
-    let is_shown = args.run || args.svg.is_some();
-    let is_searched = unreadable.is_empty() && (problems.is_empty() || is_shown);
+    // A run shows what most rules have said already.
+    let is_searched = unreadable.is_empty() && problems.is_empty();
     let sagas = if is_searched { contracts.runs() } else { Vec::new() };
     let runs: Vec<&Counterexample> = sagas.iter().flat_map(|saga| &saga.counterexamples).collect();
     problems.extend(runs.iter().map(|run| run.problem.clone()));
-    let seen = runs.iter().find(|run| !run.events.is_empty());
-    if let (Some(file), Some(run)) = (&args.svg, seen) {
-        let lanes = drawn(&contracts, run, None);
-        let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
-        write(file, &picture.map_err(Error::msg)?)?;
-    }
     if let Some(folder) = &args.tla {
         for TlaModule { name, text } in tla::modules(contracts.system()) {
             let file = folder.join(name);
@@ -78,9 +61,6 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         (0, _) if !contracts.system().parts.is_empty() => ExitStatus::Partly,
         _ => ExitStatus::Failed,
     };
-    let plays = args.run && is_searched;
-    let played = if plays { play_all(&contracts, &runs).await? } else { Vec::new() };
-    let seen: Vec<_> = runs.iter().zip(&played).map(|(run, played)| (*run, played)).collect();
     let (broken, wrong) = (problems.len(), unreadable.len());
     let all = [unreadable, problems, notes].concat();
     say_searched(&sagas);
@@ -88,86 +68,11 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         ui::raw(&sarif::log(&all, contracts.folder()).to_string());
     } else if options.output == Output::Table {
         show(&contracts, &all, (broken, wrong), &runs);
-        seen.iter().for_each(|(run, played)| show_played(run, played));
     } else {
         let moves = |of: &Problem| runs.iter().find(|run| run.problem == *of).map(|run| &run.moves);
-        let played = |of: &Problem| seen.iter().find(|(run, _)| run.problem == *of);
-        let rows = all.iter().map(|one| {
-            let mut row = row(one, moves(one));
-            if let Some((_, played)) = played(one) {
-                row["played"] = played_row(played);
-            }
-            row
-        });
-        ui::print_json(options.output, rows);
+        ui::print_json(options.output, all.iter().map(|one| row(one, moves(one))));
     }
     Ok(done)
-}
-
-/// Plays runs one after the other, each in an environment of its own.
-async fn play_all(contracts: &Contracts, runs: &[&Counterexample]) -> Result<Vec<Result<Played>>> {
-    if runs.is_empty() {
-        ui::say("no run goes wrong, so none is played");
-        return Ok(Vec::new());
-    }
-    let servers = Servers::private(Options::fast().progress(ui::say)).await?;
-    let mut played = Vec::with_capacity(runs.len());
-    for run in runs {
-        ui::say(&format!("playing {} moves of {}", run.acts.len(), run.saga));
-        played.push(Box::pin(play::play(&servers, contracts.system(), run)).await);
-    }
-    servers.stop().await?;
-    Ok(played)
-}
-
-fn show_played(run: &Counterexample, played: &Result<Played>) {
-    let Problem { rule, of, .. } = &run.problem;
-    let Played { rows, published, judgement } = match played {
-        Ok(played) => played,
-        Err(error) => {
-            return ui::print(&format!(
-                "{} of {of} is not what real servers do: {error:#}",
-                rule.id
-            ));
-        }
-    };
-    let mut table = Table::new(["service", "step", "ledger"]);
-    let mut last = None;
-    for row in rows {
-        let step = if row.step.is_empty() { "the saga" } else { &*row.step };
-        let is_new = last.replace(&row.service) != Some(&row.service);
-        let service = if is_new { &*row.service } else { "" };
-        let entry = match (&*row.arrived, row.key) {
-            ("", None) => row.entry.clone(),
-            ("", Some(key)) => format!("{} (key {key})", row.entry),
-            (event, _) => format!("{event} {}", row.entry),
-        };
-        table.row([service.into(), step.into(), entry.into()]);
-    }
-    ui::show(&table);
-    let published: Vec<&str> = published.iter().map(EventType::name).collect();
-    ui::print(&format!("published: {}", published.join(", ")));
-    ui::print(&match &judgement.fault {
-        Some(why) if judgement.differs.is_empty() => {
-            format!("{}: {} of {of} on real servers: at last {why}", ui::red("shown"), rule.id)
-        }
-        Some(why) => format!("{} of {of} ends in another way on real servers: {why}", rule.id),
-        None => format!("{} of {of} does not show on real servers: the run ends well", rule.id),
-    });
-}
-
-fn played_row(played: &Result<Played>) -> Value {
-    let Played { rows, published, judgement } = match played {
-        Ok(played) => played,
-        Err(error) => return json!({ "error": format!("{error:#}") }),
-    };
-    let row = |row: &Row| json!([row.service, row.step, row.key, row.entry, row.arrived]);
-    json!({
-        "fault": judgement.fault,
-        "is_as_found": judgement.differs.is_empty(),
-        "ledger": rows.iter().map(row).collect::<Vec<_>>(),
-        "published": published,
-    })
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {
