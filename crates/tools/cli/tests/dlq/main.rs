@@ -31,5 +31,4 @@ mod solved;
 mod terminal;
 mod tls;
 mod topology;
-mod undeliverable;
 mod world;

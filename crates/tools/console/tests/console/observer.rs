@@ -1,11 +1,10 @@
 //! The observer stores each entry once, whatever happens.
 
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::Clock;
-use ballet_amqp::{Publish, RabbitMq, pack};
+use ballet_amqp::{Publish, pack};
 use ballet_console::Console;
 use ballet_stage::{Link, Proxy};
 use jiff::SignedDuration;

@@ -9,10 +9,9 @@ use ballet_amqp::Object;
 use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::{MessageId, Part};
-use ballet_store::operators::interventions::{self, Act, Intervention, TouchedMessage};
+use ballet_store::operators::interventions::{Act, Intervention, TouchedMessage};
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
-use uuid::Uuid;
 
 use crate::missed::journal::JournalEntry;
 use crate::missed::known_messages::{LOOK_UP, known, unsent};
@@ -49,7 +48,6 @@ pub(super) struct ConsumerSearch<'a> {
     /// The messages whose copies waited in the database at first.
     unsent: HashSet<MessageId>,
     dead: HashSet<MessageId>,
-    redriven: HashSet<MessageId>,
     /// The messages discarded last, with the person's note.
     discarded: HashMap<MessageId, Option<Intervention>>,
     /// The number of consecutive checks without progress.
@@ -67,7 +65,6 @@ impl<'a> ConsumerSearch<'a> {
             asked: Vec::new(),
             unsent,
             dead: HashSet::new(),
-            redriven: HashSet::new(),
             discarded: HashMap::new(),
             quiet: 0,
         })
@@ -94,7 +91,6 @@ impl<'a> ConsumerSearch<'a> {
             JournalEntry::Redriven(of, id) if of == service => {
                 self.dead.remove(id);
                 self.discarded.remove(id);
-                self.redriven.insert(*id);
             }
             JournalEntry::Discarded(letter) if letter.service == service => {
                 self.discarded.insert(letter.id, discard(letter));
@@ -147,7 +143,6 @@ impl<'a> ConsumerSearch<'a> {
         }
         self.missed.gaps = gaps.clone();
         self.forget_dead(witnesses).await?;
-        self.forget_discarded().await?;
         // In a restored database these are old, and the journal says what became of them.
         if !self.missed.is_restored {
             self.missed.events.retain(|id, _| !self.unsent.contains(id));
@@ -185,21 +180,6 @@ impl<'a> ConsumerSearch<'a> {
         }
         dead.extend(there);
         missed.events.retain(|id, _| !dead.contains(id) && !discarded.contains_key(id));
-        Ok(())
-    }
-
-    /// Forgets what the database says was discarded, since the journal may have lost the notes. The database does not
-    /// know later redrives.
-    async fn forget_discarded(&mut self) -> Result<(), sqlx::Error> {
-        let Self { missed, redriven, inbox, .. } = self;
-        let ids: Vec<Uuid> = missed.events.keys().map(|id| id.0).collect();
-        for ids in ids.chunks(LOOK_UP) {
-            for id in interventions::discarded_of(inbox, ids).await? {
-                if !redriven.contains(&MessageId(id)) {
-                    missed.events.remove(&MessageId(id));
-                }
-            }
-        }
         Ok(())
     }
 
