@@ -31,4 +31,5 @@ mod solved;
 mod terminal;
 mod tls;
 mod topology;
+mod undeliverable;
 mod world;

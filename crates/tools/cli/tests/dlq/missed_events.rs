@@ -235,7 +235,7 @@ async fn a_repair_creates_what_is_missing_and_sends_all_that_was_lost(shop: &Sho
     shop.is_sound().await;
 }
 
-async fn repair(world: &CounterWorld, since: &str, code: i32) -> CommandOutput {
+pub(crate) async fn repair(world: &CounterWorld, since: &str, code: i32) -> CommandOutput {
     let mut command = topology(&world.env, &world.place, &["repair", "--since", since]).await;
     command
         .env("BALLET_CONTRACTS", world.place.join("clocks"))

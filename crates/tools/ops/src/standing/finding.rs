@@ -119,12 +119,12 @@ impl Finding {
         };
         use Cause::{
             Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery, Right, Room,
-            ServerWarning, Tables,
+            Collation, Tables,
         };
         match self.cause {
             Provider => Area::Providers,
             Database | DatabaseLogin | Recovery | Lock | Right | Room | Tables | Durability
-            | ServerWarning | Partitions => Area::Databases,
+            | Collation | Partitions => Area::Databases,
             Copies | DeadLetters | Frozen | Handler | Ids | Lag | Outbox | Paused | Process
             | Publishing | Ready | Standstill | Start | Stuck | Telemetry => Area::Services,
             Cause::Clock | Cause::Version if self.subject != BROKER => Area::Databases,
