@@ -10,4 +10,3 @@ pub(crate) mod id;
 pub(crate) mod new;
 pub(crate) mod participant;
 pub(crate) mod trials;
-pub(crate) mod validate;

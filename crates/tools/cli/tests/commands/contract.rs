@@ -117,7 +117,7 @@ fn a_reference_that_leads_nowhere_is_not_taken_for_anything() {
         diff(&[one, other]).ends_with(2).says(&[said]);
     }
     assert_ne!(diff(&[&after.0, &before.0]).code, Some(2));
-    for (arguments, expected) in [(&["check"][..], 1), (&["validate", "-"], 2)] {
+    for (arguments, expected) in [(&["check"][..], 1), (&["publish", "-", "--dry-run"], 2)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command.arg("--contracts").arg(&after.0).args(arguments);
         said_by(&mut command).ends_with(expected).tells(&[said]);

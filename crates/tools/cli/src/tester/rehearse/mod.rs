@@ -31,7 +31,6 @@ Examples:
   ballet rehearse releases/41 tuesday.jsonl.gz --program inventory=releases/42/inventory
                                        one service of another build
   ballet rehearse target/release run.jsonl --prepare ./fill-shelves.sh --env orders.LANES=4
-  ballet rehearse target/release run.jsonl --saga 5f3c9e21 --keep
 
 BUILD is a directory with a program for each service of the system, named as the service. The command
 brings up a broker and Postgres of its own, runs the services, sends what came from outside, compares
@@ -61,9 +60,6 @@ pub(crate) struct Args {
     /// and SERVICE_DATABASE_URL of each service, and AMQP_URL
     #[arg(long, value_name = "COMMAND", help_heading = "World")]
     prepare: Option<String>,
-    /// Leave everything up after the comparison, until Ctrl-C
-    #[arg(long, help_heading = "World")]
-    keep: bool,
     /// Make a virtual host and databases on the servers of AMQP_URL and DATABASE_URL, in place of
     /// bringing up servers
     #[arg(long, help_heading = "World")]
@@ -121,13 +117,6 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
              stock, comes with --prepare, and their copies of each other's entities come from a recording \
              that begins with the system (--from first)",
         );
-    }
-    if let (true, Some(Ok(_))) = (args.keep, &ended) {
-        world::show(&stage)?;
-        tokio::select! {
-            () = stop => {}
-            failed = stage.failed() => ui::say(&failed.to_string()),
-        }
     }
     let keep_logs = !matches!(ended, Some(Ok(ExitStatus::All)));
     let torn_down = world::tear_down(stage, keep_logs).await;
