@@ -21,6 +21,9 @@ pub(super) enum Entry {
     Undone,
 }
 
+const ENTRIES: [Entry; 6] =
+    [Entry::Nothing, Entry::Calling, Entry::Refused, Entry::Done, Entry::Undoing, Entry::Undone];
+
 /// The ledgers of all services about one run, and what they have published. Who publishes an event makes it
 /// deliverable for ever: that covers delay, other orders, copies under any id, and what a crash brings again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
