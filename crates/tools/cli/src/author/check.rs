@@ -9,8 +9,8 @@ use ballet::core::{Graph, Problem};
 use ballet_check::search::tla::{self, TlaModule};
 use ballet_check::search::{Counterexample, SearchedSaga};
 use ballet_check::{Contracts, ContractsError, sarif};
-use ballet_ops::terminal::lanes::{self, LaneEvent};
 use ballet_ops::terminal::columns;
+use ballet_ops::terminal::lanes::{self, LaneEvent};
 use serde_json::{Value, json};
 
 use crate::author::explain;

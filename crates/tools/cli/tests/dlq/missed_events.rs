@@ -176,7 +176,11 @@ async fn what_the_broker_lost_with_its_disks_is_sent_from_the_databases() {
     shop.all_are(&after, "completed").await;
     let lost = "the broker has lost a part of it";
     let missed = format!("shipping has missed {} of {CONFIRMED}", orders.len());
-    shop.repair(3, &["--dry-run"]).await.says(&[lost, &missed, "No ledger has cart.checked_out.v1"]);
+    shop.repair(3, &["--dry-run"]).await.says(&[
+        lost,
+        &missed,
+        "No ledger has cart.checked_out.v1",
+    ]);
     // All of it comes back, in one reading.
     let repaired = shop.repair(3, &[]).await;
     assert_eq!(repaired.err.matches(lost).count(), 1, "{repaired:?}");

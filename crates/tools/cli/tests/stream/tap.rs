@@ -43,8 +43,7 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
         assert_eq!(numbers(&world.tap(&all).await), wanted, "{arguments:?}");
     }
 
-    let table =
-        world.ballet(&["tap", "--from", "first", "--until", "now"]).await.ends_with(0).out;
+    let table = world.ballet(&["tap", "--from", "first", "--until", "now"]).await.ends_with(0).out;
     let rows: Vec<&str> = table.lines().collect();
     assert!(rows[0].starts_with("2024-12-24 "), "{table}");
     assert!(rows[1].contains("clock.ticked.v1") && rows[1].ends_with("{\"number\":0}"), "{table}");

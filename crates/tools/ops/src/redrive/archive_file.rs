@@ -25,7 +25,8 @@ impl ArchiveFile {
         if opened.metadata()?.is_file() {
             // Lines of two processes would mix.
             if let Err(TryLockError::WouldBlock) = opened.try_lock() {
-                let why = "another process is writing to it: let it end first, or name another file";
+                let why =
+                    "another process is writing to it: let it end first, or name another file";
                 return Err(io::Error::new(io::ErrorKind::ResourceBusy, why));
             }
             if !is_whole(file)? {

@@ -114,12 +114,12 @@ impl Finding {
     #[must_use]
     pub fn area(&self) -> Area {
         use Cause::{
-            Copies, DeadLetters, Frozen, Handler, Ids, Lag, Outbox, Paused, Process, Publishing,
-            Ready, Standstill, Start, Stuck, Telemetry,
+            Collation, Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery,
+            Right, Room, Tables,
         };
         use Cause::{
-            Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery, Right, Room,
-            Collation, Tables,
+            Copies, DeadLetters, Frozen, Handler, Ids, Lag, Outbox, Paused, Process, Publishing,
+            Ready, Standstill, Start, Stuck, Telemetry,
         };
         match self.cause {
             Provider => Area::Providers,

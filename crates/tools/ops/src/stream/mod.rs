@@ -19,9 +19,9 @@ mod replay;
 mod start;
 
 pub use compare::{
+    comparison::{ComparedSagas, Comparison, ComparisonCounts},
     difference::{Difference, DifferenceKind},
     joins::Joins,
-    comparison::{ComparedSagas, Comparison, ComparisonCounts},
 };
 pub use filter::{RecordFilter, pattern::TypePattern};
 pub use journal::{

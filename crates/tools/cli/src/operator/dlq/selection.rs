@@ -68,8 +68,7 @@ impl DeadLetterSelection {
 
     fn is_given(&self) -> bool {
         let texts = [&self.reason, &self.event_type, &self.group, &self.saga];
-        texts.iter().any(|option| option.is_some())
-            || !self.id.is_empty()
+        texts.iter().any(|option| option.is_some()) || !self.id.is_empty()
     }
 
     /// Nobody shall redrive or discard everything by mistake.

@@ -27,10 +27,10 @@ use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::missed_events::{
     floor, part, search, show_missed, time_in_memory, warn, witnesses,
 };
-use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::restore::handling::HandlingWatch;
 use crate::operator::restore::hold::{GRACE, hold};
 
@@ -108,8 +108,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             return Ok(ExitStatus::Partly);
         }
         let handled =
-            HandlingWatch::new(&part, &missed, &broker, args, &stop, backup, &mut db)
-                .await?;
+            HandlingWatch::new(&part, &missed, &broker, args, &stop, backup, &mut db).await?;
         // An earlier abort would cover them, and their effects outside would stay.
         if !handled.wait_for_all_but_aborts(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(ExitStatus::Partly);

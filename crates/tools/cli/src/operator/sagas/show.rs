@@ -89,10 +89,8 @@ pub(super) async fn dead_letters(
     saga: Option<Uuid>,
     options: &GlobalOptions,
 ) -> Result<Vec<DeadLetter>> {
-    let filter = DeadLetterFilter {
-        saga: saga.map(|saga| saga.to_string()),
-        ..DeadLetterFilter::default()
-    };
+    let filter =
+        DeadLetterFilter { saga: saga.map(|saga| saga.to_string()), ..DeadLetterFilter::default() };
     let mut found = Vec::new();
     dead_letters::read(options, &[], &filter, |letter| found.push(letter)).await?;
     Ok(found)
