@@ -64,8 +64,8 @@ causes! {
     Tables = "tables",
     /// A database does not keep what is committed.
     Durability = "durability",
-    /// A database's server warns whoever logs in.
-    ServerWarning = "server warning",
+    /// A database's server sorts text otherwise than its indexes do.
+    Collation = "collation",
     /// A clock is wrong.
     Clock = "clock",
     /// A server's version is too old.

@@ -18,7 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::agent as mcp;
 use crate::author::{
-    catalog, check, contract, deploy, diagram, explain, id, new, participant, trials, validate,
+    catalog, check, contract, deploy, diagram, explain, id, new, participant, trials,
 };
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
@@ -114,7 +114,7 @@ enum Command {
     /// Check that a service in any language keeps what a participant owes
     #[command(subcommand)]
     Participant(participant::Command),
-    /// Publish events from a file, once the contracts have accepted all of them
+    /// Publish events from a file, once the contracts have accepted all of them; or only say whether they do
     #[command(after_help = publish::EXAMPLES)]
     Publish(publish::Args),
     /// Write the events of the journal to a file, which can be replayed
@@ -135,8 +135,6 @@ enum Command {
     /// The broker's exchanges, queues, bindings and policies
     #[command(subcommand)]
     Topology(topology::Command),
-    /// Say whether the services would take the messages in a file, without a broker
-    Validate(validate::ValidateArgs),
     /// Judge sagas while their events flow: what breaks a property, and which steps have run
     Watch(Box<stream::WatchArgs>),
 }
@@ -182,7 +180,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Audit(given) => Box::pin(audit::run(&given, &args.options)).await,
         Command::Catalog(given) => catalog::run(&given, &args.options),
         Command::Chaos(given) => trials::run("chaos", &given),
-        Command::Check(given) => Box::pin(check::run(&given, &args.options)).await,
+        Command::Check(given) => check::run(&given, &args.options),
         Command::Console(given) => Box::pin(console::run(&given, &args.options)).await,
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
@@ -211,7 +209,6 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Services => Box::pin(services::run(&args.options)).await,
         Command::Tap(command) => Box::pin(stream::tap(*command, &args.options)).await,
         Command::Topology(command) => Box::pin(topology::run(command, &args.options)).await,
-        Command::Validate(arguments) => validate::run(&arguments, &args.options),
         Command::Watch(command) => Box::pin(stream::watch(*command, &args.options)).await,
     }
 }

@@ -9,7 +9,6 @@ mod actions;
 mod console;
 mod contract_index;
 mod error;
-pub mod index;
 mod observer;
 mod pages;
 mod server;

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use crate::databases::connect_to;
 use crate::missed::{Consumer, MissedEvents, Witnesses, search, send};
 use crate::redrive::{
-    DeadLetter, DeadLetterFilter, RedriveError, RedriveOptions, Summary, UnroutedEvents,
+    DeadLetter, DeadLetterFilter, DeadLetterGroups, RedriveError, RedriveOptions, Summary,
+    UnroutedEvents,
 };
 use crate::words::{acting, counted, grouped};
 
@@ -30,8 +31,8 @@ pub struct Repair {
 pub struct RepairResult {
     /// The number of events that no binding took and that a service consumes.
     pub unrouted: u64,
-    /// The number of events that no binding took and that stay, without a consumer or forged.
-    pub unclaimed: u64,
+    /// The events that no binding took and that stay, without a consumer or forged.
+    pub unclaimed: DeadLetterGroups,
     /// The events that each service has missed.
     pub missed: Vec<MissedEvents>,
     /// The number of events that were sent.
@@ -65,11 +66,12 @@ impl RepairResult {
             }
         }
         words.extend(self.failures.iter().cloned());
-        if self.unclaimed > 0 {
-            let stay = acting(self.unclaimed, "event", "stay");
-            let why = "`ballet dlq redrive --from-unrouted --dry-run` says why";
-            words.push(format!("{stay} in `unrouted`: {why}"));
-        }
+        words.extend(self.unclaimed.all().map(|(key, group)| {
+            let stay = acting(group.count, "event", "stay");
+            let (kind, why) = (key.event_type.as_deref(), group.detail.as_deref());
+            let (kind, why) = (kind.unwrap_or("no type"), why.unwrap_or_default());
+            format!("{stay} in `unrouted`, {kind}: {why}")
+        }));
         words
     }
 
@@ -82,7 +84,7 @@ impl RepairResult {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let all_seen = self.missed.iter().all(MissedEvents::is_whole);
-        all_seen && self.unclaimed == 0 && self.failures.is_empty()
+        all_seen && self.unclaimed.dead_letters() == 0 && self.failures.is_empty()
     }
 }
 
@@ -103,7 +105,7 @@ impl Repair {
         let unrouted = UnroutedEvents::new(Arc::clone(broker), parts.clone());
         let mut claimed = HashSet::new();
         let count = |event: DeadLetter| match &unrouted.consumers(&event)[..] {
-            [] => result.unclaimed += 1,
+            [] => drop(result.unclaimed.add(&event)),
             consumers => {
                 result.unrouted += 1;
                 claimed.extend(consumers.iter().map(|service| (*service, event.id)));

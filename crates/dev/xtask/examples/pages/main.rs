@@ -4,7 +4,6 @@
 mod files;
 mod joined_services;
 mod quotes;
-mod rollback;
 mod rules;
 mod rust_files;
 mod site;

@@ -157,15 +157,6 @@ pub async fn before(
     query.fetch_all(db).await
 }
 
-/// Returns the sagas whose ids end with these digits.
-pub async fn ending(db: &mut PgConnection, digits: &str) -> Result<Vec<Uuid>, sqlx::Error> {
-    let statement = "
-        select saga_id from ballet.ledger where right(saga_id::text, length($1)) = $1
-        union select saga_id from ballet.ledger_other where right(saga_id::text, length($1)) = $1
-        union select saga_id from ballet.failure where right(saga_id::text, length($1)) = $1";
-    sqlx::query_scalar(statement).bind(digits).fetch_all(db).await
-}
-
 /// Shows each event of these types in which a text stands: its saga, type and body.
 pub async fn with_text(
     db: &mut PgConnection,

@@ -146,16 +146,6 @@ pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx:
     read(db, sqlx::query_as(AssertSqlSafe(discarded))).await
 }
 
-/// Returns those of these messages that a person has discarded.
-pub async fn discarded_of(
-    db: &mut PgConnection,
-    messages: &[Uuid],
-) -> Result<Vec<Uuid>, sqlx::Error> {
-    let discarded = "select distinct message_id from ballet.intervention \
-                     where message_id = any($1) and act = 'discarded'";
-    sqlx::query_scalar(discarded).bind(messages).fetch_all(db).await
-}
-
 /// The calls whose outcome a person stated: the saga, the step, the person and the reason. A call
 /// that was made again has the other side's outcome.
 pub async fn answered(
@@ -207,7 +197,6 @@ mod tests {
         }
         assert_eq!(discarded(&mut db).await.expect("a list"), since);
         assert_eq!(of_saga(&mut db, saga_id).await.expect("a list").len(), 2);
-        assert_eq!(discarded_of(&mut db, &[message_id]).await.expect("ids"), [message_id]);
         // It was handled after all.
         let handled = "insert into ballet.inbox_other (message_id, received_at) values ($1, now())";
         sqlx::query(handled).bind(message_id).execute(&mut db).await.expect("handled");

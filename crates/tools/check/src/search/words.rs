@@ -11,7 +11,7 @@ use crate::search::{Counterexample, RunEvent};
 impl Design<'_> {
     pub(super) fn counterexample(
         &self,
-        (saga, version): (&'static str, u32),
+        saga: &'static str,
         fault: &Fault,
         way: &[(Move, State)],
     ) -> Counterexample {
@@ -28,8 +28,7 @@ impl Design<'_> {
             of: fault.of.clone(),
             detail: format!("in a run of {saga} ({run}): at last {}", fault.why),
         };
-        let (acts, ends) = (Vec::new(), Vec::new());
-        Counterexample { saga, version, problem, moves, events: self.events_of(way), acts, ends }
+        Counterexample { saga, problem, moves, events: self.events_of(way) }
     }
 
     pub(super) fn words(&self, made: Move) -> String {

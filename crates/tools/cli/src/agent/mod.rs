@@ -2,7 +2,6 @@
 
 mod answer;
 mod call;
-mod dry_runs;
 mod schema;
 mod server;
 mod texts;
@@ -27,8 +26,8 @@ Examples:
 
 An agent's program starts it, talks to it over standard input and output, and ends it by closing the input. Each tool
 is a subcommand: it takes its options, and answers with the rows that it prints with -o json. Values about persons are
-masked. Without --allow-acts nothing can be changed. With it, each act is a dry run first; then it needs the dry run's
-token, a person and a reason, and is recorded where the subcommand records it.";
+masked. Without --allow-acts nothing can be changed. With it, an act is a dry run unless dry_run is false; then it
+needs a person and a reason, and is recorded where the subcommand records it.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -19,7 +19,7 @@ const TEXTS: [&str; 3] = ["answer", "body", "event"];
 /// Options that the server gives, or that are its own.
 const NOT_GIVEN: [&str; 6] = ["by", "dry_run", "management_url", "vhost", "why", "yes"];
 /// The arguments of each act besides the options.
-pub(super) const OF_ACTS: [&str; 4] = ["dry_run", "token", "person", "reason"];
+pub(super) const OF_ACTS: [&str; 3] = ["dry_run", "person", "reason"];
 
 /// The subcommand of a tool.
 pub(super) fn subcommand(spec: &ToolSpec) -> Result<Command> {
@@ -89,8 +89,7 @@ pub(super) fn schema(spec: &ToolSpec, command: &Command) -> Map<String, Value> {
     if spec.kind == ToolKind::Act {
         let of_acts = [
             json!({ "type": "boolean", "default": true,
-                "description": "Say what would happen, and change nothing. The answer has the token for the act" }),
-            json!({ "type": "string", "description": "The token of the dry run with the same arguments" }),
+                "description": "Say what would happen, and change nothing" }),
             json!({ "type": "string", "description": "The person who has decided this, for the record" }),
             json!({ "type": "string", "description": "The person's reason, for the record" }),
         ];

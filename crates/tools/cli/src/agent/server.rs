@@ -14,7 +14,6 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::agent::dry_runs::DryRuns;
 use crate::agent::schema::{OF_ACTS, command_line, description, has, schema, subcommand};
 use crate::agent::texts::TextFiles;
 use crate::agent::tools::{TOOLS, ToolKind, ToolSpec};
@@ -40,7 +39,6 @@ pub(super) struct AgentServer {
     options: GlobalOptions,
     archive: PathBuf,
     allow_acts: bool,
-    dry_runs: DryRuns,
     at_once: Semaphore,
 }
 
@@ -48,7 +46,6 @@ pub(super) struct AgentServer {
 #[derive(Debug)]
 struct ActGiven {
     is_dry_run: bool,
-    token: Option<String>,
     person: Option<String>,
     reason: Option<String>,
     options: JsonObject,
@@ -56,8 +53,7 @@ struct ActGiven {
 
 impl AgentServer {
     pub(super) fn new(options: GlobalOptions, archive: PathBuf, allow_acts: bool) -> Self {
-        let (dry_runs, at_once) = (DryRuns::default(), Semaphore::new(AT_ONCE));
-        Self { options, archive, allow_acts, dry_runs, at_once }
+        Self { options, archive, allow_acts, at_once: Semaphore::new(AT_ONCE) }
     }
 
     fn tools(&self) -> impl Iterator<Item = ToolSpec> {
@@ -92,8 +88,6 @@ impl AgentServer {
             more.extend(["--dry-run".to_owned(), "--why=a dry run".to_owned()]);
         } else {
             let (person, reason) = given.record(spec)?;
-            let token = given.token.as_deref().unwrap_or_default();
-            self.dry_runs.take(spec.name, &given.options, token)?;
             more.extend([format!("--by={person}, through ballet mcp"), format!("--why={reason}")]);
             more.extend(has(&command, "yes").then(|| "--yes".to_owned()));
             if has(&command, "to") {
@@ -105,21 +99,13 @@ impl AgentServer {
         let at = 1 + spec.command.len();
         line.splice(at..at, more);
         let ended = call::run(line, self.options.clone()).await?;
-        let more = match (&ended.result, given.is_dry_run) {
-            (Ok(_), true) => {
-                let token = self.dry_runs.remember(spec.name, given.options);
-                json!({ "dry_run": true, "token": token, "next": "if a person wants this: the same \
-                    arguments with dry_run false, this token, person and reason, within 10 minutes" })
-            }
-            (_, is_dry_run) => json!({ "dry_run": is_dry_run }),
-        };
-        Ok(answer::of(spec, ended, more))
+        Ok(answer::of(spec, ended, json!({ "dry_run": given.is_dry_run })))
     }
 }
 
 impl ActGiven {
     fn of(mut given: JsonObject) -> Result<Self> {
-        let [dry_run, token, person, reason] = OF_ACTS.map(|name| given.remove(name));
+        let [dry_run, person, reason] = OF_ACTS.map(|name| given.remove(name));
         let is_dry_run = match dry_run {
             None | Some(Value::Null) => true,
             Some(Value::Bool(is)) => is,
@@ -127,17 +113,15 @@ impl ActGiven {
         };
         let text =
             |value: Option<Value>| value.and_then(|value| Some(value.as_str()?.trim().to_owned()));
-        let (token, person, reason) = (text(token), text(person), text(reason));
-        Ok(Self { is_dry_run, token, person, reason, options: given })
+        Ok(Self { is_dry_run, person: text(person), reason: text(reason), options: given })
     }
 
     /// The person and the reason, for the record.
     fn record(&self, spec: &ToolSpec) -> Result<(&str, &str)> {
         let given = |text: &'_ Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-        if !(given(&self.token) && given(&self.person) && given(&self.reason)) {
+        if !(given(&self.person) && given(&self.reason)) {
             return Err(usage(format!(
-                "{} needs `token` (of a dry run with the same arguments), `person` and `reason`: ask the person who \
-                 decides this",
+                "{} needs `person` and `reason`: show a dry run to the person who decides this",
                 spec.name
             )));
         }
@@ -215,16 +199,15 @@ mod tests {
     fn an_act_has_a_person_and_a_reason_that_fit_into_a_record() {
         let spec = TOOLS.into_iter().find(|spec| spec.kind == ToolKind::Act).expect("an act");
         let recorded = |person: &str, reason: &str| -> Result<(String, String)> {
-            let given =
-                json!({ "dry_run": false, "token": "1", "person": person, "reason": reason });
+            let given = json!({ "dry_run": false, "person": person, "reason": reason });
             let given = ActGiven::of(given.as_object().cloned().expect("an object"))?;
             given.record(&spec).map(|(person, reason)| (person.to_owned(), reason.to_owned()))
         };
         assert_eq!(recorded(" ada ", "it was wrong").expect("a record").0, "ada");
         let long = "a".repeat(LONGEST_REASON + 1);
         for (person, reason, said) in [
-            ("", "it was wrong", "needs `token`"),
-            ("ada", " ", "needs `token`"),
+            ("", "it was wrong", "needs `person`"),
+            ("ada", " ", "needs `person`"),
             (&*long, "it was wrong", "`person` has to be one line"),
             ("ada", &*long, "`reason` has to be one line"),
             ("ada", "a\nb", "`reason` has to be one line"),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Error, Result};
 use ballet::core::rules::catalogue;
 use ballet::core::{EventType, Graph, Problem};
+use ballet_check::search::tla::{self, TlaModule};
 use ballet_check::search::{Counterexample, Row, SearchedSaga};
-use ballet_check::{Contracts, ContractsError};
+use ballet_check::{Contracts, ContractsError, sarif};
 use ballet_ops::terminal::lanes::{self, LaneEvent};
 use ballet_ops::terminal::{Table, columns, picture};
 use ballet_stage::{Options, Servers};
@@ -24,6 +25,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   ballet check
   ballet check -o json | jq '.[] | select(.level == \"error\")'
+  ballet check --sarif > check.sarif     for a code host, which shows it beside a change
   ballet check --svg run.svg             the first run that goes wrong, as a picture
   ballet check --run                     plays what goes wrong on a real broker and databases
 
@@ -33,12 +35,18 @@ Notes fail nothing: they depend on code that no contract shows.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Print SARIF 2.1.0
+    #[arg(long)]
+    sarif: bool,
     /// Draw the first run that goes wrong into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Play each run that goes wrong on servers of its own, with services that answer as their contracts say
     #[arg(long)]
     run: bool,
+    /// Write each saga into this folder as a module of TLA+, for another checker
+    #[arg(long, value_name = "FOLDER")]
+    tla: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -58,6 +66,13 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
         write(file, &picture.map_err(Error::msg)?)?;
     }
+    if let Some(folder) = &args.tla {
+        for TlaModule { name, text } in tla::modules(contracts.system()) {
+            let file = folder.join(name);
+            write(&file.with_extension("tla"), &text)?;
+            write(&file.with_extension("cfg"), tla::SETTINGS)?;
+        }
+    }
     let done = match (problems.len(), unreadable.len()) {
         (0, 0) => ExitStatus::All,
         (0, _) if !contracts.system().parts.is_empty() => ExitStatus::Partly,
@@ -69,7 +84,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let (broken, wrong) = (problems.len(), unreadable.len());
     let all = [unreadable, problems, notes].concat();
     say_searched(&sagas);
-    if options.output == Output::Table {
+    if args.sarif {
+        ui::raw(&sarif::log(&all, contracts.folder()).to_string());
+    } else if options.output == Output::Table {
         show(&contracts, &all, (broken, wrong), &runs);
         seen.iter().for_each(|(run, played)| show_played(run, played));
     } else {

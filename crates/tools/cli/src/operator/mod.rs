@@ -7,6 +7,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod inbox;
+pub(crate) mod missed_events;
 pub(crate) mod outbox;
 pub(crate) mod restore;
 pub(crate) mod sagas;

@@ -6,5 +6,5 @@ mod copies;
 mod deploy;
 mod new;
 mod outbox;
+mod publish;
 mod topology;
-mod validate;

@@ -1,6 +1,5 @@
 """A client of an MCP server, on the protocol's own SDK. The server's command line is its arguments, the calls are JSON on
-its standard input, and what it got is JSON on its standard output. The token `LAST` stands for the last one in an
-answer."""
+its standard input, and what it got is JSON on its standard output."""
 
 import asyncio
 import json
@@ -25,10 +24,8 @@ async def main() -> None:
         async with ClientSession(read, write, read_timeout_seconds=180, message_handler=heard) as session:
             hello = await session.initialize()
             tools = (await session.list_tools()).tools
-            answers, token = [], None
+            answers = []
             for tool, arguments in calls:
-                if arguments.get("token") == "LAST":
-                    arguments["token"] = token
                 try:
                     result = await session.call_tool(tool, arguments)
                 except MCPError as error:
@@ -39,7 +36,6 @@ async def main() -> None:
                     answers.append({"error": text})
                 else:
                     answers.append(json.loads(text) | {"bytes": len(text.encode())})
-                    token = answers[-1].get("token", token)
     json.dump(
         {
             "server": hello.server_info.name,

@@ -224,7 +224,6 @@ async fn it_acts(shop: &ShopWorld, python: &Path, saga: &str, letter: &str) {
     let agent = Agent { shop, options: &options, url_of_nobody: None };
     let done = |mut given: Value, reason: &str| {
         given["dry_run"] = json!(false);
-        given["token"] = json!("LAST");
         given["person"] = json!("ada");
         given["reason"] = json!(reason);
         given
@@ -234,10 +233,8 @@ async fn it_acts(shop: &ShopWorld, python: &Path, saga: &str, letter: &str) {
         ("dlq_redrive", redrive.clone()),
         // It was a dry run: the letter is still there.
         ("dlq_show", json!({ "id": letter })),
-        ("dlq_redrive", json!({ "id": [letter], "dry_run": false, "token": "LAST" })),
-        ("dlq_redrive", done(json!({ "all": true }), "the limit was wrong")),
-        ("dlq_redrive", done(redrive.clone(), "the limit was wrong, case 4711")),
-        ("dlq_redrive", done(redrive, "once more")),
+        ("dlq_redrive", json!({ "id": [letter], "dry_run": false })),
+        ("dlq_redrive", done(redrive, "the limit was wrong, case 4711")),
         ("dlq_discard", discard.clone()),
         ("dlq_discard", done(discard, "a test order")),
         ("dlq_edit", json!({ "id": lost, "body": json!({ "name": MASK }).to_string() })),
@@ -249,18 +246,15 @@ async fn it_acts(shop: &ShopWorld, python: &Path, saga: &str, letter: &str) {
         assert!(answers[at].to_string().contains(words), "{words} is not in {}", answers[at]);
     };
     says(0, "1 dead letter would be sent back; nothing was sent");
-    assert!(answers[0]["dry_run"] == true && answers[0]["token"].is_string());
+    assert_eq!(answers[0]["dry_run"], true);
     assert_eq!(answers[1]["rows"][0]["redrives"], 0);
-    for (at, said) in
-        [(2, "`person` and `reason`"), (3, "other arguments"), (5, "is unknown, used")]
-    {
-        assert!(answers[at]["error"].as_str().is_some_and(|text| text.contains(said)), "{got}");
-    }
-    says(4, "1 dead letter sent back");
-    says(6, "1 dead letter would be discarded; nothing was");
-    says(7, "1 dead letter discarded and written to");
-    says(8, "has to be given in full");
-    says(9, "has no undecided");
+    let refused = answers[2]["error"].as_str();
+    assert!(refused.is_some_and(|text| text.contains("`person` and `reason`")), "{got}");
+    says(3, "1 dead letter sent back");
+    says(4, "1 dead letter would be discarded; nothing was");
+    says(5, "1 dead letter discarded and written to");
+    says(6, "has to be given in full");
+    says(7, "has no undecided");
     assert_eq!(std::fs::read_dir(&archive).expect("a directory").count(), 1);
 
     shop.order_is(saga, "completed").await;
@@ -268,8 +262,7 @@ async fn it_acts(shop: &ShopWorld, python: &Path, saga: &str, letter: &str) {
     let seen = tap(shop, &seen).await;
     assert!(seen.contains("redriven by ada, through ballet mcp: the limit was wrong"), "{seen}");
     let shown = shop.ballet(&["sagas", "show", &lost]).await.ends_with(0);
-    let shown = shown.prints(&["discarded by ada, through ballet mcp", "a test order"]);
-    assert!(!shown.out.contains("once more"), "{shown:?}");
+    shown.prints(&["discarded by ada, through ballet mcp", "a test order"]);
     let stays = got["tools"].as_object().expect("tools").len()
         - got["looks"].as_array().expect("looks").len();
     assert_eq!(stays, 7, "each act is a tool");

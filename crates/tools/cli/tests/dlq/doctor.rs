@@ -153,7 +153,7 @@ async fn a_collation_of_another_version_is_named(patient: &ExaminedSystem) {
     let Ok(version) = version else { return };
     let set = "update pg_database set datcollversion = $1 where datname = current_database()";
     sqlx::query(set).bind("0").execute(&mut db).await.expect("another version");
-    patient.has("server warning", "collation version").await;
+    patient.has("collation", "collation version").await;
     sqlx::query(set).bind(version).execute(&mut db).await.expect("its version");
 }
 

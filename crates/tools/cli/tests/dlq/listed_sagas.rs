@@ -83,7 +83,7 @@ pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a
                      shipment, tracking";
         assert!(unknown.err.contains(there), "{unknown:?}");
         let wrong = shop.ballet(&["sagas", command, "order"]).await.ends_with(2);
-        let ways = "expected a saga's id, the last eight digits of it or more, or KEY=VALUE";
+        let ways = "expected a saga's id, or KEY=VALUE";
         assert!(wrong.err.contains(ways), "{wrong:?}");
     }
 

@@ -73,9 +73,9 @@ async fn what_is_published_has_its_effect_once(world: &CounterWorld) {
 async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said(world: &CounterWorld) {
     let text = "{\"number\":0}\n{\"number\":\"one\"}\n{}\n";
     let wrong = publish(world, "ops", text, &["--type", TICKED]).await.ends_with(1);
-    assert!(wrong.err.contains("line 2: error: "), "{wrong:?}");
+    assert!(wrong.err.contains("line 2: wrong_shape: "), "{wrong:?}");
     assert!(wrong.err.contains("number: a whole number from"), "{wrong:?}");
-    assert!(wrong.err.contains("line 3: error: "), "{wrong:?}");
+    assert!(wrong.err.contains("line 3: wrong_shape: "), "{wrong:?}");
     assert!(wrong.err.contains("2 of 3 messages are wrong: nothing is published"), "{wrong:?}");
     let wrong = publish(world, "ops", text, &["--type", TICKED, "-o", "json"]).await.ends_with(1);
     let rows: Vec<Value> = wrong.json();

@@ -94,10 +94,6 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
         BTreeMap::from([(key("permanent", TOCKED), third), (key("wrong_shape", TICKED), third)]);
     assert_eq!(groups(&world).await, left);
 
-    let older = world.list(&["--older-than", "1s", "--type", TOCKED, "--limit", "5"]).await;
-    assert_eq!(older.len(), 5);
-    assert!(world.list(&["--newer-than", "1min"]).await.is_empty());
-
     let begun = std::time::Instant::now();
     world
         .ballet(&["discard", "--reason", "wrong_shape", "--yes", "--to", "kept"])
@@ -136,10 +132,6 @@ pub(crate) async fn what_means_nothing_or_several_is_refused_with_words(world: &
         (vec!["redrive"], "no dead letters are selected"),
         (vec!["discard", "--yes"], "no dead letters are selected"),
         (vec!["discard", "--all"], "give --yes"),
-        (vec!["list", "--reason", "fialed"], "none of crash_loop, unreadable_properties"),
-        (vec!["groups", "--reason", "fialed", "-o", "json"], "has the reason \"fialed\""),
-        (vec!["redrive", "--reason", "fialed"], "too_old_to_deduplicate"),
-        (vec!["discard", "--reason", "fialed", "--yes"], "failed, not_yet"),
         (vec!["show", "aaaa"], "several messages"),
         (vec!["redrive", "--id", "a"], ids[0]),
         (vec!["redrive", "--id", "aaaa"], "is the end of 2 ids, give more"),

@@ -31,11 +31,6 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
         (&["--saga", saga], &[4]),
         (&["--saga", "0000ABCD"], &[4]),
         (&["--service", "bell"], &[5]),
-        (&["--service", "clock", "--where", "/body/number=3"], &[3]),
-        (&["--where", "/body/at/hour=noon"], &[4]),
-        (&["--where", "/exchange=dead"], &[5]),
-        (&["--header", "even=true"], &[0, 2]),
-        (&["--header", "even=true", "--where", "/body/number=1"], &[]),
         (&["--limit", "2"], &[0, 1]),
         (&["--from", "2"], &[2, 3, 4, 5]),
         (&["--from", "last"], &[5]),
@@ -48,9 +43,7 @@ async fn tap_shows_what_is_wanted_and_nothing_else() {
         assert_eq!(numbers(&world.tap(&all).await), wanted, "{arguments:?}");
     }
 
-    // The silence counts from the start, so it exceeds a busy broker's time for the first event.
-    let table =
-        world.ballet(&["tap", "--from", "first", "--idle-timeout", "10s"]).await.ends_with(0).out;
+    let table = world.ballet(&["tap", "--from", "first", "--until", "now"]).await.ends_with(0).out;
     let rows: Vec<&str> = table.lines().collect();
     assert!(rows[0].starts_with("2024-12-24 "), "{table}");
     assert!(rows[1].contains("clock.ticked.v1") && rows[1].ends_with("{\"number\":0}"), "{table}");
@@ -179,16 +172,11 @@ async fn what_cannot_be_tapped_is_refused_with_words_and_filters_that_matched_no
     let stranger = world.env.amqp_url("tap").replacen("tap", "nobody", 1);
     ended(world.command_at(&stranger, &["tap"])).await.ends_with(4);
     for (wrong, why) in [
-        (&["--where", "body=1"][..], "--where"),
-        (&["--where", "/bdy/number=1"], "/body"),
-        (&["--header", "tenant"], "--header"),
-        (&["--from", "yesterday"], "--from"),
+        (&["--from", "yesterday"][..], "--from"),
         (&["--from", "99"], "last event has offset 4"),
         (&["--from", "first", "--since", "1h"], "--from"),
         (&["--since", "soon"], "--since"),
         (&["--since", "2999-01-01T00:00:00Z"], "in the future"),
-        (&["--idle-timeout", "never"], "--idle-timeout"),
-        (&["--idle-timeout", "5"], "such as 30s"),
         (&["--saga", ""], "--saga"),
         (&["orders..v1"], "words with dots between them"),
         (&[""], "words with dots between them"),

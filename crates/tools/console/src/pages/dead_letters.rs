@@ -82,9 +82,9 @@ pub(crate) fn one(
 ) -> Markup {
     let (named, dead) = (letter.event_name(), &letter.dead);
     let is_unrouted = dead.service == UNROUTED;
-    let source = match is_unrouted {
-        true => "--from-unrouted".to_owned(),
-        false => format!("--service {}", dead.service),
+    let command = match is_unrouted {
+        true => "ballet topology repair".to_owned(),
+        false => format!("ballet dlq redrive --service {} --id {}", dead.service, dead.id),
     };
     let headers = letter.headers();
     html! {
@@ -119,7 +119,7 @@ pub(crate) fn one(
             }
         }
         (section(actions, now))
-        p { "The same from a terminal: " code { "ballet dlq redrive " (source) " --id " (dead.id) }
+        p { "The same from a terminal: " code { (command) }
             ". With " code { "--dry-run" } " the command says what it would do." }
     }
 }

@@ -1,11 +1,9 @@
 //! Searches sagas by text and filters.
 
-use std::collections::BTreeSet;
-
 use ballet_ops::sagas::SagaState;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, QueryBuilder};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::store::saga_row::{STATE, SagaRow};
@@ -159,28 +157,6 @@ fn push_all(
     if let Some(before) = filter.before {
         query.push(" and coalesce(since, last_at) < ").push_bind(before.to_sqlx());
     }
-}
-
-/// A value longer than the index stores finds none.
-pub(crate) async fn keyed(
-    db: &mut PgConnection,
-    key: &str,
-    value: &str,
-) -> Result<BTreeSet<Uuid>, sqlx::Error> {
-    let of_key =
-        "select saga from console.key where lower(value) = lower($1) and value = $1 and name = $2";
-    let found: Vec<Uuid> = sqlx::query_scalar(of_key).bind(value).bind(key).fetch_all(db).await?;
-    Ok(found.into_iter().collect())
-}
-
-pub(crate) async fn ending(
-    db: &mut PgConnection,
-    digits: &str,
-) -> Result<BTreeSet<Uuid>, sqlx::Error> {
-    let ending = "select id from console.saga where reverse(id::text) like reverse($1) || '%'";
-    let found: Vec<Uuid> =
-        sqlx::query_scalar(ending).bind(digits.to_lowercase()).fetch_all(db).await?;
-    Ok(found.into_iter().collect())
 }
 
 async fn hits(pool: &PgPool, text: &str) -> Result<Vec<Uuid>, sqlx::Error> {

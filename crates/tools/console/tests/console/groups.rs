@@ -140,7 +140,7 @@ async fn what_no_binding_took_is_seen_sent_on_and_discarded() {
     let page = operator.until("/dead-letters", "goes to payments").await;
     let nobodys = link(&page, ROW, "no service declares its type");
     let page = operator.until(&format!("/dead-letters/unrouted/{id}"), "No binding took it").await;
-    assert!(page.contains("--from-unrouted") && !page.contains("Edit its body"), "{page}");
+    assert!(page.contains("ballet topology repair") && !page.contains("Edit its body"), "{page}");
     let edit = format!("/dead-letters/unrouted/{id}/edit");
     assert_eq!(operator.get(&edit).await.0, StatusCode::NOT_FOUND);
 

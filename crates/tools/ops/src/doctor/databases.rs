@@ -13,13 +13,15 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 
 use crate::databases::{Unconnected, connect_in_time};
-use crate::doctor::{clock, warnings};
+use crate::doctor::clock;
 use crate::standing::finding::{Finding, Hinders};
 use crate::standing::service::{RECOVERY, findings_of};
 use crate::words::counted;
 
 /// The oldest version of Postgres that ballet works with.
 const OLDEST: i32 = 140_000;
+/// The first that notes the version of a database's collation.
+const KNOWS_COLLATIONS: i32 = 150_000;
 
 /// The checks of a healthy database take less.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -83,9 +85,7 @@ pub(super) async fn rest(service: &str, options: &PgConnectOptions, clock: &Cloc
     let mut findings = Vec::new();
     let look = async {
         // The other check reports an unreadable database.
-        let (connected, heard) = warnings::heard(connect_in_time(options)).await;
-        let Ok(mut db) = connected else { return };
-        findings.extend(heard.iter().map(|warning| warnings::finding(service, warning)));
+        let Ok(mut db) = connect_in_time(options).await else { return };
         if let Err(error) = inside(&mut db, service, clock, &mut findings).await {
             let error = error.to_string();
             findings.push(Finding::bad(Cause::Tables, service, &error, UNREADABLE));
@@ -115,6 +115,9 @@ async fn inside(
     findings.push(postgres(service, version, &text));
     findings.push(clock::judge(service, there, SignedDuration::ZERO, before, after));
     findings.push(durability(db, service).await?);
+    if version >= KNOWS_COLLATIONS {
+        findings.extend(collation(db, service).await?);
+    }
     findings.push(partitions(service, &kept::names(db).await?, clock.now()));
     Ok(())
 }
@@ -146,6 +149,20 @@ async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding, sql
     let advice = "reset it for the server, the database and the service's user: with ALTER SYSTEM, \
                   ALTER DATABASE or ALTER ROLE";
     Ok(Finding::bad(Cause::Durability, service, &found, advice))
+}
+
+/// Another libc or ICU sorts text otherwise than the indexes of the database do.
+async fn collation(db: &mut PgConnection, service: &str) -> Result<Option<Finding>, sqlx::Error> {
+    let differs: bool = sqlx::query_scalar(
+        "select coalesce(datcollversion <> pg_database_collation_actual_version(oid), false) \
+         from pg_database where datname = current_database()",
+    )
+    .fetch_one(db)
+    .await?;
+    let found = "its collation version is not that of its server: text is sorted otherwise than its indexes do";
+    let advice = "stop the service, rebuild its indexes (REINDEX DATABASE), then ALTER DATABASE ... REFRESH \
+                  COLLATION VERSION";
+    Ok(differs.then(|| Finding::bad(Cause::Collation, service, found, advice)))
 }
 
 fn postgres(service: &str, version: i32, text: &str) -> Finding {

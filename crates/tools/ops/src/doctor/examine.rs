@@ -61,7 +61,7 @@ pub async fn rest(servers: &SystemServers, standing: &Standing) -> Vec<Finding> 
         |one: &Finding| (one.cause, one.state) == (Cause::Broker, FindingState::Well);
     let of_journal = async {
         match standing.findings.iter().any(is_connected) {
-            true => Some(journal::check(servers, management.as_ref()).await),
+            true => Some(journal::check(servers).await),
             false => None,
         }
     };

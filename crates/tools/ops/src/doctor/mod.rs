@@ -11,7 +11,6 @@ mod queues;
 mod rights;
 mod servers;
 mod topology;
-mod warnings;
 
 pub use abandoned_queues::abandoned_queues;
 pub use examine::{Standing, examine, rest, standing};

@@ -38,8 +38,7 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
                  missing, or because no service declares their type",
                 acting(messages, "message", "wait")
             ),
-            "see who consumes them with `ballet dlq redrive --from-unrouted --dry-run`; without \
-             --dry-run it sends them",
+            "see who consumes them with `ballet topology repair --dry-run`; without --dry-run it sends them",
         )),
     }
     findings

@@ -18,7 +18,7 @@ use crate::redrive::tool_run::ToolRun;
 use crate::stream::{JournalItem, JournalReader, Notice, Record, Start};
 
 /// The maximum difference between the clocks of the broker and of this machine.
-pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(1);
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// The journal has at least our note, so a longer silence is a fault.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -43,18 +43,17 @@ pub(super) struct JournalEntries<'a> {
 }
 
 impl<'a> JournalEntries<'a> {
-    /// Begins to read at a time. `unreadable` are the offsets known from an earlier reading.
+    /// Begins to read at a time.
     pub(super) async fn open(
         witnesses: &Witnesses,
         run: &'a ToolRun,
-        unreadable: BTreeSet<u64>,
     ) -> Result<Self, RedriveError> {
         // A stream asked for a time after its last message begins at the next one. With a slow broker clock that would
         // be after our own note.
         let start = Start::Time(witnesses.since - SKEW);
         let broker = Arc::clone(&witnesses.broker);
-        let reader = JournalReader::open_past(broker, start, unreadable.clone()).await?;
-        Ok(Self { run, reader, unreadable, lost: None })
+        let reader = JournalReader::open(broker, start).await?;
+        Ok(Self { run, reader, unreadable: BTreeSet::new(), lost: None })
     }
 
     /// Returns the next entry; `None` at the first note of this run.

@@ -8,7 +8,6 @@
 
 mod consumer_search;
 mod journal;
-pub(crate) mod journal_check;
 mod known_messages;
 mod ledgers;
 mod missed_events;

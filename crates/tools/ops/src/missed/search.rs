@@ -1,6 +1,6 @@
 //! Finds the events that services have missed.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use ballet_core::{MessageId, id};
@@ -67,7 +67,7 @@ async fn read(
     options: &RedriveOptions<'_>,
 ) -> Result<JournalGaps, RedriveError> {
     let (begins, mut number) = (witnesses.journal_begins().await?, 0);
-    let mut entries = JournalEntries::open(witnesses, run, BTreeSet::new()).await?;
+    let mut entries = JournalEntries::open(witnesses, run).await?;
     while let Some(entry) = entries.next().await? {
         if let JournalEntry::Event(id, _) = &entry {
             told.remove(id);

@@ -1,6 +1,6 @@
 //! Sends the events that a service has missed to the service's queue.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +46,6 @@ pub async fn send(
             consumed: missed.part.consumes().into_iter().collect(),
         }),
         run: missed.run.clone(),
-        unreadable: missed.gaps.unreadable.clone(),
     };
     let run = ToolRun::new(options, missed.run.floor);
     let send = |event: &DeadLetter| Some(run.redriven(event, Some(&missed.part)));
@@ -88,7 +87,6 @@ struct MissedSource {
     service: &'static str,
     wanted: Arc<WantedMessages>,
     run: ToolRun,
-    unreadable: BTreeSet<u64>,
 }
 
 impl MessageSource for MissedSource {
@@ -125,10 +123,6 @@ impl MessageSource for MissedSource {
         // The journal keeps its messages.
         Ok(())
     }
-
-    async fn holds_more_than(&self, _left: u64) -> Result<bool, RedriveError> {
-        Ok(false)
-    }
 }
 
 impl MissedSource {
@@ -136,8 +130,8 @@ impl MissedSource {
         self,
         sender: &mpsc::Sender<Result<DeadLetter, RedriveError>>,
     ) -> Result<(), RedriveError> {
-        let Self { witnesses, service, wanted, run, unreadable } = self;
-        let mut entries = JournalEntries::open(&witnesses, &run, unreadable).await?;
+        let Self { witnesses, service, wanted, run } = self;
+        let mut entries = JournalEntries::open(&witnesses, &run).await?;
         let mut left: HashSet<MessageId> = wanted.ids.keys().copied().collect();
         loop {
             let entry = tokio::select! {

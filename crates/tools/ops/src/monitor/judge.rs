@@ -2,27 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use ballet_core::id::time_of;
 use ballet_core::{Role, System};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::monitor::awaited_causes::AwaitedCauses;
 use crate::monitor::entry::{EntryKind, WatchedEntry};
 use crate::monitor::findings::{Findings, Tally};
-use crate::monitor::known_ids::KnownIds;
 use crate::monitor::property::{Property, Violation};
 use crate::monitor::saga_log::{Kept, Quiet, SagaLog};
 use crate::monitor::sagas::Sagas;
 use crate::monitor::services::Services;
-use crate::monitor::types::{Kind, Types, UNDECLARED};
+use crate::monitor::types::{Kind, Types};
 
 /// The maximum number of entries of a saga.
 const MOST_ENTRIES: usize = 500;
 /// A saga is judged again after this many milliseconds at least: with none, for ever in one call.
 const LEAST_PATIENCE: i64 = 1_000;
-/// The maximum difference between the clocks of ids, and the time within which a copy of a message comes, in
-/// milliseconds.
+/// The time within which a copy of a message comes, in milliseconds.
 const CLOCKS: i64 = 60_000;
 
 /// Judges sagas by the journal's entries in their order.
@@ -31,8 +27,6 @@ pub struct Monitor {
     types: Types,
     patience: i64,
     sagas: Sagas,
-    known: KnownIds,
-    awaited: AwaitedCauses,
     /// The time of the newest entry, or the present once all has been read.
     clock: i64,
     services: Services,
@@ -47,8 +41,6 @@ impl Monitor {
         Self {
             patience: i64::try_from(patience.as_millis()).unwrap_or(i64::MAX).max(LEAST_PATIENCE),
             sagas: Sagas::new(),
-            known: KnownIds::default(),
-            awaited: AwaitedCauses::default(),
             clock: i64::MIN,
             services: Services::new(types.service_count()),
             counts: vec![0; types.len()],
@@ -72,7 +64,6 @@ impl Monitor {
         self.clock = self.clock.max(at);
         let kind = self.types.kind(entry.event_type);
         let service = entry.service.and_then(|service| self.types.service(service));
-        self.awaited.came(entry.message_id);
         match (entry.kind, service) {
             (EntryKind::Event, _) => self.event(entry, kind, at),
             (EntryKind::OfDeadLetter, Some(service)) => {
@@ -84,7 +75,6 @@ impl Monitor {
             (EntryKind::Searched, Some(service)) => self.services.is_restored(service, self.clock),
             (EntryKind::OfDeadLetter | EntryKind::Searched, None) => {}
         }
-        self.known.add(entry.message_id, kind, self.clock);
         self.judge_due(false);
     }
 
@@ -94,9 +84,6 @@ impl Monitor {
             return;
         }
         self.clock = self.clock.max(now.as_millisecond());
-        while let Some(violation) = self.awaited.missing(self.clock) {
-            self.findings.name(violation);
-        }
         self.sagas.suspects_are_due();
         self.judge_due(true);
     }
@@ -104,13 +91,12 @@ impl Monitor {
     /// Whether something may be missing at this time.
     pub(super) fn may_lack(&self, now: Timestamp) -> bool {
         let now = now.as_millisecond();
-        self.sagas.has_suspects() || self.sagas.is_due(now) || self.awaited.is_due(now)
+        self.sagas.has_suspects() || self.sagas.is_due(now)
     }
 
     /// Says that entries are missing before the next one: what is known is not judged by what it lacks.
     pub(super) fn gap(&mut self) {
         self.sagas.gap();
-        self.awaited = AwaitedCauses::default();
         if self.clock != i64::MIN {
             self.begin(self.clock);
         }
@@ -144,7 +130,6 @@ impl Monitor {
     }
 
     fn begin(&mut self, at: i64) {
-        self.known.begin(at);
         // A copy of a message that began a saga before may come.
         self.sagas.begin(at.saturating_add(CLOCKS));
     }
@@ -152,20 +137,14 @@ impl Monitor {
     fn event(&mut self, entry: &WatchedEntry<'_>, kind: Kind, at: i64) {
         let Some(facts) = self.types.facts(kind) else { return };
         let (event, begins) = (facts.event, facts.begins);
-        let is_copy = self.known.kind(entry.message_id).is_some();
         if let Some(by) = entry.service.filter(|by| !event.may_be_published_by(by)) {
             // No service takes it, so it is not part of its saga.
-            if !is_copy {
-                let says = format!("{by} publishes it, and {} owns it", event.service());
-                self.findings.name(violation(Property::Publisher, entry, says));
-            }
+            let says = format!("{by} publishes it, and {} owns it", event.service());
+            self.findings.name(violation(Property::Publisher, entry, says));
             return;
         }
         let Some(saga) = entry.saga.filter(|_| event.role() != Role::Plain) else {
-            if !is_copy {
-                self.counts[usize::from(kind)] += 1;
-                self.judge_cause(entry, kind, None);
-            }
+            self.counts[usize::from(kind)] += 1;
             return;
         };
         let new = Kept { kind, id: entry.message_id, cause: entry.cause, at, offset: entry.offset };
@@ -195,7 +174,9 @@ impl Monitor {
         if let (Some(service), Some(cause)) = (service, cause) {
             self.services.has_handled(service, cause.at);
         }
-        self.judge_cause(entry, kind, cause.map(|cause| cause.kind));
+        if let Some(cause) = cause {
+            self.judge_cause(saga, new, cause.kind);
+        }
         let Self { types, services, patience, sagas, findings, .. } = self;
         let is_over = |log: &SagaLog| {
             let (broken, quiet) = log.broken_by_absence(types, services, *patience);
@@ -206,33 +187,15 @@ impl Monitor {
         }
     }
 
-    /// Judges whether a contract declares the cause. `of_saga` is its type if the saga has it.
-    fn judge_cause(&mut self, entry: &WatchedEntry<'_>, kind: Kind, of_saga: Option<Kind>) {
-        let (Some(cause), Some(facts)) = (entry.cause, self.types.facts(kind)) else { return };
-        let Some(allowed) = &facts.causes else { return };
-        match of_saga.or_else(|| self.known.kind(cause)) {
-            // The contracts here may be older than the services.
-            Some(UNDECLARED) => {}
-            Some(of) if allowed.contains(&of) => {}
-            Some(of) => {
-                let count = self.undeclared.entry((of, kind)).or_default();
-                *count += 1;
-                let is_first = *count == 1;
-                let says = format!("{} causes it, which no contract declares", self.types.name(of));
-                self.name_transition(entry, is_first, says);
-            }
-            None => {
-                let made = time_of(cause).map(Timestamp::as_millisecond);
-                let is_remembered =
-                    made.is_some_and(|made| made >= self.known.since.saturating_add(CLOCKS));
-                if facts.needs_cause && is_remembered && self.awaited.has_room() {
-                    let says = format!("its cause, the message {cause}, is not in the journal");
-                    let due = self.clock.saturating_add(self.patience);
-                    let violation = violation(Property::KnownCause, entry, says);
-                    self.awaited.wait(due, cause, violation);
-                }
-            }
+    /// Judges whether a contract declares the cause.
+    fn judge_cause(&mut self, saga: Uuid, new: Kept, cause: Kind) {
+        let allowed = self.types.facts(new.kind).and_then(|facts| facts.causes.as_ref());
+        if allowed.is_none_or(|allowed| allowed.contains(&cause)) {
+            return;
         }
+        *self.undeclared.entry((cause, new.kind)).or_default() += 1;
+        let says = format!("{} causes it, which no contract declares", self.types.name(cause));
+        self.name_of_saga(saga, Property::Transition, new, says);
     }
 
     /// Before the end of the journal is reached, what is absent may come.
@@ -278,22 +241,6 @@ impl Monitor {
             message_id: kept.id,
             says,
         });
-    }
-
-    /// Once for a saga. An event outside of sagas is named at the first time.
-    fn name_transition(&mut self, entry: &WatchedEntry<'_>, is_first: bool, says: String) {
-        let property = Property::Transition;
-        let is_new = match entry.saga.and_then(|saga| self.sagas.get_mut(saga)) {
-            Some(log) if log.named.contains(&property) => false,
-            Some(log) => {
-                log.named.push(property);
-                true
-            }
-            None => is_first,
-        };
-        if is_new {
-            self.findings.name(violation(property, entry, says));
-        }
     }
 }
 

@@ -4,12 +4,10 @@
 //! Only what the journal can show is judged, and a doubt counts for the system: copies of a message are one message, a
 //! saga whose beginning was not seen is not judged by what it lacks, and what is absent has time to come.
 
-mod awaited_causes;
 mod coverage;
 mod entry;
 mod findings;
 mod judge;
-mod known_ids;
 mod property;
 mod saga_log;
 mod sagas;

@@ -12,8 +12,6 @@ pub enum Property {
     Publisher,
     /// What causes an event is what a contract declares.
     Transition,
-    /// The cause of an event is an event.
-    KnownCause,
     /// A step has one outcome for one cause.
     OneOutcome,
     /// The owner decides once.
@@ -30,10 +28,9 @@ pub enum Property {
 
 impl Property {
     /// All properties.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Publisher,
         Self::Transition,
-        Self::KnownCause,
         Self::OneOutcome,
         Self::OneDecision,
         Self::OneEnd,
@@ -48,7 +45,6 @@ impl Property {
         match self {
             Self::Publisher => "publisher",
             Self::Transition => "transition",
-            Self::KnownCause => "known_cause",
             Self::OneOutcome => "one_outcome",
             Self::OneDecision => "one_decision",
             Self::OneEnd => "one_end",
@@ -69,10 +65,6 @@ impl Property {
             Self::Transition => {
                 "compare the service's build with its contract: the build may be newer, or it answers an event that it \
                  should not"
-            }
-            Self::KnownCause => {
-                "find who sends to the service's queue past the exchange `events`, or which `causation_id` the service \
-                 makes up"
             }
             Self::OneOutcome => {
                 "see whether the effect was doubled; the service's inbox or ledger does not remember what it handled"

@@ -167,14 +167,6 @@ fn each_property_is_named_when_it_is_broken_and_not_when_it_nearly_is() {
         ("a declared producer's", vec!["1.o checkout by=storefront", "p placed 1.o"], None),
         ("a cause of another kind", vec!["p placed", "c captured p"], Some(Transition)),
         ("one of a join", vec!["p placed", "r reserved p", "a authorized p"], None),
-        ("a cause that contracts here do not know", vec!["n unknown", "r reserved n"], None),
-        ("a cause that nobody saw", vec!["p placed", "i dispatched n", "+6m"], Some(KnownCause)),
-        (
-            "a cause that comes late",
-            vec!["d confirmed c", "c captured s", "s scheduled", "+6m"],
-            None,
-        ),
-        ("a cause before a gap", vec!["p placed", "gap", "i dispatched n", "+6m"], None),
         (
             "one message with two outcomes",
             vec!["p placed", "r reserved p", "q reserved p"],

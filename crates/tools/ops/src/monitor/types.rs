@@ -34,8 +34,6 @@ pub(super) struct Facts {
     pub(super) steps: usize,
     /// The types that may cause it. `None` if others may, too.
     pub(super) causes: Option<BTreeSet<Kind>>,
-    /// Whether its cause is an event in every case.
-    pub(super) needs_cause: bool,
 }
 
 /// The event of a compensation, and what it undoes.
@@ -154,7 +152,6 @@ fn facts(system: &System, event: EventType, kinds: &dyn Fn(&[EventType]) -> Vec<
             allowed.extend([part.consumes(), part.emits()].concat());
         }
     }
-    let is_origin = |(_, _, step): &Step<'_>| step.kind == StepKind::Origin;
     let has_kind = |kind| of_steps.iter().any(|(_, _, s)| s.kind == kind && s.done == event);
     let allowed: Vec<EventType> = allowed.into_iter().collect();
     Facts {
@@ -168,9 +165,5 @@ fn facts(system: &System, event: EventType, kinds: &dyn Fn(&[EventType]) -> Vec<
         by_owner: saga.is_some_and(|saga| saga.owner == event.service()),
         steps: of_steps.iter().filter(|(_, _, step)| is_outcome(step)).count(),
         causes: (!is_open).then(|| kinds(&allowed).into_iter().collect()),
-        needs_cause: !is_open
-            && !of_steps.is_empty()
-            && aborted.is_none()
-            && !of_steps.iter().any(is_origin),
     }
 }

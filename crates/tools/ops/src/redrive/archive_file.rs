@@ -1,11 +1,10 @@
 //! An archive in a file: a line of JSON for each dead letter.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::stream::lock_file;
 use serde_json::Value;
 
 use crate::redrive::dead_letter::DeadLetter;
@@ -25,7 +24,11 @@ impl ArchiveFile {
         let mut opened = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
         if opened.metadata()?.is_file() {
             // Lines of two processes would mix.
-            lock_file(&opened)?;
+            if let Err(TryLockError::WouldBlock) = opened.try_lock() {
+                let why =
+                    "another process is writing to it: let it end first, or name another file";
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, why));
+            }
             if !is_whole(file)? {
                 opened.write_all(b"\n")?;
             }

@@ -1,7 +1,5 @@
 //! Selects dead letters.
 
-use jiff::Timestamp;
-
 use crate::redrive::cause::cause_of;
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::groups::GroupKey;
@@ -11,12 +9,8 @@ use crate::redrive::groups::GroupKey;
 pub struct DeadLetterFilter {
     /// The reason as a code.
     pub reason: Option<String>,
-    /// The handler that failed.
-    pub step: Option<String>,
     /// The event's name.
     pub event_type: Option<String>,
-    /// A text that the detail contains.
-    pub detail: Option<String>,
     /// The [cause](cause_of) of the detail.
     pub cause: Option<String>,
     /// The [id of a group](GroupKey::id).
@@ -28,10 +22,6 @@ pub struct DeadLetterFilter {
     pub seen: Option<Vec<String>>,
     /// The saga; its last digits are enough.
     pub saga: Option<String>,
-    /// Only dead letters that died before this time.
-    pub before: Option<Timestamp>,
-    /// Only dead letters that died after this time.
-    pub after: Option<Timestamp>,
     /// The maximum number of dead letters of a plan.
     pub limit: Option<u64>,
 }
@@ -43,20 +33,13 @@ impl DeadLetterFilter {
         let is = |wanted: &Option<String>, found: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
         };
-        let died = dead_letter.dead_at;
         is(&self.reason, Some(&dead_letter.reason))
-            && is(&self.step, dead_letter.step.as_deref())
             && is(&self.event_type, dead_letter.event_type.as_deref())
-            && self.detail.as_deref().is_none_or(|part| {
-                dead_letter.detail.as_deref().is_some_and(|detail| detail.contains(part))
-            })
             && self.saga.as_deref().is_none_or(|end| match &dead_letter.saga {
                 Some(saga) => is_end(end, saga),
                 // A message that begins a saga may not name it: its own id is the saga's.
                 None => is_end(end, &dead_letter.id.to_string()),
             })
-            && self.before.is_none_or(|before| died.is_some_and(|at| at < before))
-            && self.after.is_none_or(|after| died.is_some_and(|at| at > after))
             && self.matches_id(dead_letter)
             && self.cause.as_ref().is_none_or(|cause| {
                 dead_letter.detail.as_deref().is_some_and(|detail| cause_of(detail) == *cause)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ballet_core::{EventType, Key};
-use ballet_store::ledger::recorded_rows::{self, with_text};
+use ballet_store::ledger::recorded_rows::with_text;
 use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
@@ -61,38 +61,10 @@ pub struct KeyedSagas {
 ///
 /// `databases` has each service's database.
 pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyQuery) -> KeyedSagas {
-    in_all(databases, SagaSearch::Key(key)).await
-}
-
-/// Finds the sagas whose ids end with these digits.
-///
-/// `databases` has each service's database.
-pub async fn ending(databases: &[(String, PgConnectOptions)], digits: &str) -> KeyedSagas {
-    in_all(databases, SagaSearch::Ending(&digits.to_lowercase())).await
-}
-
-#[derive(Clone, Copy)]
-enum SagaSearch<'a> {
-    Key(&'a KeyQuery),
-    Ending(&'a str),
-}
-
-impl SagaSearch<'_> {
-    async fn find(self, db: &mut PgConnection) -> Result<BTreeSet<Uuid>, sqlx::Error> {
-        match self {
-            Self::Key(key) => of_ledger(db, key).await,
-            Self::Ending(digits) => {
-                Ok(recorded_rows::ending(db, digits).await?.into_iter().collect())
-            }
-        }
-    }
-}
-
-async fn in_all(databases: &[(String, PgConnectOptions)], search: SagaSearch<'_>) -> KeyedSagas {
     let mut sources = ServiceDatabases::open(databases).await;
     let mut sagas = BTreeSet::new();
     for ServiceDatabase { server, db, .. } in sources.each() {
-        sagas.extend(server.read(search.find(db)).await.into_iter().flatten());
+        sagas.extend(server.read(of_ledger(db, key)).await.into_iter().flatten());
     }
     let away = sources.why_away();
     sources.close().await;

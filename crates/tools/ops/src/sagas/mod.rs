@@ -18,7 +18,7 @@ mod versions;
 
 pub use crate::standing::hindrance::{Hindrance, hindrances};
 pub use answer::{AnsweredCall, CallFollowUp, CallOutcome, KnownCall, answer};
-pub use key_query::{KeyQuery, KeyedSagas, ending, keyed};
+pub use key_query::{KeyQuery, KeyedSagas, keyed};
 pub use list::{ListedSaga, ListedSagas, SagaQuery, list};
 pub use open::{OpenSaga, OpenSagas, open};
 pub use saga_state::{PATIENCE, PressingWait, SagaState, SagaWait};

@@ -114,17 +114,17 @@ impl Finding {
     #[must_use]
     pub fn area(&self) -> Area {
         use Cause::{
-            Copies, DeadLetters, Frozen, Handler, Ids, Lag, Outbox, Paused, Process, Publishing,
-            Ready, Standstill, Start, Stuck, Telemetry,
+            Collation, Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery,
+            Right, Room, Tables,
         };
         use Cause::{
-            Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery, Right, Room,
-            ServerWarning, Tables,
+            Copies, DeadLetters, Frozen, Handler, Ids, Lag, Outbox, Paused, Process, Publishing,
+            Ready, Standstill, Start, Stuck, Telemetry,
         };
         match self.cause {
             Provider => Area::Providers,
             Database | DatabaseLogin | Recovery | Lock | Right | Room | Tables | Durability
-            | ServerWarning | Partitions => Area::Databases,
+            | Collation | Partitions => Area::Databases,
             Copies | DeadLetters | Frozen | Handler | Ids | Lag | Outbox | Paused | Process
             | Publishing | Ready | Standstill | Start | Stuck | Telemetry => Area::Services,
             Cause::Clock | Cause::Version if self.subject != BROKER => Area::Databases,

@@ -8,7 +8,7 @@
 //! | a selection of messages | [`RecordFilter`] |
 //! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`OutsideEvents`], [`Survey`], [`Repeatable`] |
 //! | the differences between two runs | [`Comparison`], [`Joins`] |
-//! | files | [`RecordingWriter`], [`Recording`], [`RecordingHeader`], [`lock_file`] |
+//! | files | [`RecordingWriter`], [`Recording`], [`RecordingHeader`] |
 
 mod compare;
 mod filter;
@@ -19,15 +19,11 @@ mod replay;
 mod start;
 
 pub use compare::{
+    comparison::{ComparedSagas, Comparison, ComparisonCounts},
     difference::{Difference, DifferenceKind},
     joins::Joins,
-    partition::{ComparedSagas, Comparison, ComparisonCounts},
 };
-pub use filter::{
-    RecordFilter,
-    condition::{HeaderIs, ValueIs},
-    pattern::TypePattern,
-};
+pub use filter::{RecordFilter, pattern::TypePattern};
 pub use journal::{
     difference::JournalDifference,
     end::{end, oldest},
@@ -39,8 +35,8 @@ pub use journal::{
 };
 pub use record::Record;
 pub use recording::{
-    error::RecordingError, file_lock::lock_file, header::RecordingHeader, line::write_line,
-    read::Recording, write::RecordingWriter,
+    error::RecordingError, header::RecordingHeader, line::write_line, read::Recording,
+    write::RecordingWriter,
 };
 pub use replay::{
     entry::{OutsideEvents, is_event},

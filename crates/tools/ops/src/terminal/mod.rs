@@ -2,7 +2,6 @@
 //! coloured. The operations of this crate use none of it: they return what programs may print.
 
 pub mod lanes;
-pub mod picture;
 #[cfg(feature = "operations")]
 mod progress;
 mod question;

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use ballet::core::part::{SagaPart, StepKind, StepPart};
-use ballet::core::versions::FIRST;
-use ballet::core::{EventType, Role, System, Versions};
+use ballet::core::{EventType, Role, System};
 use ballet_check::Contracts;
 
 use crate::author::new::names::{self, camel};
@@ -27,8 +26,6 @@ const TEMPLATES: [(&str, &str); 6] = [
     ("tests/my_service.rs", include_str!("../../../templates/service/tests/my_service.rs")),
 ];
 const CONTRACT: &str = include_str!("../../../templates/service/contract.json");
-const STEP: &str = "undo = take_back";
-const COMPENSATED: &str = "\"compensated\": \"my_service.part_taken_back.v1\"";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServiceArgs {
@@ -64,17 +61,11 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
         )));
     };
     let on = trigger(system, saga, args.on.as_deref())?;
-    let versions = versions(system, saga, on);
     let folder = contracts.folder();
     let root = workspace::root(folder)?;
     let below = folder.strip_prefix(root).unwrap_or(folder).display();
     let place = workspace::place(root, system.name, name);
     let up = "../".repeat(place.split('/').count());
-    let mut taken = types();
-    let my_service = own_type(name, name, &mut taken);
-    let my_saga = own_type(saga.saga, saga.owner, &mut taken);
-    let my_trigger = own_type(on.event(), on.service(), &mut taken);
-    let my_abort = own_type(abort.event(), abort.service(), &mut taken);
     let words = Replacements(vec![
         ("// FIELDS_OF_TRIGGER\n", fields(contracts, on)),
         ("// FIELDS_OF_ABORT\n", fields(contracts, abort)),
@@ -84,12 +75,10 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
         ("NAME_OF_ABORT", abort.name().to_owned()),
         ("\"ROLE_OF_TRIGGER\"", role(on)),
         ("\"ROLE_OF_ABORT\"", role(abort)),
-        (STEP, step_in(versions)),
-        (COMPENSATED, format!("{COMPENSATED}{}", lines_of(versions))),
-        ("MyTrigger", my_trigger),
-        ("MyAbort", my_abort),
-        ("MySaga", my_saga),
-        ("MyService", my_service),
+        ("MyTrigger", camel(on.event())),
+        ("MyAbort", camel(abort.event())),
+        ("MySaga", camel(saga.saga)),
+        ("MyService", camel(name)),
         ("my_saga", saga.saga.to_owned()),
         ("my_owner", saga.owner.to_owned()),
         ("../../contracts/my_system", format!("{up}{below}")),
@@ -115,33 +104,6 @@ pub(super) fn run(args: &ServiceArgs) -> Result<ExitStatus> {
         abort.name()
     ));
     Ok(ExitStatus::All)
-}
-
-/// Types of the templates besides the service, the saga and the two events read.
-fn types() -> Vec<String> {
-    let others = ["MyTrigger", "MyAbort", "MySaga", "MyService"];
-    let named = TEMPLATES.iter().filter(|(_, text)| text.contains("MyTrigger"));
-    let lines = named.flat_map(|(_, text)| text.lines());
-    let code = lines.filter(|line| !line.trim_start().starts_with("//"));
-    let words = code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'));
-    let named = words.filter(|word| is_type(word) && !others.contains(word));
-    // The attribute makes a type of the step.
-    named.chain(["DoPart"]).map(str::to_owned).collect()
-}
-
-fn is_type(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_uppercase())
-        && word.contains(|c: char| c.is_ascii_lowercase())
-}
-
-/// The type of this name, with the service's name in front if the name is taken.
-fn own_type(name: &str, service: &str, taken: &mut Vec<String>) -> String {
-    let mut own = camel(name);
-    while taken.contains(&own) {
-        own.insert_str(0, &camel(service));
-    }
-    taken.push(own.clone());
-    own
 }
 
 fn saga<'a>(system: &'a System, named: Option<&str>) -> Result<&'a SagaPart> {
@@ -185,35 +147,6 @@ fn steps<'a>(system: &'a System, saga: &SagaPart) -> impl Iterator<Item = &'a St
     parts.filter(move |part| part.saga == name).flat_map(|part| &part.steps)
 }
 
-/// The versions with this event. An event of one version triggers no step of another.
-fn versions(system: &System, saga: &SagaPart, on: EventType) -> Versions {
-    let publishers: Vec<Versions> =
-        steps(system, saga).filter(|step| step.has_outcome(on)).map(|step| step.versions).collect();
-    let first = publishers.iter().map(|one| one.first()).min();
-    let last: Option<Vec<u32>> = publishers.iter().map(|one| one.last()).collect();
-    let last = last.and_then(|all| all.into_iter().max());
-    let since = first.into_iter().fold(Versions::ALL, Versions::since);
-    last.into_iter().fold(since, Versions::until)
-}
-
-fn step_in(versions: Versions) -> String {
-    let mut words = STEP.to_owned();
-    if versions.first() > FIRST {
-        words += &format!(", since = {}", versions.first());
-    }
-    if let Some(last) = versions.last() {
-        words += &format!(", until = {last}");
-    }
-    words
-}
-
-fn lines_of(versions: Versions) -> String {
-    let line = |name: &str, version: u32| format!(",\n          \"{name}\": {version}");
-    let since = Some(versions.first()).filter(|first| *first > FIRST);
-    let since = since.map(|first| line("since", first)).unwrap_or_default();
-    since + &versions.last().map(|last| line("until", last)).unwrap_or_default()
-}
-
 fn fields(contracts: &Contracts, event: EventType) -> String {
     let lines: String =
         contracts.fields(event).into_iter().map(|field| format!("//   {field}\n")).collect();
@@ -246,23 +179,5 @@ fn role(event: EventType) -> String {
                 producers.iter().map(|producer| format!("        {producer:?}")).collect();
             format!("{role},\n      \"also_from\": [\n{}\n      ]", lines.join(",\n"))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_is_named_after_its_service_if_another_has_its_name() {
-        let mut taken = types();
-        let mut own = |name, service| own_type(name, service, &mut taken);
-        assert_eq!(own("request_made", "front_desk"), "RequestMade");
-        assert_eq!(own("part_done", "pantry"), "PantryPartDone");
-        assert_eq!(own("do_part", "pantry"), "PantryDoPart");
-        assert_eq!(own("tx", "pantry"), "PantryTx");
-        assert_eq!(own("request_made", "pantry"), "PantryRequestMade");
-        assert_eq!(own("done", "part"), "Done");
-        assert_eq!(own("result", "step"), "Result");
     }
 }

@@ -50,14 +50,11 @@ impl LatestDeadLetters {
 
 pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<ExitStatus> {
     let now = options.clock.now();
-    let filter = args.selection.filter(now);
+    let filter = args.selection.filter();
     let mut latest = LatestDeadLetters { limit: args.limit.max(1), ..LatestDeadLetters::default() };
     let services = &args.selection.service;
     dead_letters::read(options, services, &filter, |letter| latest.add(letter)).await?;
     let LatestDeadLetters { dead_letters, seen, .. } = latest;
-    if seen == 0 {
-        args.selection.require_known_reason()?;
-    }
     let header = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
     let table = Table::new(header).right([6]);
     let cells = |dead_letter: &DeadLetter| {
@@ -93,16 +90,13 @@ pub(crate) async fn list(args: &DlqListArgs, options: &GlobalOptions) -> Result<
 }
 
 pub(crate) async fn groups(args: &GroupsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
-    let filter = args.selection.filter(options.clock.now());
+    let filter = args.selection.filter();
     let mut groups = redrive::DeadLetterGroups::default();
     let services = &args.selection.service;
     let count = |letter| drop(groups.add(&letter));
     dead_letters::read(options, services, &filter, count).await?;
     let mut rows: Vec<_> = groups.all().collect();
     rows.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
-    if rows.is_empty() {
-        args.selection.require_known_reason()?;
-    }
     render::groups(&rows, options);
     let Some((biggest, _)) = rows.first().filter(|_| options.output == Output::Table) else {
         return Ok(ExitStatus::All);

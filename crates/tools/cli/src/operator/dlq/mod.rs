@@ -5,7 +5,6 @@ mod edit;
 pub(crate) mod interrupt;
 mod list;
 mod lookup;
-pub(crate) mod missed_events;
 pub(crate) mod note;
 mod plans;
 mod redrive;
@@ -13,7 +12,6 @@ mod render;
 mod selection;
 pub(crate) mod send_args;
 mod show;
-mod unrouted_events;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -29,7 +27,7 @@ pub(crate) enum Command {
     Groups(list::GroupsArgs),
     /// Show a dead letter with its properties, headers and body
     Show(show::Args),
-    /// Send dead letters back to their services, or send what a service has missed
+    /// Send dead letters back to their services
     Redrive(redrive::Args),
     /// Change the body of a dead letter, which stays one until it is redriven
     Edit(edit::Args),

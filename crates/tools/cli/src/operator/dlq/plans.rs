@@ -8,9 +8,9 @@ use sqlx::Connection;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 use crate::operator::dead_letters::{self, ServiceQueue};
-use crate::operator::dlq::missed_events::floor;
 use crate::operator::dlq::render;
 use crate::operator::dlq::selection::DeadLetterSelection;
+use crate::operator::missed_events::floor;
 
 pub(crate) struct ServicePlan {
     pub(crate) queue: ServiceQueue,
@@ -23,14 +23,14 @@ pub(crate) async fn plans(
     limit: Option<u64>,
     options: &GlobalOptions,
 ) -> Result<Vec<ServicePlan>> {
-    let (now, floor) = (options.clock.now(), floor(options));
+    let floor = floor(options);
     let (mut planned, mut left) = (Vec::new(), limit);
     for queue in dead_letters::open(options, &selection.service).await? {
         queue.warn_of_readers();
         if queue.status.dead_letters == 0 {
             continue;
         }
-        let filter = DeadLetterFilter { limit: left, ..selection.filter(now) };
+        let filter = DeadLetterFilter { limit: left, ..selection.filter() };
         let plan = queue.dead_letters.plan(filter, queue.part.clone(), floor).await?;
         left = left.map(|left| left - plan.dead_letters());
         if plan.dead_letters() > 0 {

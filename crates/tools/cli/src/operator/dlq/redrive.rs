@@ -8,18 +8,12 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{self, FromJournal};
 use crate::operator::dlq::plans::{self, ServicePlan, forget};
 use crate::operator::dlq::selection::DeadLetterSelection;
 use crate::operator::dlq::send_args::SendArgs;
-use crate::operator::dlq::unrouted_events::{self, FromUnrouted};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    missed: FromJournal,
-    #[command(flatten)]
-    unrouted: FromUnrouted,
     #[command(flatten)]
     selection: DeadLetterSelection,
     /// All dead letters
@@ -47,17 +41,10 @@ struct Totals {
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    if let Some((part, since)) = args.missed.asked(options)? {
-        return missed_events::run(&part, since, &args.selection, &args.sending, options).await;
-    }
-    if args.unrouted.from_unrouted {
-        return unrouted_events::run(&args.selection, &args.sending, options).await;
-    }
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, args.limit, options).await?;
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
-        args.selection.require_known_reason()?;
         ui::print("no dead letters match");
         return Ok(ExitStatus::All);
     }

@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use ballet::MessageId;
-use ballet::core::Reason;
-use ballet_ops::missed::MissedEvents;
 use ballet_ops::redrive::DeadLetterFilter;
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::base::exit::usage;
-use crate::base::ui::{self, age};
+use crate::base::ui;
 
 const MOST_SHOWN: usize = 5;
 
@@ -24,15 +21,9 @@ pub(crate) struct DeadLetterSelection {
     /// Only those with this reason
     #[arg(long, help_heading = "Selection")]
     reason: Option<String>,
-    /// Only those that failed in this step
-    #[arg(long, help_heading = "Selection")]
-    step: Option<String>,
     /// Only events of this type
     #[arg(long = "type", value_name = "EVENT", help_heading = "Selection")]
     event_type: Option<String>,
-    /// Only those whose detail contains this text
-    #[arg(long, value_name = "TEXT", help_heading = "Selection")]
-    detail: Option<String>,
     /// Only those of the group with this id, as `dlq groups` shows it
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     group: Option<String>,
@@ -42,49 +33,18 @@ pub(crate) struct DeadLetterSelection {
     /// Only those of this saga; the last digits of its id are enough
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     saga: Option<String>,
-    /// Only those that died longer ago than this: `90s`, `30min`, `2h`, `7d`
-    #[arg(long, value_name = "AGE", value_parser = age, help_heading = "Selection")]
-    older_than: Option<SignedDuration>,
-    /// Only those that died more recently than this
-    #[arg(long, value_name = "AGE", value_parser = age, help_heading = "Selection")]
-    newer_than: Option<SignedDuration>,
 }
 
 impl DeadLetterSelection {
-    pub(crate) fn filter(&self, now: Timestamp) -> DeadLetterFilter {
-        let ago = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN);
+    pub(crate) fn filter(&self) -> DeadLetterFilter {
         DeadLetterFilter {
             reason: self.reason.clone(),
-            step: self.step.clone(),
             event_type: self.event_type.clone(),
-            detail: self.detail.clone(),
-            cause: None,
             group: self.group.clone(),
             ids: self.id.clone(),
-            seen: None,
             saga: self.saga.clone(),
-            before: self.older_than.map(ago),
-            after: self.newer_than.map(ago),
-            limit: None,
+            ..DeadLetterFilter::default()
         }
-    }
-
-    pub(crate) fn narrow(&self, missed: &mut MissedEvents) -> Result<()> {
-        self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
-        missed.retain(|event| {
-            self.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
-                && self.saga.as_ref().is_none_or(|end| match &event.saga {
-                    Some(saga) => is_end(end, saga),
-                    None => is_end(end, &event.id.to_string()),
-                })
-                && (self.id.is_empty() || self.names(event.id))
-        });
-        Ok(())
-    }
-
-    fn names(&self, id: MessageId) -> bool {
-        let id = id.to_string();
-        self.id.iter().any(|end| is_end(end, &id))
     }
 
     /// Nobody shall send or discard another message than meant, so the end of an id that several messages share is
@@ -107,12 +67,8 @@ impl DeadLetterSelection {
     }
 
     fn is_given(&self) -> bool {
-        let texts =
-            [&self.reason, &self.step, &self.event_type, &self.detail, &self.group, &self.saga];
-        texts.iter().any(|option| option.is_some())
-            || !self.id.is_empty()
-            || self.older_than.is_some()
-            || self.newer_than.is_some()
+        let texts = [&self.reason, &self.event_type, &self.group, &self.saga];
+        texts.iter().any(|option| option.is_some()) || !self.id.is_empty()
     }
 
     /// Nobody shall redrive or discard everything by mistake.
@@ -121,23 +77,9 @@ impl DeadLetterSelection {
             return Ok(());
         }
         Err(usage(format!(
-            "no dead letters are selected: give --id, --group, --reason, --step, --type, \
-             --detail, --saga, --older-than or --newer-than, or --all; `{} dlq groups` shows what there is",
+            "no dead letters are selected: give --id, --group, --reason, --type, --saga, or --all; `{} dlq \
+             groups` shows what there is",
             ui::ballet()
-        )))
-    }
-
-    /// Refuses a reason that no service gives; for a selection that matches nothing. A service that is written without
-    /// ballet may give reasons of its own, which then match.
-    pub(crate) fn require_known_reason(&self) -> Result<()> {
-        let Some(reason) = &self.reason else { return Ok(()) };
-        let known = Reason::ALL.map(Reason::code);
-        if known.contains(&reason.as_str()) {
-            return Ok(());
-        }
-        Err(usage(format!(
-            "no dead letter has the reason {reason:?}, which is none of {}",
-            known.join(", ")
         )))
     }
 }

@@ -11,9 +11,6 @@ pub(crate) struct SendArgs {
     /// Send at most this many per second [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
-    /// When the journal is searched, wait at most this many seconds for a service that is behind
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
-    pub(crate) patience: u64,
     /// Show what would be sent, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::base::exit::with_advice;
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
-use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::restore::Args;
 use crate::operator::restore::hold::hold;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub(super) struct HandlingWatch<'a> {
     /// Their calls to the outside are repeated. Those of new sagas come and go, and do not count.
     sagas: BTreeSet<Uuid>,
     broker: &'a Arc<dyn Broker>,
-    sending: &'a SendArgs,
+    args: &'a Args,
     stop: &'a Stop,
     backup: Timestamp,
 }
@@ -49,7 +49,7 @@ impl<'a> HandlingWatch<'a> {
         part: &'a Part,
         missed: &'a MissedEvents,
         broker: &'a Arc<dyn Broker>,
-        sending: &'a SendArgs,
+        args: &'a Args,
         stop: &'a Stop,
         backup: Timestamp,
         db: &mut PgConnection,
@@ -61,7 +61,7 @@ impl<'a> HandlingWatch<'a> {
             None => Some(event.id.0),
         };
         sagas.extend(missed.events().into_iter().filter_map(saga));
-        Ok(Self { part, missed, sagas, broker, sending, stop, backup })
+        Ok(Self { part, missed, sagas, broker, args, stop, backup })
     }
 
     /// The service holds back aborts. Returns false if they have to wait for the rest.
@@ -102,7 +102,7 @@ impl<'a> HandlingWatch<'a> {
         }
         let waiting =
             PendingRetries { service: self.part.service.to_owned(), ..PendingRetries::default() };
-        let hurry = self.sending.redrive_options(options, self.stop.clone(), &|_| {});
+        let hurry = self.args.sending.redrive_options(options, self.stop.clone(), &|_| {});
         let hurried = waiting.hurry(self.broker, &hurry).await;
         hurried.map(drop).map_err(with_advice)
     }
@@ -184,7 +184,7 @@ impl<'a> HandlingWatch<'a> {
                 return Ok(Some(left));
             }
             let patience =
-                if has_started { Duration::from_secs(self.sending.patience) } else { longest };
+                if has_started { Duration::from_secs(self.args.patience) } else { longest };
             if news.elapsed() > patience || *stop.borrow() {
                 return Ok(Some(left));
             }

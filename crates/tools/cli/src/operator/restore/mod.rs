@@ -27,10 +27,10 @@ use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{
+use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::missed_events::{
     floor, part, search, show_missed, time_in_memory, warn, witnesses,
 };
-use crate::operator::dlq::send_args::SendArgs;
 use crate::operator::restore::handling::HandlingWatch;
 use crate::operator::restore::hold::{GRACE, hold};
 
@@ -55,6 +55,9 @@ pub(crate) struct Args {
     /// Send nothing, and compare what the service published with what its database knows
     #[arg(long)]
     check: bool,
+    /// Wait at most this many seconds for a started service that makes no progress
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    patience: u64,
     #[command(flatten)]
     sending: SendArgs,
 }
@@ -105,8 +108,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             return Ok(ExitStatus::Partly);
         }
         let handled =
-            HandlingWatch::new(&part, &missed, &broker, &args.sending, &stop, backup, &mut db)
-                .await?;
+            HandlingWatch::new(&part, &missed, &broker, args, &stop, backup, &mut db).await?;
         // An earlier abort would cover them, and their effects outside would stay.
         if !handled.wait_for_all_but_aborts(&mut db, GRACE.unsigned_abs()).await? {
             return Ok(ExitStatus::Partly);

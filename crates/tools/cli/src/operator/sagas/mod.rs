@@ -1,17 +1,13 @@
 //! `ballet sagas`: shows what sagas did and wait for, lists them, and marks what a person has solved.
 
 mod answer;
-mod dead_letters;
 mod list;
 mod open;
 mod open_state;
 mod saga_name;
-mod service_waits;
 mod show;
 mod solved;
 mod stop;
-mod stuck;
-mod stuck_saga;
 mod versions;
 mod waits;
 
@@ -38,8 +34,7 @@ pub(crate) enum Command {
     #[command(after_help = stop::EXAMPLES)]
     Stop(stop::Args),
     /// List the sagas that wait because something failed, with the reason and the next attempt
-    #[command(after_help = stuck::EXAMPLES)]
-    Stuck(stuck::Args),
+    Stuck(open::Args),
     /// List the versions of each saga, with the number of open sagas: a version without any can be removed
     Versions,
 }
@@ -48,13 +43,13 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     match command {
         Command::List(args) => list::run(&args, options).await,
         Command::Show(args) => show::run(&args, options).await,
-        Command::Open(args) => open::run(&args, options).await,
+        Command::Open(args) => open::run(&args, open::Which::Open, options).await,
         Command::Solved(args) => match answer::outcome(&args)? {
             Some(outcome) => answer::run(&args, outcome, options).await,
             None => solved::run(&args, options).await,
         },
         Command::Stop(args) => stop::run(&args, options).await,
-        Command::Stuck(args) => stuck::run(&args, options).await,
+        Command::Stuck(args) => open::run(&args, open::Which::Stuck, options).await,
         Command::Versions => versions::run(options).await,
     }
 }

@@ -1,4 +1,4 @@
-//! A saga on the command line: by its id or the end of it, or by a business key.
+//! A saga on the command line: by its id or a business key.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -6,8 +6,7 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
-use ballet_console::index::{Index, IndexState};
-use ballet_ops::sagas::{KeyQuery, KeyedSagas, ending, keyed};
+use ballet_ops::sagas::{KeyQuery, KeyedSagas, keyed};
 use ballet_ops::stream::{RecordFilter, Start};
 use uuid::Uuid;
 
@@ -19,18 +18,12 @@ use crate::operator::sagas::waits::warn_of;
 use crate::tester::stream::feed::{EventFeed, StopReason};
 use crate::tester::stream::selection::JournalRange;
 
-const INDEX: &str = "console";
 /// The maximum number of ids that an error names.
 const MOST: usize = 10;
 
-/// An id's digits that are shown where room is short name a saga.
-const SHORT: usize = 8;
-
-/// The id may be its last digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SagaName {
     Id(Uuid),
-    End(String),
     Key { name: String, value: String },
 }
 
@@ -41,19 +34,11 @@ impl FromStr for SagaName {
         if let Ok(id) = Uuid::try_parse(given) {
             return Ok(Self::Id(id));
         }
-        let is_digit = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
-        if (SHORT..36).contains(&given.len()) && given.bytes().all(is_digit) {
-            return Ok(Self::End(given.to_lowercase()));
-        }
         match given.split_once('=') {
             Some((name, value)) if !name.is_empty() && !value.is_empty() => {
                 Ok(Self::Key { name: name.to_owned(), value: value.to_owned() })
             }
-            _ => Err(
-                "expected a saga's id, the last eight digits of it or more, or KEY=VALUE such as \
-                      order=ABC"
-                    .to_owned(),
-            ),
+            _ => Err("expected a saga's id, or KEY=VALUE such as order=ABC".to_owned()),
         }
     }
 }
@@ -72,21 +57,17 @@ impl SagaName {
         match (first, second) {
             (Some(saga), None) => Ok(*saga),
             (None, _) if is_partial => bail!("no saga was found by {self} in what could be read"),
-            (None, _) => Err(usage(match self {
-                Self::Id(_) | Self::End(_) => format!("no ledger and no journal has a saga {self}"),
-                Self::Key { .. } => {
-                    format!("no saga has {self} in an event that a ledger or the journal still has")
-                }
-            })),
+            (None, _) => Err(usage(format!(
+                "no saga has {self} in an event that a ledger or the journal still has"
+            ))),
             (Some(_), Some(_)) => {
                 let mut ids: Vec<String> =
                     sagas.iter().rev().take(MOST).map(ToString::to_string).collect();
                 if sagas.len() > MOST {
                     ids.push("...".to_owned());
                 }
-                let have = if matches!(self, Self::End(_)) { "end with" } else { "have" };
                 Err(usage(format!(
-                    "{} sagas {have} {self}: name one by its id; `{} sagas list {self}` shows them:\n  {}",
+                    "{} sagas have {self}: name one by its id; `{} sagas list {self}` shows them:\n  {}",
                     ui::grouped(sagas.len()),
                     ui::ballet(),
                     ids.join("\n  ")
@@ -100,27 +81,9 @@ impl SagaName {
             Self::Id(id) => {
                 return Ok(NamedSagas { sagas: BTreeSet::from([*id]), is_partial: false });
             }
-            Self::End(digits) => {
-                if let Some(sagas) = self.in_index(options).await {
-                    return Ok(NamedSagas { sagas, is_partial: false });
-                }
-                let KeyedSagas { mut sagas, away } =
-                    ending(&options.databases(&services()?)?, digits).await;
-                warn_of(&away);
-                let mut is_partial = !away.is_empty();
-                if sagas.is_empty() {
-                    let filter =
-                        RecordFilter { sagas: vec![digits.clone()], ..RecordFilter::default() };
-                    is_partial |= add_of_journal(&mut sagas, filter, None, options).await;
-                }
-                return Ok(NamedSagas { sagas, is_partial });
-            }
             Self::Key { name, value } => (name, value),
         };
         let key = KeyQuery { fields: fields(name)?, value: value.clone() };
-        if let Some(sagas) = self.in_index(options).await {
-            return Ok(NamedSagas { sagas, is_partial: false });
-        }
         let databases = options.databases(&services()?)?;
         let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
         warn_of(&away);
@@ -132,33 +95,15 @@ impl SagaName {
             // The name of an event is a pattern without wildcards.
             let types = names.into_iter().filter_map(|name| name.parse().ok()).collect();
             let filter = RecordFilter { types, ..RecordFilter::default() };
-            is_partial |= add_of_journal(&mut sagas, filter, Some(&key), options).await;
+            match of_journal(filter, &key, options).await {
+                Ok(found) => sagas.extend(found),
+                Err(error) => {
+                    ui::note(&format!("the journal is not read: {error:#}"));
+                    is_partial = true;
+                }
+            }
         }
         Ok(NamedSagas { sagas, is_partial })
-    }
-}
-
-impl SagaName {
-    /// Uses a console that follows the journal and has sagas in its index. Otherwise the ledgers and the journal may
-    /// have sagas too old for the index.
-    async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
-        let database = options.database(INDEX).ok().flatten()?;
-        let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {
-            IndexState::Index(index) => index,
-            IndexState::Behind => {
-                ui::say("the console's index is behind the journal, so the ledgers are searched");
-                return None;
-            }
-            IndexState::None => return None,
-        };
-        let found = match self {
-            Self::Id(_) => return None,
-            Self::End(digits) => index.ending(digits).await,
-            Self::Key { name, value } => index.keyed(name, value).await,
-        };
-        let sagas = found.ok().filter(|sagas| !sagas.is_empty())?;
-        ui::say("found in the console's index, which has what it has read of the journal");
-        Some(sagas)
     }
 }
 
@@ -166,7 +111,6 @@ impl std::fmt::Display for SagaName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Id(id) => id.fmt(f),
-            Self::End(digits) => f.write_str(digits),
             Self::Key { name, value } => write!(f, "{name}={value}"),
         }
     }
@@ -186,28 +130,9 @@ fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
     }))
 }
 
-/// Returns whether the journal was unreadable, which was reported.
-async fn add_of_journal(
-    sagas: &mut BTreeSet<Uuid>,
-    filter: RecordFilter,
-    key: Option<&KeyQuery>,
-    options: &GlobalOptions,
-) -> bool {
-    match of_journal(filter, key, options).await {
-        Ok(found) => {
-            sagas.extend(found);
-            false
-        }
-        Err(error) => {
-            ui::note(&format!("the journal is not read: {error:#}"));
-            true
-        }
-    }
-}
-
 async fn of_journal(
     filter: RecordFilter,
-    key: Option<&KeyQuery>,
+    key: &KeyQuery,
     options: &GlobalOptions,
 ) -> Result<BTreeSet<Uuid>> {
     let (range, plain) = (JournalRange::until_the_end(), plain()?);
@@ -221,7 +146,7 @@ async fn of_journal(
                 if plain.contains(record.event_type())
                     && record.saga_id() == Some(record.known_as()) => {}
             Ok(record) => {
-                if key.is_none_or(|key| key.is_in(record.event_type(), &record.body)) {
+                if key.is_in(record.event_type(), &record.body) {
                     sagas.extend(record.saga_id());
                 }
             }
@@ -235,7 +160,8 @@ async fn of_journal(
     Ok(sagas)
 }
 
-fn plain() -> Result<BTreeSet<&'static str>> {
+/// The events outside of sagas.
+pub(super) fn plain() -> Result<BTreeSet<&'static str>> {
     let parts = contracts()?.system().parts.iter();
     let types = parts.flat_map(|part| [part.emits(), part.consumes()].concat());
     Ok(types.filter(|event| event.role() == Role::Plain).map(|event| event.name()).collect())
@@ -254,9 +180,6 @@ mod tests {
             value: value.to_owned(),
         };
         assert_eq!("order=A=B".parse(), Ok(key("order", "A=B")));
-        for end in ["0000000A", &id[1..]] {
-            assert_eq!(end.parse(), Ok(SagaName::End(end.to_lowercase())));
-        }
         for wrong in ["", "order", "order=", "=A", "000000a", "0000000g"] {
             assert!(wrong.parse::<SagaName>().is_err(), "{wrong:?} was taken");
         }

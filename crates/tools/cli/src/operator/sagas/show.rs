@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 use ballet::core::{Graph, id};
-use ballet_ops::redrive::DeadLetter;
+use ballet_ops::redrive::{DeadLetter, DeadLetterFilter};
 use ballet_ops::sagas::{self, Hindrance, SagaDetails, SagaEvent, SagaState, SagaWait};
 use ballet_ops::terminal::lanes::{self, LaneEvent as Event};
 use ballet_ops::terminal::{Table, columns, plain};
 use ballet_store::operators::compensations_by_hand::CompensationByHand;
 use ballet_store::operators::interventions::{Act, Intervention};
 use ballet_store::operators::stopped_sagas::StoppedSaga;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ pub(crate) struct Args {
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
     let saga = args.saga.find_one(options).await?;
     let mut done = ExitStatus::All;
-    let dead_letters = match dead_letters(saga, options).await {
+    let dead_letters = match dead_letters(Some(saga), options).await {
         Ok(dead_letters) => dead_letters,
         Err(error) => {
             ui::note(&format!("dead letters are not shown: {error:#}"));
@@ -50,7 +51,8 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     };
     let hindrances = hindered(options).await?;
     let (graph, mut shown) = look(saga, options).await?;
-    add(&mut shown, &dead_letters);
+    let now = shown.now.unwrap_or_default();
+    dead_letters.iter().for_each(|letter| add_dead_letter(&mut shown.waits, letter, now));
     warn_of(&shown.away);
     if !shown.away.is_empty() {
         done = ExitStatus::Partly;
@@ -82,52 +84,43 @@ const fn has_begun(shown: &SagaDetails) -> bool {
     !shown.events.is_empty() || !shown.waits.is_empty()
 }
 
-async fn dead_letters(saga: Uuid, options: &GlobalOptions) -> Result<Vec<DeadLetter>> {
-    let saga = saga.to_string();
+/// Reads the dead letters of a saga, or all.
+pub(super) async fn dead_letters(
+    saga: Option<Uuid>,
+    options: &GlobalOptions,
+) -> Result<Vec<DeadLetter>> {
+    let filter =
+        DeadLetterFilter { saga: saga.map(|saga| saga.to_string()), ..DeadLetterFilter::default() };
     let mut found = Vec::new();
-    for queue in dead_letters::open(options, &[]).await? {
-        queue.warn_of_readers();
-        if queue.status.dead_letters > 0 {
-            let add = |dead_letter: DeadLetter| {
-                let is_first = dead_letter.saga.is_none() && dead_letter.id.to_string() == saga;
-                if is_first || dead_letter.saga.as_ref() == Some(&saga) {
-                    found.push(dead_letter);
-                }
-            };
-            queue.browse(add).await?;
-        }
-    }
+    dead_letters::read(options, &[], &filter, |letter| found.push(letter)).await?;
     Ok(found)
 }
 
-/// No table of a service explains them.
-fn add(shown: &mut SagaDetails, dead_letters: &[DeadLetter]) {
-    for letter in dead_letters {
-        let detail = letter.detail.as_deref().unwrap_or(&letter.reason);
-        let why = Some(detail.to_owned());
-        let waits = shown
-            .waits
-            .iter_mut()
-            .find(|wait| wait.service == letter.service && wait.event_type == letter.event_type);
-        match waits {
-            // The service has recorded the failure of its handler.
-            Some(wait) if wait.is_dead => {}
-            Some(wait) => (wait.why, wait.is_dead) = (why, true),
-            None => {
-                let event = letter.event_type.as_deref().unwrap_or("a message without a type");
-                shown.waits.push(SagaWait {
-                    service: letter.service.clone(),
-                    what: format!("has not handled {event}"),
-                    event_type: letter.event_type.clone(),
-                    step: None,
-                    stays_open: false,
-                    since: letter.dead_at.or(shown.now).unwrap_or_default(),
-                    why,
-                    is_silent: false,
-                    is_dead: true,
-                    next_at: None,
-                });
-            }
+/// No table of a service explains a dead letter.
+pub(super) fn add_dead_letter(waits: &mut Vec<SagaWait>, letter: &DeadLetter, now: Timestamp) {
+    let detail = letter.detail.as_deref().unwrap_or(&letter.reason);
+    let why = Some(detail.to_owned());
+    let known = waits
+        .iter_mut()
+        .find(|wait| wait.service == letter.service && wait.event_type == letter.event_type);
+    match known {
+        // The service has recorded the failure of its handler.
+        Some(wait) if wait.is_dead => {}
+        Some(wait) => (wait.why, wait.is_dead) = (why, true),
+        None => {
+            let event = letter.event_type.as_deref().unwrap_or("a message without a type");
+            waits.push(SagaWait {
+                service: letter.service.clone(),
+                what: format!("has not handled {event}"),
+                event_type: letter.event_type.clone(),
+                step: None,
+                stays_open: false,
+                since: letter.dead_at.unwrap_or(now),
+                why,
+                is_silent: false,
+                is_dead: true,
+                next_at: None,
+            });
         }
     }
 }

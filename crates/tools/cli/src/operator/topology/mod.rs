@@ -80,6 +80,9 @@ pub(crate) struct RepairArgs {
     /// back as inboxes remember]
     #[arg(long, value_name = "TIME")]
     since: Option<TimeOrAge>,
+    /// Wait at most this many seconds for a service that is behind
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    patience: u64,
     #[command(flatten)]
     sending: SendArgs,
 }
@@ -88,9 +91,9 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     match command {
         Command::Check(source) => check(&source, options).await,
         Command::Apply(args) => apply(&args.source, args.prune, args.dry_run, options).await,
-        Command::Repair(RepairArgs { source, since, sending }) => {
+        Command::Repair(RepairArgs { source, since, patience, sending }) => {
             let applied = apply(&source, false, sending.dry_run, options).await?;
-            repair::run(applied, since, &sending, options).await
+            repair::run(applied, since, patience, &sending, options).await
         }
         Command::Definitions { rights } => {
             let text = match rights {
@@ -272,10 +275,9 @@ fn show(
             "the arguments of an exchange or a queue cannot be changed. By hand, for the queue of a service: note \
              the TIME, let the service empty the queue, stop it, move what is left to another queue (in \
              RabbitMQ's console), delete the queue, run `{ballet} topology apply`, move back what was left, and \
-             start the service. What came meanwhile is in the journal: \
-             `{ballet} dlq redrive --from-journal SERVICE --since TIME` sends it, and shows it before with \
-             --dry-run. A queue of retries becomes empty by itself: wait for that before you delete it. After \
-             it or an exchange was made anew: `{ballet} topology repair --since TIME`"
+             start the service. What came meanwhile is in the journal: `{ballet} topology repair --since TIME` \
+             sends it, and shows it before with --dry-run. A queue of retries becomes empty by itself: wait for \
+             that before you delete it"
         ));
     }
 }

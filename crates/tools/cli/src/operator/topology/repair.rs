@@ -10,19 +10,20 @@ use crate::base::options::GlobalOptions;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::missed_events::{floor, time_in_memory, warn, witnesses};
 use crate::operator::dlq::send_args::SendArgs;
+use crate::operator::missed_events::{floor, time_in_memory, warn, witnesses};
 
 pub(crate) async fn run(
     applied: ExitStatus,
     since: Option<TimeOrAge>,
+    patience: u64,
     sending: &SendArgs,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
     let floor = floor(options);
     let since =
         since.map_or(Ok(floor), |since| time_in_memory("--since", since, floor, options))?;
-    let patience = Duration::from_secs(sending.patience);
+    let patience = Duration::from_secs(patience);
     let repair = Repair { witnesses: witnesses(since, options)?, floor, patience };
     let progress = ui::Progress::endless("searching what was missed");
     let show = |done: u64| progress.show(done);

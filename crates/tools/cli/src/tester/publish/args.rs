@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// The saga of messages that name none
     #[arg(long, value_name = "ID")]
     pub(super) saga: Option<SagaId>,
-    /// Only say what would be published
+    /// Only say what would be published, or what is wrong
     #[arg(long)]
     pub(super) dry_run: bool,
 }

@@ -1,7 +1,9 @@
 //! `ballet publish`: publishes a file's events, once the contracts accept all.
 
 mod args;
+mod message;
 mod outgoing;
+mod texts;
 
 use anyhow::Result;
 use ballet::Clock;
@@ -10,20 +12,20 @@ use ballet_check::validate::Validator;
 use ballet_ops::publish::{MessageOutcome, send};
 use serde_json::{Value, json};
 
-use crate::author::validate::message::FileMessage;
-use crate::author::validate::texts::{MessageText, texts};
 use crate::base::exit::{ExitStatus, usage, with_advice};
 use crate::base::input::read;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::contracts;
+use crate::base::systems::{contracts, require_resolved};
 use crate::base::ui::{self, Output};
 pub(crate) use crate::tester::publish::args::Args;
+use crate::tester::publish::message::FileMessage;
 use crate::tester::publish::outgoing::{MessageDefaults, OutgoingMessage, outgoing};
+use crate::tester::publish::texts::{MessageText, texts};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   ballet publish checkout.json --type cart.checked_out.v1 --app-id storefront
-  ballet publish messages.jsonl --dry-run
+  ballet publish messages.jsonl --dry-run     would the services take them? No broker is needed
   jq -c '.[]' orders.json | ballet publish - --type orders.order_placed.v1 --saga 0190...
 
 A message in the file has `type` and `body`, and may have `message_id`, `correlation_id`, `app_id` and
@@ -31,7 +33,7 @@ A message in the file has `type` and `body`, and may have `message_id`, `correla
 published, publish it again with that id. If one message is wrong, none is published.";
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    let validator = Validator::new(contracts()?);
+    let validator = Validator::new(require_resolved(contracts()?)?);
     if let Some(name) = args.event.as_deref()
         && validator.event(name).is_none()
     {
@@ -83,7 +85,7 @@ fn complete(
         let given = Incoming { event_type: Some(name), body: text.text, ..Incoming::default() };
         return outgoing(given, None, defaults, validator, clock);
     }
-    let read = FileMessage::read(text.text).map_err(|why| vec![why])?;
+    let read = FileMessage::read(text.text).map_err(|why| vec![format!("not_a_message: {why}")])?;
     outgoing(read.incoming(), read.headers(), defaults, validator, clock)
 }
 
@@ -99,7 +101,7 @@ fn refuse(
             Err(why) => {
                 wrong += 1;
                 for why in why {
-                    ui::say(&format!("{place}{} {why}", ui::bad("error:")));
+                    ui::say(&format!("{place}{why}"));
                 }
                 rows.push(json!({
                     "place": place.trim_end_matches(": "), "type": null, "message_id": null,

@@ -4,7 +4,7 @@ use ballet::Clock;
 use ballet::core::cloud_event::Attributes;
 use ballet::core::envelope::{CONTENT_TYPE, is_blank};
 use ballet::core::topology::EVENTS;
-use ballet::core::{EventType, Incoming, Role};
+use ballet::core::{EventType, Incoming, Role, Unacceptable};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, PERSISTENT, Publish, ShortString};
 use ballet_check::validate::{MessageVerdict, Validator};
 use bytes::Bytes;
@@ -53,7 +53,8 @@ pub(crate) fn outgoing(
     }
     let MessageVerdict { event, message_id, faults } = validator.judge(&message, now);
     if !faults.is_empty() {
-        return Err(faults.into_iter().map(|fault| fault.detail).collect());
+        let said = |fault: Unacceptable| format!("{}: {}", fault.reason.code(), fault.detail);
+        return Err(faults.into_iter().map(said).collect());
     }
     let event = event.ok_or_else(|| vec!["its event is not known".to_owned()])?;
     let message_id = message_id.to_string();

@@ -17,7 +17,7 @@ use crate::base::ui;
 use crate::tester::rehearse::build::{Build, ProgramArg};
 use crate::tester::rehearse::setting::ServiceSetting;
 use crate::tester::stream::event_selector::{EventSelector, nothing_to_compare};
-use crate::tester::stream::expect::{ComparingArgs, ExpectArgs};
+use crate::tester::stream::expect::ComparingArgs;
 use crate::tester::stream::feed::interruption;
 use crate::tester::stream::pace::ReplayPace;
 use crate::tester::stream::selection::StreamSelection;
@@ -31,11 +31,10 @@ Examples:
   ballet rehearse releases/41 tuesday.jsonl.gz --program inventory=releases/42/inventory
                                        one service of another build
   ballet rehearse target/release run.jsonl --prepare ./fill-shelves.sh --env orders.LANES=4
-  ballet rehearse target/release run.jsonl --saga 5f3c9e21 --keep
 
 BUILD is a directory with a program for each service of the system, named as the service. The command
 brings up a broker and Postgres of its own, runs the services, sends what came from outside, compares
-their answers as `ballet replay --expect-same` does, and removes all of it. Exit codes: 0 the same, 3
+their answers with the recorded ones, saga by saga, and removes all of it. Exit codes: 0 the same, 3
 different, 1 a service did not start or ended, 4 there are no servers.";
 
 const INTERRUPTED: &str = "it was interrupted: nothing was compared";
@@ -49,9 +48,6 @@ pub(crate) struct Args {
     recording: PathBuf,
     #[command(flatten)]
     selection: StreamSelection,
-    /// Compare with this recording of the same sagas, in place of the one that is replayed
-    #[arg(long, value_name = "FILE", help_heading = "Comparison")]
-    expect: Option<PathBuf>,
     #[command(flatten)]
     comparing: ComparingArgs,
     /// The program of a service that is elsewhere
@@ -64,9 +60,6 @@ pub(crate) struct Args {
     /// and SERVICE_DATABASE_URL of each service, and AMQP_URL
     #[arg(long, value_name = "COMMAND", help_heading = "World")]
     prepare: Option<String>,
-    /// Leave everything up after the comparison, until Ctrl-C
-    #[arg(long, help_heading = "World")]
-    keep: bool,
     /// Make a virtual host and databases on the servers of AMQP_URL and DATABASE_URL, in place of
     /// bringing up servers
     #[arg(long, help_heading = "World")]
@@ -90,14 +83,10 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
     let build = Build::find(&args.build, system, args.program)?;
     setting::check(&args.env, system)?;
     // Before anything is brought up.
-    for file in [Some(&args.recording), args.expect.as_ref()].into_iter().flatten() {
-        drop(Recording::open(file)?);
-    }
     check_events(&args.recording, &args.selection, options)?;
     let management_url = management_url(args.management_url.as_ref())?;
     let given = if args.on_given_servers { Some(options.servers()?) } else { None };
     let given = given.map(|(amqp, database)| (amqp, management_url, database));
-    let expect = ExpectArgs::with(args.expect, args.comparing);
     let id = options.clock.new_id(options.clock.now());
     let mut stop = Box::pin(interruption());
     let mut stage = tokio::select! {
@@ -114,7 +103,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
                 world::prepare(&mut stage, command).await?;
             }
             let to = (stage.env.ops_amqp_url().to_owned(), args.pace);
-            let replayed = ReplayArgs::rehearsal(args.recording, args.selection, to, expect);
+            let replayed = ReplayArgs::rehearsal(args.recording, args.selection, to, args.comparing);
             tokio::select! {
                 biased;
                 failed = stage.failed() => Err(failed.into()),
@@ -128,13 +117,6 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
              stock, comes with --prepare, and their copies of each other's entities come from a recording \
              that begins with the system (--from first)",
         );
-    }
-    if let (true, Some(Ok(_))) = (args.keep, &ended) {
-        world::show(&stage)?;
-        tokio::select! {
-            () = stop => {}
-            failed = stage.failed() => ui::say(&failed.to_string()),
-        }
     }
     let keep_logs = !matches!(ended, Some(Ok(ExitStatus::All)));
     let torn_down = world::tear_down(stage, keep_logs).await;

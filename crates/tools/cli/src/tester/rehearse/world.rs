@@ -1,20 +1,17 @@
 //! A rehearsal's servers, virtual host, databases, and services of the build.
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 
 use anyhow::{Context as _, Result};
 use ballet::core::System;
-use ballet_stage::{Options, Servers, ServiceLaunch, Stage, write_exports};
+use ballet_stage::{Options, Servers, ServiceLaunch, Stage};
 use uuid::Uuid;
 
 use crate::base::ui;
 use crate::tester::rehearse::build::Build;
 use crate::tester::rehearse::prepare;
 use crate::tester::rehearse::setting::{self, ServiceSetting};
-
-/// The file with variables for another shell, beside the logs.
-const ENV: &str = "env";
 
 /// A broker, its management API, and a database server.
 pub(crate) type GivenServers = (String, Option<String>, String);
@@ -56,23 +53,9 @@ pub(crate) async fn prepare(stage: &mut Stage, command: &str) -> Result<()> {
     }
 }
 
-pub(crate) fn show(stage: &Stage) -> Result<()> {
-    let file = stage.logs.join(ENV);
-    write_exports(&file, "", &variables(stage))?;
-    ui::say(&format!(
-        "everything stays up until Ctrl-C; the logs are in {}. In another shell:",
-        stage.logs.display()
-    ));
-    ui::say(&format!("  . {}", file.display()));
-    ui::say(&format!("  {} sagas list", ui::ballet()));
-    Ok(())
-}
-
 /// Only started services have logs.
 pub(crate) async fn tear_down(stage: Stage, keep_logs: bool) -> Result<()> {
     let (folder, keep_logs) = (stage.logs.clone(), keep_logs && !stage.services.is_empty());
-    // The file with passwords goes with their servers.
-    fs::remove_file(folder.join(ENV)).ok();
     let ended = Box::pin(stage.end(keep_logs)).await;
     if keep_logs {
         ui::say(&format!("the services' logs are in {}", folder.display()));

@@ -1,9 +1,7 @@
-//! Prints differences, and the number of sagas with each kind first.
-
-use std::collections::HashMap;
+//! Prints differences.
 
 use ballet::core::StepPart;
-use ballet_ops::stream::{Difference, DifferenceKind};
+use ballet_ops::stream::Difference;
 use serde_json::json;
 
 use crate::base::systems::loaded_system;
@@ -11,7 +9,6 @@ use crate::base::ui::{self, Output};
 
 /// The maximum number of differences that are listed, except by -o jsonl.
 const MOST: usize = 100;
-const KINDS: usize = 10;
 
 pub(crate) struct DifferenceReport {
     output: Output,
@@ -19,17 +16,7 @@ pub(crate) struct DifferenceReport {
     shown: String,
     last: String,
     of_last: Vec<Vec<String>>,
-    kinds: HashMap<String, KindCounts>,
     following: u64,
-}
-
-/// The same change of the same event.
-#[derive(Default)]
-struct KindCounts {
-    sagas: u64,
-    last: String,
-    /// The earliest difference is closest to the cause.
-    before: usize,
 }
 
 impl DifferenceReport {
@@ -40,7 +27,6 @@ impl DifferenceReport {
             shown: String::new(),
             last: String::new(),
             of_last: Vec::new(),
-            kinds: HashMap::new(),
             following: 0,
         }
     }
@@ -51,7 +37,6 @@ impl DifferenceReport {
         if follows {
             self.following += 1;
         } else {
-            self.add(difference, step.as_deref());
             self.count += 1;
         }
         if self.output != Output::Table {
@@ -109,48 +94,6 @@ impl DifferenceReport {
         }
         follows
     }
-
-    /// The most frequent kind first.
-    pub(crate) fn sum_up(&self) {
-        let mut kinds: Vec<_> = self.kinds.iter().collect();
-        kinds.sort_by_key(|(name, kind)| {
-            (std::cmp::Reverse(kind.sagas), kind.before, name.as_str())
-        });
-        for (name, kind) in kinds.iter().take(KINDS) {
-            let s = if kind.sagas == 1 { " " } else { "s" };
-            ui::say(&format!("{:>7} saga{s}  {name}", ui::grouped(kind.sagas)));
-        }
-        if kinds.len() > KINDS {
-            ui::say(&format!("and {} more kinds of differences", kinds.len() - KINDS));
-        }
-    }
-
-    fn add(&mut self, difference: &Difference, step: Option<&str>) {
-        let event = difference.path.last().map_or("", String::as_str);
-        let what = match &difference.change {
-            DifferenceKind::Missing { .. } => format!("- {event} is missing"),
-            DifferenceKind::New { .. } => format!("+ {event} is new"),
-            DifferenceKind::Field { pointer, .. } => {
-                format!("~ {event} {}", without_places(pointer))
-            }
-        };
-        let step = step.map_or(String::new(), |step| format!("  (in {step})"));
-        let name = ballet_ops::terminal::plain(&format!("{what}{step}")).to_string();
-        let kind = self.kinds.entry(name).or_default();
-        if kind.last != difference.saga {
-            kind.last.clone_from(&difference.saga);
-            let before = difference.path.len();
-            kind.before = if kind.sagas == 0 { before } else { kind.before.min(before) };
-            kind.sagas += 1;
-        }
-    }
-}
-
-/// The JSON pointer with a star for each index in a list.
-fn without_places(pointer: &str) -> String {
-    let is_place = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let parts = pointer.split('/').map(|part| if is_place(part) { "*" } else { part });
-    parts.collect::<Vec<_>>().join("/")
 }
 
 fn step(difference: &Difference) -> Option<String> {

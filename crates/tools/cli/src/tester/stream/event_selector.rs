@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::{contracts, loaded_system, system};
+use crate::base::systems::{contracts, system};
 use crate::base::ui;
 use crate::tester::stream::selection::StreamSelection;
 
@@ -23,13 +23,9 @@ pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
 pub(crate) struct EventSelector {
     filter: RecordFilter,
     outside: Option<OutsideEvents>,
-    repeatable: Option<Repeatable>,
-    /// Leaves the other sagas out.
-    only_repeatable: bool,
+    pub(crate) repeatable: Option<Repeatable>,
     /// The keys that get new values.
     pub(crate) made: MadeKeys,
-    /// The options of the selection, as they are typed.
-    pub(crate) words: String,
 }
 
 impl EventSelector {
@@ -41,32 +37,22 @@ impl EventSelector {
     ) -> Result<Self> {
         let outside = if from_outside { Some(OutsideEvents::of(system()?)) } else { None };
         let made = if new_ids { made_keys(options)? } else { MadeKeys::default() };
-        let mut words = selection.words();
-        for (is_set, flag) in [(from_outside, "--from-outside"), (new_ids, "--new-ids")] {
-            if is_set {
-                words.push(flag.to_owned());
-            }
-        }
-        let words = words.join(" ");
         let (filter, repeatable) = (selection.filter(), None);
-        Ok(Self { filter, outside, repeatable, only_repeatable: false, made, words })
+        Ok(Self { filter, outside, repeatable, made })
     }
 
-    /// With `only`, sagas of this recording that a replay cannot repeat are left out.
-    pub(crate) fn of_repeatable(mut self, recording: &Path, only: bool) -> Result<Self> {
-        self.only_repeatable = only;
-        self.repeatable = loaded_system().map(Repeatable::by);
-        if let Some(repeatable) = &mut self.repeatable {
-            for record in Recording::open(recording)? {
-                repeatable.add(&record?);
-            }
+    /// Sagas of this recording that a replay cannot repeat are left out.
+    pub(crate) fn of_repeatable(mut self, recording: &Path) -> Result<Self> {
+        let mut repeatable = Repeatable::by(system()?);
+        for record in Recording::open(recording)? {
+            repeatable.add(&record?);
         }
+        self.repeatable = Some(repeatable);
         Ok(self)
     }
 
     pub(crate) fn selects(&self, record: &Record) -> bool {
-        let is_left_out = || self.only_repeatable && self.hindrance(record).is_some();
-        self.is_wanted(record) && !is_left_out()
+        self.is_wanted(record) && self.hindrance(record).is_none()
     }
 
     pub(crate) fn hindrance(&self, record: &Record) -> Option<(Uuid, Hindrance)> {

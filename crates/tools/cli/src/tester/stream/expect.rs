@@ -1,7 +1,7 @@
-//! `ballet replay --expect`: compares answers with the recorded ones.
+//! Compares the answers to a replay with the recorded ones.
 
-use std::collections::{BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_ops::stream::{
-    ComparedSagas, Comparison, ComparisonCounts, Joins, JournalItem, JournalReader, MadeKeys,
-    NewIds, Notice, Record, Recording, Repeatable, Start,
+    ComparedSagas, Comparison, ComparisonCounts, Joins, JournalItem, JournalReader, NewIds, Notice,
+    Record, Recording, Start,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,25 +18,13 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::base::exit::{ExitStatus, of_journal};
+use crate::base::options::GlobalOptions;
 use crate::base::systems::loaded_system;
 use crate::base::ui::{self, Output};
 use crate::tester::stream::differences::DifferenceReport;
+use crate::tester::stream::event_selector::EventSelector;
 use crate::tester::stream::selection::duration;
-use crate::tester::stream::{steps_not_run, unrepeatable};
-
-/// The options that ask for a comparison of the answers.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Comparison")]
-pub(crate) struct ExpectArgs {
-    /// Compare the services' answers with this recording, saga by saga; implies --from-outside
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["expect_same", "resume"])]
-    expect: Option<PathBuf>,
-    /// The same with the recording that is replayed
-    #[arg(long, conflicts_with = "resume")]
-    expect_same: bool,
-    #[command(flatten)]
-    comparing: ComparingArgs,
-}
+use crate::tester::stream::unrepeatable;
 
 /// The options of the comparison.
 #[derive(Debug, clap::Args)]
@@ -48,16 +36,6 @@ pub(crate) struct ComparingArgs {
     /// Compare when no answer has come for this long
     #[arg(long, value_name = "AGE", default_value = "10s", value_parser = duration)]
     settle: Duration,
-}
-
-impl ExpectArgs {
-    pub(crate) fn with(expect: Option<PathBuf>, comparing: ComparingArgs) -> Self {
-        Self { expect_same: expect.is_none(), expect, comparing }
-    }
-
-    pub(crate) fn recording<'a>(&'a self, replayed: &'a Path) -> Option<&'a Path> {
-        self.expect.as_deref().or(self.expect_same.then_some(replayed))
-    }
 }
 
 #[derive(Debug, Default)]
@@ -73,46 +51,36 @@ pub(crate) struct Expectation {
     gathering: JoinHandle<Result<Comparison>>,
     sent: oneshot::Sender<()>,
     output: Output,
-    recorded: BTreeSet<String>,
 }
 
 impl Expectation {
     /// Listens to the journal from its end on.
     pub(crate) async fn begin(
-        args: &ExpectArgs,
+        args: &ComparingArgs,
         expected: &Path,
         sagas: &SentSagas,
         ids: Option<&NewIds>,
         broker: Arc<dyn Broker>,
-        made: MadeKeys,
-        (run, output): (Uuid, Output),
+        selected: &EventSelector,
+        options: &GlobalOptions,
     ) -> Result<Self> {
         let recorded: ComparedSagas = sagas.0.iter().map(|saga| (*saga, *saga)).collect();
         let sent: ComparedSagas =
             sagas.0.iter().map(|saga| (ids.map_or(*saga, |ids| ids.of(*saga)), *saga)).collect();
-        let ignored = args.comparing.ignore.iter().cloned().collect();
-        let folder = std::env::temp_dir().join(format!("ballet-replay-{run}"));
+        let ignored = args.ignore.iter().cloned().collect();
         let joins = loaded_system().map(Joins::of).unwrap_or_default();
-        let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
-        let mut comparison = comparison.with_joins(joins).with_keys(made);
-        let mut repeatable = loaded_system().map(Repeatable::by);
-        let mut seen = BTreeSet::new();
+        let comparison = Comparison::new(recorded, sent, ignored);
+        let mut comparison = comparison.with_joins(joins).with_keys(selected.made.clone());
         for record in Recording::open(expected)? {
-            let record = record?;
-            if comparison.expect(&record)? && !record.is_dead_letter() {
-                seen.insert(record.event_type().to_owned());
-            }
-            if let Some(repeatable) = &mut repeatable {
-                repeatable.add(&record);
-            }
+            comparison.expect(&record?);
         }
-        if let Some(repeatable) = &repeatable {
+        if let Some(repeatable) = &selected.repeatable {
             unrepeatable::limit(&mut comparison, &sagas.0, repeatable);
         }
         let reader = JournalReader::open(broker, Start::Next).await.map_err(of_journal)?;
         let (sent, all_sent) = oneshot::channel();
-        let gathering = tokio::spawn(gather(reader, comparison, all_sent, args.comparing.settle));
-        Ok(Self { gathering, sent, output, recorded: seen })
+        let gathering = tokio::spawn(gather(reader, comparison, all_sent, args.settle));
+        Ok(Self { gathering, sent, output: options.output })
     }
 
     pub(crate) async fn give_up(self) {
@@ -124,18 +92,16 @@ impl Expectation {
     pub(crate) async fn compare(self) -> Result<ExitStatus> {
         ui::say("waiting until the services have answered");
         self.sent.send(()).ok();
-        let mut comparison = self.gathering.await??;
+        let comparison = self.gathering.await??;
         let mut shown = DifferenceReport::new(self.output);
-        let compared = comparison.finish(|difference| shown.show(&difference))?;
+        let compared = comparison.finish(|difference| shown.show(&difference));
         shown.end();
         let ComparisonCounts { sagas, different } = compared;
-        steps_not_run::say(&self.recorded);
         if different == 0 {
             ui::say(&format!("{} of {} are the same", ui::grouped(sagas), ui::grouped(sagas)));
             return Ok(ExitStatus::All);
         }
         ui::say(&format!("{} of {} sagas differ", ui::grouped(different), ui::grouped(sagas)));
-        shown.sum_up();
         Ok(ExitStatus::Different)
     }
 }
@@ -152,7 +118,7 @@ async fn gather(
         tokio::select! {
             read = reader.next() => match read.map_err(of_journal)? {
                 JournalItem::Record(record) => {
-                    if comparison.came(&record)? {
+                    if comparison.came(&record) {
                         quiet.as_mut().reset(Instant::now() + settle);
                     }
                 }

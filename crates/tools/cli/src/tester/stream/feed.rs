@@ -2,24 +2,19 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_ops::stream::{JournalItem, JournalReader, Notice, Record, RecordFilter, Start, end};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, Sleep, sleep};
 
 use crate::base::exit::{of_journal, usage};
 use crate::base::ui;
 use crate::tester::stream::selection::JournalRange;
 
-/// Longer than any command runs.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StopReason {
-    /// The end, the limit, or the maximum silence.
+    /// The end, or the limit.
     AsAsked,
     /// The user has stopped the command.
     Interrupted,
@@ -34,12 +29,6 @@ pub(crate) struct EventFeed {
     /// The last wanted offset.
     end: Option<u64>,
     at_end: bool,
-    /// The last offset at the beginning. An unwanted event before it also ends a silence.
-    behind: Option<u64>,
-    idle: Duration,
-    /// The last record that an earlier feed returned. The one at the beginning may be the rest of its pack.
-    after: Option<Record>,
-    silence: Pin<Box<Sleep>>,
     interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -54,9 +43,6 @@ impl EventFeed {
         if range.until_now() || range.from.is_some_and(|from| matches!(from, Start::Offset(_))) {
             last = end(&broker).await.map_err(of_journal)?;
             check_begin(range, last)?;
-        } else if range.idle_timeout.is_some() && start != Start::Next {
-            // Without this offset, only wanted events end a silence.
-            last = end(&broker).await.unwrap_or_default();
         }
         let at_end = match (start, last) {
             (Start::Next, _) => range.until_now(),
@@ -64,7 +50,6 @@ impl EventFeed {
             (_, last) => range.until_now() && last.is_none(),
         };
         let journal = JournalReader::open(broker, start).await.map_err(of_journal)?;
-        let idle = range.idle_timeout.unwrap_or(NEVER);
         Ok(Self {
             journal,
             filter,
@@ -72,17 +57,8 @@ impl EventFeed {
             seen: 0,
             end: last.filter(|_| range.until_now()),
             at_end,
-            behind: last,
-            idle,
-            after: None,
-            silence: Box::pin(sleep(idle)),
             interrupt: Box::pin(interruption()),
         })
-    }
-
-    /// Begins behind this record, in its entry of the journal.
-    pub(crate) fn after(self, record: Option<Record>) -> Self {
-        Self { after: record, ..self }
     }
 
     pub(crate) fn begins(&self) -> Start {
@@ -109,7 +85,6 @@ impl EventFeed {
             let read = tokio::select! {
                 biased;
                 read = self.journal.next_until(self.end) => read,
-                () = &mut self.silence => return Ok(Err(StopReason::AsAsked)),
                 () = &mut self.interrupt => return Ok(Err(StopReason::Interrupted)),
             };
             let Some(read) = read.map_err(of_journal)? else {
@@ -122,18 +97,8 @@ impl EventFeed {
                     return Ok(Ok(JournalItem::Notice(notice)));
                 }
             };
-            if let Some(after) = self.after.as_ref().filter(|after| after.offset == record.offset) {
-                if record.is_same_message_as(after) {
-                    self.after = None;
-                }
-                continue;
-            }
             self.seen += 1;
-            let is_wanted = self.filter.matches(&record);
-            if self.idle != NEVER && (is_wanted || record.offset < self.behind) {
-                self.silence.as_mut().reset(Instant::now() + self.idle);
-            }
-            if is_wanted {
+            if self.filter.matches(&record) {
                 self.left -= 1;
                 return Ok(Ok(JournalItem::Record(record)));
             }

@@ -1,17 +1,13 @@
 //! `ballet record`: writes events of the journal to a file.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use ballet::core::topology::TAP;
 use ballet_amqp::{Broker, Peer};
-use ballet_ops::stream::{
-    Record, RecordingError, RecordingHeader, RecordingWriter, Start, differs,
-};
+use ballet_ops::stream::{RecordingHeader, RecordingWriter, Start};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::exit::{ExitStatus, of_journal, usage};
@@ -27,8 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   ballet record today.jsonl.gz --since 24h --until now    what the journal has of a day, packed
   ballet record run.jsonl                                 from now on, until Ctrl-C
-  ballet record run.jsonl --append                        on after an interruption, with no gap
-  ballet record eur.jsonl 'orders.#' --where /body/currency=EUR --limit 1000
+  ballet record orders.jsonl 'orders.#' --limit 1000
 
 The format is described in docs/recordings.md.";
 
@@ -41,12 +36,6 @@ pub(crate) struct RecordArgs {
     selection: StreamSelection,
     #[command(flatten)]
     range: JournalRange,
-    /// Go on after the last event of the file
-    #[arg(long)]
-    append: bool,
-    /// Pack the file, whatever its name is
-    #[arg(long, conflicts_with = "append")]
-    pack: bool,
 }
 
 pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -55,42 +44,26 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Exi
     }
     let broker = options.broker_as(TAP)?;
     let peer = peer(&*broker).await?;
-    let asked = args.range.start(options)?;
+    let start = args.range.start(options)?.unwrap_or(Start::Next);
     let begun = options.clock.now();
-    let filter = args.selection.filter();
     // First, so that a wrong address leaves no file.
-    let (mut feed, mut writer) = if args.append {
-        if asked.is_some() {
-            return Err(usage(
-                "--append goes on behind the last event of the file: leave out --from and --since",
-            ));
-        }
-        let (writer, start, last) = open_to_append(&args, &broker, &peer).await?;
-        let feed = EventFeed::open(broker, start, filter, &args.range).await?;
-        (feed.after(last), writer)
-    } else {
-        let start = asked.unwrap_or(Start::Next);
-        let feed = EventFeed::open(broker, start, filter, &args.range).await?;
-        let header = RecordingHeader::new(&peer.vhost, &peer.address, begun, feed.begins());
-        (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(with_file_advice)?)
-    };
+    let mut feed = EventFeed::open(broker, start, args.selection.filter(), &args.range).await?;
+    let header = RecordingHeader::new(&peer.vhost, &peer.address, begun, feed.begins());
+    let mut writer = RecordingWriter::create(&args.file, &header)?;
     let stopped = record(&mut feed, &mut writer).await;
     feed.close().await;
     let (at, written) = (writer.last(), writer.finish()?);
-    let stopped = stopped?;
+    stopped?;
     let upto = at.map_or(String::new(), |at| format!(", up to offset {at}"));
     ui::say(&format!(
         "{} recorded in {}{upto}",
         ui::counted(written, "event"),
         args.file.display()
     ));
-    if stopped == StopReason::Interrupted {
-        ui::say("--append goes on from here");
-    }
     Ok(ExitStatus::All)
 }
 
-async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<StopReason> {
+async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<()> {
     let progress = ui::Progress::endless("events recorded");
     let mut flush = interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -108,51 +81,8 @@ async fn record(feed: &mut EventFeed, writer: &mut RecordingWriter) -> Result<St
                 writer.add(&record)?;
                 progress.show(writer.added());
             }
-            Err(stopped) => return Ok(stopped),
+            Err(StopReason::AsAsked | StopReason::Interrupted) => return Ok(()),
         }
-    }
-}
-
-async fn open_to_append(
-    args: &RecordArgs,
-    broker: &Arc<dyn Broker>,
-    peer: &Peer,
-) -> Result<(RecordingWriter, Start, Option<Record>)> {
-    let (writer, header, last) = RecordingWriter::append(&args.file).map_err(with_file_advice)?;
-    if header.system != peer.vhost {
-        return Err(usage(format!(
-            "{} is a recording of vhost `{}`, and this is `{}`",
-            args.file.display(),
-            header.system,
-            peer.vhost
-        )));
-    }
-    let Some((offset, last)) = last.and_then(|last| Some((last.offset?, last))) else {
-        return Ok((writer, header.from, None));
-    };
-    let differs = differs(broker, offset, Some(&last)).await.map_err(of_journal)?;
-    if let Some(differs) = differs {
-        return Err(usage(format!(
-            "{} has events up to offset {offset}, and this journal {differs}: it is another one",
-            args.file.display()
-        )));
-    }
-    // The recording may have ended within a pack.
-    Ok((writer, Start::Offset(offset), Some(last)))
-}
-
-/// Adds advice to the error about a file that exists, or does not.
-fn with_file_advice(error: RecordingError) -> anyhow::Error {
-    let RecordingError::File { path, error: why } = &error else { return error.into() };
-    let path = path.display();
-    match why.kind() {
-        ErrorKind::AlreadyExists => {
-            anyhow!("{path} is there already: give another name, or go on with it by --append")
-        }
-        ErrorKind::NotFound => anyhow!(
-            "{path}: there is no such file or folder; --append goes on with a file that is there"
-        ),
-        _ => error.into(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet::core::{EventType, System};
-use ballet_ops::stream::{HeaderIs, RecordFilter, Start, TypePattern, ValueIs};
+use ballet_ops::stream::{RecordFilter, Start, TypePattern};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -26,25 +26,12 @@ pub(crate) struct StreamSelection {
     /// Only events of this service, and dead letters of it
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
     service: Vec<String>,
-    /// Only events with this header
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Selection")]
-    header: Vec<HeaderIs>,
-    /// Only events with this value: a JSON pointer into the recorded form, such as
-    /// /body/currency=EUR or /properties/priority=5
-    #[arg(long = "where", value_name = "/PATH=VALUE", help_heading = "Selection")]
-    value: Vec<ValueIs>,
 }
 
 impl StreamSelection {
     pub(crate) fn filter(&self) -> RecordFilter {
-        let Self { types, saga, service, header, value } = self;
-        RecordFilter {
-            types: types.clone(),
-            sagas: saga.clone(),
-            services: service.clone(),
-            headers: header.clone(),
-            values: value.clone(),
-        }
+        let Self { types, saga, service } = self;
+        RecordFilter { types: types.clone(), sagas: saga.clone(), services: service.clone() }
     }
 
     /// Undeclared types may be misspelt, and waiting for them is silent.
@@ -63,17 +50,6 @@ impl StreamSelection {
             let meant = meant.map(|meant| format!(": did you mean {}?", meant.name()));
             ui::say(&format!("no contract declares {wanted}{}", meant.unwrap_or_default()));
         }
-    }
-
-    /// The options as they are typed.
-    pub(crate) fn words(&self) -> Vec<String> {
-        let Self { types, saga, service, header, value } = self;
-        let mut words: Vec<String> = types.iter().map(ToString::to_string).collect();
-        words.extend(saga.iter().map(|saga| format!("--saga {saga}")));
-        words.extend(service.iter().map(|service| format!("--service {service}")));
-        words.extend(header.iter().map(|header| format!("--header {header}")));
-        words.extend(value.iter().map(|value| format!("--where {value}")));
-        words
     }
 }
 
@@ -98,9 +74,6 @@ pub(crate) struct JournalRange {
     /// Stop after this many events
     #[arg(long, value_name = "N", help_heading = "Range")]
     pub(crate) limit: Option<u64>,
-    /// Stop when no event has come for this long, such as 30s
-    #[arg(long, value_name = "AGE", help_heading = "Range", value_parser = duration)]
-    pub(crate) idle_timeout: Option<Duration>,
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -1,4 +1,4 @@
-//! A replay under way, with each event when it is due.
+//! Sends a recording's events, each when it is due.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
-use ballet_ops::stream::{NewIds, Recording, SendError, Sender, to_publish};
+use ballet_ops::stream::{NewIds, Record, Recording, SendError, Sender, to_publish};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
@@ -14,25 +14,27 @@ use crate::base::exit::ExitStatus;
 use crate::base::ui;
 use crate::tester::stream::event_selector::EventSelector;
 use crate::tester::stream::feed::interruption;
-use crate::tester::stream::pace::{Metronome, ReplayPace, StepAnswer, until};
-use crate::tester::stream::progress::{ProgressFile, ReplayProgress};
-
-/// A killed replay may send so much again. Receivers drop it, by the same ids.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
+use crate::tester::stream::pace::ReplayPace;
 
 pub(crate) struct RunningReplay {
-    /// None if nobody resumes.
-    pub(crate) file: Option<ProgressFile>,
-    pub(crate) progress: ReplayProgress,
+    /// The broker's address and virtual host.
+    pub(crate) to: String,
     pub(crate) ids: Option<NewIds>,
     pub(crate) whole: u64,
     pub(crate) pace: ReplayPace,
+    /// When the replay began. A later recorded time is of a wrong clock, and not waited for.
     pub(crate) now: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SendOutcome {
+    Whole,
+    Interrupted,
 }
 
 impl RunningReplay {
     pub(crate) async fn run(
-        mut self,
+        self,
         broker: Arc<dyn Broker>,
         recording: &Path,
         selected: &EventSelector,
@@ -42,101 +44,47 @@ impl RunningReplay {
             SendError::Broker(error) => crate::base::exit::with_advice(error.into()),
             error => error.into(),
         })?;
-        let before = self.progress.sent;
-        let sent = self.send(&mut sender, recording, selected).await;
+        let ended = self.send(&mut sender, recording, selected).await?;
         // Waits for the messages under way, also after Ctrl-C, unless that comes again.
-        let finished = match &sent {
-            Err(error) if error.is::<SendError>() => Ok(()),
-            _ => tokio::select! {
-                finished = sender.finish() => finished,
-                () = interruption() => Ok(()),
-            },
+        tokio::select! {
+            finished = sender.finish() => finished?,
+            () = interruption() => {}
+        }
+        let sent = sender.confirmed();
+        let of = match sent == self.whole {
+            true => String::new(),
+            false => format!(" of {}", ui::grouped(self.whole)),
         };
-        self.progress.sent = before + sender.confirmed();
-        let is_whole = self.progress.sent >= self.whole;
-        match (&sent, &finished) {
-            _ if self.pace == ReplayPace::Step => {}
-            (Ok(SendOutcome::Whole), Ok(())) if is_whole => {
-                self.file.as_ref().inspect(|file| file.remove());
-            }
-            _ => self.save()?,
-        }
-        finished?;
-        let ended = sent?;
-        let of = if is_whole { String::new() } else { format!(" of {}", ui::grouped(self.whole)) };
-        ui::say(&format!(
-            "{}{of} sent to {}",
-            ui::counted(self.progress.sent, "event"),
-            self.progress.to
-        ));
-        if ended == SendOutcome::Interrupted {
-            if self.pace != ReplayPace::Step {
-                ui::say("--resume goes on from here");
-            }
-            return Ok(ExitStatus::Partly);
-        }
-        Ok(ExitStatus::All)
-    }
-
-    fn save(&self) -> Result<()> {
-        self.file.as_ref().map_or(Ok(()), |file| file.write(&self.progress))
+        ui::say(&format!("{}{of} sent to {}", ui::counted(sent, "event"), self.to));
+        Ok(match ended {
+            SendOutcome::Whole => ExitStatus::All,
+            SendOutcome::Interrupted => ExitStatus::Partly,
+        })
     }
 
     async fn send(
-        &mut self,
+        &self,
         sender: &mut Sender,
         recording: &Path,
         selected: &EventSelector,
     ) -> Result<SendOutcome> {
-        // A bar would stand between the questions.
-        let shown =
-            (self.pace != ReplayPace::Step).then(|| ui::Progress::new("events sent", self.whole));
-        let mut metronome = Metronome::new(self.pace, self.now)?;
-        if self.pace != ReplayPace::Step {
-            // Before the first event, so that a killed replay goes on with the same new ids.
-            self.save()?;
-        }
+        let shown = ui::Progress::new("events sent", self.whole);
         let mut stop = Box::pin(interruption());
-        let (mut saved, before) = (Instant::now(), self.progress.sent);
-        let all = Recording::open(recording)?;
-        let mut left_out = before;
-        for record in all {
+        let mut began = None;
+        for record in Recording::open(recording)? {
             let mut record = record?;
             if !selected.selects(&record) {
                 continue;
             }
-            if left_out > 0 {
-                left_out -= 1;
-                continue;
-            }
-            let mut due = std::pin::pin!(until(metronome.due(&record)));
-            loop {
-                tokio::select! {
-                    biased;
-                    () = &mut stop => return Ok(SendOutcome::Interrupted),
-                    () = &mut due => break,
-                    () = sleep_until(saved + SAVE_EVERY),
-                        if self.progress.sent != before + sender.confirmed() =>
-                    {
-                        self.progress.sent = before + sender.confirmed();
-                        self.save()?;
-                        saved = Instant::now();
+            if let Some(due) = self.due(&record, &mut began) {
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = &mut stop => return Ok(SendOutcome::Interrupted),
+                        () = sleep_until(due) => break,
+                        confirmed = sender.wait(), if sender.is_waiting() => confirmed?,
                     }
-                    confirmed = sender.wait(), if sender.is_waiting() => confirmed?,
                 }
-            }
-            let turn = tokio::select! {
-                turn = metronome.ask(&record) => turn?,
-                () = &mut stop => {
-                    // The question does not end its line.
-                    ui::say("");
-                    return Ok(SendOutcome::Interrupted);
-                }
-            };
-            match turn {
-                StepAnswer::Send => {}
-                StepAnswer::Skip => continue,
-                StepAnswer::Quit => return Ok(SendOutcome::Whole),
             }
             if let Some(ids) = &self.ids {
                 ids.replace(&mut record);
@@ -145,21 +93,18 @@ impl RunningReplay {
                 sent = sender.send(to_publish(record)) => sent?,
                 () = &mut stop => return Ok(SendOutcome::Interrupted),
             }
-            if let Some(shown) = &shown {
-                shown.show(before + sender.confirmed());
-            }
-            if saved.elapsed() > SAVE_EVERY && self.pace != ReplayPace::Step {
-                self.progress.sent = before + sender.confirmed();
-                self.save()?;
-                saved = Instant::now();
-            }
+            shown.show(sender.confirmed());
         }
         Ok(SendOutcome::Whole)
     }
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SendOutcome {
-    Whole,
-    Interrupted,
+    /// `None` for at once. `began` is the first recorded time, and when its event was due.
+    fn due(&self, record: &Record, began: &mut Option<(Timestamp, Instant)>) -> Option<Instant> {
+        let ReplayPace::Times(times) = self.pace else { return None };
+        let time = record.time.filter(|time| *time <= self.now)?;
+        let (first, began) = *began.get_or_insert_with(|| (time, Instant::now()));
+        let after = Duration::try_from(time.duration_since(first)).ok()?;
+        let after = Duration::try_from_secs_f64(after.as_secs_f64() / times).ok()?;
+        began.checked_add(after).filter(|due| *due > Instant::now())
+    }
 }

@@ -50,26 +50,19 @@ impl UnrepeatableSagas {
         self.0.entry(why).or_default().insert(saga);
     }
 
-    /// Without a comparison they are sent, and a deadline passes there in its time.
-    pub(crate) fn say(&self, are_left_out: bool) {
+    pub(crate) fn say(&self) {
         for (why, sagas) in &self.0 {
             let (count, ids) = count_and_ids(sagas);
             let each = if sagas.len() == 1 { "it" } else { "each" };
-            let fate = match sagas.len() {
-                _ if are_left_out => "left out, neither sent nor compared",
-                1 => "is sent, and cannot go on as it did",
-                _ => "are sent, and cannot go on as they did",
-            };
             let why = match why {
                 Hindrance::Request(service) => {
                     format!("a request to {service} is part of {each}, and a replay makes none")
                 }
-                Hindrance::Deadline if are_left_out => {
+                Hindrance::Deadline => {
                     format!("a deadline passed in {each}, and a replay does not wait for it")
                 }
-                Hindrance::Deadline => continue,
             };
-            ui::say(&format!("{count} {fate}: {why}: {ids}"));
+            ui::say(&format!("{count} left out, neither sent nor compared: {why}: {ids}"));
         }
     }
 }

@@ -6,8 +6,6 @@ mod test_directory;
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use self::test_directory::{BALLET, TestDirectory, edit, said_by};
 
 #[tokio::test]
@@ -200,44 +198,4 @@ async fn a_service_joins_the_shop_with_one_command() {
         .tells(&["shop is sound"]);
     let said = place.ballet(&["topology", "definitions"], "").await.ends_with(0).both();
     assert!(said.contains(r#"{"name": "gifts.dead""#), "{said}");
-}
-
-#[tokio::test]
-async fn a_service_joins_the_versions_of_a_saga_in_which_its_event_comes() {
-    let place = TestDirectory::new("versions");
-    place.begin().await;
-    let file = place.at("harbour/contracts/harbour/desk.json");
-    let text = fs::read(&file).expect("a contract");
-    let mut desk: Value = serde_json::from_slice(&text).expect("JSON");
-    // Requests begin under a second version.
-    let (made, taken) = ("desk.request_made.v1", "desk.request_taken.v1");
-    let saga = &mut desk["sagas"][0];
-    saga["begins"] = json!(2);
-    let steps = saga["steps"].as_array_mut().expect("steps");
-    for (at, name, field, event) in
-        [(0, "take_request", "done", json!(taken)), (1, "keep_places", "on", json!([taken]))]
-    {
-        let mut next = steps[at].clone();
-        steps[at]["until"] = json!(1);
-        next["since"] = json!(2);
-        next["name"] = json!(name);
-        next[field] = event;
-        steps.push(next);
-    }
-    let events = desk["events"].as_array_mut().expect("events");
-    let mut event = events.iter().find(|one| one["name"] == made).expect("an event").clone();
-    event["name"] = json!(taken);
-    events.push(event);
-    fs::write(&file, desk.to_string()).expect("written");
-
-    for (name, on, step) in [
-        ("pantry", taken, "#[compensatable(undo = take_back, since = 2)]"),
-        ("cellar", made, "#[compensatable(undo = take_back, until = 1)]"),
-        ("lounge", "desk.places_held.v1", "#[compensatable(undo = take_back)]"),
-    ] {
-        place.ballet(&["new", "service", name, "--on", on], "harbour").await.ends_with(0);
-        let code = fs::read_to_string(place.at("harbour/services").join(name).join("src/lib.rs"));
-        assert!(code.as_ref().is_ok_and(|code| code.contains(step)), "{code:?}");
-    }
-    place.ballet(&["check"], "harbour").await.ends_with(0);
 }

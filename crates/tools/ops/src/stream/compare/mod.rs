@@ -1,8 +1,9 @@
 //! Compares the answers of services with a recording, saga by saga.
 
 pub(crate) mod canonical;
+pub(crate) mod comparison;
 mod depth;
 pub(crate) mod difference;
 pub(crate) mod joins;
-pub(crate) mod partition;
+
 pub(crate) mod saga;

@@ -1,9 +1,7 @@
 //! Selects records.
 
-pub(crate) mod condition;
 pub(crate) mod pattern;
 
-use crate::stream::filter::condition::{HeaderIs, ValueIs};
 use crate::stream::filter::pattern::TypePattern;
 use crate::stream::record::Record;
 
@@ -16,22 +14,14 @@ pub struct RecordFilter {
     pub sagas: Vec<String>,
     /// Publishers, or the services in which dead letters died.
     pub services: Vec<String>,
-    /// Headers with their values. All have to match.
-    pub headers: Vec<HeaderIs>,
-    /// Values in the message. All have to match.
-    pub values: Vec<ValueIs>,
 }
 
 impl RecordFilter {
     /// Whether it selects every record.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { types, sagas, services, headers, values } = self;
-        types.is_empty()
-            && sagas.is_empty()
-            && services.is_empty()
-            && headers.is_empty()
-            && values.is_empty()
+        let Self { types, sagas, services } = self;
+        types.is_empty() && sagas.is_empty() && services.is_empty()
     }
 
     /// Whether it selects the record.
@@ -47,8 +37,6 @@ impl RecordFilter {
         (self.types.is_empty() || self.types.iter().any(|p| p.matches(record.event_type())))
             && (self.sagas.is_empty() || record.saga().is_some_and(of_saga) || id_of_saga())
             && (self.services.is_empty() || record.service().is_some_and(of_service))
-            && self.headers.iter().all(|header| header.matches(record))
-            && self.values.iter().all(|value| value.matches(record))
     }
 }
 

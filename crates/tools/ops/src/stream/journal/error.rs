@@ -24,7 +24,7 @@ pub enum JournalError {
     /// No reader gets the last messages.
     #[error(
         "the broker cannot deliver the last messages of the journal, so nobody knows where it ends: \
-         begin at a time with --since, and end with --limit or --idle-timeout"
+         begin at a time with --since, and end with --limit"
     )]
     NoEnd,
     /// The journal was made again while it was read.

@@ -1,6 +1,5 @@
 //! The journal's range: its beginning, and whether messages are lost that its policy promises to keep.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +32,7 @@ pub async fn begins(broker: &Arc<dyn Broker>) -> Result<Option<Timestamp>, Journ
         Err(JournalError::Broker(error)) if is_undeliverable(&error) => {}
         Err(error) => return Err(error),
     }
-    let mut records =
-        JournalRecords::new(Arc::clone(broker), StreamStart::Offset(0), BTreeSet::new());
+    let mut records = JournalRecords::new(Arc::clone(broker), StreamStart::Offset(0));
     let first = async {
         for _ in 0..LOOKED_AT {
             match Record::from(records.next().await?) {

@@ -1,7 +1,7 @@
 //! The journal as one sequence of records, over any number of connections. A pack is one entry of the journal, and its
 //! members are as many records, with one offset.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,19 +85,6 @@ impl JournalReader {
     ///
     /// If the broker does not answer or refuses.
     pub async fn open(broker: Arc<dyn Broker>, asked: Start) -> Result<Self, JournalError> {
-        Self::open_past(broker, asked, BTreeSet::new()).await
-    }
-
-    /// Like [`open`](Self::open), with the `unreadable` offsets that an earlier reader found.
-    ///
-    /// # Errors
-    ///
-    /// If the broker does not answer or refuses.
-    pub async fn open_past(
-        broker: Arc<dyn Broker>,
-        asked: Start,
-        unreadable: BTreeSet<u64>,
-    ) -> Result<Self, JournalError> {
         let session = broker.connect(CONNECTION).await?;
         let vhost = session.peer().vhost.clone();
         session.close().await;
@@ -126,7 +113,7 @@ impl JournalReader {
             Start::First | Start::Last | Start::Next => StreamStart::Offset(0),
         };
         Ok(Self {
-            records: JournalRecords::new(Arc::clone(&broker), start, unreadable),
+            records: JournalRecords::new(Arc::clone(&broker), start),
             broker,
             vhost,
             begins,

@@ -3,7 +3,6 @@
 //! A stream accepts headers that the broker cannot write to a consumer, such as a number named `x-basic-type`. The
 //! broker closes each connection that reaches such a message.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ballet_amqp::headers::{STREAM_OFFSET, integer_header};
@@ -18,13 +17,9 @@ use crate::stream::journal::error::JournalError;
 pub const CONNECTION: &str = "ballet journal";
 /// The broker's error for a message that it cannot deliver, and for its own faults.
 const INTERNAL_ERROR: u16 = 541;
-/// The number of connections for one message. RabbitMQ 3.10 sends a chunk of the stream at once, in packets of at least
-/// 1,414 bytes, and drops a whole packet with an undeliverable message. A connection that begins earlier has other
-/// packets: among as many as a packet has messages (8 of the smallest), one ends a packet just before that message. A
-/// busy broker may end packets elsewhere, so there are three rounds, and one more connection once others are known to
-/// read. Among messages of different sizes no packet may end there: then the good message before is skipped as well,
-/// and its offset is reported.
-const ATTEMPTS: u64 = 24;
+/// The number of connections for one message. RabbitMQ 3.10 drops a whole packet with an undeliverable message, so a few
+/// good ones before it may be passed over with it. Their offsets are reported.
+const ATTEMPTS: u64 = 3;
 /// The maximum number of consecutive undeliverable messages. More are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
 
@@ -80,16 +75,11 @@ pub(super) struct JournalRecords {
     /// The number of consecutive connections without a message.
     attempts: u64,
     in_a_row: u32,
-    unreadable: BTreeSet<u64>,
 }
 
 impl JournalRecords {
-    /// A reader from `start`, without a connection yet. The `unreadable` offsets are known to be undeliverable.
-    pub(super) fn new(
-        broker: Arc<dyn Broker>,
-        start: StreamStart,
-        unreadable: BTreeSet<u64>,
-    ) -> Self {
+    /// A reader from `start`, without a connection yet.
+    pub(super) fn new(broker: Arc<dyn Broker>, start: StreamStart) -> Self {
         Self {
             broker,
             reader: None,
@@ -100,7 +90,6 @@ impl JournalRecords {
             earlier: 1,
             attempts: 0,
             in_a_row: 0,
-            unreadable,
         }
     }
 
@@ -176,14 +165,8 @@ impl JournalRecords {
         let reader = match &mut self.reader {
             Some(reader) => reader,
             none => {
-                let (start, pace) = match self.start {
-                    StreamStart::Offset(offset) if self.attempts > 0 => {
-                        let back = self.attempts % (readable_before(&self.unreadable, offset) + 1);
-                        (StreamStart::Offset(offset - back), RequestMode::Fast)
-                    }
-                    start => (start, self.pace),
-                };
-                none.insert(open(&*self.broker, start, pace, self.ahead.count()).await?)
+                let ahead = self.ahead.count();
+                none.insert(open(&*self.broker, self.start, self.pace, ahead).await?)
             }
         };
         // Before the next delivery is taken, which is returned at once.
@@ -225,17 +208,9 @@ impl JournalRecords {
             }
             StreamStart::Offset(offset) => {
                 self.attempts += 1;
-                let most = match readable_before(&self.unreadable, offset) {
-                    0 => 2,
-                    _ => ATTEMPTS,
-                };
-                if self.unreadable.contains(&offset) || self.attempts > most {
-                    return self.skip(offset, error);
-                } else if self.attempts == most {
-                    // A last attempt follows, and all attempts again if the check gets no answer.
-                    self.attempts = 0;
+                if self.attempts >= ATTEMPTS {
                     self.takes_readers().await?;
-                    self.attempts = most;
+                    return self.skip(offset, error);
                 }
             }
         }
@@ -247,22 +222,15 @@ impl JournalRecords {
     }
 
     fn skip(&mut self, offset: u64, error: BrokerError) -> Result<Option<u64>, JournalError> {
-        let is_new = self.unreadable.insert(offset);
         self.start = StreamStart::Offset(offset + 1);
         self.attempts = 0;
         self.in_a_row += 1;
         if self.in_a_row < MOST_IN_A_ROW {
-            Ok(is_new.then_some(offset))
+            Ok(Some(offset))
         } else {
             Err(JournalError::Undeliverable { count: self.in_a_row, last: offset, error })
         }
     }
-}
-
-/// Returns how many offsets directly before this one may be readable.
-fn readable_before(unreadable: &BTreeSet<u64>, offset: u64) -> u64 {
-    let last = unreadable.range(..offset).next_back();
-    last.map_or(offset, |last| offset - last - 1)
 }
 
 async fn open(

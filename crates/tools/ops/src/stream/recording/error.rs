@@ -15,19 +15,6 @@ pub enum RecordingError {
         /// The error of the operating system.
         error: io::Error,
     },
-    /// The file cannot take more. What it has is usable.
-    #[error(
-        "{}: {error}; {written} records were written before, all that it has can be used, and --append goes on \
-         after them", path.display()
-    )]
-    Full {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        error: io::Error,
-        /// The number of records of this run in the file.
-        written: u64,
-    },
     /// A line is not a record.
     #[error("{}, line {line}: {reason}", path.display())]
     Line {

@@ -8,11 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-pub(crate) fn is_packed_by_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
-}
-
-pub(crate) fn is_packed(file: &mut File) -> io::Result<bool> {
+fn is_packed(file: &mut File) -> io::Result<bool> {
     let mut first = Vec::new();
     file.by_ref().take(2).read_to_end(&mut first)?;
     file.rewind()?;

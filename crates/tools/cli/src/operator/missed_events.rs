@@ -1,6 +1,5 @@
-//! `ballet dlq redrive --from-journal`: sends a service its missed events.
+//! The events that services have missed, for commands that send them.
 
-use std::slice;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,53 +10,12 @@ use ballet_ops::redrive::RedriveOptions;
 use ballet_ops::terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::json;
-use sqlx::Connection;
 
-use crate::base::exit::{ExitStatus, usage, with_advice};
+use crate::base::exit::{usage, with_advice};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::{services, system};
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
-use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::selection::DeadLetterSelection;
-use crate::operator::dlq::send_args::SendArgs;
-
-/// They do not select dead letters by how they died.
-pub(crate) const OTHERS: [&str; 10] = [
-    "group",
-    "service",
-    "reason",
-    "step",
-    "detail",
-    "older_than",
-    "newer_than",
-    "all",
-    "limit",
-    "beyond_memory",
-];
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct FromJournal {
-    /// Instead of dead letters, send what this service has missed: events that it consumes, that the journal or the
-    /// database of their service has, and that its inbox does not know
-    #[arg(long, value_name = "SERVICE", requires = "since", conflicts_with_all = OTHERS,
-        help_heading = "Other sources")]
-    from_journal: Option<String>,
-    /// Search from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
-    #[arg(long, value_name = "TIME", requires = "from_journal", help_heading = "Other sources")]
-    since: Option<TimeOrAge>,
-}
-
-impl FromJournal {
-    /// Returns the service and the beginning of the searched time, if this source is asked for.
-    pub(crate) fn asked(&self, options: &GlobalOptions) -> Result<Option<(Part, Timestamp)>> {
-        let (Some(service), Some(since)) = (&self.from_journal, self.since) else {
-            return Ok(None);
-        };
-        let since = time_in_memory("--since", since, floor(options), options)?;
-        Ok(Some((part(service)?, since)))
-    }
-}
 
 pub(crate) fn witnesses(since: Timestamp, options: &GlobalOptions) -> Result<Witnesses> {
     let (databases, parts) = (options.databases(&services()?)?, system()?.parts.clone());
@@ -67,62 +25,6 @@ pub(crate) fn witnesses(since: Timestamp, options: &GlobalOptions) -> Result<Wit
 /// Inboxes do not know ids from before.
 pub(crate) fn floor(options: &GlobalOptions) -> Timestamp {
     options.clock.now() - Limits::default().inbox_window
-}
-
-pub(crate) async fn run(
-    part: &Part,
-    since: Timestamp,
-    selection: &DeadLetterSelection,
-    sending: &SendArgs,
-    options: &GlobalOptions,
-) -> Result<ExitStatus> {
-    let (service, floor) = (part.service, floor(options));
-    let mut inbox = options
-        .connect_needed(service, &format!("only the inbox of {service} tells what was missed"))
-        .await?;
-    let witnesses = witnesses(since, options)?;
-    let stop = stop_on_ctrl_c();
-    let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
-    let show = |read: u64| progress.show(read);
-    let search_options = sending.redrive_options(options, stop.clone(), &show);
-    let consumer = Consumer { part, inbox: &mut inbox, is_restored: false };
-    let patience = Duration::from_secs(sending.patience);
-    let search = search(&witnesses, consumer, &search_options, floor, patience);
-    let Some(mut missed) = search.await? else { return Ok(ExitStatus::Partly) };
-    drop(progress);
-    inbox.close().await.ok();
-    warn(slice::from_ref(&missed), since);
-    selection.narrow(&mut missed)?;
-    show_missed(&missed, options);
-    let whole = missed.events().len() as u64;
-    let done = if missed.is_whole() { ExitStatus::All } else { ExitStatus::Partly };
-    if whole == 0 {
-        ui::say(&format!(
-            "{service} has missed nothing; it consumes {} of the events in the journal since {since}",
-            ui::grouped(missed.searched)
-        ));
-        return Ok(done);
-    }
-    if sending.dry_run {
-        ui::say(&format!("{} would be sent; nothing was sent", ui::counted(whole, "event")));
-        return Ok(done);
-    }
-    let progress = ui::Progress::new(&format!("sending to {service}"), whole);
-    let show = |done: u64| progress.show(done);
-    let send_options = sending.redrive_options(options, stop, &show);
-    let summary = missed::send(&witnesses, &missed, &send_options).await;
-    drop(progress);
-    let summary = summary.map_err(with_advice)?;
-    for (id, why) in &summary.failures {
-        ui::note(&format!("{id} was not sent: {why}"));
-    }
-    let left = whole.saturating_sub(summary.removed);
-    let rest = if left > 0 { format!("; {} were not", ui::grouped(left)) } else { String::new() };
-    ui::say(&format!("{} sent to {service}{rest}", ui::counted(summary.removed, "event")));
-    if summary.stopped {
-        ui::say("stopped before the end; nothing is lost, and the same command continues");
-    }
-    Ok(if left > 0 { ExitStatus::Partly } else { done })
 }
 
 /// Returns None if the user stopped it.

@@ -1,4 +1,4 @@
-//! `ballet validate` and `ballet id`: a producer's checks before publishing, without a server.
+//! `ballet publish --dry-run` and `ballet id`: a producer's checks before publishing, without a server.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -8,6 +8,8 @@ use ballet_testkit::command::CommandOutput;
 use serde_json::{Value, json};
 
 const CHECKED_OUT: &str = "cart.checked_out.v1";
+const BARE: [&str; 7] =
+    ["publish", "-", "--dry-run", "--type", CHECKED_OUT, "--app-id", "storefront"];
 
 fn ballet(arguments: &[&str], input: &str) -> CommandOutput {
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts/shop");
@@ -44,25 +46,21 @@ fn message(body: &Value) -> Value {
 
 #[test]
 fn a_bare_body_is_judged_under_the_reasons_of_dead_letters() {
-    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
-    let out = ballet(&validate, &format!("{:#}", checkout())).succeeds();
-    assert_eq!(out, "valid: cart.checked_out.v1\n");
+    let out = ballet(&BARE, &format!("{:#}", checkout())).succeeds();
+    assert!(out.starts_with("would publish cart.checked_out.v1, id "), "{out}");
     let mut wrong = checkout();
     wrong["lines"][0]["quantity"] = json!("two");
     wrong["ship_to"]["country"] = json!("Germany");
     wrong.as_object_mut().expect("an object").remove("card_token");
-    let wrong = ballet(&validate, &format!("{wrong:#}")).ends_with(1).prints(&[
+    let wrong = ballet(&BARE, &format!("{wrong:#}")).ends_with(1).says(&[
         "wrong_shape: the body does not have the shape of cart.checked_out.v1: lines[0].quantity: a \
          whole number from 1 to 10000 is wanted, but there is a string",
         "card_token: it is missing",
         "ship_to.country: a string that matches",
     ]);
-    assert_eq!(wrong.out.lines().count(), 3, "{wrong:?}");
-    let out = ballet(&validate, "{ \"lines\": ").ends_with(1).out;
-    assert!(
-        out.starts_with("not_json: the body is not JSON: EOF while parsing a value at line 1 "),
-        "{out}"
-    );
+    assert_eq!(wrong.err.lines().count(), 4, "{wrong:?}");
+    let said = "not_json: the body is not JSON: EOF while parsing a value at line 1 ";
+    ballet(&BARE, "{ \"lines\": ").ends_with(1).says(&[said]);
 }
 
 /// A message's problems are printed with its own words, which may be anybody's.
@@ -71,12 +69,11 @@ fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
     let mut hostile = checkout();
     hostile["ship_to"]["country"] = json!("\u{9b}2J\u{202e}");
     hostile["lines"][0]["unit_price"]["currency"] = json!("\u{1b}]0;title\u{7}");
-    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
-    let CommandOutput { out, err, .. } = ballet(&validate, &hostile.to_string()).ends_with(1);
-    assert!(out.contains("ship_to.country: a string that matches"), "{out:?}");
+    let CommandOutput { out, err, .. } = ballet(&BARE, &hostile.to_string()).ends_with(1);
+    assert!(err.contains("ship_to.country: a string that matches"), "{err:?}");
     let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
     assert!(!out.contains(steers) && !err.contains(steers), "{out:?} {err:?}");
-    let out = ballet(&[&validate[..], &["-o", "json"]].concat(), &hostile.to_string()).out;
+    let out = ballet(&[&BARE[..], &["-o", "json"]].concat(), &hostile.to_string()).out;
     assert!(!out.contains('\u{202e}'), "{out:?}");
 }
 
@@ -93,9 +90,11 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     let of_saga = json!({ "type": "orders.order_placed.v1", "body": {} });
     let all = [message(&checkout()), forged, unknown, taken, of_saga, json!({ "lines": [] })];
     let lines = all.iter().map(|one| format!("{one}\n")).collect::<String>() + "{\n";
-    let rows: Value = ballet(&["validate", "-", "-o", "json"], &lines).ends_with(3).json();
-    let reason = |index: usize| rows[index]["faults"][0]["reason"].as_str().unwrap_or("none");
-    let reasons: Vec<&str> = (0..all.len() + 1).map(reason).collect();
+    let judge = ["publish", "-", "--dry-run", "-o", "json"];
+    let rows: Value = ballet(&judge, &lines).ends_with(1).json();
+    let why = |index: usize| rows[index]["why"].as_str().unwrap_or("none");
+    let reason = |index: usize| why(index).split(':').next().unwrap_or_default();
+    let reasons: Vec<&str> = (0..=all.len()).map(reason).collect();
     assert_eq!(
         reasons,
         [
@@ -110,14 +109,11 @@ fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     );
     assert_eq!(rows[3]["message_id"], "0193f7a0-0000-7000-8000-00000000a001");
     assert_eq!(rows[6]["place"], "line 7");
-    let advice = rows[5]["faults"][0]["detail"].as_str().expect("a sentence");
-    assert!(advice.contains("--type"), "{advice}");
+    assert!(why(5).contains("--type"), "{rows}");
 
-    // For people: what is wrong, and how many are valid.
-    let CommandOutput { out, err, .. } =
-        ballet(&["validate", "-"], &json!(all[..2]).to_string()).ends_with(3);
-    assert!(out.starts_with("message 2: forged_app_id: "), "{out}");
-    assert!(err.contains("1 of 2 messages are valid"), "{err}");
+    // For people: what is wrong, and how many are.
+    let wrong = ballet(&judge[..3], &json!(all[..2]).to_string()).ends_with(1);
+    wrong.says(&["message 2: forged_app_id: ", "1 of 2 messages are wrong"]);
 }
 
 #[test]
@@ -141,9 +137,9 @@ fn a_result_that_cannot_be_written_is_a_failure_and_a_reader_that_is_gone_is_non
 #[test]
 fn what_cannot_be_judged_is_a_wrong_usage() {
     for (arguments, said) in [
-        (&["validate", "/there/is/none"][..], "cannot read /there/is/none"),
-        (&["validate", "-"], "there is no message in -"),
-        (&["validate", "-", "--type", "cart.dreamt.v1"], "no service knows an event"),
+        (&["publish", "/there/is/none"][..], "cannot read /there/is/none"),
+        (&["publish", "-"], "there is no message in -"),
+        (&["publish", "-", "--type", "cart.dreamt.v1"], "no service knows an event"),
     ] {
         ballet(arguments, " ").ends_with(2).says(&[said]);
     }
@@ -185,6 +181,5 @@ fn the_body_on_the_page_about_producers_is_valid() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/producers.md");
     let page = std::fs::read_to_string(page).expect("the page");
     let body = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
-    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
-    ballet(&validate, body.expect("an example")).ends_with(0);
+    ballet(&BARE, body.expect("an example")).ends_with(0);
 }
