@@ -250,6 +250,13 @@ pub mod copies {
 }
 
 #[doc(hidden)]
+pub mod stand_in {
+    //! Services that are made from contracts alone, for `ballet check --run`.
+
+    pub use crate::declare::erased::stand_in::{Answer, Answers, Asked, KEY, participant};
+}
+
+#[doc(hidden)]
 pub mod lone {
     //! Steps without broker, ledger and commit, for tests.
 

@@ -180,7 +180,7 @@ async fn run(args: Args) -> anyhow::Result<ExitStatus> {
         Command::Audit(given) => Box::pin(audit::run(&given, &args.options)).await,
         Command::Catalog(given) => catalog::run(&given, &args.options),
         Command::Chaos(given) => trials::run("chaos", &given),
-        Command::Check(given) => check::run(&given, &args.options),
+        Command::Check(given) => Box::pin(check::run(&given, &args.options)).await,
         Command::Console(given) => Box::pin(console::run(&given, &args.options)).await,
         Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,

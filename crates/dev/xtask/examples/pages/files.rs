@@ -12,7 +12,7 @@ use ballet_check::{choreography, definitions, events, lanes, schemas};
 use crate::site::CONTENTS;
 use crate::site::llms::{self, LLMS};
 use crate::systems::{SystemDescription, SystemName};
-use crate::{joined_services, quotes, root, rules};
+use crate::{joined_services, quotes, rollback, root, rules};
 use ballet_ops::terminal::ui;
 
 const COMMAND: &str = "cargo xtask generate";
@@ -64,8 +64,13 @@ fn generated(root: &Path) -> Result<Vec<GeneratedFile>> {
     for name in SystemName::ALL {
         all.extend(of_system(root, name)?);
     }
-    let pages = quotes::renewed_pages(root)?;
-    all.extend(pages.into_iter().map(|(path, text)| GeneratedFile { path, text }));
+    for (path, text) in quotes::renewed_pages(root)? {
+        if path == README {
+            let picture = rollback::svg(&text)?;
+            all.push(GeneratedFile { path: rollback::FILE.to_owned(), text: picture });
+        }
+        all.push(GeneratedFile { path, text });
+    }
     let page = |file| Ok::<_, anyhow::Error>(read(&root.join(file))?.unwrap_or_default());
     let text = llms::text(&page(README)?, &page(CONTENTS)?)?;
     all.push(GeneratedFile { path: LLMS.to_owned(), text });

@@ -4,6 +4,7 @@
 mod files;
 mod joined_services;
 mod quotes;
+mod rollback;
 mod rules;
 mod rust_files;
 mod site;

@@ -103,6 +103,18 @@ impl Explored {
         at
     }
 
+    /// The moves from a state to the one in which it rests at [last](Self::last_after).
+    pub(super) fn on(&self, design: &Design<'_>, mut at: usize, last: usize) -> Vec<(Move, State)> {
+        let mut on = Vec::new();
+        while at != last
+            && let Some(next) = self.after(at).next_back()
+        {
+            on.extend(self.made(design, at, next));
+            at = next;
+        }
+        on
+    }
+
     /// The move from one state to another.
     fn made(&self, design: &Design<'_>, from: usize, to: usize) -> Option<(Move, State)> {
         let (mut made, state) = (None, self.states[to]);

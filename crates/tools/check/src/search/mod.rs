@@ -4,6 +4,7 @@
 //! One run is enough. Services keep what they know of a run under its id, and what another run leaves in shared rows
 //! shows only in a step's answer, which is tried both ways wherever a step may refuse.
 
+mod acts;
 mod branches;
 mod design;
 mod explore;
@@ -19,6 +20,7 @@ use std::collections::BTreeSet;
 
 use ballet_core::{EventType, Graph, Problem, System};
 
+pub use crate::search::acts::{Act, Deed, Judgement, KeyedEvent, Row, judge};
 use crate::search::design::Design;
 use crate::search::explore::Explored;
 use crate::search::verdict::Fault;
@@ -31,12 +33,18 @@ const MOST: u32 = 4_000_000;
 pub struct Counterexample {
     /// The saga.
     pub saga: &'static str,
+    /// Its version.
+    pub version: u32,
     /// The rule, with the run in words.
     pub problem: Problem,
     /// What happens, in words, one move after the other.
     pub moves: Vec<String>,
     /// What is published.
     pub events: Vec<RunEvent>,
+    /// The moves as orders, until nothing happens any more.
+    pub acts: Vec<Act>,
+    /// The rows of the ledgers by then.
+    pub ends: Vec<Row>,
 }
 
 /// An event of a run.
@@ -93,17 +101,18 @@ fn one(system: &System, graph: &Graph, searched: &mut SearchedSaga) {
         .iter()
         .map(|one| (one.problem.rule.id, one.problem.of.clone()))
         .collect();
-    for (at, fault) in faults(&design, &explored) {
+    for (at, last, fault) in faults(&design, &explored) {
         if told.insert((fault.rule.id, fault.of.clone())) {
             let way = explored.way(&design, at);
-            let run = design.counterexample(searched.saga, &fault, &way);
-            searched.counterexamples.push(run);
+            let (acts, ends) = design.acts(&[way.clone(), explored.on(&design, at, last)].concat());
+            let run = design.counterexample((searched.saga, version), &fault, &way);
+            searched.counterexamples.push(Counterexample { acts, ends, ..run });
         }
     }
 }
 
-/// The faults of the states that are the first on their ways to have one.
-fn faults(design: &Design<'_>, explored: &Explored) -> Vec<(usize, Fault)> {
+/// The faults of the states that are the first on their ways to have one, and where a run rests at last after each.
+fn faults(design: &Design<'_>, explored: &Explored) -> Vec<(usize, usize, Fault)> {
     let is_good = |state: &state::State| design.is_good(state);
     // Of a part of the states it is not known which end well.
     let can_end = if explored.is_whole { explored.can_end(is_good) } else { Vec::new() };
@@ -113,13 +122,13 @@ fn faults(design: &Design<'_>, explored: &Explored) -> Vec<(usize, Fault)> {
         let hangs = |at: usize| can_end.get(at) == Some(&false);
         if let Some(fault) = design.twice(state) {
             if design.twice(&explored.states[parent]).is_none() {
-                found.push((at, fault));
+                found.push((at, explored.last_after(at), fault));
             }
         } else if hangs(at) && (at == 0 || !hangs(parent)) {
             let last = explored.last_after(at);
             // Where no run ends well, a whole one is shown.
             let shown = if at == 0 { last } else { at };
-            found.extend(design.fault_at(&explored.states[last]).map(|fault| (shown, fault)));
+            found.extend(design.fault_at(&explored.states[last]).map(|fault| (shown, last, fault)));
         }
     }
     found

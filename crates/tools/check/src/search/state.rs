@@ -24,6 +24,24 @@ pub(super) enum Entry {
 const ENTRIES: [Entry; 6] =
     [Entry::Nothing, Entry::Calling, Entry::Refused, Entry::Done, Entry::Undoing, Entry::Undone];
 
+impl Entry {
+    /// The word of the table.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Calling => "calling",
+            Self::Refused => "refused",
+            Self::Done => "done",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        ENTRIES.into_iter().find(|entry| entry.as_str() == text)
+    }
+}
+
 /// The ledgers of all services about one run, and what they have published. Who publishes an event makes it
 /// deliverable for ever: that covers delay, other orders, copies under any id, and what a crash brings again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

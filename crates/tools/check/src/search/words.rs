@@ -11,7 +11,7 @@ use crate::search::{Counterexample, RunEvent};
 impl Design<'_> {
     pub(super) fn counterexample(
         &self,
-        saga: &'static str,
+        (saga, version): (&'static str, u32),
         fault: &Fault,
         way: &[(Move, State)],
     ) -> Counterexample {
@@ -28,7 +28,8 @@ impl Design<'_> {
             of: fault.of.clone(),
             detail: format!("in a run of {saga} ({run}): at last {}", fault.why),
         };
-        Counterexample { saga, problem, moves, events: self.events_of(way) }
+        let (acts, ends) = (Vec::new(), Vec::new());
+        Counterexample { saga, version, problem, moves, events: self.events_of(way), acts, ends }
     }
 
     pub(super) fn words(&self, made: Move) -> String {

@@ -9,4 +9,5 @@ pub(crate) mod explain;
 pub(crate) mod id;
 pub(crate) mod new;
 pub(crate) mod participant;
+pub(crate) mod play;
 pub(crate) mod trials;

@@ -168,7 +168,7 @@ fn a_broken_rule_is_named_by_its_id_and_explained() {
 #[test]
 fn a_run_that_hangs_is_drawn_although_no_single_rule_is_broken() {
     let shop = ContractsCopy::new("hangs");
-    let file = shop.0.join("orders.json");
+    let (file, picture) = (shop.0.join("orders.json"), shop.0.join("run.svg"));
     let text = fs::read_to_string(&file).expect("a contract");
     let mut orders: Value = serde_json::from_str(&text).expect("JSON");
     let steps = orders["sagas"][0]["steps"].as_array_mut().expect("steps");
@@ -181,11 +181,11 @@ fn a_run_that_hangs_is_drawn_although_no_single_rule_is_broken() {
     *event = json!({ "name": "shipping.shipment_cancelled.v1", "role": "in_saga", "schema": true });
     fs::write(&file, orders.to_string()).expect("written");
 
-    let check = |arguments: &[&str]| {
+    let check = |arguments: &[&OsStr]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         said_by(command.arg("--contracts").arg(&shop.0).arg("check").args(arguments)).ends_with(1)
     };
-    let out = check(&[]).out;
+    let out = check(&[OsStr::new("--svg"), picture.as_os_str()]).out;
     let hangs = "orders.complete_order has inventory.stock_committed.v1 and waits for \
                  shipping.shipment_cancelled.v1";
     assert!(
@@ -196,7 +196,9 @@ fn a_run_that_hangs_is_drawn_although_no_single_rule_is_broken() {
         out.contains("     10  ·       ·          ●         ·         payments.payment_captured"),
         "{out}"
     );
-    let rows: Value = check(&["-o", "json"]).json();
+    let picture = fs::read_to_string(picture).expect("a picture");
+    assert!(picture.contains(">payments.payment_captured<"), "{picture}");
+    let rows: Value = check(&["-o", "json"].map(OsStr::new)).json();
     assert_eq!(rows[0]["moves"][0], "orders.place_order begins it");
 }
 

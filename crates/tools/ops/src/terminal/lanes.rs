@@ -12,6 +12,8 @@ use crate::terminal::wrap::{cut, wrap};
 
 /// The column of the time, with the gap.
 const TIME: usize = 9;
+/// The head of that column.
+pub(crate) const MILLIS: &str = "ms";
 const GAP: usize = 2;
 const MOST_LINES: usize = 3;
 
@@ -42,7 +44,7 @@ enum EventMeaning {
 #[must_use]
 pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
     let begun = events.first().map_or(0, |event| event.millis);
-    drawn(graph, events, columns, ("ms", begun))
+    drawn(graph, events, columns, (MILLIS, begun))
 }
 
 /// Draws a saga's events like [`draw`], with the number of the move in place of the time.

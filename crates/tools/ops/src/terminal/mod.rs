@@ -2,6 +2,7 @@
 //! coloured. The operations of this crate use none of it: they return what programs may print.
 
 pub mod lanes;
+pub mod picture;
 #[cfg(feature = "operations")]
 mod progress;
 mod question;

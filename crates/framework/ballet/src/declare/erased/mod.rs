@@ -6,5 +6,6 @@ pub(crate) mod entities;
 pub(crate) mod local;
 pub(crate) mod others;
 pub(crate) mod outcome;
+pub(crate) mod stand_in;
 pub(crate) mod step;
 pub(crate) mod watch;
