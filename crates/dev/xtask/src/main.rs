@@ -9,6 +9,7 @@ mod check;
 mod dependencies_tests;
 mod flaws;
 mod licences;
+mod opinion;
 mod say;
 mod spdx;
 mod systems;
@@ -77,6 +78,8 @@ enum Command {
     },
     /// Make flaws in the declarations and handlers of the three systems, and write what finds them as a page.
     Flaws(flaws::Args),
+    /// Let another checker judge the sagas of the three systems, and designs that are broken or nearly so.
+    Opinion,
     /// Check the licences of all dependencies against `deny.toml`, offline.
     Licences,
     /// Check all that has to be in order besides the tests: format, licences, generated files, links, lints, features and docs.
@@ -97,6 +100,7 @@ fn run(Args { system, command }: Args) -> Result<ExitCode> {
         Command::Site(passed) => return systems::become_pages("site", &passed.args),
         Command::Test { long } => return test::run(long),
         Command::Flaws(args) => return flaws::run(&args),
+        Command::Opinion => return opinion::run(),
         Command::Check => return check::run(),
         Command::Licences => return licences::run(),
         Command::Demo(passed) => ("demo", passed),

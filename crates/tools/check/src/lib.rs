@@ -6,6 +6,7 @@
 //! | the page of all events, field by field | [`events::page`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
 //! | the page of all rules | [`rules::page`] |
+//! | what breaks them, for code hosts | [`sarif::log`] |
 //! | all events with their publishers and consumers, as data | [`listing::events`] |
 //! | one saga as a diagram | [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
@@ -27,6 +28,7 @@ mod documents;
 mod markdown;
 mod pages;
 pub mod personal;
+pub mod sarif;
 pub mod search;
 pub mod solved_event;
 mod takes;

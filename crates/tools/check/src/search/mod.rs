@@ -13,6 +13,7 @@ mod outside;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod tla;
 mod verdict;
 mod words;
 
@@ -80,14 +81,14 @@ pub fn search(system: &System) -> Vec<SearchedSaga> {
     let all = graph.sagas().into_iter().map(|saga| {
         let mut all = SearchedSaga { saga, states: 0, is_whole: true, counterexamples: Vec::new() };
         for version in graph.versions(saga) {
-            one(system, &graph.in_version(saga, version), &mut all);
+            one(system, &graph.in_version(saga, version), version, &mut all);
         }
         all
     });
     all.collect()
 }
 
-fn one(system: &System, graph: &Graph, searched: &mut SearchedSaga) {
+fn one(system: &System, graph: &Graph, version: u32, searched: &mut SearchedSaga) {
     let design = Design::new(system, graph, searched.saga);
     if design.bits > state::BITS {
         searched.is_whole = false;

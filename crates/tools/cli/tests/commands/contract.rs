@@ -159,6 +159,11 @@ fn a_broken_rule_is_named_by_its_id_and_explained() {
     let place = [&rows[0]["id"], &rows[0]["level"], &rows[0]["service"], &rows[0]["of"]];
     assert_eq!(place, ["B055", "error", "orders", refused]);
 
+    let log: Value = ballet(&["check", "--sarif"]).ends_with(1).json();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(log["version"], "2.1.0");
+    assert_eq!(result["ruleId"], "B055");
+
     ballet(&["explain", "b055"]).ends_with(0).prints(&["B055 error: every refusal has somebody"]);
     let all: Value = ballet(&["explain", "-o", "json"]).ends_with(0).json();
     assert_eq!(all[0]["id"], "B001");

@@ -281,3 +281,29 @@ fn a_run_beside_another_that_shares_a_row_reaches_no_other_state_and_ends_well()
     }
     println!("{} states of two runs, {} of one", known.len(), alone.len());
 }
+
+/// The modules of TLA+, checked by the program `tla` of the crate `tla-checker`.
+#[test]
+#[ignore = "TLA is the path of another checker"]
+fn another_checker_agrees() {
+    let program = std::env::var_os("TLA").expect("TLA");
+    let folder = std::env::temp_dir().join(format!("ballet-tla-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let whole = ["rides", "shop", "streaming"].map(|name| (name, contracts(name), true));
+    let changed = BROKEN.iter().chain(NEAR);
+    let changed = changed.map(|one| (one.says, contracts_of(one), one.finds.is_none()));
+    for (says, contracts, is_sound) in whole.into_iter().chain(changed).chain(drivers()) {
+        let agrees = tla::modules(&system(&contracts)).into_iter().all(|module| {
+            let file = folder.join(module.name);
+            fs::write(file.with_extension("tla"), module.text).expect("written");
+            fs::write(file.with_extension("cfg"), tla::SETTINGS).expect("written");
+            let mut command = std::process::Command::new(&program);
+            let said = command.arg(file.with_extension("tla")).output().expect("an answer");
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            println!("{says}: {}", said.lines().last().unwrap_or_default());
+            said.contains("No errors found")
+        });
+        assert_eq!(agrees, is_sound, "{says}");
+    }
+    fs::remove_dir_all(folder).expect("removed");
+}
