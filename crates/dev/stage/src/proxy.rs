@@ -1,4 +1,4 @@
-//! A proxy whose connections can be slow, cut, corrupted or left hanging.
+//! A proxy whose connections can be slow, cut or left hanging.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,8 +12,6 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::error::{Error, Result, machine};
-
-const GARBAGE: [u8; 8] = [0xff; 8];
 
 /// A loopback port that forwards to a server. Dropping it closes the port and all connections.
 #[derive(Debug)]
@@ -64,8 +62,6 @@ struct ProxyState {
     silences: u64,
     /// Connections from before the last cut are closed.
     cuts: u64,
-    /// Each open connection gets garbage once in both directions.
-    corruptions: u64,
 }
 
 impl ProxyState {
@@ -141,11 +137,6 @@ impl Proxy {
         self.counts.refused.load(Ordering::Relaxed)
     }
 
-    /// Puts eight meaningless bytes into each open connection, in both directions.
-    pub fn corrupt(&self) {
-        self.state.send_modify(|state| state.corruptions += 1);
-    }
-
     /// Closes all connections. New ones are accepted.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
@@ -208,10 +199,9 @@ async fn pass(
     counts: &ProxyCounts,
 ) {
     let mut bytes = vec![0; 65_536];
-    let mut corrupted = state.borrow().corruptions;
     loop {
         let Ok(count @ 1..) = from.read(&mut bytes).await else { return };
-        let ProxyState { link, corruptions, .. } = *state.borrow();
+        let link = state.borrow().link;
         if let Link::Slow(delay) = link {
             tokio::time::sleep(delay).await;
         }
@@ -222,11 +212,6 @@ async fn pass(
             if state.wait_for(|state| !state.holds(speaker)).await.is_err() {
                 return;
             }
-        }
-        if corruptions != std::mem::replace(&mut corrupted, corruptions)
-            && to.write_all(&GARBAGE).await.is_err()
-        {
-            return;
         }
         if to.write_all(&bytes[..count]).await.is_err() {
             return;
@@ -265,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_can_be_open_slow_cut_corrupted_and_silent() {
+    async fn connections_can_be_open_slow_cut_and_silent() {
         let proxy = Proxy::to(&echo().await).await.unwrap();
         let mut client = connect(&proxy).await;
         assert_eq!(say(&mut client).await.unwrap(), 7);
@@ -280,13 +265,6 @@ mod tests {
         assert!(say(&mut client).await.is_err());
         let mut client = connect(&proxy).await;
         assert_eq!(say(&mut client).await.unwrap(), 7);
-
-        proxy.corrupt();
-        client.write_all(&[7]).await.unwrap();
-        let mut echoed = [0; 17];
-        client.read_exact(&mut echoed).await.unwrap();
-        assert_eq!(echoed.iter().filter(|byte| **byte == 0xff).count(), 16, "{echoed:?}");
-        assert!(echoed.contains(&7), "{echoed:?}");
 
         proxy.set(Link::Silent);
         let mut late = connect(&proxy).await;

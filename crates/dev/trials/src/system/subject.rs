@@ -32,8 +32,6 @@ pub(crate) struct Subject {
     pub(crate) sagas: &'static str,
     /// The first is the usual one.
     pub(crate) cases: Vec<Case<()>>,
-    /// The remaining cases are for runs in which days pass.
-    pub(crate) usual: usize,
     completed: Vec<&'static str>,
     aborted: Vec<&'static str>,
     repeated: Vec<&'static str>,
@@ -43,9 +41,7 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn new<T: Trial>(trial: T) -> Arc<Self> {
         let parts: Vec<_> = trial.services().into_iter().map(|service| service.part).collect();
-        let mut cases = trial.cases();
-        let usual = cases.len();
-        cases.extend(trial.cases_of_days());
+        let cases = trial.cases();
         let names = |events: &[EventType]| events.iter().map(EventType::name).collect::<Vec<_>>();
         let sagas = parts.iter().flat_map(|part| &part.sagas);
         let aborted: Vec<EventType> = sagas.filter_map(|saga| saga.abort).collect();
@@ -53,7 +49,6 @@ impl Subject {
             system: System { name: T::NAME, parts },
             sagas: T::SAGAS,
             cases: cases.iter().map(|case| Case::new(case.name, case.share, ())).collect(),
-            usual,
             completed: names(T::COMPLETED),
             aborted: names(&aborted),
             repeated: names(T::REPEATED),
@@ -89,27 +84,8 @@ impl Subject {
 
     /// Three hundred numbers of cases, shuffled.
     pub(crate) fn mix(&self) -> Vec<usize> {
-        let shares: Vec<u32> = self.cases[..self.usual].iter().map(|case| case.share).collect();
+        let shares: Vec<u32> = self.cases.iter().map(|case| case.share).collect();
         mix(&shares, 300)
-    }
-
-    pub(crate) fn case(&self, name: &str) -> Result<usize> {
-        let number = self.cases.iter().position(|case| case.name == name);
-        number.with_context(|| {
-            let names: Vec<_> = self.cases.iter().map(|case| case.name).collect();
-            format!("{} has no case {name:?}; its cases are {names:?}", self.system.name)
-        })
-    }
-
-    /// Includes the cases that take days.
-    pub(crate) fn mix_with_those_of_days(&self) -> Vec<usize> {
-        let mut all = self.mix();
-        for (number, case) in self.cases.iter().enumerate().skip(self.usual) {
-            let every = 100 / usize::try_from(case.share.clamp(1, 100)).unwrap_or(1);
-            // Each kind has its own positions, so that none replaces another.
-            all.iter_mut().skip(number - self.usual).step_by(every).for_each(|one| *one = number);
-        }
-        all
     }
 
     /// Whether every saga needs this service: one of its steps comes before the good end, over any number of events.
@@ -200,8 +176,7 @@ pub(crate) trait ErasedTrial: Debug + Send + Sync {
     ) -> LocalBoxFuture<'a, Result<()>>;
     fn saw(&self, event_type: &str, id: MessageId, body: &[u8]);
     fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>>;
-    /// Includes those for a run in which days pass.
-    fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
+    fn env(&self) -> Vec<(&'static str, String)>;
     fn sandboxes(&self) -> &'static [Sandbox];
     fn front(&self) -> Option<GatewaySetup>;
     fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>>;
@@ -258,12 +233,8 @@ impl<T: Trial> ErasedTrial for TrialWithCases<T> {
         Box::pin(self.trial.audit(audit))
     }
 
-    fn env(&self, days_pass: bool) -> Vec<(&'static str, String)> {
-        let mut env = self.trial.env();
-        if days_pass {
-            env.extend(self.trial.env_of_days());
-        }
-        env
+    fn env(&self) -> Vec<(&'static str, String)> {
+        self.trial.env()
     }
 
     fn sandboxes(&self) -> &'static [Sandbox] {

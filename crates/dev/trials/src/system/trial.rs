@@ -121,16 +121,6 @@ pub trait Trial: Debug + Send + Sync + 'static {
     fn unreachable(&self, _service: &str, _point: &str) -> Option<&'static str> {
         None
     }
-
-    /// Additional cases for a run in which days pass in seconds: sagas that take days.
-    fn cases_of_days(&self) -> Vec<Case<Self::Case>> {
-        Vec::new()
-    }
-
-    /// Additional variables for such a run.
-    fn env_of_days(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
 }
 
 /// What an audit works with.

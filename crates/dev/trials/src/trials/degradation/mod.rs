@@ -35,7 +35,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let plan = RunPlan {
         beside_others: true,
         signed: front.is_some(),
-        ..RunPlan::new("degradation", subject.tried.env(false))
+        ..RunPlan::new("degradation", subject.tried.env())
     };
     let keeps_logs = |seen: Option<&Result<()>>| !matches!(seen, Some(Ok(())));
     let seen = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
@@ -66,7 +66,7 @@ async fn every_outage(
         let overdue = overdue_deadline::run(&outages, which).await;
         ui::print(&overdue.context("while a deadline passed")?);
     }
-    let exits = run.fleet.ends().await.unexpected_exits;
+    let exits = run.fleet.ends().await.crashes;
     ensure!(exits.is_empty(), "a service ended by itself: {}", exits.join("; "));
     Ok(())
 }

@@ -40,30 +40,12 @@ impl<'a> TargetProcess<'a> {
         written.with_context(|| format!("cannot write {}", aim.display()))
     }
 
-    /// Returns whether it was to die.
-    pub(crate) fn spare(&self) -> bool {
-        fs::remove_file(self.points.join("aim")).is_ok()
-    }
-
-    pub(crate) fn seen(&self) -> Vec<String> {
-        let seen = fs::read_to_string(self.points.join("seen")).unwrap_or_default();
-        seen.lines().map(str::to_owned).collect()
-    }
-
     /// SIGKILL must be the cause.
     pub(crate) async fn wait_for_death(&self) -> Result<()> {
         if self.ended().await == Some(Signal::KILL.as_raw()) {
             return Ok(());
         }
         bail!("{} ended by itself:\n{}", self.service, self.all.tail().await)
-    }
-
-    /// A process notes each point once, so it is restarted.
-    pub(crate) async fn forget(&self) -> Result<()> {
-        self.all.kill().await;
-        let seen = self.points.join("seen");
-        fs::remove_file(&seen).with_context(|| format!("cannot remove {}", seen.display()))?;
-        self.start().await
     }
 
     /// Waits for its death at this point.

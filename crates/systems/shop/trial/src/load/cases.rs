@@ -9,7 +9,6 @@ use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderLine};
 use uuid::Uuid;
 
-use crate::load::slow_carrier;
 use crate::load::stock::{PLENTY, RARE, RARE_PRICE};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,12 +101,6 @@ const fn refused(name: &'static str, share: u32, reason: CancelReason) -> OrderC
 const fn cancelled(name: &'static str, share: u32, when: CancelMoment) -> OrderCase {
     OrderCase { name, share, end: ExpectedEnd::CustomerCancels(when), ..GOOD }
 }
-
-/// The carrier answers days after the deadline has passed.
-pub(crate) const SLOW_CARRIER: OrderCase = OrderCase {
-    country: slow_carrier::COUNTRY,
-    ..refused("a carrier that does not answer", 1, CancelReason::DeadlinePassed)
-};
 
 pub(crate) const CASES: [OrderCase; 16] = [
     GOOD,

@@ -10,7 +10,6 @@ mod operations;
 mod products;
 mod schedules;
 pub(crate) mod services;
-mod slow_carrier;
 mod stock;
 mod trial;
 

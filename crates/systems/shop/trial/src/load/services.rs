@@ -1,6 +1,5 @@
 //! The services of the shop, as this program runs them.
 
-use ballet::Clock;
 use ballet_trials::ServiceProgram;
 use cart::Carts;
 use cart::config::CartSettings;
@@ -14,8 +13,6 @@ use recommendations::Recommendations;
 use shipping::Shipping;
 use shipping::config::CarrierSettings;
 
-use crate::load::slow_carrier::SlowCarrier;
-
 /// Each with the settings of its own program.
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let (provider, carrier) =
@@ -23,27 +20,22 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
     vec![
         ServiceProgram::with(
             &Carts(CartSettings::default()).participant(),
-            |own: CartSettings, _, clock| Carts(own).service().clock(clock),
+            |own: CartSettings, _| Carts(own).service(),
         ),
         ServiceProgram::of(Catalog::service),
         ServiceProgram::of(Inventory::service),
         ServiceProgram::with(
             &Orders(DEADLINE.into()).participant(),
-            |own: OrderSettings, _, clock| Orders(own).service().clock(clock),
+            |own: OrderSettings, _| Orders(own).service(),
         ),
         ServiceProgram::with(
             &Payments::new(provider).participant(),
-            |own: ProviderSettings, ballet, clock| {
-                Payments::new(own.sandbox(ballet)).service().clock(clock)
-            },
+            |own: ProviderSettings, ballet| Payments::new(own.sandbox(ballet)).service(),
         ),
         ServiceProgram::of(Recommendations::service),
         ServiceProgram::with(
             &Shipping::new(carrier).participant(),
-            |own: CarrierSettings, _, clock: Clock| {
-                let carrier = SlowCarrier::new(clock.clone(), own.sandbox());
-                Shipping::new(carrier).service().clock(clock)
-            },
+            |own: CarrierSettings, _| Shipping::new(own.sandbox()).service(),
         ),
     ]
 }

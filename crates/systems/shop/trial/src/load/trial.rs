@@ -13,15 +13,13 @@ use shop_events::orders::OrderCompleted;
 use uuid::Uuid;
 
 use crate::audit::PublishedProducts;
-use crate::load::cases::{self, CASES, GOOD, SLOW_CARRIER};
+use crate::load::cases::{self, CASES, GOOD};
 use crate::load::customer::{BUYS, Customer, PATIENCE, SELLS};
 use crate::load::merchant::Merchant;
 use crate::load::{customers, operations, products, schedules, services, stock};
 
 /// The gateway allows each of them 60 orders a minute.
 const CUSTOMERS: usize = 20;
-/// The maximum that orders accepts, for when days pass in seconds.
-const DEADLINE_DAYS: u32 = 30;
 
 #[derive(Debug, Default)]
 pub(crate) struct ShopTrial {
@@ -139,13 +137,5 @@ impl Trial for ShopTrial {
     fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
         let noted = point.starts_with("before_note@") || point.starts_with("after_note@");
         (service == "shipping" && noted).then_some("the sandbox's carrier always answers")
-    }
-
-    fn cases_of_days(&self) -> Vec<Case<cases::OrderCase>> {
-        vec![Case::new(SLOW_CARRIER.name, SLOW_CARRIER.share, SLOW_CARRIER)]
-    }
-
-    fn env_of_days(&self) -> Vec<(&'static str, String)> {
-        vec![("ORDER_DEADLINE_SECONDS", (DEADLINE_DAYS * 24 * 60 * 60).to_string())]
     }
 }
