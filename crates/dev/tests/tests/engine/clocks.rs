@@ -129,36 +129,6 @@ async fn t35_t184_what_has_no_partition_gets_one_and_what_was_forgotten_too_earl
     }
 }
 
-/// A host boots with a clock that is ahead, and everything on the host believes it, even the database.
-#[tokio::test(flavor = "multi_thread")]
-async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
-    let mut world = TripWorld::new("undoubted", vec![guide_part()]).await;
-    let first = world.new_id();
-    rename(&world, &first, "Ritz").await;
-    world.until_count("guide", "hotel_name", 1).await;
-    world.services.pop().expect("the guide").stop().await;
-    let [inbox, _] = of_today();
-    let ahead = Clock::system().now() + SignedDuration::from_hours(3 * 24);
-    let empty = format!("pg_class where relname = 'inbox_{}'", ahead.strftime("%Y%m%d"));
-    assert_eq!(world.count("guide", &empty).await, 1);
-    world.let_pass("guide", 30).await;
-    world.start(guide_part()).await;
-    // It comes after today's partition.
-    world.until_count("guide", &empty, 0).await;
-    assert_eq!(world.count("guide", &format!("pg_class where relname = '{inbox}'")).await, 1);
-    assert_eq!(world.count("guide", "ballet.dropped_partition").await, 0);
-    world.services.pop().expect("the guide").stop().await;
-
-    world.let_pass("guide", 0).await;
-    world.start(guide_part()).await;
-    assert_eq!(world.count("guide", &empty).await, 1, "what was empty is made again");
-    rename(&world, &first, "Ritz").await;
-    rename(&world, &world.new_id(), "Palace").await;
-    world.until_count("guide", "hotel_name where name = 'Palace'", 1).await;
-    assert_eq!(world.count("guide", "hotel_name where name = 'Ritz'").await, 1);
-    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
-}
-
 async fn leap(world: &TripWorld, hours: i64) {
     let sql = format!(
         "create or replace function ballet.now() returns timestamptz language sql volatile \

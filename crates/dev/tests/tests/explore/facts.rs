@@ -16,9 +16,7 @@ pub(crate) struct SagaFacts {
 #[derive(Debug, Clone)]
 pub(crate) struct LedgerFact {
     pub(crate) step: String,
-    pub(crate) key: String,
     pub(crate) entry: String,
-    pub(crate) arrived: String,
     pub(crate) ordinal: i32,
 }
 

@@ -18,11 +18,6 @@ pub(crate) enum ProviderRequest {
     Refund,
 }
 
-/// Returns the account of a repetition under a key, or of the saga.
-pub(crate) fn account_of(saga: Uuid, key: &str) -> Uuid {
-    if key.is_empty() { saga } else { Uuid::new_v5(&saga, key.as_bytes()) }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefusedRequest {
     Never,

@@ -12,7 +12,7 @@ use ballet_testkit::memory::{MemoryService, properties};
 use uuid::Uuid;
 
 use crate::facts::{LedgerFact, SagaFacts};
-use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider, account_of};
+use crate::outside::{ProviderRequest, RefusedRequest, SaleProvider};
 use crate::sale::{PAY_TABLES, calling, local};
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
@@ -90,20 +90,20 @@ impl ExploreStage {
                 return Err(format!("{unsettled} messages wait, or are being handled"));
             }
             // A commit precedes its acknowledgement, so this sees its calls.
-            let open: Vec<(Uuid, String, String, bool)> = sqlx::query_as(
-                "select saga_id, step, key, undo from ballet.call where closed_at is null",
+            let open: Vec<(Uuid, String, bool)> = sqlx::query_as(
+                "select saga_id, step, undo from ballet.call where closed_at is null",
             )
             .fetch_all(&self.db)
             .await
             .map_err(|error| error.to_string())?;
-            let expected = open.iter().filter(|(saga, step, key, undo)| {
+            let expected = open.iter().filter(|(saga, step, undo)| {
                 let ask = match (step.as_str(), undo) {
                     ("second", false) => ProviderRequest::Capture,
                     ("second", true) => ProviderRequest::Refund,
                     (_, false) => ProviderRequest::Authorize,
                     (_, true) => ProviderRequest::Void,
                 };
-                self.outside.holds(account_of(*saga, key), ask)
+                self.outside.holds(*saga, ask)
             });
             let more = open.len() - expected.count();
             if more == 0 { Ok(Some(())) } else { Err(format!("{more} calls are open")) }
@@ -132,34 +132,22 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// Crashes the service. Another process takes its place.
-    pub(crate) async fn crash(&mut self) {
-        self.kill();
-        self.revive().await;
-    }
-
     pub(crate) async fn revive(&mut self) {
         self.broker.recover();
         self.start(1).await;
         self.settle().await;
     }
 
-    pub(crate) async fn lose_one(&mut self) {
-        self.until("select count(*) > 500 from ballet.inbox", true).await;
-        self.running.pop();
-    }
-
     pub(crate) async fn facts(&self) -> HashMap<Uuid, SagaFacts> {
         let mut facts: HashMap<Uuid, SagaFacts> = HashMap::new();
-        let rows: Vec<(Uuid, String, String, String, String, i32)> = sqlx::query_as(
-            "select saga_id, step, key, entry, arrived, ordinal from ballet.ledger \
-             order by saga_id, ordinal",
+        let rows: Vec<(Uuid, String, String, i32)> = sqlx::query_as(
+            "select saga_id, step, entry, ordinal from ballet.ledger order by saga_id, ordinal",
         )
         .fetch_all(&self.db)
         .await
         .expect("the ledger");
-        for (saga, step, key, entry, arrived, ordinal) in rows {
-            let row = LedgerFact { step, key, entry, arrived, ordinal };
+        for (saga, step, entry, ordinal) in rows {
+            let row = LedgerFact { step, entry, ordinal };
             facts.entry(saga).or_default().ledger.push(row);
         }
         let rows: Vec<(Uuid, String, bool, bool)> =
