@@ -304,7 +304,7 @@ fn a_participant_is_told_which_scenario_is_not_tried_and_what_it_lacks() {
     for (scenario, why) in lacks {
         try_participant(&file, scenario).ends_with(2).says(&[scenario, "cannot be tried", why]);
     }
-    let said = try_participant(&file, "Once").ends_with(1).both();
+    let said = try_participant(&file, "Twice").ends_with(1).both();
     for (scenario, why) in lacks {
         assert!(said.contains(&format!("{scenario} is not tried: {why}\n")), "{said}");
     }

@@ -311,13 +311,6 @@ impl<'a> ScenarioWorld<'a> {
         self.becomes(saga, SagaEnd::Done).await
     }
 
-    pub(crate) async fn is_there(&self) -> ScenarioResult<bool> {
-        let path = ["queues", self.env.vhost(), self.service()];
-        let queue =
-            self.env.management().call(Method::GET, &path, None).await.map_err(to_failure)?;
-        Ok(queue["state"] == "running")
-    }
-
     async fn is(&self, saga: Uuid, end: SagaEnd, seen: &[PublishedMessage]) -> ScenarioResult<()> {
         end.check(self.contract, &self.types, saga, self.effect(saga).await?, seen)
     }
