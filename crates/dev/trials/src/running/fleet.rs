@@ -19,15 +19,14 @@ use crate::processes::gateway::secret;
 use crate::processes::program::SERVICE;
 use crate::running::clock;
 use crate::running::ends::ProcessEnds;
-use crate::running::signals::hears_sigterm;
 
 /// The extension of the directory for a process's fault points.
 const POINTS: &str = "points";
 const LOOK: Duration = Duration::from_millis(20);
 const MOST: usize = 4;
 const DAY: usize = 24 * 60 * 60;
-/// Younger processes may not handle signals yet, where that cannot be looked up.
-const YOUNG: Duration = Duration::from_secs(1);
+/// Younger processes may not handle signals yet.
+const YOUNG: Duration = Duration::from_secs(5);
 /// A stop's time beyond the drain time. Without servers the service's own limits end it some four seconds later, on a
 /// machine with a dozen processes for each processor still later.
 const SLACK: Duration = Duration::from_secs(20);
@@ -246,7 +245,6 @@ impl Fleet {
             let stoppable = replicas.iter().enumerate().filter(|(_, replica)| {
                 let Replica { service, killed, down, stopping, since, .. } = replica;
                 let running = !killed && !down && !stopping && since.elapsed() > YOUNG;
-                let running = running && hears_sigterm(service.pid());
                 running && (!for_good || has_others(service.launch.name))
             });
             let stoppable: Vec<usize> = stoppable.map(|(at, _)| at).collect();

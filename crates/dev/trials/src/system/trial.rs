@@ -139,8 +139,6 @@ pub struct Audit<'a> {
 pub struct OverdueDeadline {
     /// The owner of the sagas.
     pub owner: &'static str,
-    /// The owner's variable for the time to the deadline, in seconds.
-    pub variable: &'static str,
     /// The service without which no saga is decided.
     pub without: &'static str,
     /// The reason of the abort.

@@ -2,7 +2,6 @@
 
 mod outage;
 mod outages;
-mod overdue_deadline;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -59,12 +58,6 @@ async fn every_outage(
         let outage = outage::run(&outages, name).await;
         let outage = outage.with_context(|| format!("while {name} was stopped"))?;
         ui::print(&outage.to_string());
-    }
-    if let Some(which) = subject.tried.overdue()
-        && stopped.contains(&which.without)
-    {
-        let overdue = overdue_deadline::run(&outages, which).await;
-        ui::print(&overdue.context("while a deadline passed")?);
     }
     let exits = run.fleet.ends().await.crashes;
     ensure!(exits.is_empty(), "a service ended by itself: {}", exits.join("; "));

@@ -52,7 +52,7 @@ impl<'a> TargetProcess<'a> {
     pub(crate) async fn dies_at_its_start(&self, at: &str) -> Result<()> {
         self.aim(at)?;
         for _ in 0..STARTS {
-            self.all.start(&[]).await?;
+            self.all.start().await?;
             let ended = tokio::time::timeout(AT_ITS_START, self.ended()).await;
             let ended = ended.with_context(|| format!("{} lives after {at}", self.service))?;
             if ended == Some(Signal::KILL.as_raw()) {
@@ -64,12 +64,12 @@ impl<'a> TargetProcess<'a> {
 
     /// Waits until it is ready.
     pub(crate) async fn start(&self) -> Result<()> {
-        self.all.start(&[]).await?;
+        self.all.start().await?;
         let what = format!("{} to be ready", self.service);
         let ready = wait_until(&what, AT_ITS_START, || async {
             if self.all.dead().await.is_some() {
                 let tail = self.all.tail().await;
-                self.all.start(&[]).await?;
+                self.all.start().await?;
                 bail!("it ended:\n{tail}");
             }
             Ok(self.all.is_ready(self.http).await.then_some(()))

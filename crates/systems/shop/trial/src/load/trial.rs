@@ -127,7 +127,6 @@ impl Trial for ShopTrial {
     fn overdue(&self) -> Option<OverdueDeadline> {
         Some(OverdueDeadline {
             owner: "orders",
-            variable: "ORDER_DEADLINE_SECONDS",
             without: "payments",
             reason: "deadline_passed",
             case: GOOD.name,
