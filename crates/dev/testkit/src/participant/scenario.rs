@@ -6,9 +6,7 @@ use std::time::Duration;
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
-use crate::participant::scenarios::{
-    aborts, calls, copies, deaths, ids, outages, packs, poison, steps,
-};
+use crate::participant::scenarios::{aborts, copies, deaths, ids, outages, packs, poison, steps};
 use ballet_stage::Servers;
 
 /// Declares the scenarios: each with its text and its function, the longest first.
@@ -70,10 +68,6 @@ scenarios! {
     Refused => steps::refused,
     /// The events of a join come in another order and more than once, and some after the abort.
     Join => steps::join,
-    /// The provider is unavailable, its answer is lost, and the process is killed while it waits for one.
-    CallUnknown => calls::unknown,
-    /// The saga is aborted during the step's call.
-    CallAborted => calls::aborted,
 }
 
 impl Scenario {
@@ -87,9 +81,6 @@ impl Scenario {
             }
             Self::Packed => (contract.part.takes_packs, "its contract does not say `takes_packs`"),
             Self::FailsForAWhile => (contract.trouble.is_some(), "the file has no `trouble`"),
-            Self::CallUnknown | Self::CallAborted => {
-                (contract.calls.is_some(), "the file has no `calls`")
-            }
             _ => return None,
         };
         (!has).then_some(what)

@@ -149,8 +149,7 @@ fn suite(kind: &str, promised: &str) -> ProgramSuite {
         refused_by: (promised == "refuses").then(|| wanted(5)),
         reference: String::new(),
         trouble: None,
-        calls: None,
-        effect: Some("select guests from held where stay = $1".to_owned()),
+        effect: "select guests from held where stay = $1".to_owned(),
         effect_when_done: 2,
     };
     let program = std::env::current_exe().expect("this program");

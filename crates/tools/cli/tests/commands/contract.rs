@@ -297,8 +297,6 @@ fn a_participant_is_told_which_scenario_is_not_tried_and_what_it_lacks() {
         ("FailsForAWhile", "the file has no `trouble`"),
         ("Refused", "the file has no `refused_by`"),
         ("Join", "the step waits for one event only"),
-        ("CallUnknown", "the file has no `calls`"),
-        ("CallAborted", "the file has no `calls`"),
     ];
     // A requested scenario is not left out silently, and needs no server to say so.
     for (scenario, why) in lacks {
