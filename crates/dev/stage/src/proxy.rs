@@ -1,4 +1,4 @@
-//! A proxy whose connections can be slow, cut, corrupted or left hanging.
+//! A proxy whose connections can be slow, cut or left hanging.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,8 +12,6 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::error::{Error, Result, machine};
-
-const GARBAGE: [u8; 8] = [0xff; 8];
 
 /// A loopback port that forwards to a server. Dropping it closes the port and all connections.
 #[derive(Debug)]
@@ -37,8 +35,6 @@ pub enum Link {
     Silent,
     /// Both sides' bytes are held until the proxy is open again.
     Held,
-    /// Only the server's bytes are held.
-    Deaf,
     /// Only the client's bytes are held.
     Mute,
     /// All connections are closed, new ones at once.
@@ -64,15 +60,12 @@ struct ProxyState {
     silences: u64,
     /// Connections from before the last cut are closed.
     cuts: u64,
-    /// Each open connection gets garbage once in both directions.
-    corruptions: u64,
 }
 
 impl ProxyState {
     fn holds(&self, speaker: ProxySide) -> bool {
         match self.link {
             Link::Held => true,
-            Link::Deaf => speaker == ProxySide::Server,
             Link::Mute => speaker == ProxySide::Client,
             Link::Open | Link::Slow(_) | Link::Silent | Link::Refused => false,
         }
@@ -141,11 +134,6 @@ impl Proxy {
         self.counts.refused.load(Ordering::Relaxed)
     }
 
-    /// Puts eight meaningless bytes into each open connection, in both directions.
-    pub fn corrupt(&self) {
-        self.state.send_modify(|state| state.corruptions += 1);
-    }
-
     /// Closes all connections. New ones are accepted.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
@@ -208,10 +196,9 @@ async fn pass(
     counts: &ProxyCounts,
 ) {
     let mut bytes = vec![0; 65_536];
-    let mut corrupted = state.borrow().corruptions;
     loop {
         let Ok(count @ 1..) = from.read(&mut bytes).await else { return };
-        let ProxyState { link, corruptions, .. } = *state.borrow();
+        let link = state.borrow().link;
         if let Link::Slow(delay) = link {
             tokio::time::sleep(delay).await;
         }
@@ -223,109 +210,8 @@ async fn pass(
                 return;
             }
         }
-        if corruptions != std::mem::replace(&mut corrupted, corruptions)
-            && to.write_all(&GARBAGE).await.is_err()
-        {
-            return;
-        }
         if to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Instant;
-
-    const LONG: Duration = Duration::from_millis(300);
-
-    async fn echo() -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let (mut from, mut to) = client.split();
-                    tokio::io::copy(&mut from, &mut to).await.ok();
-                });
-            }
-        });
-        format!("tcp://{address}")
-    }
-
-    async fn connect(proxy: &Proxy) -> TcpStream {
-        TcpStream::connect(("127.0.0.1", proxy.url.port().unwrap())).await.unwrap()
-    }
-
-    async fn say(client: &mut TcpStream) -> std::io::Result<u8> {
-        client.write_all(&[7]).await?;
-        client.read_u8().await
-    }
-
-    #[tokio::test]
-    async fn connections_can_be_open_slow_cut_corrupted_and_silent() {
-        let proxy = Proxy::to(&echo().await).await.unwrap();
-        let mut client = connect(&proxy).await;
-        assert_eq!(say(&mut client).await.unwrap(), 7);
-
-        proxy.set(Link::Slow(LONG / 3));
-        let begun = Instant::now();
-        assert_eq!(say(&mut client).await.unwrap(), 7);
-        assert!(begun.elapsed() >= LONG / 3 * 2, "{:?}", begun.elapsed());
-        proxy.set(Link::Open);
-
-        proxy.cut();
-        assert!(say(&mut client).await.is_err());
-        let mut client = connect(&proxy).await;
-        assert_eq!(say(&mut client).await.unwrap(), 7);
-
-        proxy.corrupt();
-        client.write_all(&[7]).await.unwrap();
-        let mut echoed = [0; 17];
-        client.read_exact(&mut echoed).await.unwrap();
-        assert_eq!(echoed.iter().filter(|byte| **byte == 0xff).count(), 16, "{echoed:?}");
-        assert!(echoed.contains(&7), "{echoed:?}");
-
-        proxy.set(Link::Silent);
-        let mut late = connect(&proxy).await;
-        for link in [Link::Silent, Link::Open] {
-            proxy.set(link);
-            for client in [&mut client, &mut late] {
-                assert!(tokio::time::timeout(LONG, say(client)).await.is_err(), "it hangs");
-            }
-        }
-        assert_eq!(say(&mut connect(&proxy).await).await.unwrap(), 7);
-        drop(proxy);
-        assert!(client.read_u8().await.is_err(), "it is closed");
-    }
-
-    #[tokio::test]
-    async fn what_is_said_can_be_held_and_connections_refused() {
-        let proxy = Proxy::to(&echo().await).await.unwrap();
-        let mut client = connect(&proxy).await;
-        assert_eq!(say(&mut client).await.unwrap(), 7);
-        for (link, held) in [(Link::Held, 1), (Link::Deaf, 1), (Link::Mute, 2)] {
-            proxy.set(link);
-            assert!(tokio::time::timeout(LONG, say(&mut client)).await.is_err(), "it is held");
-            assert_eq!(proxy.held(), held);
-            proxy.set(Link::Open);
-            assert_eq!(client.read_u8().await.unwrap(), 7);
-        }
-        proxy.set(Link::Refused);
-        assert!(client.read_u8().await.is_err(), "it is closed");
-        assert!(say(&mut connect(&proxy).await).await.is_err());
-        assert_eq!(proxy.refused(), 1);
-        proxy.set(Link::Open);
-        assert_eq!(say(&mut connect(&proxy).await).await.unwrap(), 7);
-    }
-
-    #[tokio::test]
-    async fn a_missing_server_closes_the_connection() {
-        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let proxy = Proxy::to(&format!("tcp://{nobody}")).await.unwrap();
-        assert!(say(&mut connect(&proxy).await).await.is_err());
-        assert!(Proxy::to("tcp://127.0.0.1").await.is_err());
     }
 }

@@ -1,9 +1,9 @@
 //! Checks for services and systems.
 //!
 //! [`assert_sound`] checks the declarations of all services together, [`assert_contract`] a service's contract among
-//! those of its system, and [`assert_states`] the words that its tables allow. [`suite`] has the checks that every step
-//! of a saga has to pass, [`matrix`] those of each pair of steps, [`openapi`] that of a service's document,
-//! [`participant`] those of a program in any language, and [`memory`] a broker without a server. A [`Collector`] takes
+//! those of its system, and [`assert_states`] the words that its tables allow. [`matrix`] has the checks of each pair of
+//! steps, [`explore`] those of a system's schedules, [`openapi`] that of a service's document, [`participant`] those of
+//! a program in any language, and [`memory`] a broker without a server. A [`Collector`] takes
 //! spans. A [`TestSystem`] runs services on a real broker and databases. A [`WebBrowser`] looks at pages.
 
 #[cfg(feature = "certificates")]
@@ -27,7 +27,6 @@ pub mod participant;
 pub mod process_log;
 mod sound;
 mod states;
-pub mod suite;
 mod test_system;
 mod web_browser;
 #[doc(hidden)]

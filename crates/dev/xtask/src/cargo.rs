@@ -119,19 +119,3 @@ fn host() -> Result<String> {
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).context("rustc -vV does not name its host")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_copied_checkout_is_its_own_workspace() {
-        let copy = std::env::temp_dir().join(format!("ballet-copy-{}", std::process::id()));
-        let package = copy.join("crates/dev/xtask");
-        std::fs::create_dir_all(package.join("src")).expect("a directory");
-        std::fs::write(package.join("Cargo.toml"), "").expect("written");
-        assert_eq!(workspace(&package.join("src")), Some(copy.clone()));
-        std::fs::remove_dir_all(&copy).expect("removed");
-        assert_eq!(workspace(&std::env::temp_dir()), None);
-    }
-}

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::say::{print, say};
-use crate::{cargo, spdx};
+use crate::cargo;
 
 pub(crate) fn run() -> Result<ExitCode> {
     let file = cargo::root().join("deny.toml");
@@ -48,9 +48,15 @@ fn complaint(package: &Value, allowed: &[&str]) -> Option<String> {
     let Some(licence) = package["license"].as_str() else {
         return Some(format!("{name} names no licence"));
     };
-    match spdx::is_met(licence, allowed) {
-        Some(true) => None,
-        Some(false) => Some(format!("{name} is under {licence:?}, which is not allowed")),
-        None => Some(format!("{name} has the licence {licence:?}, which cannot be parsed")),
-    }
+    let is_met = is_met(licence, allowed);
+    (!is_met).then(|| format!("{name} is under {licence:?}, which is not allowed"))
+}
+
+/// Whether an expression such as `MIT OR (Apache-2.0 AND ISC)` is met. `AND` is taken to bind weaker than `OR`, which
+/// only asks for more.
+fn is_met(expression: &str, allowed: &[&str]) -> bool {
+    // `/` is an old spelling of `OR`.
+    let expression = expression.replace('/', " OR ").replace(['(', ')'], "");
+    let any = |all: &str| all.split(" OR ").any(|one| allowed.contains(&one.trim()));
+    expression.split(" AND ").all(any)
 }

@@ -11,7 +11,6 @@ mod flaws;
 mod licences;
 mod opinion;
 mod say;
-mod spdx;
 mod systems;
 mod test;
 

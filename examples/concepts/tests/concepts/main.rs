@@ -10,7 +10,6 @@ mod copy;
 mod deadline;
 mod failures;
 mod local_step;
-mod participant;
 mod query;
 mod refuse;
 mod repeat;

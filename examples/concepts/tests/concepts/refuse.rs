@@ -1,12 +1,8 @@
-//! Tests of the example `refuse`. The testkit's suite tries its step, too: crashes, two replicas, failing neighbours,
-//! and the cancellation before, after and beside the step.
+//! Tests of the example `refuse`.
 
-use ballet::{Participant, SagaId};
 use ballet_testkit::TestSystem;
-use ballet_testkit::steps;
-use ballet_testkit::suite::{PublishedEvent, StepCase, StepSuite, published};
-use concepts::refuse::{self, HoldSeats, SeatsFreed};
-use concepts::ticket_order::{SeatsHeld, SoldOut, TicketOrder, TicketsOrdered};
+use concepts::refuse::{self, SeatsFreed};
+use concepts::ticket_order::{SeatsHeld, SoldOut};
 
 use crate::compensate::{cancelled, ordered};
 
@@ -35,35 +31,3 @@ async fn the_last_seats_are_held_and_whoever_comes_after_is_refused() {
     system.close(0).await;
 }
 
-steps!(hall: hold_seats);
-
-fn hall() -> StepSuite {
-    let hall = Participant::new("hall").saga::<TicketOrder>(|saga| saga.compensatable(HoldSeats));
-    StepSuite::new(&hall, |_, _| refuse::service())
-        // The suite empties all tables, also those that a migration filled.
-        .reference("insert into show values ('premiere', 1000)")
-        .effects("seats", "select show, free from show")
-}
-
-fn hold_seats() -> StepCase {
-    StepCase::done_by(|saga| wanted(saga, 2))
-        .refused_by(|saga| wanted(saga, 2_000))
-        .aborted_by(|saga| vec![published(&cancelled(saga.0))])
-        // It cannot be changed.
-        .failing_on(
-            |_| {
-                "alter table show drop constraint if exists broken;
-                 insert into show values ('broken', 9) on conflict do nothing;
-                 alter table show add constraint broken check (show <> 'broken') not valid"
-                    .to_owned()
-            },
-            |saga| {
-                let show = "broken".to_owned();
-                vec![published(&TicketsOrdered { show, ..ordered(saga.0, 2, 0) })]
-            },
-        )
-}
-
-fn wanted(saga: SagaId, seats: u16) -> Vec<PublishedEvent> {
-    vec![published(&ordered(saga.0, seats, 0))]
-}

@@ -22,14 +22,9 @@ pub(crate) async fn asleep(name: &str) -> TestSystem {
 
 /// Dropping the returned value ends the service.
 pub(crate) fn start(python: &Path, system: &TestSystem) -> Child {
-    start_in(&faults::original(), python, system)
-}
-
-/// Starts the program in this folder.
-pub(crate) fn start_in(folder: &Path, python: &Path, system: &TestSystem) -> Child {
     Command::new(python)
         .args(["-m", "loyalty"])
-        .current_dir(folder)
+        .current_dir(faults::original())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("AMQP_URL", system.env.amqp_url("loyalty"))
         .env("DATABASE_URL", system.env.database_url("loyalty"))

@@ -6,7 +6,6 @@ mod contract;
 mod faults;
 #[path = "../../src/main.rs"]
 mod loyalty;
-mod packs;
 mod retries;
 
 use std::path::Path;
@@ -52,7 +51,7 @@ async fn each_fault_is_found_by_its_scenario() {
     let tried = FAULTS.iter().enumerate().filter(|(number, _)| is_in_turn(*number));
     let missed = stream::iter(tried.map(|(_, fault)| fault))
         .map(|fault| async move {
-            let copy = fault.copy("tried");
+            let copy = fault.copy();
             let program = program_in_python(python, copy.dir());
             let suite = ProgramSuite::new(program, in_python()).patience(SOON);
             let mut ended = suite.run(fault.scenario).await;

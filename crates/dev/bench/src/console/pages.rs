@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::console::figures::PageFigures;
 use crate::console::table;
+use crate::report::outcome::{FigureRow, quantile};
 use crate::runs::console_process::ConsoleProcess;
 
+const P95: &str = "p95 ms";
 const PATHS: [&str; 12] = [
     "/",
     "/sagas",
@@ -28,12 +29,12 @@ pub(super) async fn measure(
     entries: i64,
     times: usize,
     say: &impl Fn(&str),
-) -> Result<Vec<PageFigures>> {
+) -> Result<Vec<FigureRow>> {
     let begun = Instant::now();
     table::fill(console.database.url(), entries).await?;
     say(&format!("console: {entries} entries in {:.0?}", begun.elapsed()));
     let client = console.client().await?;
-    let mut pages = Vec::new();
+    let (mut rows, mut slowest) = (Vec::new(), 0.0_f64);
     for path in PATHS {
         let mut latencies = Vec::new();
         for _ in 0..times {
@@ -41,7 +42,10 @@ pub(super) async fn measure(
             console.page(&client, path).await?;
             latencies.push(begun.elapsed().as_secs_f64() * 1_000.0);
         }
-        pages.push(PageFigures { path, latencies });
+        let took = quantile(&latencies, 0.95);
+        slowest = slowest.max(took);
+        rows.push(FigureRow::of(path, &[(P95, took)]));
     }
-    Ok(pages)
+    rows.push(FigureRow::of("slowest page", &[(P95, slowest)]));
+    Ok(rows)
 }

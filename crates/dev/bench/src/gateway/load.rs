@@ -17,7 +17,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::gateway::schedule::Schedule;
 use crate::runs::figures::count;
 
 const CONNECTIONS: usize = 64;
@@ -27,6 +26,39 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const GIVEN_UP: Duration = Duration::from_secs(5);
 /// Beyond a load's plan.
 const SLACK: Duration = Duration::from_secs(60);
+
+/// When requests are due: at a fixed rate, whatever happens to earlier ones. They are numbered from 0.
+#[derive(Debug, Clone, Copy)]
+struct Schedule {
+    every: Duration,
+    requests: usize,
+}
+
+impl Schedule {
+    fn new(rate: f64, time: Duration) -> Self {
+        let every = Duration::from_secs_f64(1.0 / rate.max(1.0));
+        Self { every, requests: before(time, every) }
+    }
+
+    fn due(&self, number: usize) -> Duration {
+        Duration::from_secs_f64(self.every.as_secs_f64() * count(number))
+    }
+
+    /// The number of requests that are due once this time has passed.
+    fn due_by(&self, passed: Duration) -> usize {
+        (before(passed, self.every) + 1).min(self.requests)
+    }
+}
+
+/// The number of times that one duration fits into another.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of requests, never negative"
+)]
+fn before(time: Duration, every: Duration) -> usize {
+    (time.as_secs_f64() / every.as_secs_f64()) as usize
+}
 
 /// Identifies a client.
 #[derive(Debug, Clone)]

@@ -1,8 +1,5 @@
-//! The gateway beside nginx.
+//! The gateway beside nginx, each in front of the same service.
 
-pub mod figures;
-pub mod http;
-pub(crate) mod load;
+mod load;
 pub mod measure;
-pub(crate) mod proxies;
-pub(crate) mod schedule;
+mod proxies;

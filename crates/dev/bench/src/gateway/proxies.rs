@@ -10,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use ballet_stage::{Children, Database, wait_until};
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde::Serialize;
 
 use crate::gateway::load::{ClientConnection, ClientCredentials, LoadTarget};
 use crate::runs::process::MeasuredProcess;
@@ -20,26 +19,9 @@ use crate::runs::stage::beside;
 const TOKENS: usize = 15;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ProxyKind {
-    /// A bare reverse proxy.
-    Nginx,
-    Gateway,
-}
-
-impl ProxyKind {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx",
-            Self::Gateway => "gateway",
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct RunningProxy {
-    pub(crate) proxy: ProxyKind,
+    pub(crate) name: &'static str,
     pub(crate) process: MeasuredProcess,
     pub(crate) target: LoadTarget,
 }
@@ -71,20 +53,20 @@ impl Proxies {
             MeasuredProcess::start(&children, program, args, &log(name), adjust).await
         };
         let clients = sign_in(&gateway, dir, database, service)?;
-        let run = |proxy, process, address| {
+        let run = |name, process, address| {
             let target = LoadTarget { address, clients: Arc::clone(&clients) };
-            RunningProxy { proxy, process, target }
+            RunningProxy { name, process, target }
         };
         let mut all = Vec::new();
         if let Some(nginx) = nginx() {
             let (file, prefix) = (dir.join("nginx.conf"), format!("{}/", dir.display()));
             fs::write(&file, nginx_config(threads, nginx_at, at)).context("no room for a file")?;
             let args = ["-p", &prefix, "-e", "stderr", "-c", &file.display().to_string()];
-            all.push(run(ProxyKind::Nginx, start(&nginx, "nginx", &args).await?, nginx_at));
+            all.push(run("nginx", start(&nginx, "nginx", &args).await?, nginx_at));
         }
         let config = dir.join(CONFIG).display().to_string();
         let args = ["run", &config, "--public", public_listen, "--private", private_listen];
-        all.push(run(ProxyKind::Gateway, start(&gateway, "gateway", &args).await?, public));
+        all.push(run("gateway", start(&gateway, "gateway", &args).await?, public));
         let service = start(&http, "service", &[service]).await?;
         let proxies = Self { all, service };
         for running in &proxies.all {
@@ -105,7 +87,7 @@ impl Proxies {
 
 impl RunningProxy {
     async fn ready(&self) -> Result<()> {
-        let what = format!("{} to answer", self.proxy.name());
+        let what = format!("{} to answer", self.name);
         let there = || async {
             let answered = async { ClientConnection::open(&self.target, 0).await?.ask().await };
             match answered.await {

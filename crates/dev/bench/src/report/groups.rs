@@ -1,10 +1,13 @@
 //! The groups of cases that run in turn, and the targets that they must reach.
 
+use std::fmt;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use serde::Serialize;
 
 use crate::contestants::contestant::Contestant;
+use crate::runs::figures::{MESSAGES, P50, P99, SAGAS, WAL};
 use crate::runs::load::LoadPlan;
 use crate::runs::run::BenchRun;
 
@@ -33,11 +36,9 @@ impl Group {
     /// The groups that run without arguments.
     pub const DEFAULT: [Self; 3] = [Self::Throughput, Self::Latency, Self::HalfPeak];
 
-    /// The contestants that run without others named.
-    #[must_use]
-    pub fn contestants(self) -> Vec<Contestant> {
+    fn contestants(self) -> impl Iterator<Item = Contestant> {
         let all = Contestant::value_variants().iter().copied();
-        all.filter(|who| who.form().packs == (self == Self::Packs)).collect()
+        all.filter(move |who| who.form().packs == (self == Self::Packs))
     }
 
     /// The name on the command line.
@@ -63,8 +64,20 @@ pub struct Effort {
     pub warm_up: Duration,
     /// The measured window of a run.
     pub window: Duration,
-    /// The number of sagas under way at a time, without a pace.
-    pub under_way: usize,
+}
+
+impl Effort {
+    /// The time for a group, or for one short round.
+    #[must_use]
+    pub fn of(group: Group, is_quick: bool) -> Self {
+        let (rounds, warm_up, window) = match () {
+            () if is_quick => (1, 2, 3),
+            () if group == Group::Packs || Group::DEFAULT.contains(&group) => (5, 3, 5),
+            () => (2, 4, 7),
+        };
+        let [warm_up, window] = [warm_up, window].map(Duration::from_secs);
+        Self { rounds, warm_up, window }
+    }
 }
 
 /// A line of a group's table.
@@ -76,41 +89,35 @@ pub struct BenchCase {
     pub run: BenchRun,
 }
 
-/// The figure that a target compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    /// Sagas per second.
-    Sagas,
-    /// Messages per second.
-    Messages,
-    /// Median latency.
-    P50,
-    /// 99th percentile of latency.
-    P99,
-    /// Write-ahead log per message.
-    Wal,
-}
-
-/// A target: a figure of one case, relative to another case.
+/// A target: a figure of one row, relative to another row.
 #[derive(Debug, Clone)]
 pub struct BenchTarget {
-    /// The case.
+    /// The row.
     pub of: &'static str,
-    /// The other case. Without one, the figure itself is compared.
+    /// The other row. Without one, the figure itself is compared.
     pub to: Option<&'static str>,
-    /// The figure.
-    pub by: Measure,
+    /// The column of the figure.
+    pub column: &'static str,
     /// The bound.
     pub bound: Bound,
 }
 
 /// The bound of a target.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub enum Bound {
     /// More is better.
     AtLeast(f64),
     /// Less is better.
     AtMost(f64),
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(bound) => write!(f, "at least {bound}"),
+            Self::AtMost(bound) => write!(f, "at most {bound}"),
+        }
+    }
 }
 
 fn case(label: &str, contestant: Contestant, plan: LoadPlan, effort: Effort) -> BenchCase {
@@ -119,30 +126,26 @@ fn case(label: &str, contestant: Contestant, plan: LoadPlan, effort: Effort) -> 
     BenchCase { label: label.to_owned(), run }
 }
 
-fn each(contestants: &[Contestant], plan: LoadPlan, effort: Effort) -> Vec<BenchCase> {
-    contestants.iter().map(|who| case(who.name(), *who, plan, effort)).collect()
-}
-
 /// The cases of a group. `peak` is a contestant's rate in `throughput`.
 #[must_use]
 pub fn cases(
     group: Group,
-    contestants: &[Contestant],
     effort: Effort,
     peak: impl Fn(Contestant) -> Option<f64>,
 ) -> Vec<BenchCase> {
-    let plan = LoadPlan { under_way: effort.under_way, ..LoadPlan::default() };
+    let plan = LoadPlan::default();
     let ballet = |label: &str, plan| case(label, Contestant::Ballet, plan, effort);
+    let paced = |who: Contestant, pace| {
+        case(who.name(), who, LoadPlan { pace: Some(pace), ..plan }, effort)
+    };
     match group {
-        Group::Throughput | Group::Packs => each(contestants, plan, effort),
-        Group::Latency => each(contestants, LoadPlan { pace: Some(40.0), ..plan }, effort),
-        Group::HalfPeak => contestants
-            .iter()
-            .filter_map(|who| {
-                let pace = Some(peak(*who)? / 2.0);
-                Some(case(who.name(), *who, LoadPlan { pace, ..plan }, effort))
-            })
-            .collect(),
+        Group::Throughput | Group::Packs => {
+            group.contestants().map(|who| case(who.name(), who, plan, effort)).collect()
+        }
+        Group::Latency => group.contestants().map(|who| paced(who, 40.0)).collect(),
+        Group::HalfPeak => {
+            group.contestants().filter_map(|who| Some(paced(who, peak(who)? / 2.0))).collect()
+        }
         Group::Refused => {
             vec![ballet("none", plan), ballet("30 %", LoadPlan { refused: 0.3, ..plan })]
         }
@@ -159,47 +162,50 @@ pub fn cases(
 /// The targets of a group.
 #[must_use]
 pub fn targets(group: Group) -> Vec<BenchTarget> {
-    let to = |of, to, by, bound| BenchTarget { of, to: Some(to), by, bound };
-    let reach = |of, messages| BenchTarget {
-        of,
-        to: None,
-        by: Measure::Messages,
-        bound: Bound::AtLeast(messages),
-    };
+    let to = |of, to, column, bound| BenchTarget { of, to: Some(to), column, bound };
+    let reach = |of, column, bound| BenchTarget { of, to: None, column, bound };
     match group {
         Group::Throughput => vec![
-            to("ballet", "ceiling", Measure::Sagas, Bound::AtLeast(0.9)),
-            to("ballet", "twin", Measure::Sagas, Bound::AtLeast(4.0)),
-            to("ballet", "ceiling", Measure::Wal, Bound::AtMost(1.06)),
-            to("ballet-bulk", "ceiling-bulk", Measure::Sagas, Bound::AtLeast(1.0)),
-            to("ballet-bulk", "twin", Measure::Sagas, Bound::AtLeast(7.5)),
-            to("ballet-bulk", "ceiling-bulk", Measure::Wal, Bound::AtMost(1.06)),
+            to("ballet", "ceiling", SAGAS, Bound::AtLeast(0.9)),
+            to("ballet", "twin", SAGAS, Bound::AtLeast(4.0)),
+            to("ballet", "ceiling", WAL, Bound::AtMost(1.06)),
+            to("ballet-bulk", "ceiling-bulk", SAGAS, Bound::AtLeast(1.0)),
+            to("ballet-bulk", "twin", SAGAS, Bound::AtLeast(7.5)),
+            to("ballet-bulk", "ceiling-bulk", WAL, Bound::AtMost(1.06)),
         ],
         Group::Packs => vec![
-            reach("ballet-packs", 20_000.0),
-            reach("ballet-bulk-packs", 30_000.0),
-            to("ballet-packs", "ceiling-packs", Measure::Messages, Bound::AtLeast(0.9)),
-            to("ballet-bulk-packs", "ceiling-bulk-packs", Measure::Messages, Bound::AtLeast(0.9)),
-            to("ballet-packs", "ceiling-packs", Measure::Wal, Bound::AtMost(1.06)),
-            to("ballet-bulk-packs", "ceiling-bulk-packs", Measure::Wal, Bound::AtMost(1.06)),
+            reach("ballet-packs", MESSAGES, Bound::AtLeast(20_000.0)),
+            reach("ballet-bulk-packs", MESSAGES, Bound::AtLeast(30_000.0)),
+            to("ballet-packs", "ceiling-packs", MESSAGES, Bound::AtLeast(0.9)),
+            to("ballet-bulk-packs", "ceiling-bulk-packs", MESSAGES, Bound::AtLeast(0.9)),
+            to("ballet-packs", "ceiling-packs", WAL, Bound::AtMost(1.06)),
+            to("ballet-bulk-packs", "ceiling-bulk-packs", WAL, Bound::AtMost(1.06)),
         ],
         Group::Latency => vec![
-            to("ballet-packs", "ballet", Measure::P50, Bound::AtMost(1.0)),
-            to("ballet", "twin", Measure::P50, Bound::AtMost(0.65)),
-            to("ballet", "twin", Measure::P99, Bound::AtMost(0.8)),
-            to("ballet-bulk", "twin", Measure::P50, Bound::AtMost(0.65)),
-            to("ballet-bulk", "twin", Measure::P99, Bound::AtMost(0.8)),
+            to("ballet", "twin", P50, Bound::AtMost(0.65)),
+            to("ballet", "twin", P99, Bound::AtMost(0.8)),
+            to("ballet-bulk", "twin", P50, Bound::AtMost(0.65)),
+            to("ballet-bulk", "twin", P99, Bound::AtMost(0.8)),
         ],
         Group::HalfPeak => vec![
-            to("ballet-packs", "ballet", Measure::P99, Bound::AtMost(1.0)),
-            to("ballet-bulk-packs", "ballet-bulk", Measure::P99, Bound::AtMost(1.0)),
-            to("ballet", "ceiling", Measure::P99, Bound::AtMost(0.8)),
-            to("ballet-bulk", "ceiling-bulk", Measure::P99, Bound::AtMost(0.8)),
+            to("ballet", "ceiling", P99, Bound::AtMost(0.8)),
+            to("ballet-bulk", "ceiling-bulk", P99, Bound::AtMost(0.8)),
         ],
-        Group::Refused => vec![to("30 %", "none", Measure::Messages, Bound::AtLeast(0.8))],
-        Group::Console => {
-            vec![to("ballet observed", "ballet", Measure::Sagas, Bound::AtLeast(0.95))]
-        }
-        Group::Telemetry | Group::Gateway => Vec::new(),
+        Group::Refused => vec![to("30 %", "none", MESSAGES, Bound::AtLeast(0.8))],
+        Group::Console => vec![
+            to("ballet observed", "ballet", SAGAS, Bound::AtLeast(0.95)),
+            to("console", "bare reader", "entries/s", Bound::AtLeast(0.8)),
+            reach("slowest page", "p95 ms", Bound::AtMost(100.0)),
+        ],
+        Group::Telemetry => vec![
+            to("reader", "bare loop", MESSAGES, Bound::AtLeast(0.9)),
+            reach("flood", "of wanted", Bound::AtLeast(0.99)),
+            reach("flood", "refused", Bound::AtMost(0.0)),
+            reach("flood", "s behind", Bound::AtMost(2.0)),
+        ],
+        Group::Gateway => vec![
+            to("gateway", "nginx", "peak/s", Bound::AtLeast(0.75)),
+            to("gateway", "nginx", P99, Bound::AtMost(1.5)),
+        ],
     }
 }

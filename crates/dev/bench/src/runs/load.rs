@@ -20,6 +20,8 @@ use uuid::Uuid;
 use crate::contestants::handwritten::{members, new_id};
 use crate::saga4::contract::{ACCOUNTS, DRIVER, Order};
 
+/// The number of sagas under way at a time, without a pace.
+const UNDER_WAY: usize = 1_000;
 /// A saga must end within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 const WANTED: &str = "a.wanted.v1";
@@ -27,20 +29,12 @@ const CLOSED: &str = "a.closed.v1";
 const CANCELLED: &str = "a.cancelled.v1";
 
 /// The load that a contestant gets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct LoadPlan {
-    /// Sagas per second, started at random times without waiting.
+    /// Sagas per second, started at random times without waiting. Without it, so many are under way at a time.
     pub pace: Option<f64>,
-    /// The number of sagas under way at a time, without a pace.
-    pub under_way: usize,
     /// The share of sagas that `c` refuses.
     pub refused: f64,
-}
-
-impl Default for LoadPlan {
-    fn default() -> Self {
-        Self { pace: None, under_way: 1_000, refused: 0.0 }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,7 +143,7 @@ impl SagaLoad {
                 Ok(Some(self.next))
             }
             None => {
-                while self.running.len() < self.plan.under_way {
+                while self.running.len() < UNDER_WAY {
                     self.start(Instant::now())?;
                 }
                 Ok(None)
@@ -245,7 +239,7 @@ impl SagaLoad {
     pub(crate) async fn warm_up(&mut self, time: Duration) -> Result<()> {
         let begun = Instant::now();
         self.go(time).await?;
-        while self.plan.pace.is_none() && self.ended.len() < 2 * self.plan.under_way {
+        while self.plan.pace.is_none() && self.ended.len() < 2 * UNDER_WAY {
             self.go(Duration::from_millis(100)).await?;
             if begun.elapsed() > PATIENCE {
                 bail!("{} sagas have ended within {PATIENCE:?}", self.ended.len());

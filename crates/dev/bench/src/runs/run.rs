@@ -9,8 +9,9 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::contestants::contestant::Contestant;
+use crate::report::outcome::quantile;
 use crate::runs::console_process::ConsoleProcess;
-use crate::runs::figures::{Cpu, RunFigures, count, messages, per};
+use crate::runs::figures::{MESSAGES, P50, P99, SAGAS, WAL, count, messages, per};
 use crate::runs::load::{LoadPlan, SagaLoad};
 use crate::runs::oracle;
 use crate::runs::services::{self, ContestantServices};
@@ -31,6 +32,9 @@ pub struct BenchRun {
     /// The time that is measured.
     pub window: Duration,
 }
+
+/// The figures of a run, by column. "A message" is one that a service handled.
+pub type RunFigures = Vec<(&'static str, f64)>;
 
 /// Measures one run.
 ///
@@ -92,17 +96,24 @@ async fn under_load(
         let used = after.cpu.milliseconds(roots) - before.cpu.milliseconds(roots);
         used / handled.max(1.0)
     };
-    let services = services.pids();
-    let servers = (stage.servers.postgres().pids().await, stage.servers.rabbitmq().pids().await);
-    Ok(RunFigures {
-        sagas: count(ended.len()) / seconds,
-        messages: handled / seconds,
-        members: count(ended.len()) / count(told.max(1)),
-        latencies: ended.iter().map(|(.., took)| took.as_secs_f64() * 1000.0).collect(),
-        cpu: Cpu { postgres: cpu(&servers.0), broker: cpu(&servers.1), services: cpu(&services) },
-        wal: per(after.wal - before.wal, handled),
-        memory_peak,
-    })
+    let services = cpu(&services.pids());
+    let postgres = cpu(&stage.servers.postgres().pids().await);
+    let broker = cpu(&stage.servers.rabbitmq().pids().await);
+    let took: Vec<f64> = ended.iter().map(|(.., took)| took.as_secs_f64() * 1000.0).collect();
+    Ok(vec![
+        (SAGAS, count(ended.len()) / seconds),
+        (MESSAGES, handled / seconds),
+        ("members", count(ended.len()) / count(told.max(1))),
+        (P50, quantile(&took, 0.5)),
+        (P99, quantile(&took, 0.99)),
+        (WAL, per(after.wal - before.wal, handled)),
+        // Of processor time per message, without the program that starts and watches sagas.
+        ("CPU ms", postgres + broker + services),
+        ("postgres", postgres),
+        ("broker", broker),
+        ("services", services),
+        ("MB", memory_peak),
+    ])
 }
 
 async fn sample_usage(db: &mut PgConnection) -> Result<UsageSample> {

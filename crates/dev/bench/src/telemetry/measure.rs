@@ -11,10 +11,11 @@ use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::report::outcome::{FigureRow, quantile};
+use crate::runs::figures::{MESSAGES, P50, P99};
 use crate::runs::stage::{BenchStage, admin};
 use crate::telemetry::bare;
 use crate::telemetry::beats::{Beat, KEEPER, METER, WATCHER, participants, services};
-use crate::telemetry::figures::{FloodFigures, TelemetryFigures};
 
 const DEVICES: u32 = 5_000;
 /// Messages sent side by side for the backlog.
@@ -24,18 +25,8 @@ const TICKS: u32 = 100;
 /// Then something hangs.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// The extent of the measurement.
-#[derive(Debug, Clone, Copy)]
-pub struct TelemetryExtent {
-    /// The number of turns of the reader and of the loop.
-    pub rounds: usize,
-    /// The number of messages in the backlog.
-    pub backlog: u32,
-    /// The messages a second of the flood.
-    pub rate: u32,
-    /// The seconds of the flood.
-    pub seconds: u32,
-}
+/// The messages a second of the flood.
+const RATE: u32 = 5_000;
 
 /// Measures everything. `say` gets each task.
 ///
@@ -44,56 +35,48 @@ pub struct TelemetryExtent {
 /// If a service does not start, or something is not read.
 pub async fn measure(
     stage: &BenchStage,
-    extent: TelemetryExtent,
+    is_quick: bool,
     say: impl Fn(&str),
-) -> Result<TelemetryFigures> {
+) -> Result<Vec<FigureRow>> {
     let parts = participants().iter().map(ballet::Participant::part).collect();
     let system = System { name: "telemetry", parts };
     let definitions = topology::definitions(&system, |_| String::new());
     let names = [METER, KEEPER, WATCHER];
     let env = TestEnv::new(&stage.servers, "telemetry", &definitions, &names).await?;
-    let measured = on(&env, extent, say).await;
+    let measured = on(&env, is_quick, say).await;
     env.close().await?;
     measured
 }
 
-async fn on(
-    env: &TestEnv,
-    extent: TelemetryExtent,
-    say: impl Fn(&str),
-) -> Result<TelemetryFigures> {
+async fn on(env: &TestEnv, is_quick: bool, say: impl Fn(&str)) -> Result<Vec<FigureRow>> {
+    let (rounds, backlog, seconds) = if is_quick { (1, 20_000, 2) } else { (5, 200_000, 20) };
     let [meter, keeper, watcher] = services();
     // The services create their tables.
     let (meter, once) = (started(env, METER, meter).await?, started(env, KEEPER, keeper).await?);
     once.stop().await;
-    fill(&meter, extent.backlog).await?;
-    say(&format!("telemetry: {} messages are there", extent.backlog));
-    let (mut reader, mut bare) = (Vec::new(), Vec::new());
-    for round in 0..extent.rounds {
+    fill(&meter, backlog).await?;
+    say(&format!("telemetry: {backlog} messages are there"));
+    let mut rows = ["reader", "bare loop"].map(FigureRow::new);
+    for round in 0..rounds {
         // Each goes first in every other round.
         for turn in [round, round + 1] {
-            let is_reader = turn % 2 == 1;
-            let rate = read_backlog(env, extent.backlog, is_reader).await?;
-            say(&format!(
-                "telemetry {}: {} {rate:.0}/s",
-                round + 1,
-                if is_reader { "reader" } else { "bare loop" }
-            ));
-            if is_reader { reader.push(rate) } else { bare.push(rate) }
+            let (row, is_reader) = (&mut rows[turn % 2], turn % 2 == 0);
+            row.add(&[(MESSAGES, read_backlog(env, backlog, is_reader).await?)]);
         }
+        say(&format!("telemetry: round {} is over", round + 1));
     }
     let [_, keeper, _] = services();
     let keeper = started(env, KEEPER, keeper).await?;
     let watcher = started(env, WATCHER, watcher).await?;
     for service in [KEEPER, WATCHER] {
-        has_read(env, service, extent.backlog).await?;
+        has_read(env, service, backlog).await?;
     }
     say("telemetry: the flood begins");
-    let flood = flood(env, &meter, extent).await?;
+    let flood = flood(env, &meter, backlog, seconds).await?;
     for running in [meter, keeper, watcher] {
         running.stop().await;
     }
-    Ok(TelemetryFigures { backlog: extent.backlog, reader, bare, flood })
+    Ok(rows.into_iter().chain([flood]).collect())
 }
 
 async fn started(env: &TestEnv, name: &str, service: Service) -> Result<Running> {
@@ -178,16 +161,16 @@ async fn has_read(env: &TestEnv, service: &str, messages: u32) -> Result<()> {
     Ok(())
 }
 
-async fn flood(env: &TestEnv, meter: &Running, extent: TelemetryExtent) -> Result<FloodFigures> {
+async fn flood(env: &TestEnv, meter: &Running, backlog: u32, seconds: u32) -> Result<FigureRow> {
     let publisher = meter.handle().telemetry::<Beat>();
     let mut every = interval(TICK);
     // A busy machine delays messages, but drops none.
     every.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let (mut sending, mut number) = (JoinSet::new(), extent.backlog);
+    let (mut sending, mut number) = (JoinSet::new(), backlog);
     let begun = Instant::now();
-    for _ in 0..extent.seconds * TICKS {
+    for _ in 0..seconds * TICKS {
         every.tick().await;
-        for _ in 0..extent.rate / TICKS {
+        for _ in 0..RATE / TICKS {
             let publisher = publisher.clone();
             sending.spawn(async move {
                 let begun = Instant::now();
@@ -197,11 +180,11 @@ async fn flood(env: &TestEnv, meter: &Running, extent: TelemetryExtent) -> Resul
             number += 1;
         }
     }
-    let (mut latencies, mut refused) = (Vec::new(), 0);
+    let (mut latencies, mut refused) = (Vec::new(), 0.0);
     while let Some(sent) = sending.join_next().await {
         match sent? {
             Ok(took) => latencies.push(took),
-            Err(_) => refused += 1,
+            Err(_) => refused += 1.0,
         }
     }
     let (took, last) = (begun.elapsed().as_secs_f64(), Instant::now());
@@ -209,13 +192,19 @@ async fn flood(env: &TestEnv, meter: &Running, extent: TelemetryExtent) -> Resul
     if confirmed == 0 {
         bail!("nothing was confirmed");
     }
-    let all = extent.backlog + confirmed;
-    let behind = async |service| -> Result<f64> {
-        has_read(env, service, all).await?;
-        Ok(last.elapsed().as_secs_f64())
-    };
-    let (kept, watched) = tokio::try_join!(behind(KEEPER), behind(WATCHER))?;
-    let wanted = extent.rate;
+    let all = backlog + confirmed;
+    tokio::try_join!(has_read(env, KEEPER, all), has_read(env, WATCHER, all))?;
+    let behind = last.elapsed().as_secs_f64();
     let confirmed = f64::from(confirmed) / took;
-    Ok(FloodFigures { wanted, confirmed, refused, latencies, behind: [kept, watched] })
+    Ok(FigureRow::of(
+        "flood",
+        &[
+            (MESSAGES, confirmed),
+            ("of wanted", confirmed / f64::from(RATE)),
+            ("refused", refused),
+            (P50, quantile(&latencies, 0.5)),
+            (P99, quantile(&latencies, 0.99)),
+            ("s behind", behind),
+        ],
+    ))
 }

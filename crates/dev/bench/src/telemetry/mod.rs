@@ -2,5 +2,4 @@
 
 mod bare;
 mod beats;
-pub mod figures;
 pub mod measure;

@@ -95,18 +95,6 @@ pub fn memory(pid: i32) -> Option<(f64, f64)> {
     Some((field("VmRSS:")? / 1024.0, field("VmHWM:")? / 1024.0))
 }
 
-/// Reads the machine's load average of a minute.
-///
-/// # Errors
-///
-/// If the machine has no `/proc`.
-pub fn load() -> Result<f64> {
-    let text = fs::read_to_string("/proc/loadavg").map_err(machine("read /proc/loadavg"))?;
-    let minute = text.split(' ').next().and_then(|minute| minute.parse().ok());
-    let unknown = || std::io::Error::other(format!("it has {text:?}"));
-    minute.ok_or_else(unknown).map_err(machine("read /proc/loadavg"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

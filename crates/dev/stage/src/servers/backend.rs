@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::servers::docker::Containers;
 use crate::servers::process::{ServerLaunch, ServerProcess, start_failed};
 use crate::servers::server_set::ServerSet;
-use crate::servers::small_disk::SmallDisk;
 use crate::servers::version::ServerVersion;
 use crate::wait::wait_until;
 
@@ -87,15 +86,6 @@ impl Backend {
         Ok(())
     }
 
-    pub(crate) fn has_small_disk(&self) -> bool {
-        self.local().is_some_and(|server| server.disk.is_some())
-    }
-
-    pub(crate) fn small_disk(&self, action: &'static str) -> Result<&SmallDisk> {
-        let disk = self.local().and_then(|server| server.disk.as_ref());
-        disk.ok_or_else(|| self.refuses(action))
-    }
-
     pub(crate) fn refuses(&self, action: &'static str) -> Error {
         Error::NotPrivate { server: self.server, action }
     }
@@ -119,7 +109,6 @@ pub(crate) struct LocalServer {
     server: &'static str,
     pub(crate) set: Arc<ServerSet>,
     pub(crate) launch: ServerLaunch,
-    disk: Option<SmallDisk>,
     process: Mutex<ServerProcess>,
 }
 
@@ -129,14 +118,13 @@ impl LocalServer {
         server: &'static str,
         set: &Arc<ServerSet>,
         launch: ServerLaunch,
-        disk: Option<SmallDisk>,
         check: impl Fn() -> Probe,
     ) -> Result<(Self, ServerVersion)>
     where
         Probe: Future<Output = Result<ServerVersion>>,
     {
         let process = Mutex::new(ServerProcess::start(&launch)?);
-        let started = Self { server, set: Arc::clone(set), launch, disk, process };
+        let started = Self { server, set: Arc::clone(set), launch, process };
         let version = started.wait(&*started.process.lock().await, check).await?;
         Ok((started, version))
     }

@@ -20,7 +20,6 @@ pub(crate) mod rabbitmq_access;
 mod rabbitmq_node;
 pub(crate) mod scram;
 mod server_set;
-mod small_disk;
 mod source;
 mod user;
 mod version;

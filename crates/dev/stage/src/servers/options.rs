@@ -33,7 +33,6 @@ pub(crate) struct ServerTls {
 pub struct Options {
     pub(crate) fast: bool,
     pub(crate) nodes: usize,
-    pub(crate) small_disks: bool,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) progress: Progress,
 }
@@ -43,7 +42,7 @@ impl Options {
     #[must_use]
     pub fn durable() -> Self {
         let progress: Progress = Arc::new(|line| eprintln!("{line}"));
-        Self { fast: false, nodes: 1, small_disks: false, tls: None, progress }
+        Self { fast: false, nodes: 1, tls: None, progress }
     }
 
     /// For tests: Postgres survives `kill -9` but no power cut, and rarely looks for tables to vacuum. The broker
@@ -57,12 +56,6 @@ impl Options {
     #[must_use]
     pub fn nodes(self, nodes: usize) -> Self {
         Self { nodes: nodes.max(1), ..self }
-    }
-
-    /// Gives our own servers disks that can be filled, from local programs, for root on Linux.
-    #[must_use]
-    pub fn small_disks(self) -> Self {
-        Self { small_disks: true, ..self }
     }
 
     /// Makes servers from local programs also accept TLS with this certificate.

@@ -147,22 +147,6 @@ impl Postgres {
         self.backend.signal("thaw", Signal::CONT).await
     }
 
-    /// Whether it has a disk of its own that can be filled.
-    pub fn has_small_disk(&self) -> bool {
-        self.backend.has_small_disk()
-    }
-
-    /// Fills its disk to the last byte.
-    pub async fn fill_disk(&self) -> Result<()> {
-        self.backend.small_disk("fill the disk of")?.fill().await
-    }
-
-    /// Makes room again, and restarts an ended server, as an operator would.
-    pub async fn free_disk(&self) -> Result<()> {
-        self.backend.small_disk("free the disk of")?.free()?;
-        self.revive().await
-    }
-
     pub(crate) fn admin(&self) -> &Url {
         &self.url
     }

@@ -18,7 +18,6 @@ use crate::servers::postgres_access::check;
 use crate::servers::process::{ServerLaunch, SystemUser, forget_env, start_failed};
 use crate::servers::scram::verifier;
 use crate::servers::server_set::{ServerSet, write_secret};
-use crate::servers::small_disk::SmallDisk;
 use crate::servers::user;
 use crate::servers::version::ServerVersion;
 
@@ -61,7 +60,7 @@ pub(crate) async fn start(
 ) -> Result<(LocalServer, ServerVersion)> {
     let log = set.dir().join("postgres.log");
     let user = user::for_postgres()?;
-    let disk = init(set, programs, options, user, &log).await?;
+    init(set, programs, options, user, &log).await?;
     let mut settings = settings(set, options, user)?;
     settings.push(format!("port={}", set.ports().postgres()));
     let mut args = vec!["-D".to_owned(), "data".to_owned()];
@@ -78,7 +77,7 @@ pub(crate) async fn start(
         // An immediate shutdown is as final as KILL, and removes the shared memory.
         stop_signal: "QUIT",
     };
-    LocalServer::start(NAME, set, launch, disk, || check(url)).await
+    LocalServer::start(NAME, set, launch, || check(url)).await
 }
 
 pub(crate) async fn standby(
@@ -108,7 +107,7 @@ pub(crate) async fn standby(
     for port in launch.args.iter_mut().filter(|arg| arg.starts_with("port=")) {
         *port = format!("port={}", ports.postgres());
     }
-    let (standby, _) = LocalServer::start(NAME, set, launch, None, || check(&own)).await?;
+    let (standby, _) = LocalServer::start(NAME, set, launch, || check(&own)).await?;
     Ok((own, ports, standby))
 }
 
@@ -123,7 +122,7 @@ async fn init(
     options: &Options,
     user: Option<SystemUser>,
     log: &Path,
-) -> Result<Option<SmallDisk>> {
+) -> Result<()> {
     let dir = dir(set);
     fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
     let password_file = dir.join("password");
@@ -131,10 +130,6 @@ async fn init(
     for path in [&dir, &password_file] {
         give(path, user)?;
     }
-    let disk = match options.small_disks {
-        true => Some(SmallDisk::mount(&dir.join("data"), user)?),
-        false => None,
-    };
     if options.fast {
         in_memory::link(&dir.join("data"), user)?;
     }
@@ -145,7 +140,7 @@ async fn init(
     let output = command.output().await.map_err(machine("run Postgres' initdb"))?;
     fs::remove_file(&password_file).ok();
     if output.status.success() {
-        return Ok(disk);
+        return Ok(());
     }
     fs::write(log, [output.stdout, output.stderr].concat()).ok();
     set.keep();

@@ -131,25 +131,6 @@ impl RabbitMq {
         node.control(arguments).await
     }
 
-    /// Whether it has a disk of its own that can be filled.
-    pub fn has_small_disk(&self) -> bool {
-        self.backend.has_small_disk()
-    }
-
-    /// Fills its disk to the last byte.
-    pub async fn fill_disk(&self) -> Result<()> {
-        self.backend.small_disk("fill the disk of")?.fill().await
-    }
-
-    /// Makes room again, and restarts the server as an operator would, since a node whose log could not be written does
-    /// not recover.
-    pub async fn free_disk(&self) -> Result<()> {
-        if self.backend.small_disk("free the disk of")?.free()? {
-            self.backend.kill().await?;
-        }
-        self.revive().await
-    }
-
     pub(crate) fn url(&self) -> &Url {
         &self.access.amqp
     }

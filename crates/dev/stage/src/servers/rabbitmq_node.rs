@@ -11,7 +11,6 @@ use crate::servers::node_home::{FORGET, NodeHome};
 use crate::servers::options::Options;
 use crate::servers::process::{ServerLaunch, ServerProcess, forget_env};
 use crate::servers::rabbitmq_access::RabbitMqAccess;
-use crate::servers::small_disk::SmallDisk;
 use crate::servers::version::ServerVersion;
 
 pub(crate) const NAME: &str = "RabbitMQ";
@@ -34,17 +33,13 @@ impl RabbitMqNode {
         access: &RabbitMqAccess,
     ) -> Result<(Self, LocalServer, ServerVersion)> {
         home.prepare(options, find::installed_version(&script))?;
-        let disk = match options.small_disks {
-            true => Some(SmallDisk::mount(&home.dir().join("data"), None)?),
-            false => None,
-        };
         if options.fast {
             in_memory::link(&home.dir().join("data"), None)?;
         }
         let epmd = if home.is_first() { Some(start_epmd(&home)?) } else { None };
         let (fast, tls) = (options.fast, options.tls.is_some());
         let launch = launch(&home, &script, &home.label(), home.environment(fast));
-        let started = LocalServer::start(NAME, &home.set, launch, disk, || access.check());
+        let started = LocalServer::start(NAME, &home.set, launch, || access.check());
         let (server, version) = started.await?;
         Ok((Self { home, script, fast, tls, epmd }, server, version))
     }

@@ -51,7 +51,6 @@ for pid_file in "$dir"/postgres*/data/postmaster.pid; do
 done
 
 for disk in "$dir"/*/data; do
-    mountpoint -q "$disk" 2>/dev/null && umount -l "$disk"
     # Data in memory is not kept.
     [ -L "$disk" ] && rm -rf "$(readlink "$disk")"
 done

@@ -194,12 +194,6 @@ impl MemoryBroker {
         self.lock().connections.values().map(|connection| connection.name.clone()).collect()
     }
 
-    /// Returns how many connections there were so far.
-    #[must_use]
-    pub fn connects(&self) -> u64 {
-        self.lock().next_connection
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, BrokerState> {
         lock(&self.state)
     }
@@ -248,16 +242,6 @@ impl MemoryBroker {
         self.lock().faults.refused_keys.push(key.to_owned());
     }
 
-    /// Treats a routing key as a malformed frame: publishing with it closes the connection.
-    pub fn spoil_key(&self, key: &str) {
-        self.lock().faults.spoilt_keys.push(key.to_owned());
-    }
-
-    /// Hides exchanges and queues of this name from every query, as from a user without permission on them.
-    pub fn hide(&self, name: &str) {
-        self.lock().faults.hidden.push(name.to_owned());
-    }
-
     /// Stops refusing routing keys.
     pub fn refuse_no_key(&self) {
         self.lock().faults.refused_keys.clear();
@@ -291,11 +275,6 @@ impl MemoryBroker {
     /// Loses acknowledgements, as when a process dies, or stops losing them.
     pub fn lose_acks(&self, lose: bool) {
         self.lock().faults.lose_acks = lose;
-    }
-
-    /// Loses the next acknowledgements. They seem done until their connection ends.
-    pub fn lose_next_acks(&self, count: usize) {
-        self.lock().faults.lose_next_acks = count;
     }
 
     /// Sends consumers at least this many messages ahead, whatever their prefetch.

@@ -33,11 +33,8 @@ pub(super) struct BrokerFaults {
     pub(super) hold_confirms: bool,
     pub(super) unconfirmed_keys: Vec<String>,
     pub(super) lose_acks: bool,
-    pub(super) lose_next_acks: usize,
     pub(super) nack: usize,
     pub(super) refused_keys: Vec<String>,
-    pub(super) spoilt_keys: Vec<String>,
-    pub(super) hidden: Vec<String>,
     pub(super) send_ahead: u16,
     /// Whether queues hand over only what [`BrokerState::hand_over`] chooses.
     pub(super) steps: bool,
@@ -126,11 +123,6 @@ impl ClientConnection {
 
 impl BrokerState {
     pub(super) fn publish(&mut self, connection: u64, number: u64, message: &Publish) {
-        if self.faults.spoilt_keys.contains(&message.routing_key) {
-            let text = "FRAME_ERROR - type 3, all octets = <<>>".to_owned();
-            self.disconnect(connection, &BrokerError::ConnectionClosed { code: 501, text });
-            return;
-        }
         let refused = self.faults.refused_keys.contains(&message.routing_key);
         let unknown =
             !message.exchange.is_empty() && !self.exchanges.contains_key(&message.exchange);
@@ -316,15 +308,13 @@ impl BrokerState {
     }
 
     pub(super) fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> bool {
-        let is_lost = self.faults.lose_acks || self.faults.lose_next_acks > 0;
-        self.faults.lose_next_acks = self.faults.lose_next_acks.saturating_sub(1);
         let Some(at) = self.connections.get_mut(&connection) else { return false };
         if at.unacked.get(&tag).is_none_or(|unacked| unacked.is_lost) {
             self.wrong_acks += 1;
             return false;
         }
         let first = if multiple { 0 } else { tag };
-        if is_lost {
+        if self.faults.lose_acks {
             at.unacked.range_mut(first..=tag).for_each(|(_, unacked)| unacked.is_lost = true);
             self.changes.send_replace(());
             return true;

@@ -31,11 +31,9 @@ pub struct Contract {
     pub reference: String,
     /// SQL that makes the step's handler fail while both servers work, to test retries.
     pub trouble: Option<HandlerTrouble>,
-    /// The provider, if the step calls one.
-    pub calls: Option<ProviderCalls>,
     /// A query for the effect that the step of a saga, `$1`, has left: one `bigint`. No row, null and 0 mean no
-    /// effect. Without a query the provider's own count is used.
-    pub effect: Option<String>,
+    /// effect.
+    pub effect: String,
     /// The result of the query when the step has taken effect once.
     pub effect_when_done: i64,
 }
@@ -50,31 +48,6 @@ pub struct HandlerTrouble {
     pub end: String,
 }
 
-/// The HTTP calls of the step to a provider. The suite plays the provider, and acts once for each `Idempotency-Key`.
-/// Each request has to contain the saga's id.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderCalls {
-    /// The environment variable that receives the provider's address.
-    pub url: String,
-    /// The call of the step.
-    pub step: ProviderCall,
-    /// The body of the answer that makes the step refuse, if it may.
-    pub refusal: Option<Value>,
-    /// The call of its compensation.
-    pub compensation: ProviderCall,
-}
-
-/// A request and its answer.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderCall {
-    /// Method and path, such as `POST /charges`.
-    pub request: String,
-    /// The body of the answer. `{key}` stands for the request's key.
-    pub answer: Value,
-}
-
 /// A contract with its bodies, as read from a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,8 +60,7 @@ struct ContractFile {
     #[serde(default)]
     reference: String,
     trouble: Option<HandlerTrouble>,
-    calls: Option<ProviderCalls>,
-    effect: Option<String>,
+    effect: String,
     #[serde(default = "once")]
     effect_when_done: i64,
 }
@@ -135,7 +107,6 @@ impl Contract {
             refused_by: case.refused_by,
             reference: case.reference,
             trouble: case.trouble,
-            calls: case.calls,
             effect: case.effect,
             effect_when_done: case.effect_when_done,
         };
@@ -151,9 +122,6 @@ impl Contract {
         let missing: Vec<&str> = needed.filter(|name| !self.bodies.contains_key(*name)).collect();
         if !missing.is_empty() {
             return Err(format!("`bodies` needs a body of {}", missing.join(", ")));
-        }
-        if self.calls.is_none() && self.effect.is_none() {
-            return Err("give `effect`, a query for what the step has left, or `calls`".to_owned());
         }
         Ok(())
     }

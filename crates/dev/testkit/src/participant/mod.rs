@@ -28,7 +28,7 @@ mod scenario;
 mod scenarios;
 mod suite;
 
-pub use contract::{Contract, HandlerTrouble, ProviderCall, ProviderCalls};
+pub use contract::{Contract, HandlerTrouble};
 pub use program::Program;
 pub use scenario::Scenario;
 pub use suite::{ProgramSuite, ScenarioOutcome};

@@ -6,10 +6,8 @@ use std::time::Duration;
 use crate::participant::contract::Contract;
 use crate::participant::program::Program;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
-use crate::participant::scenarios::{
-    aborts, calls, copies, deaths, ids, outages, packs, poison, steps,
-};
-use ballet_stage::{Options, Servers};
+use crate::participant::scenarios::{aborts, copies, deaths, ids, outages, packs, poison, steps};
+use ballet_stage::Servers;
 
 /// Declares the scenarios: each with its text and its function, the longest first.
 macro_rules! scenarios {
@@ -19,18 +17,15 @@ macro_rules! scenarios {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Scenario {
             $($(#[$text])* $name,)+
-            /// The broker is killed and started again. This scenario has its own servers.
-            BrokerRestarted,
         }
 
         impl Scenario {
             /// All scenarios.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)+ Self::BrokerRestarted];
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
             async fn run_in(self, world: ScenarioWorld<'_>) -> ScenarioResult<()> {
                 match self {
                     $(Self::$name => $run(world).await,)+
-                    Self::BrokerRestarted => Err("it has servers of its own".to_owned()),
                 }
             }
         }
@@ -44,31 +39,21 @@ scenarios! {
     DeadLettersRefused => poison::dead_letters,
     /// The step fails for a while although the servers work, then succeeds.
     FailsForAWhile => steps::later,
-    /// A message comes once, and another with a field that is not known yet.
-    Once => copies::once,
-    /// The same message comes several times, also under another id.
+    /// The same message comes several times, also under another id, and one with a field that is not known yet.
     Twice => copies::twice,
     /// Messages come in packs, one of them twice and one with a member that cannot be handled, and the process is killed
     /// when a part of a pack is done.
     Packed => packs::packed,
-    /// Two processes get copies of the same messages at the same time.
+    /// Two processes get copies of the same messages, or an event and the abort, at the same time.
     TwoProcesses => copies::two_processes,
     /// The saga is aborted after the step, several times. Then the event that triggers the step comes again.
     AbortAfter => aborts::after,
     /// The abort comes before the event that triggers the step.
     AbortBefore => aborts::before,
-    /// Two processes get the event and the abort at the same time.
-    AbortMeanwhile => aborts::meanwhile,
-    /// The process is killed before it commits.
-    KilledBeforeCommit => deaths::before_the_commit,
     /// The process is killed between the commit and the publishing.
     KilledAfterCommit => deaths::after_the_commit,
-    /// The broker's confirmation of an event is lost with the connection.
-    ConfirmLost => deaths::without_the_confirm,
     /// No event becomes visible before its effect is committed.
     NotBeforeCommit => deaths::not_before_the_commit,
-    /// The process is asked to stop under load, and started again.
-    Stopped => deaths::by_request,
     /// The connections to both servers break under load.
     ConnectionsLost => outages::connections,
     /// The database is unavailable for a while.
@@ -83,10 +68,6 @@ scenarios! {
     Refused => steps::refused,
     /// The events of a join come in another order and more than once, and some after the abort.
     Join => steps::join,
-    /// The provider is unavailable, its answer is lost, and the process is killed while it waits for one.
-    CallUnknown => calls::unknown,
-    /// The saga is aborted during the step's call.
-    CallAborted => calls::aborted,
 }
 
 impl Scenario {
@@ -100,9 +81,6 @@ impl Scenario {
             }
             Self::Packed => (contract.part.takes_packs, "its contract does not say `takes_packs`"),
             Self::FailsForAWhile => (contract.trouble.is_some(), "the file has no `trouble`"),
-            Self::CallUnknown | Self::CallAborted => {
-                (contract.calls.is_some(), "the file has no `calls`")
-            }
             _ => return None,
         };
         (!has).then_some(what)
@@ -114,12 +92,6 @@ impl Scenario {
         contract: &Contract,
         patience: Duration,
     ) -> ScenarioResult<()> {
-        if self == Self::BrokerRestarted {
-            let servers = Servers::own_broker(Options::fast()).await.map_err(to_failure)?;
-            let world = ScenarioWorld::new(&servers, program, contract, patience).await?;
-            outages::broker(world, &servers).await?;
-            return servers.stop().await.map_err(to_failure);
-        }
         let servers = Servers::shared().await.map_err(to_failure)?;
         let world = ScenarioWorld::new(servers, program, contract, patience).await?;
         Box::pin(self.run_in(world)).await

@@ -135,12 +135,6 @@ impl TestConsumer {
         taken
     }
 
-    pub async fn nothing_for(&mut self, how_long: Duration) {
-        if let Ok(Some(arrival)) = timeout(how_long, self.arrivals.recv()).await {
-            panic!("{} arrived", id(&arrival.delivery.properties));
-        }
-    }
-
     pub async fn ready(&self) {
         wait_for(self.handle.state(), "ready", ConnectionState::is_ready).await;
     }

@@ -1,14 +1,10 @@
-//! The checks for steps and routes: correct ones pass, and faults are found.
+//! The checks for steps and programs: correct ones pass, and faults are found.
 
 // `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
 mod participant;
-#[cfg(test)]
-mod requests;
-#[cfg(test)]
-mod suite;
 #[cfg(test)]
 mod wish;
 #[cfg(test)]

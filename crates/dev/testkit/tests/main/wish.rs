@@ -1,4 +1,4 @@
-//! A saga for tests of the suite: somebody wishes for something.
+//! A saga for tests of the matrix: somebody wishes for something.
 
 use ballet::Saga;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use ballet::core::EventType;
 use ballet::{Clock, Participant, SagaId};
 use ballet_ops::redrive::Note;
-use ballet_ops::sagas::{FailedMessageState, ManualCompensation, SolveError, SolvedStep, solve};
+use ballet_ops::sagas::{ManualCompensation, SolveError, SolvedStep, solve};
 use ballet_stage::wait_until;
 use ballet_store::inbox::stuck;
 
@@ -37,24 +37,14 @@ async fn by_hand(
     saga: SagaId,
     step: &str,
 ) -> Result<SolvedStep, SolveError> {
-    by_hand_of_key(world, participant, saga, step, None).await
-}
-
-pub(crate) async fn by_hand_of_key(
-    world: &TripWorld,
-    participant: &Participant,
-    saga: SagaId,
-    step: &str,
-    key: Option<&str>,
-) -> Result<SolvedStep, SolveError> {
-    solve_as(world, participant, saga, (step, key), false).await
+    solve_as(world, participant, saga, step, false).await
 }
 
 async fn solve_as(
     world: &TripWorld,
     participant: &Participant,
     saga: SagaId,
-    (step, key): (&str, Option<&str>),
+    step: &str,
     is_called_off: bool,
 ) -> Result<SolvedStep, SolveError> {
     let mut db = world.database(participant.service()).await;
@@ -64,7 +54,7 @@ async fn solve_as(
         part: &participant.part(),
         saga,
         step,
-        key,
+        key: None,
         event: &same,
         is_called_off,
         note: Note { by: "ada".into(), why: Some("carried down".into()), at: clock.now() },
@@ -99,7 +89,7 @@ async fn until_nothing_is_stuck(world: &TripWorld) {
 }
 
 /// Tries until no attempt is in the way.
-pub(crate) async fn when_free<T>(
+async fn when_free<T>(
     act: impl AsyncFn() -> Result<T, SolveError>,
 ) -> Result<T, SolveError> {
     wait_until("a pause between two attempts", SOON, || async {
@@ -211,61 +201,7 @@ async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_ca
     assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
     assert_eq!(world.count("huts", "ballet.solved").await, 0);
     let solved =
-        when_free(async || solve_as(&world, &part_of, saga, ("hire_guide", None), true).await)
-            .await;
+        when_free(async || solve_as(&world, &part_of, saga, "hire_guide", true).await).await;
     assert_eq!(solved.expect("solved").earlier, ["hold_hut"]);
     world.event::<HutLeft>(saga).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
-    let huts = Huts::default();
-    huts.snow.store(true, Ordering::SeqCst);
-    let part_of = huts.alone();
-    let world = TripWorld::new("one_wins", vec![part(huts.alone(), &[])]).await;
-    let mut sagas = Vec::new();
-    for _ in 0..24 {
-        let saga = world.new_saga();
-        world.publish(saga, &trip()).await;
-        sagas.push(saga);
-    }
-    world.until_count("huts", "ballet.ledger where entry = 'done'", 24).await;
-    for saga in &sagas {
-        world.publish(*saga, &cancelled()).await;
-    }
-    world.until_count("huts", "ballet.failure", 24).await;
-    let mut solved = 0;
-    for (at, saga) in sagas.iter().enumerate() {
-        // For half of them the service must lose.
-        if at == 12 {
-            huts.snow.store(false, Ordering::SeqCst);
-        }
-        let (first, second) = tokio::join!(
-            by_hand(&world, &part_of, *saga, "hold_hut"),
-            by_hand(&world, &part_of, *saga, "hold_hut"),
-        );
-        for ended in [first, second] {
-            match ended {
-                Ok(one) => {
-                    assert!(
-                        matches!(one.failed, Some(FailedMessageState::ComesAgain) | None),
-                        "{one:?}"
-                    );
-                    solved += 1;
-                }
-                Err(SolveError::Compensated { .. }) => {}
-                Err(other) => panic!("{other}"),
-            }
-        }
-    }
-    world.until_count("huts", "ballet.inbox", 48).await;
-    until_nothing_is_stuck(&world).await;
-    assert!(solved >= 12, "{solved} by hand");
-    assert_eq!(huts.left.load(Ordering::SeqCst) + solved, 24);
-    assert_eq!(world.count("huts", "ballet.solved").await, i64::try_from(solved).expect("few"));
-    assert_eq!(world.count("huts", "ballet.ledger where entry = 'undone'").await, 24);
-    for saga in sagas {
-        world.event::<HutLeft>(saga).await;
-        assert_eq!(world.events::<HutLeft>(saga).await.len(), 1, "{saga}");
-    }
 }

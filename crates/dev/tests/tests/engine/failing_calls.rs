@@ -128,24 +128,6 @@ async fn is_not_given_up_while_a_request_may_arrive(world: &TripWorld) {
 }
 
 #[tokio::test]
-async fn a_call_of_an_aborted_saga_that_cannot_be_looked_up_is_made_and_compensated() {
-    let bad_day = Arc::new(AtomicBool::new(true));
-    let rental = CarHire { looks_up: false, ..car_hire(&bad_day) };
-    let world = TripWorld::new("not_looked_up", vec![part(rental.cars(), &[])]).await;
-    let saga = book(&world, "Bern").await;
-    cancel(&world, saga).await;
-    attempts(&world, saga, 9).await;
-    // No earlier attempt can arrive, but one may have been taken.
-    let open = "ballet.call where closed_at is null and owner = 0 and attempts > 9";
-    world.until_count("cars", open, 1).await;
-    bad_day.store(false, Ordering::SeqCst);
-    world.execute("cars", "update ballet.call set next_at = now() where closed_at is null").await;
-    world.event::<CarReturned>(saga).await;
-    assert_eq!(rental.rented(), 1);
-    assert_eq!(rental.returned.lock().expect("not poisoned").len(), 1);
-}
-
-#[tokio::test]
 async fn t204_a_key_that_may_be_forgotten_is_looked_up_and_not_used_also_after_a_restore() {
     let rental = CarHire { kept: Some(A_DAY), ..car_hire(&Arc::default()) };
     let world = TripWorld::new("forgotten", vec![part(rental.cars(), &[])]).await;
@@ -157,23 +139,6 @@ async fn t204_a_key_that_may_be_forgotten_is_looked_up_and_not_used_also_after_a
     world.event::<CarRented>(saga).await;
     assert_eq!(rental.rented.lock().expect("not poisoned")[&key], 1, "it is not rented again");
     makes_no_call_from_before_the_backup(&world, &rental).await;
-}
-
-#[tokio::test]
-async fn a_compensation_whose_key_may_be_forgotten_waits_for_a_person() {
-    let bad_day = Arc::default();
-    let rental = CarHire { kept: Some(A_DAY), ..car_hire(&bad_day) };
-    let world = TripWorld::new("forgotten_return", vec![part(rental.cars(), &[])]).await;
-    let saga = book(&world, "Bern").await;
-    world.event::<CarRented>(saga).await;
-    bad_day.store(true, Ordering::SeqCst);
-    cancel(&world, saga).await;
-    world.until_count("cars", "ballet.call where undo and owner = 0 and attempts > 0", 1).await;
-    let long_ago = "update ballet.call set created_at = now() - interval '25 hours' where undo";
-    world.execute("cars", long_ago).await;
-    bad_day.store(false, Ordering::SeqCst);
-    world.until_count("cars", "ballet.call where undo and next_at = 'infinity'", 1).await;
-    assert!(rental.returned.lock().expect("not poisoned").is_empty(), "the key was used again");
 }
 
 async fn makes_no_call_from_before_the_backup(world: &TripWorld, rental: &CarHire) {

@@ -1,14 +1,11 @@
 //! Messages that others send through the management API.
 
 use std::io::Write;
-
-use ballet::{MessageId, SagaId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-
-use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
-use crate::world::{TripWorld, part};
+use crate::trip::{RoomBooked, TripBooked, hotel};
+use crate::world::TripWorld;
 
 const BOOKED: &str = "desk.trip_booked.v1";
 const ROME: &str = r#"{"city":"Rome"}"#;
@@ -30,48 +27,6 @@ fn body(message: &Value) -> Vec<u8> {
 async fn to_the_queue(world: &TripWorld, properties: &Value, body: impl AsRef<[u8]>) {
     let published = world.env.management().publish("amq.default", "hotel", properties, body).await;
     assert!(published.expect("published"));
-}
-
-#[tokio::test]
-async fn what_is_derived_is_written_into_the_copies_and_the_body_stays() {
-    // As often as a step is tried at once.
-    let trouble = Trouble::default().times(3);
-    let world = TripWorld::new("derived", vec![part(hotel(trouble), HOTEL_TABLES)]).await;
-    let properties =
-        json!({"content_type": "application/cloudevents+json", "content_encoding": "gzip"});
-    let event = |id: &str, saga: SagaId, city: &str| {
-        let event = json!({
-            "specversion": "1.0", "id": id, "source": "/desk", "type": BOOKED,
-            "correlationid": saga.to_string(), "data": {"city": city},
-        });
-        gzip(event.to_string().as_bytes())
-    };
-    // Through a retry queue, from which it comes as a copy.
-    let (saga, other) = (world.new_saga(), world.new_saga());
-    world.publish_raw(BOOKED, &properties, event("17", saga, "Shaky")).await;
-    world.event::<RoomBooked>(saga).await;
-    let broken = event("18", other, "Broken");
-    world.publish_raw(BOOKED, &properties, &broken).await;
-    let dead = world.dead_letters(1).await;
-    let kept = &dead[0]["properties"];
-    assert_eq!(kept["headers"]["x-dead-reason"], "permanent");
-    assert_eq!(kept["type"], BOOKED);
-    assert_eq!(kept["message_id"], MessageId::derived_from_source("/desk", "18").to_string());
-    assert_eq!(kept["correlation_id"], other.to_string());
-    assert_eq!(kept["content_type"], properties["content_type"]);
-    assert_eq!(kept["content_encoding"], "gzip");
-    assert_eq!(body(&dead[0]), broken);
-    // As the console's "move messages" brings it back, fixed.
-    to_the_queue(&world, kept, event("18", other, "Rome")).await;
-    world.event::<RoomBooked>(other).await;
-    // Each remains one message.
-    world.publish_raw(BOOKED, &properties, event("17", saga, "Oslo")).await;
-    world.publish_raw(BOOKED, &properties, event("18", other, "Oslo")).await;
-    let next = world.new_saga();
-    world.publish(next, &TripBooked { city: "Oslo".into() }).await;
-    world.event::<RoomBooked>(next).await;
-    assert_eq!(world.count("hotel", "room").await, 3);
-    assert_eq!(world.count("hotel", "ballet.inbox_other").await, 2);
 }
 
 #[tokio::test]

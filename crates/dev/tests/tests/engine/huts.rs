@@ -1,7 +1,7 @@
 //! A hut is held here and given back here; a guide is hired and dismissed by a call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -23,7 +23,6 @@ ballet_testkit::events! {
 pub(crate) struct Huts {
     /// Nobody can leave while it snows.
     pub(crate) snow: Arc<AtomicBool>,
-    pub(crate) left: Arc<AtomicUsize>,
     /// The guide has moved away, or takes his time.
     pub(crate) letters: Rental,
     pub(crate) gone: Arc<AtomicBool>,
@@ -42,7 +41,6 @@ impl Huts {
         if self.snow.load(Ordering::SeqCst) {
             return Err(Failure::transient("it snows"));
         }
-        self.left.fetch_add(1, Ordering::SeqCst);
         compensated(HutLeft { city: held.city })
     }
 }
@@ -104,10 +102,6 @@ impl CallCompensate for HireGuide {
 }
 
 impl Huts {
-    pub(crate) fn alone(&self) -> Participant {
-        self.clone().participant()
-    }
-
     pub(crate) fn guided(&self) -> Participant {
         let (hut, guide) = (HoldHut(Arc::new(self.clone())), HireGuide(self.clone()));
         Participant::new("huts").saga::<Trip>(|saga| saga.compensatable(hut).compensatable(guide))

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use ballet::calls::{CallKey, CallStep, CallStepResult, RequestResult, call};
-use ballet::{Failure, Look, Migration, Never, Participant, Service, Settings, Tx, Watch};
+use ballet::{Failure, Look, Migration, Never, Participant, Tx, Watch};
 use ballet_store::inbox::stuck;
 use jiff::SignedDuration;
 
@@ -81,18 +81,6 @@ async fn t189_a_call_that_hangs_is_cut_at_its_time_limit_and_made_again() {
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     let cut = "ballet.call where attempts = 1 and last_error like '%no answer within 300ms%'";
     assert_eq!(world.count("cars", cut).await, 1);
-}
-
-#[tokio::test]
-async fn t189_a_time_limit_that_is_zero_or_longer_than_an_hour_is_refused_at_the_start() {
-    for (participant, said) in
-        [(hangs::<0>(0), "its CALL_TIME is 0ns"), (hangs::<{ u64::MAX }>(0), "at most an hour")]
-    {
-        let settings = Settings::new("amqp://u:p@h/v", "postgres://h/d");
-        let error = Service::new(participant).start(settings).await.expect_err("refused");
-        let error = error.to_string();
-        assert!(error.contains("the step rent_slowly: ") && error.contains(said), "{error}");
-    }
 }
 
 #[tokio::test]

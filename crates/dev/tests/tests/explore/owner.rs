@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use ballet::core::fault::FaultPoint;
 use ballet::{Abort, Clock, Failure, SagaId};
 use ballet_stage::wait_until;
 use ballet_store::operators::restored_database::hold_aborts;
 use ballet_testkit::explore::orders;
-use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -150,17 +148,12 @@ impl OwnerExploration {
         self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
     }
 
-    async fn act_out(&mut self, crash: Option<(usize, FaultPoint)>) {
+    async fn act_out(&self) {
         self.begin().await;
         for at in 0..self.longest() {
-            let dies = crash.filter(|(after, _)| *after == at).map(|(_, dies)| dies);
-            dies.inspect(|dies| self.stage.broker.doom(*dies));
             self.step(at).await;
             self.due_are_told().await;
             self.stage.settle().await;
-            if dies.is_some() {
-                self.stage.crash().await;
-            }
             self.due_are_decided().await;
         }
     }
@@ -228,27 +221,8 @@ async fn every_order_at_the_owner() {
     all.every_order_of(&[Begin, Deadline, Refusal, Pivot, Cancel, Praise]);
     all.every_order_of(&[Begin, Post("ann"), Post("bob"), Request, Refusal]);
     all.every_order_of(&[Begin, Post(NOBODY), Request, Pivot, Cancel]);
-    all.act_out(None).await;
+    all.act_out().await;
     all.judge("the owner, one by one", began).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
-    for dies in [FaultPoint::AfterCommit, FaultPoint::AfterPublish] {
-        let crashes = (0..5).map(async |after| {
-            let began = Instant::now();
-            let mut all = OwnerExploration::new(&format!("owner_crash_{after}")).await;
-            all.stage.start(1).await;
-            all.every_order_of(&[Refusal, RefusalCopy, Pivot, Cancel, Praise]);
-            all.every_order_of(&[Refusal, Pivot, PivotCopy, Cancel, Praise]);
-            all.every_order_of(&[Deadline, Refusal, Pivot, Cancel, Praise]);
-            all.every_order_of(&[Deadline, DeadlineCopy, Pivot, Cancel, Praise]);
-            all.act_out(Some((after, dies))).await;
-            let what = format!("the owner, a crash after thing {after}, {dies:?}");
-            all.judge(&what, began).await;
-        });
-        join_all(crashes).await;
-    }
 }
 
 /// The owner may have forgotten the beginning and its decision.
@@ -261,7 +235,7 @@ async fn t130_every_order_at_an_owner_that_was_restored() {
     let mut db = all.stage.connect().await;
     hold_aborts(&mut db, Clock::system().now(), SignedDuration::from_hours(1)).await.expect("held");
     all.every_order_of(&[Begin, Refusal, Pivot, Praise, Seal]);
-    all.act_out(None).await;
+    all.act_out().await;
     all.stage.end_hold_and_bring_back().await;
     all.judge("an owner that was restored", began).await;
 }

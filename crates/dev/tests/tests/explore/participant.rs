@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use ballet::SagaId;
-use ballet::core::fault::FaultPoint;
 use ballet_testkit::explore::orders;
-use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::judge::ParticipantCase;
@@ -18,27 +16,27 @@ use crate::outside::{ProviderRequest, RefusedRequest};
 use crate::sale::{Cancelled, Packed, Placed};
 use crate::stage::{ExploreStage, report};
 
-pub(crate) struct ParticipantRun {
+struct ParticipantRun {
     saga: SagaId,
     order: Vec<ParticipantInput>,
     no: RefusedRequest,
     ids: BTreeMap<ParticipantInput, Uuid>,
 }
 
-pub(crate) struct ParticipantExploration {
-    pub(crate) stage: ExploreStage,
-    pub(crate) runs: Vec<ParticipantRun>,
+struct ParticipantExploration {
+    stage: ExploreStage,
+    runs: Vec<ParticipantRun>,
     local: bool,
     one_by_one: bool,
 }
 
 impl ParticipantExploration {
-    pub(crate) async fn new(test: &str, is_local: bool) -> Self {
+    async fn new(test: &str, is_local: bool) -> Self {
         let stage = ExploreStage::payments(test, is_local).await;
         Self { stage, runs: Vec::new(), local: is_local, one_by_one: true }
     }
 
-    pub(crate) fn every_order_of(&mut self, things: &[ParticipantInput], no: RefusedRequest) {
+    fn every_order_of(&mut self, things: &[ParticipantInput], no: RefusedRequest) {
         let held: Vec<ProviderRequest> =
             things.iter().flat_map(|thing| asks(*thing)).copied().collect();
         for order in orders(things) {
@@ -82,41 +80,15 @@ impl ParticipantExploration {
         }
     }
 
-    /// After one of the things the service dies before anybody learns of its commits.
-    async fn with_a_crash(&mut self, after: usize, dies: FaultPoint) {
-        for at in 0..self.longest() {
-            if at == after {
-                self.stage.broker.doom(dies);
-            }
-            self.step(at);
-            self.stage.settle().await;
-            if at == after {
-                self.stage.crash().await;
-            }
-        }
-    }
-
     /// A batch holds several things of one saga.
-    pub(crate) fn at_once(&mut self) {
+    fn at_once(&mut self) {
         self.one_by_one = false;
         for at in 0..self.longest() {
             self.step(at);
         }
     }
 
-    /// Every message comes twice, and the copies meet at the replicas.
-    pub(crate) fn twice_saga_by_saga(&mut self) {
-        self.one_by_one = false;
-        for run in &self.runs {
-            for action in &run.order {
-                self.act(run, *action);
-                self.act(run, *action);
-            }
-            self.stage.outside.tell();
-        }
-    }
-
-    pub(crate) async fn judge(&self, what: &str, began: Instant) {
+    async fn judge(&self, what: &str, began: Instant) {
         self.stage.outside.answer_all();
         self.stage.settle().await;
         self.stage.publish_all().await;
@@ -217,22 +189,5 @@ async fn every_order_at_once() {
         }
         all.at_once();
         all.judge("at once", began).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_order_with_a_crash_after_every_commit() {
-    let copies = [First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond];
-    let undos = [First, Abort, Second, AnswerFirst, AnswerSecond, AnswerUndo];
-    for (dies, things) in [(FaultPoint::AfterCommit, copies), (FaultPoint::AfterPublish, undos)] {
-        let crashes = (0..things.len()).map(async |after| {
-            let began = Instant::now();
-            let mut all = ParticipantExploration::new(&format!("crash_{after}"), false).await;
-            all.stage.start(1).await;
-            all.every_order_of(&things, RefusedRequest::Never);
-            all.with_a_crash(after, dies).await;
-            all.judge(&format!("a crash after thing {after}, {dies:?}"), began).await;
-        });
-        join_all(crashes).await;
     }
 }

@@ -46,11 +46,8 @@ impl Saga for Tour {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
-    None,
     /// The number of free rooms is read without a lock, and set.
     Unlocked,
-    /// The compensation forgets a row.
-    Forgotten,
     /// The bank charges again when it is asked again.
     Keyless,
 }
@@ -96,7 +93,7 @@ const ROOMS: &[Migration] = &[Migration {
     name: "0001_room",
     sql:
         "create table house (free int not null); insert into house values (1000);
-          create table room (saga_id uuid primary key); create table key (saga_id uuid primary key)",
+          create table room (saga_id uuid primary key)",
 }];
 
 #[derive(Debug)]
@@ -120,16 +117,12 @@ impl Rooms {
             return refused(NoRoom {});
         }
         change(tx, "insert into room values ($1)").await?;
-        change(tx, "insert into key values ($1)").await?;
         done(RoomTaken { has_money: begun.has_money })
     }
 
     async fn return_room(&self, tx: &mut Tx<'_>, _: RoomTaken) -> Undoes<RoomReturned> {
         sqlx::query("update house set free = free + 1").execute(tx.db()).await?;
         change(tx, "delete from room where saga_id = $1").await?;
-        if self.0 != Flaw::Forgotten {
-            change(tx, "delete from key where saga_id = $1").await?;
-        }
         compensated(RoomReturned {})
     }
 }
@@ -293,12 +286,7 @@ impl Explored for Tours {
         let counts = "select free, (select count(*) from room) from house";
         let (free, taken): (i32, i64) =
             sqlx::query_as(counts).fetch_one(&mut db).await.expect("counts");
-        let left = "select saga_id from key where saga_id not in (select saga_id from room)";
-        let left: Vec<Uuid> = sqlx::query_scalar(left).fetch_all(&mut db).await.expect("keys");
-        let mut wrong: Vec<String> = left
-            .iter()
-            .map(|id| format!("rooms: saga {id} is cancelled, and its row in key stays"))
-            .collect();
+        let mut wrong = Vec::new();
         let missing = 1000 - i64::from(free) - taken;
         if missing != 0 {
             wrong.push(format!("rooms: the row of house has {} free rooms too many", -missing));
@@ -319,20 +307,6 @@ async fn tours(flaw: Flaw, is_flaky: bool, seed: Seed, seeds: usize) -> Explorat
 }
 
 #[tokio::test]
-async fn a_sound_saga_of_five_steps_keeps_its_rules_in_every_schedule() {
-    let all = tours(Flaw::None, false, Seed::new(1), 80).await;
-    eprintln!(
-        "{} schedules, {} actions, {} states in {:.1} s",
-        all.schedules,
-        all.actions,
-        all.states,
-        all.took.as_secs_f64()
-    );
-    assert!(all.failed.is_none(), "{}", all.failed.expect("one"));
-    assert!(all.states > 50, "{} states", all.states);
-}
-
-#[tokio::test]
 async fn a_lost_update_is_found_shrunk_and_told_again_in_the_same_words() {
     // A flaky bank, so that it is told again in the same words where calls are made again.
     let found = tours(Flaw::Unlocked, true, Seed::new(1), 200).await;
@@ -343,14 +317,6 @@ async fn a_lost_update_is_found_shrunk_and_told_again_in_the_same_words() {
     assert!(matches!(failed.actions.last(), Some(Action::Together(..))), "{failed}");
     assert!(failed.actions.len() <= 5, "{failed}");
     assert_eq!(failed.wrong, ["rooms: the row of house has 1 free rooms too many"]);
-}
-
-#[tokio::test]
-async fn a_row_that_a_compensation_forgets_is_found_and_named() {
-    let failed =
-        tours(Flaw::Forgotten, false, Seed::new(1), 200).await.failed.expect("it is found");
-    assert_eq!(failed.actions, [], "it needs no special order: {failed}");
-    assert_eq!(failed.wrong, ["rooms: saga #2 is cancelled, and its row in key stays"]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A proxy for the database. It can lose or delay the answer to a commit.
+//! A proxy for the database. It can lose a commit, or the answer to one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 /// A batch begins with this. A connection sends the text once, so only its first batch is known.
 const BATCH: &[u8] = b"ballet.receive";
@@ -21,8 +21,6 @@ struct ProxyFaults {
     loses: AtomicBool,
     lost: Notify,
     drops: AtomicBool,
-    holds: AtomicBool,
-    release: Semaphore,
 }
 
 impl LossyProxy {
@@ -39,8 +37,6 @@ impl LossyProxy {
             loses: AtomicBool::new(false),
             lost: Notify::new(),
             drops: AtomicBool::new(false),
-            holds: AtomicBool::new(false),
-            release: Semaphore::new(0),
         });
         let shared = Arc::clone(&doubt);
         tokio::spawn(async move {
@@ -60,15 +56,6 @@ impl LossyProxy {
     /// The connection ends before the server hears of the commit.
     pub(crate) fn drop_the_next_commit(&self) {
         self.doubt.drops.store(true, Ordering::SeqCst);
-    }
-
-    /// The client hears the server's answer only when it is released.
-    pub(crate) fn hold_the_next_commit(&self) {
-        self.doubt.holds.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn release(&self) {
-        self.doubt.release.add_permits(1);
     }
 
     pub(crate) async fn lost(&self) {
@@ -94,9 +81,6 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, doubt: Arc<ProxyFaul
                 }
                 if server.write_all(&from_client[..count]).await.is_err() {
                     return;
-                }
-                if commits && doubt.holds.swap(false, Ordering::SeqCst) {
-                    doubt.release.acquire().await.expect("open").forget();
                 }
                 if commits && doubt.loses.swap(false, Ordering::SeqCst) {
                     // Its answer says that it is done.

@@ -144,11 +144,6 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    pub(crate) async fn lose_one(&mut self) {
-        self.until("select count(*) > 500 from ballet.inbox", true).await;
-        self.running.pop();
-    }
-
     pub(crate) async fn facts(&self) -> HashMap<Uuid, SagaFacts> {
         let mut facts: HashMap<Uuid, SagaFacts> = HashMap::new();
         let rows: Vec<(Uuid, String, String, String, String, i32)> = sqlx::query_as(

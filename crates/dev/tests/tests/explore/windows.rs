@@ -1,14 +1,15 @@
 //! Races whose window a lock in the database holds open.
 
-use ballet::{Abort, SagaId};
-use sqlx::Executor;
+use ballet::{Abort, Event, SagaId};
+use ballet_stage::wait_until;
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::outside::{ProviderRequest, SaleProvider};
 use crate::sale::{
     Authorized, Cancelled, Captured, Confirmed, Packed, Placed, Released, Sale, Wanted,
 };
 use crate::sales::{SALES_TABLES, sales};
-use crate::stage::ExploreStage;
+use crate::stage::{ExploreStage, LONG};
 
 /// Starts a service with one saga, for which the provider is prepared.
 async fn stage(name: &str, is_local: bool, held: &[ProviderRequest]) -> (ExploreStage, SagaId) {
@@ -122,7 +123,7 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     sqlx::query("update ballet.call set next_at = now()").execute(&stage.db).await.expect("due");
     let asked =
         || async { Ok::<_, String>((stage.outside.account(saga.0).asked == 2).then_some(())) };
-    ballet_stage::wait_until("both to ask", crate::stage::LONG, asked).await.expect("asked");
+    wait_until("both to ask", LONG, asked).await.expect("asked");
     stage.put(stage.new_id(), saga, &cancelled());
     stage.settle().await;
     stage.outside.answer(saga.0, &[ProviderRequest::Authorize]);
@@ -168,4 +169,41 @@ async fn t98_t119_while_a_compensation_is_put_off_no_later_step_takes_effect() {
     stage.publish_all().await;
     assert_eq!(stage.count("hold where not freed").await, 0);
     assert_eq!(stage.facts().await[&saga.0].told::<Released>(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
+    let mut stage = ExploreStage::payments("truncate", true).await;
+    stage.start(1).await;
+    let saga = stage.new_id();
+    let (event, id) = (Authorized::TYPE, stage.new_id());
+    let mut db = stage.connect().await;
+    db.execute("begin").await.expect("begun");
+    let (table,): (i16,) = sqlx::query_as("select ballet.take_outbox(99999)")
+        .fetch_one(&mut db)
+        .await
+        .expect("a table");
+    // A process has published one batch, and commits the next when the sweeper has looked and waits for the table.
+    let race = format!(
+        "insert into ballet.outbox_{table} (owner, batch, position, created_at)
+             select 99999, 1, p, now() from unnest(array[0, -1]) p; commit;
+         do $$ begin
+             insert into ballet.outbox_{table} values (99999, 2, 0, '{id}', '{event}', '{saga}',
+                 null, null, '{{}}', now());
+             while not exists (select from pg_locks where not granted
+                 and mode = 'AccessExclusiveLock'
+                 and relation = 'ballet.outbox_{table}'::regclass) loop
+                 perform pg_sleep(0.001);
+             end loop;
+         end $$"
+    );
+    for statement in race.split_inclusive("commit;") {
+        db.execute(AssertSqlSafe(statement.to_owned())).await.expect("committed");
+    }
+    let told = || async {
+        let facts = stage.facts().await;
+        let told = facts.get(&saga).map_or(0, |facts| facts.told::<Authorized>());
+        Ok::<_, String>((told == 1).then_some(()))
+    };
+    wait_until("the event", LONG, told).await.expect("published");
 }

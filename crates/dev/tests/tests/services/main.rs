@@ -1,6 +1,5 @@
 //! The framework's parts, on real databases and mostly on the broker in memory.
 
-pub mod attributes;
 mod broker;
 mod bulk;
 mod copies;

@@ -6,5 +6,4 @@ mod following;
 mod leases;
 mod meter;
 mod places;
-mod processes;
 mod reading;

@@ -12,7 +12,6 @@ use futures_util::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 pub(crate) const PARTITIONS: u16 = 2;
 
@@ -41,11 +40,7 @@ fn device<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
 }
 
 /// Cannot read the number 13, and takes longer than a lease for 700.
-#[derive(Default)]
-pub(crate) struct Beats {
-    /// After these batches it stands still, with the next one's rows uncommitted, as if its process were killed.
-    pub(crate) batches: Option<Semaphore>,
-}
+pub(crate) struct Beats;
 
 impl TelemetryReader for Beats {
     const NAME: &'static str = "beats";
@@ -67,9 +62,6 @@ impl TelemetryReader for Beats {
         .bind(numbers)
         .execute(tx.db())
         .await?;
-        if let Some(batches) = &self.batches {
-            batches.acquire().await?.forget();
-        }
         Ok(())
     }
 
@@ -85,7 +77,7 @@ pub(crate) const METER_TABLES: &[Migration] = &[Migration {
 }];
 
 pub(crate) fn participant() -> Participant {
-    reading(Beats::default())
+    reading(Beats)
 }
 
 fn reading(beats: Beats) -> Participant {
@@ -101,7 +93,7 @@ pub(crate) async fn asleep(test: &str) -> TestSystem {
 pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
     let mut settings = settings(system);
     settings.telemetry_batch = most;
-    service(Beats::default()).start(settings).await.expect("it starts")
+    service(Beats).start(settings).await.expect("it starts")
 }
 
 pub(crate) async fn publisher(system: &TestSystem) -> Running {

@@ -95,7 +95,7 @@ async fn a_beat_counts_once_if_the_answer_to_its_commit_is_lost() {
     let system = asleep("telemetry_doubt").await;
     let proxy = Proxy::to(system.env.database_url("meter")).await.unwrap();
     let settings = Settings::new(system.env.amqp_url("meter"), proxy.url());
-    let running = service(Beats::default()).start(settings).await.unwrap();
+    let running = service(Beats).start(settings).await.unwrap();
     system.execute("meter", WAITS).await;
     let mut lock = system.database("meter").await;
     lock.execute("select pg_advisory_lock(7)").await.unwrap();

@@ -1,14 +1,12 @@
 //! Many messages: how many at a time, to whom, in which order.
 
-use std::collections::BTreeSet;
-
 use ballet::{Failure, Migration, Tx};
 use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
 use ballet_stage::{QueueDepth, wait_until};
 use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, batch};
 
 use crate::scene::{asleep, message, ops, rome, start, trips_published};
-use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
+use crate::trip::{CarRented, DESK_TABLES, TripBooked, desk};
 use crate::world::{LONG, TripWorld, part, the_hotel};
 
 fn consumer(world: &TripWorld, service: &str, instance: &str, prefetch: u16) -> TestConsumer {
@@ -39,41 +37,6 @@ async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
     let as_allowed = |depth: QueueDepth| (depth.unacked, depth.ready) == (7, 32);
     world.env.management().until_depth("hotel", SOON, as_allowed).await.unwrap();
     assert!(slow.try_next().is_err());
-}
-
-#[tokio::test]
-async fn t18_instances_of_a_service_share_and_each_service_gets_its_own() {
-    let world = asleep("shared", vec![the_hotel(), part(cars(Rental::default()), &[])]).await;
-    let mut one = consumer(&world, "hotel", "one", 10);
-    let mut two = consumer(&world, "hotel", "two", 10);
-    let mut other = consumer(&world, "cars", "one", 100);
-    one.ready().await;
-    two.ready().await;
-    trips_published(&world, 40).await;
-    // Held until both have some, so that neither takes them all.
-    let mut taken = one.take(8).await;
-    taken.extend(two.take(8).await);
-    let mut ids = Vec::new();
-    for (id, receipt) in taken {
-        receipt.settle();
-        ids.push(id);
-    }
-    while ids.len() < 40 {
-        let (id, receipt) = tokio::select! {
-            next = one.any() => next,
-            next = two.any() => next,
-        };
-        receipt.settle();
-        ids.push(id);
-    }
-    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 40, "each at one instance");
-    let mut copies = BTreeSet::new();
-    for _ in 0..40 {
-        let (id, receipt) = other.next().await;
-        receipt.settle();
-        copies.insert(id);
-    }
-    assert_eq!(copies, ids.into_iter().collect());
 }
 
 const EFFECTS: &[Migration] = &[Migration {

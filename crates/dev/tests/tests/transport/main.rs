@@ -5,14 +5,11 @@
 mod brokers_dead_letters;
 mod crash_loop;
 mod external;
-mod flood;
 mod input;
-mod ipv6;
 mod load;
 mod odd_headers;
 mod poison;
 mod publishing;
-mod refused;
 mod refused_copies;
 mod returned;
 mod rotation;

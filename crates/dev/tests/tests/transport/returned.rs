@@ -1,9 +1,8 @@
 //! What happens to a foreign producer's messages, and what the producer can learn of it.
-
-use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Tx};
+use ballet::{Event, EventType, Failure, Migration, Projection, Tx};
 use ballet_amqp::BasicProperties;
 use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON, DEAD_SERVICE, text_header};
-use ballet_stage::{Method, left_out, python, wait_until};
+use ballet_stage::{Method, wait_until};
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
@@ -54,27 +53,6 @@ impl Clerk {
 
 pub(crate) fn clerk() -> WorldPart {
     part(Clerk::participant(), TABLES)
-}
-
-/// The event of the shop's example, with a field that the shop does not know.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct CheckedOut {
-    coupon: String,
-}
-
-impl Event for CheckedOut {
-    const TYPE: EventType = EventType::plain("cart.checked_out.v1").also_from(&["storefront"]);
-}
-
-struct Checkouts;
-
-impl Projection for Checkouts {
-    const NAME: &'static str = "checkouts";
-    type On = CheckedOut;
-
-    async fn apply(&self, _: &mut Tx<'_>, _: CheckedOut) -> Result<(), Failure> {
-        Ok(())
-    }
 }
 
 struct Producer<'a> {
@@ -189,29 +167,4 @@ async fn a_producer_gets_its_dead_letters_back_with_its_own_user() {
     let kept = in_queue(&world, "agency.returned", 2).await;
     let kept: Vec<_> = kept.iter().map(|m| m["properties"]["message_id"].clone()).collect();
     assert!(kept.iter().all(|id| published.iter().any(|one| id == one)), "{kept:?}");
-}
-
-#[tokio::test]
-async fn the_example_in_python_shows_what_came_back() {
-    let Some(python) = python().await else { return left_out("Python with pika") };
-    let till = part(Participant::new("till").projects(Checkouts), &[]);
-    let world = TripWorld::new("example", vec![till]).await;
-    let run = async |arguments: &[&str]| {
-        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../examples/producer.py");
-        let mut command = tokio::process::Command::new(&python);
-        command.arg(example).args(arguments).env("AMQP_URL", world.env.amqp_url("storefront"));
-        let output = command.output().await.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let sent = run(&["--count", "2"]).await;
-    in_queue(&world, "storefront.returned", 2).await;
-    let returned = run(&["--returned"]).await;
-    let ids: Vec<&str> = sent.lines().filter_map(|line| line.split(' ').next()).collect();
-    for (line, id) in returned.lines().zip(&ids) {
-        assert!(line.starts_with(&format!("{id} came back from till: ")), "{line}");
-        assert!(line.ends_with("missing field `coupon`"), "{line}");
-    }
-    assert_eq!((ids.len(), returned.lines().count()), (2, 2), "{returned}");
-    assert_eq!(run(&["--returned"]).await, "");
 }

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
-use ballet_stage::{Method, Options, wait_until};
+use ballet_stage::{Options, wait_until};
 use ballet_testkit::certificates::Authority;
 use ballet_testkit::health::until_ready;
-use ballet_testkit::process_log::{log_here, text};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-
-use crate::scene::{asleep, rome};
+use crate::scene::rome;
 use crate::tls::{Files, amqps, replace_certificates, world};
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{LONG, TripWorld, the_hotel};
@@ -107,47 +105,6 @@ impl RotatedHotel {
 
 fn user(url: &str) -> String {
     reqwest::Url::parse(url).unwrap().username().to_owned()
-}
-
-fn with_password(url: &str, password: &str) -> String {
-    let mut url = reqwest::Url::parse(url).unwrap();
-    url.set_password(Some(password)).unwrap();
-    url.into()
-}
-
-#[tokio::test]
-async fn a_refused_login_is_said_and_a_restart_with_the_new_passwords_goes_on() {
-    log_here();
-    let world = asleep("rotation", vec![the_hotel()]).await;
-    let [amqp, database] =
-        [world.env.amqp_url(HOTEL), world.env.database_url(HOTEL)].map(str::to_owned);
-    let mut scene = RotatedHotel::open(world, Settings::new(amqp.clone(), database.clone())).await;
-
-    let change = json!({ "password": "of-tomorrow", "tags": "management" });
-    let path = ["users", &user(&amqp)];
-    let management = scene.world.env.management();
-    management.call(Method::PUT, &path, Some(&change)).await.unwrap();
-    scene.cut().await;
-    scene.says("consume", "refused the login").await;
-    scene.says("publish", "AMQP_URL_FILE").await;
-    scene.asks().await;
-
-    let change = format!("alter role \"{}\" password 'of-tomorrow'", user(&database));
-    scene.admin().await.execute(AssertSqlSafe(change)).await.unwrap();
-    scene.cut_off_database().await;
-    scene.says("database", "refuses the login: password authentication failed").await;
-    wait_until("the log to say so", LONG, || async {
-        let is_said = text().contains("the database refuses the login: password authentication");
-        Ok::<_, String>(is_said.then_some(()))
-    })
-    .await
-    .unwrap();
-    scene.asks().await;
-    let [amqp, database] = [amqp, database].map(|url| with_password(&url, "of-tomorrow"));
-    std::mem::replace(&mut scene.running, start(Settings::new(amqp, database)).await).stop().await;
-    scene.is_well().await;
-    scene.asks().await;
-    scene.close().await;
 }
 
 #[tokio::test]

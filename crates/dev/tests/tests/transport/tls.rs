@@ -174,22 +174,6 @@ async fn t161_with_tls_it_works_and_what_is_wrong_with_a_certificate_or_host_is_
     assert!(old.contains("has expired"), "{old}");
 }
 
-#[tokio::test]
-async fn a_certificate_and_a_key_that_do_not_fit_each_other_yet_are_tried_again() {
-    let (authority, files) = (Authority::new("ours"), Files::new("renewed"));
-    let (old, new) = (authority.identity(&["hotel"]), authority.identity(&["hotel"]));
-    let tls = TlsFiles {
-        ca: None,
-        certificate: Some(files.file("hotel.pem", &new.certificate)),
-        key: Some(files.file("hotel.key", &old.key)),
-    };
-    assert_eq!(tls.check(), Ok(()));
-    // Nobody listens there: the files are read first.
-    let broker = RabbitMq::new("amqps://u:p@127.0.0.1:1/trip").unwrap().tls(tls);
-    let Err(error) = broker.connect("test").await else { panic!("it connects") };
-    assert!(error.is_loss() && error.to_string().contains("with the private key in"), "{error}");
-}
-
 pub(crate) async fn replace_certificates(servers: &Servers, identity: &TlsIdentity) {
     assert_eq!(replace(servers.dir().unwrap(), identity), 4);
     servers.rabbitmq().control(&["eval", "ssl:clear_pem_cache()."]).await.unwrap();

@@ -5,7 +5,7 @@
 pub struct Case<C> {
     /// The name in reports.
     pub name: &'static str,
-    /// The number of such customers in a hundred. With 0 they come only for `chaos --case`.
+    /// The number of such customers in a hundred.
     pub share: u32,
     /// The argument for [`Trial::play`](crate::Trial::play).
     pub what: C,
@@ -23,9 +23,7 @@ pub(crate) fn mix(shares: &[u32], count: u32) -> Vec<usize> {
     let wanted = usize::try_from(count).unwrap_or(usize::MAX);
     let mut all: Vec<usize> = Vec::new();
     for (kind, share) in shares.iter().enumerate().skip(1) {
-        // A share of 0 comes only if the user names the case.
-        let some = if *share == 0 { 0 } else { (count * share / 100).max(1) };
-        all.extend((0..some).map(|_| kind));
+        all.extend((0..(count * share / 100).max(1)).map(|_| kind));
     }
     all.truncate(wanted);
     if !shares.is_empty() {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use ballet::Clock;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use uuid::Uuid;
@@ -25,7 +24,6 @@ pub(crate) struct CustomerMix {
     /// The numbers of the cases, in turn.
     pub(crate) cases: Vec<usize>,
     pub(crate) rate: u32,
-    pub(crate) clock: Clock,
     /// Without it customers call the services.
     pub(crate) gateway: Option<Gateway>,
 }
@@ -33,7 +31,7 @@ pub(crate) struct CustomerMix {
 impl CustomerMix {
     /// Customers come one by one, and call the services.
     pub(crate) fn of(subject: &Subject) -> Self {
-        Self { cases: subject.mix(), rate: 1, clock: Clock::system(), gateway: None }
+        Self { cases: subject.mix(), rate: 1, gateway: None }
     }
 }
 
@@ -65,7 +63,7 @@ impl Load {
             "{} has no cases: nobody would do anything",
             subject.system.name
         );
-        let mut site = Site::of(run, recorder.clone(), mix.clock)?;
+        let mut site = Site::of(run, recorder.clone())?;
         site.gateway = mix.gateway;
         Ok(Self {
             subject: Arc::clone(subject),
@@ -88,11 +86,11 @@ impl Load {
     }
 
     /// Waits for the customers under way.
-    pub(crate) async fn run(&self, until: Instant) -> Result<()> {
+    pub(crate) async fn run(&self, is_over: impl Fn() -> bool) -> Result<()> {
         let mut under_way = FuturesUnordered::new();
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while Instant::now() < until {
+        while !is_over() {
             tokio::select! {
                 _ = ticks.tick() => {}
                 Some(_) = under_way.next() => continue,

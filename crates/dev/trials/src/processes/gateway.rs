@@ -280,24 +280,3 @@ async fn command(program: &ConfiguredProgram, args: &[&str]) -> Result<String> {
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_config_has_the_addresses_of_this_run() {
-        let file = std::env::temp_dir().join(format!("desk-{}.toml", std::process::id()));
-        let text = "documents = \"../docs\"\nurl = \"env:GATEWAY_DATABASE_URL\"\n\
-                    servers = [\"http://desk:8080\"]\n";
-        fs::write(&file, text).expect("a file");
-        let desk = [("desk", "http://127.0.0.1:1")];
-        let text = config(&file, "postgres://gateway", &desk).expect("every service is started");
-        assert!(text.contains("url = \"postgres://gateway\"\ntimeout = \"10s\"\n"), "{text}");
-        assert!(text.contains("servers = [\"http://127.0.0.1:1\"]"), "{text}");
-        let documents = std::env::temp_dir().join("../docs");
-        assert!(text.contains(&format!("documents = \"{}\"", documents.display())), "{text}");
-        assert!(config(&file, "postgres://gateway", &[]).is_err(), "none is started");
-        fs::remove_file(&file).expect("removed");
-    }
-}

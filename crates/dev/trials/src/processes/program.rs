@@ -46,14 +46,14 @@ impl ServiceProgram {
     /// A service with only the settings that every service has.
     pub fn of(service: fn() -> Service) -> Self {
         let declared = service();
-        let build = move |(), _: &Settings, clock| service().clock(clock);
+        let build = move |(), _: &Settings| service();
         Self::new(declared.part(), declared.contract(), build)
     }
 
-    /// A service with its own settings. `build` makes it from them, with this clock.
+    /// A service with its own settings, from which `build` makes it.
     pub fn with<Own: Args>(
         declared: &Participant,
-        build: impl Fn(Own, &Settings, Clock) -> Service + 'static,
+        build: impl Fn(Own, &Settings) -> Service + 'static,
     ) -> Self {
         Self::new(declared.part(), declared.contract(), build)
     }
@@ -61,13 +61,13 @@ impl ServiceProgram {
     fn new<Own: Args>(
         part: Part,
         contract: ServiceContract,
-        build: impl Fn(Own, &Settings, Clock) -> Service + 'static,
+        build: impl Fn(Own, &Settings) -> Service + 'static,
     ) -> Self {
         let build = Rc::new(build);
         let made = Rc::clone(&build);
         let run = move |clock: Clock| {
             ballet::main(|args: ProgramSettings<Own>| {
-                let service = build(args.own, &args.ballet, clock);
+                let service = build(args.own, &args.ballet).clock(clock);
                 (args.ballet, service)
             })
         };
@@ -81,7 +81,7 @@ impl ServiceProgram {
             let args = iter::once("explore".to_owned()).chain(env.iter().filter_map(flag));
             let args =
                 OwnSettings::<Own>::try_parse_from(args).map_err(|error| error.to_string())?;
-            Ok(made(args.own, settings, Clock::system()))
+            Ok(made(args.own, settings))
         };
         Self { part, contract, run: Box::new(run), make: Box::new(make) }
     }

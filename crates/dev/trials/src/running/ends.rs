@@ -16,8 +16,6 @@ pub(crate) struct ProcessEnds {
     pub(crate) bad_stops: Vec<String>,
     /// Exits of processes that had worked for a while: a real service would need a supervisor.
     pub(crate) crashes: Vec<String>,
-    /// All exits that we did not cause, also failed starts and kills by the machine.
-    pub(crate) unexpected_exits: Vec<String>,
 }
 
 impl ProcessEnds {
@@ -26,14 +24,11 @@ impl ProcessEnds {
         self.bad_stops.is_empty() && self.crashes.is_empty()
     }
 
-    /// `worked` is false for a process that had hardly started.
-    pub(super) fn note_exit(&mut self, name: &str, status: ExitStatus, last: &str, worked: bool) {
-        let line = format!("{name} ended with {status}: {last}");
-        // A machine without memory kills processes, which says nothing about the service.
-        if worked && !is_killed(status) {
-            self.crashes.push(line.clone());
+    /// A machine without memory kills processes, which says nothing about the service.
+    pub(super) fn note_exit(&mut self, name: &str, status: ExitStatus, last: &str) {
+        if !is_killed(status) {
+            self.crashes.push(format!("{name} ended with {status}: {last}"));
         }
-        self.unexpected_exits.push(line);
     }
 
     /// Notes the end of a process after a stop, if it has ended. `late` means that it was killed then.

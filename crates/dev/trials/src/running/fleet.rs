@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ballet_ops::terminal::ui;
-use ballet_stage::{Children, ServiceLaunch, ServiceProcess, wait_until};
+use ballet_stage::{Children, ServiceLaunch, ServiceProcess};
 use reqwest::Client;
 use rustix::process::Signal;
 use tokio::sync::Mutex;
@@ -19,17 +19,14 @@ use crate::processes::gateway::secret;
 use crate::processes::program::SERVICE;
 use crate::running::clock;
 use crate::running::ends::ProcessEnds;
-use crate::running::signals::hears_sigterm;
 
 /// The extension of the directory for a process's fault points.
 const POINTS: &str = "points";
 const LOOK: Duration = Duration::from_millis(20);
 const MOST: usize = 4;
 const DAY: usize = 24 * 60 * 60;
-/// Younger processes may not handle signals yet, where that cannot be looked up.
-const YOUNG: Duration = Duration::from_secs(1);
-/// The time that a process has to notice a new setting of its clock.
-const CLOCK_IS_SET: Duration = Duration::from_secs(60);
+/// Younger processes may not handle signals yet.
+const YOUNG: Duration = Duration::from_secs(5);
 /// A stop's time beyond the drain time. Without servers the service's own limits end it some four seconds later, on a
 /// machine with a dozen processes for each processor still later.
 const SLACK: Duration = Duration::from_secs(20);
@@ -69,10 +66,6 @@ pub(crate) struct Fleet {
     pub(crate) first_aim: Option<&'static str>,
     /// Whether the processes accept only what their gateway signed.
     pub(crate) signed: bool,
-    /// [`SOON`], or less in tests.
-    soon: Duration,
-    /// [`PATIENCE`], or less in tests.
-    patience: Duration,
 }
 
 impl Fleet {
@@ -92,8 +85,6 @@ impl Fleet {
             number: 0.into(),
             first_aim: None,
             signed: false,
-            soon: SOON,
-            patience: PATIENCE,
         })
     }
 
@@ -155,11 +146,13 @@ impl Fleet {
                 if !std::mem::replace(&mut replica.down, true) && !replica.killed {
                     let tail = replica.service.tail();
                     let last = tail.lines().last().unwrap_or_default();
-                    let soon = replica.since.elapsed() < self.soon;
-                    self.ends.lock().await.note_exit(name, status, last, !soon);
+                    let soon = replica.since.elapsed() < SOON;
+                    if !soon {
+                        self.ends.lock().await.note_exit(name, status, last);
+                    }
                     replica.not_before = Instant::now() + Duration::from_millis(200);
                     replica.failing = soon.then(|| replica.failing.unwrap_or(replica.since));
-                    if replica.failing.is_some_and(|since| since.elapsed() > self.patience) {
+                    if replica.failing.is_some_and(|since| since.elapsed() > PATIENCE) {
                         let why = format!("{name} does not start, and ends with {status}:\n{tail}");
                         lost.push(why);
                     }
@@ -183,41 +176,38 @@ impl Fleet {
         }
     }
 
-    /// Kills a process with SIGKILL; it is restarted soon. Returns the service's name.
-    pub(crate) async fn kill(&self, dice: &mut Dice) -> Option<&'static str> {
+    /// Kills a process with SIGKILL; it is restarted soon. Returns false for one that is down already.
+    pub(crate) async fn kill(&self, dice: &mut Dice) -> bool {
         let mut replicas = self.replicas.lock().await;
         let at = dice.below(replicas.len());
         let pause = if dice.one_in(4) { dice.millis(200, 2_000) } else { Duration::ZERO };
-        let replica = replicas.get_mut(at)?;
-        if replica.killed || replica.down {
-            return None;
-        }
+        let Some(replica) = replicas.get_mut(at).filter(|one| !one.killed && !one.down) else {
+            return false;
+        };
         replica.killed = true;
         replica.not_before = Instant::now() + pause;
         replica.service.signal(Signal::KILL);
-        Some(replica.service.launch.name)
+        true
     }
 
-    /// Freezes a process for up to a minute. Returns the service's name.
-    pub(crate) async fn pause(&self, dice: &mut Dice) -> Option<&'static str> {
-        let longest = if dice.one_in(4) { 60_000 } else { 15_000 };
-        let time = dice.millis(500, longest);
-        let (name, pid) = {
+    /// Freezes a process for longer than its lease, or less. Returns false for one that is down.
+    pub(crate) async fn pause(&self, dice: &mut Dice) -> bool {
+        let pid = {
             let replicas = self.replicas.lock().await;
-            let replica = replicas.get(dice.below(replicas.len()))?;
-            if replica.killed || replica.down {
-                return None;
-            }
+            let replica = replicas.get(dice.below(replicas.len()));
+            let Some(replica) = replica.filter(|one| !one.killed && !one.down) else {
+                return false;
+            };
             replica.service.signal(Signal::STOP);
-            (replica.service.launch.name, replica.service.pid())
+            replica.service.pid()
         };
-        tokio::time::sleep(time).await;
+        tokio::time::sleep(dice.millis(500, 25_000)).await;
         let replicas = self.replicas.lock().await;
         // It may have been killed and replaced meanwhile.
         if let Some(replica) = replicas.iter().find(|replica| replica.service.pid() == pid) {
             replica.service.signal(Signal::CONT);
         }
-        Some(name)
+        true
     }
 
     /// Resumes every process, with the right time.
@@ -229,43 +219,25 @@ impl Fleet {
     }
 
     /// Ahead or back, and then to the right time.
-    pub(crate) async fn shift_clock(&self, dice: &mut Dice) -> Result<Option<String>> {
+    pub(crate) async fn shift_clock(&self, dice: &mut Dice) -> Result<bool> {
         let most = [10 * 60, 3 * DAY, 40 * DAY, 200 * DAY];
         let most = dice.pick(&most).copied().unwrap_or_default();
         let seconds = i64::try_from(dice.below(most)).unwrap_or_default() + 1;
         let seconds = if dice.one_in(2) { -seconds } else { seconds };
-        let time = dice.millis(1_000, 15_000);
-        let (name, log) = {
+        let log = {
             let replicas = self.replicas.lock().await;
             let at = dice.below(replicas.len());
-            let Some(replica) = replicas.get(at) else { return Ok(None) };
-            (replica.service.launch.name, replica.service.launch.log.clone())
+            let Some(replica) = replicas.get(at) else { return Ok(false) };
+            replica.service.launch.log.clone()
         };
         clock::shift(&log, seconds)?;
-        tokio::time::sleep(time).await;
+        tokio::time::sleep(dice.millis(1_000, 15_000)).await;
         clock::shift(&log, 0)?;
-        Ok(Some(format!("{name} by {seconds} s for {time:?}")))
+        Ok(true)
     }
 
-    /// Waits until each process uses the new time.
-    pub(crate) async fn set_clocks(&self, seconds: i64) -> Result<()> {
-        let replicas = self.replicas.lock().await;
-        let logs: Vec<_> = replicas.iter().map(|r| r.service.launch.log.clone()).collect();
-        drop(replicas);
-        for log in &logs {
-            clock::shift(log, seconds)?;
-        }
-        for log in &logs {
-            let ahead = wait_until("a clock that is set", CLOCK_IS_SET, || async {
-                Ok::<_, String>((clock::known(log) == Some(seconds)).then_some(()))
-            });
-            ahead.await?;
-        }
-        Ok(())
-    }
-
-    /// Stops a process with SIGTERM. [`Fleet::keep`] restarts it unless `for_good`. Returns the service's name.
-    pub(crate) async fn stop(&self, dice: &mut Dice, for_good: bool) -> Option<&'static str> {
+    /// Stops a process with SIGTERM. [`Fleet::keep`] restarts it unless `for_good`. Returns false if none can be stopped.
+    pub(crate) async fn stop(&self, dice: &mut Dice, for_good: bool) -> bool {
         let (at, name, pid) = {
             let mut replicas = self.replicas.lock().await;
             let names: Vec<_> = replicas.iter().map(|r| r.service.launch.name).collect();
@@ -273,11 +245,10 @@ impl Fleet {
             let stoppable = replicas.iter().enumerate().filter(|(_, replica)| {
                 let Replica { service, killed, down, stopping, since, .. } = replica;
                 let running = !killed && !down && !stopping && since.elapsed() > YOUNG;
-                let running = running && hears_sigterm(service.pid());
                 running && (!for_good || has_others(service.launch.name))
             });
             let stoppable: Vec<usize> = stoppable.map(|(at, _)| at).collect();
-            let at = *dice.pick(&stoppable)?;
+            let Some(at) = dice.pick(&stoppable).copied() else { return false };
             let replica = &mut replicas[at];
             replica.stopping = true;
             replica.service.signal(Signal::TERM);
@@ -299,7 +270,7 @@ impl Fleet {
             let replica = &mut replicas[at];
             (replica.stopping, replica.killed, replica.not_before) = (false, true, Instant::now());
         }
-        Some(name)
+        true
     }
 
     async fn ended(&self, at: usize, limit: Duration) -> Option<ExitStatus> {
@@ -351,10 +322,6 @@ impl Fleet {
         self.ends.lock().await.clone()
     }
 
-    pub(crate) async fn size(&self) -> usize {
-        self.replicas.lock().await.len()
-    }
-
     /// Prints the names of those that even a kill does not end.
     pub(crate) async fn end(&self) {
         let replicas = std::mem::take(&mut *self.replicas.lock().await);
@@ -370,5 +337,3 @@ impl Fleet {
 }
 
 pub(crate) mod service_fleet;
-#[cfg(test)]
-mod tests;

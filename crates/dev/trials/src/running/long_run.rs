@@ -25,7 +25,6 @@ pub(crate) struct RunPlan {
     pub(crate) kind: &'static str,
     pub(crate) replicas: usize,
     pub(crate) nodes: usize,
-    pub(crate) small_disks: bool,
     /// Whether services reach servers through proxies.
     pub(crate) proxies: bool,
     pub(crate) env: Vec<(&'static str, String)>,
@@ -81,7 +80,6 @@ impl LongRun {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), plan.kind, system.name)?;
         let options = Options::durable().nodes(plan.nodes).progress(ui::say);
-        let options = if plan.small_disks { options.small_disks() } else { options };
         let servers = match plan.own_servers {
             true => Servers::private(options).await?,
             false => Servers::acquire(options).await?,

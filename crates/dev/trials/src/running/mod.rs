@@ -5,5 +5,4 @@ pub(crate) mod ends;
 pub(crate) mod fleet;
 pub(crate) mod long_run;
 pub(crate) mod run_dir;
-mod signals;
 pub(crate) mod stop;

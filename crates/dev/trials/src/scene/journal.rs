@@ -68,11 +68,6 @@ impl Journal {
     pub(crate) fn ended_besides(&self, known: &HashSet<Uuid>) -> Vec<Uuid> {
         self.ended.keys().filter(|saga| !known.contains(saga)).copied().collect()
     }
-
-    /// The ends stay.
-    pub(crate) fn forget_events(&mut self) {
-        self.sagas.retain(|saga, _| !self.ended.contains_key(saga));
-    }
 }
 
 #[cfg(test)]

@@ -35,18 +35,10 @@ pub(crate) struct RunRecord {
     pub(crate) journal: Journal,
     from_outside: Vec<&'static str>,
     pub(crate) messages: HashMap<Uuid, RecordedMessage>,
-    /// Further deliveries with known ids.
-    pub(crate) repeated: usize,
     latest: VecDeque<Delivery>,
     /// The time of the last new event.
     last_new: Option<Instant>,
-    pub(crate) longest_stall: Stall,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Stall {
-    pub(crate) length: Duration,
-    pub(crate) began: Option<Instant>,
+    pub(crate) longest_stall: Duration,
 }
 
 impl RunRecord {
@@ -55,10 +47,9 @@ impl RunRecord {
             journal: Journal::new(witness),
             from_outside,
             messages: HashMap::new(),
-            repeated: 0,
             latest: VecDeque::new(),
             last_new: None,
-            longest_stall: Stall::default(),
+            longest_stall: Duration::ZERO,
         }
     }
 
@@ -83,7 +74,6 @@ impl RunRecord {
         let (Some(id), false) = (id, delivery.exchange == DEAD) else { return };
         let copy = properties.headers().as_ref().is_some_and(|h| h.inner().contains_key(COPY));
         if self.messages.contains_key(&id) {
-            self.repeated += 1;
             return;
         }
         let saga = properties.correlation_id().as_ref();
@@ -95,11 +85,7 @@ impl RunRecord {
         }
         // Events from outside come all the time. A stall is the services' pause.
         if !self.from_outside.contains(&delivery.routing_key.as_str()) {
-            let length = self.quiet_for().unwrap_or_default();
-            let stall = Stall { length, began: self.last_new };
-            if stall.length > self.longest_stall.length {
-                self.longest_stall = stall;
-            }
+            self.longest_stall = self.longest_stall.max(self.quiet_for().unwrap_or_default());
             self.last_new = Some(Instant::now());
         }
         self.latest.push_back(delivery.clone());

@@ -57,14 +57,14 @@ impl Site {
         let producers = system.foreign_producers().iter().map(|(name, _)| *name).collect();
         let http = Client::builder().no_proxy().timeout(PATIENCE).build();
         let world = SiteWorld::Memory { urls, broker, producers };
-        Ok(Self::new(http.context("cannot set up HTTP")?, Clock::system(), world))
+        Ok(Self::new(http.context("cannot set up HTTP")?, world))
     }
 
-    fn new(http: Client, clock: Clock, world: SiteWorld) -> Self {
+    fn new(http: Client, world: SiteWorld) -> Self {
         Self {
             http,
             world,
-            clock,
+            clock: Clock::system(),
             confirmed: Mutex::default(),
             gateway: None,
             sagas: CustomerSagas::default(),
@@ -72,8 +72,7 @@ impl Site {
         }
     }
 
-    /// `clock` is that of the customers.
-    pub(crate) fn of(run: &LongRun, recorder: Recorder, clock: Clock) -> Result<Self> {
+    pub(crate) fn of(run: &LongRun, recorder: Recorder) -> Result<Self> {
         let names = run.system.foreign_producers();
         let broker = |(name, _): &(&'static str, _)| {
             anyhow::Ok((*name, run.broker_url(run.stage.env.amqp_url(name))?))
@@ -84,7 +83,7 @@ impl Site {
             producers: Producers::default(),
             addresses: names.iter().map(broker).collect::<Result<_>>()?,
         };
-        Ok(Self::new(run.http.clone(), clock, world))
+        Ok(Self::new(run.http.clone(), world))
     }
 
     /// The URL of one of a service's processes: for the same number the same one, unless processes come or go.
@@ -150,7 +149,7 @@ impl Site {
         self.given_up.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A new id, by the customers' clock.
+    /// A new id.
     pub fn new_id(&self) -> Uuid {
         self.clock.new_id(self.clock.now())
     }

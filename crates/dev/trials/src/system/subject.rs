@@ -88,14 +88,6 @@ impl Subject {
         mix(&shares, 300)
     }
 
-    pub(crate) fn case(&self, name: &str) -> Result<usize> {
-        let number = self.cases.iter().position(|case| case.name == name);
-        number.with_context(|| {
-            let names: Vec<_> = self.cases.iter().map(|case| case.name).collect();
-            format!("{} has no case {name:?}; its cases are {names:?}", self.system.name)
-        })
-    }
-
     /// Whether every saga needs this service: one of its steps comes before the good end, over any number of events.
     pub(crate) fn completes_by(&self, service: &str) -> bool {
         let parts = || self.system.parts.iter();
@@ -179,8 +171,7 @@ pub(crate) trait ErasedTrial: Debug + Send + Sync {
         calm: watch::Receiver<bool>,
     ) -> LocalBoxFuture<'a, Result<()>>;
     fn audit<'a>(&'a self, audit: Audit<'a>) -> LocalBoxFuture<'a, Result<Report>>;
-    /// Includes those for a run in which days pass.
-    fn env(&self, days_pass: bool) -> Vec<(&'static str, String)>;
+    fn env(&self) -> Vec<(&'static str, String)>;
     fn sandboxes(&self) -> &'static [Sandbox];
     fn front(&self) -> Option<GatewaySetup>;
     fn operations<'a>(&'a self, site: &'a Arc<Site>) -> LocalBoxFuture<'a, Result<Vec<Operation>>>;
@@ -233,12 +224,8 @@ impl<T: Trial> ErasedTrial for TrialWithCases<T> {
         Box::pin(self.trial.audit(audit))
     }
 
-    fn env(&self, days_pass: bool) -> Vec<(&'static str, String)> {
-        let mut env = self.trial.env();
-        if days_pass {
-            env.extend(self.trial.env_of_days());
-        }
-        env
+    fn env(&self) -> Vec<(&'static str, String)> {
+        self.trial.env()
     }
 
     fn sandboxes(&self) -> &'static [Sandbox] {

@@ -118,11 +118,6 @@ pub trait Trial: Debug + Send + Sync + 'static {
     fn unreachable(&self, _service: &str, _point: &str) -> Option<&'static str> {
         None
     }
-
-    /// Additional variables for a run in which days pass in seconds.
-    fn env_of_days(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
 }
 
 /// What an audit works with.
@@ -141,8 +136,6 @@ pub struct Audit<'a> {
 pub struct OverdueDeadline {
     /// The owner of the sagas.
     pub owner: &'static str,
-    /// The owner's variable for the time to the deadline, in seconds.
-    pub variable: &'static str,
     /// The service without which no saga is decided.
     pub without: &'static str,
     /// The reason of the abort.

@@ -21,7 +21,7 @@ use crate::system::subject::Subject;
 use crate::trials::audit;
 use crate::trials::demo_shell::DemoShell;
 use crate::trials::environment::play_in_environment;
-use crate::trials::oracle::{self, KnownFacts, OracleVerdict};
+use crate::trials::oracle::{self, OracleVerdict};
 use crate::trials::report::show_effects;
 use crate::trials::scene::Scene;
 
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let signed = subject.tried.front().is_some();
     let plan =
-        RunPlan { signed, has_console: true, ..RunPlan::new("demo", subject.tried.env(false)) };
+        RunPlan { signed, has_console: true, ..RunPlan::new("demo", subject.tried.env()) };
     let keeps_logs = |played: Option<&Result<bool>>| {
         args.keep || played.is_some_and(|played| !matches!(played, Ok(true)))
     };
@@ -91,7 +91,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         drop((come, progress));
         calm.send_replace(true);
         ui::say(&format!("the last {} come to their end", subject.sagas));
-        let verdict = oracle::check_when_quiescent(&scene, &KnownFacts::default()).await?;
+        let verdict = oracle::check_when_quiescent(&scene).await?;
         show(&scene, &verdict);
         if !args.once {
             let _shown = print_addresses(&scene).await?;
@@ -99,7 +99,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
                 std::future::pending::<()>().await;
             }
             calm.send_replace(false);
-            load.run(Instant::now() + DAY).await?;
+            load.run(|| false).await?;
         }
         Ok(verdict.holds())
     };

@@ -113,7 +113,7 @@ impl Explored for SubjectSchedules<'_> {
 
     fn services(&self) -> Vec<ExploredService> {
         let explored = |program: ServiceProgram| {
-            let (part, env) = (program.part.clone(), self.0.tried.env(false));
+            let (part, env) = (program.part.clone(), self.0.tried.env());
             ExploredService::new(part, move |settings| (program.make)(settings, &env))
         };
         self.0.tried.services().into_iter().map(explored).collect()

@@ -56,21 +56,9 @@ impl OracleVerdict {
     }
 }
 
-/// What the oracle cannot observe.
-#[derive(Debug, Default)]
-pub(crate) struct KnownFacts {
-    /// An inbox may have forgotten them.
-    pub(crate) handled: HashSet<Uuid>,
-    /// Ahead of this machine's clock.
-    pub(crate) ahead: SignedDuration,
-}
-
 /// Waits for quiescence, and returns the verdict. Patience ends after a time without news: a busy machine is slow, but
 /// loses no messages.
-pub(crate) async fn check_when_quiescent(
-    scene: &Scene<'_>,
-    known: &KnownFacts,
-) -> Result<OracleVerdict> {
+pub(crate) async fn check_when_quiescent(scene: &Scene<'_>) -> Result<OracleVerdict> {
     let Scene { subject, recorder, load, .. } = scene;
     let begun = Instant::now();
     let (mut last, mut news, mut told) = ((0, 0), begun, begun);
@@ -87,7 +75,7 @@ pub(crate) async fn check_when_quiescent(
         let quiet_for = recorder.record().quiet_for().unwrap_or_else(|| begun.elapsed());
         let quiet = load.open().0 == 0 && quiet_for > QUIET;
         if quiet || late {
-            let judged = judge(scene, known, late);
+            let judged = judge(scene, late);
             let judged = tokio::time::timeout(VERDICT, judged).await;
             let judged = judged.with_context(|| format!("no verdict for {VERDICT:?}"));
             match judged.flatten() {
@@ -108,7 +96,7 @@ pub(crate) async fn check_when_quiescent(
 
 /// Waits as [`check_when_quiescent`] does. Then nothing may be wrong.
 pub(crate) async fn ensure_all_holds(scene: &Scene<'_>) -> Result<OracleVerdict> {
-    let verdict = check_when_quiescent(scene, &KnownFacts::default()).await?;
+    let verdict = check_when_quiescent(scene).await?;
     if verdict.holds() {
         return Ok(verdict);
     }
@@ -119,7 +107,7 @@ pub(crate) async fn ensure_all_holds(scene: &Scene<'_>) -> Result<OracleVerdict>
 
 /// The `last` look lists everything that is wrong. Earlier looks end at the first kind of problem, as a session with
 /// each database for each kind costs the server more than reading most rows.
-async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<OracleVerdict> {
+async fn judge(scene: &Scene<'_>, last: bool) -> Result<OracleVerdict> {
     let Scene { subject, run, recorder, load } = scene;
     let goes_on = |verdict: &OracleVerdict| last || verdict.holds();
     let unfinished = run.fleet.not_ready(&run.http).await;
@@ -131,8 +119,7 @@ async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<Orac
     let broker = endpoints.broker().await?;
     let mut report = subject.framework(&endpoints, &broker, SignedDuration::ZERO).await;
     if last || report.is_quiescent() {
-        // The system's clock may be ahead of this machine's.
-        report = subject.business(&endpoints, report, -known.ahead).await;
+        report = subject.business(&endpoints, report, SignedDuration::ZERO).await;
     }
     let Report { rows, violations, open, stuck, recent, away, .. } = report;
     verdict.rows = rows;
@@ -141,7 +128,7 @@ async fn judge(scene: &Scene<'_>, known: &KnownFacts, last: bool) -> Result<Orac
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
-    find_lost_messages(scene, known, &mut verdict).await?;
+    find_lost_messages(scene, &mut verdict).await?;
     if !goes_on(&verdict) {
         return Ok(verdict);
     }
@@ -204,11 +191,7 @@ async fn compare(
     Ok(())
 }
 
-async fn find_lost_messages(
-    scene: &Scene<'_>,
-    known: &KnownFacts,
-    verdict: &mut OracleVerdict,
-) -> Result<()> {
+async fn find_lost_messages(scene: &Scene<'_>, verdict: &mut OracleVerdict) -> Result<()> {
     let Scene { run, recorder, load, .. } = scene;
     let confirmed = load.site.confirmed();
     let mut messages: Vec<(Uuid, String)> = Vec::new();
@@ -220,9 +203,7 @@ async fn find_lost_messages(
         let consumers = consumers(&run.system);
         for (id, message) in &record.messages {
             verdict.expected += consumers.get(&*message.event_type).copied().unwrap_or_default();
-            if !known.handled.contains(id) {
-                messages.push((*id, message.event_type.clone()));
-            }
+            messages.push((*id, message.event_type.clone()));
         }
     }
     let types: HashMap<Uuid, &str> =
@@ -243,7 +224,7 @@ fn consumers(system: &System) -> HashMap<&'static str, usize> {
     consumers
 }
 
-pub(crate) async fn not_handled(
+async fn not_handled(
     run: &LongRun,
     messages: &[(Uuid, String)],
 ) -> Result<Vec<(&'static str, Uuid)>> {

@@ -226,34 +226,6 @@ impl Hall {
     }
 
     #[test]
-    fn pages_of_all_folders_are_renewed() {
-        let root = std::env::temp_dir().join(format!("ballet-quotes-{}", std::process::id()));
-        let page = format!("# A\n\n{BEGIN}a.toml{END}\n```toml\nold\n```\n");
-        fs::create_dir_all(root.join("docs/shop")).expect("a folder");
-        for (file, text) in
-            [("a.toml", "new = 1\n"), ("README.md", "# R\n"), ("docs/shop/a.md", page.as_str())]
-        {
-            fs::write(root.join(file), text).expect("written");
-        }
-        for task in TASKS {
-            fs::write(root.join(task), "# T\n").expect("written");
-        }
-        fs::write(root.join("docs/shop/made.md"), "# No quotes").expect("written");
-        let pages = renewed_pages(&root).expect("pages");
-        fs::remove_dir_all(&root).expect("removed");
-        assert_eq!(pages.len(), 2 + TASKS.len(), "{pages:?}");
-        let found = pages.iter().find(|(file, _)| file == "docs/shop/a.md").expect("the page");
-        assert_eq!(found.1, page.replace("old", "new = 1"));
-    }
-
-    #[test]
-    fn signs_and_marks_are_no_words() {
-        let page =
-            "# A page\n\n<!-- quoted: a.rs -->\n```rust\nlet a = 1;\n```\n| b | c |\n|---|---|\n";
-        assert_eq!(words_of(page), 8);
-    }
-
-    #[test]
     fn what_is_not_there_and_code_that_no_file_has_are_errors() {
         for source in ["hut.rs", "hall.rs: fn hold", "hall.rs: async fn", "hall.rs:  "] {
             let is_there = source == "hall.rs: async fn";

@@ -1,7 +1,7 @@
 //! Compares the page of rules with the tests. Errors are a rule without a test, a rule that cites a missing one, and a
 //! numbered test without a rule.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -33,8 +33,8 @@ pub(crate) fn compare(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The paths by name.
-type Tests = BTreeMap<String, Vec<String>>;
+/// The names.
+type Tests = BTreeSet<String>;
 
 /// Rules without a test, and tests with a number that no rule cites.
 fn mismatches(page: &str, tests: &Tests) -> Vec<String> {
@@ -43,17 +43,17 @@ fn mismatches(page: &str, tests: &Tests) -> Vec<String> {
     let silent = silent.filter(|rule| cited_names(rule.tests).next().is_none());
     let silent = silent.map(|rule| format!("{} names no test", rule.text));
     let cited: BTreeSet<u32> = rules.iter().flat_map(|rule| cited_numbers(rule.tests)).collect();
-    let unknown = tests.iter().flat_map(|(name, paths)| {
+    let unknown = tests.iter().flat_map(|name| {
         let missing = numbers_of_a_test(name).filter(|number| !cited.contains(number));
-        missing.map(move |number| format!("no rule cites T{number:02}: {}", paths.join(" or ")))
+        missing.map(move |number| format!("no rule cites T{number:02}: {name}"))
     });
     silent.chain(unknown).collect()
 }
 
 fn missing_citations<'a>(text: &'a str, tests: &'a Tests) -> impl Iterator<Item = String> + 'a {
-    let known: BTreeSet<u32> = tests.keys().flat_map(|name| numbers_of_a_test(name)).collect();
+    let known: BTreeSet<u32> = tests.iter().flat_map(|name| numbers_of_a_test(name)).collect();
     text.lines().filter(|line| line.starts_with('|')).flat_map(move |line| {
-        let gone = cited_names(line).filter(|name| !exists(name, tests));
+        let gone = cited_names(line).filter(|name| !tests.contains(*name));
         let gone = gone.map(|name| format!("names {name}: no such test"));
         let shown_by = line.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
         let unknown = cited_numbers(shown_by).filter(|number| !known.contains(number));
@@ -84,27 +84,15 @@ fn cited_numbers(cell: &str) -> impl Iterator<Item = u32> {
 
 /// The names of tests in backticks. A test's name has four words or more.
 fn cited_names(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2).filter(|word| {
-        let name = word.rsplit("::").next().unwrap_or(word);
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
-        name.matches('_').count() >= 3 && word.chars().all(plain)
+    cell.split('`').skip(1).step_by(2).filter(|name| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        name.matches('_').count() >= 3 && name.chars().all(plain)
     })
 }
 
 /// As in `t23_t24_what_it_shows`.
 fn numbers_of_a_test(name: &str) -> impl Iterator<Item = u32> {
     name.split('_').map_while(|word| word.strip_prefix('t')?.parse().ok())
-}
-
-/// The path may leave out parts, such as the crate or the module `tests`.
-fn exists(path: &str, tests: &Tests) -> bool {
-    let name = path.rsplit("::").next().unwrap_or(path);
-    tests.get(name).is_some_and(|found| {
-        found.iter().any(|full| {
-            let mut parts = full.split("::");
-            path.split("::").all(|part| parts.any(|other| other == part))
-        })
-    })
 }
 
 /// Functions with an attribute such as `#[test]` or `#[tokio::test(flavor = "multi_thread")]`.
@@ -114,16 +102,14 @@ fn tests(root: &Path) -> Result<Tests> {
     for file in rust_files(&root.join("crates"))?.into_iter().chain(examples) {
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let module = module_of(file.strip_prefix(root).unwrap_or(&file));
         let mut is_test = false;
         for line in text.lines().map(str::trim) {
             if line.starts_with("#[") {
                 is_test |= line.contains("test]") || line.contains("test(");
             } else if let Some(name) = function(line) {
-                if is_test {
-                    tests.entry(name.to_owned()).or_default().push(format!("{module}::{name}"));
+                if std::mem::take(&mut is_test) {
+                    tests.insert(name.to_owned());
                 }
-                is_test = false;
             } else if !line.starts_with("//") {
                 is_test = false;
             }
@@ -137,79 +123,31 @@ fn function(line: &str) -> Option<&str> {
     line.strip_prefix("fn ")?.split(['(', '<']).next()
 }
 
-/// Packages named like their folder.
-const OWN_NAMES: [&str; 4] = ["ballet", "bench", "gateway", "xtask"];
-
-/// `crates/systems/shop/trial/tests/saga/paths.rs` is `shop::saga::paths`.
-fn module_of(file: &Path) -> String {
-    let parts: Vec<&str> = file.iter().filter_map(|part| part.to_str()).collect();
-    // A package may be named `tests`, below its ring.
-    let above = if parts.first() == Some(&"crates") { 3 } else { 0 };
-    let is_inside = |part: &&str| matches!(*part, "src" | "tests");
-    let split = above + parts.iter().skip(above).position(is_inside).unwrap_or(0);
-    // The package in a folder `trial` is named like the folder above.
-    let package = match parts[..split] {
-        ["crates", "framework" | "tools" | "dev", name] if !OWN_NAMES.contains(&name) => {
-            Some(format!("ballet-{name}"))
-        }
-        ref above => above.iter().rev().find(|part| **part != "trial").map(ToString::to_string),
-    };
-    let inside = parts[split + 1..].iter().map(|part| part.trim_end_matches(".rs"));
-    let inside = inside.map(|part| part.trim_end_matches("_tests"));
-    let inside = inside.filter(|part| !matches!(*part, "main" | "lib" | "mod"));
-    let all = package.as_deref().into_iter().chain(inside).chain(["tests"]);
-    let mut module = all.map(|part| part.replace('-', "_")).collect::<Vec<_>>();
-    if parts.get(split) == Some(&"tests") {
-        module.pop();
-    }
-    module.join("::")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn known(paths: &[&str]) -> Tests {
-        let mut tests = Tests::new();
-        for path in paths {
-            let name = path.rsplit("::").next().unwrap_or(path).to_owned();
-            tests.entry(name).or_default().push((*path).to_owned());
-        }
-        tests
+    fn known<const N: usize>(names: [&str; N]) -> Tests {
+        names.map(str::to_owned).into()
     }
 
     #[test]
     fn a_rule_names_a_test_and_a_numbered_test_has_its_rule() {
-        let tests = known(&["ballet::engine::steps::t01_t02_it_arrives_once"]);
+        let tests = known(["t01_t02_it_arrives_once"]);
         let page = "| rule | why | tests |\n|---|---|---|\n| It arrives. | c | T01, T02 |\n";
         assert_eq!(mismatches(page, &tests), [""; 0]);
         let silent = "| It arrives. | c | T01 |\n| It stays. | a | later |\n";
         assert_eq!(
             mismatches(silent, &tests),
-            [
-                "It stays. names no test",
-                "no rule cites T02: ballet::engine::steps::t01_t02_it_arrives_once"
-            ]
+            ["It stays. names no test", "no rule cites T02: t01_t02_it_arrives_once"]
         );
     }
 
     #[test]
     fn what_a_page_cites_has_to_exist() {
-        let tests = known(&[
-            "ballet::engine::steps::it_is_not_done_twice",
-            "ballet::engine::steps::t01_it_is_there",
-        ]);
+        let tests = known(["it_is_not_done_twice", "t01_it_is_there"]);
         let page = "| once | `it_is_not_done_twice`, `it_is_done_in_order`, T01, T09 |\n";
         let wrong: Vec<String> = missing_citations(page, &tests).collect();
         assert_eq!(wrong, ["names it_is_done_in_order: no such test", "names T09: no such test"]);
-    }
-
-    #[test]
-    fn modules_have_the_paths_that_cargo_prints() {
-        let module = |path: &str| module_of(Path::new(path));
-        assert_eq!(module("crates/systems/shop/trial/tests/saga/paths.rs"), "shop::saga::paths");
-        assert_eq!(module("crates/dev/tests/tests/engine/main.rs"), "ballet_tests::engine");
-        assert_eq!(module("crates/framework/core/src/id.rs"), "ballet_core::id::tests");
-        assert_eq!(module("crates/dev/tests/tests/compile_fail.rs"), "ballet_tests::compile_fail");
     }
 }

@@ -32,17 +32,3 @@ fn next(state: &mut u64) -> u64 {
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     mixed ^ (mixed >> 31)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_seed_chooses_the_same_and_takes_the_kinds_in_turn() {
-        let found: Vec<_> = (0..20_usize).map(|n| (["a", "b"][n % 2], n)).collect();
-        let chosen = in_turn(found.clone(), 7, |flaw| flaw.0);
-        assert_eq!(chosen, in_turn(found.clone(), 7, |flaw| flaw.0));
-        assert_ne!(chosen, in_turn(found, 8, |flaw| flaw.0));
-        assert!(chosen.chunks(2).all(|pair| pair[0].0 == "a" && pair[1].0 == "b"));
-    }
-}

@@ -22,7 +22,7 @@ use crate::test::servers::TestServers;
 /// How the test runner says that a test has failed.
 const FAILED: &str = " ... FAILED\n";
 const LOOK: Duration = Duration::from_millis(50);
-/// More than the longest silence of a right test.
+/// More than the longest silence of a right test: a program that is silent for longer hangs, and has failed.
 const SILENCE: Duration = Duration::from_secs(300);
 /// How often what failed runs again, alone: on a busy machine a right test may be too slow.
 const AGAIN: u32 = 2;
@@ -54,7 +54,7 @@ impl Tree {
         let mut env = environment()?;
         env.extend(servers.env.iter().cloned());
         env.push(("CARGO_TARGET_DIR".to_owned(), folder.join("build").display().to_string()));
-        let setting = RunSetting { output, env, silence: SILENCE };
+        let setting = RunSetting { output, env };
         Ok(Self { root, setting, servers, failing: HashSet::new() })
     }
 
@@ -130,13 +130,18 @@ impl Tree {
     /// Returns the time until the first test had failed, too, or until the end.
     fn once(&self, program: TestProgram) -> Result<(ProgramEnd, Duration)> {
         let (begun, mut failed) = (Instant::now(), None);
+        let (mut said, mut spoke) = (0, begun);
         let mut running = RunningProgram::start(program, &self.setting)?;
         loop {
-            let end = running.ended(self.setting.silence)?;
-            if failed.is_none() && running.output().contains(FAILED) {
+            let (ended, output) = (running.ended()?, running.output());
+            if failed.is_none() && output.contains(FAILED) {
                 failed = Some(begun.elapsed());
             }
-            if let Some(end) = end {
+            if output.len() != said {
+                (said, spoke) = (output.len(), Instant::now());
+            }
+            let hangs = || ProgramEnd { passed: false, took: begun.elapsed(), output };
+            if let Some(end) = ended.or_else(|| (spoke.elapsed() > SILENCE).then(hangs)) {
                 let took = failed.unwrap_or(end.took);
                 return Ok((end, took));
             }

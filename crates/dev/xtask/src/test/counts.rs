@@ -27,28 +27,3 @@ pub(crate) fn failed_tests(output: &str) -> Vec<String> {
     let names = list.lines().map_while(|line| line.strip_prefix("    "));
     names.map(str::to_owned).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_closing_lines_are_counted() {
-        let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; \
-                    finished in 0.10s";
-        let output = format!("running 4 tests\n{line}\nrunning 4 tests\n{line}\n");
-        assert_eq!((tests(&output, "passed"), tests(&output, "ignored")), (6, 2));
-        let output = format!("test a ... left out: a: there is no promtool\n{output}");
-        assert_eq!((tests(&output, "passed"), tests(&output, "ignored")), (5, 3));
-        assert_eq!(left_out(&output).collect::<Vec<_>>(), ["a: there is no promtool"]);
-    }
-
-    #[test]
-    fn the_list_at_the_end_names_what_failed() {
-        let output = "running 3 tests\ntest a::one ... FAILED\n\nfailures:\n\n---- a::one stdout ----\n\
-            \nfailures:\n    said by the test\n---- b stdout\n\nfailures:\n    a::one\n    b\n\n\
-            test result: FAILED. 1 passed; 2 failed; 0 ignored\n";
-        assert_eq!(failed_tests(output), ["a::one", "b"]);
-        assert_eq!(failed_tests("running 3 tests\nabort"), [""; 0]);
-    }
-}

@@ -11,7 +11,6 @@ mod side_by_side;
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
 
@@ -24,10 +23,6 @@ use crate::test::side_by_side::{IdleMeter, ProgramSlots};
 const THREADS: &str = "RUST_TEST_THREADS";
 /// Chooses the share. Without it such a test takes all its cases.
 const TURN: &str = "BALLET_TURN";
-/// More than the longest test on a slow machine.
-const SILENCE: Duration = Duration::from_secs(25 * 60);
-/// The same with all cases.
-const LONG_SILENCE: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// Without `long`, those that starve others are left out.
 pub(crate) fn run(long: bool) -> Result<ExitCode> {
@@ -44,11 +39,7 @@ pub(crate) fn run(long: bool) -> Result<ExitCode> {
     }
     let servers = TestServers::start(&built.servers)?;
     env.extend(servers.env.iter().cloned());
-    let setting = RunSetting {
-        output: cargo::target()?.join("test-output"),
-        env,
-        silence: if long { LONG_SILENCE } else { SILENCE },
-    };
+    let setting = RunSetting { output: cargo::target()?.join("test-output"), env };
     let (mut idle, processors) = (IdleMeter::default(), processors());
     let slots = ProgramSlots {
         least: processors + 1,

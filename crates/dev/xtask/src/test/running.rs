@@ -1,7 +1,6 @@
 //! A running test program, with its output in a file.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,16 +15,12 @@ use crate::test::programs::TestProgram;
 pub(crate) struct RunSetting {
     pub(crate) output: PathBuf,
     pub(crate) env: Vec<(String, String)>,
-    /// A program that is silent for longer hangs: it is ended, and has failed.
-    pub(crate) silence: Duration,
 }
 
 pub(crate) struct RunningProgram {
     pub(crate) program: TestProgram,
     child: Child,
     file: PathBuf,
-    said: u64,
-    spoke: Instant,
     begun: Instant,
 }
 
@@ -60,8 +55,7 @@ impl RunningProgram {
         }
         let child = command.spawn();
         let child = child.with_context(|| format!("cannot start {}", program.file.display()))?;
-        let now = Instant::now();
-        Ok(Self { program, child, file, said: 0, spoke: now, begun: now })
+        Ok(Self { program, child, file, begun: Instant::now() })
     }
 
     /// What it has said so far.
@@ -69,28 +63,14 @@ impl RunningProgram {
         fs::read_to_string(&self.file).unwrap_or_default()
     }
 
-    /// One that was silent for too long is ended.
-    pub(crate) fn ended(&mut self, silence: Duration) -> Result<Option<ProgramEnd>> {
-        let status = self.child.try_wait().context("cannot look after a program")?;
-        let said = fs::metadata(&self.file).map_or(0, |file| file.len());
-        if said != self.said {
-            (self.said, self.spoke) = (said, Instant::now());
-        }
-        let hangs = status.is_none() && self.spoke.elapsed() > silence;
-        if hangs {
-            let started = descendants(self.child.id());
-            self.child.kill().and_then(|()| self.child.wait()).context("cannot end a program")?;
-            terminate(&started);
-            let mut file = File::options().append(true).open(&self.file)?;
-            writeln!(file, "\nit was ended: a program that says nothing for {silence:?} hangs")?;
-        }
-        if status.is_none() && !hangs {
+    pub(crate) fn ended(&mut self) -> Result<Option<ProgramEnd>> {
+        let Some(status) = self.child.try_wait().context("cannot look after a program")? else {
             return Ok(None);
-        }
+        };
         let bytes =
             fs::read(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
         Ok(Some(ProgramEnd {
-            passed: status.is_some_and(|status| status.success()),
+            passed: status.success(),
             took: self.begun.elapsed(),
             output: String::from_utf8_lossy(&bytes).into_owned(),
         }))
@@ -117,37 +97,6 @@ impl ProgramEnd {
                 if ignored == 0 { String::new() } else { format!(", {ignored} ignored") };
             print(&format!("{name}: {count} passed{left_out}, {seconds} s"));
         }
-    }
-}
-
-fn descendants(pid: u32) -> Vec<String> {
-    let listed = Command::new("ps").args(["-e", "-o", "pid=", "-o", "ppid="]).output();
-    let listed = listed.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned());
-    let listed = listed.unwrap_or_default();
-    let mut found = vec![pid.to_string()];
-    let mut at = 0;
-    while at < found.len() {
-        let mut own = Vec::new();
-        for line in listed.lines() {
-            let mut words = line.split_whitespace();
-            if let (Some(pid), Some(parent)) = (words.next(), words.next())
-                && parent == found[at]
-            {
-                own.push(pid.to_owned());
-            }
-        }
-        found.extend(own);
-        at += 1;
-    }
-    found.split_off(1)
-}
-
-/// Watchdogs do not listen: they end what the dead leave.
-fn terminate(pids: &[String]) {
-    if !pids.is_empty() {
-        // Some have ended.
-        let mut kill = Command::new("sh");
-        kill.args(["-c", "kill -s TERM -- \"$@\" 2>/dev/null", "sh"]).args(pids).status().ok();
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn run(
         std::thread::sleep(LOOK);
         let mut at = 0;
         while at < running.len() {
-            match running[at].ended(setting.silence)? {
+            match running[at].ended()? {
                 Some(end) => results.add(&running.swap_remove(at).program, &end),
                 None => at += 1,
             }
@@ -122,7 +122,7 @@ fn again(results: &mut Results, setting: &RunSetting) -> Result<Vec<String>> {
         let mut running = RunningProgram::start(alone, setting)?;
         let end = loop {
             std::thread::sleep(LOOK);
-            if let Some(end) = running.ended(setting.silence)? {
+            if let Some(end) = running.ended()? {
                 break end;
             }
         };
@@ -173,65 +173,4 @@ fn ticks(stat: &str) -> Option<(u64, u64)> {
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52 ticks")]
 fn share(idle: u64, all: u64) -> f64 {
     if all == 0 { 0.0 } else { idle as f64 / all as f64 }
-}
-
-#[cfg(test)]
-mod tests_of_running {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    /// One more than `least` if the machine is idle.
-    fn slots(least: usize, idle: f64) -> ProgramSlots {
-        ProgramSlots { least, most: least + 1, idle: Box::new(move || idle) }
-    }
-
-    fn shell(name: &str, script: &str) -> TestProgram {
-        let args = ["-c", script].map(str::to_owned).to_vec();
-        TestProgram { name: name.to_owned(), file: "sh".into(), args, dir: std::env::temp_dir() }
-    }
-
-    #[test]
-    fn programs_run_at_the_same_time_and_one_that_fails_is_noticed() {
-        let output = std::env::temp_dir().join(format!("ballet-side-{}", std::process::id()));
-        // Each program needs the other.
-        let meet = |own: &str, other: &str| {
-            format!("touch $MEET/{own}; until [ -e $MEET/{other} ]; do sleep 0.05; done")
-        };
-        let env = vec![("MEET".to_owned(), output.display().to_string())];
-        let silence = Duration::from_secs(60);
-        let setting = RunSetting { output: output.clone(), env, silence };
-        let both = vec![shell("one", &meet("a", "b")), shell("two", &meet("b", "a"))];
-        assert!(run(both, slots(2, 0.0), &setting).expect("they run"));
-        let both = vec![shell("one", &meet("c", "d")), shell("two", &meet("d", "c"))];
-        assert!(run(both, slots(1, 1.0), &setting).expect("the second begins while one waits"));
-        let bad = vec![shell("bad", "echo what is wrong; exit 3"), shell("good", "exit 0")];
-        assert!(!run(bad, slots(1, 0.0), &setting).expect("they run"));
-        let said = fs::read_to_string(output.join("bad.log")).expect("its output");
-        assert_eq!(said, "what is wrong\n");
-        let mut flaky = shell("flaky", "");
-        let script = output.join("flaky.sh");
-        let text = "#!/bin/sh\nif [ -e $MEET/again ]; then\n\
-                    echo 'test result: ok. 1 passed; 0 failed'; exit 0; fi; touch $MEET/again\n\
-                    printf '\\nfailures:\\n    a::one\\n\\n'\nexit 1\n";
-        fs::write(&script, text).expect("a script");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a program");
-        (flaky.file, flaky.args) = (script, Vec::new());
-        assert!(run(vec![flaky], slots(1, 0.0), &setting).expect("it runs"));
-        assert!(output.join("flaky--alone.log").exists());
-        // Its other process is no test program, and waits for a signal.
-        let other = "(trap 'touch $MEET/ended; exit' TERM; while :; do sleep 0.1; done) \
-                     >/dev/null 2>&1 &";
-        let hangs = shell("hangs", &format!("{other} echo begun; exec sleep 600"));
-        let setting = RunSetting { silence: Duration::from_millis(300), ..setting };
-        assert!(!run(vec![hangs], slots(1, 0.0), &setting).expect("it is ended"));
-        let said = fs::read_to_string(output.join("hangs.log")).expect("its output");
-        assert!(said.starts_with("begun\n") && said.contains("it was ended"), "{said}");
-        let begun = Instant::now();
-        while !output.join("ended").exists() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "what it started goes on");
-            std::thread::sleep(LOOK);
-        }
-        fs::remove_dir_all(&output).expect("removed");
-    }
 }

@@ -1,10 +1,8 @@
-//! Fault points with the feature `faults`: the process records the points it reaches, and dies or
-//! freezes at the one a test names.
+//! Fault points with the feature `faults`: the process dies or freezes at the one that a test names.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +15,6 @@ const TO_LEAVE: Duration = Duration::from_millis(30);
 
 static DIRECTORY: LazyLock<Option<PathBuf>> =
     LazyLock::new(|| std::env::var_os("BALLET_FAULTS").map(PathBuf::from));
-static SEEN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 /// The events of each batch, since a mark knows only the batch's name.
 static EMITTED: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
 /// The type of each delivery, since an acknowledgement knows only its number.
@@ -32,15 +29,6 @@ pub fn point<W: WorksOn + ?Sized>(point: FaultPoint, what: &W) {
     let Some(directory) = DIRECTORY.as_deref() else { return };
     for name in what.names() {
         let line = format!("{}@{name}", point.name());
-        // The lock is held until death, so that each line in the file is whole.
-        let mut seen = lock(&SEEN);
-        if seen.get_or_insert_default().insert(line.clone()) {
-            let file = OpenOptions::new().create(true).append(true).open(directory.join("seen"));
-            let recorded = file.and_then(|mut file| writeln!(file, "{line}"));
-            if let Err(error) = recorded {
-                tracing::error!("cannot record fault point {line}: {error}");
-            }
-        }
         if is_named(directory, "aim", &line) {
             die(point, &line);
         }

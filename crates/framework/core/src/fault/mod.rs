@@ -3,10 +3,8 @@
 //! The code reports each [`FaultPoint`] that it reaches, and the thing it works on. With the
 //! feature `faults`, a process whose `BALLET_FAULTS` names a directory
 //!
-//! - appends a line `<point>@<what>` to the file `seen` when it reaches the point for the first
-//!   time,
-//! - kills itself (SIGKILL) when the file `aim` holds that line. It removes the file first, so that
-//!   the next process survives,
+//! - kills itself (SIGKILL) when the file `aim` holds the line `<point>@<what>`. It removes the file
+//!   first, so that the next process survives,
 //! - stops itself (SIGSTOP) when the file `freeze` holds that line. It removes this file first, too.
 //!
 //! Without the feature every function here compiles to nothing.

@@ -1,7 +1,6 @@
 //! A service's database as such: its servers, connections, time limits and clock, and the text that it takes.
 
 pub mod clock;
-pub mod clock_ahead;
 pub mod connection;
 pub mod home;
 pub mod hosts;

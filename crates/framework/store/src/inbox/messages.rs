@@ -179,11 +179,6 @@ pub async fn handled(
     Ok(handled.into_iter().map(MessageId).collect())
 }
 
-/// Keeps all others from recording messages until the transaction that this begins ends.
-pub async fn hold(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("begin; lock table ballet.inbox in share mode").execute(db).await.map(drop)
-}
-
 /// The inbox's knowledge of a message whose id is old.
 #[derive(Debug, Clone, Copy)]
 pub struct MessageMemory {

@@ -148,13 +148,6 @@ pub async fn count(
     Ok((count, since.map(jiff_sqlx::Timestamp::to_jiff)))
 }
 
-/// Counts the batches without a mark in all tables, with those that somebody is about to publish.
-pub async fn batches(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    let batches = "select count(*) from (select from ballet.outbox() group by owner, batch \
-                   having min(position) > $1) as batch";
-    sqlx::query_scalar(batches).bind(MARK).fetch_one(db).await
-}
-
 /// Returns true if any batch of a table has no mark.
 pub async fn has_unmarked(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
     let statement = format!(

@@ -142,11 +142,6 @@ pub async fn names(db: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Erro
     Ok(names.into_iter().collect())
 }
 
-/// Counts the partitions that were dropped with rows in them.
-pub async fn count_dropped(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("select count(*) from ballet.dropped_partition").fetch_one(db).await
-}
-
 async fn dropped(db: &mut PgConnection) -> Result<HashSet<String>, sqlx::Error> {
     let select = sqlx::query_as("select name from ballet.dropped_partition");
     let names: Vec<(String,)> = in_time(select.fetch_all(db)).await?;

@@ -265,14 +265,12 @@ fn a_participant_is_told_which_scenario_is_not_tried_and_what_it_lacks() {
         ("FailsForAWhile", "the file has no `trouble`"),
         ("Refused", "the file has no `refused_by`"),
         ("Join", "the step waits for one event only"),
-        ("CallUnknown", "the file has no `calls`"),
-        ("CallAborted", "the file has no `calls`"),
     ];
     // A requested scenario is not left out silently, and needs no server to say so.
     for (scenario, why) in lacks {
         try_participant(&file, scenario).ends_with(2).says(&[scenario, "cannot be tried", why]);
     }
-    let said = try_participant(&file, "Once").ends_with(1).both();
+    let said = try_participant(&file, "Twice").ends_with(1).both();
     for (scenario, why) in lacks {
         assert!(said.contains(&format!("{scenario} is not tried: {why}\n")), "{said}");
     }

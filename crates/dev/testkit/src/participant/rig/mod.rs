@@ -3,7 +3,6 @@
 pub(crate) mod message;
 pub(crate) mod process;
 pub(crate) mod processes;
-pub(crate) mod provider;
 pub(crate) mod record;
 pub(crate) mod verdict;
 pub(crate) mod world;

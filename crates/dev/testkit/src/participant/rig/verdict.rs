@@ -73,11 +73,7 @@ impl SagaEnd {
             Self::Done => effect == contract.effect_when_done && of(1, 0),
             Self::Undone => effect == 0 && of(1, 1),
             Self::Never => effect == 0 && of(0, 0),
-            // The effect of a call after the abort is undone, and its step was never reported as done.
-            Self::Aborted => {
-                let late = contract.calls.is_some() && of(0, 1);
-                effect == 0 && (of(1, 1) || of(0, 0) || late)
-            }
+            Self::Aborted => effect == 0 && (of(1, 1) || of(0, 0)),
             Self::Refused => {
                 effect == 0 && counts == EventCounts { done: 0, compensated: 0, refused: 1 }
             }

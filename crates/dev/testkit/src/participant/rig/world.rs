@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use ballet::Clock;
 use ballet::core::topology::EVENTS;
 use ballet::core::{EventType, System, topology};
-use reqwest::Method;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Mutex;
@@ -19,7 +18,6 @@ use crate::participant::contract::{Contract, Types};
 use crate::participant::program::Program;
 use crate::participant::rig::message::{pack, properties};
 use crate::participant::rig::processes::ProgramProcesses;
-use crate::participant::rig::provider::TestProvider;
 use crate::participant::rig::record::{MessageRecord, PublishedMessage};
 use crate::participant::rig::verdict::{SagaEnd, check_events};
 use ballet_stage::{Proxy, QueueDepth, Servers, TestEnv};
@@ -40,7 +38,6 @@ pub(crate) struct ScenarioWorld<'a> {
     pub(crate) amqp: Proxy,
     pub(crate) database: Proxy,
     processes: ProgramProcesses,
-    provider: Option<TestProvider>,
     patience: Duration,
     probe: Mutex<PgConnection>,
     record: MessageRecord,
@@ -66,20 +63,13 @@ impl<'a> ScenarioWorld<'a> {
             MessageRecord::begin(&env, "record", &[(EVENTS, &own)]).await.map_err(to_failure)?;
         let probe =
             PgConnection::connect(env.admin_database_url(service)).await.map_err(to_failure)?;
-        let (mut program, mut provider) = (program.clone(), None);
-        if let Some(calls) = &contract.calls {
-            let company = TestProvider::start(calls).await.map_err(to_failure)?;
-            program = program.env(&calls.url, company.url());
-            provider = Some(company);
-        }
         let mut world = Self {
             contract,
             types: contract.types()?,
             amqp: Proxy::to(env.amqp_url(service)).await.map_err(to_failure)?,
             database: Proxy::to(env.database_url(service)).await.map_err(to_failure)?,
             env,
-            processes: ProgramProcesses::of(program)?,
-            provider,
+            processes: ProgramProcesses::of(program.clone())?,
             patience,
             probe: Mutex::new(probe),
             record,
@@ -90,10 +80,6 @@ impl<'a> ScenarioWorld<'a> {
         let reference = world.execute(&contract.reference).await;
         reference.map_err(|error| format!("the reference rows: {error}"))?;
         Ok(world)
-    }
-
-    pub(crate) fn provider(&self) -> ScenarioResult<TestProvider> {
-        self.provider.clone().ok_or_else(|| "the contract names no `calls`".to_owned())
     }
 
     fn service(&self) -> &'static str {
@@ -198,9 +184,6 @@ impl<'a> ScenarioWorld<'a> {
         let ids =
             ids.map_or_else(|| events.iter().map(|_| Self::new_id()).collect(), <[_]>::to_vec);
         let last = events.len() - 1;
-        if let Some(company) = &self.provider {
-            company.refuse(saga);
-        }
         for (at, (event, id)) in events.into_iter().zip(&ids).enumerate() {
             let refused = self.contract.refused_by(saga).filter(|_| at == last);
             let body = refused.unwrap_or_else(|| self.contract.body(event, saga));
@@ -281,13 +264,10 @@ impl<'a> ScenarioWorld<'a> {
     }
 
     pub(crate) async fn effect(&self, saga: Uuid) -> ScenarioResult<i64> {
-        let Some(query) = &self.contract.effect else { return Ok(self.provider()?.effect(saga)) };
         let mut db = self.probe.lock().await;
+        let query = sqlx::query_scalar(AssertSqlSafe(self.contract.effect.clone()));
         let found: Result<Option<Option<i64>>, _> =
-            sqlx::query_scalar(AssertSqlSafe(query.clone()))
-                .bind(saga)
-                .fetch_optional(&mut *db)
-                .await;
+            query.bind(saga).fetch_optional(&mut *db).await;
         Ok(found.map_err(to_failure)?.flatten().unwrap_or_default())
     }
 
@@ -309,13 +289,6 @@ impl<'a> ScenarioWorld<'a> {
 
     pub(crate) async fn is_done(&self, saga: Uuid) -> ScenarioResult<()> {
         self.becomes(saga, SagaEnd::Done).await
-    }
-
-    pub(crate) async fn is_there(&self) -> ScenarioResult<bool> {
-        let path = ["queues", self.env.vhost(), self.service()];
-        let queue =
-            self.env.management().call(Method::GET, &path, None).await.map_err(to_failure)?;
-        Ok(queue["state"] == "running")
     }
 
     async fn is(&self, saga: Uuid, end: SagaEnd, seen: &[PublishedMessage]) -> ScenarioResult<()> {
@@ -383,11 +356,6 @@ impl<'a> ScenarioWorld<'a> {
         let seen = self.surely_seen().await?;
         for (saga, end) in &self.expected {
             self.is(*saga, *end, &seen).await?;
-        }
-        let provider = self.provider.as_ref();
-        let wrong = provider.map(|provider| provider.mistakes(self.sent.keys().copied()));
-        if let Some(wrong) = wrong.filter(|wrong| !wrong.is_empty()) {
-            return Err(wrong.join("\n"));
         }
         check_events(self.contract, &self.types, &seen, &self.sent)?;
         let letters =

@@ -1,9 +1,7 @@
-//! Sagas that are aborted: after the step, before it, twice, and at the same moment.
+//! Sagas that are aborted: after the step, before it, and twice.
 
 use crate::participant::rig::verdict::SagaEnd;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
-use crate::participant::scenarios::deaths::SLOW;
-use ballet_stage::Link;
 
 pub(crate) async fn after(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let (aborted, other) = (world.saga(SagaEnd::Undone), world.saga(SagaEnd::Done));
@@ -27,22 +25,5 @@ pub(crate) async fn before(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     let ids = world.trigger(saga).await?;
     world.trigger_as(saga, &ids).await?;
     world.trigger(saga).await?;
-    world.ends().await
-}
-
-pub(crate) async fn meanwhile(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
-    world.start().await?;
-    world.database.set(Link::Slow(SLOW));
-    for number in 0..20 {
-        let saga = world.saga(SagaEnd::Aborted);
-        if number % 2 == 0 {
-            world.trigger(saga).await?;
-            world.abort(saga).await?;
-        } else {
-            world.abort(saga).await?;
-            world.trigger(saga).await?;
-        }
-    }
-    world.is_quiet().await?;
     world.ends().await
 }

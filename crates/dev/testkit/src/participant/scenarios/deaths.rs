@@ -1,4 +1,4 @@
-//! Processes that die, or are asked to stop, at critical moments.
+//! Processes that die at critical moments.
 
 use std::time::Duration;
 
@@ -10,41 +10,15 @@ use ballet::Clock;
 use ballet_stage::Link;
 
 /// Rounds of a race, because a program may have contacted a server in between.
-pub(super) const ROUNDS: usize = 2;
-/// Moments that are tried after an event. Some fall into the handling of the next message.
-const MOMENTS: u32 = 4;
+pub(super) const ROUNDS: u32 = 2;
 const APART: Duration = Duration::from_millis(400);
 /// Each statement takes long enough for two processes to meet in their transactions.
 pub(super) const SLOW: Duration = Duration::from_millis(15);
-/// A program with a handful of statements for each message needs half a second for one.
-const SLOWER: Duration = Duration::from_millis(100);
 /// A delay that is longer than a look at the effect of an event.
 const VERY_SLOW: Duration = Duration::from_millis(400);
 
-/// One of several messages is done, the others are not.
-pub(crate) async fn before_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
-    for moment in 0..MOMENTS {
-        world.database.set(Link::Slow(SLOWER));
-        let before = world.surely_seen().await?.len();
-        for _ in 0..6 {
-            let saga = world.saga(SagaEnd::Done);
-            world.trigger(saga).await?;
-        }
-        world
-            .until("the first event", || async {
-                Ok((world.seen().await?.len() > before).then_some(()))
-            })
-            .await?;
-        tokio::time::sleep(APART * moment).await;
-        world.kill().await;
-        world.database.set(Link::Open);
-        world.start_again().await?;
-    }
-    world.ends().await
-}
-
 pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
-    for moment in (0..MOMENTS).take(ROUNDS) {
+    for moment in 0..ROUNDS {
         let saga = world.saga(SagaEnd::Done);
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Silent);
@@ -55,28 +29,6 @@ pub(crate) async fn after_the_commit(mut world: ScenarioWorld<'_>) -> ScenarioRe
         world.kill().await;
         world.amqp.set(Link::Open);
         world.start_again().await?;
-    }
-    world.ends().await
-}
-
-pub(crate) async fn without_the_confirm(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
-    for _ in 0..ROUNDS {
-        let saga = world.saga(SagaEnd::Done);
-        in_hand(&mut world, saga).await?;
-        world.amqp.set(Link::Deaf);
-        world.database.set(Link::Open);
-        world
-            .until("the event to reach the broker", || async {
-                let seen = world.seen().await?;
-                Ok(seen.iter().any(|event| event.is_of(saga)).then_some(()))
-            })
-            .await?;
-        world.amqp.cut();
-        world.amqp.set(Link::Open);
-        world.becomes(saga, SagaEnd::Done).await?;
-        let next = world.saga(SagaEnd::Done);
-        world.trigger(next).await?;
-        world.is_done(next).await?;
     }
     world.ends().await
 }
@@ -110,17 +62,6 @@ pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> ScenarioResult<(
     for _ in 0..4 {
         load(&mut world).await?;
         world.kill().await;
-        world.start_again().await?;
-    }
-    world.database.set(Link::Open);
-    world.ends().await
-}
-
-pub(crate) async fn by_request(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
-    world.database.set(Link::Slow(SLOW));
-    for _ in 0..2 {
-        load(&mut world).await?;
-        world.stop().await?;
         world.start_again().await?;
     }
     world.database.set(Link::Open);

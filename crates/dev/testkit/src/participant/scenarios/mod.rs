@@ -1,7 +1,6 @@
 //! The scenarios as functions, one for each.
 
 pub(crate) mod aborts;
-pub(crate) mod calls;
 pub(crate) mod copies;
 pub(crate) mod deaths;
 pub(crate) mod ids;

@@ -1,7 +1,7 @@
 //! Servers that become unavailable and return.
 
 use crate::participant::rig::verdict::SagaEnd;
-use crate::participant::rig::world::{ScenarioResult, ScenarioWorld, to_failure};
+use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
 use ballet_stage::{Link, Servers};
 
@@ -43,26 +43,5 @@ pub(crate) async fn database(mut world: ScenarioWorld<'_>) -> ScenarioResult<()>
         world.database.set(Link::Open);
         world.is_done(in_its_hands).await?;
     }
-    world.ends().await
-}
-
-pub(crate) async fn broker(mut world: ScenarioWorld<'_>, servers: &Servers) -> ScenarioResult<()> {
-    load(&mut world).await?;
-    servers.rabbitmq().kill().await.map_err(to_failure)?;
-    world.amqp.set(Link::Refused);
-    world
-        .until("the program to look for its broker", || async {
-            let refused = world.amqp.refused();
-            if refused >= ATTEMPTS { Ok(Some(())) } else { Err(format!("{refused} attempts")) }
-        })
-        .await?;
-    servers.rabbitmq().start().await.map_err(to_failure)?;
-    world.amqp.set(Link::Open);
-    world
-        .until("the broker to have the queue again", || async {
-            world.is_there().await.map(|there| there.then_some(()))
-        })
-        .await?;
-    load(&mut world).await?;
     world.ends().await
 }

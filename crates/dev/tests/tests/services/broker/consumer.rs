@@ -1,13 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
-
-use ballet_amqp::{
-    ConnectionState, Consumer, ConsumerSettings, ExpectedObjects, PublisherSettings, StopResult,
-};
+use ballet_amqp::{ConnectionState, Consumer, ConsumerSettings, StopResult};
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker, QueueOptions};
-use ballet_testkit::wire::clients::{
-    Notes, SOON, TestConsumer, TestPublisher, batch, id, message, out, until, wait_for,
-};
+use ballet_testkit::wire::clients::{Notes, SOON, TestConsumer, batch, id, message, until, wait_for};
 
 const MOMENT: Duration = Duration::from_millis(50);
 
@@ -46,30 +41,6 @@ async fn settled_deliveries_are_acknowledged_up_to_the_first_gap() {
     taken.pop().unwrap().1.settle();
     until("all are acknowledged", || broker.unacked("orders") == 0).await;
     assert!(broker.ready("orders").is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_ack_waits_for_others_but_not_for_long_and_not_for_many() {
-    let broker = broker(4);
-    let mut settings = ConsumerSettings::new("orders", "one");
-    settings.prefetch = 8;
-    let mut consumer = TestConsumer::start(broker.clone(), settings);
-    let mut taken = consumer.take(4).await;
-    let mut settle = |count| taken.drain(..count).for_each(|(_, receipt)| receipt.settle());
-    settle(1);
-    // The runtime's clock stands still, and jumps to whatever is due next.
-    tokio::time::sleep(Duration::from_millis(8)).await;
-    assert_eq!(broker.unacked("orders"), 4, "acknowledged at once");
-    tokio::time::sleep(Duration::from_millis(4)).await;
-    assert_eq!(broker.unacked("orders"), 3, "not yet acknowledged");
-    // A quarter of what the broker may send ahead.
-    settle(2);
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_eq!(broker.unacked("orders"), 1, "the broker may run out of messages to send");
-    settle(1);
-    consumer.handle.stop(SOON).await;
-    assert_eq!(broker.unacked("orders"), 0);
-    assert!(broker.ready("orders").is_empty(), "not acknowledged before the end");
 }
 
 #[tokio::test]
@@ -147,51 +118,6 @@ async fn t146_a_broker_that_is_away_is_waited_for_and_named() {
     consumer.next().await.1.settle();
 }
 
-#[tokio::test]
-async fn a_missing_queue_is_named() {
-    let broker = broker(0);
-    let mut settings = ConsumerSettings::new("orders", "one");
-    settings.queue = "payments".to_owned();
-    let consumer = TestConsumer::start(broker.clone(), settings);
-    wait_for(consumer.handle.state(), "naming what is missing", |state| match state {
-        ConnectionState::Connecting { last_error: Some(error), .. } => {
-            error.to_string().contains("queue `payments` is missing in vhost `memory`")
-        }
-        _ => false,
-    })
-    .await;
-    broker.queue("payments");
-    consumer.ready().await;
-}
-
-#[tokio::test]
-async fn without_what_is_only_expected_it_consumes_all_the_same() {
-    let settings = ConsumerSettings::new("orders", "one");
-    let expected = ExpectedObjects::new().queue("orders.nowhere");
-    let mut consumer = TestConsumer::start(broker(1), ConsumerSettings { expected, ..settings });
-    consumer.next().await.1.settle();
-}
-
-#[tokio::test(start_paused = true)]
-async fn while_paused_others_get_the_messages() {
-    let broker = broker(3);
-    let mut one = TestConsumer::usual(broker.clone());
-    let held = one.take(3).await;
-    one.handle.pause();
-    wait_for(one.handle.state(), "paused", |state| *state == ConnectionState::Paused).await;
-    let mut two = TestConsumer::start(broker.clone(), ConsumerSettings::new("orders", "two"));
-    let taken = two.take(3).await;
-    assert_eq!(ids(&taken), ["0", "1", "2"]);
-    held.into_iter().for_each(|(_, receipt)| receipt.settle());
-    taken.into_iter().for_each(|(_, receipt)| receipt.settle());
-    until("all are acknowledged", || broker.unacked("orders") == 0).await;
-    two.handle.stop(SOON).await;
-    one.nothing_for(MOMENT).await;
-    one.handle.resume();
-    broker.put(&message("a.x", "again"));
-    assert_eq!(one.next().await.0, "again");
-}
-
 #[tokio::test(start_paused = true)]
 async fn t140_a_stop_waits_for_what_is_in_hand_and_takes_nothing_more() {
     let broker = broker(2);
@@ -219,15 +145,6 @@ async fn t141_a_stop_does_not_wait_for_ever_and_keeps_what_was_settled() {
     taken.remove(0).1.settle();
     assert_eq!(consumer.handle.stop(MOMENT).await, StopResult { unsettled: 1 });
     assert_eq!(broker.ready("orders").len(), 1);
-}
-
-#[tokio::test]
-async fn stopping_without_a_broker_is_quick() {
-    let broker = broker(0);
-    broker.unreachable(true);
-    let consumer = TestConsumer::usual(broker);
-    tokio::time::sleep(MOMENT).await;
-    tokio::time::timeout(SOON / 2, consumer.handle.stop(SOON)).await.unwrap();
 }
 
 #[tokio::test]
@@ -302,91 +219,4 @@ async fn live_until_poison(broker: &MemoryBroker, handled: &Notes, first: bool) 
         }
     }
     consumer.stop(Duration::ZERO).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn while_cautious_messages_come_one_by_one() {
-    let broker = broker(3);
-    for _ in 0..2 {
-        let mut dying = TestConsumer::usual(broker.clone());
-        let _in_hand = dying.take(3).await;
-        dying.handle.pause();
-        wait_for(dying.handle.state(), "paused", |state| *state == ConnectionState::Paused).await;
-    }
-    broker.put(&message("a.x", "fresh 1"));
-    broker.put(&message("a.x", "fresh 2"));
-    let mut consumer = TestConsumer::usual(broker.clone());
-    for expected in ["0", "1", "2"] {
-        let (id, receipt) = consumer.next().await;
-        assert_eq!(id, expected);
-        assert!(*consumer.handle.cautious().borrow());
-        consumer.nothing_for(MOMENT).await;
-        receipt.settle();
-    }
-    let fresh = consumer.take(2).await;
-    assert_eq!(ids(&fresh), ["fresh 1", "fresh 2"]);
-    assert!(!*consumer.handle.cautious().borrow());
-}
-
-#[tokio::test]
-async fn big_messages_are_sent_ahead_by_their_size_and_come_once_and_in_order() {
-    let broker = broker(0);
-    let put = |number: usize, bytes: usize| {
-        let mut message = message("a.x", &number.to_string());
-        message.body = vec![b'a'; bytes].into();
-        broker.put(&message);
-    };
-    (0..100).for_each(|number| put(number, 4 * 1024 * 1024));
-    (100..300).for_each(|number| put(number, 10));
-    let mut consumer = TestConsumer::usual(broker.clone());
-    let mut most = 0;
-    for expected in 0..300 {
-        let (id, receipt) = consumer.next().await;
-        assert_eq!(id, expected.to_string());
-        most = most.max(if expected < 40 { broker.unacked("orders") } else { 0 });
-        receipt.settle();
-    }
-    // The messages on their way when the number changes, and 16 of 4 MiB.
-    assert!(most <= 40, "{most} messages of 4 MiB were in hand");
-    until("all are acknowledged", || broker.unacked("orders") == 0).await;
-}
-
-#[tokio::test]
-async fn t201_a_service_that_may_see_nothing_of_what_it_needs_works() {
-    let broker = broker(0);
-    for name in ["events", "orders", "orders.dead"] {
-        broker.hide(name);
-    }
-    let expected = ExpectedObjects::new().exchange("events").queue("orders.dead");
-    let watched = vec!["orders".to_owned(), "orders.dead".to_owned()];
-    let settings = ConsumerSettings { watched, ..ConsumerSettings::new("orders", "one") };
-    let settings = ConsumerSettings { expected: expected.clone(), ..settings };
-    let mut consumer = TestConsumer::start(broker.clone(), settings);
-    let settings = PublisherSettings { expected, ..PublisherSettings::new("orders", "one") };
-    let mut publisher = TestPublisher::start(broker, settings);
-    publisher.handle.send(out(1, &["orders.x"]));
-    assert_eq!(publisher.published().await.batch, batch(1));
-    let (_, receipt) = consumer.next().await;
-    receipt.settle();
-    assert!(consumer.handle.lengths().borrow().is_empty(), "what is hidden has no length");
-}
-
-#[tokio::test]
-async fn the_lengths_of_watched_queues_are_told_while_there_is_a_connection() {
-    let broker = broker(0);
-    for number in 0..3 {
-        let mut dead = message("orders", &number.to_string());
-        dead.exchange = "dead".to_owned();
-        broker.put(&dead);
-    }
-    let watched = ["orders", "orders.dead", "nowhere"].map(str::to_owned).to_vec();
-    let settings = ConsumerSettings { watched, ..ConsumerSettings::new("orders", "one") };
-    let consumer = TestConsumer::start(broker.clone(), settings);
-    let lengths = || consumer.handle.lengths();
-    wait_for(lengths(), "lengths", |lengths| !lengths.is_empty()).await;
-    let told: Vec<_> = lengths().borrow().clone().into_iter().collect();
-    assert_eq!(told, [("orders".to_owned(), 0), ("orders.dead".to_owned(), 3)]);
-    broker.unreachable(true);
-    broker.drop_connections("orders consume");
-    wait_for(lengths(), "nothing that is out of date", |lengths| lengths.is_empty()).await;
 }

@@ -1,53 +1,10 @@
 //! Messages that the broker does not take or confirm hold up no others.
 
 use std::time::Duration;
-
-use ballet_amqp::{Handover, Publish, PublishError, PublisherSettings};
-use ballet_testkit::memory::ExchangeKind;
+use ballet_amqp::{Handover, PublishError, PublisherSettings};
 
 use crate::broker::publisher::broker;
 use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, message, out, until};
-
-fn copy(id: &str) -> Publish {
-    Publish { exchange: "dead".to_owned(), ..message("hotel", id) }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_copy_whose_key_may_not_be_written_is_not_taken_for_now() {
-    let broker = broker();
-    broker.exchange("dead", ExchangeKind::Topic);
-    broker.bind("dead", "#", "all");
-    broker.refuse_key("hotel");
-    let publisher = TestPublisher::usual(broker.clone());
-    let refused = publisher.handle.try_publish(copy("1"), SOON).await;
-    assert!(matches!(refused, Err(PublishError::NotTaken { .. })), "{refused:?}");
-    broker.refuse_no_key();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(publisher.handle.try_publish(copy("2"), SOON).await, Ok(()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn copies_that_are_refused_again_and_again_cost_few_connections() {
-    let broker = broker();
-    let mut publisher = TestPublisher::usual(broker.clone());
-    publisher.ready().await;
-    let before = broker.connects();
-    for number in 1..=600 {
-        publisher.handle.send(out(number, &["a.x"]));
-        let refused = publisher.handle.try_publish(copy("1"), SOON).await;
-        assert!(matches!(refused, Err(PublishError::NotTaken { .. })), "{refused:?}");
-        assert_eq!(publisher.published().await.batch, batch(number));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    // In a minute.
-    assert!(broker.connects() - before <= 8, "{}", broker.connects() - before);
-    assert_eq!(*publisher.handle.held().borrow(), None, "no event waits");
-    broker.exchange("dead", ExchangeKind::Topic);
-    broker.bind("dead", "#", "all");
-    tokio::time::sleep(Duration::from_secs(31)).await;
-    assert_eq!(publisher.handle.try_publish(copy("2"), SOON).await, Ok(()));
-    assert_eq!(publisher.handle.try_publish(copy("3"), SOON).await, Ok(()));
-}
 
 #[tokio::test(start_paused = true)]
 async fn what_one_queue_does_not_confirm_holds_up_nothing_else() {

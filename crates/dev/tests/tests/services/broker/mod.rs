@@ -4,9 +4,6 @@
 
 mod consumer;
 mod held_messages;
-mod one_ack;
 mod publisher;
 mod rabbitmq;
 mod sessions;
-mod silent;
-mod spoilt;

@@ -1,15 +1,12 @@
 use std::time::Duration;
 
 use ballet_amqp::{
-    ConnectionState, ExpectedObjects, Handover, LeftBehind, PublishError, PublishedBatch,
+    ConnectionState, Handover, LeftBehind, PublishedBatch,
     PublisherSettings, Unpublishable,
 };
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
 use tokio::time::Instant;
-
-use ballet_testkit::wire::clients::{
-    SOON, TestPublisher, batch, id, message, out, redirect, until, wait_for,
-};
+use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, id, message, out, until, wait_for};
 
 pub(crate) fn broker() -> MemoryBroker {
     let broker = MemoryBroker::new();
@@ -21,23 +18,6 @@ pub(crate) fn broker() -> MemoryBroker {
 
 fn taken(broker: &MemoryBroker) -> Vec<String> {
     broker.taken().iter().map(|message| id(&message.properties)).collect()
-}
-
-#[tokio::test]
-async fn batches_are_published_in_order_and_reported() {
-    let broker = broker();
-    let mut publisher = TestPublisher::usual(broker.clone());
-    for number in 1..=3 {
-        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handover::Queued);
-    }
-    for number in 1..=3 {
-        let published = publisher.published().await;
-        assert_eq!((published.batch, published.unpublishable), (batch(number), vec![]));
-    }
-    assert_eq!(taken(&broker), ["1.0", "1.1", "2.0", "2.1", "3.0", "3.1"]);
-    assert_eq!(publisher.handle.waiting(), 0);
-    assert_eq!(publisher.handle.stop(SOON).await, 0);
-    assert_eq!(broker.connections(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,29 +56,6 @@ async fn t197_what_is_not_confirmed_for_long_is_published_over_another_connectio
     assert_eq!(publisher.published().await.batch, batch(1));
     assert!(taken(&broker).starts_with(&["1.0", "1.1", "1.0", "1.1"].map(str::to_owned)));
     assert_eq!(broker.connections(), ["orders publish one"]);
-}
-
-#[tokio::test]
-async fn a_broker_that_blocks_is_waited_for_without_another_connection() {
-    let broker = broker();
-    let settings = PublisherSettings {
-        confirm_limit: Duration::from_millis(100),
-        ..PublisherSettings::new("orders", "one")
-    };
-    let mut publisher = TestPublisher::start(broker.clone(), settings);
-    publisher.ready().await;
-    broker.block(true);
-    publisher.handle.send(out(1, &["a.x"]));
-    let quiet = publisher.handle.state();
-    wait_for(quiet.clone(), "blocked", |state| *state == ConnectionState::Blocked).await;
-    let changed = tokio::time::timeout(Duration::from_secs(1), async {
-        let mut state = quiet;
-        state.borrow_and_update();
-        state.changed().await
-    });
-    assert!(changed.await.is_err(), "the connection stays as it is");
-    broker.block(false);
-    assert_eq!(publisher.published().await.batch, batch(1));
 }
 
 #[tokio::test]
@@ -149,30 +106,6 @@ async fn t51_a_refused_key_is_found_and_its_neighbours_are_published() {
     taken.dedup();
     taken.retain(|id| id != "1.0");
     assert_eq!(taken, ["1.2", "2.0"]);
-}
-
-#[tokio::test]
-async fn what_amqp_cannot_carry_is_refused_alone() {
-    let mut publisher = TestPublisher::usual(broker());
-    publisher.handle.send(out(1, &["a.x", &"a".repeat(256)]));
-    let published = publisher.published().await;
-    assert_eq!(published.unpublishable.len(), 1);
-    assert_eq!(published.unpublishable[0].position, 1);
-}
-
-#[tokio::test]
-async fn an_unknown_exchange_holds_up_only_its_own_messages() {
-    let broker = broker();
-    let mut publisher = TestPublisher::usual(broker.clone());
-    publisher.ready().await;
-    let mut lost = out(1, &["a.x"]);
-    redirect(&mut lost, 0, "later");
-    publisher.handle.send(lost);
-    publisher.handle.send(out(2, &["a.y"]));
-    assert_eq!(publisher.published().await.batch, batch(2));
-    broker.exchange("later", ExchangeKind::Topic);
-    broker.bind("later", "#", "all");
-    assert_eq!(publisher.published().await.batch, batch(1));
 }
 
 #[tokio::test]
@@ -261,29 +194,6 @@ async fn a_single_message_is_confirmed_through_a_loss_of_the_connection() {
 }
 
 #[tokio::test]
-async fn a_single_message_fails_in_bounded_time_and_says_why() {
-    let broker = broker();
-    broker.refuse_key("a.forged");
-    let publisher = TestPublisher::usual(broker.clone());
-    let forged = publisher.handle.publish_now(message("a.forged", "1"), SOON).await;
-    assert!(matches!(forged, Err(PublishError::Unpublishable { .. })), "{forged:?}");
-
-    broker.unreachable(true);
-    broker.drop_connections("publish");
-    let moment = Duration::from_millis(50);
-    let late = publisher.handle.publish_now(message("a.x", "2"), moment).await;
-    assert!(matches!(late, Err(PublishError::TimedOut { .. })), "{late:?}");
-    broker.unreachable(false);
-    publisher.ready().await;
-    publisher.handle.publish_now(message("a.x", "3"), SOON).await.unwrap();
-    assert_eq!(taken(&broker), ["3"]);
-
-    publisher.handle.stop(SOON).await;
-    let stopped = publisher.handle.publish_now(message("a.x", "4"), SOON).await;
-    assert_eq!(stopped, Err(PublishError::Stopped));
-}
-
-#[tokio::test]
 async fn t09_a_stop_waits_for_confirms_but_not_for_ever() {
     let broker = broker();
     let mut publisher = TestPublisher::usual(broker.clone());
@@ -301,23 +211,4 @@ async fn t09_a_stop_waits_for_confirms_but_not_for_ever() {
     let publisher = TestPublisher::usual(broker.clone());
     publisher.handle.send(out(4, &["a.x"; 3]));
     assert_eq!(publisher.handle.stop(Duration::from_millis(300)).await, 3);
-}
-
-#[tokio::test]
-async fn a_missing_exchange_is_named_before_anything_is_published() {
-    let broker = broker();
-    let mut settings = PublisherSettings::new("orders", "one");
-    settings.expected = ExpectedObjects::new().exchange("events").exchange("retry");
-    let mut publisher = TestPublisher::start(broker.clone(), settings);
-    publisher.handle.send(out(1, &["a.x"]));
-    let named = |state: &ConnectionState| match state {
-        ConnectionState::Connecting { last_error: Some(error), .. } => {
-            error.to_string().contains("exchange `retry` is missing in vhost `memory`")
-        }
-        _ => false,
-    };
-    wait_for(publisher.handle.state(), "naming what is missing", named).await;
-    assert_eq!(taken(&broker), Vec::<String>::new());
-    broker.exchange("retry", ExchangeKind::Topic);
-    publisher.published().await;
 }

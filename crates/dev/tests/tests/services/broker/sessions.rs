@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use ballet_amqp::{Broker, Lookup, Object};
-use ballet_stage::{Method, Servers, wait_until};
+use ballet_stage::{Method, Servers};
 use futures_util::StreamExt;
 use serde_json::json;
-
-use ballet_testkit::wire::clients::{SOON, TestConsumer, TestPublisher, message, out};
+use ballet_testkit::wire::clients::{TestConsumer, TestPublisher, out};
 
 use crate::broker::rabbitmq::{env, rabbitmq};
 
@@ -62,38 +61,5 @@ async fn t201_a_consumer_that_the_broker_cancels_in_time_gets_its_messages_again
     let (id, receipt) = consumer.next().await;
     assert_eq!(id, "2.0");
     receipt.settle();
-    env.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn what_a_further_channel_holds_returns_when_that_closes_and_its_connection_goes_on() {
-    let env = env("channel").await;
-    let session = rabbitmq(&env).connect("test").await.unwrap();
-    let mut confirms = session.confirms().await.unwrap();
-    for number in 0..3 {
-        session.publish(message("orders.x", &number.to_string())).unwrap();
-    }
-    let mut confirmed = 0;
-    while confirmed < 3 {
-        confirmed += confirms.next().await.unwrap().unwrap().len();
-    }
-    for _ in 0..2 {
-        let channel = session.channel().await.unwrap();
-        let mut deliveries = channel.consume("orders", "of the channel", 10).await.unwrap();
-        for number in 0..3 {
-            let delivery = deliveries.next().await.unwrap().unwrap();
-            let id = delivery.properties.message_id().as_ref().map(ToString::to_string);
-            assert_eq!(id, Some(number.to_string()));
-        }
-        channel.close().await;
-    }
-    let queue = Object::Queue("orders".to_owned());
-    wait_until("the messages to return", SOON, || async {
-        let found = session.find(&queue).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((found.messages() == Some(3)).then_some(()))
-    })
-    .await
-    .unwrap();
-    session.close().await;
     env.close().await.unwrap();
 }

@@ -55,10 +55,6 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     stage.until_published("desk").await;
 }
 
-/// An outbox table of a process that is gone, whose types cannot be read the first time. (A look does not read types,
-/// because the function is declared stable.)
-const FUSE: &str = "
-    create sequence fuse;
     create function fuse(event_type text) returns text stable language plpgsql as $$ begin
         if nextval('fuse') = 1 then raise exception 'fuse' using errcode = '53200'; end if;
         return event_type; end $$;
@@ -67,18 +63,6 @@ const FUSE: &str = "
         fuse(event_type) as event_type, saga_id, causation_id, traceparent, body, created_at
         from behind;
     insert into ballet.outbox_table values (77, 99999)";
-
-#[tokio::test]
-async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
-    let stage = OutboxStage::new("read_back", &[desk()]).await;
-    let _running = stage.start(desk(), DESK_TABLES).await;
-    let mut db = stage.connect("desk").await;
-    let fuse =
-        format!("begin; {FUSE}; {}; commit", rows(1, 1).replace("ballet.outbox_left", "behind"));
-    execute(&mut db, &fuse).await;
-    stage.until_taken::<TripBooked>(1).await;
-    stage.until_count("desk", "fuse where last_value >= 2", 1).await;
-}
 
 #[tokio::test]
 async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings_its_mark() {

@@ -5,7 +5,6 @@ mod cancelled;
 mod copy;
 mod green;
 mod hotel;
-mod knocks;
 mod limits;
 mod poison;
 mod pooler;

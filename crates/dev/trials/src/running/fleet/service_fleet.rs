@@ -65,13 +65,11 @@ impl ServiceFleet<'_> {
         self.each(|one| one.service.ended()).await
     }
 
-    /// Starts the ended processes again, with these additional variables from now on.
-    pub(crate) async fn start(self, env: &[(&str, String)]) -> Result<()> {
+    /// Starts the ended processes again.
+    pub(crate) async fn start(self) -> Result<()> {
         for replica in
             self.fleet.replicas.lock().await.iter_mut().filter(|one| one.is_of(self.name))
         {
-            let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-            replica.service.launch.env.extend(env);
             replica.service.start_again(&self.fleet.children).await?;
             (replica.killed, replica.down) = (false, false);
             replica.since = Instant::now();

@@ -1,17 +1,15 @@
-//! `chaos`: the system on private servers, under faults and load, or while days pass. After each storm it checks that
-//! nothing is lost, doubled or broken.
+//! `chaos`: the system on private servers, under faults and load. After each storm it checks that nothing is lost,
+//! doubled or broken.
 
 pub(crate) mod args;
-mod days;
 mod faults;
 mod report;
 mod storm;
-mod tries;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use ballet_ops::terminal::ui;
 
 use crate::running::long_run::RunPlan;
@@ -22,18 +20,23 @@ use crate::trials::chaos::report::ChaosReport;
 use crate::trials::environment::play_in_environment;
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
-    if let Some(kind) = args.kinds().iter().find(|kind| kind.needs_cluster() && !args.cluster) {
-        bail!("{} needs --cluster", kind.name());
-    }
+    let kinds = args.kinds();
+    ensure!(args.cluster || !kinds.contains(&FaultKind::Node), "node needs --cluster");
     let seed = args.seed.unwrap_or_else(some_seed);
     ui::say(&format!("seed {seed}"));
-    let keeps_logs = |played: Option<&Result<ChaosReport>>| {
-        args.keep || !played.is_some_and(|played| played.as_ref().is_ok_and(|report| report.held))
+    let plan = RunPlan {
+        replicas: args.replicas,
+        nodes: args.nodes(),
+        proxies: kinds.contains(&FaultKind::Network),
+        own_servers: true,
+        ..RunPlan::new("chaos", subject.tried.env())
     };
-    let played =
-        play_in_environment(&subject.system, plan(subject, args), keeps_logs, async |run| {
-            run.kept(Box::pin(storm::run(subject, args, seed, run))).await
-        });
+    let keeps_logs = |played: Option<&Result<ChaosReport>>| {
+        !played.is_some_and(|played| played.as_ref().is_ok_and(|report| report.held))
+    };
+    let played = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
+        run.kept(Box::pin(storm::run(subject, args, seed, run))).await
+    });
     let Some(report) = played.await? else { return Ok(ExitCode::from(130)) };
     if args.json {
         ui::raw(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
@@ -45,17 +48,6 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     }
     ui::say(&format!("to repeat the same choices: --seed {seed}"));
     Ok(ExitCode::FAILURE)
-}
-
-fn plan(subject: &Subject, args: &Args) -> RunPlan {
-    RunPlan {
-        replicas: args.replicas,
-        nodes: args.nodes(),
-        small_disks: args.small_disks(),
-        proxies: args.kinds().into_iter().any(FaultKind::needs_proxies),
-        own_servers: true,
-        ..RunPlan::new("chaos", subject.tried.env(args.days))
-    }
 }
 
 /// Any number will do, as it is printed.

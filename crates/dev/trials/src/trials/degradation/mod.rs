@@ -2,7 +2,6 @@
 
 mod outage;
 mod outages;
-mod overdue_deadline;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,7 +34,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let plan = RunPlan {
         beside_others: true,
         signed: front.is_some(),
-        ..RunPlan::new("degradation", subject.tried.env(false))
+        ..RunPlan::new("degradation", subject.tried.env())
     };
     let keeps_logs = |seen: Option<&Result<()>>| !matches!(seen, Some(Ok(())));
     let seen = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
@@ -60,13 +59,7 @@ async fn every_outage(
         let outage = outage.with_context(|| format!("while {name} was stopped"))?;
         ui::print(&outage.to_string());
     }
-    if let Some(which) = subject.tried.overdue()
-        && stopped.contains(&which.without)
-    {
-        let overdue = overdue_deadline::run(&outages, which).await;
-        ui::print(&overdue.context("while a deadline passed")?);
-    }
-    let exits = run.fleet.ends().await.unexpected_exits;
+    let exits = run.fleet.ends().await.crashes;
     ensure!(exits.is_empty(), "a service ended by itself: {}", exits.join("; "));
     Ok(())
 }

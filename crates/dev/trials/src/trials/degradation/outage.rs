@@ -61,7 +61,7 @@ pub(crate) async fn run(outages: &Outages<'_>, stopped: &'static str) -> Result<
         wait_for_clients(scene, before + ENOUGH + AT_ONCE, false).await?;
         outages.kill(stopped).await;
         let (seen, meanwhile) = try_operations(outages, stopped).await?;
-        outages.start(stopped, &[]).await?;
+        outages.start(stopped).await?;
         over.store(true, Ordering::Relaxed);
         anyhow::Ok((seen, meanwhile, Instant::now()))
     };

@@ -51,8 +51,8 @@ impl<'a> Outages<'a> {
         }
     }
 
-    /// Starts a service again at the same address, with these variables from now on, and waits until it is ready.
-    pub(crate) async fn start(&self, name: &str, env: &[(&str, String)]) -> Result<()> {
+    /// Starts a service again at the same address, and waits until it is ready.
+    pub(crate) async fn start(&self, name: &str) -> Result<()> {
         let run = self.scene.run;
         match &self.scene.load.site.gateway {
             Some(gateway) if name == GATEWAY => {
@@ -60,7 +60,7 @@ impl<'a> Outages<'a> {
                 gateway.ready(&run.http).await
             }
             Some(_) | None => {
-                run.of(name).start(env).await?;
+                run.of(name).start().await?;
                 run.of(name).release().await;
                 run.ready().await
             }

@@ -1,60 +1,70 @@
 //! The aims: every fault point for all that a service declares.
 
 use ballet::EventType;
-use ballet::core::topology::{DEAD, RETRIES, TELEMETRY};
+use ballet::core::topology::{DEAD, TELEMETRY};
 use ballet::core::{Part, StepPart};
 use ballet_core::fault::{FaultPoint, PointSubject};
 
+use crate::trials::kills::acts::Act;
+
 /// By this operation a process takes over the calls of one that is gone.
-pub(crate) const CLAIMS: &str = "claims";
+const CLAIMS: &str = "claims";
 
-/// Where a process is killed, and in which operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Aim {
-    pub(crate) point: FaultPoint,
-    pub(crate) what: String,
+/// A kill, or two if the second needs a first.
+#[derive(Debug)]
+pub(crate) struct KillCase {
+    /// Each point with the operation in which the process is killed there.
+    pub(crate) lines: Vec<String>,
+    pub(crate) act: Act,
 }
 
-impl Aim {
-    pub(crate) fn line(&self) -> String {
-        format!("{}@{}", self.point.name(), self.what)
-    }
-
-    /// An aim that only a process started after this kill reaches.
-    pub(crate) fn after(&self) -> Option<Self> {
-        let point = match self.point {
-            FaultPoint::BeforeSweep => FaultPoint::BeforePublish,
-            FaultPoint::BeforeClaim | FaultPoint::AfterClaim => FaultPoint::BeforeCall,
-            _ => return None,
-        };
-        Some(Self { point, what: self.what.clone() })
-    }
-
-    /// Why no system reaches it.
-    pub(crate) fn unreachable(&self) -> Option<&'static str> {
-        let is_copy = matches!(self.point, FaultPoint::BeforeCopy | FaultPoint::AfterCopy);
-        (is_copy && self.what != DEAD).then_some(
-            "the same lines as for a dead letter; a compensation would have to fail for long",
-        )
-    }
-}
-
-pub(crate) fn of(part: &Part) -> Vec<Aim> {
-    let mut aims = Vec::new();
+pub(crate) fn of(part: &Part) -> Vec<KillCase> {
+    let mut aims: Vec<(FaultPoint, String)> = Vec::new();
     for point in FaultPoint::ALL {
-        for about in point.about() {
-            aims.extend(
-                operations_at(part, *about).into_iter().map(|what| Aim { point: *point, what }),
-            );
-        }
+        let all = point.about().iter().flat_map(|about| operations_at(part, *about));
+        aims.extend(all.map(|what| (*point, what)));
     }
     if !part.telemetry.is_empty() {
         // Without an outbox there are no marks.
         let points =
             [FaultPoint::BeforePublish, FaultPoint::AfterPublish, FaultPoint::AfterConfirm];
-        aims.extend(points.map(|point| Aim { point, what: TELEMETRY.to_owned() }));
+        aims.extend(points.map(|point| (point, TELEMETRY.to_owned())));
     }
-    aims
+    let is_usual = |what: &str| what != CLAIMS && act(part, what) == Act::Nothing;
+    let any = aims.iter().find(|(_, what)| is_usual(what)).map(line);
+    let case = |aim: &(FaultPoint, String)| {
+        let (point, what) = aim;
+        let first = match point {
+            _ if what == CLAIMS => any.clone(),
+            FaultPoint::BeforeSweep => Some(line(&(FaultPoint::BeforePublish, what.clone()))),
+            // Only a process that starts after this kill has a call to claim.
+            FaultPoint::BeforeClaim | FaultPoint::AfterClaim => {
+                Some(line(&(FaultPoint::BeforeCall, what.clone())))
+            }
+            _ => None,
+        };
+        KillCase { lines: first.into_iter().chain([line(aim)]).collect(), act: act(part, what) }
+    };
+    aims.iter().map(case).collect()
+}
+
+fn line((point, what): &(FaultPoint, String)) -> String {
+    format!("{}@{what}", point.name())
+}
+
+fn act(part: &Part, what: &str) -> Act {
+    let shared = part.shares.iter().flat_map(|share| share.requests.iter().chain([&share.republished]));
+    let copied = part.copies.iter().flat_map(|copy| copy.request.iter().chain([&copy.republished]));
+    let mut deadlines = part.sagas.iter().filter_map(|saga| saga.deadline);
+    if shared.chain(copied).any(|event| event.name() == what) {
+        Act::Refill
+    } else if deadlines.any(|deadline| deadline.passed.name() == what) {
+        Act::Overdue
+    } else if what == DEAD {
+        Act::Disturb
+    } else {
+        Act::Nothing
+    }
 }
 
 fn operations_at(part: &Part, about: PointSubject) -> Vec<String> {
@@ -82,11 +92,12 @@ fn operations_at(part: &Part, about: PointSubject) -> Vec<String> {
             });
             calls.flatten().collect()
         }
-        PointSubject::Copy => {
-            let retries = RETRIES.iter().map(|(name, _)| (*name).to_owned());
-            std::iter::once(DEAD.to_owned()).chain(retries).collect()
-        }
-        PointSubject::Tables => ["partitions", "truncate", CLAIMS].map(str::to_owned).into(),
+        // A copy for a later attempt takes the same lines.
+        PointSubject::Copy => vec![DEAD.to_owned()],
+        // A table with rows is emptied once its turn is over.
+        PointSubject::Tables if part.emits().is_empty() => vec![CLAIMS.to_owned()],
+        // Every process dies at its first start when it makes partitions.
+        PointSubject::Tables => vec!["truncate".to_owned(), CLAIMS.to_owned()],
         // Only tools do this.
         PointSubject::Letter => Vec::new(),
     }

@@ -1,43 +1,45 @@
 //! `kills`: kills a process (SIGKILL) at every fault point, for every step, compensation, call and event of every
-//! service. After each kill every saga ends as expected.
+//! service, while customers of all cases come. Afterwards every saga has ended as expected.
 //!
-//! The aims come from the services' declarations, and the customer that leads to one from what services noted. Only
-//! unreachable aims are listed.
+//! The aims come from the services' declarations. Only unreachable aims are listed.
 
+mod acts;
 mod aims;
-mod checks;
-mod explore;
-mod matrix;
-mod path;
-mod plan;
 mod process;
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
-use ballet::core::topology::DEAD;
+use anyhow::{Context, Result, bail, ensure};
 use ballet_ops::terminal::ui;
 use ballet_stage::Method;
 use futures_util::future::try_join_all;
 use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::load::load::CustomerMix;
 use crate::running::long_run::{LongRun, RunPlan};
 use crate::system::subject::Subject;
 use crate::trials::environment::play_in_environment;
-use crate::trials::kills::aims::Aim;
-use crate::trials::kills::checks::{UNKNOWN, check_everything};
-use crate::trials::kills::plan::{KillCase, plan};
+use crate::trials::kills::acts::{Act, take_all_dead_letters};
+use crate::trials::kills::aims::KillCase;
 use crate::trials::kills::process::TargetProcess;
+use crate::trials::oracle;
 use crate::trials::scene::Scene;
 
 /// Cases are divided into so many samples.
-const SHARES: u64 = 8;
+const SHARES: usize = 8;
 /// The framework's tables are made at a service's first start, before and after which it dies.
 const AT_FIRST: [&str; 2] = ["before_tables@partitions", "after_tables@partitions"];
+/// Customers per second, and the maximum number of their open sagas: a process that is away half of the time must keep
+/// up.
+const RATE: u32 = 6;
+const MOST_OPEN: usize = 40;
+/// The limit for an aim to be reached. A customer of the rarest case comes every few seconds.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The options of `kills`.
 #[derive(Debug, clap::Args)]
@@ -45,9 +47,9 @@ pub(crate) struct Args {
     /// Kill only at the points that have this in their names, such as `after_commit` or `done:`.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Kill at an eighth of the points, which this number chooses. The exploration is whole.
+    /// Kill at an eighth of the points, which this number chooses.
     #[arg(long, value_name = "NUMBER")]
-    sample: Option<u64>,
+    sample: Option<usize>,
 }
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
@@ -60,7 +62,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
     let plan = RunPlan {
         beside_others: true,
         first_aim: Some(AT_FIRST[0]),
-        ..RunPlan::new("kills", subject.tried.env(false))
+        ..RunPlan::new("kills", subject.tried.env())
     };
     let keeps_logs = |killed: Option<&Result<()>>| !matches!(killed, Some(Ok(())));
     let killed = play_in_environment(&subject.system, plan, keeps_logs, async |run| {
@@ -83,47 +85,47 @@ async fn retry_for_longer(run: &LongRun) -> Result<()> {
 async fn all(subject: &Arc<Subject>, run: &LongRun, args: &Args) -> Result<()> {
     retry_for_longer(run).await?;
     let begun = Instant::now();
-    let scene = Scene::set_up(subject, run, CustomerMix::of(subject)).await?;
+    let cases = (0..subject.cases.len()).collect();
+    let mix = CustomerMix { cases, rate: RATE, ..CustomerMix::of(subject) };
+    let mut scene = Scene::set_up(subject, run, mix).await?;
+    scene.load.most_open = MOST_OPEN;
     scene.recorder.record().begin();
     let services = run.services();
     let processes = try_join_all(services.iter().map(|service| first_start(run, service))).await?;
     subject.tried.prepare(&scene.load.site).await?;
-    // Points without a path.
-    check_everything(&scene).await?;
-    try_join_all(processes.iter().map(TargetProcess::forget)).await?;
     ui::say(&format!("{} were killed at their first start, and are ready", services.join(", ")));
-    let leading = explore::explore(&scene, &processes).await?;
-    ui::say(&format!("explored in {:.0?}", begun.elapsed()));
-    let mut matrix = Vec::new();
-    let mut wrong = Vec::new();
-    for part in &run.system.parts {
-        let aims = aims::of(part);
-        let (cases, missing) = plan(subject, &aims, part.service, &leading);
-        matrix.push(cases);
-        wrong.extend(missing);
-        let declared: Vec<String> = aims.iter().map(Aim::line).collect();
-        let seen = leading.keys().filter(|(service, _)| *service == part.service);
-        let strange = seen.map(|(_, line)| line).filter(|line| !declared.contains(line));
-        // A strange message and its dead letter do not count.
-        let strange = strange.filter(|line| !line.ends_with(UNKNOWN) && !line.ends_with(DEAD));
-        wrong.extend(strange.map(|line| format!("{} reaches {line}, undeclared", part.service)));
-    }
-    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-    check_known(&matrix, args)?;
-    choose(&mut matrix, args);
-    let cases: usize = matrix.iter().map(Vec::len).sum();
-    ensure!(
-        cases > 0,
-        "none of the points that were asked for is in this sample: take another number"
-    );
-    let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
-    let runs = processes.iter().zip(&matrix);
-    try_join_all(runs.map(|(process, cases)| matrix::run_all(process, cases, &scene))).await?;
-    let rows = check_everything(&scene).await?;
+    let aims: Vec<Vec<KillCase>> = chosen(subject, args);
+    let kills: usize = aims.iter().flatten().map(|case| case.lines.len()).sum();
+    ensure!(kills > 0, "no point of this sample has such a name");
+    let (over, acts) = (AtomicBool::new(false), Mutex::new(()));
+    let is_over = || over.load(Ordering::Relaxed);
+    let killed = async {
+        let of_all = processes.iter().zip(&aims);
+        try_join_all(of_all.map(|(process, cases)| kill_at(process, cases, &scene, &acts))).await?;
+        over.store(true, Ordering::Relaxed);
+        anyhow::Ok(())
+    };
+    let meanwhile = async {
+        while !is_over() {
+            scene.load.meanwhile(Instant::now() + Duration::from_secs(1)).await?;
+        }
+        Ok(())
+    };
+    let customers = async { tokio::try_join!(killed, scene.load.run(is_over), meanwhile) };
+    tokio::select! {
+        failed = take_all_dead_letters(&scene) => { failed?; bail!("it never returns by itself") }
+        done = customers => done?,
+    };
+    let verdict = tokio::select! {
+        failed = take_all_dead_letters(&scene) => { failed?; bail!("it never returns by itself") }
+        checked = oracle::ensure_all_holds(&scene) => checked?,
+    };
     ui::print(&format!(
-        "{cases} cases, {kills} kills and {} at the first start, {rows} rows, {:.0?}: nothing is lost, \
-         doubled or broken",
+        "{kills} kills and {} at the first start, {} {}, {} rows, {:.0?}: nothing is lost, doubled or broken",
         AT_FIRST.len() * services.len(),
+        scene.load.sagas.all().len(),
+        subject.sagas,
+        verdict.rows,
         begun.elapsed()
     ));
     Ok(())
@@ -137,30 +139,54 @@ async fn first_start<'a>(run: &'a LongRun, service: &'static str) -> Result<Targ
     Ok(process)
 }
 
-/// `--only` has to occur in the name of some point.
-fn check_known(matrix: &[Vec<KillCase>], args: &Args) -> Result<()> {
-    let Some(only) = &args.only else { return Ok(()) };
-    let aims = || matrix.iter().flatten().flat_map(|case| &case.aims).map(Aim::line);
-    let points: BTreeSet<String> =
-        aims().filter_map(|line| Some(line.split_once('@')?.0.to_owned())).collect();
-    ensure!(
-        aims().any(|line| line.contains(only)),
-        "no point has {only:?} in its name; the points are {}, each with a place such as {:?}",
-        points.into_iter().collect::<Vec<_>>().join(", "),
-        aims().next().unwrap_or_default()
-    );
-    Ok(())
+/// The cases of each service that the options choose, without those that it cannot reach.
+fn chosen(subject: &Subject, args: &Args) -> Vec<Vec<KillCase>> {
+    let mut number = 0..;
+    let mut is_chosen = |case: &KillCase| {
+        let number: usize = number.next().unwrap_or_default();
+        args.only.as_ref().is_none_or(|only| case.lines.iter().any(|line| line.contains(only)))
+            && args.sample.is_none_or(|sample| number % SHARES == sample % SHARES)
+    };
+    let of_part = |part| {
+        let mut cases = aims::of(part);
+        cases.retain(|case| {
+            let last = case.lines.last().map_or("", String::as_str);
+            subject.tried.unreachable(part.service, last).is_none() && is_chosen(case)
+        });
+        cases
+    };
+    subject.system.parts.iter().map(of_part).collect()
 }
 
-fn choose(matrix: &mut [Vec<KillCase>], args: &Args) {
-    if let Some(only) = &args.only {
-        let chosen = |case: &KillCase| case.aims.iter().any(|aim| aim.line().contains(only));
-        matrix.iter_mut().for_each(|cases| cases.retain(chosen));
+/// Makes a process die at each of these points, and starts it again.
+async fn kill_at(
+    process: &TargetProcess<'_>,
+    cases: &[KillCase],
+    scene: &Scene<'_>,
+    acts: &Mutex<()>,
+) -> Result<()> {
+    for KillCase { lines, act } in cases {
+        let (begun, dead) = (Instant::now(), AtomicBool::new(false));
+        let name = format!("{} {}", process.service, lines.join(", then "));
+        process.aim(&lines[0])?;
+        let acting = async {
+            while *act != Act::Nothing && !dead.load(Ordering::Relaxed) {
+                let _alone = acts.lock().await;
+                act.perform(scene, process.service).await?;
+            }
+            anyhow::Ok(())
+        };
+        let dying = async {
+            let died = timeout(PATIENCE, process.wait_for_death()).await;
+            died.context("nothing leads there: add a case, or say why (`Trial::unreachable`)")??;
+            dead.store(true, Ordering::Relaxed);
+            for line in &lines[1..] {
+                process.dies_at_its_start(line).await?;
+            }
+            process.start().await
+        };
+        tokio::try_join!(acting, dying).with_context(|| name.clone())?;
+        ui::say(&format!("{name}: {:.1?}", begun.elapsed()));
     }
-    if let Some(sample) = args.sample {
-        let mut number = 0..;
-        let mut is_in_it =
-            |_: &KillCase| number.next().is_some_and(|n: u64| n % SHARES == sample % SHARES);
-        matrix.iter_mut().for_each(|cases| cases.retain(&mut is_in_it));
-    }
+    Ok(())
 }

@@ -40,16 +40,6 @@ impl<'a> TargetProcess<'a> {
         written.with_context(|| format!("cannot write {}", aim.display()))
     }
 
-    /// Returns whether it was to die.
-    pub(crate) fn spare(&self) -> bool {
-        fs::remove_file(self.points.join("aim")).is_ok()
-    }
-
-    pub(crate) fn seen(&self) -> Vec<String> {
-        let seen = fs::read_to_string(self.points.join("seen")).unwrap_or_default();
-        seen.lines().map(str::to_owned).collect()
-    }
-
     /// SIGKILL must be the cause.
     pub(crate) async fn wait_for_death(&self) -> Result<()> {
         if self.ended().await == Some(Signal::KILL.as_raw()) {
@@ -58,19 +48,11 @@ impl<'a> TargetProcess<'a> {
         bail!("{} ended by itself:\n{}", self.service, self.all.tail().await)
     }
 
-    /// A process notes each point once, so it is restarted.
-    pub(crate) async fn forget(&self) -> Result<()> {
-        self.all.kill().await;
-        let seen = self.points.join("seen");
-        fs::remove_file(&seen).with_context(|| format!("cannot remove {}", seen.display()))?;
-        self.start().await
-    }
-
     /// Waits for its death at this point.
     pub(crate) async fn dies_at_its_start(&self, at: &str) -> Result<()> {
         self.aim(at)?;
         for _ in 0..STARTS {
-            self.all.start(&[]).await?;
+            self.all.start().await?;
             let ended = tokio::time::timeout(AT_ITS_START, self.ended()).await;
             let ended = ended.with_context(|| format!("{} lives after {at}", self.service))?;
             if ended == Some(Signal::KILL.as_raw()) {
@@ -82,12 +64,12 @@ impl<'a> TargetProcess<'a> {
 
     /// Waits until it is ready.
     pub(crate) async fn start(&self) -> Result<()> {
-        self.all.start(&[]).await?;
+        self.all.start().await?;
         let what = format!("{} to be ready", self.service);
         let ready = wait_until(&what, AT_ITS_START, || async {
             if self.all.dead().await.is_some() {
                 let tail = self.all.tail().await;
-                self.all.start(&[]).await?;
+                self.all.start().await?;
                 bail!("it ended:\n{tail}");
             }
             Ok(self.all.is_ready(self.http).await.then_some(()))

@@ -23,9 +23,9 @@ struct DispatchArgs {
 pub(crate) fn services() -> Vec<ServiceProgram> {
     let dispatch = Dispatch::new(DispatchSettings::default(), Arc::new(Sandbox::default()));
     vec![
-        ServiceProgram::with(&dispatch.participant(), |own: DispatchArgs, ballet, clock| {
+        ServiceProgram::with(&dispatch.participant(), |own: DispatchArgs, ballet| {
             let sandbox = Arc::new(own.provider.sandbox(ballet));
-            Dispatch::new(own.dispatch, sandbox).service().clock(clock)
+            Dispatch::new(own.dispatch, sandbox).service()
         }),
         ServiceProgram::of(|| Location::new(LocationSettings::default()).service()),
         ServiceProgram::of(Riders::service),

@@ -96,7 +96,6 @@ impl Trial for Rides {
     fn overdue(&self) -> Option<OverdueDeadline> {
         Some(OverdueDeadline {
             owner: "dispatch",
-            variable: "RIDE_DEADLINE_SECONDS",
             without: "location",
             reason: "deadline_passed",
             case: "nobody is near",

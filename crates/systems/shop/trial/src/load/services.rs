@@ -20,24 +20,22 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
     vec![
         ServiceProgram::with(
             &Carts(CartSettings::default()).participant(),
-            |own: CartSettings, _, clock| Carts(own).service().clock(clock),
+            |own: CartSettings, _| Carts(own).service(),
         ),
         ServiceProgram::of(Catalog::service),
         ServiceProgram::of(Inventory::service),
         ServiceProgram::with(
             &Orders(DEADLINE.into()).participant(),
-            |own: OrderSettings, _, clock| Orders(own).service().clock(clock),
+            |own: OrderSettings, _| Orders(own).service(),
         ),
         ServiceProgram::with(
             &Payments::new(provider).participant(),
-            |own: ProviderSettings, ballet, clock| {
-                Payments::new(own.sandbox(ballet)).service().clock(clock)
-            },
+            |own: ProviderSettings, ballet| Payments::new(own.sandbox(ballet)).service(),
         ),
         ServiceProgram::of(Recommendations::service),
         ServiceProgram::with(
             &Shipping::new(carrier).participant(),
-            |own: CarrierSettings, _, clock| Shipping::new(own.sandbox()).service().clock(clock),
+            |own: CarrierSettings, _| Shipping::new(own.sandbox()).service(),
         ),
     ]
 }

@@ -18,8 +18,6 @@ use crate::load::{customers, merchant, operations, products, schedules, services
 
 /// The gateway allows each of them 60 orders a minute.
 const CUSTOMERS: usize = 20;
-/// The maximum that orders accepts, for when days pass in seconds.
-const DEADLINE_DAYS: u32 = 30;
 
 #[derive(Debug, Default)]
 pub(crate) struct ShopTrial {
@@ -101,7 +99,6 @@ impl Trial for ShopTrial {
     fn overdue(&self) -> Option<OverdueDeadline> {
         Some(OverdueDeadline {
             owner: "orders",
-            variable: "ORDER_DEADLINE_SECONDS",
             without: "payments",
             reason: "deadline_passed",
             case: GOOD.name,
@@ -111,9 +108,5 @@ impl Trial for ShopTrial {
     fn unreachable(&self, service: &str, point: &str) -> Option<&'static str> {
         let noted = point.starts_with("before_note@") || point.starts_with("after_note@");
         (service == "shipping" && noted).then_some("the sandbox's carrier always answers")
-    }
-
-    fn env_of_days(&self) -> Vec<(&'static str, String)> {
-        vec![("ORDER_DEADLINE_SECONDS", (DEADLINE_DAYS * 24 * 60 * 60).to_string())]
     }
 }

@@ -13,8 +13,8 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
     vec![
         ServiceProgram::of(Accounts::service),
         ServiceProgram::of(Analytics::service),
-        ServiceProgram::with(&playback, |settings: PlaybackSettings, _, clock| {
-            Playback { settings }.service().clock(clock)
+        ServiceProgram::with(&playback, |settings: PlaybackSettings, _| {
+            Playback { settings }.service()
         }),
         ServiceProgram::of(Titles::service),
     ]

@@ -90,7 +90,6 @@ impl Trial for Streaming {
     fn overdue(&self) -> Option<OverdueDeadline> {
         Some(OverdueDeadline {
             owner: "playback",
-            variable: "START_DEADLINE_SECONDS",
             without: "titles",
             reason: "deadline_passed",
             case: "a title of another region",
