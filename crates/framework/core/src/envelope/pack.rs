@@ -139,12 +139,9 @@ pub fn read<T>(
     mut made: impl FnMut(Option<Member<'_>>, &[u8]) -> T,
 ) -> Result<Vec<T>, Unacceptable> {
     check_form(message, limits)?;
-    let limits = Limits {
-        max_body: limits.max_body.max(LEAST_LIMIT),
-        // A member is two levels deeper than alone.
-        max_depth: limits.max_depth.saturating_add(2),
-        ..*limits
-    };
+    // How deep an event is nested is looked at when it is read.
+    let max_body = limits.max_body.max(LEAST_LIMIT);
+    let limits = Limits { max_body, max_depth: usize::MAX, ..*limits };
     let body = unpack(message.body, message.content_encoding, &limits)?;
     let Members(members) = serde_json::from_slice(&body).map_err(|error| {
         if error.is_data() { wrong(&error.to_string()) } else { Unacceptable::not_json(&error) }
