@@ -88,19 +88,10 @@ pub fn split(
     limits: &Limits,
 ) -> Result<Vec<Delivery>, Box<(Unacceptable, Delivery)>> {
     let Delivery { tag, redelivered, exchange, routing_key, properties, .. } = &delivery;
-    let mut shared = of_all(properties);
-    if let Some(expiration) = properties.expiration().clone() {
-        shared = shared.with_expiration(expiration);
-    }
-    if let Some(user) = properties.user_id().clone() {
-        shared = shared.with_user_id(user);
-    }
-    let mut headers = FieldTable::default();
-    for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
-        if name.as_str() != MEMBERS {
-            headers.insert(name.clone(), value.clone());
-        }
-    }
+    let shared = of_all(properties);
+    let mut headers = properties.headers().clone().unwrap_or_default().inner().clone();
+    headers.remove(MEMBERS);
+    let headers = FieldTable::from(headers);
     let alone = |attributes: Option<Member<'_>>, body: &[u8]| {
         let properties = match attributes {
             Some(attributes) => of_event(attributes, &shared, &headers),
@@ -165,10 +156,12 @@ fn of_all(properties: &BasicProperties) -> BasicProperties {
     keep!(
         app_id => with_app_id,
         delivery_mode => with_delivery_mode,
+        expiration => with_expiration,
         kind => with_type,
         priority => with_priority,
         reply_to => with_reply_to,
         timestamp => with_timestamp,
+        user_id => with_user_id,
     );
     shared
 }

@@ -181,8 +181,9 @@ async fn write_outbox<'a>(
 fn publish(engine: &Engine, batch: BatchId, emitted: Vec<EmittedEvent>, made_at: Timestamp) {
     let service = engine.registry.service;
     let relay = &engine.relay;
-    relay.begin_spans(batch, |spans, clock| PublishSpans::begin(spans, clock, &emitted));
     let events = emitted.into_iter().map(|event| OutgoingEvent::emitted(service, event, made_at));
+    let events: Vec<OutgoingEvent> = events.collect();
+    relay.begin_spans(batch, |spans, clock| PublishSpans::begin(spans, clock, &events));
     relay.committed(packs::batch(&engine.registry, batch, events));
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet_amqp::{Arrival, pack};
+use ballet_amqp::{Arrival, Delivery, Receipt, pack};
 use ballet_core::{Reason, Unacceptable};
 use tokio::sync::mpsc;
 
@@ -58,9 +58,8 @@ impl Lanes {
                 }
             }
             Err(refused) => {
-                let (unacceptable, delivery) = *refused;
-                let original = OriginalMessage::unread(delivery, receipt);
-                dead_letter::set_aside(engine, original, unacceptable, None, 0);
+                let (why, delivery) = *refused;
+                refuse(engine, delivery, receipt, why);
             }
         }
     }
@@ -95,9 +94,7 @@ fn read(engine: &Arc<Engine>, arrival: Arrival) -> Option<Box<LaneMessage>> {
             "the message was delivered {earlier} times and never settled: it may be what ends \
              the process; find the cause before it is redriven"
         );
-        let why = Unacceptable::new(Reason::CrashLoop, detail);
-        let original = OriginalMessage::unread(delivery, receipt);
-        dead_letter::set_aside(engine, original, why, None, 0);
+        refuse(engine, delivery, receipt, Unacceptable::new(Reason::CrashLoop, detail));
         return None;
     }
     let Engine { registry, limits, time, spans, .. } = &**engine;
@@ -105,12 +102,16 @@ fn read(engine: &Arc<Engine>, arrival: Arrival) -> Option<Box<LaneMessage>> {
     match LaneMessage::read(registry, limits, clocks, spans.sampler, delivery, receipt) {
         Ok(message) => Some(Box::new(message)),
         Err(unread) => {
-            let (unacceptable, delivery, receipt) = *unread;
-            let original = OriginalMessage::unread(delivery, receipt);
-            dead_letter::set_aside(engine, original, unacceptable, None, 0);
+            let (why, delivery, receipt) = *unread;
+            refuse(engine, delivery, receipt, why);
             None
         }
     }
+}
+
+fn refuse(engine: &Arc<Engine>, delivery: Delivery, receipt: Receipt, why: Unacceptable) {
+    let original = OriginalMessage::unread(delivery, receipt);
+    dead_letter::set_aside(engine, original, why, None, 0);
 }
 
 fn tried_apart(engine: &Arc<Engine>, member: Arrival, earlier: u32) {

@@ -15,18 +15,13 @@ use ballet_store::outbox::wire::OutgoingEvent;
 use crate::engine::registry::Registry;
 
 /// A batch of these events, in packs where that is declared.
-pub(crate) fn batch(
-    registry: &Registry,
-    batch: BatchId,
-    events: impl IntoIterator<Item = OutgoingEvent>,
-) -> OutBatch {
+pub(crate) fn batch(registry: &Registry, batch: BatchId, events: Vec<OutgoingEvent>) -> OutBatch {
     if !registry.packs_any() {
         return OutBatch::new(batch, events);
     }
-    let events: Vec<OutgoingEvent> = events.into_iter().collect();
     let places = places(events.iter().map(|event| SentEvent {
         event_type: event.routing_key(),
-        saga: event.saga_id(),
+        saga: event.saga_id,
         bytes: event.body_len(),
         packs: registry.packs(event.routing_key()),
     }));

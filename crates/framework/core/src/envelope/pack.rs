@@ -10,11 +10,10 @@
 //! A pack is only how messages travel: everybody who gets one handles its members.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -140,18 +139,15 @@ pub fn read<T>(
     mut made: impl FnMut(Option<Member<'_>>, &[u8]) -> T,
 ) -> Result<Vec<T>, Unacceptable> {
     check_form(message, limits)?;
-    let limits = Limits {
-        max_body: limits.max_body.max(LEAST_LIMIT),
-        // A member is two levels deeper than alone.
-        max_depth: limits.max_depth.saturating_add(2),
-        ..*limits
-    };
+    // How deep an event is nested is looked at when it is read.
+    let max_body = limits.max_body.max(LEAST_LIMIT);
+    let limits = Limits { max_body, max_depth: usize::MAX, ..*limits };
     check_body(message.body, message.content_encoding, &limits)?;
-    let Members(members) = serde_json::from_slice(message.body).map_err(|error| {
+    let members: Vec<&RawValue> = serde_json::from_slice(message.body).map_err(|error| {
         if error.is_data() { wrong(&error.to_string()) } else { Unacceptable::not_json(&error) }
     })?;
-    if members.is_empty() {
-        return Err(wrong("it has no members"));
+    if !(1..=MOST_MEMBERS).contains(&members.len()) {
+        return Err(wrong(&format!("it has {} members", members.len())));
     }
     if let Some(said) = message.members
         && usize::try_from(said) != Ok(members.len())
@@ -204,34 +200,6 @@ fn wrong(what: &str) -> Unacceptable {
         "the message is not a pack that can be read: {what}; send a JSON array of 1 to {MOST_MEMBERS} CloudEvents"
     );
     Unacceptable::new(Reason::NotAPack, detail)
-}
-
-/// The members, of which so many may come that only a bounded number is kept.
-struct Members<'a>(Vec<&'a RawValue>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-        impl<'de> Visitor<'de> for List {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of CloudEvents")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = list.next_element()? {
-                    if members.len() == MOST_MEMBERS {
-                        return Err(A::Error::custom("it has too many members"));
-                    }
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_seq(List)
-    }
 }
 
 #[cfg(test)]

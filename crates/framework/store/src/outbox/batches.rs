@@ -79,8 +79,7 @@ pub async fn insert(
 }
 
 fn own_body(event: &EmittedEvent) -> Option<Cow<'_, str>> {
-    let is_elsewhere = event.source == EventSource::Ledger;
-    (!is_elsewhere).then(|| String::from_utf8_lossy(&event.event.body))
+    (event.source != EventSource::Ledger).then(|| String::from_utf8_lossy(&event.event.body))
 }
 
 static WITH_LEDGER: LazyLock<String> =

@@ -32,11 +32,12 @@ pub fn properties(service: &str, message_id: MessageId, at: Timestamp) -> BasicP
 #[derive(Debug)]
 pub struct OutgoingEvent {
     service: &'static str,
-    message_id: MessageId,
+    pub message_id: MessageId,
     event_type: Cow<'static, str>,
-    saga_id: Option<SagaId>,
+    /// The saga that the event belongs to.
+    pub saga_id: Option<SagaId>,
     causation_id: Option<MessageId>,
-    trace: Option<Trace>,
+    pub trace: Option<Trace>,
     created_at: Timestamp,
     body: Bytes,
 }
@@ -68,11 +69,6 @@ impl OutgoingEvent {
             created_at: event.created_at,
             body: event.body.into(),
         }
-    }
-
-    /// The saga that the event belongs to.
-    pub const fn saga_id(&self) -> Option<SagaId> {
-        self.saga_id
     }
 
     /// The event as a member of a pack.

@@ -172,8 +172,9 @@ fn hand_over(engine: &Engine, table: i16, loaded: Vec<LoadedBatch>) {
         fault::remember(&batch, &*events);
         fault::point(FaultPoint::BeforeSweep, &*events);
         let service = engine.registry.service;
-        relay.begin_spans(batch, |spans, clock| PublishSpans::begin_stored(spans, clock, &events));
         let events = events.into_iter().map(|event| OutgoingEvent::stored(service, event));
+        let events: Vec<OutgoingEvent> = events.collect();
+        relay.begin_spans(batch, |spans, clock| PublishSpans::begin(spans, clock, &events));
         if publisher.send(packs::batch(&engine.registry, batch, events)) != Handover::Queued {
             relay.leave(batch);
         }

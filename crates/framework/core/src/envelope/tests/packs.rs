@@ -72,7 +72,7 @@ fn what_is_no_pack_is_refused_as_a_whole() {
         assert_eq!(refusal(&of(body.as_bytes())).reason, reason, "{body}");
     }
     let many = format!("[{}1]", "1,".repeat(MOST_MEMBERS));
-    assert!(refusal(&of(many.as_bytes())).detail.contains("too many members"));
+    assert!(refusal(&of(many.as_bytes())).detail.contains("it has 1001 members"));
     let lies = Incoming { members: Some(3), ..of(b"[1,2]") };
     assert!(refusal(&lies).detail.contains("says 3 members, and it has 2"));
     let big = vec![b' '; LEAST_LIMIT + 1];
