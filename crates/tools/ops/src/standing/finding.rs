@@ -115,7 +115,7 @@ impl Finding {
     pub fn area(&self) -> Area {
         use Cause::{
             Collation, Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery,
-            Right, Room, Tables,
+            Room, Tables,
         };
         use Cause::{
             Copies, DeadLetters, Frozen, Handler, Ids, Lag, Outbox, Paused, Process, Publishing,
@@ -123,7 +123,7 @@ impl Finding {
         };
         match self.cause {
             Provider => Area::Providers,
-            Database | DatabaseLogin | Recovery | Lock | Right | Room | Tables | Durability
+            Database | DatabaseLogin | Recovery | Lock | Room | Tables | Durability
             | Collation | Partitions => Area::Databases,
             Copies | DeadLetters | Frozen | Handler | Ids | Lag | Outbox | Paused | Process
             | Publishing | Ready | Standstill | Start | Stuck | Telemetry => Area::Services,

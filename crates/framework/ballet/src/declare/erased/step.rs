@@ -36,6 +36,17 @@ pub(crate) enum Handlers {
 }
 
 impl AnyStep {
+    /// A step whose handlers know no types.
+    pub(crate) fn untyped(
+        part: StepPart,
+        decode: fn(usize, &[u8]) -> Result<AnyEvent, serde_json::Error>,
+        key: fn(&AnyEvent) -> Option<String>,
+        handlers: Handlers,
+    ) -> Self {
+        let repeats = !part.compensated_by.is_empty();
+        Self { part, retry: Retry::DEFAULT, decode, key: Box::new(key), repeats, handlers }
+    }
+
     pub(crate) const fn part(&self) -> &StepPart {
         &self.part
     }
