@@ -10,7 +10,7 @@ pub(crate) use ballet_ops::terminal::ui::{
 };
 use ballet_ops::terminal::{Cell, Table, columns, plain};
 use ballet_ops::words;
-pub(crate) use ballet_ops::words::{acting, counted, grouped};
+pub(crate) use ballet_ops::words::{counted, grouped};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;

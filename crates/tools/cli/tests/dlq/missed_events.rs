@@ -7,7 +7,6 @@ use ballet_testkit::command::{CommandOutput, ended};
 use ballet_testkit::until_yields;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
 
 use crate::publish::contracts;
 use crate::shop::{ShopWorld, checkout, declined_checkout};

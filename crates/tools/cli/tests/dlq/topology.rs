@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use ballet_stage::{Servers, TestEnv};
-use ballet_testkit::command::{CommandOutput, ended};
 use tokio::process::Command;
 
-use crate::world::{CounterWorld, ballet};
+use crate::world::ballet;
 
 pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) -> Command {
     let user = env.amqp_url("topology").trim_start_matches("amqp://");
@@ -17,12 +16,4 @@ pub(crate) async fn topology(env: &TestEnv, place: &Path, arguments: &[&str]) ->
     command.arg("topology").args(arguments).args(["--vhost", env.vhost()]);
     command.env("RABBITMQ_MANAGEMENT_URL", format!("http://{user}@{at}"));
     command
-}
-
-impl CounterWorld {
-    pub(crate) async fn topology(&self, arguments: &[&str]) -> CommandOutput {
-        let mut command = topology(&self.env, &self.place, arguments).await;
-        command.env("BALLET_CONTRACTS", self.place.join("clocks"));
-        ended(command).await
-    }
 }

@@ -1,7 +1,6 @@
 //! The content of each page.
 
 use reqwest::StatusCode;
-use uuid::Uuid;
 
 use crate::test_console::{Browser, PLACED, RESERVED, TestConsole};
 
