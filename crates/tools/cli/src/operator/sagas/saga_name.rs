@@ -6,7 +6,6 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use ballet::core::topology::TAP;
 use ballet::core::{EventType, Key, Role};
-use ballet_console::index::{Index, IndexState};
 use ballet_ops::sagas::{KeyQuery, KeyedSagas, ending, keyed};
 use ballet_ops::stream::{RecordFilter, Start};
 use uuid::Uuid;
@@ -19,7 +18,6 @@ use crate::operator::sagas::waits::warn_of;
 use crate::tester::stream::feed::{EventFeed, StopReason};
 use crate::tester::stream::selection::JournalRange;
 
-const INDEX: &str = "console";
 /// The maximum number of ids that an error names.
 const MOST: usize = 10;
 
@@ -101,9 +99,6 @@ impl SagaName {
                 return Ok(NamedSagas { sagas: BTreeSet::from([*id]), is_partial: false });
             }
             Self::End(digits) => {
-                if let Some(sagas) = self.in_index(options).await {
-                    return Ok(NamedSagas { sagas, is_partial: false });
-                }
                 let KeyedSagas { mut sagas, away } =
                     ending(&options.databases(&services()?)?, digits).await;
                 warn_of(&away);
@@ -118,9 +113,6 @@ impl SagaName {
             Self::Key { name, value } => (name, value),
         };
         let key = KeyQuery { fields: fields(name)?, value: value.clone() };
-        if let Some(sagas) = self.in_index(options).await {
-            return Ok(NamedSagas { sagas, is_partial: false });
-        }
         let databases = options.databases(&services()?)?;
         let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
         warn_of(&away);
@@ -135,30 +127,6 @@ impl SagaName {
             is_partial |= add_of_journal(&mut sagas, filter, Some(&key), options).await;
         }
         Ok(NamedSagas { sagas, is_partial })
-    }
-}
-
-impl SagaName {
-    /// Uses a console that follows the journal and has sagas in its index. Otherwise the ledgers and the journal may
-    /// have sagas too old for the index.
-    async fn in_index(&self, options: &GlobalOptions) -> Option<BTreeSet<Uuid>> {
-        let database = options.database(INDEX).ok().flatten()?;
-        let mut index = match Index::open(&database, &options.broker_as(TAP).ok()?).await {
-            IndexState::Index(index) => index,
-            IndexState::Behind => {
-                ui::say("the console's index is behind the journal, so the ledgers are searched");
-                return None;
-            }
-            IndexState::None => return None,
-        };
-        let found = match self {
-            Self::Id(_) => return None,
-            Self::End(digits) => index.ending(digits).await,
-            Self::Key { name, value } => index.keyed(name, value).await,
-        };
-        let sagas = found.ok().filter(|sagas| !sagas.is_empty())?;
-        ui::say("found in the console's index, which has what it has read of the journal");
-        Some(sagas)
     }
 }
 
