@@ -6,9 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::REDRIVE;
-use ballet_console::{
-    Console, Departure, Network, OperatorGroup, Options, Role, TrustedHeader,
-};
+use ballet_console::{Console, Departure, Network, OperatorGroup, Options, Role, TrustedHeader};
 use ballet_ops::terminal::{Cell, Table};
 use clap::Subcommand;
 use jiff::SignedDuration;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker};
 use ballet_ops::monitor::WatchedJournal;
-use ballet_ops::stream::{JournalError, JournalItem, JournalReader, LookupResult, Notice, Start, at};
+use ballet_ops::stream::{
+    JournalError, JournalItem, JournalReader, LookupResult, Notice, Start, at,
+};
 use ballet_store::database::connection::in_time;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -72,7 +74,9 @@ impl Observer {
                 self.trouble.send_replace(Some(another.to_owned()));
                 return Ok(());
             }
-            tracing::warn!("the journal has lost its end, or was made anew: the console reads it again");
+            tracing::warn!(
+                "the journal has lost its end, or was made anew: the console reads it again"
+            );
             begin_again(&self.pool, next).await?;
             self.watched.is_another();
             next = in_time(append::next(&self.pool)).await?;

@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, assets, dead_letter_acts, gate, live, metrics, pages, saga_acts, session,
-    step_acts, system, tail,
+    acts, assets, dead_letter_acts, gate, live, metrics, pages, saga_acts, session, step_acts,
+    system, tail,
 };
 
 /// In bytes.

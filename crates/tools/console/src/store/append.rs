@@ -36,7 +36,9 @@ pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
 }
 
 /// Returns the place and the message of the last entry.
-pub(crate) async fn last_entry(db: impl PgExecutor<'_>) -> Result<Option<(i64, Uuid)>, sqlx::Error> {
+pub(crate) async fn last_entry(
+    db: impl PgExecutor<'_>,
+) -> Result<Option<(i64, Uuid)>, sqlx::Error> {
     let statement = "select place, message_id from console.entry order by place desc limit 1";
     sqlx::query_as(statement).fetch_optional(db).await
 }

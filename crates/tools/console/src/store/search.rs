@@ -67,7 +67,11 @@ pub(crate) async fn search(
         push_all(&mut query, away, filter, hits.as_deref(), state.is_open());
         query.push(") as s where state = ").push_bind(state.as_str());
         // An index has this order, so no more are read than listed.
-        query.push(if state.is_open() { " order by since, id" } else { " order by last_at desc, id" });
+        query.push(if state.is_open() {
+            " order by since, id"
+        } else {
+            " order by last_at desc, id"
+        });
         query.push(" limit ").push_bind(skip + left);
         let of_state: Vec<SagaRow> = query.build_query_as().fetch_all(pool).await?;
         let before = of_state.len();
