@@ -33,7 +33,6 @@ use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
 use crate::observer::system_findings::{self, SystemFindings};
 use crate::observer::{follow, judge, ledger_check, upkeep, violations};
-use crate::server::base_path::{BasePath, below};
 use crate::server::dead_letters::DeadLetterReader;
 use crate::server::site::{HASHED_AT_ONCE, Site};
 use crate::server::timed_value::TimedValue;
@@ -61,8 +60,6 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The names by which browsers reach it, besides addresses and `localhost`.
     pub hosts: Vec<String>,
-    /// The path below which browsers reach it.
-    pub base_path: BasePath,
     /// How it ends: by default when it is dropped.
     pub departure: Departure,
     /// Whether browsers reach it through HTTPS, so that the cookie is for HTTPS only.
@@ -97,7 +94,6 @@ impl Options {
             databases: Vec::new(),
             listen: ([127, 0, 0, 1], 0).into(),
             hosts: Vec::new(),
-            base_path: BasePath::default(),
             departure: Departure::never(),
             is_behind_tls: false,
             keep: SignedDuration::from_hours(7 * 24),
@@ -201,8 +197,7 @@ impl Console {
         let Self { options, pool, listener, .. } = self;
         let contract_index = Arc::new(ContractIndex::new(options.contracts));
         let (trouble, added) = (watch::Sender::new(None), Arc::new(Notify::new()));
-        let (found, again) =
-            (watch::Sender::new(SystemFindings::default()), Arc::new(Notify::new()));
+        let found = watch::Sender::new(SystemFindings::default());
         let servers = SystemServers {
             system: options.contracts.system(),
             broker: Arc::clone(&options.broker),
@@ -215,7 +210,6 @@ impl Console {
             pool: pool.clone(),
             contract_index: Arc::clone(&contract_index),
             broker: Arc::clone(&options.broker),
-            management: options.management.clone(),
             databases: options.databases.clone(),
             clock: options.clock.clone(),
             archive: options.archive.clone(),
@@ -228,8 +222,6 @@ impl Console {
             context,
             trusted: options.trusted.clone(),
             found: found.subscribe(),
-            again: Arc::clone(&again),
-            watched: Arc::clone(&watched),
             trouble: trouble.subscribe(),
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
@@ -259,7 +251,6 @@ impl Console {
             pool.clone(),
             options.databases.clone(),
             Arc::clone(&contract_index),
-            site.found.clone(),
         ));
         tasks.spawn(judge::judge(
             pool.clone(),
@@ -271,11 +262,11 @@ impl Console {
             options.clock.clone(),
         ));
         tasks.spawn(upkeep::keep_up(pool, options.keep));
-        tasks.spawn(system_findings::watch(servers, found, again));
+        tasks.spawn(system_findings::watch(servers, found));
         tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);
-        let routes = below(options.base_path, routes::router(site));
         let departure = options.departure;
+        let routes = routes::router(site);
         let served = tasks.spawn(serve(listener, routes, limits, departure.clone())).id();
         let over = async move {
             departure.closes().await;

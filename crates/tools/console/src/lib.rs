@@ -20,4 +20,3 @@ pub use ballet_http::departure::Departure;
 pub use ballet_http::peers::Network;
 pub use console::{Account, Console, Options};
 pub use error::ConsoleError;
-pub use server::base_path::BasePath;

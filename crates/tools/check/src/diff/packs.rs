@@ -10,9 +10,8 @@ use crate::diff::promise::Promises;
 pub(super) fn changes(old: &Promises, new: &Promises) -> Vec<ContractChange> {
     let events: BTreeSet<EventType> = old.events().union(&new.events()).copied().collect();
     let consumers: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
-    let unread_by = |event| {
-        consumers.iter().filter_map(move |consumer| unread(old, new, event, consumer))
-    };
+    let unread_by =
+        |event| consumers.iter().filter_map(move |consumer| unread(old, new, event, consumer));
     events.into_iter().flat_map(unread_by).collect()
 }
 

@@ -6,9 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use ballet::core::topology::REDRIVE;
-use ballet_console::{
-    BasePath, Console, Departure, Network, OperatorGroup, Options, Role, TrustedHeader,
-};
+use ballet_console::{Console, Departure, Network, OperatorGroup, Options, Role, TrustedHeader};
 use ballet_ops::terminal::{Cell, Table};
 use clap::Subcommand;
 use jiff::SignedDuration;
@@ -65,9 +63,6 @@ pub(crate) struct Args {
     /// The header in which the gateway lists the person's groups; the gateway has to remove it, too
     #[arg(long, value_name = "NAME", default_value = "x-forwarded-groups")]
     trust_groups: String,
-    /// The path below which browsers reach it, such as `/ops/ballet` [default: the proxy's X-Forwarded-Prefix]
-    #[arg(long, value_name = "PATH")]
-    base_path: Option<BasePath>,
     /// How long a stop serves new connections, while `/readyz` is red
     #[arg(long, value_name = "AGE", default_value = "5s", value_parser = age)]
     shutdown_delay: SignedDuration,
@@ -169,7 +164,6 @@ async fn serve(
         listen: args.listen,
         hosts: args.host.clone(),
         is_behind_tls: args.behind_tls,
-        base_path: args.base_path.clone().unwrap_or_default(),
         departure: Departure::new(asked, args.shutdown_delay.unsigned_abs()),
         keep: args.keep,
         patience: args.patience,

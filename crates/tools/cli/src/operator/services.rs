@@ -46,7 +46,7 @@ fn cells((service, figures): &(String, ServiceFigures)) -> [Cell; 7] {
 
 fn as_json((service, figures): &(String, ServiceFigures)) -> Value {
     let waits = |waits: &WaitingCount| json!({ "count": waits.count, "since": waits.since.map(|at| at.to_string()) });
-    let ServiceFigures { replicas, unready, outbox, inbox, calling, copies, readers } = figures;
+    let ServiceFigures { replicas, unready, outbox, inbox, copies, readers } = figures;
     let processes = |of: &Replicas| json!({ "version": of.version, "count": of.count });
     let not_ready =
         |one: &UnreadyProcess| json!({ "process": one.process, "why": one.why.to_string() });
@@ -59,7 +59,6 @@ fn as_json((service, figures): &(String, ServiceFigures)) -> Value {
             "unpublishable": waits(&outbox.unpublishable),
         },
         "inbox": { "retries": waits(&inbox.retries), "calls": waits(&inbox.calls) },
-        "sagas_calling": calling.len(),
         "copies": copies.iter()
             .map(|(copy, behind)| json!({ "entity": copy.entity, "owner": copy.owner, "behind": behind }))
             .collect::<Vec<_>>(),

@@ -10,20 +10,17 @@ use ballet_core::Part;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::connect_to;
 use ballet_ops::redrive::{DeadLetters, Note, Progress, RedriveOptions, Stop, UnroutedEvents};
-use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
-use crate::store::actions;
 
 #[derive(Clone)]
 pub(crate) struct ActionContext {
     pub(crate) pool: PgPool,
     pub(crate) contract_index: Arc<ContractIndex>,
     pub(crate) broker: Arc<dyn Broker>,
-    pub(crate) management: Option<String>,
     pub(crate) databases: Vec<(String, PgConnectOptions)>,
     pub(crate) clock: Clock,
     pub(crate) archive: PathBuf,
@@ -63,22 +60,6 @@ impl ActionContext {
             UNROUTED => self.unrouted().letters(),
             _ => DeadLetters::on(Arc::clone(&self.broker), service),
         }
-    }
-
-    /// Says who acted last on the dead letters of a service, or on one, since this time, here or with the command.
-    /// `own` does not count. Empty if nobody did.
-    pub(crate) async fn last_act(
-        &self,
-        service: &str,
-        message: Option<&str>,
-        since: Timestamp,
-        own: Option<&Note>,
-    ) -> String {
-        let own = own.map(|note| (&*note.by, note.why.as_deref()));
-        let last = actions::last_on_letters(&self.pool, service, message, since, own).await;
-        // It only explains.
-        let last = last.inspect_err(|error| tracing::warn!("who was first is not known: {error}"));
-        last.ok().flatten().map_or_else(String::new, |last| format!(" The last was: {last}."))
     }
 
     pub(crate) fn part(&self, service: &str) -> Option<&Part> {

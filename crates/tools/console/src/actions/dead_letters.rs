@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use ballet_core::envelope::Limits;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{
-    ArchiveFile, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError, RedriveOptions,
-    Stop, Summary,
+    ArchiveFile, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError, Stop, Summary,
 };
 use ballet_store::inbox::failures;
 use jiff::Timestamp;
@@ -16,20 +15,10 @@ use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::{ActionOutcome, ProgressText};
 use crate::store::actions::ActionState;
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SendOptions {
-    /// Messages per second.
-    pub(crate) rate: Option<u32>,
-    /// Whether to include dead letters so old that nothing shows whether they were handled.
-    pub(crate) beyond_memory: bool,
-}
-
 #[derive(Debug, Clone)]
 pub(crate) struct ChosenLetters {
     pub(crate) service: String,
     pub(crate) filter: DeadLetterFilter,
-    /// The time at which the person saw them.
-    pub(crate) seen_at: Timestamp,
 }
 
 impl ChosenLetters {
@@ -48,30 +37,25 @@ impl ChosenLetters {
         context: &ActionContext,
         plan: DeadLetterPlan,
         note: Note,
-        sending: SendOptions,
         stop: Stop,
         says: &ProgressText,
     ) -> ActionOutcome {
-        let SendOptions { rate, beyond_memory } = sending;
         let whole = plan.sendable();
         let progress = |done: u64| says.say(format!("{done} of {whole} sent"));
-        let options = context.options(note.clone(), stop, &progress);
-        let options = RedriveOptions { rate, beyond_memory, ..options };
+        let options = context.options(note, stop, &progress);
         let sent = match &*self.service {
             // Those that no binding took go to their consumers.
             UNROUTED => context.unrouted().redrive(&self.filter, &options).await,
             service => context.letters(service).redrive(&plan, &options).await,
         };
-        let mut ended = match sent {
+        match sent {
             Ok(summary) => {
                 let mut ended = self.sent(whole, &summary);
                 self.forget(context, &summary, &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
-        };
-        self.conclude(context, &note, &mut ended).await;
-        ended
+        }
     }
 
     fn sent(&self, whole: u64, summary: &Summary) -> ActionOutcome {
@@ -114,7 +98,7 @@ impl ChosenLetters {
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
         let notes = NoteWriter::open(context.connect(&self.service).await, note.clone());
-        let options = context.options(note.clone(), stop, &progress);
+        let options = context.options(note, stop, &progress);
         let letters = context.letters(&self.service);
         let discarded = letters.discard(&plan, &mut lines, &notes, &options).await;
         let noted = notes.close().await;
@@ -137,7 +121,6 @@ impl ChosenLetters {
                 self.service
             ));
         }
-        self.conclude(context, &note, &mut ended).await;
         ended
     }
 
@@ -158,8 +141,8 @@ impl ChosenLetters {
                 "It was not changed: it is forged, and is not sent back whatever its body. Discard it.",
             );
         }
-        let options = context.options(note.clone(), stop, &|_| {});
-        let mut ended = match letters.edit(&plan, body.into(), &options).await {
+        let options = context.options(note, stop, &|_| {});
+        match letters.edit(&plan, body.into(), &options).await {
             Ok(summary) if summary.removed > 0 => ActionOutcome::new(
                 ActionState::Done,
                 "It has a new body; the journal has the old one.",
@@ -173,16 +156,6 @@ impl ChosenLetters {
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
-        };
-        self.conclude(context, &note, &mut ended).await;
-        ended
-    }
-
-    async fn conclude(&self, context: &ActionContext, note: &Note, ended: &mut ActionOutcome) {
-        if ended.standing != ActionState::Done {
-            let message = self.filter.ids.first().map(String::as_str);
-            ended.outcome +=
-                &context.last_act(&self.service, message, self.seen_at, Some(note)).await;
         }
     }
 

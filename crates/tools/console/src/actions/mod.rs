@@ -2,7 +2,6 @@
 
 pub(crate) mod action_context;
 pub(crate) mod dead_letters;
-pub(crate) mod repair;
 pub(crate) mod running_actions;
 pub(crate) mod sagas;
 pub(crate) mod steps;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, Broker};
 use ballet_ops::monitor::WatchedJournal;
-use ballet_ops::stream::{JournalError, JournalItem, JournalReader, Notice, Start};
+use ballet_ops::stream::{
+    JournalError, JournalItem, JournalReader, LookupResult, Notice, Start, at,
+};
 use ballet_store::database::connection::in_time;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -18,9 +20,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::contract_index::ContractIndex;
 use crate::error::ConsoleError;
-use crate::observer::journal_identity::{go_on, is_another};
 use crate::observer::journal_rows;
 use crate::store::append::{self, EntryBatch};
+use crate::store::prepare::begin_again;
 use crate::store::times::times;
 
 /// In records and bytes.
@@ -65,21 +67,22 @@ impl Observer {
 
     /// Follows until something fails, or another console writes.
     async fn read(&self, another_since: &mut Option<Instant>) -> Result<(), ConsoleError> {
-        let mut db = in_time(self.pool.acquire()).await?;
-        if is_another(&mut db, &self.broker).await? {
+        let mut next = in_time(append::next(&self.pool)).await?;
+        if self.is_another(next).await? {
             if another_since.get_or_insert_with(Instant::now).elapsed() < LAGS {
                 let another = "the journal does not have what was read last";
                 self.trouble.send_replace(Some(another.to_owned()));
                 return Ok(());
             }
-            go_on(&self.pool, &self.broker).await?;
+            tracing::warn!(
+                "the journal has lost its end, or was made anew: the console reads it again"
+            );
+            begin_again(&self.pool, next).await?;
             self.watched.is_another();
+            next = in_time(append::next(&self.pool)).await?;
         }
-        drop(db);
         *another_since = None;
-        let read = in_time(append::read(&self.pool)).await?;
-        let (mut next, shift) = (read.next, read.shift());
-        let begin = u64::try_from(next - shift).unwrap_or_default();
+        let begin = u64::try_from(next).unwrap_or_default();
         let from = self.watched.goes_on_at(begin);
         let start = if begin == 0 { Start::First } else { Start::Offset(from) };
         let mut reader = JournalReader::open(Arc::clone(&self.broker), start).await?;
@@ -88,7 +91,7 @@ impl Observer {
         let (send, mut batches) = mpsc::channel(1);
         let reading = async {
             loop {
-                let Some((batch, to)) = self.batch(&mut reader, next, shift).await? else {
+                let Some((batch, to)) = self.batch(&mut reader, next).await? else {
                     continue;
                 };
                 if send.send((batch, (next, to))).await.is_err() {
@@ -113,11 +116,25 @@ impl Observer {
         }
     }
 
+    /// At the place of the last entry the journal has another record, or none. The broker lost its end, or it was made
+    /// again.
+    async fn is_another(&self, next: i64) -> Result<bool, ConsoleError> {
+        let last = in_time(append::last_entry(&self.pool)).await?;
+        let (place, id) = last.map_or((next - 1, None), |(place, id)| (place, Some(id)));
+        let Ok(offset) = u64::try_from(place) else { return Ok(false) };
+        Ok(match at(&self.broker, offset).await? {
+            LookupResult::Record(record) => {
+                id.is_some_and(|id| record.members().iter().all(|one| one.known_as() != id))
+            }
+            LookupResult::Beyond => true,
+            LookupResult::Gone => false,
+        })
+    }
+
     async fn batch(
         &self,
         reader: &mut JournalReader,
         from: i64,
-        shift: i64,
     ) -> Result<Option<(EntryBatch, i64)>, ConsoleError> {
         let (mut batch, mut to, mut records, mut bytes) = (EntryBatch::default(), from, 0, 0);
         let mut read = match timeout(LINGER, reader.next()).await {
@@ -137,7 +154,7 @@ impl Observer {
                     records += 1;
                     bytes += record.body.len();
                     // The monitor may need earlier ones.
-                    if let Some(place) = place(record.offset, shift).filter(|at| *at >= from) {
+                    if let Some(place) = place(record.offset).filter(|at| *at >= from) {
                         to = place + 1;
                         let index = &self.contract_index;
                         journal_rows::add(&mut batch, index, place, &record, (floor, now));
@@ -148,7 +165,7 @@ impl Observer {
                     return Err(JournalError::from(error).into());
                 }
                 JournalItem::Notice(notice) => {
-                    to = record_notice(&mut batch, &notice, (from, to), shift);
+                    to = record_notice(&mut batch, &notice, (from, to));
                 }
             }
             // An entry is added as a whole, since its members have one place.
@@ -200,14 +217,9 @@ impl Observer {
 }
 
 /// Returns the place behind the known entries.
-fn record_notice(
-    batch: &mut EntryBatch,
-    notice: &Notice,
-    (from, to): (i64, i64),
-    shift: i64,
-) -> i64 {
+fn record_notice(batch: &mut EntryBatch, notice: &Notice, (from, to): (i64, i64)) -> i64 {
     // Only the monitor needs earlier ones.
-    let is_before = |offset, first| place(Some(offset), shift).is_some_and(|place| place < first);
+    let is_before = |offset, first| place(Some(offset)).is_some_and(|place| place < first);
     match *notice {
         Notice::Lost(_) | Notice::Back | Notice::NothingSince => {}
         // A journal's first reading misses nothing.
@@ -218,12 +230,12 @@ fn record_notice(
         )),
         Notice::Unreadable(offset) => {
             batch.gaps.push(format!("no reader gets the entry {offset} of the journal"));
-            return place(Some(offset), shift).map_or(to, |place| to.max(place + 1));
+            return place(Some(offset)).map_or(to, |place| to.max(place + 1));
         }
     }
     to
 }
 
-fn place(offset: Option<u64>, shift: i64) -> Option<i64> {
-    i64::try_from(offset?).ok()?.checked_add(shift)
+fn place(offset: Option<u64>) -> Option<i64> {
+    i64::try_from(offset?).ok()
 }

@@ -5,11 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ballet::Clock;
-use ballet_core::id;
 use ballet_ops::redrive::cause_of;
 use ballet_ops::sagas::journal::{JournalEntry, JournalSaga, MessageFate};
 use ballet_ops::sagas::{PressingWait, SagaState};
-use ballet_ops::words::grouped;
 use ballet_store::database::connection::{begin, in_time};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Executor, PgPool};
@@ -22,7 +20,7 @@ use crate::contract_index::ContractIndex;
 use crate::store::entry_row::EntryRow;
 use crate::store::judgements::{self, ChangedSagas, Judgement, OpenWait};
 
-const PAGE: i64 = 2_000;
+const PAGE: i64 = 500;
 /// Several changes of a moving saga are judged as one.
 const ROUND: Duration = Duration::from_millis(500);
 /// While the observer catches up, since most judgements would change again.
@@ -89,14 +87,14 @@ async fn page(
     // A crash of the server brings the changes back, to be judged again.
     in_time(db.execute("set local synchronous_commit = off")).await?;
     let taken = in_time(judgements::take_changed(&mut db, PAGE)).await?;
-    let ChangedSagas { taken, sagas, too_long } = taken;
+    let ChangedSagas { taken, sagas } = taken;
     if taken == 0 {
         return Ok(0);
     }
-    let of_rows =
-        sagas.iter().filter_map(|(saga, rows)| judged_by(contract_index, *saga, rows, patience));
-    let too_long = too_long.iter().map(|(saga, last)| too_long_to_judge(*saga, last));
-    let judged: Vec<Judgement<'_>> = of_rows.chain(too_long).collect();
+    let judged: Vec<Judgement<'_>> = sagas
+        .iter()
+        .filter_map(|(saga, rows)| judged_by(contract_index, *saga, rows, patience))
+        .collect();
     in_time(judgements::write(&mut db, &judged)).await?;
     in_time(db.commit()).await?;
     Ok(taken)
@@ -123,29 +121,8 @@ fn judged_by<'a>(
         began,
         last,
         ended: seen.ended.map(SagaState::as_str),
-        is_too_long: false,
         waits: waits.or_else(|| is_aborted.then(aborted).flatten()).unwrap_or_default(),
     })
-}
-
-/// Such a saga is stuck, unless it had ended: somebody has to find what makes its entries.
-fn too_long_to_judge(saga: Uuid, last: &EntryRow) -> Judgement<'_> {
-    let detail =
-        format!("it has more than {} entries: too many to judge it", grouped(judgements::MOST));
-    Judgement {
-        saga,
-        names: Vec::new(),
-        began: id::time_of(saga).unwrap_or(last.at),
-        last,
-        ended: None,
-        is_too_long: true,
-        waits: OpenWait {
-            since: Some(last.at),
-            is_dead: true,
-            detail: Some(detail),
-            ..OpenWait::default()
-        },
-    }
 }
 
 fn of_aborted(reason: AbortReason<'_>) -> OpenWait {

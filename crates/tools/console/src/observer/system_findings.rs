@@ -1,7 +1,6 @@
 //! Examines the running system regularly, so that no page waits for a server.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ballet_ops::doctor::{Standing, SystemServers, rest, standing};
@@ -10,7 +9,7 @@ use ballet_ops::standing::figures::{ServiceFigures, figures};
 use ballet_ops::standing::finding::{Finding, FindingState, Hinders};
 use jiff::Timestamp;
 use tokio::join;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -65,23 +64,14 @@ impl SystemFindings {
         found.filter_map(|one| Some((one.saga_id?.0, one.detail.clone()))).collect()
     }
 
-    pub(crate) fn calling(&self) -> BTreeSet<Uuid> {
-        let known = self.figures.values().filter_map(|figures| figures.as_ref().ok());
-        known.flat_map(|figures| figures.calling.iter().copied()).collect()
-    }
-
     pub(crate) fn depth(&self, queue: &str) -> Option<u64> {
         let listed = self.standing.queues.as_deref()?;
         listed.iter().find(|one| one["name"] == queue)?["messages"].as_u64()
     }
 }
 
-/// Forever. `again` asks for a look at once.
-pub(crate) async fn watch(
-    servers: SystemServers,
-    found: watch::Sender<SystemFindings>,
-    again: Arc<Notify>,
-) {
+/// Forever.
+pub(crate) async fn watch(servers: SystemServers, found: watch::Sender<SystemFindings>) {
     let stand = async {
         loop {
             let of_services = timeout(PATIENCE, figures(&servers.databases));
@@ -94,7 +84,7 @@ pub(crate) async fn watch(
                 found.standing = standing;
                 found.figures = figures.unwrap_or_else(late);
             });
-            timeout(EVERY, again.notified()).await.ok();
+            sleep(EVERY).await;
         }
     };
     let others = async {

@@ -9,8 +9,8 @@ use crate::store::actions::{ActionState, RecordedAction};
 pub(crate) fn actions(all: &[RecordedAction], now: Timestamp) -> Markup {
     html! {
         h1 { "Actions" }
-        p.quiet { "What was done through this console: by whom, when and why, the last first. What was done with the command is on \
-            the page of its saga." }
+        p.quiet { "What was done through this console: by whom, when and why, the last first. `ballet sagas show` also names what \
+            was done with the command." }
         @if all.is_empty() {
             div.empty { p { "Nobody has done anything yet." }
                 p.quiet { "Operators act on the pages of sagas and of dead letters." } }

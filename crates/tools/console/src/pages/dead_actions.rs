@@ -6,29 +6,21 @@ use ballet_ops::words::grouped;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::pages::forms::{check, difference, why};
+use crate::pages::forms::why;
 use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
 use crate::pages::words::{ago, event};
 
-/// `last` says who acted last, if there are none.
-pub(crate) fn act(
-    meant: &LetterSelection,
-    plan: &DeadLetterPlan,
-    last: &str,
-    now: Timestamp,
-) -> Markup {
+pub(crate) fn act(meant: &LetterSelection, plan: &DeadLetterPlan, now: Timestamp) -> Markup {
     let (whole, unsendable) = (plan.dead_letters(), plan.unsendable());
     let to_send = whole - unsendable;
     let is_unrouted = meant.service == UNROUTED;
     let direction = if is_unrouted { "on" } else { "back" };
-    let seen = html! { input type="hidden" name="seen" value=(now); };
     html! {
         p.crumb { a href="/dead-letters" { "Dead letters" } }
         h1 dir="auto" { (grouped(whole)) " " (meant.words(plan.groups().all().next().map(|(key, _)| key))) }
         @if whole == 0 {
             p.calm { "None is like that any more." }
-            p dir="auto" { (last) }
         } @else {
             section {
                 h2 { "Which they are" }
@@ -53,20 +45,18 @@ pub(crate) fn act(
                 }
                 @if plan.beyond_memory() > 0 {
                     p.away { (grouped(plan.beyond_memory())) " are older than the inbox remembers, and no ledger of a step knows whether they were \
-                        handled: a projection might handle them twice. They are left out unless you say otherwise." }
+                        handled: a projection might handle them twice. `ballet dlq redrive --beyond-memory` sends them, too." }
                 }
             }
             div.choice {
                 @if to_send > 0 { form.act method="post" action="/dead-letters/act" {
-                    (seen) (meant.hidden())
+                    (meant.hidden())
                     h2 { "Send them " (direction) }
                     (why(&format!("Why are they sent {direction}?")))
-                    label { "At most in a second" input name="rate" type="number" min="1" max="100000" placeholder="no limit"; }
-                    @if plan.beyond_memory() > 0 { (check("beyond_memory", "Also those of which nobody knows whether they were handled", false)) }
                     button type="submit" name="act" value="redrive" { "Send " (grouped(to_send)) " " (direction) }
                 } }
                 form.act method="post" action="/dead-letters/act" {
-                    (seen) (meant.hidden())
+                    (meant.hidden())
                     h2 { "Discard them" }
                     p.quiet { "First they are written to a file, where the console runs. A saga that one of them would have begun is then aborted; one that is under \
                         way goes on as if this service had never had it." }
@@ -79,45 +69,24 @@ pub(crate) fn act(
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct BodyEdit<'a> {
-    pub(crate) letter: &'a Letter,
-    pub(crate) old: &'a str,
-    pub(crate) new: &'a str,
-    pub(crate) faults: &'a [String],
-    /// Whether it was checked, and may be accepted.
-    pub(crate) is_checked: bool,
-}
-
-pub(crate) fn edit(edit: &BodyEdit<'_>) -> Markup {
-    let BodyEdit { letter, old, new, faults, is_checked } = edit;
+/// `faults` are those of the typed body.
+pub(crate) fn edit(letter: &Letter, body: &str, faults: &[String]) -> Markup {
     let at = letter.address();
-    let seen = html! { input type="hidden" name="seen" value=(letter.seen.join(" ")); };
     html! {
         p.crumb { a href="/dead-letters" { "Dead letters" } " / " a href=(at) { (letter.dead.id) } }
         h1 { "Another body for a dead letter" }
         @if !faults.is_empty() {
             div.outcome.failed role="alert" {
                 p { strong { "It does not fit the contract. Nothing was changed." } }
-                ul { @for fault in *faults { li dir="auto" { (fault) } } }
-            }
-        }
-        @if *is_checked {
-            section { h2 { "What changes" } (difference(old, new)) }
-            @if old == new { p { "Nothing: it is the same body." } } @else {
-                form.act method="post" action={ (at) "/edit" } {
-                    (seen)
-                    textarea.hidden-body name="body" hidden readonly { (new) }
-                    (why("Why is it changed?"))
-                    button type="submit" name="act" value="edit" { "Take the new body" }
-                }
+                ul { @for fault in faults { li dir="auto" { (fault) } } }
             }
         }
         form.act method="post" action={ (at) "/edit" } {
-            (seen)
-            label { "The body" textarea name="body" rows="18" spellcheck="false" dir="auto" required { (new) } }
+            input type="hidden" name="seen" value=(letter.seen.join(" "));
+            label { "The body" textarea name="body" rows="18" spellcheck="false" dir="auto" required { (body) } }
             p.quiet { "What is about a person is masked: type the values in place of the masks. The old body stays in the journal." }
-            button type="submit" name="act" value="check" { "Look at the change" }
+            (why("Why is it changed?"))
+            button type="submit" { "Take the new body" }
         }
     }
 }

@@ -26,14 +26,13 @@ pub(crate) struct PageFrame<'a> {
     pub(crate) unjudged: Option<JudgingFault>,
 }
 
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 7] = [
     ("/", "Now"),
     ("/sagas", "Sagas"),
     ("/dead-letters", "Dead letters"),
     ("/events", "Events"),
     ("/tail", "Tail"),
     ("/services", "Services"),
-    ("/coverage", "Coverage"),
     ("/actions", "Actions"),
 ];
 

@@ -2,19 +2,16 @@
 
 pub(crate) mod actions;
 pub(crate) mod body;
-pub(crate) mod coverage;
 pub(crate) mod dead_actions;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod forms;
-mod history;
 pub(crate) mod layout;
 pub(crate) mod letter;
 pub(crate) mod letter_selection;
 pub(crate) mod login;
 pub(crate) mod now;
 pub(crate) mod remedy;
-pub(crate) mod repair;
 pub(crate) mod saga;
 pub(crate) mod saga_actions;
 pub(crate) mod sagas;

@@ -11,11 +11,10 @@ use crate::access::role::BodySight;
 use crate::contract_index::ContractIndex;
 use crate::observer::system_findings::SystemFindings;
 use crate::pages::forms::why;
-use crate::pages::history::history;
 use crate::pages::layout::Person;
 use crate::pages::timeline::timeline;
 use crate::pages::words::{ago, exact, since, span, state};
-use crate::pages::{body, saga_actions, violations};
+use crate::pages::{actions as trail, body, saga_actions, violations};
 use crate::store::actions::RecordedAction;
 use crate::store::entry_row::EntryRow;
 use crate::store::judgements::MOST;
@@ -54,7 +53,6 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
         now,
         person,
         actions,
-        live,
         ..
     } = seen;
     let count = match all.len() {
@@ -71,7 +69,7 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
             span { (count) " entries" @if all.len() > 1 { " in " (span(found.last_at.duration_since(found.began))) } }
         }
         @if all.len() > MOST {
-            p.trouble { "These are too many entries to judge it by. Look at what it repeats." }
+            p.trouble { "It is judged by " (grouped(MOST)) " of them. Look at what it repeats." }
         }
         (waits(seen))
         (aborted(seen))
@@ -88,9 +86,10 @@ pub(crate) fn saga(seen: &SagaPage<'_>) -> Markup {
             @if all.len() > rows.len() {
                 p.quiet { "The first " (grouped(EDGE)) " and the last " (grouped(EDGE)) " of " (count) " entries." }
             }
-            (timeline(contract_index, &history(rows, actions, *live), *sight))
+            (timeline(contract_index, rows, *sight))
             @if person.is_operator() && !sight.is_unmasked { (unmask(&format!("/sagas/{}/unmasked", found.id))) }
         }
+        (trail::section(actions, *now))
     }
 }
 

@@ -74,9 +74,6 @@ pub(crate) fn link_of_advice(finding: &Finding) -> Markup {
         Cause::Unrouted => (letters(UNROUTED), "send them on, or discard them"),
         Cause::Outbox => (retry(), "publish them now"),
         Cause::Stuck => (retry(), "try them again now"),
-        _ if finding.advice.contains("topology repair") => {
-            ("/repair".to_owned(), "repair it, after a look")
-        }
         _ => return html! {},
     };
     html! { span.for-operators { "On these pages: " a href=(address) { (says) } } }

@@ -39,14 +39,13 @@ impl StepForm<'_> {
     fn shown(&self, checked: Option<Result<Markup, &String>>) -> Markup {
         let Self { report, steps, .. } = self;
         let ((text, label, typed), (flag, says, is_on)) = (self.text, self.flag);
+        let (does, button) = self.does;
         html! {
             (saga_crumb(self.saga))
             h1 { (self.title) }
             p { (self.about) }
-            @match checked {
-                Some(Err(why)) => { div.outcome.failed role="alert" { p dir="auto" { "Nothing was changed: " (why) } } }
-                Some(Ok(would)) => { (self.preview(&would)) }
-                None => {}
+            @if let Some(Err(why)) = checked {
+                div.outcome.failed role="alert" { p dir="auto" { "Nothing was changed: " (why) } }
             }
             form.act method="post" action=(self.address()) {
                 label { "The step" select name="step" required {
@@ -59,26 +58,11 @@ impl StepForm<'_> {
                 label { (label) textarea name=(text) rows="4" spellcheck="false" { (typed) } }
                 (check(flag, says, is_checked(is_on)))
                 (check("called_off", "The other side has confirmed that it will not carry out the request that it has taken", is_checked(&report.called_off)))
-                button type="submit" name="act" value="check" { "Look what would happen" }
-            }
-        }
-    }
-
-    fn preview(&self, would: &Markup) -> Markup {
-        let report = self.report;
-        let ((text, _, typed), (flag, _, is_on), (value, button)) =
-            (self.text, self.flag, self.does);
-        html! {
-            div.outcome.running role="status" {
-                (would)
-                form.act method="post" action=(self.address()) {
-                    input type="hidden" name="step" value=(report.step);
-                    input type="hidden" name="key" value=(report.key);
-                    textarea name=(text) hidden readonly { (typed) }
-                    @if is_checked(is_on) { input type="hidden" name=(flag) value="yes"; }
-                    @if is_checked(&report.called_off) { input type="hidden" name="called_off" value="yes"; }
+                button type="submit" name="act" value="check" formnovalidate { "Look what would happen" }
+                @if let Some(Ok(would)) = checked {
+                    div.outcome.running role="status" { (would) }
                     (why(self.question))
-                    button type="submit" name="act" value=(value) { (button) }
+                    button type="submit" name="act" value=(does) { (button) }
                 }
             }
         }

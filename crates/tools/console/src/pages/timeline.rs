@@ -5,18 +5,16 @@ use maud::{Markup, html};
 
 use crate::access::role::BodySight;
 use crate::contract_index::ContractIndex;
-use crate::pages::actions::standing;
 use crate::pages::body;
-use crate::pages::history::HistoryLine;
 use crate::pages::words::{event, exact, span};
 use crate::store::entry_row::{EntryKind, EntryRow};
 
 /// The style sheet's colours, which further lanes share.
 pub(crate) const LANES: usize = 8;
 
-fn lanes<'a>(lines: &[HistoryLine<'a>]) -> Vec<&'a str> {
+fn lanes(rows: &[EntryRow]) -> Vec<&str> {
     let mut lanes: Vec<&str> = Vec::new();
-    for row in lines.iter().filter_map(|line| line.row) {
+    for row in rows {
         if !lanes.contains(&&*row.service) {
             lanes.push(&row.service);
         }
@@ -24,26 +22,15 @@ fn lanes<'a>(lines: &[HistoryLine<'a>]) -> Vec<&'a str> {
     lanes
 }
 
-fn deed(HistoryLine { by, act, what, why, action, .. }: &HistoryLine<'_>) -> Markup {
-    html! {
-        p dir="auto" {
-            strong { (by) } " "
-            @if let Some(one) = action { a href={ "/actions/" (one.id) } { (act) } } @else { (act) }
-            " " (what) @if !why.is_empty() { ": " (why) }
-            @if let Some(one) = action { span.detail { (standing(one)) " " (one.outcome.lines().next().unwrap_or_default()) } }
-        }
-    }
-}
-
 pub(crate) fn timeline(
     contract_index: &ContractIndex,
-    lines: &[HistoryLine<'_>],
+    rows: &[EntryRow],
     sight: BodySight,
 ) -> Markup {
-    let lanes = lanes(lines);
+    let lanes = lanes(rows);
     let lane =
         |row: &EntryRow| lanes.iter().position(|name| *name == row.service).unwrap_or(0) % LANES;
-    let before = std::iter::once(None).chain(lines.iter().map(|line| Some(line.at)));
+    let before = std::iter::once(None).chain(rows.iter().map(|row| Some(row.at)));
     let at = |at: Timestamp, before: Option<Timestamp>| {
         html! { span.at title=(exact(at)) {
             @if let Some(before) = before { "+" (span(at.duration_since(before))) }
@@ -52,7 +39,7 @@ pub(crate) fn timeline(
     };
     let because = |cause: &str| {
         let is_it = |row: &&EntryRow| row.kind == EntryKind::Event && row.message_id == cause;
-        let row = lines.iter().filter_map(|line| line.row).find(is_it);
+        let row = rows.iter().find(is_it);
         html! {
             @if let Some(row) = row { a href={ "#" (row.anchor()) } { (event(&row.event_type)) } }
             @else { code dir="auto" { (cause) } }
@@ -65,14 +52,13 @@ pub(crate) fn timeline(
                 && (&later.service, &later.message_id) == (&row.service, &row.message_id)
                 && matches!(later.kind, EntryKind::Redriven | EntryKind::Discarded)
         };
-        row.is_dead() && !lines.iter().filter_map(|line| line.row).any(is_gone)
+        row.is_dead() && !rows.iter().any(is_gone)
     };
     html! {
         ol.timeline.{ "lanes-" (lanes.len().clamp(1, LANES)) } {
-            @for (line, before) in lines.iter().zip(before) { @match line.row {
-                None => li.entry.deed { (at(line.at, before)) (deed(line)) },
-                Some(row) => li.entry.{ "lane-" (lane(row)) }.(row.kind.as_str()) id=(row.anchor()) {
-                    (at(line.at, before))
+            @for (row, before) in rows.iter().zip(before) {
+                li.entry.{ "lane-" (lane(row)) }.(row.kind.as_str()) id=(row.anchor()) {
+                    (at(row.at, before))
                     details {
                         summary {
                             strong.service { (row.service) } " " span.verb { (verb(row.kind)) } " "
@@ -86,14 +72,13 @@ pub(crate) fn timeline(
                             dt { "message" } dd { code dir="auto" { (row.message_id) } }
                             @if let Some(cause) = &row.cause { dt { "because of" } dd { (because(cause)) } }
                             @if let Some(reason) = &row.reason { dt { "reason" } dd dir="auto" { (reason) ", " (row.attempts) " attempts" } }
-                            @if let Some(one) = line.action { dt { "action" } dd dir="auto" { a href={ "/actions/" (one.id) } { (one.act) " " (one.what) } } }
                             @if is_dead(row) { dt { "to mend" } dd { a href={ "/dead-letters/" (row.service) "/" (row.message_id) } { "the dead letter" } } }
                             dt { "journal" } dd { (row.place) }
                         }
                         (body::of_row(contract_index, row, sight))
                     }
-                },
-            } }
+                }
+            }
         }
     }
 }

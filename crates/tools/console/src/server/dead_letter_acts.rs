@@ -8,13 +8,12 @@ use ballet_check::personal::MASK;
 use ballet_check::validate::Validator;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
-use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::access::role::BodySight;
-use crate::actions::dead_letters::{ChosenLetters, SendOptions};
-use crate::pages::dead_actions::{self as pages, BodyEdit};
+use crate::actions::dead_letters::ChosenLetters;
+use crate::pages::dead_actions as pages;
 use crate::pages::layout::Person;
 use crate::pages::letter::Letter;
 use crate::pages::letter_selection::LetterSelection;
@@ -26,10 +25,8 @@ use crate::store::actions::Deed;
 
 const GONE: &str =
     "It is no dead letter any more: it was sent back or discarded, or another program reads it.";
-/// The page of none says who acted within this time.
-const RECENTLY: SignedDuration = SignedDuration::from_hours(1);
 
-fn chosen(meant: &LetterSelection, seen_at: Timestamp) -> ChosenLetters {
+fn chosen(meant: &LetterSelection) -> ChosenLetters {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let filter = DeadLetterFilter {
         reason: given(&meant.reason),
@@ -38,33 +35,24 @@ fn chosen(meant: &LetterSelection, seen_at: Timestamp) -> ChosenLetters {
         ids: given(&meant.id).into_iter().collect(),
         ..DeadLetterFilter::default()
     };
-    ChosenLetters { service: meant.service.clone(), filter, seen_at }
+    ChosenLetters { service: meant.service.clone(), filter }
 }
 
-/// Returns the plan for what is selected. If nothing is, also who acted on it last since it was seen.
-async fn planned(
-    visit: &Visit,
-    chosen: &ChosenLetters,
-) -> Result<(DeadLetterPlan, String), Response> {
+/// Returns the plan for what is selected.
+async fn planned(visit: &Visit, chosen: &ChosenLetters) -> Result<DeadLetterPlan, Response> {
     if chosen.service != UNROUTED {
         visit.service(&chosen.service)?;
     }
-    let context = &visit.site.context;
-    let plan = chosen.plan(context).await;
-    let plan = plan.map_err(|error| visit.refused(&error.to_string()))?;
-    let last = match plan.dead_letters() {
-        0 => context.last_act(&chosen.service, None, chosen.seen_at, None).await,
-        _ => String::new(),
-    };
-    Ok((plan, last))
+    let plan = chosen.plan(&visit.site.context).await;
+    plan.map_err(|error| visit.refused(&error.to_string()))
 }
 
 /// Changes nothing.
 pub(super) async fn plan(visit: Visit, Query(meant): Query<LetterSelection>) -> Answer {
     let now = visit.site.context.clock.now();
     let _turn = visit.site.dead.turn().await;
-    let (plan, last) = planned(&visit, &chosen(&meant, now - RECENTLY)).await?;
-    let content = pages::act(&meant, &plan, &last, now);
+    let plan = planned(&visit, &chosen(&meant)).await?;
+    let content = pages::act(&meant, &plan, now);
     visit.page("/dead-letters", "Dead letters", &content)
 }
 
@@ -74,26 +62,18 @@ pub(super) struct LettersForm {
     #[serde(default)]
     why: String,
     #[serde(default)]
-    beyond_memory: String,
-    #[serde(default)]
-    rate: String,
-    #[serde(default)]
     sure: String,
-    /// The time at which the person saw them.
-    #[serde(default)]
-    seen: String,
     #[serde(flatten)]
     meant: LetterSelection,
 }
 
 pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     let LettersForm { meant, why, .. } = &act;
-    let seen_at = act.seen.parse().unwrap_or_else(|_| visit.site.context.clock.now() - RECENTLY);
-    let (chosen, is_one) = (chosen(meant, seen_at), !meant.id.is_empty());
-    let (plan, last) = planned(&visit, &chosen).await?;
+    let (chosen, is_one) = (chosen(meant), !meant.id.is_empty());
+    let plan = planned(&visit, &chosen).await?;
     let whole = plan.dead_letters();
     if whole == 0 {
-        return Err(visit.refused(&format!("None is like that any more.{last}")));
+        return Err(visit.refused("None is like that any more: look at the actions."));
     }
     let what = meant.words(plan.groups().all().next().map(|(key, _)| key));
     let deed = |name| Deed {
@@ -105,20 +85,12 @@ pub(super) async fn act(visit: Visit, Form(act): Form<LettersForm>) -> Answer {
     };
     match &*act.act {
         "redrive" => {
-            let rate = match act.rate.trim() {
-                "" => None,
-                text => match text.parse::<u32>() {
-                    Ok(rate @ 1..=100_000) => Some(rate),
-                    _ => return Err(visit.refused("The rate is a number from 1 to 100,000.")),
-                },
-            };
-            let sending = SendOptions { rate, beyond_memory: act.beyond_memory == "yes" };
             begin_and_show(
                 &visit,
                 why,
                 &deed("sends back"),
                 |context, note, stop, says| async move {
-                    chosen.redrive(&context, plan, note, sending, stop, &says).await
+                    chosen.redrive(&context, plan, note, stop, &says).await
                 },
             )
             .await
@@ -143,11 +115,7 @@ pub(super) async fn one(visit: &Visit, service: &str, id: &str) -> Result<Letter
     let letter = visit.site.dead.one(&visit.site.context, service, id).await.map_err(|error| {
         visit.message(StatusCode::SERVICE_UNAVAILABLE, "No answer", &error.to_string())
     })?;
-    if let Some(letter) = letter {
-        return Ok(letter);
-    }
-    let last = visit.site.context.last_act(service, Some(id), Timestamp::UNIX_EPOCH, None).await;
-    Err(visit.not_found(&format!("{GONE}{last}")))
+    letter.ok_or_else(|| visit.not_found(GONE))
 }
 
 async fn editable(visit: &Visit, service: &str, id: &str) -> Result<Letter, Response> {
@@ -176,13 +144,11 @@ fn old_text(site: &Site, letter: &Letter, person: &Person) -> String {
 pub(super) async fn edit_form(visit: Visit, Path((service, id)): Path<(String, String)>) -> Answer {
     let letter = editable(&visit, &service, &id).await?;
     let old = old_text(&visit.site, &letter, &visit.person);
-    let edit = BodyEdit { letter: &letter, old: &old, new: &old, faults: &[], is_checked: false };
-    visit.page("/dead-letters", "Another body", &pages::edit(&edit))
+    visit.page("/dead-letters", "Another body", &pages::edit(&letter, &old, &[]))
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct EditForm {
-    act: String,
     body: String,
     #[serde(default)]
     why: String,
@@ -198,41 +164,34 @@ pub(super) async fn edit(
     let letter = editable(&visit, &service, &id).await?;
     let seen = letter.seen.clone();
     if given.seen != seen.join(" ") {
-        let context = &visit.site.context;
-        let last = context.last_act(&service, Some(&id), Timestamp::UNIX_EPOCH, None).await;
-        let why = format!(
-            "It was edited or sent back by somebody else meanwhile.{last} Look at it again."
-        );
-        return Err(visit.refused(&why));
+        let why = "It was edited or sent back by somebody else meanwhile. Look at it again.";
+        return Err(visit.refused(why));
     }
-    let (faults, new, body) = match check_body(&visit.site, &letter, &given.body) {
-        Ok((new, body)) => (Vec::new(), new, Some(body)),
-        Err(faults) => (faults, given.body.clone(), None),
+    let body = match check_body(&visit.site, &letter, &given.body) {
+        Ok(body) => body,
+        Err(faults) => {
+            let content = pages::edit(&letter, &given.body, &faults);
+            return visit.page("/dead-letters", "Another body", &content);
+        }
     };
-    if let (Some(body), "edit") = (body, &*given.act) {
-        let meant = LetterSelection::one(&letter);
-        let mut chosen = chosen(&meant, Timestamp::UNIX_EPOCH);
-        chosen.filter.seen = Some(seen);
-        let deed = Deed {
-            act: "edits",
-            what: meant.words(None),
-            service: Some(service),
-            saga: letter.saga_id(),
-            message: Some(id),
-        };
-        return begin_and_show(&visit, &given.why, &deed, |context, note, stop, _| async move {
-            chosen.edit(&context, note, body, stop).await
-        })
-        .await;
-    }
-    let old = old_text(&visit.site, &letter, &visit.person);
-    let is_checked = faults.is_empty();
-    let edit = BodyEdit { letter: &letter, old: &old, new: &new, faults: &faults, is_checked };
-    visit.page("/dead-letters", "Another body", &pages::edit(&edit))
+    let meant = LetterSelection::one(&letter);
+    let mut chosen = chosen(&meant);
+    chosen.filter.seen = Some(seen);
+    let deed = Deed {
+        act: "edits",
+        what: meant.words(None),
+        service: Some(service),
+        saga: letter.saga_id(),
+        message: Some(id),
+    };
+    begin_and_show(&visit, &given.why, &deed, |context, note, stop, _| async move {
+        chosen.edit(&context, note, body, stop).await
+    })
+    .await
 }
 
-/// Formatted, and as it is sent. Otherwise its faults.
-fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, String), Vec<String>> {
+/// Returns it as it is sent, or its faults.
+fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<String, Vec<String>> {
     let one = |why: String| vec![why];
     let new: Value =
         serde_json::from_str(given).map_err(|error| one(format!("It is not JSON: {error}")))?;
@@ -248,7 +207,7 @@ fn check_body(site: &Site, letter: &Letter, given: &str) -> Result<(String, Stri
             return Err(faults);
         }
     }
-    Ok((serde_json::to_string_pretty(&new).unwrap_or_default(), body))
+    Ok(body)
 }
 
 /// Shows the dead letter with personal values, once.

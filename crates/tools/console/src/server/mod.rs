@@ -2,7 +2,6 @@
 
 mod acts;
 mod assets;
-pub(crate) mod base_path;
 mod dead_letter_acts;
 pub(crate) mod dead_letters;
 mod gate;
@@ -10,7 +9,6 @@ pub(crate) mod live;
 mod metrics;
 mod pages;
 mod parts;
-mod repair;
 pub(crate) mod routes;
 mod saga_acts;
 mod session;

@@ -24,7 +24,7 @@ use crate::store::entry_row::EntryRow;
 use crate::store::saga_row::SagaRow;
 use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
 use crate::store::violations::{self, FoundViolation};
-use crate::store::{counts, judgements, saga_entries};
+use crate::store::{counts, saga_entries};
 
 const BYTES: i32 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -93,9 +93,7 @@ pub(super) async fn saga_page(visit: &Visit, id: &str, sight: BodySight) -> Answ
     let id = Uuid::try_parse(id).map_err(|_| missing())?;
     let kept = visit.read(read(site, id).await)?;
     let StoredSaga { found, all, rows, keys, actions, violations } = kept.ok_or_else(missing)?;
-    let can_be_judged = all.len() <= judgements::MOST;
-    let of_all = all.iter().filter(|_| can_be_judged);
-    let entries: Vec<JournalEntry> = of_all.filter_map(EntryRow::entry).collect();
+    let entries: Vec<JournalEntry> = all.iter().filter_map(EntryRow::entry).collect();
     let judged = JournalSaga::judge(&site.context.contract_index.graph, id, &entries);
     let live = services_view(site, id).await;
     let content = {

@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, assets, dead_letter_acts, gate, live, metrics, pages, repair, saga_acts, session,
-    step_acts, system, tail,
+    acts, assets, dead_letter_acts, gate, live, metrics, pages, saga_acts, session, step_acts,
+    system, tail,
 };
 
 /// In bytes.
@@ -34,7 +34,6 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
             "/services/{service}/retry",
             get(saga_acts::service_retry_form).post(saga_acts::service_retry),
         )
-        .route("/repair", get(repair::look).post(repair::repair))
         .layer(from_fn_with_state(Arc::clone(&site), gate::operators))
         .layer(DefaultBodyLimit::max(gate::MOST_OF_A_FORM));
     let private = Router::new()
@@ -51,7 +50,6 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/dead-letters", get(pages::dead_letters))
         .route("/dead-letters/{service}/{id}", get(pages::dead_letter))
         .route("/services", get(system::services))
-        .route("/coverage", get(system::coverage))
         .route("/events", get(pages::events))
         .route("/events/{name}", get(pages::event))
         .layer(from_fn_with_state(Arc::clone(&site), gate::logged_in));

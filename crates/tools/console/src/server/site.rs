@@ -7,8 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use ballet_http::departure::Departure;
 use ballet_http::limits::WindowedCounts;
-use ballet_ops::monitor::WatchedJournal;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 use crate::access::trusted_header::TrustedHeader;
 use crate::actions::action_context::ActionContext;
@@ -27,11 +26,8 @@ pub(crate) const HASHED_AT_ONCE: usize = 2;
 pub(crate) struct Site {
     pub(crate) context: ActionContext,
     pub(crate) found: watch::Receiver<SystemFindings>,
-    /// Asks for a look at once.
-    pub(crate) again: Arc<Notify>,
     /// It may name a person.
     pub(crate) trusted: Option<TrustedHeader>,
-    pub(crate) watched: Arc<WatchedJournal>,
     /// Why the observer cannot follow.
     pub(crate) trouble: watch::Receiver<Option<String>>,
     pub(crate) unjudged: watch::Receiver<Option<JudgingFault>>,

@@ -2,7 +2,6 @@
 //! outlasts what is derived from the journal.
 
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Row as _};
 use uuid::Uuid;
@@ -113,37 +112,6 @@ async fn read(
          from console.action {which} order by at desc limit {MOST}"
     );
     sqlx::query_as(AssertSqlSafe(select)).bind(id).fetch_all(pool).await
-}
-
-/// The last act on a service's dead letters, or one of them, since this time: here, or by the command, as the journal's
-/// end has it. `own` is the person and reason of one that does not count.
-pub(crate) async fn last_on_letters(
-    pool: &PgPool,
-    service: &str,
-    message: Option<&str>,
-    since: Timestamp,
-    own: Option<(&str, Option<&str>)>,
-) -> Result<Option<String>, sqlx::Error> {
-    let last = "select concat(who, ' ', act, ' ', what, ', at ', \
-            to_char(at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), ': ' || why) from ( \
-            select by as who, act, what, at, why from console.action \
-            where service = $1 and ($2::uuid is null or message = $2::text) and at >= $3 \
-                and act in ('sends back', 'discards', 'edits') \
-            union all \
-            select who, case kind when 'redriven' then 'sends back' when 'discarded' then 'discards' else 'edits' end, \
-                type || ' ' || message_id, at, why from console.entry \
-            where service = $1 and (message_id = $2 or $2 is null and kind in ('redriven', 'discarded')) \
-                and at >= $3 and who is not null and place > (select max(place) - 100000 from console.entry) \
-        ) as acts where (who, why) is distinct from ($4, $5) order by at desc limit 1";
-    let (by, why) = own.unzip();
-    sqlx::query_scalar(last)
-        .bind(service)
-        .bind(message.and_then(|id| Uuid::try_parse(id).ok()))
-        .bind(since.to_sqlx())
-        .bind(by)
-        .bind(why.flatten())
-        .fetch_optional(pool)
-        .await
 }
 
 pub(crate) async fn last(pool: &PgPool) -> Result<Vec<RecordedAction>, sqlx::Error> {

@@ -1,7 +1,6 @@
 //! Adds entries in the journal's order, with the place behind the last one, so each is added once even after a crash.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use ballet_store::database::connection::begin;
 use jiff::civil::Date;
@@ -36,46 +35,12 @@ pub(crate) async fn next(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select next from console.progress").fetch_one(db).await
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct ReadJournal {
-    pub(crate) next: i64,
-    /// The stretches' first places and offsets.
-    pub(crate) stretches: Vec<(i64, i64)>,
-}
-
-impl ReadJournal {
-    pub(crate) fn shift(&self) -> i64 {
-        self.stretches.last().map_or(0, |(begins, offset)| begins - offset)
-    }
-}
-
-pub(crate) async fn read(db: impl PgExecutor<'_>) -> Result<ReadJournal, sqlx::Error> {
-    let select = "select next, begins, offsets from console.progress";
-    let (next, begins, offsets): (i64, Vec<i64>, Vec<i64>) =
-        sqlx::query_as(select).fetch_one(db).await?;
-    Ok(ReadJournal { next, stretches: begins.into_iter().zip(offsets).collect() })
-}
-
+/// Returns the place and the message of the last entry.
 pub(crate) async fn last_entry(
     db: impl PgExecutor<'_>,
-    places: Range<i64>,
 ) -> Result<Option<(i64, Uuid)>, sqlx::Error> {
-    let statement = "select place, message_id from console.entry where place >= $1 and place < $2 \
-                     order by place desc limit 1";
-    sqlx::query_as(statement).bind(places.start).bind(places.end).fetch_optional(db).await
-}
-
-/// The journal has lost its end. Consoles that read on in the old one find their place gone.
-pub(crate) async fn go_on_with(
-    pool: &PgPool,
-    ReadJournal { next, stretches }: &ReadJournal,
-    why: &str,
-) -> Result<(), sqlx::Error> {
-    let go_on = "with moved as (update console.progress set next = next + 1, begins = $2, offsets = $3 \
-                     where next = $1 returning 1) \
-                 insert into console.gap (what) select $4 from moved";
-    let (begins, offsets): (Vec<i64>, Vec<i64>) = stretches.iter().copied().unzip();
-    sqlx::query(go_on).bind(next).bind(begins).bind(offsets).bind(why).execute(pool).await.map(drop)
+    let statement = "select place, message_id from console.entry order by place desc limit 1";
+    sqlx::query_as(statement).fetch_optional(db).await
 }
 
 /// Adds a batch read from `from` up to `to`. Returns false if another console has added entries from there, or begun

@@ -18,8 +18,6 @@ pub(crate) struct Judgement<'a> {
     pub(crate) last: &'a EntryRow,
     /// `completed` or `aborted`.
     pub(crate) ended: Option<&'static str>,
-    /// Too many entries to judge. An ended saga stays ended.
-    pub(crate) is_too_long: bool,
     pub(crate) waits: OpenWait,
 }
 
@@ -36,16 +34,13 @@ pub(crate) struct OpenWait {
     pub(crate) detail: Option<String>,
 }
 
-/// A saga with more entries would keep all others from being judged.
+/// A saga with more entries is judged by some of them: it would keep all others from being judged.
 pub(crate) const MOST: usize = 10_000;
-const TOGETHER: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct ChangedSagas {
     pub(crate) taken: i64,
     pub(crate) sagas: BTreeMap<Uuid, Vec<EntryRow>>,
-    /// The last entry of each saga with too many.
-    pub(crate) too_long: BTreeMap<Uuid, EntryRow>,
 }
 
 /// If the transaction fails, the changes stay. Entries added meanwhile make a new one.
@@ -63,69 +58,31 @@ pub(crate) async fn take_changed(
     if taken.is_empty() {
         return Ok(ChangedSagas::default());
     }
-    let counts: Vec<(Uuid, i64)> = sqlx::query_as(
-        "select saga, (select count(*) from ( \
-             select from console.entry as e where e.saga = changed.saga limit $2) as own) \
-         from (select distinct unnest($1::uuid[]) as saga) as changed",
-    )
-    .bind(&taken)
-    .bind(i64::try_from(MOST + 1).unwrap_or(i64::MAX))
-    .fetch_all(&mut *db)
-    .await?;
-    let (mut now, mut later, mut too_long, mut together) = (vec![], vec![], vec![], 0);
-    for (saga, count) in counts {
-        let count = usize::try_from(count).unwrap_or_default();
-        if count > MOST {
-            too_long.push(saga);
-        } else if together + count > TOGETHER {
-            later.push(saga);
-        } else {
-            together += count;
-            now.push(saga);
-        }
-    }
-    if !later.is_empty() {
-        let again = "insert into console.changed (saga) select unnest($1::uuid[])";
-        sqlx::query(again).bind(later).execute(&mut *db).await?;
-    }
     let rows = format!(
-        "select {COLUMNS}, ''::bytea as body from console.entry where saga = any($1) order by place, member"
+        "select own.* from (select distinct unnest($1::uuid[]) as id) as changed, lateral ( \
+             select {COLUMNS}, ''::bytea as body from console.entry where saga = changed.id limit $2) as own \
+         order by place, member"
     );
-    let rows: Vec<EntryRow> =
-        sqlx::query_as(AssertSqlSafe(rows)).bind(&now).fetch_all(&mut *db).await?;
+    let rows: Vec<EntryRow> = sqlx::query_as(AssertSqlSafe(rows))
+        .bind(&taken)
+        .bind(i64::try_from(MOST).unwrap_or(i64::MAX))
+        .fetch_all(&mut *db)
+        .await?;
     let mut sagas: BTreeMap<Uuid, Vec<EntryRow>> = BTreeMap::new();
     for row in rows {
         if let Some(saga) = row.saga {
             sagas.entry(saga).or_default().push(row);
         }
     }
-    Ok(ChangedSagas {
-        taken: i64::try_from(taken.len()).unwrap_or(most),
-        sagas,
-        too_long: last_of(db, &too_long).await?,
-    })
+    Ok(ChangedSagas { taken: i64::try_from(taken.len()).unwrap_or(most), sagas })
 }
 
-async fn last_of(
-    db: &mut PgConnection,
-    sagas: &[Uuid],
-) -> Result<BTreeMap<Uuid, EntryRow>, sqlx::Error> {
-    let last = format!(
-        "select {COLUMNS}, ''::bytea as body from console.entry where saga = $1 order by place desc, member desc limit 1"
-    );
-    let mut all = BTreeMap::new();
-    for saga in sagas {
-        let last = sqlx::query_as(AssertSqlSafe(last.clone())).bind(saga);
-        all.extend(last.fetch_optional(&mut *db).await?.map(|last| (*saga, last)));
-    }
-    Ok(all)
-}
-
+/// An open saga stays open if its last entries end it, but its first ones were dropped: they may hide a wait. The ledgers
+/// are asked soon.
 pub(crate) async fn write(
     db: &mut PgConnection,
     judged: &[Judgement<'_>],
 ) -> Result<(), sqlx::Error> {
-    let too_long: Vec<&Judgement<'_>> = judged.iter().filter(|one| one.is_too_long).collect();
     macro_rules! column {
         ($of:expr) => {
             judged.iter().map($of).collect::<Vec<_>>()
@@ -146,13 +103,14 @@ pub(crate) async fn write(
                  then s.names else excluded.names end, \
              began = least(s.began, excluded.began), last_at = excluded.last_at, \
              last_type = excluded.last_type, last_place = excluded.last_place, \
-             ended = excluded.ended, service = excluded.service, step = excluded.step, \
-             what = excluded.what, since = excluded.since, due = excluded.due, asked_at = null, \
+             ended = case when s.ended is null and s.began < excluded.began then null \
+                 else excluded.ended end, service = excluded.service, step = excluded.step, \
+             what = excluded.what, since = excluded.since, \
+             due = case when s.ended is null and s.began < excluded.began and excluded.ended is not null \
+                 then now() else excluded.due end, asked_at = null, \
              is_dead = excluded.is_dead, reason = excluded.reason, cause = excluded.cause, \
              detail = excluded.detail \
-         where s.last_place <= excluded.last_place \
-             and not (s.ended is null and s.began < excluded.began and excluded.ended is not null) \
-             and not (s.ended is not null and s.id = any($17))",
+         where s.last_place <= excluded.last_place",
     )
     .bind(column!(|one| one.saga))
     .bind(column!(|one| one.names.join(",")))
@@ -170,47 +128,6 @@ pub(crate) async fn write(
     .bind(column!(|one: &Judgement<'_>| one.waits.reason.as_deref()))
     .bind(column!(|one: &Judgement<'_>| one.waits.cause.as_deref()))
     .bind(column!(|one: &Judgement<'_>| one.waits.detail.as_deref()))
-    .bind(too_long.iter().map(|one| one.saga).collect::<Vec<_>>())
-    .execute(&mut *db)
-    .await?;
-    keep_ended(db, &too_long).await?;
-    keep_open(db, judged).await
-}
-
-/// They had ended before they had too many entries, and nothing says that they began again.
-async fn keep_ended(db: &mut PgConnection, too_long: &[&Judgement<'_>]) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
-             last_place = j.last_place \
-         from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::bigint[]) \
-             as j (id, last_at, last_type, last_place) \
-         where s.id = j.id and s.ended is not null and s.last_place <= j.last_place",
-    )
-    .bind(too_long.iter().map(|one| one.saga).collect::<Vec<_>>())
-    .bind(too_long.iter().map(|one| one.last.at.to_sqlx()).collect::<Vec<_>>())
-    .bind(too_long.iter().map(|one| &*one.last.event_type).collect::<Vec<_>>())
-    .bind(too_long.iter().map(|one| one.last.place).collect::<Vec<_>>())
-    .execute(db)
-    .await
-    .map(drop)
-}
-
-/// Their last entries end them, but dropped first ones may hide a wait. The ledgers are asked soon.
-async fn keep_open(db: &mut PgConnection, judged: &[Judgement<'_>]) -> Result<(), sqlx::Error> {
-    let ended: Vec<&Judgement<'_>> = judged.iter().filter(|one| one.ended.is_some()).collect();
-    sqlx::query(
-        "update console.saga as s set last_at = j.last_at, last_type = j.last_type, \
-             last_place = j.last_place, due = now(), asked_at = null, is_dead = false, reason = null, \
-             cause = null, detail = null \
-         from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::bigint[]) \
-             as j (id, began, last_at, last_type, last_place) \
-         where s.id = j.id and s.ended is null and s.began < j.began and s.last_place <= j.last_place",
-    )
-    .bind(ended.iter().map(|one| one.saga).collect::<Vec<_>>())
-    .bind(ended.iter().map(|one| one.began.to_sqlx()).collect::<Vec<_>>())
-    .bind(ended.iter().map(|one| one.last.at.to_sqlx()).collect::<Vec<_>>())
-    .bind(ended.iter().map(|one| &*one.last.event_type).collect::<Vec<_>>())
-    .bind(ended.iter().map(|one| one.last.place).collect::<Vec<_>>())
     .execute(db)
     .await
     .map(drop)

@@ -1,9 +1,7 @@
-//! Sagas that look late, or over, by the journal.
+//! Sagas that look late by the journal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ballet_ops::sagas::{PATIENCE, SagaWait};
-use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -37,43 +35,6 @@ pub(crate) async fn keep(pool: &PgPool, ended: &[EndedSaga]) -> Result<(), sqlx:
     .bind(ended.iter().map(|(saga, ..)| *saga).collect::<Vec<_>>())
     .bind(ended.iter().map(|(_, place, _)| *place).collect::<Vec<_>>())
     .bind(ended.iter().map(|(.., ended)| *ended).collect::<Vec<_>>())
-    .execute(pool)
-    .await
-    .map(drop)
-}
-
-pub(crate) async fn ended_among(
-    pool: &PgPool,
-    sagas: BTreeSet<Uuid>,
-    most: u16,
-) -> Result<BTreeMap<Uuid, i64>, sqlx::Error> {
-    let ended =
-        "select id, last_place from console.saga where ended is not null and id = any($1) limit $2";
-    let sagas: Vec<Uuid> = sagas.into_iter().collect();
-    let ended = sqlx::query_as(ended).bind(sagas).bind(i64::from(most)).fetch_all(pool).await?;
-    Ok(ended.into_iter().collect())
-}
-
-/// Records that a saga still waits, unless it has changed meanwhile.
-pub(crate) async fn reopen(
-    pool: &PgPool,
-    (saga, place): (Uuid, i64),
-    wait: &SagaWait,
-) -> Result<(), sqlx::Error> {
-    let due = wait.since.checked_add(PATIENCE).unwrap_or(wait.since);
-    sqlx::query(
-        "update console.saga set ended = null, service = $3, step = $4, what = $5, since = $6, due = $7, \
-             detail = $8, is_dead = $9 where id = $1 and last_place = $2",
-    )
-    .bind(saga)
-    .bind(place)
-    .bind(&wait.service)
-    .bind(wait.step)
-    .bind(&wait.what)
-    .bind(wait.since.to_sqlx())
-    .bind(due.to_sqlx())
-    .bind(&wait.why)
-    .bind(wait.is_dead)
     .execute(pool)
     .await
     .map(drop)

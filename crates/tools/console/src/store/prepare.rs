@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// The version of the tables that are derived from the journal. Tables of another version are built again.
-const VERSION: i32 = 10;
+const VERSION: i32 = 11;
 /// The key of the lock for creating the tables ("blt" and the console's number).
 const LOCK: i64 = 0x62_6c_74_30;
 /// Nobody waits longer for a page.
@@ -35,14 +35,24 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<PgPool, sqlx::E
         .after_release(|db, _| Box::pin(async move { Ok(answers(db).await) }))
         .connect_with(options)
         .await?;
+    make_alone(&mut *pool.acquire().await?).await?;
+    Ok(pool)
+}
+
+/// Builds the tables again for another journal, unless another console has done so.
+pub(crate) async fn begin_again(pool: &PgPool, next: i64) -> Result<(), sqlx::Error> {
     let mut db = pool.acquire().await?;
+    let old = "update console.progress set version = 0 where next = $1";
+    sqlx::query(old).bind(next).execute(&mut *db).await?;
+    make_alone(&mut db).await
+}
+
+async fn make_alone(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     // Two consoles that start at once would both create them.
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut *db).await?;
-    let made = make(&mut db).await;
+    let made = make(db).await;
     sqlx::query("select pg_advisory_unlock($1)").bind(LOCK).execute(&mut *db).await?;
-    made?;
-    drop(db);
-    Ok(pool)
+    made
 }
 
 async fn make(db: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -28,17 +28,9 @@ pub(crate) async fn edges(
     all: &[EntryRow],
     bytes: i32,
 ) -> Result<Vec<EntryRow>, sqlx::Error> {
-    let places: Vec<i64> = match all.len() {
-        count @ ..=MOST => {
-            let is_edge = |at: usize| at < EDGE || at + EDGE >= count;
-            all.iter()
-                .enumerate()
-                .filter(|(at, _)| is_edge(*at))
-                .map(|(_, row)| row.place)
-                .collect()
-        }
-        _ => places_at_edges(pool, saga).await?,
-    };
+    let is_edge = |at: usize| at < EDGE || at + EDGE >= all.len();
+    let shown = all.iter().enumerate().filter(|(at, _)| is_edge(*at));
+    let places: Vec<i64> = shown.map(|(_, row)| row.place).collect();
     // By the place alone: a search by the saga would read all its entries again.
     let edges = format!(
         "select {COLUMNS}, substr(body, 1, $2) as body from console.entry where place = any($1) order by place, member"
@@ -48,15 +40,6 @@ pub(crate) async fn edges(
     // The members of a pack have one place.
     edges.retain(|row| row.saga == Some(saga));
     Ok(edges)
-}
-
-/// Returns the places of the first and the last entries of a saga with very many: all of them are read, but only once.
-async fn places_at_edges(pool: &PgPool, saga: Uuid) -> Result<Vec<i64>, sqlx::Error> {
-    let places = "with own as materialized (select place from console.entry where saga = $1) \
-                  (select place from own order by place limit $2) union \
-                  (select place from own order by place desc limit $2)";
-    let edge = i64::try_from(EDGE).unwrap_or(i64::MAX);
-    sqlx::query_scalar(places).bind(saga).bind(edge).fetch_all(pool).await
 }
 
 pub(crate) async fn keys(pool: &PgPool, saga: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {

@@ -7,12 +7,8 @@ drop table if exists console.secret;
 create table if not exists console.progress (
     one boolean primary key default true check (one),
     version int not null,
+    -- The offset in the journal behind the last read entry.
     next bigint not null default 0,
-    -- A journal that has lost its end, or was made anew, counts again from a lower offset, and what the console has of
-    -- the one before stays. These are the stretches that were read in between: their first places, and the offsets of
-    -- those in the journal. A stretch ends at the offset of the next one.
-    begins bigint[] not null default '{0}',
-    offsets bigint[] not null default '{0}',
     -- The time of the last entry, and of its writing here.
     entry_at timestamptz,
     written_at timestamptz

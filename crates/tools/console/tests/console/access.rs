@@ -19,7 +19,6 @@ async fn who_has_logged_in_sees_the_pages_until_the_session_ends_and_nobody_else
     let browser = console.browser().await;
     nobody_sees_anything_without_logging_in_and_a_session_ends(&world, &console).await;
     the_console_answers_by_its_own_names_alone(&world).await;
-    no_link_leaves_the_path_of_a_proxy(&world, &console).await;
     a_console_that_was_asked_to_stop_serves_for_a_while(&world).await;
     whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(&console).await;
     accounts_are_listed_and_one_that_is_removed_has_no_session_any_more(&world, &console).await;
@@ -128,62 +127,6 @@ async fn the_console_answers_by_its_own_names_alone(world: &TestConsole) {
         let answer = request.header("x-forwarded-user", "ada").send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::OK, "{host}");
     }
-}
-
-/// Returns the addresses to which a page leads.
-fn links(page: &str) -> Vec<&str> {
-    let all = ["href=\"", "action=\"", "src=\"", "data-live-from=\""];
-    let each = all.iter().flat_map(|link| page.split(link).skip(1));
-    let all = each.filter_map(|rest| rest.split('"').next());
-    all.filter(|link| !link.starts_with('#')).collect()
-}
-
-async fn no_link_leaves_the_path_of_a_proxy(world: &TestConsole, console: &RunningConsole) {
-    const BASE: &str = "/ops/ballet";
-    let url = || world.database.url().parse().expect("a URL");
-    Console::set_account(url(), "kim", Role::Operator, "a long password").await.expect("set");
-    let session = console.browser_of("kim", "a%20long%20password").await.cookie;
-    let session = session.expect("a session");
-    let below = world.console_with(|options| options.base_path = BASE.parse().expect("a path"));
-    let below = below.await;
-    // A proxy that leaves the path as it is, one that removes it, and one that says so to a console without a setting.
-    for (console, prefix, said) in [(&below, BASE, ""), (&below, "", ""), (console, "", BASE)] {
-        let ask = async |path: &str, cookie: &str| {
-            let request = console.stranger().request(Method::GET, &format!("{prefix}{path}"));
-            let request = request.header("x-forwarded-prefix", said).header("cookie", cookie);
-            request.send().await.expect("an answer")
-        };
-        let answer = ask("/sagas", "").await;
-        assert_eq!(answer.headers()["location"], "/ops/ballet/login?next=%2Fsagas");
-        for path in ["/login", "/", "/sagas", "/tail", "/dead-letters", "/services", "/nowhere"] {
-            let page = ask(path, &session).await.text().await.expect("text");
-            let links = links(&page);
-            assert!(links.len() > 3, "{page}");
-            for link in links {
-                assert!(link.starts_with("/ops/ballet/"), "{path}: {link}");
-                let inside = link[BASE.len()..].replace("&amp;", "&");
-                let status = ask(&inside, &session).await.status();
-                assert!(status.is_success() || link.ends_with("/logout"), "{link}: {status}");
-            }
-        }
-        let first = logged_in(console, prefix, said).await;
-        assert_eq!(first.headers()["location"], "/ops/ballet/sagas");
-        let cookie = first.headers()["set-cookie"].to_str().expect("text");
-        assert!(cookie.contains("; Path=/ops/ballet;"), "{cookie}");
-    }
-    let live = below.stranger().request(Method::GET, "/ops/ballet/live").header("cookie", session);
-    let mut live = live.send().await.expect("an answer");
-    let part = timeout(SOON, live.chunk()).await.expect("in time").expect("a piece");
-    let part = String::from_utf8_lossy(&part.expect("a piece")).replace('\\', "");
-    assert!(links(&part).iter().all(|link| link.starts_with("/ops/ballet/")), "{part}");
-    assert!(Console::remove_account(url(), "kim").await.expect("removed"));
-}
-
-/// Logs somebody in at a console behind a proxy.
-async fn logged_in(console: &RunningConsole, prefix: &str, said: &str) -> reqwest::Response {
-    let form = "name=kim&password=a%20long%20password&next=/sagas";
-    let request = console.stranger().form(&format!("{prefix}/login"), form);
-    request.header("x-forwarded-prefix", said).send().await.expect("an answer")
 }
 
 async fn a_console_that_was_asked_to_stop_serves_for_a_while(world: &TestConsole) {

@@ -1,10 +1,8 @@
 //! Groups of dead letters: each is exactly the letters that it shows, and keeps its place.
 
-use ballet_console::{Console, Role};
-use ballet_stage::wait_until;
 use reqwest::StatusCode;
 
-use crate::test_console::{PLACED, RESERVED, SOON, TestConsole};
+use crate::test_console::{PLACED, RESERVED, TestConsole};
 
 const ROW: &str = "<li class=\"row stuck\">";
 const CAUSE: &str = "<li class=\"stuck\"><a href=\"/sagas?state=stuck&amp;service";
@@ -65,62 +63,6 @@ async fn one_of_two_groups_that_differ_after_a_digit_is_acted_on_alone() {
     let page = operator.until("/dead-letters", "<span class=\"quiet\">3</span>").await;
     assert!(page.contains("].quantity") && !page.contains("].sku"), "{page}");
     std::fs::remove_dir_all(&folder).ok();
-    world.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_comes_second_is_told_who_was_first_and_when() {
-    let world = TestConsole::new("console_second").await;
-    let console = world.console().await;
-    let url = || world.database.url().parse().expect("a URL");
-    for name in ["ada", "eve"] {
-        Console::set_account(url(), name, Role::Operator, "a long password").await.expect("one");
-    }
-    let ada = console.browser_of("ada", "a%20long%20password").await;
-    let eve = console.browser_of("eve", "a%20long%20password").await;
-    let letter = |detail: &str| world.dead("payments", RESERVED, world.id(), detail, b"{}");
-    let id = |dead: &ballet_amqp::Publish| {
-        dead.properties.message_id().as_ref().map(ToString::to_string).expect("an id")
-    };
-    let (one, other) = (letter("no shelf"), letter("no shelf"));
-    let (gone, edited) = (id(&one), id(&other));
-    world.publish(vec![one, other]).await;
-    let page = eve.until("/dead-letters", "no shelf").await;
-    let act = link(&page, ROW, "no shelf");
-
-    let edit = format!("/dead-letters/payments/{edited}/edit");
-    let (_, seen_by_both) = eve.get(&edit).await;
-    let body = "body=%7B%22order_id%22%3A%220193f7a0-0000-7000-8000-00000000c001%22%2C%22lines%22%3A%5B%5D%7D";
-    let (_, seen_by_ada) = ada.get(&edit).await;
-    let (status, action) =
-        ada.fill_in(&seen_by_ada, &edit, &format!("act=edit&why=case+17&{body}")).await;
-    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
-    ada.until(&action, "It has a new body").await;
-    let (status, page) =
-        eve.fill_in(&seen_by_both, &edit, &format!("act=edit&why=mine&{body}")).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "{page}");
-    assert!(page.contains("ada edits") && page.contains("Z: case 17"), "{page}");
-
-    // The second of two who act on a group, or on a letter of it.
-    let (_, seen_by_eve) = eve.get(&act).await;
-    let discard = format!("act=discard&why=case+18&sure=1&{}", fields(&act));
-    let (_, action) = ada.act(&act, "/dead-letters/act", &discard).await;
-    ada.until(&action, "1 of 1 were discarded").await;
-    for name in ["redrive", "discard"] {
-        let second = format!("act={name}&why=mine&sure=1&{}", fields(&act));
-        let (status, page) = eve.fill_in(&seen_by_eve, "/dead-letters/act", &second).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{name}: {page}");
-        assert!(page.contains("ada discards") && page.contains("Z: case 18"), "{name}: {page}");
-    }
-    let (status, page) = eve.get(&act).await;
-    assert!(status == StatusCode::OK && page.contains("ada discards"), "{page}");
-    let look = format!("/dead-letters/payments/{gone}");
-    let said = wait_until("the page to say who has discarded it", SOON, || async {
-        let (status, page) = eve.get(&look).await;
-        assert_eq!(status, StatusCode::NOT_FOUND, "{page}");
-        if page.contains("ada discards") { Ok(Some(())) } else { Err(page) }
-    });
-    said.await.expect("said");
     world.close().await;
 }
 

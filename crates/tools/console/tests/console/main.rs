@@ -15,6 +15,5 @@ mod long_sagas;
 mod looks;
 mod observer;
 mod pages;
-mod repair;
 mod test_console;
 mod violations;

@@ -78,11 +78,9 @@ pub(crate) fn check(
         .claims;
     let time = |name: &str| match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(time) => time
-            .as_f64()
-            .filter(|time| *time <= LATEST)
-            .map(Some)
-            .ok_or_else(|| claim_fault(name)),
+        Some(time) => {
+            time.as_f64().filter(|time| *time <= LATEST).map(Some).ok_or_else(|| claim_fault(name))
+        }
     };
     let exp = time("exp")?.ok_or_else(|| claim_fault("exp"))?;
     let nbf = time("nbf")?;

@@ -16,7 +16,9 @@ type TokenDigest = [u8; digest::SHA256_OUTPUT_LEN];
 
 /// The claims by tokens, and the keys that have verified them.
 #[derive(Debug, Default)]
-pub(crate) struct VerifiedTokens(Mutex<(Option<Arc<[PublicKey]>>, HashMap<TokenDigest, VerifiedClaims>)>);
+pub(crate) struct VerifiedTokens(
+    Mutex<(Option<Arc<[PublicKey]>>, HashMap<TokenDigest, VerifiedClaims>)>,
+);
 
 impl VerifiedTokens {
     pub(crate) fn find(&self, keys: &Arc<[PublicKey]>, text: &str) -> Option<VerifiedClaims> {

@@ -87,9 +87,9 @@ fn wide_scope(scope: &WideScope, before: &[WideScope], all: &[WideScope]) -> Che
     }
     match scope.includes.iter().find(|own| all.iter().any(|other| other.name == **own)) {
         // One level is enough, and easy to check.
-        Some(Scope(wide)) => Err(format!(
-            "includes: {wide:?} is a [[scope]] itself; expected what that includes"
-        )),
+        Some(Scope(wide)) => {
+            Err(format!("includes: {wide:?} is a [[scope]] itself; expected what that includes"))
+        }
         None => Ok(()),
     }
 }
@@ -127,12 +127,7 @@ fn known_upstream(config: &Config, upstream: &str) -> Checked {
     known("upstream", upstream, config.upstreams.iter().map(|one| &*one.name))
 }
 
-fn access(
-    config: &Config,
-    public: bool,
-    scopes: Option<&[Scope]>,
-    rate: Option<&str>,
-) -> Checked {
+fn access(config: &Config, public: bool, scopes: Option<&[Scope]>, rate: Option<&str>) -> Checked {
     let what = match (public, scopes) {
         (true, Some(_)) => "a public route has none; remove one of the two",
         (false, None) => {
@@ -188,12 +183,7 @@ fn page(config: &Config, page: &PageConfig, before: &[PageConfig]) -> Checked {
     each("page.part", &page.parts, |one, before| part(config, &pattern, one, before))
 }
 
-fn part(
-    config: &Config,
-    page: &PathPattern,
-    part: &PartConfig,
-    before: &[PartConfig],
-) -> Checked {
+fn part(config: &Config, page: &PathPattern, part: &PartConfig, before: &[PartConfig]) -> Checked {
     let is_taken = part.name == "missing" || before.iter().any(|other| other.name == part.name);
     name("name", &part.name, is_taken)?;
     known_upstream(config, &part.upstream)?;

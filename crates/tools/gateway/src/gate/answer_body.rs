@@ -68,7 +68,9 @@ pub(crate) fn with_limit_of_silence(body: Incoming, most: Duration) -> Body {
         let mut body = body?;
         let frame = match timeout(most, body.frame()).await {
             Ok(frame) => frame?,
-            Err(_) => return Some((Err(format!("the upstream was silent for {most:?}").into()), None)),
+            Err(_) => {
+                return Some((Err(format!("the upstream was silent for {most:?}").into()), None));
+            }
         };
         match frame {
             Ok(frame) => frame.into_data().ok().map(|data| (Ok(Frame::data(data)), Some(body))),

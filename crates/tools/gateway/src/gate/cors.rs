@@ -20,7 +20,8 @@ pub(crate) fn is_preflight<B>(request: &Request<B>) -> bool {
 }
 
 /// What a script may read beyond that which every script may.
-const EXPOSED: &str = "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
+const EXPOSED: &str =
+    "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, retry-after, x-request-id";
 
 /// The browser stops a page without permission. An allowed one may send any headers: none is a cookie.
 pub(crate) fn preflight(

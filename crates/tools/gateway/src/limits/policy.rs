@@ -43,7 +43,8 @@ impl Policy {
         }
         let Rate { name, requests, window } = &self.rate;
         metrics::counter!("gateway_limited_total", "rate" => name.clone()).increment(1);
-        let detail = format!("more than {requests} requests in {:?}: wait for the next window", window.0);
+        let detail =
+            format!("more than {requests} requests in {:?}: wait for the next window", window.0);
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(count.reset))
     }
 

@@ -99,8 +99,9 @@ impl UpstreamFailure {
 pub(crate) fn body_problem(fault: BodyFault) -> Problem {
     match fault {
         BodyFault::TooLarge(most) => {
-            let detail =
-                format!("the body is larger than the {most} bytes that this route takes: send less");
+            let detail = format!(
+                "the body is larger than the {most} bytes that this route takes: send less"
+            );
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         }
         BodyFault::TooSlow => {

@@ -133,8 +133,7 @@ impl UpstreamService {
 }
 
 fn may_be_repeated(request: &OutgoingRequest, outcome: &Outcome) -> bool {
-    let is_safe =
-        matches!(request.method, Method::GET | Method::HEAD) && request.body.is_empty();
+    let is_safe = matches!(request.method, Method::GET | Method::HEAD) && request.body.is_empty();
     match outcome {
         Ok(answer) => is_safe && is_away(answer.status()),
         // Nothing was done.

@@ -1,15 +1,13 @@
 //! A service's figures from its database: processes, waiting messages, copies and readers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ballet_store::calls::open;
 use ballet_store::copies::state::{self as copies, CopyState};
 use ballet_store::process::{Replicas, UnreadyProcess, replicas, unready};
 use ballet_store::telemetry::reader_places::{self, ReaderPlace};
 use ballet_store::waiting::{self, InboxWaits, OutboxWaits};
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
-use uuid::Uuid;
 
 use crate::databases::{ServiceDatabase, ServiceDatabases, read_in_time};
 
@@ -24,8 +22,6 @@ pub struct ServiceFigures {
     pub outbox: OutboxWaits,
     /// The messages that wait to be handled.
     pub inbox: InboxWaits,
-    /// The sagas that wait for the answer to a call.
-    pub calling: BTreeSet<Uuid>,
     /// Its copies, each with the number of changes it is behind, or `None` if the owner's database does not tell.
     pub copies: Vec<(CopyState, Option<i64>)>,
     /// Its readers of telemetry.
@@ -67,7 +63,6 @@ async fn read(db: &mut PgConnection) -> Result<ServiceFigures, sqlx::Error> {
         unready: unready(db).await?,
         outbox: waiting::outbox(db).await?,
         inbox: waiting::inbox(db).await?,
-        calling: open::sagas(db).await?,
         copies,
         readers: reader_places::all(db).await?,
     })

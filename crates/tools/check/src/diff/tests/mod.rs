@@ -236,7 +236,13 @@ const BREAKING: [Case; 16] = [
         "",
         "storefront",
     ),
-    (|all| saga(all, "orders")["steps"][1]["name"] = json!("approve"), "step_removed", "orders.confirm", "", "open sagas of order"),
+    (
+        |all| saga(all, "orders")["steps"][1]["name"] = json!("approve"),
+        "step_removed",
+        "orders.confirm",
+        "",
+        "open sagas of order",
+    ),
 ];
 
 const SOUND: [fn(&mut [Value; 2]); 18] = [

@@ -5,9 +5,7 @@ use serde_json::json;
 use super::*;
 
 /// The breaking changes if the compensation emits no event, before or after.
-fn broken_silently(
-    change: impl FnOnce(&mut [Value; 2]),
-) -> Vec<Row> {
+fn broken_silently(change: impl FnOnce(&mut [Value; 2])) -> Vec<Row> {
     let mut before = system();
     let step = &mut saga(&mut before, "inventory")["steps"][0];
     step.as_object_mut().expect("a step").remove("compensated");
@@ -137,9 +135,8 @@ fn that_refuses() -> [Value; 2] {
 #[test]
 fn a_refusal_that_may_be_on_its_way_aborts() {
     let open = |subject| one("saga", subject, "", "open sagas of order");
-    let diff = |before: &[Value], after: &[Value]| {
-        rows(changes(&contracts(before), &contracts(after)))
-    };
+    let diff =
+        |before: &[Value], after: &[Value]| rows(changes(&contracts(before), &contracts(after)));
     // The refusal goes with its abort, or is renamed.
     assert_eq!(diff(&that_refuses(), &system()), open("order"));
     let mut renamed = system();

@@ -21,10 +21,8 @@ async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
         _ => text(200, "ok"),
     };
     let service = TestService::start(refuses).await;
-    let config = format!(
-        "{}breaker = {{ failures = 3, open = \"60s\" }}\n{ROUTE}",
-        service.upstream("a")
-    );
+    let config =
+        format!("{}breaker = {{ failures = 3, open = \"60s\" }}\n{ROUTE}", service.upstream("a"));
     let gateway = Gateway::start(&config).await;
     for _ in 0..10 {
         let refused = reqwest::get(gateway.at("/a/full")).await.unwrap();

@@ -17,8 +17,7 @@ async fn a_service_that_refuses_the_gateways_signature_has_done_nothing_and_says
     let count = AtomicUsize::new(0);
     let service = TestService::start(move |got| {
         let number = count.fetch_add(1, Ordering::SeqCst);
-        let mut said =
-            text(if number < 2 || got.body == b"forged" { 401 } else { 201 }, "said");
+        let mut said = text(if number < 2 || got.body == b"forged" { 401 } else { 201 }, "said");
         if got.body == b"of another secret" {
             *said.status_mut() = StatusCode::UNAUTHORIZED;
             let challenge = HeaderValue::from_static("Ballet-Gateway");
