@@ -26,13 +26,14 @@ pub(crate) struct PageFrame<'a> {
     pub(crate) unjudged: Option<JudgingFault>,
 }
 
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("/", "Now"),
     ("/sagas", "Sagas"),
     ("/dead-letters", "Dead letters"),
     ("/events", "Events"),
     ("/tail", "Tail"),
     ("/services", "Services"),
+    ("/coverage", "Coverage"),
     ("/actions", "Actions"),
 ];
 

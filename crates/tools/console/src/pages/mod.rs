@@ -2,6 +2,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod body;
+pub(crate) mod coverage;
 pub(crate) mod dead_actions;
 pub(crate) mod dead_letters;
 pub(crate) mod events;

@@ -50,6 +50,7 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/dead-letters", get(pages::dead_letters))
         .route("/dead-letters/{service}/{id}", get(pages::dead_letter))
         .route("/services", get(system::services))
+        .route("/coverage", get(system::coverage))
         .route("/events", get(pages::events))
         .route("/events/{name}", get(pages::event))
         .layer(from_fn_with_state(Arc::clone(&site), gate::logged_in));

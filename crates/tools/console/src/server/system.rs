@@ -1,6 +1,8 @@
-//! The page of the running system's services.
+//! The pages of the running system's services, and of what ran of what is declared.
 
-use crate::pages::services;
+use ballet_ops::monitor;
+
+use crate::pages::{coverage, services};
 use crate::server::live::standing;
 use crate::server::visit::{Answer, Visit};
 use crate::store::counts;
@@ -22,4 +24,16 @@ pub(super) async fn services(visit: Visit) -> Answer {
         })
     };
     visit.page("/services", "Services", &content)
+}
+
+pub(super) async fn coverage(visit: Visit) -> Answer {
+    let context = &visit.site.context;
+    let types = visit.read(counts::types(&context.pool).await)?;
+    let count = |name: &str| {
+        let seen = types.iter().find(|seen| seen.name == name);
+        seen.map_or(0, |seen| u64::try_from(seen.count).unwrap_or_default())
+    };
+    let steps = monitor::coverage(context.contract_index.system(), count);
+    let paths = visit.site.watched.with(|monitor| monitor.undeclared_paths());
+    visit.page("/coverage", "Coverage", &coverage::coverage(&steps, &paths))
 }
