@@ -11,7 +11,7 @@ use shop_events::{MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, check_text
 pub(crate) struct InvalidCheckout {
     /// Names and indexes that lead to the invalid field, with dots between them.
     pub(crate) field: String,
-    why: String,
+    pub(crate) why: String,
     /// The form is good, and catalog has another price.
     pub(crate) is_price: bool,
 }
