@@ -1,11 +1,7 @@
 //! The settings of the service `dispatch`.
 
-use ballet::openapi::WatchLimits;
 use clap::Args;
 use jiff::SignedDuration;
-
-use crate::seen_drivers::SeenDrivers;
-use crate::verifier::Verifier;
 
 /// Seconds for picking up the rider.
 const DEADLINE: i64 = 45 * 60;
@@ -16,8 +12,6 @@ const DRIVERS: u16 = 5;
 
 /// Rides of one rider at a time.
 const OF_ONE: u16 = 3;
-/// The speed of the fastest car.
-const FASTEST: u32 = 150;
 
 /// The settings of dispatch, besides those of every service.
 #[derive(Debug, Clone, Copy, Args)]
@@ -38,18 +32,6 @@ pub struct DispatchSettings {
     /// riders have no limit.
     #[arg(long, env = "RIDES_OF_ONE", default_value_t = OF_ONE, value_name = "RIDES", value_parser = clap::value_parser!(u16).range(1..))]
     pub rides_of_one: u16,
-
-    /// The speed of the fastest car. A driver who is at the destination sooner is paid for the way that such a car gets.
-    #[arg(long, env = "FASTEST_KILOMETERS_PER_HOUR", default_value_t = FASTEST, value_name = "KILOMETERS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub fastest_kilometers_per_hour: u32,
-
-    /// The most clients that watch rides at a time. Others are answered with 503.
-    #[arg(long, env = "RIDE_WATCHERS", default_value_t = WatchLimits::DEFAULT.all, value_name = "CLIENTS")]
-    pub ride_watchers: u16,
-
-    /// The most clients of one rider that watch rides at a time. Others are answered with 429.
-    #[arg(long, env = "RIDE_WATCHERS_OF_ONE", default_value_t = WatchLimits::DEFAULT.owner, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..))]
-    pub ride_watchers_of_one: u16,
 }
 
 impl Default for DispatchSettings {
@@ -59,9 +41,6 @@ impl Default for DispatchSettings {
             offer_seconds: ANSWER,
             offers_per_ride: DRIVERS,
             rides_of_one: OF_ONE,
-            fastest_kilometers_per_hour: FASTEST,
-            ride_watchers: WatchLimits::DEFAULT.all,
-            ride_watchers_of_one: WatchLimits::DEFAULT.owner,
         }
     }
 }
@@ -73,17 +52,8 @@ impl DispatchSettings {
         SignedDuration::from_secs(self.ride_deadline_seconds)
     }
 
-    pub(crate) const fn watchers(&self) -> WatchLimits {
-        WatchLimits { all: self.ride_watchers, owner: self.ride_watchers_of_one }
-    }
-
     /// Returns the time for a driver's answer.
     pub(crate) const fn answer(&self) -> SignedDuration {
         SignedDuration::from_secs(self.offer_seconds)
-    }
-
-    pub(crate) fn verifier(&self) -> Verifier {
-        let kilometers_per_hour = self.fastest_kilometers_per_hour;
-        Verifier { seen: SeenDrivers::default(), kilometers_per_hour }
     }
 }

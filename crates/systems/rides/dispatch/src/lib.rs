@@ -9,7 +9,6 @@ mod completion;
 pub mod config;
 mod expiry;
 mod fare;
-mod history;
 mod hold_fare;
 mod http;
 mod offer;
@@ -65,7 +64,7 @@ impl Dispatch {
     /// Returns the service, which has seen no driver yet.
     #[must_use]
     pub fn new(settings: DispatchSettings, provider: Arc<dyn Provider>) -> Self {
-        Self { settings, provider, verifier: settings.verifier() }
+        Self { settings, provider, verifier: Verifier::default() }
     }
 
     /// Returns the OpenAPI document of the HTTP routes.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::openapi::{Api, NoContent, Operation, json};
 use ballet::{Handle, TelemetryPublisher};
-use common::paging::{Limit, Page, cursor};
+use common::paging::Limit;
 use rides_events::access::{DriverCaller, RiderCaller};
 use rides_events::location::{DriverOffline, DriverOnline, Position};
 use rides_events::{DriverId, NotOnEarth, Point, RideId, RiderId};
@@ -35,13 +35,6 @@ pub(crate) fn api() -> Api<LocationState> {
     let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such driver.");
     let here = json!({ "lat": 52.52, "lon": 13.405 });
     Api::new("location", "The positions of drivers, and their reservations for rides.")
-        .get(
-            "/drivers",
-            list,
-            Operation::new("list_drivers", "List drivers")
-                .about("For operators of rides.")
-                .refuses(StatusCode::FORBIDDEN, "The caller is a driver."),
-        )
         .get(
             "/drivers/{driver_id}",
             read,
@@ -86,29 +79,6 @@ pub(crate) fn api() -> Api<LocationState> {
                 )
                 .refuses(StatusCode::UNPROCESSABLE_ENTITY, "The place is not on the map."),
         )
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct DriverFilter {
-    /// Only drivers in this state.
-    state: Option<DriverState>,
-    /// The `next` of the page before. Without it, the list begins.
-    #[serde(default, deserialize_with = "cursor")]
-    after: Option<DriverId>,
-    /// The most items on the page.
-    #[serde(default)]
-    limit: Limit,
-}
-
-async fn list(
-    State(LocationState { handle, .. }): State<LocationState>,
-    caller: DriverCaller,
-    Query(DriverFilter { state, after, limit }): Query<DriverFilter>,
-) -> Result<Json<Page<Driver>>, Problem> {
-    caller.must_be_behind()?;
-    let drivers = driver::page(handle.db(), state, after, limit).await?;
-    Ok(Json(Page::new(drivers, limit, |driver| driver.driver_id)))
 }
 
 async fn read(

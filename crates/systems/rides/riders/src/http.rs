@@ -3,9 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::Handle;
-use ballet::http::{Json, Path, Problem, Query};
+use ballet::http::{Json, Path, Problem};
 use ballet::openapi::{Api, Created, NoContent, Operation, json};
-use common::paging::{After, Page};
 use rides_events::RiderId;
 use rides_events::access::RiderCaller;
 use rides_events::riders::{RiderChanged, RiderErased, RiderRegistered};
@@ -16,16 +15,9 @@ use crate::rider::RegisteredRider;
 use crate::store;
 
 pub(crate) fn api() -> Api<Handle> {
-    let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such rider.");
+    let (missing, none) = (StatusCode::NOT_FOUND, "There is no such rider.");
     let example = json!({ "name": "Ada", "payment_token": "card_approved", "needs": "any" });
     Api::new("riders", "Riders, the people who are driven.")
-        .get(
-            "/riders",
-            list,
-            Operation::new("list_riders", "List riders")
-                .about("The newest come first. For operators of rides.")
-                .refuses(StatusCode::FORBIDDEN, "The caller is a rider."),
-        )
         .post(
             "/riders",
             register,
@@ -60,16 +52,6 @@ pub(crate) fn api() -> Api<Handle> {
                 .answers(StatusCode::NO_CONTENT, "The rider is erased.")
                 .refuses(missing, none),
         )
-}
-
-async fn list(
-    State(handle): State<Handle>,
-    caller: RiderCaller,
-    Query(After { after, limit }): Query<After<RiderId>>,
-) -> Result<Json<Page<RegisteredRider>>, Problem> {
-    caller.must_be_behind()?;
-    let riders = store::page(handle.db(), after, limit).await?;
-    Ok(Json(Page::new(riders, limit, |registered| registered.rider.rider_id)))
 }
 
 async fn register(

@@ -1,7 +1,6 @@
 //! The rows of riders.
 
 use ballet::{Failure, TextEnum};
-use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use rides_events::RiderId;
@@ -82,23 +81,4 @@ pub(crate) async fn find(
 ) -> Result<Option<RegisteredRider>, Failure> {
     let rider = sqlx::query_as("select * from rider where rider_id = $1 and erased_at is null");
     Ok(rider.bind(rider_id.0).fetch_optional(db).await?)
-}
-
-/// Returns the newest first.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    after: Option<RiderId>,
-    limit: Limit,
-) -> Result<Vec<RegisteredRider>, Failure> {
-    let riders = sqlx::query_as(
-        "select * from rider
-         where rider_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-             and erased_at is null
-         order by rider_id desc limit $2",
-    )
-    .bind(after.map(|rider| rider.0))
-    .bind(limit.rows())
-    .fetch_all(db)
-    .await?;
-    Ok(riders)
 }

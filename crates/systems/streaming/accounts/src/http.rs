@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::openapi::{Accepted, Api, Created, IdempotencyKey, NoContent, Operation, json};
 use ballet::{Handle, SagaId};
-use common::paging::{After, Limit, Page, cursor};
+use common::paging::{Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use streaming_events::access::Caller;
@@ -25,13 +25,6 @@ pub(crate) fn api() -> Api<Handle> {
             "/plans",
             plans,
             Operation::new("list_plans", "List the plans"),
-        )
-        .get(
-            "/accounts",
-            list,
-            Operation::new("list_accounts", "List accounts")
-                .about("The newest come first. For operators of streaming.")
-                .refuses(StatusCode::FORBIDDEN, "The caller is an account."),
         )
         .post(
             "/sign-up",
@@ -116,16 +109,6 @@ pub(crate) fn api() -> Api<Handle> {
 
 async fn plans(State(handle): State<Handle>) -> Result<Json<Page<Plan>>, Problem> {
     Ok(Json(Page { items: account::plans(handle.db()).await?, next: None }))
-}
-
-async fn list(
-    State(handle): State<Handle>,
-    caller: Caller,
-    Query(After { after, limit }): Query<After<AccountId>>,
-) -> Result<Json<Page<StoredAccount>>, Problem> {
-    caller.must_be_behind()?;
-    let accounts = account::page(handle.db(), after, limit).await?;
-    Ok(Json(Page::new(accounts, limit, |account| account.account_id)))
 }
 
 async fn sign_up(

@@ -3,23 +3,19 @@
 use axum::Router;
 use axum::http::StatusCode;
 use ballet::Handle;
-use ballet::openapi::{Api, Operation, Watchers, json};
+use ballet::openapi::{Api, Operation, json};
 
 use crate::config::DispatchSettings;
 use crate::expiry;
 use crate::http::state::DispatchState;
 use crate::http::{rides, trips};
 use crate::old_quotes;
-use crate::store::ride;
 use crate::verifier::Verifier;
 
 pub(crate) fn routes(handle: Handle, settings: DispatchSettings, verifier: Verifier) -> Router {
     tokio::spawn(expiry::run(handle.clone(), settings.offers_per_ride));
     tokio::spawn(old_quotes::run(handle.clone()));
-    let watchers = Watchers::new(handle.clone(), settings.watchers(), |handle, known| {
-        Box::pin(async move { ride::changed(handle.db(), &known).await })
-    });
-    api().router(DispatchState { handle, settings, watchers, verifier })
+    api().router(DispatchState { handle, settings, verifier })
 }
 
 pub(crate) fn api() -> Api<DispatchState> {
@@ -72,21 +68,6 @@ fn rides(api: Api<DispatchState>) -> Api<DispatchState> {
         "/rides/{ride_id}",
         rides::read,
         Operation::new("read_ride", "Read a ride").refuses(missing, none),
-    )
-    .get(
-        "/rides/{ride_id}/events",
-        rides::watch,
-        Operation::new("watch_ride", "Watch the status of a ride")
-            .about(
-                "Server-sent events: the status changes so far, and each further one until the ride \
-                 is completed or cancelled. A client that was cut off sends the id of the last \
-                 event that it has seen as `Last-Event-ID`, to any replica, and misses none.",
-            )
-            .answers(ok, "The changes of the status.")
-            .answers(StatusCode::NO_CONTENT, "The client has seen the last change.")
-            .refuses(missing, none)
-            .try_again(StatusCode::TOO_MANY_REQUESTS, "The rider watches rides too often.")
-            .refuses(StatusCode::SERVICE_UNAVAILABLE, "Too many clients watch rides."),
     )
     .get(
         "/rides/{ride_id}/receipt",

@@ -1,8 +1,8 @@
 //! The handlers of the routes for riders.
 
 use axum::extract::State;
-use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
-use ballet::openapi::{Accepted, Created, Either, EventStream, NoContent};
+use ballet::http::{Json, Path, Place, Problem, Query};
+use ballet::openapi::{Accepted, Created, Either};
 use ballet::{Abort, Failure, SagaId, Tx, copies};
 use common::paging::{Limit, Page, cursor};
 use jiff::SignedDuration;
@@ -15,7 +15,6 @@ use serde::Deserialize;
 
 use crate::cancel;
 use crate::fare::RouteEstimate;
-use crate::history::StatusChange;
 use crate::http::state::DispatchState;
 use crate::refusals::{
     in_the_car, no_quote, no_ride, no_rider, no_tariff, not_over, too_far, too_many, too_old,
@@ -112,21 +111,6 @@ pub(crate) async fn read(
     Path(ride_id): Path<RideId>,
 ) -> Result<Json<Ride>, Problem> {
     require_visible(ride::find(handle.db(), ride_id).await?, ride_id, &caller).map(Json)
-}
-
-pub(crate) async fn watch(
-    State(DispatchState { handle, watchers, .. }): State<DispatchState>,
-    caller: RiderCaller,
-    Path(ride_id): Path<RideId>,
-    LastEventId(seen): LastEventId<u32>,
-) -> Result<Either<EventStream<StatusChange>, NoContent>, Problem> {
-    let find = async {
-        let history = ride::history(handle.db(), ride_id).await?;
-        let own = history.filter(|history| caller.is_allowed(history.rider_id));
-        own.ok_or_else(|| no_ride(ride_id))
-    };
-    let changes = watchers.watch(&caller, seen.unwrap_or(0), find).await?;
-    Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(EventStream::new(changes))))
 }
 
 fn require_visible(

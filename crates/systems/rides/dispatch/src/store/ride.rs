@@ -1,6 +1,5 @@
 //! The rows of rides.
 
-use ballet::openapi::History as _;
 use ballet::{Failure, TextEnum};
 use common::paging::Limit;
 use jiff::Timestamp;
@@ -11,7 +10,6 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, Postgres};
 
-use crate::history::RideHistory;
 use crate::ride::{Ride, RideEnd, RideStatus};
 
 const RIDE: &str =
@@ -57,34 +55,6 @@ pub(crate) async fn find(
     let statement =
         format!("select {RIDE} from ride join quote using (quote_id) where ride_id = $1");
     Ok(sqlx::query_as(AssertSqlSafe(statement)).bind(ride_id.0).fetch_optional(db).await?)
-}
-
-pub(crate) async fn history(
-    db: impl PgExecutor<'_>,
-    ride_id: RideId,
-) -> Result<Option<RideHistory>, Failure> {
-    let history = sqlx::query_as("select ride_id, rider_id, history from ride where ride_id = $1");
-    Ok(history.bind(ride_id.0).fetch_optional(db).await?)
-}
-
-/// Returns those that have more changes than `known` has.
-pub(crate) async fn changed(
-    db: impl PgExecutor<'_>,
-    known: &[RideHistory],
-) -> Result<Vec<RideHistory>, Failure> {
-    let (rides, lengths): (Vec<_>, Vec<_>) =
-        known.iter().map(|known| (known.ride_id.0, i64::from(known.last()))).unzip();
-    let changed = sqlx::query_as(
-        "select ride_id, rider_id, history
-         from unnest($1::uuid[], $2::bigint[]) as known (ride_id, changes)
-             join ride using (ride_id)
-         where jsonb_array_length(history) > known.changes",
-    )
-    .bind(rides)
-    .bind(lengths)
-    .fetch_all(db)
-    .await?;
-    Ok(changed)
 }
 
 /// Returns the newest first: of all riders or of one, all or only those that are not over.

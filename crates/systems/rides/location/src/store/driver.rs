@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 
 use ballet::Failure;
-use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use rides_events::{DriverId, RiderId};
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 
-use crate::driver::{Driver, DriverState};
+use crate::driver::Driver;
 
 const DRIVER: &str = "driver_id, version, state, is_leaving, seats, changed_at, (
     select ride_id from work where work.driver_id = driver.driver_id and work.state in ('reserved', 'riding')
@@ -96,26 +95,4 @@ pub(crate) async fn shown_to(
     .fetch_all(db)
     .await?;
     Ok(shown.into_iter().map(DriverId).collect())
-}
-
-/// Returns all, or those in one state.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    state: Option<DriverState>,
-    after: Option<DriverId>,
-    limit: Limit,
-) -> Result<Vec<Driver>, Failure> {
-    let statement = format!(
-        "select {DRIVER} from driver
-         where driver_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-             and state = coalesce($3, state)
-         order by driver_id desc limit $2"
-    );
-    let drivers = sqlx::query_as(AssertSqlSafe(statement))
-        .bind(after.map(|driver| driver.0))
-        .bind(limit.rows())
-        .bind(state.map(ballet::TextEnum))
-        .fetch_all(db)
-        .await?;
-    Ok(drivers)
 }

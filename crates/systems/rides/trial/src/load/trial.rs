@@ -67,8 +67,6 @@ impl Trial for Rides {
             // Drivers send their position once, and a server may be down for minutes.
             ("DRIVER_SILENCE_SECONDS", "3600".to_owned()),
             ("OFFERS_PER_RIDE", "20".to_owned()),
-            // The town's cars are fast, and whoever follows docs/rides/try-it.md is there at once.
-            ("FASTEST_KILOMETERS_PER_HOUR", "100000".to_owned()),
         ]
     }
 

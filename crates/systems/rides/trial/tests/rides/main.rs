@@ -12,4 +12,3 @@ mod states;
 mod tariffs;
 mod town;
 mod trust;
-mod watching;

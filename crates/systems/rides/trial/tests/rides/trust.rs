@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use dispatch::config::DispatchSettings;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::town::{Town, patient, place};
+use crate::town::{Town, place};
 
 /// Returns a ride whose only driver, this many steps away, has accepted.
 async fn assigned(town: &Town, steps: u8) -> (Uuid, Uuid) {
@@ -61,25 +60,6 @@ async fn a_driver_who_never_moved_is_paid_nothing(town: &Town) {
     assert_eq!(charged, 0);
     assert_eq!(town.at_the_bank(ride).await, format!("approved {quoted}, voided {quoted}"));
     town.until_driver(driver, "free").await;
-}
-
-#[tokio::test]
-async fn a_driver_who_is_there_faster_than_a_car_is_paid_nothing() {
-    let settings = DispatchSettings { fastest_kilometers_per_hour: 1, ..patient() };
-    let town = Town::with("rides_too_fast", settings).await;
-    let (ride, driver) = riding(&town).await;
-    arrives(&town, ride, driver, 20).await;
-    assert_eq!(ended(&town, ride, "released").await.1, 0);
-    // The same positions, in the time that the way takes.
-    let (ride, driver) = riding(&town).await;
-    let hours = "update ride set started_at = started_at - interval '7 hours'";
-    town.system.execute("dispatch", hours).await;
-    moves(&town, driver, 20).await;
-    let (status, answer) = town.says(ride, driver, "complete").await;
-    assert_eq!(status, StatusCode::OK, "{answer}");
-    let (quoted, charged) = ended(&town, ride, "paid").await;
-    assert_eq!(charged, quoted);
-    town.close().await;
 }
 
 /// The driver moves to this place only after saying so.

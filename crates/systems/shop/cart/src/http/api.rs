@@ -5,7 +5,7 @@ use ballet::openapi::{Api, Operation, Value, json};
 
 use crate::http::changes::{clear, open, put_item, remove_item};
 use crate::http::check_out::check_out;
-use crate::http::reading::{list, list_checkouts, read};
+use crate::http::reading::{list, read};
 use crate::http::state::CartsState;
 
 pub(crate) fn api() -> Api<CartsState> {
@@ -95,12 +95,6 @@ pub(crate) fn api() -> Api<CartsState> {
                     StatusCode::TOO_MANY_REQUESTS,
                     "The customer's checkouts that are not paid have too many pieces.",
                 ),
-        )
-        .get(
-            "/checkouts",
-            list_checkouts,
-            Operation::new("list_checkouts", "List checkouts")
-                .about("The newest checkouts come first. A customer has only its own."),
         )
 }
 

@@ -6,10 +6,9 @@ use ballet::http::{Json, Path, Problem, Query};
 use ballet::openapi::FoundThing;
 use common::paging::{After, Page};
 use shop_events::access::Caller;
-use shop_events::{CartId, OrderId};
+use shop_events::CartId;
 
 use crate::cart::Cart;
-use crate::checkout::Checkout;
 use crate::{refusals, store};
 
 pub(crate) async fn list(
@@ -28,13 +27,4 @@ pub(crate) async fn read(
 ) -> Result<FoundThing<Cart>, Problem> {
     let cart = store::cart::find(handle.db(), cart_id).await?;
     refusals::own(cart, cart_id, &caller).map(FoundThing)
-}
-
-pub(crate) async fn list_checkouts(
-    State(handle): State<Handle>,
-    caller: Caller,
-    Query(After { after, limit }): Query<After<OrderId>>,
-) -> Result<Json<Page<Checkout>>, Problem> {
-    let checkouts = store::checkout::page(handle.db(), caller.only(), after, limit).await?;
-    Ok(Json(Page::new(checkouts, limit, |checkout| checkout.order_id)))
 }

@@ -1,7 +1,6 @@
 //! The rows of checkouts.
 
 use ballet::{Failure, TextEnum};
-use common::paging::Limit;
 use common::rows::{Time, money};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -9,7 +8,7 @@ use shop_events::orders::CancelReason;
 use shop_events::{CartId, CustomerId, OrderId};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use sqlx::{FromRow, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::checkout::{Checkout, CheckoutStatus};
@@ -106,36 +105,6 @@ pub(crate) async fn end(
     .fetch_optional(db)
     .await?;
     Ok(ended.map(|(cart_id,)| CartId(cart_id)))
-}
-
-/// The newest first; all of them, or those of one customer.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    of: Option<CustomerId>,
-    after: Option<OrderId>,
-    limit: Limit,
-) -> Result<Vec<Checkout>, Failure> {
-    let checkouts = match of {
-        // A customer has few carts.
-        Some(customer_id) => sqlx::query_as(
-            "select checkout.* from cart join checkout using (cart_id)
-             where cart.customer_id = $3
-                 and checkout.order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-                 and checkout.order_id is distinct from $1
-             order by checkout.order_id desc limit $2",
-        )
-        .bind(after.map(|order_id| order_id.0))
-        .bind(limit.rows())
-        .bind(customer_id.0),
-        None => sqlx::query_as(
-            "select * from checkout
-             where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
-             order by order_id desc limit $2",
-        )
-        .bind(after.map(|order_id| order_id.0))
-        .bind(limit.rows()),
-    };
-    Ok(checkouts.fetch_all(db).await?)
 }
 
 common::row! { Checkout:

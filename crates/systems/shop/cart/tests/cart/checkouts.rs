@@ -55,8 +55,6 @@ async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() 
         let detail = detail(refused).await;
         assert!(detail.contains(&format!("checked out as order {order_id}")), "{detail}");
     }
-    let all: Value = service.get("/checkouts").await.json().await.expect("JSON");
-    assert_eq!(all["items"], json!([checkout]));
     service.close().await;
 }
 

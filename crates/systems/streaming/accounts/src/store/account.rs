@@ -1,7 +1,6 @@
 //! The rows of accounts and plans.
 
 use ballet::Failure;
-use common::paging::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgExecutor};
@@ -105,20 +104,3 @@ pub(crate) async fn change_plan(
     Ok(Some((changed, displaced)))
 }
 
-/// Returns the newest first.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    after: Option<AccountId>,
-    limit: Limit,
-) -> Result<Vec<StoredAccount>, Failure> {
-    let accounts = sqlx::query_as(
-        "select * from account
-         where account_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-         order by account_id desc limit $2",
-    )
-    .bind(after.map(|account| account.0))
-    .bind(limit.rows())
-    .fetch_all(db)
-    .await?;
-    Ok(accounts)
-}
