@@ -118,12 +118,12 @@ impl Finding {
             Ready, Standstill, Start, Stuck, Telemetry,
         };
         use Cause::{
-            Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery, Right, Room,
+            Database, DatabaseLogin, Durability, Lock, Partitions, Provider, Recovery, Room,
             ServerWarning, Tables,
         };
         match self.cause {
             Provider => Area::Providers,
-            Database | DatabaseLogin | Recovery | Lock | Right | Room | Tables | Durability
+            Database | DatabaseLogin | Recovery | Lock | Room | Tables | Durability
             | ServerWarning | Partitions => Area::Databases,
             Copies | DeadLetters | Frozen | Handler | Ids | Lag | Outbox | Paused | Process
             | Publishing | Ready | Standstill | Start | Stuck | Telemetry => Area::Services,

@@ -2,7 +2,6 @@
 
 use lapin::BasicProperties;
 use lapin::protocol::basic::parse_properties;
-use lapin::types::AMQPValue;
 use proptest::prelude::*;
 
 use crate::headers::names::ORIGINAL_BYTES;
