@@ -41,7 +41,7 @@ pub(crate) async fn commit(
 
     let ledger = std::mem::take(&mut open.ledger);
     let added = ledger.to_write();
-    write_ledger(&engine, &mut open, &added).await?;
+    write_ledger(&mut open, &added).await?;
     let claims = write_calls(&engine, &mut open).await?;
     let WrittenOutbox { emitted, mut begun, marks, has_marks } =
         write_outbox(&engine, &mut open, &added.timed, marks).await?;
@@ -108,11 +108,7 @@ fn check_declared(engine: &Engine, emitted: &[EmittedEvent]) -> Result<(), Failu
 }
 
 /// Leaves out the rows of the ledger that go with the events.
-async fn write_ledger(
-    engine: &Engine,
-    open: &mut Transaction<'_>,
-    added: &AddedRows<'_>,
-) -> Result<(), Failure> {
+async fn write_ledger(open: &mut Transaction<'_>, added: &AddedRows<'_>) -> Result<(), Failure> {
     let Transaction { db, scope, deadlines, copied, .. } = open;
     let emits = !scope.emitted.is_empty();
     answered(added.write(db, emits, scope.now)).await?;

@@ -108,7 +108,7 @@ impl BindingComparer {
         Self { broker, queues, needed, compared, recording, state }
     }
 
-    pub(crate) async fn run(mut self, clock: Clock, mut stopping: watch::Receiver<bool>) {
+    pub(crate) async fn run(self, clock: Clock, mut stopping: watch::Receiver<bool>) {
         loop {
             // A binding that goes missing while the broker answers was there before the question.
             let asked_at = clock.now();
