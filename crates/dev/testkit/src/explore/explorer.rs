@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::explore::action::Action;
+use crate::explore::choices::Choices;
 use crate::explore::failure::{FailedSchedule, masked};
 use crate::explore::schedule::{Explored, Plan, Played, Player};
-use crate::explore::seed::{Choices, Seed};
 use crate::explore::stage::{Done, Stage};
 
 /// So many schedules are judged at a time.
@@ -28,7 +28,7 @@ pub struct ExploreOptions {
     /// A part of the names of the databases.
     pub name: String,
     /// The first seed. Others are made from it.
-    pub seed: Seed,
+    pub seed: u64,
     /// The maximum number of schedules. With 1 it is that of the seed, and nothing is made from it.
     pub seeds: usize,
     /// No schedule begins after this time.
@@ -44,8 +44,6 @@ pub struct Exploration {
     pub schedules: usize,
     /// The number of their actions.
     pub actions: usize,
-    /// The number of states of all ledgers together that were reached.
-    pub states: usize,
     /// The time that the schedules took, without the start of the services.
     pub took: Duration,
     /// The first schedule that failed.
@@ -67,12 +65,9 @@ pub async fn explore<E: Explored>(
         );
     }
     let mut run = World::open(explored, &options.name).await?;
-    let mut choices = Choices::new(options.seed.choices(0).number());
+    let mut choices = Choices::new(options.seed);
     let (mut actions, mut schedules) = (0, 0);
-    let mut states = HashSet::new();
-    // The seeds that reached a new state, with the number of actions to it.
-    let mut corpus: Vec<(Seed, usize)> = Vec::new();
-    let mut open: Vec<Seed> = Vec::new();
+    let mut open: Vec<u64> = Vec::new();
     let begun = Instant::now();
     let is_over = |done: usize| {
         done >= options.seeds
@@ -81,21 +76,9 @@ pub async fn explore<E: Explored>(
     };
     let mut failed = None;
     while failed.is_none() && !is_over(schedules) {
-        let seed = match choices.below(2) {
-            _ if schedules == 0 => options.seed.clone(),
-            0 if !corpus.is_empty() => {
-                let (seed, at) = &corpus[choices.below(corpus.len())];
-                seed.branch(*at, choices.number() >> 40)
-            }
-            _ => Seed::new(choices.number() >> 40),
-        };
-        let (played, done) = run.play(seed.scene(), Plan::Seed(&seed)).await;
+        let seed = if schedules == 0 { options.seed } else { choices.number() >> 40 };
+        let (played, done) = run.play(scene_of(seed), Plan::Seed(seed)).await;
         (actions, schedules) = (actions + played.actions.len(), schedules + 1);
-        for (at, state) in played.states.iter().enumerate() {
-            if states.insert(*state) {
-                corpus.push((seed.clone(), at + 1));
-            }
-        }
         open.push(seed);
         if open.len() >= JUDGED || done.is_err() || is_over(schedules) {
             let wrong = match done {
@@ -114,33 +97,38 @@ pub async fn explore<E: Explored>(
             }
         }
     }
-    Ok(Exploration { schedules, actions, states: states.len(), took: begun.elapsed(), failed })
+    Ok(Exploration { schedules, actions, took: begun.elapsed(), failed })
+}
+
+/// Returns the number of what clients do.
+fn scene_of(seed: u64) -> usize {
+    Choices::new(!seed).below(1 << 20)
 }
 
 /// Finds the first of these seeds that fails, and the shortest of its schedules.
 async fn first_of<E: Explored>(
     explored: &E,
     name: &str,
-    seeds: &[Seed],
+    seeds: &[u64],
     together: Vec<String>,
 ) -> Done<FailedSchedule> {
     let mut world = World::open(explored, name).await?;
-    for seed in seeds {
-        let (played, wrong) = world.judged(seed.scene(), Plan::Seed(seed)).await?;
+    for &seed in seeds {
+        let (played, wrong) = world.judged(scene_of(seed), Plan::Seed(seed)).await?;
         if wrong.is_empty() {
             continue;
         }
         let found = played.actions.len();
-        let actions = shrunk(&mut world, seed.scene(), played.actions.clone()).await?;
+        let actions = shrunk(&mut world, scene_of(seed), played.actions.clone()).await?;
         drop(world);
         let mut world = World::open(explored, name).await?;
-        let again = world.judged(seed.scene(), Plan::Actions(&actions)).await?;
+        let again = world.judged(scene_of(seed), Plan::Actions(&actions)).await?;
         // One that fails by chance is told as it was found.
         let (played, wrong) = if again.1.is_empty() { (played, wrong) } else { again };
         let wrong = masked(&wrong, &played.sagas);
-        return Ok(FailedSchedule { seed: seed.clone(), found, actions: played.actions, wrong });
+        return Ok(FailedSchedule { seed, found, actions: played.actions, wrong });
     }
-    let last = seeds.last().cloned().unwrap_or_else(|| Seed::new(0));
+    let last = seeds.last().copied().unwrap_or_default();
     let mut wrong = masked(&together, &[]);
     wrong.push(format!("({} schedules together; none of them fails by itself)", seeds.len()));
     Ok(FailedSchedule { seed: last, found: 0, actions: Vec::new(), wrong })

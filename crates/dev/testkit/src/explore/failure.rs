@@ -6,13 +6,12 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::explore::action::Action;
-use crate::explore::seed::Seed;
 
 /// A schedule after which something is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedSchedule {
     /// The seed that found it.
-    pub seed: Seed,
+    pub seed: u64,
     /// The number of actions that the seed chose.
     pub found: usize,
     /// The shortest schedule that fails.

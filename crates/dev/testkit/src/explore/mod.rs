@@ -2,19 +2,19 @@
 //! deadlines, on a broker in memory and real databases.
 //!
 //! A system says what it is in [`Explored`]. [`explore`] plays seeds one action at a time, each to its rest, so that a
-//! schedule depends on its seed alone. New seeds go on from where others came to new states of the ledgers. A failing
-//! one is played again by itself, shrunk to the shortest schedule, and told with the rows that are wrong.
+//! schedule depends on its seed alone. A failing one is played again by itself, shrunk to the shortest schedule, and told
+//! with the rows that are wrong.
 //! Time stands still, and passes only where a schedule says so.
 //! [`orders()`] has all orders of a few things, for tests that need no seed.
 
 mod action;
+mod choices;
 mod explorer;
 mod failure;
 mod faults;
 mod orders;
 mod rest;
 mod schedule;
-mod seed;
 mod stage;
 mod time;
 
@@ -23,5 +23,4 @@ pub use explorer::{Exploration, ExploreOptions, explore};
 pub use failure::FailedSchedule;
 pub use orders::orders;
 pub use schedule::{Explored, Move};
-pub use seed::{Choices, Seed};
 pub use stage::{ExploredService, Stage, Urls};

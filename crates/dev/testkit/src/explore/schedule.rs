@@ -1,10 +1,8 @@
 //! One schedule: its actions are chosen or given, and played one at a time.
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::future::Future;
-use std::hash::{Hash, Hasher};
 
 use ballet::core::fault::FaultPoint;
 use ballet::core::topology;
@@ -14,7 +12,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use uuid::Uuid;
 
 use crate::explore::action::{Action, CallName, MessageName, POINTS};
-use crate::explore::seed::{Choices, Seed};
+use crate::explore::choices::Choices;
 use crate::explore::stage::{Done, ExploredService, Stage};
 use crate::explore::time::WaitingCall;
 
@@ -87,7 +85,7 @@ impl fmt::Debug for Move<'_> {
 /// Where the actions come from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Plan<'a> {
-    Seed(&'a Seed),
+    Seed(u64),
     Actions(&'a [Action]),
 }
 
@@ -96,8 +94,6 @@ pub(super) enum Plan<'a> {
 pub(super) struct Played {
     pub(super) actions: Vec<Action>,
     pub(super) sagas: Vec<Uuid>,
-    /// The state of all ledgers after each action.
-    pub(super) states: Vec<u64>,
 }
 
 pub(super) struct Player<'a> {
@@ -105,23 +101,22 @@ pub(super) struct Player<'a> {
     moves: Vec<Move<'a>>,
     next_move: usize,
     played: &'a mut Played,
-    ledgers: BTreeMap<&'static str, Vec<(usize, String)>>,
     crashed: bool,
     passed: HashSet<usize>,
 }
 
 impl<'a> Player<'a> {
     pub(super) fn new(stage: &'a mut Stage, moves: Vec<Move<'a>>, played: &'a mut Played) -> Self {
-        let (ledgers, passed) = (BTreeMap::new(), HashSet::new());
-        Self { stage, moves, next_move: 0, played, ledgers, crashed: false, passed }
+        Self { stage, moves, next_move: 0, played, crashed: false, passed: HashSet::new() }
     }
 
     /// Plays the actions, and then all that is left, in order.
     pub(super) async fn play(&mut self, plan: Plan<'_>) -> Done<()> {
         match plan {
             Plan::Seed(seed) => {
-                for at in 0..MOST_ACTIONS {
-                    let Some(action) = self.choose(&mut seed.choices(at)).await? else { break };
+                let mut choices = Choices::new(seed);
+                for _ in 0..MOST_ACTIONS {
+                    let Some(action) = self.choose(&mut choices).await? else { break };
                     self.perform(action).await?;
                 }
             }
@@ -254,20 +249,18 @@ impl<'a> Player<'a> {
 
     /// Plays an action, if it is possible.
     async fn perform(&mut self, action: Action) -> Done<()> {
-        let touched = match &action {
+        match &action {
             Action::Move(number, _) => {
                 let skipped = self.moves.get(self.next_move..*number).unwrap_or_default();
                 let is_due = *number >= self.next_move && skipped.iter().all(|one| one.is_optional);
                 if !is_due || !self.act(*number).await? {
                     return Ok(());
                 }
-                self.stage.names()
             }
             Action::Deliver(message) | Action::Repeat(message) => {
                 let Some(at) = self.find(message) else { return Ok(()) };
                 let is_copy = matches!(action, Action::Repeat(_));
                 self.stage.deliver(message, at, is_copy).await?;
-                self.of_queue(&message.queue)
             }
             Action::Together(one, other) => {
                 let (Some(first), Some(second)) = (self.find(one), self.find(other)) else {
@@ -275,19 +268,16 @@ impl<'a> Player<'a> {
                 };
                 let second = if second > first { second - 1 } else { second };
                 self.stage.together(&one.queue, first, second).await?;
-                self.of_queue(&one.queue)
             }
             Action::Crash(message, point) => {
                 let Some(at) = self.find(message) else { return Ok(()) };
                 let before = self.stage.memory.broker.depths();
                 self.stage.crash(&message.queue, at, *point).await?;
                 self.sort_beyond(&before);
-                self.of_queue(&message.queue)
             }
             Action::Return(message) => {
                 let Some(at) = self.find(message) else { return Ok(()) };
                 self.stage.memory.broker.bring_back(&message.queue, at);
-                Vec::new()
             }
             Action::Ask(name) => {
                 let calls = self.waiting_calls().await?;
@@ -295,7 +285,6 @@ impl<'a> Player<'a> {
                     return Ok(());
                 };
                 self.ask(&call).await?;
-                self.stage.names()
             }
             Action::Deadline(service, saga) => {
                 let Some(saga) = self.played.sagas.get(*saga).copied() else { return Ok(()) };
@@ -303,11 +292,12 @@ impl<'a> Player<'a> {
                     return Ok(());
                 }
                 self.stage.pass_deadline(service, saga).await?;
-                self.of_queue(service)
             }
-        };
+        }
         self.played.actions.push(action);
-        self.note_state(&touched).await
+        // So that new sagas have their numbers.
+        self.messages();
+        Ok(())
     }
 
     async fn ask(&mut self, call: &WaitingCall) -> Done<()> {
@@ -328,10 +318,6 @@ impl<'a> Player<'a> {
         });
     }
 
-    fn of_queue(&self, queue: &str) -> Vec<&'static str> {
-        self.stage.names().into_iter().filter(|name| *name == queue).collect()
-    }
-
     async fn act(&mut self, number: usize) -> Done<bool> {
         let Some(next) = self.moves.get(number) else { return Ok(false) };
         let acted =
@@ -341,23 +327,6 @@ impl<'a> Player<'a> {
             self.stage.rest_all().await?;
         }
         Ok(acted)
-    }
-
-    async fn note_state(&mut self, touched: &[&'static str]) -> Done<()> {
-        // So that sagas have their numbers before others see them.
-        self.messages();
-        let sagas = self.played.sagas.clone();
-        for service in touched {
-            let found = self.stage.ledger(service, &sagas).await?.into_iter();
-            let mut of_service: Vec<_> =
-                found.map(|(saga, steps)| (self.number(saga), steps)).collect();
-            of_service.sort_unstable();
-            self.ledgers.insert(service, of_service);
-        }
-        let mut hasher = DefaultHasher::new();
-        self.ledgers.hash(&mut hasher);
-        self.played.states.push(hasher.finish());
-        Ok(())
     }
 
     /// Plays the moves that are left, and hands everything over in its order until nothing waits.

@@ -217,17 +217,6 @@ impl Stage {
         found.ok_or_else(|| format!("there is no {service}"))
     }
 
-    /// Returns the steps of these sagas in the ledger of a service.
-    pub(super) async fn ledger(
-        &mut self,
-        service: &str,
-        sagas: &[Uuid],
-    ) -> Done<Vec<(Uuid, String)>> {
-        let states = "select saga_id, string_agg(step || ' ' || entry, ',' order by step, entry, arrived) \
-            from ballet.ledger where saga_id = any($1) group by saga_id";
-        said(sqlx::query_as(states).bind(sagas).fetch_all(self.session(service)?).await)
-    }
-
     /// Audits the framework's tables and the queues, as of a system whose sagas are all over.
     pub(super) async fn audit(&self) -> Report {
         let parts: Vec<Part> = self.services.iter().map(|service| service.part.clone()).collect();
