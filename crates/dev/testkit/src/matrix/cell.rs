@@ -16,6 +16,8 @@ pub enum Verdict {
     NotTried,
     /// The order does not matter, and an undo leaves what the other one alone leaves.
     Commutes,
+    /// The same, since a guard keeps them apart: named rows, a lock, a version, a refusal.
+    Guarded,
     /// Of two changes of one row, one is lost.
     LosesUpdate,
     /// What the other one does rests on what is undone afterwards.
@@ -39,6 +41,7 @@ impl fmt::Display for Verdict {
         f.write_str(match self {
             Self::NotTried => "not tried",
             Self::Commutes => "commutes",
+            Self::Guarded => "commutes by its guard",
             Self::LosesUpdate => "loses an update",
             Self::ReadsUndone => "reads what is undone",
             Self::CannotBeUndone => "cannot be undone",
@@ -56,7 +59,7 @@ pub struct Cell {
     pub other: &'static str,
     /// What the pair does.
     pub verdict: Verdict,
-    /// Why: the reason for not trying it, or the rows, statements and values.
+    /// Why: the guard, the reason for not trying it, or the rows, statements and values.
     pub why: String,
 }
 

@@ -1,12 +1,16 @@
 //! The matrix of one service: its entry point.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 
 use ballet::{Clock, SagaId, Service};
+use serde_json::Value;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::matrix::cell::{Cell, Verdict};
 use crate::matrix::pair;
+use crate::matrix::recorded::recorded;
 use crate::matrix::rig::Rig;
 use crate::matrix::runner::{Result, Statements};
 use crate::matrix::setup::{PLENTY, Setup, actions, find};
@@ -42,20 +46,23 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Tries all pairs on a database of its own.
+    /// Tries all pairs on a database of its own, with events of recordings where they have some.
     ///
     /// # Panics
     ///
-    /// If there is no database, or the service's tables cannot be made.
+    /// If there is no database, the service's tables cannot be made, or a recording cannot be read.
     #[must_use]
-    pub fn of(service: Service) -> Self {
-        let name = service.part().service;
+    pub fn of(service: Service, recordings: &[&str]) -> Self {
+        let part = service.part();
+        let name = part.service;
+        let events = recorded(recordings.iter().map(Path::new), &part);
+        let events = events.unwrap_or_else(|error| panic!("a recording for {name}: {error}"));
         let log = Statements::default();
         let subscriber = tracing_subscriber::registry().with(log.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no runtime for {name}: {error}"));
         let cells = tracing::subscriber::with_default(subscriber, || {
-            runtime.block_on(Box::pin(cells(service, log)))
+            runtime.block_on(Box::pin(cells(service, log, events)))
         });
         let cells =
             cells.unwrap_or_else(|error| panic!("the steps of {name} could not be tried: {error}"));
@@ -84,7 +91,8 @@ impl Matrix {
             untried.iter().filter(|cell| !is_known(cell)).map(ToString::to_string).collect();
         let too_few = (2 * untried.len() > steps.len() || steps.is_empty()).then(|| {
             format!(
-                "{} of {} steps were not tried; accept each with \"all\" and a reason:\n{}",
+                "{} of {} steps were not tried; give the events by `recording = \"FILE\"`, or accept each with \"all\" \
+                 and a reason:\n{}",
                 untried.len(),
                 steps.len(),
                 untried.join("\n")
@@ -121,9 +129,10 @@ impl fmt::Display for Matrix {
             |is: fn(Verdict) -> bool| self.cells.iter().filter(|cell| is(cell.verdict)).count();
         write!(
             f,
-            "{}: {} pairs commute, {} do not; {} of {} steps were not tried",
+            "{}: {} pairs commute, {} by a guard, {} do not; {} of {} steps were not tried",
             self.service,
             count(|verdict| verdict == Verdict::Commutes),
+            count(|verdict| verdict == Verdict::Guarded),
             count(Verdict::is_flaw),
             self.untried().len(),
             self.steps().len()
@@ -131,12 +140,16 @@ impl fmt::Display for Matrix {
     }
 }
 
-async fn cells(service: Service, log: Statements) -> Result<Vec<Cell>> {
+async fn cells(
+    service: Service,
+    log: Statements,
+    recorded: BTreeMap<String, Value>,
+) -> Result<Vec<Cell>> {
     let clock = Clock::system();
     // Postgres keeps microseconds.
     let now = jiff::Timestamp::from_microsecond(clock.now().as_microsecond()).unwrap_or_default();
     let (part, contract) = (service.part(), service.contract());
-    let mut values = Values::new(&contract, &part, now);
+    let mut values = Values::new(&contract, &part, now, recorded);
     let mut rig = Box::pin(Rig::new(service, now, log)).await;
     let tables = tables::read(&mut rig.first, &mut values).await?;
     let actions = actions(&part, &values, &rig);

@@ -11,9 +11,10 @@
 //! And for each step alone: its undo leaves no row as the step made it, a refusal after a call leaves nothing, a step
 //! does not block its lane, and another one between a call and its answer loses nothing.
 //!
-//! Events come from their schemas, rows from the tables and their constraints, answers from their types; copies are fed
-//! with their events. So nothing is declared. A step that takes none of them is not tried, and neither is one that a
-//! request begins. [`Matrix`] says it, pair by pair, and fails if less than half of the steps could be tried.
+//! Events come from their schemas, or from a file of `ballet record`; rows from the tables and their constraints;
+//! answers from their types; copies are fed with their events. So nothing is declared. A step that takes none of them
+//! is not tried, and neither is one that a request begins. [`Matrix`] says it, pair by pair, and fails if less than half
+//! of the steps could be tried.
 //!
 //! ```no_run
 //! # mod shop { pub fn service() -> ballet::Service { unimplemented!() } }
@@ -21,14 +22,15 @@
 //! # fn main() {}
 //! ```
 //!
-//! What is accepted follows, each with a reason: `accepted("count", "count") = "an estimate"`; the other one is `"all"`
-//! for a step that is not tried.
+//! With a recording: `commutes!(shop::service(), recording = "tests/shop.jsonl")`. What is accepted follows, each with
+//! a reason: `accepted("count", "count") = "an estimate"`; the other one is `"all"` for a step that is not tried.
 
 mod answers;
 pub(crate) mod cell;
 #[expect(clippy::module_inception, reason = "the folder is the matrix, the file is its type")]
 mod matrix;
 mod pair;
+mod recorded;
 mod rig;
 mod runner;
 mod setup;
@@ -43,12 +45,14 @@ pub use matrix::{Known, Matrix};
 macro_rules! commutes {
     (
         $service:expr
+        $(, recording = $recording:expr)?
         $(, accepted($step:literal, $other:literal) = $reason:literal)*
         $(,)?
     ) => {
         #[test]
         fn commutes() {
-            let matrix = $crate::matrix::Matrix::of($service);
+            let recordings: &[&str] = &[$($recording)?];
+            let matrix = $crate::matrix::Matrix::of($service, recordings);
             println!("{matrix}");
             matrix.check(&[$($crate::matrix::Known::accepted($step, $other, $reason)),*]);
         }

@@ -92,10 +92,10 @@ async fn tried(
             return Ok(found.map(|(verdict, words)| (verdict, with(&tried, words, undo))));
         }
     }
+    let is_held = alone.is_done() && matches!(after, End::Refused(_));
     if let (true, End::Failed { why, later }) = (alone.is_done(), after) {
         if *later {
-            // The other one is tried again.
-            return Ok(Some((Verdict::Commutes, String::new())));
+            return Ok(Some((Verdict::Guarded, format!("the other one is tried again: {why}"))));
         }
         let words = format!("alone the other one is {alone}, after the step it fails: {why}");
         return Ok(Some((Verdict::ReadsUndone, with(&tried, (words, None), None))));
@@ -113,9 +113,10 @@ async fn tried(
     }
     if alone.is_done() && meets(&tried) {
         let at_once = Box::pin(rig.at_once([&s, &x])).await?;
-        if let Some(found) = at_once_flaw(&tried, &at_once) {
-            return Ok(Some((Verdict::LosesUpdate, with(&tried, found, None))));
-        }
+        return Ok(Some(judged(&tried, &at_once, is_held)));
+    }
+    if is_held {
+        return Ok(Some((Verdict::Guarded, format!("the other one is {after}"))));
     }
     Ok(alone.is_done().then_some((Verdict::Commutes, String::new())))
 }
@@ -251,20 +252,35 @@ fn meets(Tried { before, step, other, .. }: &Tried) -> bool {
 }
 
 /// At once, both must leave what they leave one after the other.
-fn at_once_flaw(tried: &Tried, at_once: &AtOnce) -> Option<(String, Option<WrongRow>)> {
+fn judged(tried: &Tried, at_once: &AtOnce, is_held: bool) -> (Verdict, String) {
     let [one, other] = &at_once.ends;
     let same = |ends: [&End; 2], ran: &Ran| ends == [one, other] && ran.left == at_once.left;
     let in_order = same([&tried.both.ends[0], &tried.both.ends[1]], &tried.both);
     let reversed = same([&tried.reversed.ends[1], &tried.reversed.ends[0]], &tried.reversed);
-    if in_order || reversed {
-        return None;
+    if !in_order && !reversed {
+        let row = wrong_row(&tried.before, &tried.both.left, &at_once.left, |_, _| true);
+        let said = match &row {
+            Some(row) => format!("at once, {row}"),
+            None => {
+                format!("at once, the other one is {other}; afterwards, {}", tried.both.ends[1])
+            }
+        };
+        return (Verdict::LosesUpdate, with(tried, (said, row), None));
     }
-    let row = wrong_row(&tried.before, &tried.both.left, &at_once.left, |_, _| true);
-    let said = match &row {
-        Some(row) => format!("at once, {row}"),
-        None => format!("at once, the other one is {other}; afterwards, {}", tried.both.ends[1]),
+    let waited = at_once.waited.as_deref().unwrap_or_default().to_lowercase();
+    let guard = if waited.contains("pg_advisory_xact_lock") {
+        "rows that `touches` names"
+    } else if waited.contains("for update") || waited.contains("for no key update") {
+        "a row lock"
+    } else if at_once.again {
+        "a version: the other one fails, and runs again"
+    } else if is_held {
+        "the other one is refused while the step holds"
+    } else {
+        return (Verdict::Commutes, String::new());
     };
-    Some((said, row))
+    let at = if waited.is_empty() { String::new() } else { format!(", at `{waited}`") };
+    (Verdict::Guarded, format!("{guard}{at}"))
 }
 
 /// Adds the rows before, and the statements with the events that they come from.

@@ -11,7 +11,7 @@ use futures_util::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
 use crate::matrix::answers::answers;
 use crate::matrix::runner::{End, Result, Runner, Statements, Work};
@@ -37,6 +37,10 @@ pub(super) struct Ran {
 pub(super) struct AtOnce {
     pub(super) ends: [End; 2],
     pub(super) left: Snapshot,
+    /// The statement of the second one that waited for the first.
+    pub(super) waited: Option<String>,
+    /// Whether the second one failed and ran again.
+    pub(super) again: bool,
 }
 
 pub(super) struct Rig {
@@ -134,6 +138,7 @@ impl Rig {
         let pid: i32 =
             sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut self.second).await?;
         self.second.execute("begin").await?;
+        let (mut waited, mut again) = (None, false);
         let mut second = {
             let runs = Box::pin(self.runner.one(&mut self.second, other, &[]));
             let looks = Box::pin(until_waiting(&mut self.looks, pid));
@@ -142,21 +147,22 @@ impl Rig {
                     self.first.execute("commit").await?;
                     ran?.0
                 }
-                Either::Right(((), runs)) => {
+                Either::Right((statement, runs)) => {
+                    waited = statement;
                     self.first.execute("commit").await?;
                     runs.await?.0
                 }
             }
         };
         if matches!(second, End::Failed { .. }) {
-            // It runs again, as after a pause.
+            again = true;
             self.second.execute("rollback; begin").await?;
             second = self.runner.one(&mut self.second, other, &[]).await?.0;
         }
         self.second.execute("commit").await?;
         let left = taken(&mut self.second, &self.snapshot, self.runner.now).await?;
         self.empty().await?;
-        Ok(AtOnce { ends: [first, second], left })
+        Ok(AtOnce { ends: [first, second], left, waited, again })
     }
 
     /// Leaves the rows of the migrations.
@@ -175,15 +181,16 @@ impl Rig {
     }
 }
 
-/// Waits until a session waits for a lock, but not for ever.
-async fn until_waiting(db: &mut PgConnection, pid: i32) {
+/// Waits until a session waits for a lock. Returns its statement.
+async fn until_waiting(db: &mut PgConnection, pid: i32) -> Option<String> {
     let db = tokio::sync::Mutex::new(db);
     let waiting = wait_until("a lock to be waited for", SOON, || async {
-        let waits = "select 1 from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'";
+        let statement =
+            "select query from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'";
         let mut db = db.lock().await;
-        sqlx::query_scalar::<_, i32>(waits).bind(pid).fetch_optional(&mut **db).await
+        sqlx::query_scalar::<_, String>(statement).bind(pid).fetch_optional(&mut **db).await
     });
-    waiting.await.ok();
+    waiting.await.ok()
 }
 
 async fn snapshots(db: &mut PgConnection) -> Result<(Vec<String>, String)> {

@@ -21,11 +21,18 @@ pub(super) struct Values {
     saga_fields: BTreeSet<String>,
     /// The fields of which each saga has a value of its own.
     pub(super) own_fields: BTreeSet<String>,
+    /// Bodies that were recorded.
+    recorded: BTreeMap<String, Value>,
     now: Timestamp,
 }
 
 impl Values {
-    pub(super) fn new(contract: &ServiceContract, part: &Part, now: Timestamp) -> Self {
+    pub(super) fn new(
+        contract: &ServiceContract,
+        part: &Part,
+        now: Timestamp,
+        recorded: BTreeMap<String, Value>,
+    ) -> Self {
         let contract = serde_json::to_value(contract).expect("a contract is JSON");
         let events = contract["events"].as_array().cloned().unwrap_or_default();
         let name = |event: &Value| event["name"].as_str().unwrap_or_default().to_owned();
@@ -38,7 +45,7 @@ impl Values {
             .collect();
         let schemas = events.iter().map(|event| (name(event), event["schema"].clone())).collect();
         let own_fields = BTreeSet::new();
-        let mut values = Self { schemas, saga_fields: BTreeSet::new(), own_fields, now };
+        let mut values = Self { schemas, saga_fields: BTreeSet::new(), own_fields, recorded, now };
         let steps = part.sagas.iter().flat_map(|saga| &saga.steps).filter(|one| !one.on.is_empty());
         let done = steps.map(|step| step.done.name());
         for event in done.chain(part.subscriptions.iter().map(|one| one.on.name())) {
@@ -69,6 +76,9 @@ impl Values {
 
     /// Returns a body with placeholders.
     pub(super) fn body(&self, event: &str) -> Value {
+        if let Some(recorded) = self.recorded.get(event) {
+            return self.with_own(recorded);
+        }
         let Some(schema) = self.schemas.get(event) else { return Value::Null };
         self.value("", schema, schema, DEEPEST)
     }
@@ -78,7 +88,26 @@ impl Values {
         if self.saga_fields.contains(name) || self.own_fields.contains(name) {
             return Some(self.own(name));
         }
-        self.schemas.values().find_map(|schema| self.find(name, schema, schema, DEEPEST))
+        let recorded = self.recorded.values().find_map(|body| recorded_field(body, name));
+        recorded.cloned().or_else(|| {
+            self.schemas.values().find_map(|schema| self.find(name, schema, schema, DEEPEST))
+        })
+    }
+
+    /// Returns a recorded body in which each saga has its own of what no two share.
+    fn with_own(&self, body: &Value) -> Value {
+        let is_own = |name: &str| self.saga_fields.contains(name) || self.own_fields.contains(name);
+        match body {
+            Value::Array(all) => all.iter().map(|one| self.with_own(one)).collect(),
+            Value::Object(fields) => {
+                let fields = fields.iter().map(|(name, value)| {
+                    let own = value.is_string() && is_own(name);
+                    (name.clone(), if own { self.own(name) } else { self.with_own(value) })
+                });
+                Value::Object(fields.collect())
+            }
+            other => other.clone(),
+        }
     }
 
     fn find(&self, name: &str, schema: &Value, root: &Value, depth: u8) -> Option<Value> {
@@ -164,6 +193,15 @@ impl Values {
             if ends { SignedDuration::from_hours(1) } else { SignedDuration::from_mins(-1) };
         (self.now + from_now).to_string()
     }
+}
+
+fn recorded_field<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
+    let inner = || match body {
+        Value::Object(fields) => fields.values().collect(),
+        Value::Array(all) => all.iter().collect(),
+        _ => Vec::new(),
+    };
+    body.get(name).or_else(|| inner().into_iter().find_map(|one| recorded_field(one, name)))
 }
 
 /// Returns an id that is the same wherever something has this name.

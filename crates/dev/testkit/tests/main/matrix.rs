@@ -120,7 +120,7 @@ impl Depot {
     }
 }
 
-static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of(Depot::service()));
+static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of(Depot::service(), &[]));
 
 fn cell(step: &str, other: &str) -> &'static Cell {
     let mut cells = MATRIX.cells.iter();
@@ -173,10 +173,10 @@ fn what_is_added_commutes() {
 }
 
 #[test]
-fn a_lock_a_named_row_and_a_version_are_guards() {
-    for step in ["lock", "name", "write"] {
-        is(step, step, Verdict::Commutes, &[]);
-    }
+fn a_guard_is_named() {
+    is("lock", "lock", Verdict::Guarded, &["a row lock, at `select coins from safe"]);
+    is("name", "name", Verdict::Guarded, &["rows that `touches` names"]);
+    is("write", "write", Verdict::Guarded, &["a version"]);
 }
 
 #[test]

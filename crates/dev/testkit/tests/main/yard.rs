@@ -226,7 +226,7 @@ impl Yard {
     }
 }
 
-static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of(Yard::service()));
+static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of(Yard::service(), &[]));
 
 #[track_caller]
 fn is(matrix: &Matrix, step: &str, other: &str, verdict: Verdict, words: &[&str]) {
@@ -271,6 +271,22 @@ fn a_step_that_blocks_its_lane_is_named() {
     is(&MATRIX, "sleep", "all", Verdict::Blocks, &["each run takes 2.1 s at least"]);
 }
 
+#[test]
+fn an_event_that_no_schema_gives_comes_from_a_recording() {
+    is(&MATRIX, "pick", "all", Verdict::NotTried, &["not this one"]);
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/yard.jsonl");
+    let saga = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let lines = format!(
+        r#"{{"format":"ballet recording","version":1,"system":"wishes","broker":"127.0.0.1:5672","begun":"2026-11-22T09:00:00Z","from":{{"offset":0}}}}
+{{"exchange":"events","routing_key":"desk.came.v1","properties":{{"type":"desk.came.v1","correlation_id":"{saga}"}},"body":{{"name":"the chosen one","lamp_id":"7"}}}}
+"#
+    );
+    std::fs::write(path, lines).expect("a recording");
+    let matrix = Matrix::of(Yard::service(), &[path]);
+    is(&matrix, "pick", "pick", Verdict::Commutes, &[]);
+    is(&matrix, "light", "light", Verdict::Commutes, &[]);
+}
+
 mod idle {
     use super::{Came, Does, Failure, Picky, Tx, Wish};
 
@@ -289,7 +305,7 @@ mod idle {
 
 #[test]
 fn a_matrix_that_has_tried_nothing_fails_unless_that_is_accepted() {
-    let matrix = Matrix::of(idle::service());
+    let matrix = Matrix::of(idle::service(), &[]);
     let checked = std::panic::catch_unwind(|| matrix.check(&[])).expect_err("nothing was tried");
     let said = checked.downcast_ref::<String>().expect("words");
     assert!(said.contains("1 of 1 steps were not tried"), "{said}");
