@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ballet_stage::{Child, Children, Result, set_addresses};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 use crate::participant::program::Program;
 
