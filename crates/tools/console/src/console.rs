@@ -222,6 +222,7 @@ impl Console {
             context,
             trusted: options.trusted.clone(),
             found: found.subscribe(),
+            watched: Arc::clone(&watched),
             trouble: trouble.subscribe(),
             unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use ballet_http::departure::Departure;
 use ballet_http::limits::WindowedCounts;
+use ballet_ops::monitor::WatchedJournal;
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::trusted_header::TrustedHeader;
@@ -28,6 +29,7 @@ pub(crate) struct Site {
     pub(crate) found: watch::Receiver<SystemFindings>,
     /// It may name a person.
     pub(crate) trusted: Option<TrustedHeader>,
+    pub(crate) watched: Arc<WatchedJournal>,
     /// Why the observer cannot follow.
     pub(crate) trouble: watch::Receiver<Option<String>>,
     pub(crate) unjudged: watch::Receiver<Option<JudgingFault>>,

@@ -55,15 +55,6 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     stage.until_published("desk").await;
 }
 
-    create function fuse(event_type text) returns text stable language plpgsql as $$ begin
-        if nextval('fuse') = 1 then raise exception 'fuse' using errcode = '53200'; end if;
-        return event_type; end $$;
-    create table behind (like ballet.outbox_0);
-    create view ballet.outbox_77 as select owner, batch, position, message_id,
-        fuse(event_type) as event_type, saga_id, causation_id, traceparent, body, created_at
-        from behind;
-    insert into ballet.outbox_table values (77, 99999)";
-
 #[tokio::test]
 async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings_its_mark() {
     let stage = OutboxStage::new("kept_aside", &[desk()]).await;

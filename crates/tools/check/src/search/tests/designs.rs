@@ -1,4 +1,4 @@
-//! Changes of the shop's contracts: designs that are broken, and near misses.
+//! Changes of the three systems' contracts: designs that are broken, and near misses.
 
 use serde_json::{Value, json};
 
@@ -28,6 +28,8 @@ fn book_van(part: &mut Value) {
 }
 
 pub(super) struct ChangedDesign {
+    pub(super) system: &'static str,
+    pub(super) saga: &'static str,
     /// The service whose part is changed.
     pub(super) service: &'static str,
     pub(super) says: &'static str,
@@ -42,7 +44,25 @@ const fn shop(
     change: fn(&mut Value),
     finds: Option<(&'static str, &'static str)>,
 ) -> ChangedDesign {
-    ChangedDesign { service, says, change, finds }
+    ChangedDesign { system: "shop", saga: "order_fulfillment", service, says, change, finds }
+}
+
+const fn rides(
+    service: &'static str,
+    says: &'static str,
+    change: fn(&mut Value),
+    finds: Option<(&'static str, &'static str)>,
+) -> ChangedDesign {
+    ChangedDesign { system: "rides", saga: "ride_dispatch", service, says, change, finds }
+}
+
+const fn streaming(
+    service: &'static str,
+    says: &'static str,
+    change: fn(&mut Value),
+    finds: Option<(&'static str, &'static str)>,
+) -> ChangedDesign {
+    ChangedDesign { system: "streaming", saga: "playback_session", service, says, change, finds }
 }
 
 pub(super) const BROKEN: &[ChangedDesign] = &[
@@ -51,6 +71,12 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
         "a declined payment aborts nothing",
         |part| without(&mut part["aborts_on"], "payments.payment_declined.v1"),
         Some(("B074", "authorize_payment")),
+    ),
+    shop(
+        "orders",
+        "a failed reservation aborts nothing",
+        |part| without(&mut part["aborts_on"], "inventory.stock_reservation_failed.v1"),
+        Some(("B074", "reserve_stock")),
     ),
     shop(
         "orders",
@@ -165,6 +191,64 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
         },
         Some(("B074", "deliver_shipment")),
     ),
+    rides(
+        "dispatch",
+        "nobody acts when no driver is near",
+        |part| without(&mut part["aborts_on"], "location.no_driver_nearby.v1"),
+        Some(("B074", "reserve_driver")),
+    ),
+    rides(
+        "dispatch",
+        "the ride starts with the first reservation, while another may still be refused",
+        |part| step(part, "start_ride")["on"] = json!(["location.driver_reserved.v1"]),
+        Some(("B074", "reserve_driver")),
+    ),
+    rides(
+        "dispatch",
+        "a fare may be refused after the ride",
+        |part| {
+            let step = step(part, "charge_fare");
+            step["kind"] = json!("compensatable");
+            step["refused"] = json!("dispatch.fare_refused.v1");
+        },
+        Some(("B074", "charge_fare")),
+    ),
+    rides(
+        "location",
+        "a driver is let go before the decision",
+        |part| step(part, "release_driver")["on"] = json!(["location.driver_reserved.v1"]),
+        Some(("B075", "release_driver")),
+    ),
+    rides(
+        "location",
+        "the service hears of no abort",
+        |part| part["abort"] = Value::Null,
+        Some(("B075", "reserve_driver")),
+    ),
+    streaming(
+        "playback",
+        "a refused licence aborts nothing",
+        |part| without(&mut part["aborts_on"], "titles.playback_license_denied.v1"),
+        Some(("B074", "grant_license")),
+    ),
+    streaming(
+        "playback",
+        "the decision waits for neither licence nor slot",
+        |part| step(part, "start_playback")["on"] = json!(["accounts.viewer_admitted.v1"]),
+        Some(("B074", "grant_license")),
+    ),
+    streaming(
+        "accounts",
+        "a slot is released before the decision",
+        |part| step(part, "release_slot")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
+        Some(("B075", "release_slot")),
+    ),
+    streaming(
+        "titles",
+        "the service hears of no abort",
+        |part| part["abort"] = Value::Null,
+        Some(("B075", "grant_license")),
+    ),
 ];
 
 pub(super) const NEAR: &[ChangedDesign] = &[
@@ -238,6 +322,30 @@ pub(super) const NEAR: &[ChangedDesign] = &[
             let decision = self::step(part, "confirm_order");
             decision["on"] = json!(["payments.payment_captured.v1", "orders.order_checked.v1"]);
         },
+        None,
+    ),
+    rides(
+        "dispatch",
+        "a fare that is held from rows of its own",
+        |part| step(part, "hold_fare")["calls_outside"] = json!(false),
+        None,
+    ),
+    rides(
+        "location",
+        "a reservation that is undone silently",
+        |part| step(part, "reserve_driver")["compensated"] = Value::Null,
+        None,
+    ),
+    streaming(
+        "playback",
+        "the decision waits for the slot alone, which comes after the licence",
+        |part| step(part, "start_playback")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
+        None,
+    ),
+    streaming(
+        "accounts",
+        "a viewer is admitted by a provider",
+        |part| step(part, "admit_viewer")["calls_outside"] = json!(true),
         None,
     ),
 ];

@@ -59,9 +59,10 @@ impl Faults<'_> {
                 try_join_all(servers.nodes().map(RabbitMq::start)).await?;
             }
             FaultKind::Node => {
+                let pause = dice.millis(200, 5_000);
                 let node = self.node()?;
                 node.kill().await?;
-                tokio::time::sleep(self.dice.millis(200, 5_000)).await;
+                tokio::time::sleep(pause).await;
                 node.start().await?;
             }
             FaultKind::Postgres => {
