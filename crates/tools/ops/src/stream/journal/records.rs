@@ -208,9 +208,14 @@ impl JournalRecords {
             }
             StreamStart::Offset(offset) => {
                 self.attempts += 1;
-                if self.attempts >= ATTEMPTS {
-                    self.takes_readers().await?;
+                if self.attempts > ATTEMPTS {
                     return self.skip(offset, error);
+                }
+                if self.attempts == ATTEMPTS {
+                    // A last attempt follows, and all attempts again if the check gets no answer.
+                    self.attempts = 0;
+                    self.takes_readers().await?;
+                    self.attempts = ATTEMPTS;
                 }
             }
         }
