@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use ballet::core::topology::DEAD;
 use ballet::EventType;
+use ballet::core::topology::DEAD;
 use ballet_amqp::{Delivery, ShortString};
 use serde_json::Value;
 use uuid::Uuid;

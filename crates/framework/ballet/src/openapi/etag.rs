@@ -13,7 +13,7 @@ use crate::openapi::takes::Takes;
 
 /// Returns the ETag of a version.
 #[must_use]
-pub fn etag(version: i64) -> HeaderValue {
+pub(super) fn etag(version: i64) -> HeaderValue {
     let mut digits = Vec::with_capacity(22);
     digits.extend_from_slice(b"\"");
     digits.extend_from_slice(version.to_string().as_bytes());

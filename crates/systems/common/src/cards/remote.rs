@@ -113,9 +113,9 @@ fn settled(operation: ProcessorOperation, request: &Settle) -> Result<ProcessorO
 
 fn authorization(operation: ProcessorOperation) -> Result<Authorization, Lost> {
     match operation.result {
-        ProcessorResult::Approved => Ok(Authorization::Approved {
-            reference: wanted("reference", operation.reference)?,
-        }),
+        ProcessorResult::Approved => {
+            Ok(Authorization::Approved { reference: wanted("reference", operation.reference)? })
+        }
         ProcessorResult::Declined => {
             Ok(Authorization::Declined { reason: wanted("reason", operation.reason)? })
         }

@@ -32,7 +32,7 @@ pub(crate) fn routes(handle: Handle, index: DriverIndex) -> Router {
 }
 
 pub(crate) fn api() -> Api<LocationState> {
-    let (ok, missing, none) = (StatusCode::OK, StatusCode::NOT_FOUND, "There is no such driver.");
+    let (missing, none) = (StatusCode::NOT_FOUND, "There is no such driver.");
     let here = json!({ "lat": 52.52, "lon": 13.405 });
     Api::new("location", "The positions of drivers, and their reservations for rides.")
         .get(

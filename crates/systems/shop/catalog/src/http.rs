@@ -26,8 +26,7 @@ pub(crate) fn api() -> Api<Handle> {
         .get(
             "/products",
             list,
-            Operation::new("list_products", "List products")
-                .about("In the order of the SKUs."),
+            Operation::new("list_products", "List products").about("In the order of the SKUs."),
         )
         .get(
             "/products/search",

@@ -34,9 +34,7 @@ mod saga;
 pub mod shipping;
 mod values;
 
-pub use common::values::{
-    Code, Country, Currency, Money, NotACode, NotASlug, Slug, check_text,
-};
+pub use common::values::{Code, Country, Currency, Money, NotACode, NotASlug, Slug, check_text};
 pub use saga::OrderFulfillment;
 pub use values::address::Address;
 pub use values::ids::{CartId, CustomerId, OrderId, ShipmentId};

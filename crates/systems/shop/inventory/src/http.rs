@@ -22,8 +22,7 @@ pub(crate) fn api() -> Api<Handle> {
         .get(
             "/stock",
             list,
-            Operation::new("list_stock", "List the stock")
-                .about("In the order of the SKUs."),
+            Operation::new("list_stock", "List the stock").about("In the order of the SKUs."),
         )
         .get(
             "/stock/{sku}",

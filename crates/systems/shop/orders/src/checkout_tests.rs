@@ -67,8 +67,5 @@ fn what_cannot_be_bought_is_said_with_its_place() {
     assert_eq!(place_now(checkout.clone()).expect("an order").total, price(2_100, "EUR"));
     "  ".clone_into(&mut checkout.ship_to.street);
     let wrong = place_now(checkout).expect_err("it is empty");
-    assert_eq!(
-        (&*wrong.field, &*wrong.to_string()),
-        ("ship_to.street", "ship_to.street is empty")
-    );
+    assert_eq!((&*wrong.field, &*wrong.to_string()), ("ship_to.street", "ship_to.street is empty"));
 }

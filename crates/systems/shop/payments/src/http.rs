@@ -15,8 +15,7 @@ pub(crate) fn api() -> Api<WebhookState> {
         .get(
             "/payments",
             list,
-            Operation::new("list_payments", "List payments")
-                .about("The newest orders come first."),
+            Operation::new("list_payments", "List payments").about("The newest orders come first."),
         )
         .get(
             "/payments/{order_id}",

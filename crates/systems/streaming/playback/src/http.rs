@@ -60,8 +60,7 @@ pub(crate) fn api() -> Api<PlaybackState> {
         .get(
             "/sessions/{session_id}",
             read,
-            Operation::new("read_session", "Read a session")
-                .refuses(StatusCode::NOT_FOUND, none),
+            Operation::new("read_session", "Read a session").refuses(StatusCode::NOT_FOUND, none),
         )
         .post(
             "/sessions/{session_id}/heartbeats",

@@ -22,11 +22,7 @@ pub(crate) fn api() -> Api<Handle> {
     let (ok, none, gone) =
         (StatusCode::OK, "There never was such a title.", "The title is withdrawn.");
     Api::new("titles", "Titles, and where and when they can be watched.")
-        .get(
-            "/titles",
-            list,
-            Operation::new("list_titles", "List titles"),
-        )
+        .get("/titles", list, Operation::new("list_titles", "List titles"))
         .get(
             "/titles/search",
             find,
@@ -47,15 +43,14 @@ pub(crate) fn api() -> Api<Handle> {
         .post(
             "/titles",
             publish,
-            Operation::new("publish_title", "Publish a title")
-                .example(json!({
-                    "name": "The Harbour", "description": "A town waits for its ships.",
-                    "genre": "drama", "min_age": 12, "length_seconds": 5400,
-                    "rights": [{
-                        "region": "DE", "from": "2026-01-01T00:00:00Z",
-                        "until": "2030-01-01T00:00:00Z",
-                    }],
-                })),
+            Operation::new("publish_title", "Publish a title").example(json!({
+                "name": "The Harbour", "description": "A town waits for its ships.",
+                "genre": "drama", "min_age": 12, "length_seconds": 5400,
+                "rights": [{
+                    "region": "DE", "from": "2026-01-01T00:00:00Z",
+                    "until": "2030-01-01T00:00:00Z",
+                }],
+            })),
         )
         .delete(
             "/titles/{title_id}",

@@ -115,10 +115,7 @@ pub(crate) async fn search_on(
 ) -> Result<(), Failure> {
     let statement = "update ride set status = 'searching', asked = asked || $3, changed_at = $2
          where ride_id = $1 and status = 'offered'";
-    let query = sqlx::query(statement)
-        .bind(ride_id.0)
-        .bind(now.to_sqlx())
-        .bind(asked.0);
+    let query = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).bind(asked.0);
     advance(db, query, ride_id, RideStatus::Searching).await
 }
 
@@ -130,10 +127,7 @@ pub(crate) async fn accept(
 ) -> Result<(), Failure> {
     let statement = "update ride set status = 'accepted', driver_id = $3, changed_at = $2
          where ride_id = $1 and status = 'offered'";
-    let query = sqlx::query(statement)
-        .bind(ride_id.0)
-        .bind(now.to_sqlx())
-        .bind(driver_id.0);
+    let query = sqlx::query(statement).bind(ride_id.0).bind(now.to_sqlx()).bind(driver_id.0);
     advance(db, query, ride_id, RideStatus::Accepted).await
 }
 

@@ -3,7 +3,6 @@
 use ballet_stage::Method;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::town::{Town, id, patient};
 

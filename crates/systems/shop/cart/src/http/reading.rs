@@ -5,8 +5,8 @@ use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet::openapi::FoundThing;
 use common::paging::{After, Page};
-use shop_events::access::Caller;
 use shop_events::CartId;
+use shop_events::access::Caller;
 
 use crate::cart::Cart;
 use crate::{refusals, store};

@@ -36,10 +36,7 @@ async fn every_change_is_an_event_with_the_whole_product_and_its_next_version() 
     }
     let changed = service.read("/products/mug").await;
     assert_eq!((&changed["version"], &changed["price"]), (&json!(2), &euros(990)));
-    assert_eq!(
-        service.withdraw("mug", Some("\"2\"")).await.status(),
-        StatusCode::NO_CONTENT
-    );
+    assert_eq!(service.withdraw("mug", Some("\"2\"")).await.status(), StatusCode::NO_CONTENT);
     let events = service.events(3).await;
     let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
     let expected = ["published", "price_changed", "withdrawn"];

@@ -39,7 +39,8 @@ async fn no_text_breaks_the_search() {
     service
         .published(&product("mug", "Mug \"O'Neill\" & <sons> 100% ☕️ \\", "a | b ! c :* (d"))
         .await;
-    for q in ["", "%20", "☕️", "'", "\"", "\\", "%25", "_", "%26", "|", "!", "()", ":*", "<->"] {
+    for q in ["", "%20", "☕️", "'", "\"", "\\", "%25", "_", "%26", "|", "!", "()", ":*", "<->"]
+    {
         service.read(&format!("/products/search?q={q}")).await;
     }
     for q in ["o'neill", "O’Neill", "mug ☕️", "'mug':*A", "!mug", "mug %26 sons", "a|b!c:*"] {

@@ -117,7 +117,9 @@ impl TestRecommendations {
         let mut system = TestSystem::asleep(name, parts).await;
         // Two replicas, each with lanes.
         for _ in 0..2 {
-            system.start_with(recommendations::Recommendations::service(), |set| set.lanes = 2).await;
+            system
+                .start_with(recommendations::Recommendations::service(), |set| set.lanes = 2)
+                .await;
         }
         Self { system, client: Client::new() }
     }

@@ -70,10 +70,7 @@ pub(crate) fn cart_of(checkout: &CartCheckedOut) -> Value {
     json!({ "customer_id": checkout.customer_id, "items": items })
 }
 
-pub(crate) async fn buy_by_cart(
-    client: SiteClient<'_>,
-    checkout: &CartCheckedOut,
-) -> Result<Uuid> {
+pub(crate) async fn buy_by_cart(client: SiteClient<'_>, checkout: &CartCheckedOut) -> Result<Uuid> {
     let new = cart_of(checkout);
     let opened = async || client.request(Method::POST, "cart", "/carts", &new).await;
     let cart = repeat_until_done(opened).await?;

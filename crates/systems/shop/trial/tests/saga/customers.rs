@@ -59,7 +59,8 @@ fn requests(
 async fn what_belongs_to_another_customer_does_not_exist_and_nothing_is_placed_for_another() {
     let shop = Shop::open("whose").await;
     let (own, other) = (customer(CUSTOMER), customer(OTHER));
-    let (orders, carts) = (format!("{}/orders", shop.url("orders")), format!("{}/carts", shop.url("cart")));
+    let (orders, carts) =
+        (format!("{}/orders", shop.url("orders")), format!("{}/carts", shop.url("cart")));
     let provider = shop.silent_provider().await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     let clock = Clock::system();

@@ -32,8 +32,7 @@ pub(crate) struct ShopOptions {
     pub(crate) without: &'static [&'static str],
 }
 
-pub(crate) const USUAL: ShopOptions =
-    ShopOptions { replicas: 1, lanes: 1, without: &[] };
+pub(crate) const USUAL: ShopOptions = ShopOptions { replicas: 1, lanes: 1, without: &[] };
 /// The services that orders needs to accept an order.
 pub(crate) const ORDERS_ALONE: ShopOptions =
     ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };

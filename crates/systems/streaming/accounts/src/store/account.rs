@@ -103,4 +103,3 @@ pub(crate) async fn change_plan(
     .await?;
     Ok(Some((changed, displaced)))
 }
-

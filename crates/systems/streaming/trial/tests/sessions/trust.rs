@@ -58,10 +58,8 @@ async fn what_belongs_to_another_account_does_not_exist() {
     }
     // Nor may the account start anything for others, or see what only operators may.
     let wanted = json!({ "account_id": account, "device_id": device, "title_id": title });
-    for (method, service, path) in [
-        (post, "playback", "/sessions"),
-        (get, "accounts", "/closures"),
-    ] {
+    for (method, service, path) in [(post, "playback", "/sessions"), (get, "accounts", "/closures")]
+    {
         let status = as_account(&world, &other.account, (method, service, path), &wanted).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
     }

@@ -26,10 +26,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 type Seen = watch::Receiver<Arc<TownSnapshot>>;
 
 /// Prints its address at the beginning and whenever the town wakes up.
-pub(crate) async fn serve(
-    seen: Seen,
-    mut calm: watch::Receiver<bool>,
-) -> Result<()> {
+pub(crate) async fn serve(seen: Seen, mut calm: watch::Receiver<bool>) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the map")?;
     let address = listener.local_addr()?;
     let router = Router::new()

@@ -94,10 +94,7 @@ struct MapRide {
 
 /// Looks until this future is dropped. A failed read leaves the picture as it is, with its age, because a service may
 /// be down.
-pub(crate) async fn look(
-    site: &Site,
-    seen: &watch::Sender<Arc<TownSnapshot>>,
-) -> Result<()> {
+pub(crate) async fn look(site: &Site, seen: &watch::Sender<Arc<TownSnapshot>>) -> Result<()> {
     let token = site.token(&site.new_id().to_string(), BEHIND).await?;
     let client = SiteClient::new(site, 0).with(token.as_deref());
     let mut read_at = Instant::now();
