@@ -89,7 +89,7 @@ async fn until_nothing_is_stuck(world: &TripWorld) {
 }
 
 /// Tries until no attempt is in the way.
-async fn when_free<T>(
+pub(crate) async fn when_free<T>(
     act: impl AsyncFn() -> Result<T, SolveError>,
 ) -> Result<T, SolveError> {
     wait_until("a pause between two attempts", SOON, || async {

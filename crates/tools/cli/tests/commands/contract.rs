@@ -1,6 +1,7 @@
 //! `ballet contract`: written from programs, and compared as in a pipeline. `ballet participant`: scenarios left out
 //! for a program.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::observer::until;
 use crate::test_console::{PLACED, RESERVED, TestConsole};
 
+const CAPTURED: &str = "payments.payment_captured.v1";
 const CONFIRMED: &str = "orders.order_confirmed.v1";
 const CANCELLED: &str = "orders.order_cancelled.v1";
 
