@@ -161,52 +161,6 @@ impl MapState {
                 Some(MapDriver { id, at: MapPoint::in_town(at)?, does })
             })
             .collect();
-        self.rides = rides.into_iter().map(|ride| (ride.ride_id, ride)).collect();
-        Ok(())
-    }
-}
-
-/// Returns the items, and whether these are all. Without retries, because the next look comes in a moment.
-async fn list<T: DeserializeOwned>(
-    client: SiteClient<'_>,
-    service: &str,
-    path: &str,
-) -> Result<(Vec<T>, bool)> {
-    let request = client.request(Method::GET, service, path, &Value::Null).await?;
-    let answer = request.send().await?.error_for_status()?;
-    let ListPage { items, next } = serde_json::from_slice(&answer.bytes().await?)?;
-    Ok((items, next.is_none()))
-}
-
-impl MapState {
-    fn draw(&mut self, near: Vec<DriverPlace>, offers: &[LiveOffer], rides: &[ListedRide]) {
-        let asked: HashMap<Uuid, Uuid> =
-            offers.iter().map(|offer| (offer.ride_id, offer.driver_id)).collect();
-        let does = rides.iter().filter_map(|ride| {
-            let does = match &*ride.status {
-                "offered" => "asked",
-                "accepted" | "assigned" => "coming",
-                "picked_up" | "riding" => "riding",
-                _ => return None,
-            };
-            Some((*asked.get(&ride.ride_id)?, does))
-        });
-        let does: HashMap<Uuid, &'static str> = does.collect();
-        let before: HashMap<Uuid, MapDriver> =
-            self.drivers.drain(..).map(|driver| (driver.id, driver)).collect();
-        self.drivers = near
-            .into_iter()
-            .filter_map(|DriverPlace { driver_id: id, at }| {
-                let does = does.get(&id).copied().unwrap_or("free");
-                let at = MapPoint::in_town(at)?;
-                let before = before.get(&id);
-                let turn = match before.filter(|before| before.at.to(at) > 1.0) {
-                    Some(before) => Some((at.y - before.at.y).atan2(at.x - before.at.x)),
-                    None => before.and_then(|before| before.turn),
-                };
-                Some(MapDriver { id, at, turn, does })
-            })
-            .collect();
         self.rides = rides
             .iter()
             .filter_map(|ListedRide { ride_id, status, pickup, destination, .. }| {
