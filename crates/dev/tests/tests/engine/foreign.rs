@@ -10,12 +10,6 @@ use crate::world::TripWorld;
 const BOOKED: &str = "desk.trip_booked.v1";
 const ROME: &str = r#"{"city":"Rome"}"#;
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    packer.write_all(bytes).expect("packed");
-    packer.finish().expect("packed")
-}
-
 fn body(message: &Value) -> Vec<u8> {
     let payload = message["payload"].as_str().expect("a payload");
     match message["payload_encoding"].as_str() {
@@ -48,7 +42,7 @@ async fn t23_t24_t26_t111_t162_what_is_refused_says_why() {
     }
     let cloud = json!({"content_type": "application/cloudevents+json"});
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
-    let (packed, bomb) = (with(json!({"content_encoding": "gzip"})), vec![b' '; 4 << 20]);
+    let packed = with(json!({"content_encoding": "gzip"}));
     let unheard = json!({"type": "desk.trip_dreamt.v1"});
     let ahead = json!({"message_id": "0fffffff-ffff-7fff-8fff-ffffffffffff"});
     let long_ago = "01000000-0000-7000-8000-000000000000";
@@ -59,11 +53,10 @@ async fn t23_t24_t26_t111_t162_what_is_refused_says_why() {
         ("headers_too_big", with(json!({"headers": many})), ROME.into()),
         ("headers_too_big", with(json!({"headers": {"h": "x".repeat(40_000)}})), "{}".into()),
         ("headers_too_big", with(json!({"headers": {"h": nested.clone()}})), "[]".into()),
-        ("body_too_big", packed.clone(), gzip(&bomb)),
-        ("wrong_content_encoding", packed.clone(), ROME.into()),
+        ("body_too_big", good.clone(), vec![b' '; 2 << 20]),
+        ("wrong_content_encoding", packed, ROME.into()),
         ("wrong_content_type", with(json!({"content_type": "text/csv"})), ROME.into()),
         ("not_utf8", good.clone(), b"{\"city\":\"K\xf6ln\"}".to_vec()),
-        ("not_utf8", packed, gzip(b"{\"city\":\"K\xf6ln\"}")),
         ("too_deep", good.clone(), deep.clone().into()),
         ("too_deep", good.clone(), format!(r#"{{"city":"Rome","more":{deep}}}"#).into()),
         ("not_a_cloud_event", cloud.clone(), ROME.into()),

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{Connection, query_scalar};
 
 use crate::bodies::{
-    a_packed_body_is_shown_and_edited_as_text,
+    a_packed_body_is_shown_as_bytes_and_replaced,
     letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded,
 };
 use crate::headers::a_message_at_the_header_limit_is_handled_after_an_edit_and_a_redrive;
@@ -23,7 +23,7 @@ async fn t81_t176_odd_and_hostile_letters_are_shown_as_they_are_and_steer_nothin
     world.emptied().await;
     a_letter_that_another_service_put_here_is_shown_as_such_and_not_sent(&world).await;
     world.emptied().await;
-    a_packed_body_is_shown_and_edited_as_text(&world).await;
+    a_packed_body_is_shown_as_bytes_and_replaced(&world).await;
     world.emptied().await;
     letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded(&world).await;
     world.emptied().await;
