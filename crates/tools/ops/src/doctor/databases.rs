@@ -154,7 +154,8 @@ async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding, sql
 /// Another libc or ICU sorts text otherwise than the indexes of the database do.
 async fn collation(db: &mut PgConnection, service: &str) -> Result<Option<Finding>, sqlx::Error> {
     let differs: bool = sqlx::query_scalar(
-        "select coalesce(datcollversion <> pg_database_collation_actual_version(oid), false) \
+        "select datcollversion is not null \
+             and datcollversion is distinct from pg_database_collation_actual_version(oid) \
          from pg_database where datname = current_database()",
     )
     .fetch_one(db)

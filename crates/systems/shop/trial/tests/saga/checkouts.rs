@@ -77,7 +77,7 @@ async fn orders_are_listed_by_time_whatever_their_ids_are_and_no_checkout_takes_
 
 async fn an_impossible_checkout_is_cancelled_at_once(shop: &Shop) {
     let cases = [
-        (json!([]), "there are no lines: an order has 1 to 100"),
+        (json!([]), "there are 0 lines: an order has 1 to 100"),
         (json!([line("mug", 0, 1)]), "line 1 has quantity 0: it is 1 to 10000"),
     ];
     for ((lines, detail), number) in cases.into_iter().zip(1..) {
