@@ -43,7 +43,7 @@ pub(crate) fn compare<'a>(
         // The broker does not report it.
         return in_force;
     }
-    let declared = declared_definition(policies, found);
+    let declared = declared_definition(policies, wanted, found);
     let effective = table(&found["effective_policy_definition"]);
     let arguments = table(&wanted["arguments"]);
     let is_limited =
@@ -147,12 +147,41 @@ fn changes(argument: &Value, policy: Option<&Value>) -> bool {
 }
 
 fn declared_definition<'a>(
-    mut policies: impl Iterator<Item = &'a Value>,
+    policies: impl Iterator<Item = &'a Value>,
+    wanted: &Value,
     found: &Value,
 ) -> Map<String, Value> {
-    // Another policy in its place gives it other values, or none, and is named by those that it has.
-    let in_force = policies.find(|policy| policy["name"] == found["policy"]);
-    in_force.map(|policy| table(&policy["definition"])).unwrap_or_default()
+    let name = wanted["name"].as_str().unwrap_or_default();
+    let applies = |policy: &&Value| match literal(policy["pattern"].as_str().unwrap_or_default()) {
+        Some((text, true, true)) => name == text,
+        Some((text, true, false)) => name.starts_with(&text),
+        Some((text, false, true)) => name.ends_with(&text),
+        Some((text, false, false)) => name.contains(&text),
+        // The broker knows.
+        None => policy["name"] == found["policy"],
+    };
+    let policy = policies.filter(applies).max_by_key(|policy| policy["priority"].as_i64());
+    policy.map(|policy| table(&policy["definition"])).unwrap_or_default()
+}
+
+/// The text of a pattern without special characters but anchors, and whether it is anchored at its
+/// beginning and at its end.
+fn literal(pattern: &str) -> Option<(String, bool, bool)> {
+    let begins = pattern.strip_prefix('^');
+    let ends = begins.unwrap_or(pattern).strip_suffix('$');
+    let inner = ends.or(begins).unwrap_or(pattern);
+    let mut text = String::new();
+    let mut characters = inner.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => text.push(characters.next().filter(|next| !next.is_alphanumeric())?),
+            '.' | '*' | '+' | '?' | '[' | ']' | '(' | ')' | '{' | '}' | '|' | '^' | '$' => {
+                return None;
+            }
+            other => text.push(other),
+        }
+    }
+    Some((text, begins.is_some(), ends.is_some()))
 }
 
 #[cfg(test)]
@@ -167,15 +196,11 @@ mod tests {
 
     fn in_force(wanted: &Value, effective: &Value) -> InForce {
         let policies = [
-            json!({"name": "kept", "definition": {"max-age": "7D"}}),
-            json!({"name": "returned", "definition": {"max-length": 10, "overflow": "drop-head"}}),
+            json!({"name": "kept", "pattern": "^journal$", "priority": 2, "definition": {"max-age": "7D"}}),
+            json!({"name": "returned", "pattern": r"\.returned$", "priority": 1,
+                "definition": {"max-length": 10, "overflow": "drop-head"}}),
         ];
-        let policy = match wanted["name"].as_str() {
-            Some("journal") => "kept",
-            Some("partner.returned") => "returned",
-            _ => "short",
-        };
-        let found = json!({ "vhost": "shop", "policy": policy, "operator_policy": "limits",
+        let found = json!({ "vhost": "shop", "policy": "short", "operator_policy": "limits",
             "effective_policy_definition": effective });
         compare(policies.iter(), wanted, &found)
     }
@@ -252,5 +277,14 @@ mod tests {
             assert!(!found.words.is_empty(), "{effective}");
             assert_eq!(found.loses, loses, "{effective}");
         }
+    }
+
+    #[test]
+    fn a_pattern_without_special_characters_is_a_text() {
+        assert_eq!(literal("^journal$"), Some(("journal".to_owned(), true, true)));
+        assert_eq!(literal(r"\.returned$"), Some((".returned".to_owned(), false, true)));
+        assert_eq!(literal(r"^retry\."), Some(("retry.".to_owned(), true, false)));
+        assert_eq!(literal("^(a|b)$"), None);
+        assert_eq!(literal(r"^\w$"), None);
     }
 }
