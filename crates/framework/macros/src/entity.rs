@@ -7,7 +7,6 @@ use syn::{Item, LitStr};
 use crate::crates::Crates;
 use crate::derives::{attributes, parts};
 use crate::keys::FieldPath;
-use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
@@ -41,9 +40,6 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
         stand_in("unnamed.entities_republished.v1")
     });
     let requests: Vec<LitStr> = requests.unwrap_or_default();
-    for event in requests.iter().chain([&republished]) {
-        names::check(event, names::OF_EVENT, &mut mistakes);
-    }
     let versioned = match (id, version) {
         (Some(id), Some(version)) => {
             let state = quote!(state);

@@ -8,7 +8,6 @@ use syn::{Fields, GenericArgument, Item, LitStr, Member, PathArguments, Result, 
 use crate::crates::Crates;
 use crate::derives::{attributes, fields, parts};
 use crate::keys::{FieldPath, Key};
-use crate::names;
 use crate::words::{Mistakes, Vocabulary, list, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
@@ -79,14 +78,12 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
     let core = &crates.core;
     let attributes = attributes(own, crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed.event.v1"));
-    names::check(&name, names::OF_EVENT, &mut mistakes);
     let role = role.map_or_else(|| quote!(plain), |role| quote!(#role));
     let also_from = also_from.map(|from| quote!(.also_from(&[#(#from),*])));
     let packs = packs.map(|()| quote!(.packs()));
     let fields = fields(item);
     let keys: Vec<Key> = keys.unwrap_or_default();
-    let given: Vec<_> =
-        keys.iter().filter_map(|key| mistakes.take(key.expression(fields, crates))).collect();
+    let given: Vec<_> = keys.iter().map(|key| key.expression(crates)).collect();
     let constant_keys =
         (!given.is_empty()).then(|| quote!(const KEYS: &'static [#core::Key] = &[#(#given),*];));
     let named: Vec<_> = keys.iter().filter_map(Key::field).collect();

@@ -1,9 +1,9 @@
 //! The keys of an event: `customer = customer_id`, `product = "lines[].sku"`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, Field, Fields, Ident, Lit, LitStr, Member, Result, Token};
+use syn::{Error, Expr, Ident, Lit, LitStr, Member, Result, Token};
 
 use crate::crates::Crates;
 
@@ -52,38 +52,16 @@ const EXPECTED: &str = "a key is in a field: `order = order_id`, or in each item
 
 impl Key {
     /// The key as an expression of the type `Key`.
-    ///
-    /// # Errors
-    ///
-    /// A field that the event does not have.
-    pub(crate) fn expression(
-        &self,
-        fields: Option<&Fields>,
-        crates: &Crates,
-    ) -> Result<TokenStream> {
+    pub(crate) fn expression(&self, crates: &Crates) -> TokenStream {
         let core = &crates.core;
         let Self { name, field, made_here } = self;
-        let (path, first, place) = match field {
-            KeyField::Field(field) => {
-                let path = unraw(field);
-                (LitStr::new(&path, field.span()), path, field.to_token_stream())
-            }
-            KeyField::Path(path) => {
-                let text = path.value();
-                let first = text.split(['.', '[']).next().unwrap_or_default().to_owned();
-                (path.clone(), first, path.to_token_stream())
-            }
+        let path = match field {
+            KeyField::Field(field) => LitStr::new(&unraw(field), field.span()),
+            KeyField::Path(path) => path.clone(),
         };
-        // The fields of what is flattened are not seen from here. A name of its own stands for a field of the event.
-        let is_path = matches!(field, KeyField::Path(_));
-        if let Some(fields) = fields
-            && !(is_path && fields.iter().any(is_flattened))
-        {
-            check(fields, &first, &place)?;
-        }
         let name = LitStr::new(&unraw(name), name.span());
         let made_here = made_here.then(|| quote!(.made_here()));
-        Ok(quote!(#core::Key::of(#name, #path) #made_here))
+        quote!(#core::Key::of(#name, #path) #made_here)
     }
 
     /// The field, if the key names one.
@@ -93,24 +71,6 @@ impl Key {
             KeyField::Path(_) => None,
         }
     }
-}
-
-/// Looks for the field.
-fn check(fields: &Fields, first: &str, place: &TokenStream) -> Result<()> {
-    let names: Vec<String> =
-        fields.iter().filter_map(|field| field.ident.as_ref()).map(unraw).collect();
-    // A tuple that is `transparent` has the fields of what it contains, which nobody sees from here.
-    if names.is_empty() || names.iter().any(|name| name == first) {
-        return Ok(());
-    }
-    let names = names.join("`, `");
-    Err(Error::new_spanned(place, format!("the event has no field `{first}`: it has `{names}`")))
-}
-
-/// Whether the fields of this field stand in its place as JSON.
-fn is_flattened(field: &Field) -> bool {
-    let mut of_serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
-    of_serde.any(|attribute| attribute.to_token_stream().to_string().contains("flatten"))
 }
 
 /// The text of a name, without `r#`.

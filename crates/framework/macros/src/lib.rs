@@ -6,7 +6,6 @@ mod derives;
 mod entity;
 mod event;
 mod keys;
-mod names;
 mod saga;
 mod service;
 mod telemetry;

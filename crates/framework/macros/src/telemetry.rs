@@ -9,7 +9,6 @@ use syn::{Item, LitInt};
 use crate::crates::Crates;
 use crate::derives::{attributes, parts};
 use crate::keys::FieldPath;
-use crate::names;
 use crate::words::{Mistakes, Vocabulary, once, stand_in, value};
 
 const VOCABULARY: Vocabulary = Vocabulary {
@@ -37,7 +36,6 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
     let core = &crates.core;
     let attributes = attributes(own, crates);
     let name = name.unwrap_or_else(|| stand_in("unnamed.telemetry.v1"));
-    names::check(&name, names::OF_TELEMETRY, &mut mistakes);
     let key = if let Some(key) = key {
         let place = key.of(&quote!(self));
         quote!(&#place)

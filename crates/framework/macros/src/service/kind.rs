@@ -55,13 +55,6 @@ impl Kind {
         KINDS.iter().find(|(known, ..)| name == known).map(|(_, kind, _)| *kind)
     }
 
-    /// The kind that was meant by a name that is none, if it begins as one.
-    pub(crate) fn meant(name: &Ident) -> Option<&'static str> {
-        let name = name.to_string();
-        let begin = name.get(..4)?;
-        KINDS.iter().map(|(known, ..)| *known).find(|known| known.starts_with(begin))
-    }
-
     /// The name: that of the attribute, and of the builder's method.
     pub(crate) fn name(self) -> &'static str {
         KINDS.iter().find(|(_, kind, _)| *kind == self).map_or("", |(name, ..)| name)

@@ -97,17 +97,7 @@ impl Methods {
     /// There is none.
     pub(crate) fn named(&self, name: &Ident) -> Result<&Signature> {
         self.all.iter().find(|method| method.ident == *name).ok_or_else(|| {
-            let names: Vec<_> = self.all.iter().map(|method| method.ident.to_string()).collect();
-            let begin: String = name.to_string().chars().take(3).collect();
-            let similar: Vec<_> =
-                names.iter().filter(|known| known.starts_with(&begin)).cloned().collect();
-            let text = if similar.is_empty() {
-                format!("there is no method `{name}` in this `impl`, only `{}`", names.join("`, `"))
-            } else {
-                let similar = similar.join("` or `");
-                format!("there is no method `{name}` in this `impl`: is `{similar}` meant?")
-            };
-            Error::new(name.span(), text)
+            Error::new(name.span(), format!("there is no method `{name}` in this `impl`"))
         })
     }
 
@@ -161,11 +151,7 @@ fn take_kind(
         let Some(name) = path.segments.last().map(|last| &last.ident).filter(|_| is_ours) else {
             return true;
         };
-        let Some(kind) = Kind::named(name) else {
-            let Some(meant) = Kind::meant(name) else { return true };
-            mistakes.at(path, format!("there is no `{name}`: `{meant}` is meant"));
-            return false;
-        };
+        let Some(kind) = Kind::named(name) else { return true };
         if let Some((first, _)) = &found {
             let text = format!("a method is one thing, and this one is `{}` already", first.name());
             mistakes.at(path, text);
