@@ -8,7 +8,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use crate::outbox::batches::MARK;
+use crate::outbox::batches::{BODY, MARK};
 use crate::outbox::left_behind::{StoredEvent, read};
 use crate::schema::partitions::bound;
 
@@ -46,8 +46,8 @@ pub fn events<'db>(
          told as (select emitted_id, event_type, saga_id, message_id, body, recorded_at from \
              (select * from ballet.ledger where saga_id between $4 and $5 \
              union all select * from ballet.ledger_other) as row where emitted_id is not null \
-             union all select message_id, event_type, saga_id, causation_id, body, created_at \
-             from kept where position > {MARK}) \
+             union all select message_id, event_type, saga_id, causation_id, {BODY}, created_at \
+             from kept o where position > {MARK}) \
          select 0, emitted_id, event_type, saga_id, message_id, null::text, \
              case when $3::uuid[] is null then 'null' else body end, recorded_at from told \
          where recorded_at between $1 and $2 and ($3 is null or emitted_id = any($3)) \
