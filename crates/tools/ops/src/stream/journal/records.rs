@@ -17,9 +17,10 @@ use crate::stream::journal::error::JournalError;
 pub const CONNECTION: &str = "ballet journal";
 /// The broker's error for a message that it cannot deliver, and for its own faults.
 const INTERNAL_ERROR: u16 = 541;
-/// The number of connections for one message. RabbitMQ 3.10 drops a whole packet with an undeliverable message, so a few
-/// good ones before it may be passed over with it. Their offsets are reported.
-const ATTEMPTS: u64 = 3;
+/// The number of connections for one message, since a broker that starts the stream anew refuses as well. RabbitMQ 3.10
+/// drops a whole packet with an undeliverable message, so a few good ones before it may be passed over with it. Their
+/// offsets are reported.
+const ATTEMPTS: u64 = 24;
 /// The maximum number of consecutive undeliverable messages. More are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
 
