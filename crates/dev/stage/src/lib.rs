@@ -22,7 +22,7 @@ mod urls;
 mod wait;
 
 pub use ballet_amqp::QueueDepth;
-pub use env::{Database, IdleSessions, TableReader, TestEnv};
+pub use env::{Database, TableReader, TestEnv};
 pub use error::{Error, Result};
 pub use hyper::Method;
 pub use management::ManagementClient;

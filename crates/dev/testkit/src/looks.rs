@@ -1,14 +1,16 @@
 //! Looks at databases: what a query yields, and the wait for it.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ballet_stage::{IdleSessions, wait_until};
-use sqlx::{AssertSqlSafe, Connection, Decode, Executor, PgConnection, Postgres, Type};
+use ballet_stage::wait_until;
+use sqlx::{AssertSqlSafe, Decode, Executor, PgPool, Postgres, Type};
 
 /// The sessions of a test with its databases, each kept for the next look.
 #[derive(Debug, Default)]
 pub struct Looks {
-    idle: IdleSessions,
+    pools: Mutex<HashMap<String, PgPool>>,
 }
 
 impl Looks {
@@ -17,58 +19,38 @@ impl Looks {
     where
         T: Send + Unpin + for<'r> Decode<'r, Postgres> + Type<Postgres>,
     {
-        let mut db = self.session(url).await?;
         // A prepared statement would fail after its table changes.
         let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).persistent(false);
-        let value = query.fetch_one(&mut db).await?;
-        self.keep(url, db);
-        Ok(value)
+        query.fetch_one(&self.pool(url)?).await
     }
 
     /// Executes statements that leave nothing in the session: no transaction, lock or setting.
     pub async fn execute(&self, url: &str, sql: &str) -> sqlx::Result<()> {
-        let mut db = self.session(url).await?;
-        db.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await?;
-        self.keep(url, db);
-        Ok(())
+        self.pool(url)?.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map(drop)
     }
 
     /// Waits until a query of this database yields this value, as text, and no other. `limit` is for what hangs.
     pub async fn until(&self, url: &str, sql: &str, expected: &str, limit: Duration) {
         let query = format!("select a::text from ({sql}) q (a)");
-        // It is kept until a look fails.
-        let session = tokio::sync::Mutex::new(None);
         let reached = wait_until(sql, limit, || async {
-            let mut held = session.lock().await;
-            let mut db = match held.take() {
-                Some(db) => db,
-                None => self.session(url).await?,
-            };
-            let found = sqlx::query_scalar(AssertSqlSafe(query.clone())).fetch_all(&mut db).await?;
-            let found: Vec<Option<String>> = found;
-            if let [Some(value)] = &found[..]
-                && value == expected
-            {
-                self.keep(url, db);
-                return Ok(Some(()));
+            let query = sqlx::query_scalar(AssertSqlSafe(query.clone())).persistent(false);
+            let found: Vec<Option<String>> = query.fetch_all(&self.pool(url)?).await?;
+            match &found[..] {
+                [Some(value)] if value == expected => Ok(Some(())),
+                _ => Err(sqlx::Error::Protocol(format!("{found:?} instead of {expected:?}"))),
             }
-            *held = Some(db);
-            Err(sqlx::Error::Protocol(format!("{found:?} instead of {expected:?}")))
         });
         reached.await.unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// A session with this database, for a look that takes more than one query.
-    pub async fn session(&self, url: &str) -> sqlx::Result<PgConnection> {
-        match self.idle.take(url).await {
-            Some(kept) => Ok(kept),
-            None => PgConnection::connect(url).await,
+    fn pool(&self, url: &str) -> sqlx::Result<PgPool> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(url) {
+            return Ok(pool.clone());
         }
-    }
-
-    /// Keeps a session with this database.
-    pub fn keep(&self, url: &str, db: PgConnection) {
-        self.idle.keep(url, db);
+        let pool = PgPool::connect_lazy(url)?;
+        pools.insert(url.to_owned(), pool.clone());
+        Ok(pool)
     }
 }
 

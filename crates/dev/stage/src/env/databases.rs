@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::PgConnection;
 use url::Url;
 
-use crate::env::administrators::in_session;
 use crate::env::template;
 use crate::error::Result;
-use crate::servers::postgres_access::run;
+use crate::servers::postgres_access::{connect, run};
 use crate::servers::scram::verifier;
 use crate::{random, urls};
 
@@ -39,20 +37,7 @@ pub(crate) async fn create(
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let (at, wanted) = (admin.clone(), wanted.clone());
-    let made = in_session(admin, move |mut session| async move {
-        let made = create_in(&mut session, &at, &wanted, content).await?;
-        Ok((session, made))
-    });
-    made.await
-}
-
-async fn create_in(
-    session: &mut PgConnection,
-    admin: &Url,
-    wanted: &BTreeMap<String, String>,
-    content: DatabaseContent,
-) -> Result<BTreeMap<String, EnvDatabase>> {
+    let session = &mut connect(admin).await?;
     let has_strategies = session.server_version_num() >= Some(HAS_STRATEGIES);
     let strategy = if has_strategies { BY_FILES } else { "" };
     let template = match content {
@@ -91,15 +76,7 @@ pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    let (at, names) = (admin.clone(), names.to_vec());
-    let dropped = in_session(admin, move |mut session| async move {
-        drop_in(&mut session, &at, &names).await?;
-        Ok((session, ()))
-    });
-    dropped.await
-}
-
-async fn drop_in(session: &mut PgConnection, admin: &Url, names: &[String]) -> Result<()> {
+    let session = &mut connect(admin).await?;
     for name in names {
         let statements = [
             format!("drop database if exists {name} with (force)"),

@@ -1,11 +1,9 @@
 //! The environment of one test on the servers.
 
-mod administrators;
 mod clean_up;
 pub(crate) mod database;
 mod databases;
 mod definitions;
-mod idle_sessions;
 mod import;
 mod names;
 mod reader;
@@ -13,6 +11,5 @@ mod template;
 pub(crate) mod test_env;
 
 pub use database::Database;
-pub use idle_sessions::IdleSessions;
 pub use reader::TableReader;
 pub use test_env::TestEnv;
