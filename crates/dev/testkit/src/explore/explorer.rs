@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::explore::action::Action;
-use crate::explore::choices::Choices;
 use crate::explore::failure::{FailedSchedule, masked};
 use crate::explore::schedule::{Explored, Plan, Played, Player};
 use crate::explore::stage::{Done, Stage};
@@ -65,7 +65,7 @@ pub async fn explore<E: Explored>(
         );
     }
     let mut run = World::open(explored, &options.name).await?;
-    let mut choices = Choices::new(options.seed);
+    let mut choices = Rng::with_seed(options.seed);
     let (mut actions, mut schedules) = (0, 0);
     let mut open: Vec<u64> = Vec::new();
     let begun = Instant::now();
@@ -76,7 +76,7 @@ pub async fn explore<E: Explored>(
     };
     let mut failed = None;
     while failed.is_none() && !is_over(schedules) {
-        let seed = if schedules == 0 { options.seed } else { choices.number() >> 40 };
+        let seed = if schedules == 0 { options.seed } else { choices.u64(..1 << 24) };
         let (played, done) = run.play(scene_of(seed), Plan::Seed(seed)).await;
         (actions, schedules) = (actions + played.actions.len(), schedules + 1);
         open.push(seed);
@@ -102,7 +102,7 @@ pub async fn explore<E: Explored>(
 
 /// Returns the number of what clients do.
 fn scene_of(seed: u64) -> usize {
-    Choices::new(!seed).below(1 << 20)
+    Rng::with_seed(!seed).usize(..1 << 20)
 }
 
 /// Finds the first of these seeds that fails, and the shortest of its schedules.

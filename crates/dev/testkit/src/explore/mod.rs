@@ -8,7 +8,6 @@
 //! [`orders()`] has all orders of a few things, for tests that need no seed.
 
 mod action;
-mod choices;
 mod explorer;
 mod failure;
 mod faults;

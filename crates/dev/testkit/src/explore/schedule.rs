@@ -8,11 +8,11 @@ use ballet::core::fault::FaultPoint;
 use ballet::core::topology;
 use ballet_amqp::Publish;
 use ballet_ops::audit::Report;
+use fastrand::Rng;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use uuid::Uuid;
 
 use crate::explore::action::{Action, CallName, MessageName, POINTS};
-use crate::explore::choices::Choices;
 use crate::explore::stage::{Done, ExploredService, Stage};
 use crate::explore::time::WaitingCall;
 
@@ -114,7 +114,7 @@ impl<'a> Player<'a> {
     pub(super) async fn play(&mut self, plan: Plan<'_>) -> Done<()> {
         match plan {
             Plan::Seed(seed) => {
-                let mut choices = Choices::new(seed);
+                let mut choices = Rng::with_seed(seed);
                 for _ in 0..MOST_ACTIONS {
                     let Some(action) = self.choose(&mut choices).await? else { break };
                     self.perform(action).await?;
@@ -129,10 +129,10 @@ impl<'a> Player<'a> {
         self.rest_in_order().await
     }
 
-    async fn choose(&mut self, choices: &mut Choices) -> Done<Option<Action>> {
+    async fn choose(&mut self, choices: &mut Rng) -> Done<Option<Action>> {
         while let Some(next) = self.moves.get(self.next_move)
             && next.is_optional
-            && choices.below(8) == 0
+            && choices.usize(..8) == 0
         {
             self.next_move += 1;
         }
@@ -143,19 +143,19 @@ impl<'a> Player<'a> {
             .moves
             .get(self.next_move)
             .map(|next| Action::Move(self.next_move, next.name.to_owned()));
-        let message = choices.one_of(&messages).cloned();
-        let roll = choices.below(100);
+        let message = choices.choice(&messages).cloned();
+        let roll = choices.usize(..100);
         let Some(message) = message else {
-            let back = choices.one_of(&waits).cloned().map(Action::Return);
+            let back = choices.choice(&waits).cloned().map(Action::Return);
             let asks = self.waiting_calls().await?;
-            let ask = choices.one_of(&asks).map(|(name, _)| Action::Ask(name.clone()));
+            let ask = choices.choice(&asks).map(|(name, _)| Action::Ask(name.clone()));
             let all: Vec<_> = [next, back, ask].into_iter().flatten().collect();
-            return Ok(choices.one_of(&all).cloned());
+            return Ok(choices.choice(&all).cloned());
         };
         Ok(Some(match roll {
             0 if !self.crashed => {
                 self.crashed = true;
-                Action::Crash(message, POINTS[choices.below(POINTS.len())])
+                Action::Crash(message, POINTS[choices.usize(..POINTS.len())])
             }
             1..3 if !self.crashed && self.stage.calling.contains(&*message.queue) => {
                 self.crashed = true;
@@ -166,7 +166,7 @@ impl<'a> Player<'a> {
                 let beside =
                     |other: &&MessageName| other.queue == message.queue && **other != message;
                 let beside: Vec<_> = messages.iter().filter(beside).collect();
-                match choices.one_of(&beside) {
+                match choices.choice(&beside) {
                     Some(other) => Action::Together(message, (*other).clone()),
                     None => Action::Deliver(message),
                 }
@@ -176,11 +176,11 @@ impl<'a> Player<'a> {
                 None => Action::Deliver(message),
             },
             36..40 if !waits.is_empty() => {
-                choices.one_of(&waits).cloned().map_or(Action::Deliver(message), Action::Return)
+                choices.choice(&waits).cloned().map_or(Action::Deliver(message), Action::Return)
             }
             40..44 => {
                 let asks = self.waiting_calls().await?;
-                let ask = choices.one_of(&asks).map(|(name, _)| Action::Ask(name.clone()));
+                let ask = choices.choice(&asks).map(|(name, _)| Action::Ask(name.clone()));
                 ask.unwrap_or(Action::Deliver(message))
             }
             44..65 => next.unwrap_or(Action::Deliver(message)),
