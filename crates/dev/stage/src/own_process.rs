@@ -1,7 +1,7 @@
-//! A service in its own process, to kill, freeze or scrape.
+//! A service in its own process, to kill or thaw.
 
 use std::io::{Read, Write};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use ballet::{Service, Settings};
@@ -92,44 +92,20 @@ impl OwnProcess {
         found.ok_or(Error::NotServing { state })
     }
 
-    /// Returns the id of the process, unless it has ended.
-    #[must_use]
-    pub fn id(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// Kills it (SIGKILL), and waits until it is gone.
     pub async fn kill(&mut self) -> Result<()> {
         self.child.kill().await.map_err(machine("kill a process"))
     }
 
-    /// Freezes it (SIGSTOP). Its connections stay.
-    ///
-    /// # Errors
-    ///
-    /// If it has ended, or the operating system refuses.
-    pub fn freeze(&self) -> Result<()> {
-        self.signal("freeze a process", Signal::STOP)
-    }
-
-    /// Lets it go on (SIGCONT).
+    /// Lets it go on after it was frozen (SIGCONT).
     ///
     /// # Errors
     ///
     /// If it has ended, or the operating system refuses.
     pub fn thaw(&self) -> Result<()> {
-        self.signal("thaw a process", Signal::CONT)
-    }
-
-    fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let sent = id.map_or(Err(Errno::SRCH), |id| kill_process(id, signal));
-        sent.map_err(std::io::Error::from).map_err(machine(action))
-    }
-
-    /// Waits until it has ended by itself.
-    pub async fn ended(&mut self) -> Result<ExitStatus> {
-        self.child.wait().await.map_err(machine("wait for a process"))
+        let sent = id.map_or(Err(Errno::SRCH), |id| kill_process(id, Signal::CONT));
+        sent.map_err(std::io::Error::from).map_err(machine("thaw a process"))
     }
 
     /// Whether it has ended by itself, without waiting.
