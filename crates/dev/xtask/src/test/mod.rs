@@ -1,7 +1,7 @@
 //! `cargo xtask test`: starts the servers, runs the tests, and ends both.
 //!
-//! Test programs run side by side. The commit chooses one of the trials, and a share of very many cases. Programs that
-//! starve others are left out. `--long` runs everything.
+//! Test programs run side by side. The commit chooses one of the trials, and a share of very many cases. `--long` runs
+//! everything.
 
 pub(crate) mod counts;
 pub(crate) mod programs;
@@ -24,7 +24,7 @@ const THREADS: &str = "RUST_TEST_THREADS";
 /// Chooses the share. Without it such a test takes all its cases.
 const TURN: &str = "BALLET_TURN";
 
-/// Without `long`, those that starve others are left out.
+/// Without `long`, one of the trials runs.
 pub(crate) fn run(long: bool) -> Result<ExitCode> {
     let Some(built) = programs::build()? else { return Ok(ExitCode::FAILURE) };
     let turn = cargo::commit().and_then(|commit| turn(&commit)).filter(|_| !long);

@@ -31,9 +31,6 @@ const LONGEST: &[&str] = &[
     EXAMPLES,
 ];
 
-/// They starve tests beside them. Only `--long` runs them.
-const LONG: &[&str] = &["xtask beside"];
-
 /// Each runs a system of a dozen processes on servers of its own, for minutes. Without `--long` one of them runs.
 const IN_TURN: [&str; 3] = ["xtask chaos", "xtask kills", "xtask degradation"];
 
@@ -59,8 +56,7 @@ impl TestProgram {
     pub(crate) fn is_usual(&self, turn: Option<usize>) -> bool {
         let name = &*self.name;
         let in_turn = turn.map(|turn| IN_TURN[turn % IN_TURN.len()]);
-        !LONG.contains(&name)
-            && (!IN_TURN.contains(&name) || in_turn.is_none_or(|chosen| chosen == name))
+        !IN_TURN.contains(&name) || in_turn.is_none_or(|chosen| chosen == name)
     }
 
     /// The program with these tests only. `None` for a program that takes no names: cargo, or one that ended before it

@@ -31,7 +31,7 @@ use crate::trials::oracle;
 use crate::trials::scene::Scene;
 
 /// Cases are divided into so many samples.
-const SHARES: usize = 8;
+const SHARES: usize = 16;
 /// The framework's tables are made at a service's first start, before and after which it dies.
 const AT_FIRST: [&str; 2] = ["before_tables@partitions", "after_tables@partitions"];
 /// Customers per second, and the maximum number of their open sagas: a process that is away half of the time must keep
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// Kill only at the points that have this in their names, such as `after_commit` or `done:`.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Kill at an eighth of the points, which this number chooses.
+    /// Kill at a sixteenth of the points, which this number chooses.
     #[arg(long, value_name = "NUMBER")]
     sample: Option<usize>,
 }
