@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::say::{print, say};
 use crate::cargo;
+use crate::say::{print, say};
 
 pub(crate) fn run() -> Result<ExitCode> {
     let file = cargo::root().join("deny.toml");

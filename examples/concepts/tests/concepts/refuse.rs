@@ -30,4 +30,3 @@ async fn the_last_seats_are_held_and_whoever_comes_after_is_refused() {
     system.event::<SeatsHeld>(third).await;
     system.close(0).await;
 }
-

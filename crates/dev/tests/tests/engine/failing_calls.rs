@@ -29,12 +29,9 @@ fn car_hire(bad_day: &Arc<AtomicBool>) -> CarHire {
 
 async fn key_of(world: &TripWorld, saga: SagaId) -> CallKey {
     let url = world.env.database_url("cars");
+    let call = format!("select call_key from ballet.call where saga_id = '{saga}'");
     wait_until("a call", SOON, || async {
-        let mut db = world.looks().session(url).await?;
-        let key = sqlx::query_scalar("select call_key from ballet.call where saga_id = $1");
-        let key = key.bind(saga.0).fetch_optional(&mut db).await?;
-        world.looks().keep(url, db);
-        Ok::<_, sqlx::Error>(key.map(CallKey))
+        world.looks().value(url, &call).await.map(|key| Some(CallKey(key)))
     })
     .await
     .expect("a key")

@@ -1,10 +1,10 @@
 //! Messages that others send through the management API.
 
-use std::io::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use crate::trip::{RoomBooked, TripBooked, hotel};
+
+use crate::trip::{RoomBooked, TripBooked};
 use crate::world::TripWorld;
 
 const BOOKED: &str = "desk.trip_booked.v1";

@@ -91,8 +91,7 @@ impl Clerk {
 
 const ROOMS: &[Migration] = &[Migration {
     name: "0001_room",
-    sql:
-        "create table house (free int not null); insert into house values (1000);
+    sql: "create table house (free int not null); insert into house values (1000);
           create table room (saga_id uuid primary key)",
 }];
 

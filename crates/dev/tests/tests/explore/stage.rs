@@ -132,12 +132,6 @@ impl ExploreStage {
         self.settle().await;
     }
 
-    /// Crashes the service. Another process takes its place.
-    pub(crate) async fn crash(&mut self) {
-        self.kill();
-        self.revive().await;
-    }
-
     pub(crate) async fn revive(&mut self) {
         self.broker.recover();
         self.start(1).await;

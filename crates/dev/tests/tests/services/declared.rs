@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ballet::{
-    Compensate, CompensateResult, Event, Migration, Never, Participant, Projection, Saga, Service, Settings, Step, StepResult, Tx, compensated, done,
+    Compensate, CompensateResult, Migration, Never, Participant, Saga, Service, Settings, Step,
+    StepResult, Tx, compensated, done,
 };
 use tokio::time::timeout;
 

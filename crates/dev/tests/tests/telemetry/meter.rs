@@ -96,15 +96,6 @@ pub(crate) async fn started(system: &TestSystem, most: u16) -> Running {
     service(Beats).start(settings).await.expect("it starts")
 }
 
-pub(crate) async fn publisher(system: &TestSystem) -> Running {
-    let publishes = Participant::new("meter").publishes_telemetry::<Beat>();
-    Service::new(publishes)
-        .migrations(METER_TABLES)
-        .start(settings(system))
-        .await
-        .expect("it starts")
-}
-
 pub(crate) fn settings(system: &TestSystem) -> Settings {
     Settings::new(system.env.amqp_url("meter"), system.env.database_url("meter"))
 }

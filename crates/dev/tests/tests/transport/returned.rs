@@ -1,5 +1,5 @@
 //! What happens to a foreign producer's messages, and what the producer can learn of it.
-use ballet::{Event, EventType, Failure, Migration, Projection, Tx};
+use ballet::{Event, EventType, Failure, Migration, Tx};
 use ballet_amqp::BasicProperties;
 use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON, DEAD_SERVICE, text_header};
 use ballet_stage::{Method, wait_until};

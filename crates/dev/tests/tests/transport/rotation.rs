@@ -2,6 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::scene::rome;
+use crate::tls::{Files, amqps, replace_certificates, world};
+use crate::trip::{HOTEL_TABLES, RoomBooked};
+use crate::world::{LONG, TripWorld, the_hotel};
 use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
@@ -10,10 +14,6 @@ use ballet_testkit::certificates::Authority;
 use ballet_testkit::health::until_ready;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use crate::scene::rome;
-use crate::tls::{Files, amqps, replace_certificates, world};
-use crate::trip::{HOTEL_TABLES, RoomBooked};
-use crate::world::{LONG, TripWorld, the_hotel};
 
 const HOTEL: &str = "hotel";
 

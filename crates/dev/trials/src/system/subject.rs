@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ballet::core::{Role, System};
 use ballet::{Clock, EventType};
 use ballet_ops::audit::{BrokerSnapshot, Report};

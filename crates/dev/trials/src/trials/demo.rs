@@ -49,8 +49,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode> {
     let signed = subject.tried.front().is_some();
-    let plan =
-        RunPlan { signed, has_console: true, ..RunPlan::new("demo", subject.tried.env()) };
+    let plan = RunPlan { signed, has_console: true, ..RunPlan::new("demo", subject.tried.env()) };
     let keeps_logs = |played: Option<&Result<bool>>| {
         args.keep || played.is_some_and(|played| !matches!(played, Ok(true)))
     };

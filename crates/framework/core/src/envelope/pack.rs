@@ -18,12 +18,12 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::envelope::blank::is_blank;
+use crate::envelope::body::check_body;
 use crate::envelope::body::{self, BodyForm, media_type};
+use crate::envelope::check_form;
 use crate::envelope::incoming::Incoming;
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
-use crate::envelope::body::check_body;
-use crate::envelope::check_form;
 
 /// The content type of a pack.
 pub const CONTENT_TYPE: &str = body::BATCH;

@@ -78,10 +78,7 @@ fn message() -> impl Strategy<Value = OwnedMessage> {
         seldom(),
         seldom(),
     );
-    let content = (
-        prop_oneof![2 => Just(None), 1 => of(word()), 1 => structured],
-        seldom(),
-    );
+    let content = (prop_oneof![2 => Just(None), 1 => of(word()), 1 => structured], seldom());
     const ATTRIBUTES: &[&str] =
         &["id", "type", "source", "specversion", "correlationid", "datacontenttype"];
     let header = (select(&["cloudEvents_", "cloudEvents:", "ce-", "x-"]), select(ATTRIBUTES));

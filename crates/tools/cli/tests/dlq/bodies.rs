@@ -1,7 +1,6 @@
 //! Dead letters whose bodies are packed, broken, or made to harm the reader.
 
 use ballet_amqp::{BasicProperties, Publish};
-use ballet_testkit::command::ended;
 use serde_json::Value;
 
 use crate::world::{CounterWorld, TICKED, publish_all};

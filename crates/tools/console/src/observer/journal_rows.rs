@@ -86,7 +86,8 @@ pub(super) fn add(
     if let (true, Some(saga)) = (contract_index.is_of_saga(&row), saga) {
         batch.changed.insert(saga);
         let keys = contract_index.keys(&row.event_type);
-        if let (false, Ok(body)) = (keys.is_empty(), serde_json::from_slice::<Value>(&record.body)) {
+        if let (false, Ok(body)) = (keys.is_empty(), serde_json::from_slice::<Value>(&record.body))
+        {
             for key in keys {
                 let values = key.values(&body).into_iter();
                 let of_saga = |value: Cow<'_, str>| SagaKey {

@@ -14,11 +14,11 @@ const MOST: usize = 8_192;
 /// The token itself is not kept.
 type TokenDigest = [u8; digest::SHA256_OUTPUT_LEN];
 
+type ClaimsByToken = HashMap<TokenDigest, VerifiedClaims>;
+
 /// The claims by tokens, and the keys that have verified them.
 #[derive(Debug, Default)]
-pub(crate) struct VerifiedTokens(
-    Mutex<(Option<Arc<[PublicKey]>>, HashMap<TokenDigest, VerifiedClaims>)>,
-);
+pub(crate) struct VerifiedTokens(Mutex<(Option<Arc<[PublicKey]>>, ClaimsByToken)>);
 
 impl VerifiedTokens {
     pub(crate) fn find(&self, keys: &Arc<[PublicKey]>, text: &str) -> Option<VerifiedClaims> {

@@ -34,7 +34,7 @@ pub(crate) fn until_its_end(
         let left = u64::try_from(until - unix_seconds()).unwrap_or_default();
         LONGEST_STREAM.min(Duration::from_secs(left))
     });
-    let ends = is_stream(answer.headers()).then(|| async move {
+    let ends = is_stream(answer.headers()).then_some(async move {
         tokio::select! {
             () = departure.closes() => {}
             () = sleep(lasts) => {}

@@ -123,8 +123,8 @@ impl Finding {
         };
         match self.cause {
             Provider => Area::Providers,
-            Database | DatabaseLogin | Recovery | Lock | Room | Tables | Durability
-            | Collation | Partitions => Area::Databases,
+            Database | DatabaseLogin | Recovery | Lock | Room | Tables | Durability | Collation
+            | Partitions => Area::Databases,
             Copies | DeadLetters | Frozen | Handler | Ids | Lag | Outbox | Paused | Process
             | Publishing | Ready | Standstill | Start | Stuck | Telemetry => Area::Services,
             Cause::Clock | Cause::Version if self.subject != BROKER => Area::Databases,

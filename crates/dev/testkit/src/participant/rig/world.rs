@@ -266,8 +266,7 @@ impl<'a> ScenarioWorld<'a> {
     pub(crate) async fn effect(&self, saga: Uuid) -> ScenarioResult<i64> {
         let mut db = self.probe.lock().await;
         let query = sqlx::query_scalar(AssertSqlSafe(self.contract.effect.clone()));
-        let found: Result<Option<Option<i64>>, _> =
-            query.bind(saga).fetch_optional(&mut *db).await;
+        let found: Result<Option<Option<i64>>, _> = query.bind(saga).fetch_optional(&mut *db).await;
         Ok(found.map_err(to_failure)?.flatten().unwrap_or_default())
     }
 

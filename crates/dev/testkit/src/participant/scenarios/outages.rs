@@ -3,7 +3,7 @@
 use crate::participant::rig::verdict::SagaEnd;
 use crate::participant::rig::world::{ScenarioResult, ScenarioWorld};
 use crate::participant::scenarios::deaths::{ROUNDS, SLOW, in_hand, load};
-use ballet_stage::{Link, Servers};
+use ballet_stage::Link;
 
 const ATTEMPTS: u64 = 3;
 

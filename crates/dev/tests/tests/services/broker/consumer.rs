@@ -1,8 +1,8 @@
-use std::sync::Arc;
-use std::time::Duration;
 use ballet_amqp::{ConnectionState, Consumer, ConsumerSettings, StopResult};
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker, QueueOptions};
-use ballet_testkit::wire::clients::{Notes, SOON, TestConsumer, batch, id, message, until, wait_for};
+use ballet_testkit::wire::clients::{Notes, SOON, TestConsumer, id, message, until, wait_for};
+use std::sync::Arc;
+use std::time::Duration;
 
 const MOMENT: Duration = Duration::from_millis(50);
 

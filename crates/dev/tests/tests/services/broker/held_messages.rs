@@ -1,7 +1,7 @@
 //! Messages that the broker does not take or confirm hold up no others.
 
-use std::time::Duration;
 use ballet_amqp::{Handover, PublishError, PublisherSettings};
+use std::time::Duration;
 
 use crate::broker::publisher::broker;
 use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, message, out, until};

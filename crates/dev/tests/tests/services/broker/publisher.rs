@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use ballet_amqp::{
-    ConnectionState, Handover, LeftBehind, PublishedBatch,
-    PublisherSettings, Unpublishable,
+    ConnectionState, Handover, LeftBehind, PublishedBatch, PublisherSettings, Unpublishable,
 };
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
+use ballet_testkit::wire::clients::{
+    SOON, TestPublisher, batch, id, message, out, until, wait_for,
+};
 use tokio::time::Instant;
-use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, id, message, out, until, wait_for};
 
 pub(crate) fn broker() -> MemoryBroker {
     let broker = MemoryBroker::new();

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use ballet_amqp::{Broker, Lookup, Object};
 use ballet_stage::{Method, Servers};
-use futures_util::StreamExt;
-use serde_json::json;
 use ballet_testkit::wire::clients::{TestConsumer, TestPublisher, out};
+use serde_json::json;
 
 use crate::broker::rabbitmq::{env, rabbitmq};
 

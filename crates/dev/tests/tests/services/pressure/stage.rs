@@ -7,7 +7,6 @@ use axum::Router;
 use ballet::{Handle, Migration, Participant, Running, Saga, SagaId, Settings};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
-use ballet_stage::Postgres;
 use ballet_testkit::memory::MemoryService;
 use serde_json::Value;
 
@@ -49,10 +48,6 @@ impl Deref for PressureStage {
 impl PressureStage {
     pub(crate) async fn new(name: &str, participant: Participant) -> Self {
         Self(MemoryService::new(name, participant, TABLES).await)
-    }
-
-    pub(crate) async fn on(postgres: &Postgres, name: &str, participant: Participant) -> Self {
-        Self(MemoryService::on(postgres, name, participant, TABLES).await)
     }
 
     pub(crate) async fn start(&self, participant: Participant) -> Running {

@@ -94,13 +94,18 @@ impl Storm<'_> {
             checks += 1;
             recovery = recovery.max(calm_since.elapsed());
             let never = self.never_caused(&kinds);
-            let is_over = is_last
-                && (never.is_empty() || self.args.only.is_empty() || others >= MOST_OTHERS);
+            let is_over =
+                is_last && (never.is_empty() || self.args.only.is_empty() || others >= MOST_OTHERS);
             if is_over || !verdict.holds() || !run.fleet.ends().await.are_good() {
-                let (not_caused, mut left_out) =
-                    if self.args.only.is_empty() { (Vec::new(), never) } else { (never, Vec::new()) };
+                let (not_caused, mut left_out) = if self.args.only.is_empty() {
+                    (Vec::new(), never)
+                } else {
+                    (never, Vec::new())
+                };
                 left_out.extend(impossible);
-                return Ok(self.report(seed, verdict, (not_caused, left_out), checks, recovery).await);
+                return Ok(self
+                    .report(seed, verdict, (not_caused, left_out), checks, recovery)
+                    .await);
             }
             ui::say(&format!(
                 "check {checks}: everything held after {:.1} s, {} rows",

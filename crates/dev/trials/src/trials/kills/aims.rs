@@ -53,7 +53,8 @@ fn line((point, what): &(FaultPoint, String)) -> String {
 }
 
 fn act(part: &Part, what: &str) -> Act {
-    let shared = part.shares.iter().flat_map(|share| share.requests.iter().chain([&share.republished]));
+    let shared =
+        part.shares.iter().flat_map(|share| share.requests.iter().chain([&share.republished]));
     let copied = part.copies.iter().flat_map(|copy| copy.request.iter().chain([&copy.republished]));
     let mut deadlines = part.sagas.iter().filter_map(|saga| saga.deadline);
     if shared.chain(copied).any(|event| event.name() == what) {

@@ -24,18 +24,16 @@ pub(crate) fn services() -> Vec<ServiceProgram> {
         ),
         ServiceProgram::of(Catalog::service),
         ServiceProgram::of(Inventory::service),
-        ServiceProgram::with(
-            &Orders(DEADLINE.into()).participant(),
-            |own: OrderSettings, _| Orders(own).service(),
-        ),
+        ServiceProgram::with(&Orders(DEADLINE.into()).participant(), |own: OrderSettings, _| {
+            Orders(own).service()
+        }),
         ServiceProgram::with(
             &Payments::new(provider).participant(),
             |own: ProviderSettings, ballet| Payments::new(own.sandbox(ballet)).service(),
         ),
         ServiceProgram::of(Recommendations::service),
-        ServiceProgram::with(
-            &Shipping::new(carrier).participant(),
-            |own: CarrierSettings, _| Shipping::new(own.sandbox()).service(),
-        ),
+        ServiceProgram::with(&Shipping::new(carrier).participant(), |own: CarrierSettings, _| {
+            Shipping::new(own.sandbox()).service()
+        }),
     ]
 }

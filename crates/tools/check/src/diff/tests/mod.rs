@@ -326,7 +326,8 @@ fn a_reader_that_takes_no_other_fields_breaks_by_a_new_one() {
 
 #[test]
 fn what_changes_on_both_sides_at_once_breaks_the_one_that_runs_beside() {
-    let both: [(fn(&mut [Value; 2], &str), &str); 2] = [
+    type Edit = fn(&mut [Value; 2], &str);
+    let both: [(Edit, &str); 2] = [
         (
             |all, service| {
                 field(all, service, "channel", json!({ "enum": ["web", "phone", "shop"] }));

@@ -72,7 +72,8 @@ pub(crate) struct Gateway {
     pub(crate) public: String,
     pub(crate) private: String,
     log: Arc<Mutex<Vec<Value>>>,
-    pub(crate) folder: Option<Folder>,
+    /// Kept while it runs.
+    _folder: Option<Folder>,
 }
 
 impl Gateway {
@@ -85,7 +86,7 @@ impl Gateway {
         let folder = Folder::new();
         folder.write("jwks.json", &set(keys));
         let gateway = Self::start_in(&folder, config).await;
-        Self { folder: Some(folder), ..gateway }
+        Self { _folder: Some(folder), ..gateway }
     }
 
     pub(crate) async fn start_in(folder: &Folder, config: &str) -> Self {
@@ -124,7 +125,7 @@ impl Gateway {
             }
         });
         let (public, private) = (String::new(), String::new());
-        let mut gateway = Self { child, public, private, log, folder: None };
+        let mut gateway = Self { child, public, private, log, _folder: None };
         let entry = gateway.logged("listening").await;
         let address = |name: &str| format!("http://{}", entry[name].as_str().unwrap());
         (gateway.public, gateway.private) = (address("public"), address("private"));

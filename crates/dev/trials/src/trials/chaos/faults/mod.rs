@@ -122,11 +122,10 @@ impl Faults<'_> {
         let sandbox = self.dice.pick(subject.tried.sandboxes());
         let Sandbox { service, table } = sandbox.context("no service plays a provider")?;
         let mut db = PgConnection::connect(run.stage.env.admin_database_url(service)).await?;
-        let mut holder = db.begin().await?;
-        let lock = format!("lock table {table} in access exclusive mode");
-        holder.execute(AssertSqlSafe(lock)).await?;
+        let lock = format!("begin; lock table {table} in access exclusive mode");
+        db.execute(sqlx::raw_sql(AssertSqlSafe(lock))).await?;
         tokio::time::sleep(self.dice.millis(2_000, 20_000)).await;
-        Ok(holder.rollback().await?)
+        Ok(db.close().await?)
     }
 
     async fn network(&mut self) -> Result<()> {
