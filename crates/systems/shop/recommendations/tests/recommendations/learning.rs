@@ -51,7 +51,7 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
     let order = |number: usize| {
         let cluster = number % 6;
         let own = (0..4).filter(|at| *at != number / 6 % 4).map(|at| member(cluster, at));
-        let bestseller = (number % 5 > 0).then(|| BESTSELLER.to_owned());
+        let bestseller = (!number.is_multiple_of(5)).then(|| BESTSELLER.to_owned());
         TestOrder::of(own.chain(bestseller).collect::<Vec<_>>())
     };
     let orders: Vec<TestOrder> = (0..120).map(order).collect();
