@@ -46,6 +46,8 @@ causes! {
     Recovery = "recovery",
     /// A table is locked by somebody.
     Lock = "lock",
+    /// A right in a database is revoked, or a table is gone.
+    Right = "right",
     /// A database has no room.
     Room = "room",
     /// An exchange or another object of the broker differs from the declarations.

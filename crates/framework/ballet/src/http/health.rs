@@ -45,6 +45,8 @@ pub(crate) struct HealthParts {
 
 #[derive(Debug)]
 pub(crate) struct TaskStates {
+    /// The reason why the service cannot work although the database answers, if there is one.
+    pub(crate) hindered: watch::Receiver<Option<(Cause, String)>>,
     pub(crate) outbox: watch::Receiver<String>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) queues: watch::Receiver<DeclaredQueues>,
@@ -129,13 +131,16 @@ impl Health {
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let tasks = &parts.tasks;
+        let (answers, hindered) = (*parts.database.borrow(), tasks.hindered.borrow().clone());
         let (bindings, queues) = (tasks.bindings.borrow().clone(), tasks.queues.borrow().clone());
         let held = parts.held.borrow().clone();
         let stands_still = tasks.progress.stands_still();
         let fails = parts.wrong_statements.said();
         let reading = tasks.readers.as_ref().map(|readers| readers.stands_still());
         let mut reasons: Vec<(Cause, String)> = Vec::new();
-        if !*parts.database.borrow() {
+        if let Some(hindered) = hindered {
+            reasons.push(hindered);
+        } else if !answers {
             let away = || (Cause::Database, "away".to_owned());
             reasons.push(parts.refusal.why().unwrap_or_else(away));
         }

@@ -20,6 +20,7 @@ use crate::upkeep::broker::queues::ServiceQueues;
 use crate::upkeep::copies::keeper;
 use crate::upkeep::copies::republish;
 use crate::upkeep::database::clock;
+use crate::upkeep::database::hindrances;
 use crate::upkeep::database::partitions;
 use crate::upkeep::database::pausing;
 use crate::upkeep::outbox::marks;
@@ -52,6 +53,10 @@ pub(super) fn spawn(
     work.spawn("the database check", pausing);
     let shared = Arc::clone(&engine.time.shared);
     work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
+    let (hindered_told, hindered) = watch::channel(None);
+    let watch = hindrances::watch(Arc::clone(database), hindered_told, stopping());
+    // It comes first, since it notes the rights that there are at the start.
+    work.spawn("the watch over the database's tables", in_turn.begin(watch));
     let keeper = partitions::PartitionKeeper {
         pool: pool(),
         limits: engine.limits,
@@ -112,6 +117,7 @@ pub(super) fn spawn(
         told
     });
     TaskStates {
+        hindered,
         outbox: outbox_state,
         bindings,
         queues: declared_queues,

@@ -185,7 +185,7 @@ impl Service {
         let relay = Relay::new(process, table, time.clock.clone(), spans.clone());
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls, move |answer| answers.answer(answer)),
-            handlers: HandlerLimit::new(settings.handler_time()),
+            handlers: HandlerLimit::new(settings.handler_time(), database.upkeep.clone()),
             registry,
             limits,
             time,

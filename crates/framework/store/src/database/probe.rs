@@ -2,7 +2,7 @@
 //! be in use, or broken.
 
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ballet_core::Cause;
 use sqlx::{Executor, PgConnection};
@@ -14,8 +14,6 @@ use crate::database::hosts::Hosts;
 
 /// Time limit for an answer. Nothing is behind a connection that does not answer in this time.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How often it looks for room on the disk. The server counts, and may log, each of these looks.
-const ROOM_EVERY: Duration = Duration::from_secs(30);
 
 /// After a fail-over a server may answer that takes no writes.
 const TAKES_WRITES: &str =
@@ -23,7 +21,7 @@ const TAKES_WRITES: &str =
 /// Needs half a megabyte on the disk, for a sort, and leaves nothing there or in the catalogs. From
 /// Postgres 17 on a sort of a single column of text does not count its memory, and stays there, so
 /// this has two.
-const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
+pub const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
      select sum(length(wide) + n) from (select repeat('x', 1900) || n as wide, n \
      from generate_series(1, 256) as n order by 1) as sorted; rollback";
 
@@ -31,8 +29,7 @@ const NEEDS_ROOM: &str = "begin; set local work_mem = '64kB'; \
 #[derive(Debug)]
 pub struct Probe {
     hosts: Hosts,
-    /// The connection, and when there was room on the disk.
-    kept: Mutex<Option<(PgConnection, Instant)>>,
+    kept: Mutex<Option<PgConnection>>,
     refusal: Refusal,
 }
 
@@ -100,31 +97,16 @@ impl Probe {
         Ok(works)
     }
 
-    async fn has_room(&self, db: &mut PgConnection) -> Result<Instant, sqlx::Error> {
-        let looked = db.execute(NEEDS_ROOM).await;
-        let full = looked
-            .as_ref()
-            .err()
-            .filter(|it| sql_state(it).is_some_and(|code| code.starts_with("53")));
-        if let Some(error) = full {
-            self.refusal.set(Some((Cause::Room, format!("takes no more: {error}"))));
-        }
-        looked.map(|_| Instant::now())
-    }
-
-    /// Returns true if the database answers, is not read-only, and had room on its disk half a minute ago. Cheap.
+    /// Returns true if the database answers and is not read-only. Cheap.
     pub async fn answers(&self) -> bool {
         let asked = async {
             let mut kept = self.kept.lock().await;
-            let (mut db, mut room) = match kept.take() {
-                Some(known) => known,
-                None => (self.connect().await?, Instant::now()),
+            let mut db = match kept.take() {
+                Some(db) => db,
+                None => self.connect().await?,
             };
             let works = self.takes_writes(&mut db).await?;
-            if room.elapsed() >= ROOM_EVERY {
-                room = self.has_room(&mut db).await?;
-            }
-            *kept = Some((db, room));
+            *kept = Some(db);
             Ok::<_, sqlx::Error>(works)
         };
         matches!(timeout(LIMIT, asked).await, Ok(Ok(true)))
@@ -139,9 +121,9 @@ impl Probe {
             let mut db = self.connect().await?;
             let works = self.takes_writes(&mut db).await?;
             if works {
-                let room = self.has_room(&mut db).await?;
-                *kept = Some((db, room));
+                db.execute(NEEDS_ROOM).await?;
             }
+            *kept = Some(db);
             Ok::<_, sqlx::Error>(works)
         };
         match timeout(LIMIT, asked).await {

@@ -1,7 +1,39 @@
-//! The tables of a service that somebody has locked.
+//! The tables and rights that a service needs in its database, and those that are gone or that
+//! somebody has locked.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::PgConnection;
+
+/// The rights that there are on each table and sequence, by name. Partitions and outbox tables come and go.
+pub type Rights = BTreeMap<String, BTreeSet<String>>;
+
+/// Reads the rights to the framework's tables, and to what the service owns and finds by its search path.
+pub async fn rights(db: &mut PgConnection) -> Result<Rights, sqlx::Error> {
+    let statement = "\
+        with own as (select c.oid, c.relkind, case when n.nspname = 'ballet' then 'ballet.' \
+                else '' end || c.relname as name from pg_class c \
+            join pg_namespace n on n.oid = c.relnamespace \
+            where c.relkind in ('r', 'p', 'S') and not c.relispartition \
+                and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_' \
+                and case when n.nspname = 'ballet' then has_schema_privilege(n.oid, 'usage') \
+                    and c.relname !~ '_[0-9]+$' else pg_table_is_visible(c.oid) and c.relowner = \
+                    (select oid from pg_roles where rolname = current_user) end) \
+        select name, may from own cross join lateral (values \
+            ('SELECT', relkind <> 'S' and has_table_privilege(oid, 'select')), \
+            ('INSERT', relkind <> 'S' and has_table_privilege(oid, 'insert')), \
+            ('UPDATE', relkind <> 'S' and has_table_privilege(oid, 'update')), \
+            ('DELETE', relkind <> 'S' and has_table_privilege(oid, 'delete')), \
+            ('USAGE', relkind = 'S' and has_sequence_privilege(oid, 'usage')), \
+            ('', true)) as right_to (may, has) where has";
+    let rows: Vec<(String, String)> = sqlx::query_as(statement).fetch_all(db).await?;
+    let mut rights = Rights::new();
+    for (name, may) in rows {
+        rights.entry(name).or_default().insert(may);
+    }
+    Ok(rights)
+}
 
 /// A lock on a table or a sequence that keeps others from writing to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

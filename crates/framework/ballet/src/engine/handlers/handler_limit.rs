@@ -4,6 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
+
 use crate::declare::handler::failure::Failure;
 use crate::engine::handlers::guard::guarded;
 use crate::engine::handlers::last_work::LastWork;
@@ -16,8 +18,10 @@ pub(crate) struct HandlerLimit {
 }
 
 impl HandlerLimit {
-    pub(crate) fn new(time: Duration) -> Self {
-        Self { time, last_work: Arc::new(LastWork::new()), wrong_statements: Arc::default() }
+    /// The pool is for questions about failed statements.
+    pub(crate) fn new(time: Duration, upkeep: PgPool) -> Self {
+        let wrong_statements = Arc::new(WrongStatements::new(upkeep));
+        Self { time, last_work: Arc::new(LastWork::new()), wrong_statements }
     }
 
     /// Fails a handler of this step that takes too long, or panics. Either way work has gone on.
@@ -36,7 +40,7 @@ impl HandlerLimit {
                 "the handler took longer than {limit:?}, the limit (HANDLER_SECONDS)"
             )))
         });
-        self.wrong_statements.ran(step, &ended);
+        self.wrong_statements.ran(step, &ended).await;
         ended
     }
 }
