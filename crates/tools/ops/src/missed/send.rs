@@ -123,6 +123,10 @@ impl MessageSource for MissedSource {
         // The journal keeps its messages.
         Ok(())
     }
+
+    async fn holds_more_than(&self, _left: u64) -> Result<bool, RedriveError> {
+        Ok(false)
+    }
 }
 
 impl MissedSource {

@@ -3,7 +3,7 @@
 //! A dead letter is removed only when the broker has confirmed its whole replacement. After an interruption the dead
 //! letter, its replacement or both are there, with one message id, of which the inbox accepts one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::redrive::action::PassAction;
-use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, Stop, stopped};
 use crate::redrive::reader::LetterReading;
@@ -51,6 +51,8 @@ pub(crate) struct Pass<'a, 'p> {
     replaced: u64,
     /// The number of messages read and left.
     left: u64,
+    removed_before: &'a HashSet<LetterIdentity>,
+    removed: Vec<LetterIdentity>,
 }
 
 impl<'a, 'p> Pass<'a, 'p> {
@@ -59,6 +61,7 @@ impl<'a, 'p> Pass<'a, 'p> {
         service: &str,
         action: &'a mut PassAction<'p>,
         options: &'a RedriveOptions<'a>,
+        removed_before: &'a HashSet<LetterIdentity>,
     ) -> Result<Self, RedriveError> {
         let confirms = session.confirms().await?;
         Ok(Self {
@@ -71,11 +74,17 @@ impl<'a, 'p> Pass<'a, 'p> {
             published: HashMap::new(),
             replaced: 0,
             left: 0,
+            removed_before,
+            removed: Vec::new(),
         })
     }
 
     pub(crate) fn left(&self) -> u64 {
         self.left
+    }
+
+    pub(crate) fn into_removed(self) -> Vec<LetterIdentity> {
+        self.removed
     }
 
     pub(crate) async fn run(
@@ -101,7 +110,10 @@ impl<'a, 'p> Pass<'a, 'p> {
                     let Some(dead_letter) = next.transpose()? else { break PassEnd::Read };
                     // A message counts as left until it is removed.
                     self.left += dead_letter.messages();
-                    if self.replace(dead_letter)? {
+                    if self.removed_before.contains(&dead_letter.identity()) {
+                        // Its acknowledgement was lost.
+                        self.remove(&dead_letter).await?;
+                    } else if self.replace(dead_letter)? {
                         next_at = (next_at + self.options.pace()).max(Instant::now() - CATCH_UP);
                     }
                 }
@@ -117,6 +129,12 @@ impl<'a, 'p> Pass<'a, 'p> {
         // Without a confirm a dead letter stays, although its replacement may have arrived.
         timeout(LAST_CONFIRMS, last).await.unwrap_or(Ok(()))?;
         Ok(end)
+    }
+
+    async fn remove(&mut self, dead_letter: &DeadLetter) -> Result<(), RedriveError> {
+        self.left -= u64::from(dead_letter.remove().await?);
+        self.removed.push(dead_letter.identity());
+        Ok(())
     }
 
     /// Publishes the replacement. Returns whether there is one.
@@ -195,7 +213,7 @@ impl<'a, 'p> Pass<'a, 'p> {
         }
         for dead_letter in safe {
             fault::point(FaultPoint::BeforeRemoval, &*self.service);
-            self.left -= u64::from(dead_letter.remove().await?);
+            self.remove(&dead_letter).await?;
             fault::point(FaultPoint::AfterRemoval, &*self.service);
             let retires = (self.action.retires)(&dead_letter);
             self.action.summary.add_removed(&dead_letter, retires, self.options);

@@ -1,13 +1,17 @@
 //! Reads a dead-letter queue or another source in one or several passes.
 //!
-//! RabbitMQ may lose a connection's last acknowledgements. Such a dead letter is back in the queue although its
-//! replacement was sent. A further run sends it again, under the same id, which the inbox drops.
+//! RabbitMQ may lose a connection's last acknowledgements: a channel with more than 32 commands under way to a quorum
+//! queue keeps further ones in its own memory, which ends with the channel (`settle` in `rabbit_fifo_client`). Such a
+//! dead letter is back in the queue although its replacement was sent. So a run counts the queue at its end, and
+//! removes those again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ballet_amqp::Backoff;
 
 use crate::redrive::action::PassAction;
+use crate::redrive::dead_letter::LetterIdentity;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{RedriveOptions, stopped};
 use crate::redrive::pass::{Pass, PassEnd};
@@ -34,11 +38,12 @@ pub(crate) async fn run(
 ) -> Result<bool, RedriveError> {
     let (mut stop, mut backoff) = (options.stop.clone(), Backoff::default());
     let (mut losses, mut removed) = (0, action.summary.removed);
+    let mut identities = HashSet::new();
     loop {
-        match pass(source, action, options).await {
-            Ok(PassEnd::Read) => return Ok(false),
-            Ok(PassEnd::Stopped) => return Ok(true),
-            Ok(PassEnd::TimeUp) => {}
+        match pass(source, action, options, &mut identities).await {
+            Ok((PassEnd::Read, SourceContents::WhatIsLeft)) => return Ok(false),
+            Ok((PassEnd::Stopped, _)) => return Ok(true),
+            Ok((PassEnd::TimeUp, _) | (PassEnd::Read, SourceContents::More)) => {}
             Err(RedriveError::Broker(error)) if error.is_loss() => {
                 if action.summary.removed > removed {
                     (losses, removed) = (0, action.summary.removed);
@@ -59,21 +64,33 @@ pub(crate) async fn run(
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SourceContents {
+    WhatIsLeft,
+    /// Messages that the pass removed may be among them.
+    More,
+}
+
 async fn pass(
     source: &impl MessageSource,
     action: &mut PassAction<'_>,
     options: &RedriveOptions<'_>,
-) -> Result<PassEnd, RedriveError> {
+    identities: &mut HashSet<LetterIdentity>,
+) -> Result<(PassEnd, SourceContents), RedriveError> {
     let session = source.connect().await?;
+    let mut removed = Vec::new();
     let ended = async {
         source.check(&*session).await?;
         let mut dead_letters = source.read();
-        let opened = Pass::open(Arc::clone(&session), source.service(), action, options).await;
+        let holder = Arc::clone(&session);
+        let opened = Pass::open(holder, source.service(), action, options, identities).await;
         let longest = source.longest_pass();
         let ended = match opened {
             Ok(mut pass) => {
                 let ended = pass.run(&mut dead_letters, longest, &mut options.stop.clone()).await;
-                ended.map(|end| (end, pass.left()))
+                let left = pass.left();
+                removed = pass.into_removed();
+                ended.map(|end| (end, left))
             }
             Err(error) => Err(error),
         };
@@ -83,9 +100,12 @@ async fn pass(
     };
     let ended = ended.await;
     session.close().await;
+    let has_removed = !removed.is_empty();
+    identities.extend(removed);
     let (end, left) = ended?;
+    let holds_more = end == PassEnd::Read && has_removed && source.holds_more_than(left).await?;
     source.wait_until_returned(left).await?;
-    Ok(end)
+    Ok((end, if holds_more { SourceContents::More } else { SourceContents::WhatIsLeft }))
 }
 
 #[cfg(test)]

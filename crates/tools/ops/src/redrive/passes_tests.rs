@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use ballet_amqp::{Broker, Session};
+use ballet_amqp::{BasicProperties, Broker, Publish, Session};
+use ballet_core::{Part, System, topology};
 use ballet_testkit::memory::MemoryBroker;
 use tokio::sync::{mpsc, watch};
 
 use super::*;
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::queue::DeadLetters;
 use crate::redrive::reader::LetterReading;
 
 const SILENT: &str = "silent";
@@ -54,6 +57,10 @@ impl MessageSource for FakeSource {
     async fn wait_until_returned(&self, _left: u64) -> Result<(), RedriveError> {
         Ok(())
     }
+
+    async fn holds_more_than(&self, _left: u64) -> Result<bool, RedriveError> {
+        Ok(false)
+    }
 }
 
 fn keep_all() -> PassAction<'static> {
@@ -84,10 +91,43 @@ async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
         let source = FakeSource(MemoryBroker::new(), ends);
         let session = source.connect().await.expect("a session");
         let (mut action, options) = (keep_all(), RedriveOptions::plain());
-        let pass = Pass::open(session, "hotel", &mut action, &options).await;
+        let removed = HashSet::new();
+        let pass = Pass::open(session, "hotel", &mut action, &options, &removed).await;
         let mut reading = source.read();
         let ended = pass.expect("open").run(&mut reading, longest, &mut stop).await;
         assert_eq!(ended.expect("ended"), expected);
         reading.close().await.expect("closed");
     }
+}
+
+fn resent(dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
+    let body = dead_letter.body.clone().into();
+    let properties = dead_letter.properties.clone();
+    let (exchange, routing_key) = (String::new(), "hotel".to_owned());
+    Some(vec![Publish { exchange, routing_key, mandatory: true, properties, body }])
+}
+
+#[tokio::test]
+async fn t80_dead_letters_whose_acknowledgements_were_lost_are_removed_again_and_not_sent_again() {
+    let definitions = topology::definitions(
+        &System { name: "trips", parts: vec![Part { service: "hotel", ..Part::default() }] },
+        |_| String::new(),
+    );
+    let broker = MemoryBroker::with_definitions(&definitions);
+    for number in 0..5 {
+        broker.put(&Publish {
+            exchange: String::new(),
+            routing_key: "hotel.dead".to_owned(),
+            mandatory: true,
+            properties: BasicProperties::default().with_message_id(format!("{number}").into()),
+            body: format!("{number}").into(),
+        });
+    }
+    broker.lose_next_acks(2);
+    let queue = DeadLetters::new(broker.clone(), "hotel");
+    let options = RedriveOptions::plain();
+    let summary = run_to_end(&queue, PassAction::new(resent), &options).await.expect("done");
+    assert!(!summary.stopped && summary.failures.is_empty(), "{summary:?}");
+    assert_eq!((broker.ready("hotel.dead").len(), broker.ready("hotel").len()), (0, 5));
+    assert_eq!(summary.removed, 5, "none is counted twice");
 }

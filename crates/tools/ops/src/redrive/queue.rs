@@ -74,6 +74,21 @@ impl MessageSource for DeadLetters {
         // Due messages of a retry queue go to their service, and do not return.
         if self.is_of_retries { Ok(()) } else { self.wait_for_return(released).await }
     }
+
+    async fn holds_more_than(&self, left: u64) -> Result<bool, RedriveError> {
+        let session = self.connect().await?;
+        let counted = self.count_on(&*session).await;
+        session.close().await;
+        match counted {
+            Ok(counted) => Ok(counted.dead_letters > left),
+            // All is sent already. The inbox drops what is sent twice.
+            Err(RedriveError::Broker(error)) if error.is_loss() => {
+                tracing::warn!("the dead letters that are left could not be counted: {error}");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl DeadLetters {

@@ -33,4 +33,8 @@ pub(crate) trait MessageSource: Sync {
         &self,
         left: u64,
     ) -> impl Future<Output = Result<(), RedriveError>> + Send;
+
+    /// Whether it holds more than the messages that were left: new ones, or some whose removal was lost.
+    fn holds_more_than(&self, left: u64)
+    -> impl Future<Output = Result<bool, RedriveError>> + Send;
 }
