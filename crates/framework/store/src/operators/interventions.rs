@@ -146,6 +146,16 @@ pub async fn discarded(db: &mut PgConnection) -> Result<Vec<Intervention>, sqlx:
     read(db, sqlx::query_as(AssertSqlSafe(discarded))).await
 }
 
+/// Returns those of these messages that a person has discarded.
+pub async fn discarded_of(
+    db: &mut PgConnection,
+    messages: &[Uuid],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let discarded = "select distinct message_id from ballet.intervention \
+                     where message_id = any($1) and act = 'discarded'";
+    sqlx::query_scalar(discarded).bind(messages).fetch_all(db).await
+}
+
 /// The calls whose outcome a person stated: the saga, the step, the person and the reason. A call
 /// that was made again has the other side's outcome.
 pub async fn answered(

@@ -9,9 +9,10 @@ use ballet_amqp::Object;
 use ballet_amqp::headers::{DISCARDED, EDITED};
 use ballet_core::envelope::{Envelope, KnownEvents};
 use ballet_core::{MessageId, Part};
-use ballet_store::operators::interventions::{Act, Intervention, TouchedMessage};
+use ballet_store::operators::interventions::{self, Act, Intervention, TouchedMessage};
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use crate::missed::journal::JournalEntry;
 use crate::missed::known_messages::{LOOK_UP, known};
@@ -46,6 +47,7 @@ pub(super) struct ConsumerSearch<'a> {
     /// Read, and not yet looked up in the inbox.
     asked: Vec<MissedEvent>,
     dead: HashSet<MessageId>,
+    redriven: HashSet<MessageId>,
     /// The messages discarded last, with the person's note.
     discarded: HashMap<MessageId, Option<Intervention>>,
     /// The number of consecutive checks without progress.
@@ -61,6 +63,7 @@ impl<'a> ConsumerSearch<'a> {
             missed: MissedEvents::new(part.clone(), is_restored, run.clone()),
             asked: Vec::new(),
             dead: HashSet::new(),
+            redriven: HashSet::new(),
             discarded: HashMap::new(),
             quiet: 0,
         })
@@ -87,6 +90,7 @@ impl<'a> ConsumerSearch<'a> {
             JournalEntry::Redriven(of, id) if of == service => {
                 self.dead.remove(id);
                 self.discarded.remove(id);
+                self.redriven.insert(*id);
             }
             JournalEntry::Discarded(letter) if letter.service == service => {
                 self.discarded.insert(letter.id, discard(letter));
@@ -139,6 +143,7 @@ impl<'a> ConsumerSearch<'a> {
         }
         self.missed.gaps = gaps.clone();
         self.forget_dead(witnesses).await?;
+        self.forget_discarded().await?;
         if !self.missed.events.is_empty() {
             self.missed.waiting = self.wait_for_the_service(witnesses, patience).await?;
         }
@@ -172,6 +177,21 @@ impl<'a> ConsumerSearch<'a> {
         }
         dead.extend(there);
         missed.events.retain(|id, _| !dead.contains(id) && !discarded.contains_key(id));
+        Ok(())
+    }
+
+    /// Forgets what the database says was discarded, since the journal may have lost the notes. The database does not
+    /// know later redrives.
+    async fn forget_discarded(&mut self) -> Result<(), sqlx::Error> {
+        let Self { missed, redriven, inbox, .. } = self;
+        let ids: Vec<Uuid> = missed.events.keys().map(|id| id.0).collect();
+        for ids in ids.chunks(LOOK_UP) {
+            for id in interventions::discarded_of(inbox, ids).await? {
+                if !redriven.contains(&MessageId(id)) {
+                    missed.events.remove(&MessageId(id));
+                }
+            }
+        }
         Ok(())
     }
 
