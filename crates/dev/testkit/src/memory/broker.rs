@@ -277,6 +277,11 @@ impl MemoryBroker {
         self.lock().faults.lose_acks = lose;
     }
 
+    /// Loses the next acknowledgements. They seem done until their connection ends.
+    pub fn lose_next_acks(&self, count: usize) {
+        self.lock().faults.lose_next_acks = count;
+    }
+
     /// Sends consumers at least this many messages ahead, whatever their prefetch.
     pub fn send_ahead(&self, count: u16) {
         self.lock().faults.send_ahead = count;

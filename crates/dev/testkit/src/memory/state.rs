@@ -33,6 +33,7 @@ pub(super) struct BrokerFaults {
     pub(super) hold_confirms: bool,
     pub(super) unconfirmed_keys: Vec<String>,
     pub(super) lose_acks: bool,
+    pub(super) lose_next_acks: usize,
     pub(super) nack: usize,
     pub(super) refused_keys: Vec<String>,
     pub(super) send_ahead: u16,
@@ -308,13 +309,15 @@ impl BrokerState {
     }
 
     pub(super) fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> bool {
+        let is_lost = self.faults.lose_acks || self.faults.lose_next_acks > 0;
+        self.faults.lose_next_acks = self.faults.lose_next_acks.saturating_sub(1);
         let Some(at) = self.connections.get_mut(&connection) else { return false };
         if at.unacked.get(&tag).is_none_or(|unacked| unacked.is_lost) {
             self.wrong_acks += 1;
             return false;
         }
         let first = if multiple { 0 } else { tag };
-        if self.faults.lose_acks {
+        if is_lost {
             at.unacked.range_mut(first..=tag).for_each(|(_, unacked)| unacked.is_lost = true);
             self.changes.send_replace(());
             return true;

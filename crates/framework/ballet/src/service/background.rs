@@ -55,8 +55,7 @@ pub(super) fn spawn(
     work.spawn("the watch over the clock", clock::follow(pool(), shared, stopping()));
     let (hindered_told, hindered) = watch::channel(None);
     let watch = hindrances::watch(Arc::clone(database), hindered_told, stopping());
-    // It comes first, since it notes the rights that there are at the start.
-    work.spawn("the watch over the database's tables", in_turn.begin(watch));
+    work.spawn("the watch over the database's tables", watch);
     let keeper = partitions::PartitionKeeper {
         pool: pool(),
         limits: engine.limits,
