@@ -263,8 +263,9 @@ async fn a_journal_that_was_made_anew_is_read_from_its_beginning() {
     world.publish(events(3)).await;
     // It may be a lagging replica.
     browser.until("/", "does not have what was read last").await;
-    until(&mut db, ENTRIES, 3).await;
+    // Its tables are made again meanwhile.
     browser.until("/", "3 waiting").await;
+    until(&mut db, ENTRIES, 3).await;
     world.close().await;
 }
 

@@ -54,9 +54,10 @@ async fn a_saga_with_two_ends_is_named_with_its_entry_and_counted_for_the_alarm(
     let (_, page) = browser.get("/coverage").await;
     assert!(page.contains("capture_payment") && page.contains("never ran"), "{page}");
     assert!(page.contains("None since this console"), "{page}");
-    let placed = event(PLACED, world.id());
+    let saga = world.id();
+    let placed = event(PLACED, saga);
     let id = placed.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
-    world.publish(vec![placed, world.event(CAPTURED, world.id(), id, "{}")]).await;
+    world.publish(vec![placed, world.event(CAPTURED, saga, id, "{}")]).await;
     browser.until("/coverage", "payment_captured<span").await;
     drop(console);
     world.close().await;
