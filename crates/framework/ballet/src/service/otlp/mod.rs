@@ -24,6 +24,7 @@ use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 
 const GRPC: &str = "grpc";
+#[cfg(any(feature = "otlp", test))]
 const HTTP: &str = "http/protobuf";
 
 /// The port that OTLP has for gRPC.
