@@ -28,7 +28,9 @@ class Client:
         parameters = {p["name"].replace("-", "_").lower(): p for p in operation.get("parameters", [])}
         media = operation.get("requestBody", {}).get("content", {}).get("application/json")
         body = self.schema(media["schema"]) if media else {}
-        fields, answers = body.get("properties", {}), [int(status) for status in operation["responses"]]
+        fields = body.get("properties", {})
+        # `default` stands for every other refusal.
+        answers = {int(status) for status in operation["responses"] if status != "default"} | set(range(400, 600))
         needed = {name for name, p in parameters.items() if p["required"]} | set(body.get("required", []))
 
         def call(**given):
