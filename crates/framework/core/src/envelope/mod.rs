@@ -9,7 +9,8 @@
 //! | `timestamp`, `content_type`, `delivery_mode` | seconds, `application/json`, 2 |
 //! | headers | `causation_id` (the message that caused this one), `traceparent`, `tracestate`, `baggage` |
 //!
-//! A foreign producer may leave out most of them, or send a CloudEvent ([`cloud_event`]). Several events may travel in one message ([`pack`]).
+//! A foreign producer may leave out most of them, or send a CloudEvent ([`cloud_event`]). Several
+//! events may travel in one message ([`pack`]).
 
 mod blank;
 mod body;

@@ -198,17 +198,6 @@ pub async fn without_message(
     sqlx::query_as(AssertSqlSafe(statement)).bind(oldest).bind(limit).fetch_all(db).await
 }
 
-/// Returns a line for the furthest entry of each step.
-pub async fn furthest(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    let statement = format!(
-        "select distinct on (saga_id, step, key) \
-             concat_ws(' ', saga_id, nullif(step, ''), nullif(key, ''), entry) from {BOTH} \
-         order by saga_id, step, key, array_position($1, entry) desc"
-    );
-    let order = Entry::ALL.map(Entry::as_str);
-    sqlx::query_scalar(AssertSqlSafe(statement)).bind(&order[..]).fetch_all(db).await
-}
-
 /// A compensation that nobody but a person knows of.
 #[derive(Debug)]
 pub struct ByHand<'a> {

@@ -108,9 +108,3 @@ pub async fn end_claims(db: &mut PgConnection, gone: &[i64]) -> Result<u64, sqlx
                where closed_at is null and owner = any($1)";
     Ok(sqlx::query(end).bind(gone).execute(db).await?.rows_affected())
 }
-
-/// Ends all claims on open calls, as if nobody were alive that makes them.
-pub async fn end_all_claims(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let end = "update ballet.call set owner = 0, next_at = now() where closed_at is null";
-    sqlx::query(end).execute(db).await.map(drop)
-}

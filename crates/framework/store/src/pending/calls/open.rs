@@ -84,13 +84,6 @@ pub async fn sagas_answered_soon(db: &mut PgConnection) -> Result<BTreeSet<Uuid>
     Ok(sqlx::query_scalar(AssertSqlSafe(soon)).fetch_all(db).await?.into_iter().collect())
 }
 
-/// Returns a line for each call, open or closed.
-pub async fn all_in_words(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    let all = "select concat_ws(' ', saga_id, case when undo then 'undo of' end, step) \
-               from ballet.call";
-    sqlx::query_scalar(all).fetch_all(db).await
-}
-
 /// The open call of a step, or of its compensation.
 #[derive(Debug)]
 pub struct OfStep {

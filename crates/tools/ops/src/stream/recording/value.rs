@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD as STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// A JSON reader stops at 128 levels. Beyond this depth a value is left out.
+/// A JSON reader stops at 128 levels. Beyond this depth a sentence stands for a value.
 const DEEPEST: usize = 32;
 const BYTES: &str = "base64";
 
