@@ -60,7 +60,7 @@ pub(crate) fn document(
         made.route(config, route, document, names)?;
     }
     for page in &config.pages {
-        let operation = page::operation(config, page, documents, &names)?;
+        let operation = page::operation(config, page, documents, &names, &mut components)?;
         made.put(&page.path, "get", "page", operation);
     }
     let mut paths = json!(made.paths);

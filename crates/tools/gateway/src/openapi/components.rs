@@ -59,6 +59,18 @@ impl Components {
         names
     }
 
+    /// Returns a reference to a component of the gateway's, which has a number behind its name if
+    /// another has the name.
+    pub(crate) fn add(&mut self, name: &str, schema: Value) -> Value {
+        let numbered = (2..).map(|number| format!("schemas/{name}_{number}"));
+        let mut places = [format!("schemas/{name}")].into_iter().chain(numbered);
+        let fits = |place: &String| self.0.get(place).is_none_or(|known| *known == schema);
+        let place = places.find(fits).unwrap_or_default();
+        let reference = json!({ "$ref": format!("{PLACE}{place}") });
+        self.0.insert(place, schema);
+        reference
+    }
+
     pub(crate) fn used_by(&self, paths: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
         let mut used: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
         let mut open: Vec<String> = references(paths).into_iter().collect();

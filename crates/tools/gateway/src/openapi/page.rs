@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::config::file::{Config, PageConfig, PartConfig};
-use crate::openapi::components::{ComponentNames, object};
+use crate::openapi::components::{ComponentNames, Components, object};
 use crate::openapi::operation::{add_refusals, security};
 use crate::openapi::source::Documents;
 
@@ -17,6 +17,7 @@ pub(crate) fn operation(
     page: &PageConfig,
     documents: &Documents,
     names: &BTreeMap<String, ComponentNames>,
+    components: &mut Components,
 ) -> Result<Value, String> {
     let mut properties = Map::new();
     for part in &page.parts {
@@ -30,17 +31,19 @@ pub(crate) fn operation(
         let schema = if part.optional { or_none() } else { schema };
         properties.insert(part.name.clone(), schema);
     }
-    properties.insert("missing".to_owned(), missing());
+    properties.insert("missing".to_owned(), missing(components));
     let required: Vec<&String> = properties.keys().collect();
     let parts: Vec<&str> = page.parts.iter().map(|part| part.name.as_str()).collect();
     let parts = parts.join(", ");
     let schema = json!({ "type": "object", "description": format!("In one answer: {parts}."),
         "required": required, "properties": properties });
+    let words = page.path.split('/').filter(|part| !part.is_empty() && parameter(part).is_none());
+    let words: Vec<&str> = words.flat_map(|part| part.split(['-', '.', '_'])).collect();
+    let schema =
+        components.add(&words.iter().map(|word| capitalised(word)).collect::<String>(), schema);
     let mut responses = json!({ "200": { "description": "The page.",
         "content": { "application/json": { "schema": schema } } } });
     add_refusals(&mut responses, !page.public, page.rate.is_some());
-    let words = page.path.split('/').filter(|part| !part.is_empty() && parameter(part).is_none());
-    let words: Vec<&str> = words.flat_map(|part| part.split(['-', '.', '_'])).collect();
     let parameters = page.path.split('/').filter_map(parameter).map(|name| {
         json!({ "name": name, "in": "path", "required": true,
             "description": format!("The part `{name}` of the path."),
@@ -90,7 +93,12 @@ fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-fn missing() -> Value {
+fn capitalised(word: &str) -> String {
+    let mut rest = word.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
+}
+
+fn missing(components: &mut Components) -> Value {
     let part = json!({
         "type": "object",
         "description": "A part of a page that could not be had.",
@@ -102,5 +110,6 @@ fn missing() -> Value {
             "detail": { "type": "string", "description": "Why it is missing." },
         },
     });
-    json!({ "type": "array", "description": "The parts that could not be had.", "items": part })
+    json!({ "type": "array", "description": "The parts that could not be had.",
+        "items": components.add("MissingPart", part) })
 }
