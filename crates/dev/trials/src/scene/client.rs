@@ -167,7 +167,7 @@ impl<'a> SiteClient<'a> {
         Ok(answer)
     }
 
-    /// Reads a resource until it satisfies the condition.
+    /// Reads a resource until it is there and satisfies the condition.
     ///
     /// # Errors
     ///
@@ -181,10 +181,13 @@ impl<'a> SiteClient<'a> {
     ) -> Result<Value> {
         let begun = Instant::now();
         loop {
-            let read = self.done(Method::GET, service, path, &Value::Null).await?;
-            if is(&read) {
+            let (status, read) = self.get(service, path).await?;
+            if status.is_success() && is(&read) {
                 return Ok(read);
             }
+            // A service that learns of it by an event may not have heard yet.
+            let may_come = status.is_success() || status == StatusCode::NOT_FOUND;
+            ensure!(may_come, "{path} answered {status}: {read}");
             ensure!(begun.elapsed() < PATIENCE, "{path} is not {what}: {read}");
             tokio::time::sleep(PAUSE).await;
         }
