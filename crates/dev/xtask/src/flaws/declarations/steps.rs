@@ -49,8 +49,8 @@ pub(super) fn find(found: &mut FoundFlaws<'_>) {
         if waits {
             waiting(found, &at, &place, name, done);
         }
-        if let Some(undone) = at.step["compensated"].as_str() {
-            renamed_undo(found, &at, undone);
+        if at.step["compensated"].is_string() {
+            renamed_undo(found, &at, done);
         }
     }
 }
@@ -116,11 +116,11 @@ fn waiting(found: &mut FoundFlaws<'_>, at: &StepAt<'_>, place: &str, name: &str,
     }
 }
 
-/// The step's undo reads its own event: rows of before have the old name.
-fn renamed_undo(found: &mut FoundFlaws<'_>, at: &StepAt<'_>, undone: &str) {
+/// The step's undo reads the step's event from the ledger, where older rows have the old name.
+fn renamed_undo(found: &mut FoundFlaws<'_>, at: &StepAt<'_>, done: &str) {
     let mut events = found.contracts.events();
     let Some((.., pointer, lines)) =
-        events.find(|(of, name, ..)| *of == at.service && *name == undone)
+        events.find(|(of, name, ..)| *of == at.service && *name == done)
     else {
         return;
     };
@@ -132,7 +132,7 @@ fn renamed_undo(found: &mut FoundFlaws<'_>, at: &StepAt<'_>, undone: &str) {
     let schema = schema.replace(&quoted(field), &quoted(&format!("{field}_new")));
     let schema: Value = serde_json::from_str(&schema).unwrap_or_default();
     let edits = [set(at.service, &format!("{pointer}/schema"), schema)];
-    found.add("field renamed in an undo event", format!("{field} of {undone}"), &[undone], edits);
+    found.add("field renamed in what an undo reads", format!("{field} of {done}"), &[done], edits);
     if let Some(flaw) = found.all.last_mut() {
         flaw.is_change = true;
     }
