@@ -26,13 +26,12 @@ pub(crate) struct Shop {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShopOptions {
-    pub(crate) replicas: usize,
     pub(crate) lanes: u16,
     /// Services that do not run. A shop can be sound only if all run.
     pub(crate) without: &'static [&'static str],
 }
 
-pub(crate) const USUAL: ShopOptions = ShopOptions { replicas: 1, lanes: 1, without: &[] };
+pub(crate) const USUAL: ShopOptions = ShopOptions { lanes: 1, without: &[] };
 /// The services that orders needs to accept an order.
 pub(crate) const ORDERS_ALONE: ShopOptions =
     ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
@@ -66,11 +65,9 @@ impl Shop {
     /// Opens with ten mugs and five pens. Inventory and catalog run.
     pub(crate) async fn with(name: &str, options: ShopOptions) -> Self {
         let mut shop = Self::asleep(name, options).await;
-        for _ in 0..options.replicas {
-            for part in shop::system().parts {
-                if !options.without.contains(&part.service) {
-                    Box::pin(shop.start(part.service)).await;
-                }
+        for part in shop::system().parts {
+            if !options.without.contains(&part.service) {
+                Box::pin(shop.start(part.service)).await;
             }
         }
         shop.receive_goods("mug", 10).await;
@@ -165,14 +162,16 @@ impl Shop {
         self.urls.insert(name, url);
     }
 
+    /// Starts a second replica. Returns the URLs of both.
+    pub(crate) async fn second(&mut self, name: &'static str) -> [String; 2] {
+        let first = self.url(name).to_owned();
+        self.start(name).await;
+        [first, self.url(name).to_owned()]
+    }
+
     /// Returns the URL of the replica that was started last.
     pub(crate) fn url(&self, name: &str) -> &str {
         &self.urls[name]
-    }
-
-    pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
-        let replicas = self.services.iter().filter(|running| running.service() == name);
-        replicas.map(|running| format!("http://{}", running.address())).collect()
     }
 
     pub(crate) async fn stop(&mut self, name: &str) {
