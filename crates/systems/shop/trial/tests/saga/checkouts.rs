@@ -29,7 +29,7 @@ async fn orders_are_listed_by_time_whatever_their_ids_are_and_no_checkout_takes_
         placed.insert(0, json!(order_id));
     }
     // Behind the gateway, the caller is a customer.
-    let url = shop.url("orders").to_owned();
+    let url = shop.url("orders");
     let of_customer = [("x-ballet-subject", CUSTOMER), ("x-ballet-scopes", "orders:read")];
     for (query, headers) in [
         ("", &[][..]),

@@ -1,10 +1,9 @@
 //! The shop of one test: its services in this process.
 
-use std::collections::BTreeMap;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use ballet::{Clock, Service, Settings};
+use ballet::{Clock, Service};
 use ballet_stage::{Servers, wait_until};
 use ballet_testkit::TestSystem;
 use cart::config::CartSettings;
@@ -19,7 +18,6 @@ pub(crate) struct Shop {
     system: TestSystem,
     /// Somebody behind the shop.
     pub(crate) client: Client,
-    urls: BTreeMap<&'static str, String>,
     options: ShopOptions,
     carrier: shipping::sandbox::Sandbox,
 }
@@ -49,6 +47,12 @@ impl Deref for Shop {
     }
 }
 
+impl DerefMut for Shop {
+    fn deref_mut(&mut self) -> &mut TestSystem {
+        &mut self.system
+    }
+}
+
 impl Shop {
     /// Opens with ten mugs and five pens.
     pub(crate) async fn open(name: &str) -> Self {
@@ -59,7 +63,7 @@ impl Shop {
         let servers = Servers::shared().await.expect("servers");
         let system = TestSystem::prepared_on(servers, name, shop::system().parts).await;
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
-        Self { system, client: Client::new(), urls: BTreeMap::new(), options, carrier }
+        Self { system, client: Client::new(), options, carrier }
     }
 
     /// Opens with ten mugs and five pens. Inventory and catalog run.
@@ -100,8 +104,10 @@ impl Shop {
             "select (select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version})
                  and (select count(*) > 0 from ballet.copy_fill where filled_run is not null)"
         );
-        for reader in ["orders", "cart"].into_iter().filter(|name| self.urls.contains_key(name)) {
-            self.until(reader, &known, true).await;
+        for reader in ["orders", "cart"] {
+            if self.services.iter().any(|running| running.service() == reader) {
+                self.until(reader, &known, true).await;
+            }
         }
     }
 
@@ -141,45 +147,20 @@ impl Shop {
             "shipping" => shipping::Shipping::new(self.carrier.clone()).service(),
             _ => panic!("{name} is no service of the shop"),
         };
-        self.start_as(name, service).await;
+        self.start_as(service).await;
     }
 
-    pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
-        let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
-        let settings = Settings { lanes: self.options.lanes, ..settings };
-        self.start_with(name, service, settings).await;
-    }
-
-    pub(crate) async fn start_with(
-        &mut self,
-        name: &'static str,
-        service: Service,
-        settings: Settings,
-    ) {
-        self.system.start_with(service, |set| *set = settings).await;
-        let running = self.services.last().expect("a service");
-        let url = format!("http://{}", running.address());
-        self.urls.insert(name, url);
+    pub(crate) async fn start_as(&mut self, service: Service) {
+        let lanes = self.options.lanes;
+        self.system.start_with(service, |settings| settings.lanes = lanes).await;
     }
 
     /// Starts a second replica. Returns the URLs of both.
     pub(crate) async fn second(&mut self, name: &'static str) -> [String; 2] {
-        let first = self.url(name).to_owned();
+        let first = self.url(name);
         self.start(name).await;
-        [first, self.url(name).to_owned()]
-    }
-
-    /// Returns the URL of the replica that was started last.
-    pub(crate) fn url(&self, name: &str) -> &str {
-        &self.urls[name]
-    }
-
-    pub(crate) async fn stop(&mut self, name: &str) {
-        self.system.stop(name).await;
-    }
-
-    pub(crate) async fn dead_letters(&self) -> usize {
-        self.system.dead_letters(0).await.len()
+        let second = self.services.last().expect("a service").address();
+        [first, format!("http://{second}")]
     }
 
     pub(crate) async fn close(self) {
@@ -242,20 +223,19 @@ impl Shop {
     }
 
     pub(crate) async fn order(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/orders/{order_id}", self.url("orders"))).await
+        self.get("orders", &format!("/orders/{order_id}")).await.1
     }
 
     pub(crate) async fn orders(&self, query: &str) -> Value {
-        self.get(&format!("{}/orders{query}", self.url("orders"))).await
+        self.get("orders", &format!("/orders{query}")).await.1
     }
 
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
-        let url = format!("{}/payments/{order_id}", self.url("payments"));
-        self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
+        self.get("payments", &format!("/payments/{order_id}")).await.1
     }
 
     pub(crate) async fn stock(&self, sku: &str) -> Value {
-        self.get(&format!("{}/stock/{sku}", self.url("inventory"))).await
+        self.get("inventory", &format!("/stock/{sku}")).await.1
     }
 
     pub(crate) async fn order_is(&self, order_id: &str, status: &str) -> Value {
@@ -282,11 +262,6 @@ impl Shop {
     async fn post_under(&self, key: &str, url: &str, body: &Value) -> Response {
         let request = self.client.post(url).header("Idempotency-Key", key);
         request.json(body).send().await.expect("an answer")
-    }
-
-    async fn get(&self, url: &str) -> Value {
-        let response = self.client.get(url).send().await.expect("an answer");
-        response.json().await.expect("JSON")
     }
 }
 

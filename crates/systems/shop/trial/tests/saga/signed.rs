@@ -1,6 +1,5 @@
 //! Services that accept only requests that their gateway has signed.
 
-use ballet::Settings;
 use ballet_http::signature::{REQUEST_HEADER, message, sign};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -28,11 +27,9 @@ async fn a_request_from_inside_that_the_gateway_has_not_signed_can_do_nothing() 
         ("orders", orders::Orders(orders::config::DEADLINE.into()).service()),
         ("inventory", inventory::Inventory::service()),
     ] {
-        let settings = Settings::new(shop.env.amqp_url(name), shop.env.database_url(name));
         let tomorrow = format!("{},the-one-of-tomorrow-32-characters", secret(name));
-        let settings = Settings { gateway_secret: Some(tomorrow), ..settings };
         shop.stop(name).await;
-        shop.start_with(name, service, settings).await;
+        shop.start_with(service, |settings| settings.gateway_secret = Some(tomorrow)).await;
     }
     let client = Client::new();
     let (orders, inventory) = (shop.url("orders"), shop.url("inventory"));

@@ -66,7 +66,7 @@ async fn f13_f14_what_fails_is_stuck_and_done_when_the_cause_is_gone_and_after_t
     let mugs = shop.stock("mug").await;
     assert_eq!((&mugs["on_hand"], &mugs["held"]), (&json!(before - 1), &json!(0)));
     assert_eq!(stuck(&shop).await, [], "nothing is stuck any more");
-    assert_eq!(shop.dead_letters().await, 0);
+    assert!(shop.dead_letters(0).await.is_empty());
     is_tried_again_after_the_pivot(&shop).await;
     shop.close().await;
 }

@@ -109,8 +109,8 @@ async fn t203_watchers_are_bounded_in_all_and_for_one_customer_and_hold_no_datab
         ..orders::config::DEADLINE.into()
     };
     shop.stop("orders").await;
-    shop.start_as("orders", orders::Orders(settings).service()).await;
-    let url = shop.url("orders").to_owned();
+    shop.start_as(orders::Orders(settings).service()).await;
+    let url = shop.url("orders");
     let watch_as_customer = || async {
         let request = shop.client.get(format!("{url}/orders/{order_id}/events"));
         let request = request.header("x-ballet-subject", CUSTOMER);
