@@ -43,7 +43,7 @@ async fn t90_t116_whatever_ends_an_order_before_it_is_paid_nothing_of_it_stays_h
     the_customer_cancels_in_time(&shop).await;
     lost_requests_to_the_provider_are_sent_again(&shop).await;
     another_has_it_only_when_it_is_released(&shop).await;
-    assert_eq!(shop.receive("mug", "note-3", 20).await.status(), StatusCode::OK);
+    a_receipt_counts_once(&shop).await;
     f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half(&shop).await;
     // Changes the price.
     a_cart_is_bought_at_the_price_that_it_showed(&shop).await;
@@ -105,6 +105,20 @@ async fn lost_requests_to_the_provider_are_sent_again(shop: &Shop) {
     let mugs = shop.stock("mug").await;
     assert_eq!((&mugs["on_hand"], &mugs["committed"]), (&json!(7), &json!(3)));
     assert_eq!(shop.receive("mug", "note-2", 3).await.status(), StatusCode::OK);
+}
+
+async fn a_receipt_counts_once(shop: &Shop) {
+    let received = shop.stock("mug").await["received"].as_u64().expect("a number");
+    for _ in 0..2 {
+        assert_eq!(shop.receive("mug", "note-3", 20).await.status(), StatusCode::OK);
+        assert_eq!(shop.stock("mug").await["received"], received + 20);
+    }
+    let refused = shop.receive("mug", "note-3", 11).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    let problem: Value = refused.json().await.expect("JSON");
+    assert_eq!(problem["detail"], r#"receipt "note-3" was counted before with 20 of mug"#);
+    let refused = shop.receive("mug", "note-4", 0).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half(shop: &Shop) {

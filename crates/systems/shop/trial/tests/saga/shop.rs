@@ -7,7 +7,7 @@ use ballet::{Clock, Service};
 use ballet_stage::{Servers, wait_until};
 use ballet_testkit::TestSystem;
 use cart::config::CartSettings;
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Executor, PgConnection};
 
@@ -245,13 +245,6 @@ impl Shop {
         })
         .await
         .expect("the status")
-    }
-
-    pub(crate) async fn retries_take(&self, time: Duration) {
-        let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 9,
-            "definition": { "message-ttl": time.as_secs() * 1_000 } });
-        let path = ["policies", self.env.vhost(), "quick-retries"];
-        self.env.management().call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
     }
 
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Response {
