@@ -1,4 +1,6 @@
 -- The framework's own tables, one set in each service's database. The schema `ballet` exists.
+-- Keys compare by bytes: by the rules of a language their order changes with the server's libc or ICU, and an index in the
+-- old order no longer finds what it has.
 
 -- The one clock of all that processes share: ages, leases, due times. The clocks of processes differ.
 -- It is a function, so that a test, or a run with time sped up, can replace it.
@@ -24,13 +26,15 @@ create table ballet.process_lease (
     -- Why the process is not ready, if it is not: what its /readyz says. So whoever looks after the system
     -- sees it without a way to the process.
     unready text,
+    -- Of which version of the service it is, if it was told. While a new one is rolled out there are several.
+    version text,
     constraint process_lease_pkey primary key (process)
 );
 
 -- The tables and sequences that the service's migrations have made, as the newest of them left these. What is
 -- missing of them keeps the service from working. What else is in the database may come and go.
 create table ballet.own_table (
-    name text not null,
+    name text collate "C" not null,
     -- The newest migration of the service at that time.
     version bigint not null,
     constraint own_table_pkey primary key (name)
@@ -41,6 +45,8 @@ create table ballet.restored (
     only_one boolean not null default true,
     restored_at timestamptz not null,
     hold_until timestamptz not null,
+    -- Up to when the backup had everything; of several backups the oldest.
+    backup_at timestamptz not null,
     constraint restored_pkey primary key (only_one),
     constraint restored_only_one check (only_one)
 );
@@ -67,13 +73,13 @@ create index inbox_other_received_at on ballet.inbox_other (received_at);
 create table ballet.ledger (
     saga_id uuid not null,
     -- Empty for the tombstone, which covers every step.
-    step text not null,
+    step text collate "C" not null,
     -- Tells the repetitions of a step apart. Of a tombstone it is the saga's name: two sagas may share an id.
-    key text not null,
-    entry text not null constraint ledger_entry_known
+    key text collate "C" not null,
+    entry text collate "C" not null constraint ledger_entry_known
         check (entry in ('arrived', 'calling', 'done', 'refused', 'undoing', 'undone', 'aborted')),
     -- The event that arrived for a join; empty in all other entries.
-    arrived text not null,
+    arrived text collate "C" not null,
     -- The order of the entries of one saga in this service.
     ordinal int not null,
     -- The event that was emitted (done, refused, undone), that arrived, or that aborted.
@@ -82,6 +88,9 @@ create table ballet.ledger (
     -- The message that caused the entry.
     message_id uuid,
     recorded_at timestamptz not null,
+    -- The message id of the event that an outcome was published as. With its body, the event can be sent again
+    -- although the broker has lost it. Null: none was published.
+    emitted_id uuid,
     constraint ledger_pkey primary key (saga_id, step, key, entry, arrived)
 ) partition by range (saga_id);
 
@@ -102,7 +111,7 @@ create table ballet.forgotten_saga (
 -- Partitions that were dropped. Their names are never used again: a partition of that time would be
 -- empty, and what was forgotten would look like something new.
 create table ballet.dropped_partition (
-    name text not null,
+    name text collate "C" not null,
     dropped_at timestamptz not null default ballet.now(),
     constraint dropped_partition_pkey primary key (name)
 );
@@ -111,14 +120,14 @@ create table ballet.dropped_partition (
 -- down, and reads what the ledger has of the sagas. Each statement of a volatile function sees what
 -- was committed before that statement began, so what is read is what the locks protect.
 --
--- Returns a row with a message's id for each message that is new here, one with the id and the hash that
--- is known for each that is not, and a row without an id for each row of the ledger. Locks and ids come
+-- Returns a row with the ids of all messages that are new here, one with the id and the hash that
+-- is known for each that is not, and a row without ids for each row of the ledger. Locks and ids come
 -- sorted: whoever takes them in one order everywhere never waits in a circle.
-create function ballet.receive(
+create function ballet.receive_batch(
     locks bigint[], timed_ids uuid[], timed_contents bigint[], timed_sagas uuid[], other_sagas uuid[]
 )
 returns table (
-    message_id uuid, saga_id uuid, step text, key text, entry text, arrived text, ordinal int,
+    message_ids uuid[], saga_id uuid, step text, key text, entry text, arrived text, ordinal int,
     content bigint
 )
 language plpgsql volatile
@@ -128,18 +137,20 @@ set plan_cache_mode = 'force_generic_plan'
 as $$
 #variable_conflict use_column
 declare
-    added bigint;
+    added uuid[];
 begin
     perform pg_advisory_xact_lock(wanted) from unnest(locks) as wanted;
     if cardinality(timed_ids) > 0 then
-        return query insert into ballet.inbox as i (message_id, content)
+        with noted as (
+            insert into ballet.inbox as i (message_id, content)
             select * from unnest(timed_ids, timed_contents)
             on conflict do nothing
-            returning i.message_id, null::uuid, null::text, null::text, null::text, null::text,
-                null::int, null::bigint;
-        get diagnostics added = row_count;
-        if added < cardinality(timed_ids) then
-            return query select i.message_id, null::uuid, null::text, null::text, null::text,
+            returning i.message_id)
+        select coalesce(array_agg(noted.message_id), '{}') into added from noted;
+        return query select added, null::uuid, null::text, null::text, null::text, null::text,
+            null::int, null::bigint;
+        if cardinality(added) < cardinality(timed_ids) then
+            return query select array[i.message_id], null::uuid, null::text, null::text, null::text,
                     null::text, null::int, i.content
                 from unnest(timed_ids) as wanted (message_id) cross join lateral
                     (select * from ballet.inbox i where i.message_id = wanted.message_id
@@ -151,7 +162,7 @@ begin
     -- Saga by saga: for `= any` a plan that is made while the table is small, and then kept, reads
     -- all of it. The bounds leave only the partitions that are needed to be opened.
     if cardinality(timed_sagas) > 0 then
-        return query select null::uuid, l.saga_id, l.step, l.key, l.entry, l.arrived, l.ordinal,
+        return query select null::uuid[], l.saga_id, l.step, l.key, l.entry, l.arrived, l.ordinal,
                 null::bigint
             from unnest(timed_sagas) as wanted (saga_id) cross join lateral
                 (select * from ballet.ledger l where l.saga_id = wanted.saga_id
@@ -160,7 +171,7 @@ begin
             order by l.saga_id, l.ordinal;
     end if;
     if cardinality(other_sagas) > 0 then
-        return query select null::uuid, l.saga_id, l.step, l.key, l.entry, l.arrived, l.ordinal,
+        return query select null::uuid[], l.saga_id, l.step, l.key, l.entry, l.arrived, l.ordinal,
                 null::bigint
             from unnest(other_sagas) as wanted (saga_id) cross join lateral
                 (select * from ballet.ledger_other l where l.saga_id = wanted.saga_id offset 0) l
@@ -257,24 +268,6 @@ create table ballet.outbox_dead (
     constraint outbox_dead_pkey primary key (owner, batch, position)
 );
 
--- Dead letters and delayed messages that the broker did not take: its queue is full, its exchange or the
--- right to it is missing. Their originals are acknowledged; they are published when the broker takes them.
-create table ballet.unsent_copy (
-    -- Derived from the copy, so that the same copy of a message that is delivered again is one row.
-    copy_id uuid not null,
-    exchange text not null,
-    routing_key text not null,
-    -- As JSON.
-    properties bytea not null,
-    body bytea not null,
-    why text not null,
-    since timestamptz not null default now(),
-    -- The next attempt. A process that tries moves it on, and so has the row to itself for a while.
-    next_at timestamptz not null,
-    constraint unsent_copy_pkey primary key (copy_id)
-);
-create index unsent_copy_next_at on ballet.unsent_copy (next_at);
-
 -- Messages that could not be handled so far: what waits in a retry queue, or lies among the dead
 -- letters. The inbox tells which of them were handled since, so nothing is changed here when one is.
 create table ballet.failure (
@@ -322,9 +315,16 @@ create table ballet.call (
     taken_at timestamptz,
     -- Until when an attempt may be out whose claim was ended before its time.
     out_until timestamptz,
+    -- Since when the other side may know the call's key, if that is before the call was stored: a database that
+    -- was restored makes calls of the time since its backup again. Null: since it was stored.
+    asked_since timestamptz,
+    -- What a person says of an open call, which is not made then: `answer`, with the answer of the other side;
+    -- or `nothing`, if that has done nothing and the saga is aborted. Null: nobody has said anything.
+    given text,
     constraint call_pkey primary key (call_key)
 );
--- The index for claims, call_due, is built after the migrations, beside replicas that write.
+-- For claims, of which closed calls are no part, though they stay for months.
+create index call_due on ballet.call (step, undo, next_at) where closed_at is null;
 -- For cleaning by age.
 create index call_closed on ballet.call (closed_at) where closed_at is not null;
 
@@ -333,7 +333,7 @@ create index call_closed on ballet.call (closed_at) where closed_at is not null;
 -- passed. So there are few rows, and each is dead once.
 create table ballet.deadline (
     saga_id uuid not null,
-    saga text not null,
+    saga text collate "C" not null,
     -- By the database's clock.
     due_at timestamptz not null,
     -- The event that began the saga, and its trace.
@@ -346,7 +346,7 @@ create index deadline_due_at on ballet.deadline (due_at);
 -- Copies of other services' entities. A removed entity keeps its row and its version, so that an older
 -- event that comes late cannot bring it back.
 create table ballet.copy (
-    entity text not null,
+    entity text collate "C" not null,
     id text collate "C" not null,
     version bigint not null,
     -- Null if the entity was removed.
@@ -359,7 +359,7 @@ create table ballet.copy (
 -- How each copy is filled: a row for each entity that this service copies. A run of the owner brings all
 -- entities; its pages may come in any order, so they are counted.
 create table ballet.copy_fill (
-    entity text not null,
+    entity text collate "C" not null,
     owner text not null,
     -- The newest run that a page came of, how many came, and how many there are, once that is known.
     run uuid,
@@ -379,7 +379,7 @@ create table ballet.copy_fill (
 -- How an owner publishes its entities anew: a row for each entity that this service shares. The number of
 -- requests is raised with each; one run serves all that came before it began.
 create table ballet.republication (
-    entity text not null,
+    entity text collate "C" not null,
     -- The view with the columns id, version and state.
     source text not null,
     requested bigint not null default 0,
@@ -405,8 +405,8 @@ create table ballet.solved (
     saga_id uuid not null,
     -- The saga's name.
     saga text not null,
-    step text not null,
-    key text not null,
+    step text collate "C" not null,
+    key text collate "C" not null,
     solved_by text not null,
     why text not null,
     solved_at timestamptz not null,
@@ -427,7 +427,7 @@ create index solved_next_at on ballet.solved (next_at) where next_at is not null
 create table ballet.stopped (
     saga_id uuid not null,
     -- The saga's name.
-    saga text not null,
+    saga text collate "C" not null,
     stopped_by text not null,
     why text not null,
     stopped_at timestamptz not null,
@@ -450,3 +450,48 @@ create table ballet.intervention (
 );
 create index intervention_saga_id on ballet.intervention (saga_id) where saga_id is not null;
 create index intervention_at on ballet.intervention (at);
+
+-- Whose the database is: the environment, if the services were told one, or else the broker that they work with. Elsewhere a
+-- copy would make the open calls of the original, and publish its events.
+create table ballet.home (
+    only_one boolean not null default true,
+    environment text,
+    vhost text not null,
+    hosts text[] not null,
+    constraint home_pkey primary key (only_one),
+    constraint home_only_one check (only_one)
+);
+
+-- Makes a copy a database of that environment. What the original has begun does not go on in it.
+create function ballet.adopt(copy_environment text) returns void
+language plpgsql
+as $$
+declare
+    name text;
+begin
+    -- The first key is "blt" in ASCII: processes show with it that they live.
+    if exists (select from pg_locks where locktype = 'advisory' and objsubid = 2 and classid = x'626c74'::int
+        and database = (select oid from pg_database where datname = current_database()))
+    then
+        raise 'a process of the service is alive: stop it, if this is a copy';
+    elsif exists (select from ballet.home where environment = copy_environment) then
+        raise 'the database is no copy: it is of % itself', copy_environment;
+    end if;
+    for name in select relname from pg_class
+        where relnamespace = 'ballet'::regnamespace and relkind = 'r' and relname ~ '^outbox_[0-9]+$'
+    loop
+        execute format('truncate ballet.%I', name);
+    end loop;
+    update ballet.outbox_table set owner = null;
+    truncate ballet.outbox_dead, ballet.failure, ballet.deadline, ballet.process_lease, ballet.restored,
+        ballet.telemetry_reader, ballet.telemetry_replica;
+    delete from ballet.call where closed_at is null;
+    update ballet.solved set next_at = null where next_at is not null;
+    insert into ballet.home (environment, vhost, hosts) values (copy_environment, '', '{}')
+        on conflict (only_one) do update
+        set environment = excluded.environment, vhost = excluded.vhost, hosts = excluded.hosts;
+end $$;
+
+-- Where a publication has all tables, as for a server's replacement by logical replication, Postgres deletes no row of a table
+-- without a primary key.
+alter table ballet.intervention replica identity full;

@@ -1,9 +1,9 @@
 -- How far each reader of telemetry is, and which process reads. The row is written in the transaction of
 -- what was read, so each measurement counts once.
 create table ballet.telemetry_reader (
-    reader text not null,
+    reader text collate "C" not null,
     -- The type and the partition, as in the routing key.
-    stream text not null,
+    stream text collate "C" not null,
     -- The offset of the next message. Null: from the beginning, or from `begins_at`.
     next_offset bigint,
     -- From which time on, after a rewind to a time.
@@ -31,7 +31,7 @@ create table ballet.telemetry_reader (
 
 -- The processes that could read: they share the streams.
 create table ballet.telemetry_replica (
-    reader text not null,
+    reader text collate "C" not null,
     process bigint not null,
     seen_at timestamptz not null,
     constraint telemetry_replica_pkey primary key (reader, process)
@@ -52,7 +52,7 @@ create index telemetry_missed_at on ballet.telemetry_missed (at);
 
 -- Messages that could not be read. The newest 10,000 of a reader stay.
 create table ballet.telemetry_aside (
-    reader text not null,
+    reader text collate "C" not null,
     stream text not null,
     message_offset bigint not null,
     reason text not null,
@@ -62,3 +62,7 @@ create table ballet.telemetry_aside (
     at timestamptz not null
 );
 create index telemetry_aside_at on ballet.telemetry_aside (reader, at);
+
+-- As for ballet.intervention.
+alter table ballet.telemetry_missed replica identity full;
+alter table ballet.telemetry_aside replica identity full;

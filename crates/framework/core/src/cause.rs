@@ -1,27 +1,11 @@
 //! The causes for which a system does not work. Each has one name, in readiness, in findings and in alarms.
 
-use std::fmt;
+use crate::named::named;
 
-macro_rules! causes {
-    ($($(#[$doc:meta])* $cause:ident = $name:literal,)*) => {
-        /// A cause for which a system, or a part of it, does not work. A possible cause comes before its effects.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Cause { $($(#[$doc])* $cause,)* }
-
-        impl Cause {
-            /// All causes.
-            pub const ALL: &[Self] = &[$(Self::$cause,)*];
-
-            /// Returns the name.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$cause => $name,)* }
-            }
-        }
-    };
-}
-
-causes! {
+named! {
+    /// A cause for which a system, or a part of it, does not work. A possible cause comes before its effects.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Cause, name
     /// The broker does not answer.
     Broker = "broker",
     /// The broker refuses a login.
@@ -124,12 +108,6 @@ impl Cause {
     pub fn of_reason(reason: &str) -> Option<Self> {
         let (name, _) = reason.split_once(": ")?;
         Self::ALL.iter().copied().find(|cause| cause.name() == name)
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

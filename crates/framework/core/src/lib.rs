@@ -39,6 +39,7 @@ pub mod hosts;
 pub mod id;
 pub mod json;
 pub mod mask;
+mod named;
 mod parts;
 pub mod rules;
 pub mod topology;

@@ -1,9 +1,7 @@
-//! Every dangerous line of the engine lies between two points, and every point is used.
+//! Every dangerous line of the engine lies between two points.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use ballet_core::fault::FaultPoint;
 
 /// The crates that report fault points.
 const CRATES: [&str; 3] = ["framework/amqp", "framework/ballet", "tools/ops"];
@@ -51,15 +49,6 @@ fn a_commit_a_publish_an_ack_and_a_call_are_between_two_points() {
     }
     for (code, found) in DANGEROUS.iter().zip(found) {
         assert!(found > 0, "`{code}` is nowhere: this test looks for the wrong thing");
-    }
-}
-
-#[test]
-fn every_point_is_reached_from_somewhere() {
-    let all: String =
-        all_sources().iter().map(|file| fs::read_to_string(file).expect("a source")).collect();
-    for point in FaultPoint::ALL {
-        assert!(all.contains(&format!("FaultPoint::{point:?}")), "{point:?} is nowhere");
     }
 }
 

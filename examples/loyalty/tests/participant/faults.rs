@@ -102,12 +102,6 @@ pub(crate) const FAULTS: &[Fault] = &[
         changes: &[NO_LOCK, LEDGER_TAKES_ALL],
     },
     Fault {
-        name: "it compensates nothing",
-        scenario: Scenario::AbortAfter,
-        says: EVENT,
-        changes: &[("saga.py", "        if row:\n", "        if not row and row:\n")],
-    },
-    Fault {
         name: "it leaves no tombstone",
         scenario: Scenario::AbortBefore,
         says: EVENT,

@@ -152,21 +152,26 @@ fn what_is_written_is_read_again() {
 
 #[test]
 fn what_cannot_be_used_is_named() {
-    let mut other = written();
-    other["contract"] = json!(2);
-    assert_eq!(read(&other), Err(ContractError::Version(2)));
-    let mut other = written();
-    other["sagas"][0]["steps"][0]["on"] = json!(["desk.room_wnted.v1"]);
-    assert_eq!(read(&other), Err(ContractError::NoEvent("desk.room_wnted.v1".to_owned())));
-    let mut other = written();
-    other["events"][0]["name"] = json!("Desk.RoomWanted");
-    assert_eq!(read(&other), Err(ContractError::Name("Desk.RoomWanted".to_owned())));
-    let mut other = written();
-    other["events"][1]["name"] = json!("desk.room_wanted.v1");
-    assert_eq!(read(&other), Err(ContractError::Twice("desk.room_wanted.v1".to_owned())));
-    let mut other = written();
-    other["events"][0]["schema"] = json!("RoomWanted");
-    assert_eq!(read(&other), Err(ContractError::Schema("desk.room_wanted.v1".to_owned())));
+    let wanted = || "desk.room_wanted.v1".to_owned();
+    for (place, value, expected) in [
+        ("/contract", json!(2), ContractError::Version(2)),
+        (
+            "/sagas/0/steps/0/on",
+            json!(["desk.room_wnted.v1"]),
+            ContractError::NoEvent("desk.room_wnted.v1".to_owned()),
+        ),
+        (
+            "/events/0/name",
+            json!("Desk.RoomWanted"),
+            ContractError::Name("Desk.RoomWanted".to_owned()),
+        ),
+        ("/events/1/name", json!(wanted()), ContractError::Twice(wanted())),
+        ("/events/0/schema", json!("RoomWanted"), ContractError::Schema(wanted())),
+    ] {
+        let mut other = written();
+        *other.pointer_mut(place).expect("a place") = value;
+        assert_eq!(read(&other), Err(expected), "{place}");
+    }
     let mut other = written();
     other["sagas"][0]["steps"][0]["refuses"] = json!("desk.room_wanted.v1");
     let error = serde_json::from_value::<ServiceContract>(other).expect_err("an unknown field");

@@ -161,10 +161,9 @@ pub async fn discarded_of(
 pub async fn answered(
     db: &mut PgConnection,
 ) -> Result<Vec<(Uuid, String, String, Option<String>)>, sqlx::Error> {
-    // In the database of an earlier release nobody has said anything, and the column is not there.
     let answered = "select c.saga_id, c.step, i.done_by, i.why from ballet.intervention i \
                     join ballet.call c on c.call_key = i.message_id \
-                    where i.act = 'answered' and (to_jsonb(c) ->> 'given') is not null \
+                    where i.act = 'answered' and c.given is not null \
                     order by i.at";
     sqlx::query_as(answered).fetch_all(db).await
 }

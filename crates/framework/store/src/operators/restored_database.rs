@@ -18,25 +18,14 @@ pub async fn hold_aborts(
     backup: Timestamp,
     longest: SignedDuration,
 ) -> Result<(), sqlx::Error> {
-    // The backup may be of an earlier release, and the service migrates it when it starts.
-    let keeps_backup = "select exists (select from pg_attribute where attname = 'backup_at' \
-                        and attrelid = 'ballet.restored'::regclass and not attisdropped)";
-    if sqlx::query_scalar(keeps_backup).fetch_one(&mut *db).await? {
-        // The losses of an earlier restore are still not known, nor is their time, if that restore did not note it. A
-        // hold that goes on without a time is this restore's, from before the service migrated.
-        let keep = "insert into ballet.restored (restored_at, hold_until, backup_at) \
-                    values (ballet.now(), ballet.now(), $1) \
-                    on conflict (only_one) do update set restored_at = excluded.restored_at, \
-                        backup_at = case \
-                        when restored.backup_at is null and restored.hold_until <= ballet.now() \
-                        then 'epoch' else least(restored.backup_at, excluded.backup_at) end";
-        sqlx::query(keep).bind(backup.to_sqlx()).execute(&mut *db).await?;
-    }
-    let hold = "insert into ballet.restored (restored_at, hold_until) \
-                values (ballet.now(), ballet.now() + $1 * interval '1 second') \
+    // The losses of an earlier restore are still not known.
+    let hold = "insert into ballet.restored (restored_at, hold_until, backup_at) \
+                values (ballet.now(), ballet.now() + $1 * interval '1 second', $2) \
                 on conflict (only_one) do update set restored_at = excluded.restored_at, \
-                    hold_until = excluded.hold_until";
-    sqlx::query(hold).bind(longest.as_secs_f64()).execute(db).await.map(drop)
+                    hold_until = excluded.hold_until, \
+                    backup_at = least(restored.backup_at, excluded.backup_at)";
+    let hold = sqlx::query(hold).bind(longest.as_secs_f64()).bind(backup.to_sqlx());
+    hold.execute(db).await.map(drop)
 }
 
 /// Until when aborts are put off. None if they are not.

@@ -10,29 +10,10 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use crate::database::connection::{KEEPALIVES, in_time, is_lock_timeout, set, sql_state};
 use crate::schema::migration::Migration;
 
-/// A migration by the name of its file.
-macro_rules! framework {
-    ($name:literal) => {
-        Migration { name: $name, sql: include_str!(concat!("../../migrations/", $name, ".sql")) }
-    };
-}
-
 /// The migrations of the framework's own tables.
 pub const FRAMEWORK: &[Migration] = &[
-    framework!("0001_ballet"),
-    framework!("0002_telemetry"),
-    framework!("0003_paused"),
-    framework!("0004_process_version"),
-    framework!("0005_asked_since"),
-    framework!("0006_given"),
-    framework!("0007_receive_batch"),
-    framework!("0008_settled_at"),
-    framework!("0009_emitted_id"),
-    framework!("0010_no_pause"),
-    framework!("0011_call_due"),
-    framework!("0012_keys_by_bytes"),
-    framework!("0013_home"),
-    framework!("0014_replica_identity"),
+    Migration { name: "0001_ballet", sql: include_str!("../../migrations/0001_ballet.sql") },
+    Migration { name: "0002_telemetry", sql: include_str!("../../migrations/0002_telemetry.sql") },
 ];
 
 /// The table of the framework's migrations that have run.

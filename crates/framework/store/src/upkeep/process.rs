@@ -185,9 +185,8 @@ pub struct Replicas {
 /// Returns the processes that are alive, by version, for those who look from outside. Those of a release that says no
 /// version have none.
 pub async fn replicas(db: &mut PgConnection) -> Result<Vec<Replicas>, sqlx::Error> {
-    // By its name, since an earlier release's table does not have the column.
     let statement = format!(
-        "select to_jsonb(lease) ->> 'version' as version, count(*) from ballet.process_lease lease \
+        "select version, count(*) from ballet.process_lease \
          where {IN_LEASE} and {HAS_SESSION} group by 1 order by 1"
     );
     let rows: Vec<(Option<String>, i64)> =

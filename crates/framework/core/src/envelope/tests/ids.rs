@@ -84,12 +84,3 @@ fn no_time_is_too_far_to_be_compared() {
     assert!(at(&message, Timestamp::MAX).is_ok());
     assert!(at(&placed(), Timestamp::MAX).is_ok());
 }
-
-#[test]
-fn a_message_id_that_is_no_uuid_is_the_same_id_every_time() {
-    let message = Incoming { message_id: Some("cart-17"), ..checked_out() };
-    assert_eq!(
-        read(&message).expect("accepted").message_id,
-        MessageId::derived_from_text("cart-17")
-    );
-}

@@ -111,7 +111,7 @@ pub async fn insert(
          select new.call_key, new.saga_id, new.step, new.key, new.undo, new.request, \
          new.message_id, new.traceparent, case when new.claimed_for is null then 0 else $10 end, \
          $11, case when restored_at is not null \
-             then coalesce(greatest(new.begun_at, backup_at), 'epoch') - interval '5 minutes' end, \
+             then greatest(new.begun_at, backup_at) - interval '5 minutes' end, \
          ballet.now() + make_interval(secs => coalesce(new.claimed_for, 0)) \
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], \
          $7::uuid[], $8::text[], $9::float8[], $12::timestamptz[]) as new (call_key, saga_id, \

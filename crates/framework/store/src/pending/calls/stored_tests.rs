@@ -76,21 +76,6 @@ async fn a_call_of_a_saga_from_before_a_restore_counts_as_asked_since_the_backup
     let claimed = "select count(*) from ballet.call where least(asked_since, created_at) < $1";
     let claimed = sqlx::query_scalar(claimed).bind(now.to_sqlx()).fetch_one(&mut db).await;
     assert_eq!(claimed.ok(), Some(3_i64), "as those are that are read back");
-
-    // The backup was of an earlier release, and its service has migrated it since.
-    db.execute("update ballet.restored set backup_at = null").await.expect("migrated");
-    hold_aborts(&mut db, backup, HOUR).await.expect("renewed");
-    assert_eq!(asked_since(&mut db, None, now).await, backup - slack);
-
-    // An earlier release did not say how old the backup is, and no later backup does.
-    let earlier = "update ballet.restored set backup_at = null, hold_until = ballet.now()";
-    db.execute(earlier).await.expect("unknown");
-    hold_aborts(&mut db, backup, HOUR).await.expect("restored");
-    hold_aborts(&mut db, backup, HOUR).await.expect("renewed");
-    assert_eq!(asked_since(&mut db, Some(before), now).await, before - slack);
-    assert_eq!(asked_since(&mut db, None, now).await, Timestamp::UNIX_EPOCH - slack);
-    db.execute("alter table ballet.restored drop column backup_at").await.expect("as before");
-    hold_aborts(&mut db, backup, HOUR).await.expect("restored");
 }
 
 #[tokio::test]

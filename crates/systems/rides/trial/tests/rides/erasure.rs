@@ -1,8 +1,8 @@
 //! Changes of riders by those who have read them, their erasure, and texts that name nobody.
 
 use ballet_stage::Method;
-use reqwest::{Client, StatusCode};
-use serde_json::{Value, json};
+use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::town::{Town, id, patient};
 
@@ -94,12 +94,8 @@ async fn an_erased_rider_is_in_no_copy_and_the_rides_are_nobodys() {
     assert_eq!(ride["destination"], json!({ "lat": 52.6, "lon": 13.4 }), "an area: {ride}");
 
     // The person may come back, because copies follow the version.
-    let again = Client::new()
-        .post(format!("{}/riders", town.system.url("riders")))
-        .header("x-ballet-subject", rider.to_string())
-        .header("x-ballet-scopes", "rides:ride")
-        .json(&about);
-    let again: Value = again.send().await.expect("an answer").json().await.expect("JSON");
+    let (by, all) = ((rider, "rides:ride"), ("riders", "/riders"));
+    let (_, _, again) = town.signed_in(by, Method::POST, all, &about).await;
     assert_eq!((&again["rider_id"], &again["version"]), (&json!(rider), &json!(3)), "{again}");
     let back = format!("{copied} and state is not null and version = 3");
     for service in ["dispatch", "location"] {

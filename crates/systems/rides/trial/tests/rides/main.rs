@@ -2,7 +2,6 @@
 
 mod bank;
 mod commutes;
-mod copies;
 mod erasure;
 mod offers;
 mod paths;

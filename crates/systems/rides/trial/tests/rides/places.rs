@@ -1,19 +1,16 @@
 //! The drivers whom riders see near them.
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::states::each_state_that_a_table_allows_is_one_of_its_type;
 use crate::town::{NEAR, Town, id, place};
 
 /// Asks as a rider who is signed in at the gateway. Returns the nearest first.
 async fn seen_by(town: &Town, rider: Uuid, most: u16) -> Vec<Uuid> {
-    let request = Client::new()
-        .get(format!("{}{NEAR}&limit={most}", town.system.url("location")))
-        .header("x-ballet-subject", rider.to_string())
-        .header("x-ballet-scopes", "rides:ride");
-    let answer = request.send().await.expect("an answer");
-    let near: Value = answer.json().await.expect("JSON");
+    let (by, path) = ((rider, "rides:ride"), format!("{NEAR}&limit={most}"));
+    let (_, _, near) = town.signed_in(by, Method::GET, ("location", &path), &Value::Null).await;
     let items = near["items"].as_array().unwrap_or_else(|| panic!("{near}"));
     items.iter().map(|one| id(&one["driver_id"])).collect()
 }
@@ -65,5 +62,6 @@ async fn what_is_wrong_in_a_request_is_named_where_it_is() {
         assert_eq!(answered, status, "{problem}");
         assert_eq!(problem["errors"][0]["name"], name, "{problem}");
     }
+    each_state_that_a_table_allows_is_one_of_its_type(&town).await;
     town.close().await;
 }

@@ -8,9 +8,7 @@ use rides_events::riders::Needs;
 
 use crate::town::Town;
 
-#[tokio::test]
-async fn each_state_that_a_table_allows_is_one_of_its_type() {
-    let town = Town::new("rides_states").await;
+pub(crate) async fn each_state_that_a_table_allows_is_one_of_its_type(town: &Town) {
     let dispatch = [
         ("offer.state", variants::<OfferState>()),
         ("payment.state", variants::<PaymentState>()),
@@ -26,5 +24,4 @@ async fn each_state_that_a_table_allows_is_one_of_its_type() {
     ] {
         assert_states(town.system.env.database_url(service), types).await;
     }
-    town.close().await;
 }

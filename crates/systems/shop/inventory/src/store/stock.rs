@@ -8,8 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::Sku;
 use shop_events::inventory::StockReceived;
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use sqlx::{PgConnection, PgExecutor};
 
 /// The stock of one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -105,14 +104,4 @@ pub(crate) async fn page(
     Ok(stock)
 }
 
-impl FromRow<'_, PgRow> for Stock {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            sku: row.try_get("sku")?,
-            on_hand: row.try_get("on_hand")?,
-            held: row.try_get("held")?,
-            committed: row.try_get("committed")?,
-            received: row.try_get("received")?,
-        })
-    }
-}
+common::row! { Stock: sku, on_hand, held, committed, received }

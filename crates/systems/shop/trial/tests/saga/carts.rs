@@ -6,20 +6,18 @@ use serde_json::{Value, json};
 
 use crate::shop::{CUSTOMER, SOON, Shop, mugs};
 
-#[tokio::test]
-async fn a_cart_is_bought_at_the_price_that_it_showed() {
-    let shop = Shop::open("bought").await;
+pub(crate) async fn a_cart_is_bought_at_the_price_that_it_showed(shop: &Shop) {
     let url = format!("{}/carts", shop.url("cart"));
     let new = json!({ "customer_id": CUSTOMER, "items": [{ "sku": "mug", "quantity": 2 }] });
     let cart: Value = shop.post(&url, &new).await.json().await.expect("JSON");
     let cart = format!("{url}/{}", cart["cart_id"].as_str().expect("an id"));
     shop.reprice("mug", 1, 1_400).await;
-    let refused = check_out(&shop, &cart, "\"1\"").await;
+    let refused = check_out(shop, &cart, "\"1\"").await;
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     let refused: Value = refused.json().await.expect("JSON");
     assert_eq!(refused["lines"][0]["new_price"]["amount_minor"], 1_400, "{refused}");
 
-    let checkout = check_out(&shop, &cart, "\"2\"").await;
+    let checkout = check_out(shop, &cart, "\"2\"").await;
     assert_eq!(checkout.status(), StatusCode::CREATED);
     let location = checkout.headers()["location"].to_str().expect("text").to_owned();
     let checkout: Value = checkout.json().await.expect("JSON");
@@ -34,8 +32,6 @@ async fn a_cart_is_bought_at_the_price_that_it_showed() {
     });
     closed.await.expect("the status");
     shop.is_sound().await;
-    assert_eq!(shop.dead_letters().await, 0);
-    shop.close().await;
 }
 
 async fn check_out(shop: &Shop, cart: &str, tag: &str) -> Response {

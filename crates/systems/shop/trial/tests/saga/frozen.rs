@@ -64,7 +64,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     let next = shop.place_order(&mugs(1, "card_approved")).await;
     shop.order_is(&next, "completed").await;
     shop.is_sound().await;
-    assert_eq!(shop.dead_letters().await, 0);
+    assert!(shop.dead_letters(0).await.is_empty());
     drop((first, second));
     shop.close().await;
     fs::remove_dir_all(&place).expect("removed");

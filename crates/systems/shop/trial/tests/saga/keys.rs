@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::shop::{SOON, Shop, ShopOptions, USUAL, line, mugs};
+use crate::shop::{SOON, Shop, line, mugs};
 
 /// Returns the status and the body. An order waits up to three seconds for another one with its key, and for a
 /// connection. A busy service's refusal is repeated under the same key.
@@ -27,8 +27,8 @@ async fn place(shop: &Shop, url: &str, key: &str, checkout: &Value) -> (StatusCo
 
 #[tokio::test]
 async fn a_key_is_one_order_however_often_it_is_sent_and_another_order_under_it_is_refused() {
-    let shop = Shop::with("keys", ShopOptions { replicas: 2, ..USUAL }).await;
-    let urls = shop.replicas("orders");
+    let mut shop = Shop::open("keys").await;
+    let urls = shop.second("orders").await;
     let checkout = mugs(1, "card_approved");
     let all = (0..12).map(|number| place(&shop, &urls[number % 2], "the-one", &checkout));
     let answers = join_all(all).await;

@@ -7,7 +7,9 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
+use crate::carts::a_cart_is_bought_at_the_price_that_it_showed;
 use crate::shop::{Shop, ShopOptions, USUAL, line, mugs};
+use crate::states::each_state_that_a_table_allows_is_one_of_its_type;
 
 /// Returns them with the reason of the order's end and the state of its payment.
 fn refused_by(step: &str) -> Vec<(Value, &'static str, &'static str)> {
@@ -41,6 +43,11 @@ async fn t90_t116_whatever_ends_an_order_before_it_is_paid_nothing_of_it_stays_h
     the_customer_cancels_in_time(&shop).await;
     lost_requests_to_the_provider_are_sent_again(&shop).await;
     another_has_it_only_when_it_is_released(&shop).await;
+    a_receipt_counts_once(&shop).await;
+    f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half(&shop).await;
+    // Changes the price.
+    a_cart_is_bought_at_the_price_that_it_showed(&shop).await;
+    each_state_that_a_table_allows_is_one_of_its_type(&shop).await;
     shop.close().await;
 }
 
@@ -100,9 +107,21 @@ async fn lost_requests_to_the_provider_are_sent_again(shop: &Shop) {
     assert_eq!(shop.receive("mug", "note-2", 3).await.status(), StatusCode::OK);
 }
 
-#[tokio::test]
-async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
-    let shop = Shop::open("f7").await;
+async fn a_receipt_counts_once(shop: &Shop) {
+    let received = shop.stock("mug").await["received"].as_u64().expect("a number");
+    for _ in 0..2 {
+        assert_eq!(shop.receive("mug", "note-3", 20).await.status(), StatusCode::OK);
+        assert_eq!(shop.stock("mug").await["received"], received + 20);
+    }
+    let refused = shop.receive("mug", "note-3", 11).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    let problem: Value = refused.json().await.expect("JSON");
+    assert_eq!(problem["detail"], r#"receipt "note-3" was counted before with 20 of mug"#);
+    let refused = shop.receive("mug", "note-4", 0).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half(shop: &Shop) {
     let mut outcomes = Vec::new();
     for _ in 0..10 {
         outcomes.push((shop.place_order(&mugs(1, "card_slow")).await, "unknown"));
@@ -117,7 +136,6 @@ async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
         shop.order_is(order_id, outcome).await;
     }
     shop.is_sound().await;
-    shop.close().await;
 }
 
 async fn another_has_it_only_when_it_is_released(shop: &Shop) {

@@ -1,14 +1,13 @@
 //! The shop of one test: its services in this process.
 
-use std::collections::BTreeMap;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use ballet::{Clock, Service, Settings};
+use ballet::{Clock, Service};
 use ballet_stage::{Servers, wait_until};
 use ballet_testkit::TestSystem;
 use cart::config::CartSettings;
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Executor, PgConnection};
 
@@ -19,20 +18,18 @@ pub(crate) struct Shop {
     system: TestSystem,
     /// Somebody behind the shop.
     pub(crate) client: Client,
-    urls: BTreeMap<&'static str, String>,
     options: ShopOptions,
     carrier: shipping::sandbox::Sandbox,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShopOptions {
-    pub(crate) replicas: usize,
     pub(crate) lanes: u16,
     /// Services that do not run. A shop can be sound only if all run.
     pub(crate) without: &'static [&'static str],
 }
 
-pub(crate) const USUAL: ShopOptions = ShopOptions { replicas: 1, lanes: 1, without: &[] };
+pub(crate) const USUAL: ShopOptions = ShopOptions { lanes: 1, without: &[] };
 /// The services that orders needs to accept an order.
 pub(crate) const ORDERS_ALONE: ShopOptions =
     ShopOptions { without: &["cart", "payments", "recommendations", "shipping"], ..USUAL };
@@ -50,6 +47,12 @@ impl Deref for Shop {
     }
 }
 
+impl DerefMut for Shop {
+    fn deref_mut(&mut self) -> &mut TestSystem {
+        &mut self.system
+    }
+}
+
 impl Shop {
     /// Opens with ten mugs and five pens.
     pub(crate) async fn open(name: &str) -> Self {
@@ -60,17 +63,15 @@ impl Shop {
         let servers = Servers::shared().await.expect("servers");
         let system = TestSystem::prepared_on(servers, name, shop::system().parts).await;
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
-        Self { system, client: Client::new(), urls: BTreeMap::new(), options, carrier }
+        Self { system, client: Client::new(), options, carrier }
     }
 
     /// Opens with ten mugs and five pens. Inventory and catalog run.
     pub(crate) async fn with(name: &str, options: ShopOptions) -> Self {
         let mut shop = Self::asleep(name, options).await;
-        for _ in 0..options.replicas {
-            for part in shop::system().parts {
-                if !options.without.contains(&part.service) {
-                    Box::pin(shop.start(part.service)).await;
-                }
+        for part in shop::system().parts {
+            if !options.without.contains(&part.service) {
+                Box::pin(shop.start(part.service)).await;
             }
         }
         shop.receive_goods("mug", 10).await;
@@ -103,8 +104,10 @@ impl Shop {
             "select (select count(*) > 0 from ballet.copy where id = '{sku}' and version >= {version})
                  and (select count(*) > 0 from ballet.copy_fill where filled_run is not null)"
         );
-        for reader in ["orders", "cart"].into_iter().filter(|name| self.urls.contains_key(name)) {
-            self.until(reader, &known, true).await;
+        for reader in ["orders", "cart"] {
+            if self.services.iter().any(|running| running.service() == reader) {
+                self.until(reader, &known, true).await;
+            }
         }
     }
 
@@ -144,43 +147,20 @@ impl Shop {
             "shipping" => shipping::Shipping::new(self.carrier.clone()).service(),
             _ => panic!("{name} is no service of the shop"),
         };
-        self.start_as(name, service).await;
+        self.start_as(service).await;
     }
 
-    pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
-        let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
-        let settings = Settings { lanes: self.options.lanes, ..settings };
-        self.start_with(name, service, settings).await;
+    pub(crate) async fn start_as(&mut self, service: Service) {
+        let lanes = self.options.lanes;
+        self.system.start_with(service, |settings| settings.lanes = lanes).await;
     }
 
-    pub(crate) async fn start_with(
-        &mut self,
-        name: &'static str,
-        service: Service,
-        settings: Settings,
-    ) {
-        self.system.start_with(service, |set| *set = settings).await;
-        let running = self.services.last().expect("a service");
-        let url = format!("http://{}", running.address());
-        self.urls.insert(name, url);
-    }
-
-    /// Returns the URL of the replica that was started last.
-    pub(crate) fn url(&self, name: &str) -> &str {
-        &self.urls[name]
-    }
-
-    pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
-        let replicas = self.services.iter().filter(|running| running.service() == name);
-        replicas.map(|running| format!("http://{}", running.address())).collect()
-    }
-
-    pub(crate) async fn stop(&mut self, name: &str) {
-        self.system.stop(name).await;
-    }
-
-    pub(crate) async fn dead_letters(&self) -> usize {
-        self.system.dead_letters(0).await.len()
+    /// Starts a second replica. Returns the URLs of both.
+    pub(crate) async fn second(&mut self, name: &'static str) -> [String; 2] {
+        let first = self.url(name);
+        self.start(name).await;
+        let second = self.services.last().expect("a service").address();
+        [first, format!("http://{second}")]
     }
 
     pub(crate) async fn close(self) {
@@ -243,20 +223,19 @@ impl Shop {
     }
 
     pub(crate) async fn order(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/orders/{order_id}", self.url("orders"))).await
+        self.get("orders", &format!("/orders/{order_id}")).await.1
     }
 
     pub(crate) async fn orders(&self, query: &str) -> Value {
-        self.get(&format!("{}/orders{query}", self.url("orders"))).await
+        self.get("orders", &format!("/orders{query}")).await.1
     }
 
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
-        let url = format!("{}/payments/{order_id}", self.url("payments"));
-        self.client.get(url).send().await.expect("an answer").json().await.expect("JSON")
+        self.get("payments", &format!("/payments/{order_id}")).await.1
     }
 
     pub(crate) async fn stock(&self, sku: &str) -> Value {
-        self.get(&format!("{}/stock/{sku}", self.url("inventory"))).await
+        self.get("inventory", &format!("/stock/{sku}")).await.1
     }
 
     pub(crate) async fn order_is(&self, order_id: &str, status: &str) -> Value {
@@ -268,13 +247,6 @@ impl Shop {
         .expect("the status")
     }
 
-    pub(crate) async fn retries_take(&self, time: Duration) {
-        let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 9,
-            "definition": { "message-ttl": time.as_secs() * 1_000 } });
-        let path = ["policies", self.env.vhost(), "quick-retries"];
-        self.env.management().call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
-    }
-
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Response {
         self.post_under(&new_key(), url, body).await
     }
@@ -283,11 +255,6 @@ impl Shop {
     async fn post_under(&self, key: &str, url: &str, body: &Value) -> Response {
         let request = self.client.post(url).header("Idempotency-Key", key);
         request.json(body).send().await.expect("an answer")
-    }
-
-    async fn get(&self, url: &str) -> Value {
-        let response = self.client.get(url).send().await.expect("an answer");
-        response.json().await.expect("JSON")
     }
 }
 

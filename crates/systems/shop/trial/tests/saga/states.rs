@@ -8,11 +8,9 @@ use orders::OrderStatus;
 use payments::PaymentState;
 use shipping::ShipmentState;
 
-use crate::shop::{Shop, USUAL};
+use crate::shop::Shop;
 
-#[tokio::test]
-async fn each_state_that_a_table_allows_is_one_of_its_type() {
-    let shop = Shop::with("states", USUAL).await;
+pub(crate) async fn each_state_that_a_table_allows_is_one_of_its_type(shop: &Shop) {
     let carts = [
         ("cart.status", variants::<CartStatus>()),
         ("checkout.status", variants::<CheckoutStatus>()),
@@ -32,5 +30,4 @@ async fn each_state_that_a_table_allows_is_one_of_its_type() {
     ] {
         assert_states(shop.env.database_url(service), types).await;
     }
-    shop.close().await;
 }

@@ -55,10 +55,10 @@ async fn open_bounded() -> Shop {
     let mut shop = Box::pin(Shop::with("unpaid", options)).await;
     let mut settings = OrderSettings::from(orders::config::DEADLINE);
     settings.unpaid.unpaid_pieces_of_one = PIECES;
-    shop.start_as("orders", orders::Orders(settings).service()).await;
+    shop.start_as(orders::Orders(settings).service()).await;
     let mut settings = CartSettings::default();
     settings.unpaid.unpaid_pieces_of_one = PIECES;
-    shop.start_as("cart", cart::Carts(settings).service()).await;
+    shop.start_as(cart::Carts(settings).service()).await;
     shop.wait_until_known("mug", 1).await;
     shop
 }

@@ -6,9 +6,9 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{CUSTOMER, FOR_ORDERS, SOON, Shop, ShopOptions, mugs};
+use crate::shop::{CUSTOMER, FOR_ORDERS, SOON, Shop, mugs};
 
-pub(crate) struct Watch {
+struct Watch {
     response: Response,
     unread: String,
 }
@@ -25,12 +25,7 @@ async fn ask(shop: &Shop, url: &str, order_id: &str, last_seen: Option<&str>) ->
 }
 
 impl Watch {
-    pub(crate) async fn begin(
-        shop: &Shop,
-        url: &str,
-        order_id: &str,
-        last_seen: Option<&str>,
-    ) -> Self {
+    async fn begin(shop: &Shop, url: &str, order_id: &str, last_seen: Option<&str>) -> Self {
         let response = ask(shop, url, order_id, last_seen).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -60,7 +55,7 @@ impl Watch {
     }
 
     /// Returns ids and statuses of all further events.
-    pub(crate) async fn rest(mut self) -> Vec<(String, String)> {
+    async fn rest(mut self) -> Vec<(String, String)> {
         let mut rest = Vec::new();
         while let Some((id, data)) = self.next().await {
             rest.push((id, data["status"].as_str().expect("a status").to_owned()));
@@ -69,43 +64,41 @@ impl Watch {
     }
 }
 
-pub(crate) fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(id, status)| ((*id).to_owned(), (*status).to_owned())).collect()
 }
 
-#[tokio::test]
-async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
-    let shop = Shop::with("resume", ShopOptions { replicas: 2, ..FOR_ORDERS }).await;
-    let [first, second] = shop.replicas("orders").try_into().expect("two replicas");
+async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice(shop: &mut Shop) {
+    let [first, second] = shop.second("orders").await;
     let provider = shop.silent_provider().await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
-    let mut watch = Watch::begin(&shop, &first, &order_id, None).await;
+    let mut watch = Watch::begin(shop, &first, &order_id, None).await;
     let (seen, _) = watch.next().await.expect("the status now");
     drop(watch);
     provider.close().await.expect("it answers");
     shop.order_is(&order_id, "completed").await;
     // The client missed both changes, and asks another replica.
-    let watch = Watch::begin(&shop, &second, &order_id, Some(&seen)).await;
+    let watch = Watch::begin(shop, &second, &order_id, Some(&seen)).await;
     assert_eq!(watch.rest().await, changes(&[("2", "confirmed"), ("3", "completed")]));
-    let watch = Watch::begin(&shop, &first, &order_id, Some("2")).await;
+    let watch = Watch::begin(shop, &first, &order_id, Some("2")).await;
     assert_eq!(watch.rest().await, changes(&[("3", "completed")]));
     // A browser reconnects for ever, unless it learns that nothing more comes.
-    let answer = ask(&shop, &first, &order_id, Some("3")).await;
+    let answer = ask(shop, &first, &order_id, Some("3")).await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
 
     // A cancelled order ends the stream with its reason.
     let order_id = shop.place_order(&mugs(1, "card_declined")).await;
-    let mut watch = Watch::begin(&shop, &first, &order_id, Some("1")).await;
+    let mut watch = Watch::begin(shop, &first, &order_id, Some("1")).await;
     let (id, data) = watch.next().await.expect("the end");
     assert_eq!((id.as_str(), &data["status"]), ("2", &json!("cancelled")));
     assert_eq!(data["reason"], "payment_declined");
     assert!(watch.next().await.is_none(), "nothing follows");
-    shop.close().await;
 }
 
 #[tokio::test]
 async fn t203_watchers_are_bounded_in_all_and_for_one_customer_and_hold_no_database_connection() {
     let mut shop = Shop::with("watchmany", FOR_ORDERS).await;
+    a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice(&mut shop).await;
     let provider = shop.silent_provider().await;
     let order_id = shop.place_order(&mugs(1, "card_approved")).await;
     // Many more than there are connections to the database.
@@ -116,8 +109,8 @@ async fn t203_watchers_are_bounded_in_all_and_for_one_customer_and_hold_no_datab
         ..orders::config::DEADLINE.into()
     };
     shop.stop("orders").await;
-    shop.start_as("orders", orders::Orders(settings).service()).await;
-    let url = shop.url("orders").to_owned();
+    shop.start_as(orders::Orders(settings).service()).await;
+    let url = shop.url("orders");
     let watch_as_customer = || async {
         let request = shop.client.get(format!("{url}/orders/{order_id}/events"));
         let request = request.header("x-ballet-subject", CUSTOMER);

@@ -6,6 +6,7 @@ use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::states::each_state_that_a_table_allows_is_one_of_its_type;
 use crate::world::{PATIENT, StreamingWorld};
 
 const NOWHERE: [i64; 4] = [0; 4];
@@ -32,6 +33,7 @@ async fn a_closure_erases_everywhere_and_names_who_has_not() {
     let mut world = StreamingWorld::whole("closure").await;
     a_service_that_has_not_erased_is_named(&mut world).await;
     s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person(&world).await;
+    each_state_that_a_table_allows_is_one_of_its_type(&world).await;
     world.system.close(0).await;
 }
 

@@ -7,9 +7,7 @@ use titles::LicenseState;
 
 use crate::world::StreamingWorld;
 
-#[tokio::test]
-async fn each_state_that_a_table_allows_is_one_of_its_type() {
-    let world = StreamingWorld::whole("streaming_states").await;
+pub(crate) async fn each_state_that_a_table_allows_is_one_of_its_type(world: &StreamingWorld) {
     let accounts = [
         ("account.at_limit", variants::<AtLimit>()),
         ("plan.at_limit", variants::<AtLimit>()),
@@ -23,5 +21,4 @@ async fn each_state_that_a_table_allows_is_one_of_its_type() {
     ] {
         assert_states(world.system.env.database_url(service), types).await;
     }
-    world.system.close(0).await;
 }

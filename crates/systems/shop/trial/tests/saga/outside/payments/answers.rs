@@ -1,7 +1,7 @@
 //! Lost, broken and foreign answers: each effect happens once, and no answer is mistaken for another.
 
 use crate::outside::partner::Misbehaviour;
-use crate::outside::payments::test_payments::TestPayments;
+use crate::outside::rig::Rig;
 
 /// The outcome of a request gets lost in these ways.
 const LOST: [Misbehaviour; 9] = [
@@ -18,7 +18,7 @@ const LOST: [Misbehaviour; 9] = [
 
 #[tokio::test]
 async fn whatever_happens_to_an_answer_the_money_is_held_captured_refunded_and_voided_once() {
-    let service = TestPayments::new("lost_answers").await;
+    let service = Rig::payments("lost_answers").await;
     for misbehaviour in LOST {
         service.partner.misbehave("/authorizations", &[misbehaviour, misbehaviour]);
         let order_id = service.order("card_approved").await;
@@ -33,7 +33,7 @@ async fn whatever_happens_to_an_answer_the_money_is_held_captured_refunded_and_v
     service.close().await;
 }
 
-async fn capture_refund_and_void_happen_once_under_a_key_each(service: &TestPayments) {
+async fn capture_refund_and_void_happen_once_under_a_key_each(service: &Rig) {
     for path in ["/captures", "/refunds", "/voids"] {
         service.partner.misbehave(
             path,
@@ -69,7 +69,7 @@ async fn capture_refund_and_void_happen_once_under_a_key_each(service: &TestPaym
 
 #[tokio::test]
 async fn a_declined_card_is_a_refusal_and_an_answer_that_is_not_ours_is_refused_and_said() {
-    let service = TestPayments::new("not_ours").await;
+    let service = Rig::payments("not_ours").await;
     let order_id = service.order("card_declined").await;
     let events = service.events(1).await;
     assert_eq!(events, [("payments.payment_declined.v1".to_owned(), order_id.to_string())]);
@@ -79,7 +79,7 @@ async fn a_declined_card_is_a_refusal_and_an_answer_that_is_not_ours_is_refused_
     service.close().await;
 }
 
-async fn a_look_up_that_does_not_name_the_key_says_nothing_of_the_money(service: &TestPayments) {
+async fn a_look_up_that_does_not_name_the_key_says_nothing_of_the_money(service: &Rig) {
     // The answers are lost. A proxy answers the look-ups, in JSON.
     service.partner.misbehave("/operations", &[Misbehaviour::Says(404); 1000]);
     service.partner.misbehave("/authorizations", &[Misbehaviour::ActsAndSays(503); 1000]);
@@ -105,7 +105,7 @@ async fn a_look_up_that_does_not_name_the_key_says_nothing_of_the_money(service:
     service.only_effect("/voids", order_id);
 }
 
-async fn is_refused_and_said(service: &TestPayments) {
+async fn is_refused_and_said(service: &Rig) {
     for (misbehaviour, why) in [
         (Misbehaviour::OtherKey, "its answer is not ours: we asked under the key"),
         (Misbehaviour::OtherOrder, "its answer is not ours: it is about order"),

@@ -1,6 +1,5 @@
 //! The payments service of one test, and its card processor.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use ballet_stage::wait_until;
@@ -19,20 +18,8 @@ use crate::shop::SOON;
 const ROUTES: Routes =
     Routes { service: "payments", rows: "/payments", webhooks: "/webhooks/payment-provider" };
 
-pub(crate) struct TestPayments {
-    rig: Rig,
-}
-
-impl Deref for TestPayments {
-    type Target = Rig;
-
-    fn deref(&self) -> &Rig {
-        &self.rig
-    }
-}
-
 /// It approves every card but one.
-pub(crate) fn decides(path: &str, key: Uuid, request: &Value) -> Value {
+fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     match path {
         "/authorizations" if request["card_token"] == "card_declined" => {
             json!({ "result": "declined", "reason": "card_declined" })
@@ -45,14 +32,14 @@ pub(crate) fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     }
 }
 
-impl TestPayments {
-    pub(crate) async fn new(name: &str) -> Self {
+impl Rig {
+    pub(crate) async fn payments(name: &str) -> Self {
         let partner = Partner::start(decides).await;
         let remote = RemoteProvider::new(connection(&partner)).expect("a processor");
         let service =
             payments::Payments { provider: Arc::new(remote), webhooks: signed_by_both() }.service();
         let part = payments::Payments::new(Sandbox::default()).participant().part();
-        Self { rig: Rig::new(name, part, ROUTES, partner, service).await }
+        Self::new(name, part, ROUTES, partner, service).await
     }
 
     /// Payments then authorises a new order's money. Returns the order.
@@ -84,9 +71,5 @@ impl TestPayments {
         })
         .await
         .expect("events")
-    }
-
-    pub(crate) async fn close(self) {
-        self.rig.close().await;
     }
 }

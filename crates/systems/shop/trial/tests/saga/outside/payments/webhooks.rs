@@ -7,12 +7,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::outside::partner::Misbehaviour;
-use crate::outside::payments::test_payments::TestPayments;
-use crate::outside::rig::{NEW_SECRET, OLD_SECRET, finished, new_id, now};
+use crate::outside::rig::{NEW_SECRET, OLD_SECRET, Rig, finished, new_id, now};
 
 #[tokio::test]
 async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_often() {
-    let service = TestPayments::new("late_outcome").await;
+    let service = Rig::payments("late_outcome").await;
     service.partner.misbehave("/authorizations", &[Misbehaviour::Later]);
     let order_id = service.order("card_approved").await;
     let key = service.is_asked("/authorizations", order_id).await;
@@ -45,7 +44,7 @@ async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_
 
 #[tokio::test]
 async fn a_webhook_that_is_not_signed_as_it_should_be_is_refused() {
-    let service = TestPayments::new("signatures").await;
+    let service = Rig::payments("signatures").await;
     let body = finished(Uuid::from_u128(7), Uuid::from_u128(8)).to_string();
     let sign = |secret: &str, ago: u64, body: &str| {
         let at = now() - Duration::from_secs(ago);

@@ -1,6 +1,5 @@
 //! The shipping service of one test, and its carrier.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -17,18 +16,6 @@ use crate::outside::rig::{Rig, Routes, connection, money, new_id, placed, signed
 const ROUTES: Routes =
     Routes { service: "shipping", rows: "/shipments", webhooks: "/webhooks/carrier" };
 
-pub(crate) struct TestShipping {
-    rig: Rig,
-}
-
-impl Deref for TestShipping {
-    type Target = Rig;
-
-    fn deref(&self) -> &Rig {
-        &self.rig
-    }
-}
-
 /// It does not go to Antarctica.
 fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     match path {
@@ -42,18 +29,18 @@ fn decides(path: &str, key: Uuid, request: &Value) -> Value {
     }
 }
 
-impl TestShipping {
-    pub(crate) async fn new(name: &str) -> Self {
+impl Rig {
+    pub(crate) async fn shipping(name: &str) -> Self {
         let partner = Partner::start(decides).await;
         let remote = RemoteCarrier::new(connection(&partner)).expect("a carrier");
         let service =
             shipping::Shipping { carrier: Arc::new(remote), webhooks: signed_by_both() }.service();
         let part = shipping::Shipping::new(Sandbox::default()).participant().part();
-        Self { rig: Rig::new(name, part, ROUTES, partner, service).await }
+        Self::new(name, part, ROUTES, partner, service).await
     }
 
     /// Shipping then books a parcel for a new order. Returns the order.
-    pub(crate) async fn order(&self, country: &str) -> Uuid {
+    pub(crate) async fn parcel(&self, country: &str) -> Uuid {
         let order_id = new_id();
         let mut placed = placed(order_id);
         placed.ship_to.country = country.parse().expect("a country");
@@ -67,9 +54,5 @@ impl TestShipping {
     pub(crate) async fn confirm(&self, order_id: Uuid) {
         let confirmed = OrderConfirmed { order_id: OrderId(order_id), total: money(1_500) };
         self.publish(order_id, &confirmed).await;
-    }
-
-    pub(crate) async fn close(self) {
-        self.rig.close().await;
     }
 }

@@ -1,2 +1,0 @@
--- A service is paused by stopping its processes.
-drop table ballet.paused;
