@@ -16,7 +16,6 @@ mod rights;
 mod shop;
 mod signed;
 mod sound;
-mod states;
 mod stuck;
 mod unpaid;
 mod watching;
