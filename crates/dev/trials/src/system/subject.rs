@@ -22,7 +22,6 @@ use crate::customers::operation::Operation;
 use crate::processes::endpoints::Endpoints;
 use crate::processes::gateway::GatewaySetup;
 use crate::processes::program::ServiceProgram;
-use crate::scene::journal::Witness;
 use crate::scene::site::Site;
 use crate::system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 
@@ -142,10 +141,9 @@ impl Subject {
         });
         own.and(framework)
     }
-}
 
-impl Witness for Subject {
-    fn end(&self, event_type: &str, body: &Value) -> Option<End> {
+    /// `None` if the event ends no saga.
+    pub(crate) fn end(&self, event_type: &str, body: &Value) -> Option<End> {
         if self.completed.contains(&event_type) {
             return Some(End::Completed);
         }
