@@ -4,7 +4,7 @@ use ballet::{Clock, Event};
 use ballet_testkit::memory::{ExchangeKind, left_by_a_gone_process, until};
 
 use crate::inbox_outbox::stage::{OutboxStage, book};
-use crate::inbox_outbox::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
+use crate::inbox_outbox::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, desk};
 
 /// Batches of a process that is gone.
 fn left(batches: u32, events: u32) -> String {
