@@ -2,8 +2,6 @@
 //! -> broker -> core.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -140,25 +138,4 @@ fn only_ballet_amqp_uses_lapin() {
         .map(|(name, _)| name)
         .collect();
     assert!(others.is_empty(), "{others:?} should use the broker through `ballet-amqp`");
-}
-
-#[test]
-fn a_library_without_tests_of_its_documentation_has_no_examples() {
-    let metadata = cargo::metadata().expect("cargo runs");
-    let packages = metadata["packages"].as_array().expect("a list");
-    let ours = packages.iter().filter(|package| package["source"].is_null());
-    let targets = ours.filter_map(|package| package["targets"].as_array()).flatten();
-    let is_untested = |target: &&Value| target["kind"][0] == "lib" && target["doctest"] == false;
-    for target in targets.filter(is_untested) {
-        let src = Path::new(target["src_path"].as_str().expect("a path")).parent();
-        let lines = |pattern: &str| {
-            let mut grep = Command::new("grep");
-            grep.args(["-rhE", "--include=*.rs", pattern]).arg(src.expect("a folder"));
-            let found = String::from_utf8(grep.output().expect("grep").stdout).expect("text");
-            found.lines().count()
-        };
-        // A block of text ends like an example.
-        let (all, texts) = (lines("^ *//[/!] ```"), lines("^ *//[/!] ```text$"));
-        assert_eq!(all, 2 * texts, "{}: remove `doctest = false`", target["name"]);
-    }
 }

@@ -26,7 +26,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// The wait for what a faulty program loses.
 const SOON: Duration = Duration::from_secs(12);
 /// The number of shares of the faults. `BALLET_TURN` says which one is tried; without it all are.
-const SHARES: usize = 8;
+const SHARES: usize = 18;
 
 fn program_in_python(python: &Path, dir: &Path) -> Program {
     // Otherwise a fault's modules could be those that were compiled before.

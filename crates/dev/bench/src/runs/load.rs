@@ -13,7 +13,6 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Consumer};
-use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
@@ -205,7 +204,7 @@ impl SagaLoad {
             CANCELLED => SagaEnd::Cancelled,
             _ => SagaEnd::Dead,
         };
-        if let Some(members) = members::<IgnoredAny>(delivery)? {
+        if let Some(members) = members(delivery)? {
             for member in members {
                 self.record_end(Some(member.correlationid), Some(member.id), end);
             }

@@ -9,4 +9,3 @@ pub(crate) mod process;
 pub mod run;
 pub(crate) mod services;
 pub mod stage;
-pub mod statements;

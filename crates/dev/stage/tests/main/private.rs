@@ -3,39 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ballet_stage::{Method, Options, Servers, wait_until};
-use serde_json::Value;
+use ballet_stage::wait_until;
 use sqlx::{Connection, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-
-#[tokio::test]
-async fn a_broker_imports_the_shops_definitions() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../broker/definitions.json");
-    let text = std::fs::read_to_string(path).unwrap();
-    let document: Value = serde_json::from_str(&text).unwrap();
-    let servers = Servers::private(Options::fast()).await.unwrap();
-    // The administrator exists, with another password.
-    let mut import = document.clone();
-    import["users"].as_array_mut().unwrap().retain(|user| user["name"] != "ops");
-    let management = servers.rabbitmq().management();
-    management.call(Method::POST, &["definitions"], Some(&import)).await.unwrap();
-    for section in ["exchanges", "queues", "bindings", "policies"] {
-        // RabbitMQ 4.3 leaves internal exchanges out of a vhost's definitions.
-        let loaded = management.call(Method::GET, &[section, "shop"], None).await.unwrap();
-        let meant = document[section].as_array().unwrap();
-        assert!(!meant.is_empty());
-        for entry in meant {
-            // The broker's entry has more fields.
-            let same = |found: &&Value| {
-                entry.as_object().unwrap().iter().all(|(name, value)| found[name] == *value)
-            };
-            let found = loaded.as_array().unwrap().iter().find(same);
-            assert!(found.is_some(), "{entry} is not among {loaded}");
-        }
-    }
-    servers.stop().await.unwrap();
-}
 
 struct ServersOwner {
     process: Child,

@@ -113,20 +113,20 @@ async fn t108_t131_a_deadline_is_set_with_the_commit_and_passes_by_the_databases
 #[tokio::test(flavor = "multi_thread")]
 async fn t143_deadlines_of_a_dead_replica_are_told_by_another_and_judged_after_what_waits() {
     let mut world = TripWorld::new("leader", vec![part(desk_within(LONG), DESK_TABLES)]).await;
-    let sagas = begin_many(&world, 40).await;
+    let sagas = begin_many(&world, 20).await;
     world.services.remove(0).stop().await;
     let mut dead = world.database("desk").await;
-    assert_eq!(all_become_due(&mut dead).await, 40);
+    assert_eq!(all_become_due(&mut dead).await, 20);
     dead.execute("begin").await.expect("begun");
     let taken = "delete from ballet.deadline where saga_id in \
-                 (select saga_id from ballet.deadline order by due_at limit 10)";
-    assert_eq!(dead.execute(taken).await.expect("taken").rows_affected(), 10);
+                 (select saga_id from ballet.deadline order by due_at limit 5)";
+    assert_eq!(dead.execute(taken).await.expect("taken").rows_affected(), 5);
     for _ in 0..2 {
         world.start(part(desk(), DESK_TABLES)).await;
     }
     wait_until("what is free", SOON, || async {
         let told = told::<TripCancelled>(&world.seen().await).len();
-        if told == 30 { Ok(Some(())) } else { Err(format!("{told} of 30")) }
+        if told == 15 { Ok(Some(())) } else { Err(format!("{told} of 15")) }
     })
     .await
     .expect("what is free");
@@ -156,13 +156,13 @@ async fn t230_one_deadline_that_always_fails_costs_the_others_nothing() {
         TripOverdue { due_at: due.at }
     });
     let world = TripWorld::new("one_fails", vec![part(desk, DESK_TABLES)]).await;
-    let mut sagas = begin_many(&world, 40).await;
-    let poison = sagas.remove(20);
+    let mut sagas = begin_many(&world, 20).await;
+    let poison = sagas.remove(10);
     *sick.lock().expect("no panic") = Some(poison);
     let mut db = world.database("desk").await;
-    assert_eq!(all_become_due(&mut db).await, 40);
+    assert_eq!(all_become_due(&mut db).await, 20);
     let is_cancelled = "trip where state = 'cancelled'";
-    world.until_count("desk", is_cancelled, 39).await;
+    world.until_count("desk", is_cancelled, 19).await;
     let listed = "ballet.failure where handler = 'deadline' and next_at is not null \
                   and message_id <> saga_id \
                   and detail like '%the event cannot be made%'";
@@ -172,6 +172,6 @@ async fn t230_one_deadline_that_always_fails_costs_the_others_nothing() {
     *sick.lock().expect("no panic") = None;
     all_become_due(&mut db).await;
     world.event::<TripCancelled>(poison).await;
-    world.until_count("desk", is_cancelled, 40).await;
+    world.until_count("desk", is_cancelled, 20).await;
     assert_eq!(world.count("desk", "ballet.failure").await, 0);
 }

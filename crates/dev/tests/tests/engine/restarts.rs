@@ -21,10 +21,10 @@ const UNTIL_GIVEN_UP: Duration = Duration::from_secs(240);
 /// A drain takes twenty seconds.
 const STOPS: Duration = Duration::from_secs(60);
 /// Sagas that begin before something is killed, and again after.
-pub(crate) const SAGAS: usize = 150;
+pub(crate) const SAGAS: usize = 60;
 /// The pause between customers. Without it a test that waits a minute for a timeout would need minutes more for the
 /// backlog.
-const LEISURE: Duration = Duration::from_millis(200);
+const LEISURE: Duration = Duration::from_secs(1);
 
 /// Customers book in a rush without a pause, then at intervals.
 pub(crate) struct Customers {

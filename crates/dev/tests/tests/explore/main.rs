@@ -13,7 +13,6 @@ mod owner;
 mod owner_judge;
 mod participant;
 mod planted;
-mod proxy;
 mod repetitions;
 mod sale;
 mod sales;

@@ -135,14 +135,13 @@ async fn every_order_of_triggers_copies_abort_and_answers() {
     let began = Instant::now();
     let mut all = ParticipantExploration::new("orders", false).await;
     all.stage.start(1).await;
-    all.every_order_of(
-        &[First, First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond],
-        RefusedRequest::Never,
-    );
-    all.every_order_of(
-        &[First, Abort, AbortCopy, Second, AnswerFirst, AnswerSecond, AnswerUndo],
-        RefusedRequest::Never,
-    );
+    for things in [
+        &[First, First, Abort, Second, AnswerFirst, AnswerSecond],
+        &[First, Abort, Second, AnswerFirst, AnswerSecond, AnswerUndo],
+    ] {
+        all.every_order_of(things, RefusedRequest::Never);
+    }
+    all.every_order_of(&[First, Abort, AbortCopy, AnswerFirst, AnswerUndo], RefusedRequest::Never);
     for no in [RefusedRequest::First, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond], no);
     }
@@ -185,7 +184,12 @@ async fn every_order_at_once() {
             RefusedRequest::Never,
         );
         for no in [RefusedRequest::Never, RefusedRequest::First, RefusedRequest::Second] {
-            all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond], no);
+            // A local step asks nobody.
+            let things: &[_] = match is_local {
+                true => &[First, FirstCopy, Abort, Second, AnswerSecond],
+                false => &[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond],
+            };
+            all.every_order_of(things, no);
         }
         all.at_once();
         all.judge("at once", began).await;

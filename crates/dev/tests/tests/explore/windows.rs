@@ -1,14 +1,11 @@
 //! Races whose window a lock in the database holds open.
 
-use ballet::{Abort, Event, SagaId};
+use ballet::{Event, SagaId};
 use ballet_stage::wait_until;
 use sqlx::{AssertSqlSafe, Executor};
 
-use crate::outside::{ProviderRequest, SaleProvider};
-use crate::sale::{
-    Authorized, Cancelled, Captured, Confirmed, Packed, Placed, Released, Sale, Wanted,
-};
-use crate::sales::{SALES_TABLES, sales};
+use crate::outside::ProviderRequest;
+use crate::sale::{Authorized, Cancelled, Packed, Placed, Released};
 use crate::stage::{ExploreStage, LONG};
 
 /// Starts a service with one saga, for which the provider is prepared.
@@ -56,30 +53,6 @@ async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
     let live = stage.count("hold where not freed").await;
     assert_eq!(live, 0, "the step's effect is there in an aborted saga");
     assert_eq!(stage.facts().await[&saga.0].told::<Released>(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
-    let outside = SaleProvider::new();
-    let mut stage = ExploreStage::new("arbiter", sales(), SALES_TABLES, outside).await;
-    stage.start(1).await;
-    let saga = stage.new_saga();
-    stage.put(stage.new_id(), saga, &Wanted {});
-    stage.settle().await;
-    let mut unit = stage.handle(0).saga_unit(saga).await.expect("a transaction");
-    stage.put(stage.new_id(), saga, &Captured { part: 1 });
-    // Without the lock the outcome would be recorded.
-    let waits_or_recorded = "select (select count(*) from pg_locks l join pg_database d \
-               on d.oid = l.database where d.datname = current_database() and not granted) \
-               + (select count(*) from ballet.ledger where step = 'confirm')";
-    stage.until(waits_or_recorded, 1).await;
-    assert_eq!(unit.abort::<Sale>(cancelled()).await.expect("an answer"), Abort::Aborted);
-    unit.commit().await.expect("committed");
-    stage.settle().await;
-    stage.publish_all().await;
-    let facts = &stage.facts().await[&saga.0];
-    assert_eq!((facts.told::<Cancelled>(), facts.told::<Confirmed>()), (1, 0));
-    assert_eq!(stage.count("ending").await, 1, "it ends once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

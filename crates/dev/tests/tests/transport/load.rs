@@ -20,10 +20,10 @@ fn consumer(world: &TripWorld, service: &str, instance: &str, prefetch: u16) -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn t12_t132_thousands_of_messages_from_before_the_start_are_handled() {
     let mut world = asleep("waiting", vec![the_hotel()]).await;
-    trips_published(&world, 3000).await;
+    trips_published(&world, 2000).await;
     world.start(the_hotel()).await;
-    world.until_count("hotel", "room", 3000).await;
-    assert_eq!(world.count("hotel", "ballet.inbox").await, 3000);
+    world.until_count("hotel", "room", 2000).await;
+    assert_eq!(world.count("hotel", "ballet.inbox").await, 2000);
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::scene::rome;
-use crate::tls::{Files, amqps, replace_certificates, world};
+use crate::tls::{Files, replace_certificates};
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{LONG, TripWorld, the_hotel};
 use ballet::core::SagaId;
 use ballet::core::topology::dead_queue;
 use ballet::{Event, Running, Service, Settings};
-use ballet_stage::{Options, wait_until};
+use ballet_stage::{Servers, wait_until};
 use ballet_testkit::certificates::Authority;
 use ballet_testkit::health::until_ready;
 use serde_json::Value;
@@ -86,7 +86,7 @@ impl RotatedHotel {
     }
 
     /// Checks that every room was booked once.
-    async fn close(self) {
+    async fn close(self) -> TripWorld {
         for saga in &self.sagas {
             self.world.event::<RoomBooked>(*saga).await;
         }
@@ -100,6 +100,7 @@ impl RotatedHotel {
         let dead = self.world.env.management().depth(&dead_queue(HOTEL)).await.unwrap();
         assert_eq!(dead.ready, 0);
         self.running.stop().await;
+        self.world
     }
 }
 
@@ -107,22 +108,22 @@ fn user(url: &str) -> String {
     reqwest::Url::parse(url).unwrap().username().to_owned()
 }
 
-#[tokio::test]
-async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() {
-    let [old, new] = ["old", "new"].map(Authority::new);
-    let options = Options::fast().tls(&old.identity(&["localhost"]));
-    let Some((world, servers)) = world("rotated", options).await else { return };
+/// Certificates of another authority are taken from the same files.
+pub(crate) async fn certificates_change(
+    world: TripWorld,
+    servers: &Servers,
+    [old, new]: [&Authority; 2],
+    mut settings: Settings,
+) -> TripWorld {
     let files = Files::new("rotated");
     let ca = files.file("ca.pem", old.certificate());
-    let database = world.env.database_url(HOTEL).replace("127.0.0.1", "localhost");
-    let mut settings = Settings::new(amqps(&world, &servers, "localhost"), database);
     (settings.tls.amqp_ca_file, settings.tls.database_ca_file) = (Some(ca.clone()), Some(ca));
     let mut scene = RotatedHotel::open(world, settings).await;
 
     // This client accepts both certificates.
     let both = format!("{}{}", old.certificate(), new.certificate());
     files.file("ca.pem", &both);
-    replace_certificates(&servers, &new.identity(&["localhost"])).await;
+    replace_certificates(servers, &new.identity(&["localhost"])).await;
     scene.asks().await;
     scene.cut().await;
     scene.is_well().await;
@@ -131,5 +132,5 @@ async fn t228_certificates_of_another_authority_are_taken_from_the_same_files() 
     scene.cut().await;
     scene.is_well().await;
     scene.asks().await;
-    scene.close().await;
+    scene.close().await
 }

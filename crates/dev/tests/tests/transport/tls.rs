@@ -10,10 +10,10 @@ use ballet_stage::{Options, Servers, TlsIdentity};
 use ballet_testkit::certificates::Authority;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::external;
 use crate::scene::rome;
 use crate::trip::{HOTEL_TABLES, RoomBooked};
 use crate::world::{TripWorld, the_hotel};
+use crate::{external, rotation};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -41,7 +41,7 @@ impl Drop for Files {
 }
 
 /// Stops the services. `None` where servers with TLS cannot be started from local programs.
-pub(crate) async fn world(name: &str, options: Options) -> Option<(TripWorld, Servers)> {
+async fn world(name: &str, options: Options) -> Option<(TripWorld, Servers)> {
     let servers = Servers::private(options).await.unwrap();
     if servers.rabbitmq().tls_port().is_none() {
         use std::io::Write;
@@ -97,9 +97,9 @@ fn trusts(ca: PathBuf) -> TlsFiles {
 }
 
 #[tokio::test]
-async fn t161_with_tls_it_works_and_what_is_wrong_with_a_certificate_or_host_is_told() {
-    let authority = Authority::new("ours");
-    let options = Options::fast().tls(&authority.identity(&["localhost"]));
+async fn t161_t228_with_tls_it_works_what_is_wrong_is_told_and_certificates_may_change() {
+    let [authority, old] = ["ours", "old"].map(Authority::new);
+    let options = Options::fast().tls(&old.identity(&["localhost"]));
     let options = options.client_authority(authority.certificate());
     let Some((world, servers)) = world("t161", options).await else { return };
     let files = Files::new("t161");
@@ -111,6 +111,8 @@ async fn t161_with_tls_it_works_and_what_is_wrong_with_a_certificate_or_host_is_
     let mut good = settings(amqp.clone(), postgres.clone(), ca.clone());
     good.tls.amqp_cert_file = Some(files.file("hotel.pem", &ours.certificate));
     good.tls.amqp_key_file = Some(files.file("hotel.key", &ours.key));
+    let both = [&old, &authority];
+    let world = rotation::certificates_change(world, &servers, both, good.clone()).await;
     let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
     let running = service.start(good).await.unwrap();
     let saga = world.new_saga();

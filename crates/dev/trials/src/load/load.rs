@@ -82,7 +82,7 @@ impl Load {
 
     pub(crate) fn open(&self) -> (usize, usize) {
         let record = self.recorder.record();
-        self.sagas.open(|id| record.journal.ended(id).is_some())
+        self.sagas.open(|id| record.ended(id).is_some())
     }
 
     /// Waits for the customers under way.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use ballet::core::{Part, ServiceContract};
-use ballet::{Clock, Participant, Service, Settings};
+use ballet::{Participant, Service, Settings};
 use clap::{Arg, Args, CommandFactory, Parser};
 
 /// Names the service that a process of a trial runs.
@@ -19,7 +19,8 @@ pub struct ServiceProgram {
     pub part: Part,
     /// Its contract.
     pub contract: ServiceContract,
-    run: Box<dyn Fn(Clock) -> ExitCode>,
+    /// Runs as the service's own program does.
+    pub(crate) run: Box<dyn Fn() -> ExitCode>,
     pub(crate) make: MakeService,
 }
 
@@ -65,9 +66,9 @@ impl ServiceProgram {
     ) -> Self {
         let build = Rc::new(build);
         let made = Rc::clone(&build);
-        let run = move |clock: Clock| {
+        let run = move || {
             ballet::main(|args: ProgramSettings<Own>| {
-                let service = build(args.own, &args.ballet).clock(clock);
+                let service = build(args.own, &args.ballet);
                 (args.ballet, service)
             })
         };
@@ -84,11 +85,6 @@ impl ServiceProgram {
             Ok(made(args.own, settings))
         };
         Self { part, contract, run: Box::new(run), make: Box::new(make) }
-    }
-
-    /// Runs as the service's own program does, by this clock.
-    pub(crate) fn run(&self, clock: Clock) -> ExitCode {
-        (self.run)(clock)
     }
 }
 

@@ -1,7 +1,6 @@
-//! The surroundings of a customer: processes, producers, and the journal of events.
+//! The surroundings of a customer: processes, producers, and the record of events.
 
 pub(crate) mod client;
-pub(crate) mod journal;
 pub(crate) mod producer;
 pub(crate) mod record;
 pub(crate) mod site;

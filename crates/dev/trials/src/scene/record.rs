@@ -1,19 +1,24 @@
 //! Records everything published, from a queue that outlasts every fault.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use ballet::EventType;
 use ballet::core::topology::{DEAD, EVENTS};
-use ballet_amqp::{Broker, BrokerError, Delivery, RabbitMq, pack};
+use ballet_amqp::{Broker, BrokerError, Delivery, RabbitMq, ShortString, pack};
 use ballet_stage::Method;
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::customers::begun_saga::End;
 use crate::running::long_run::LongRun;
-use crate::scene::journal::{COPY, Journal, Witness};
+use crate::system::subject::Subject;
+
+/// Marks copies of events, which a fault publishes to try the services.
+pub(crate) const COPY: &str = "x-copy";
 
 /// Durable, so nothing is missed while the broker is unavailable.
 const QUEUE: &str = "recorder";
@@ -32,9 +37,12 @@ pub(crate) struct RecordedMessage {
 
 #[derive(Debug)]
 pub(crate) struct RunRecord {
-    pub(crate) journal: Journal,
+    subject: Arc<Subject>,
     from_outside: Vec<&'static str>,
     pub(crate) messages: HashMap<Uuid, RecordedMessage>,
+    /// The types of each saga's events.
+    sagas: HashMap<Uuid, HashSet<String>>,
+    ended: HashMap<Uuid, End>,
     latest: VecDeque<Delivery>,
     /// The time of the last new event.
     last_new: Option<Instant>,
@@ -42,11 +50,13 @@ pub(crate) struct RunRecord {
 }
 
 impl RunRecord {
-    fn new(witness: Arc<dyn Witness>, from_outside: Vec<&'static str>) -> Self {
+    fn new(subject: &Arc<Subject>) -> Self {
         Self {
-            journal: Journal::new(witness),
-            from_outside,
+            subject: Arc::clone(subject),
+            from_outside: subject.types_from_outside(),
             messages: HashMap::new(),
+            sagas: HashMap::new(),
+            ended: HashMap::new(),
             latest: VecDeque::new(),
             last_new: None,
             longest_stall: Duration::ZERO,
@@ -67,18 +77,40 @@ impl RunRecord {
         self.latest.iter().cloned().collect()
     }
 
+    pub(crate) fn has(&self, saga: Uuid, event: EventType) -> bool {
+        self.sagas.get(&saga).is_some_and(|events| events.contains(event.name()))
+    }
+
+    pub(crate) fn ended(&self, saga: Uuid) -> Option<&End> {
+        self.ended.get(&saga)
+    }
+
+    /// Ended sagas that are not in `known`.
+    pub(crate) fn ended_besides(&self, known: &HashSet<Uuid>) -> Vec<Uuid> {
+        self.ended.keys().filter(|saga| !known.contains(saga)).copied().collect()
+    }
+
     fn add(&mut self, delivery: &Delivery) {
-        self.journal.add(delivery);
         let properties = &delivery.properties;
-        let id = properties.message_id().as_ref().and_then(|id| id.as_str().parse::<Uuid>().ok());
+        let read = |id: &Option<ShortString>| id.as_ref().and_then(|id| id.as_str().parse().ok());
+        let id: Option<Uuid> = read(properties.message_id());
         let (Some(id), false) = (id, delivery.exchange == DEAD) else { return };
+        // A saga's first message has no correlation id: its own id is the saga's.
+        let saga = read(properties.correlation_id()).unwrap_or(id);
+        let event_type = delivery.routing_key.clone();
+        let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();
+        if let Some(end) = self.subject.end(&event_type, &body) {
+            // The event may come again, and late. An abort has the last word.
+            let known = self.ended.get(&saga);
+            if known.is_none_or(|known| *known == End::Completed && end != End::Completed) {
+                self.ended.insert(saga, end);
+            }
+        }
+        self.sagas.entry(saga).or_default().insert(event_type.clone());
         let copy = properties.headers().as_ref().is_some_and(|h| h.inner().contains_key(COPY));
         if self.messages.contains_key(&id) {
             return;
         }
-        let saga = properties.correlation_id().as_ref();
-        let saga = saga.and_then(|saga| saga.as_str().parse().ok()).unwrap_or(id);
-        let event_type = delivery.routing_key.clone();
         self.messages.insert(id, RecordedMessage { event_type, saga, copy });
         if copy {
             return;
@@ -112,11 +144,7 @@ impl Drop for ReaderTask {
 }
 
 impl Recorder {
-    pub(crate) async fn start(
-        run: &LongRun,
-        witness: Arc<dyn Witness>,
-        from_outside: Vec<&'static str>,
-    ) -> Result<Self> {
+    pub(crate) async fn start(run: &LongRun, subject: &Arc<Subject>) -> Result<Self> {
         let (management, vhost) = (run.stage.env.management(), run.stage.env.vhost());
         let queue = json!({"durable": true, "arguments": {"x-queue-type": "quorum"}});
         management.call(Method::PUT, &["queues", vhost, QUEUE], Some(&queue)).await?;
@@ -125,7 +153,7 @@ impl Recorder {
             let path = ["bindings", vhost, "e", exchange, "q", QUEUE];
             management.call(Method::POST, &path, Some(&all)).await?;
         }
-        let record = Arc::new(Mutex::new(RunRecord::new(witness, from_outside)));
+        let record = Arc::new(Mutex::new(RunRecord::new(subject)));
         let broker = run.broker(run.stage.env.ops_amqp_url())?;
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {

@@ -190,7 +190,7 @@ impl Site {
         while begun.elapsed() < PATIENCE {
             {
                 let record = recorder.record();
-                if record.journal.has(saga, event) || record.journal.ended(saga).is_some() {
+                if record.has(saga, event) || record.ended(saga).is_some() {
                     return;
                 }
             }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
+use ballet::EventType;
 use ballet::core::{Role, System};
-use ballet::{Clock, EventType};
 use ballet_ops::audit::{BrokerSnapshot, Report};
 use ballet_testkit::explore::Move;
 use futures_util::future::LocalBoxFuture;
@@ -22,7 +22,6 @@ use crate::customers::operation::Operation;
 use crate::processes::endpoints::Endpoints;
 use crate::processes::gateway::GatewaySetup;
 use crate::processes::program::ServiceProgram;
-use crate::scene::journal::Witness;
 use crate::scene::site::Site;
 use crate::system::trial::{Audit, OverdueDeadline, Sandbox, Trial};
 
@@ -61,10 +60,10 @@ impl Subject {
     }
 
     /// `None` for an unknown name.
-    pub(crate) fn serve(&self, service: &str, clock: Clock) -> Option<ExitCode> {
+    pub(crate) fn serve(&self, service: &str) -> Option<ExitCode> {
         let programs = self.tried.services();
         let program = programs.iter().find(|program| program.part.service == service)?;
-        Some(program.run(clock))
+        Some((program.run)())
     }
 
     pub(crate) fn types_from_outside(&self) -> Vec<&'static str> {
@@ -142,10 +141,9 @@ impl Subject {
         });
         own.and(framework)
     }
-}
 
-impl Witness for Subject {
-    fn end(&self, event_type: &str, body: &Value) -> Option<End> {
+    /// `None` if the event ends no saga.
+    pub(crate) fn end(&self, event_type: &str, body: &Value) -> Option<End> {
         if self.completed.contains(&event_type) {
             return Some(End::Completed);
         }

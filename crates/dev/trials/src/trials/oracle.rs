@@ -144,7 +144,7 @@ async fn judge(scene: &Scene<'_>, last: bool) -> Result<OracleVerdict> {
         verdict.doubled.push(format!("saga {saga} has {event_type} {count} times"));
     }
     for (id, CustomerSaga { case, end }) in load.sagas.all() {
-        match record.journal.ended(id) {
+        match record.ended(id) {
             None => verdict.unfinished.push(format!("saga {id} ({case}) has not ended")),
             Some(ended) if *ended == end => {}
             Some(ended) => {

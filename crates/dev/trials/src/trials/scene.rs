@@ -31,13 +31,13 @@ impl<'a> Scene<'a> {
         run: &'a LongRun,
         mix: CustomerMix,
     ) -> Result<Self> {
-        let recorder = Recorder::start(run, subject.clone(), subject.types_from_outside()).await?;
+        let recorder = Recorder::start(run, subject).await?;
         let load = Load::new(run, subject, &recorder, mix)?;
         Ok(Self { subject, run, recorder, load })
     }
 
     pub(crate) fn ended(&self, saga: Uuid) -> Option<End> {
-        self.recorder.record().journal.ended(saga).cloned()
+        self.recorder.record().ended(saga).cloned()
     }
 
     pub(crate) async fn ends(&self, saga: Uuid) -> Result<End> {

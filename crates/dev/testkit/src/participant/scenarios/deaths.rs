@@ -59,7 +59,7 @@ pub(crate) async fn not_before_the_commit(mut world: ScenarioWorld<'_>) -> Scena
 
 pub(crate) async fn under_load(mut world: ScenarioWorld<'_>) -> ScenarioResult<()> {
     world.database.set(Link::Slow(SLOW));
-    for _ in 0..4 {
+    for _ in 0..3 {
         load(&mut world).await?;
         world.kill().await;
         world.start_again().await?;

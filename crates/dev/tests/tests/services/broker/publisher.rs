@@ -1,12 +1,8 @@
 use std::time::Duration;
 
-use ballet_amqp::{
-    ConnectionState, Handover, LeftBehind, PublishedBatch, PublisherSettings, Unpublishable,
-};
+use ballet_amqp::{ConnectionState, Handover, LeftBehind, PublishedBatch, PublisherSettings};
 use ballet_testkit::memory::{ExchangeKind, MemoryBroker};
-use ballet_testkit::wire::clients::{
-    SOON, TestPublisher, batch, id, message, out, until, wait_for,
-};
+use ballet_testkit::wire::clients::{SOON, TestPublisher, batch, id, out, until, wait_for};
 use tokio::time::Instant;
 
 pub(crate) fn broker() -> MemoryBroker {
@@ -89,27 +85,6 @@ async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again
 }
 
 #[tokio::test]
-async fn t51_a_refused_key_is_found_and_its_neighbours_are_published() {
-    let broker = broker();
-    broker.refuse_key("a.forged");
-    let mut publisher = TestPublisher::usual(broker.clone());
-    publisher.ready().await;
-    publisher.handle.send(out(1, &["a.x", "a.forged", "a.y"]));
-    publisher.handle.send(out(2, &["a.z"]));
-    let published = publisher.published().await;
-    assert_eq!(published.batch, batch(1));
-    let [Unpublishable { position: 1, reason, .. }] = &published.unpublishable[..] else {
-        panic!("{:?}", published.unpublishable);
-    };
-    assert!(reason.contains("ACCESS_REFUSED"), "{reason}");
-    assert_eq!(publisher.published().await.unpublishable, vec![]);
-    let mut taken = taken(&broker);
-    taken.dedup();
-    taken.retain(|id| id != "1.0");
-    assert_eq!(taken, ["1.2", "2.0"]);
-}
-
-#[tokio::test]
 async fn returned_and_nacked_messages_are_tried_again_and_not_reported_before() {
     let broker = broker();
     let mut publisher = TestPublisher::usual(broker.clone());
@@ -174,24 +149,6 @@ async fn what_waits_for_a_refused_key_leaves_memory_beyond_a_bound_of_its_own() 
     let published = publisher.published().await;
     assert_eq!((published.batch, published.left_behind), (batch(1), None));
     assert_eq!(publisher.handle.releases(), 1);
-}
-
-#[tokio::test]
-async fn a_single_message_is_confirmed_through_a_loss_of_the_connection() {
-    let broker = broker();
-    broker.hold_confirms();
-    let publisher = TestPublisher::usual(broker.clone());
-    let dead = message("a.dead", "dead");
-    let publishing = publisher.handle.publish_now(dead, SOON);
-    tokio::pin!(publishing);
-    tokio::select! {
-        _ = &mut publishing => panic!("published without a confirm"),
-        () = until("taken", || broker.taken_count() == 1) => {}
-    }
-    broker.drop_connections("publish");
-    broker.release_confirms();
-    assert_eq!(publishing.await, Ok(()));
-    assert_eq!(taken(&broker), ["dead", "dead"]);
 }
 
 #[tokio::test]

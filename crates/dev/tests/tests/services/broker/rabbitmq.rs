@@ -59,7 +59,7 @@ pub(crate) async fn bind(env: &TestEnv, source: &str, key: &str) {
 }
 
 #[tokio::test]
-async fn t137_one_forged_key_costs_its_neighbours_nothing() {
+async fn t51_t137_one_forged_key_costs_its_neighbours_nothing() {
     let env = env("forged").await;
     let mut publisher = TestPublisher::usual(rabbitmq(&env));
     let mut consumer = TestConsumer::usual(rabbitmq(&env));

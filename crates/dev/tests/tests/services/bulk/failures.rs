@@ -1,18 +1,13 @@
 //! A bulk step that fails: the message to blame is found, and the others are handled.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use ballet::bulk::{BulkTx, DoesAll, Item, UndoesAll};
 use ballet::{Compensated, Failure, Retry, SagaId};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::text_header;
-use ballet_stage::wait_until;
 
-use crate::bulk::hall::{
-    self, OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show, UsherWanted,
-};
+use crate::bulk::hall::{OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show};
 use crate::bulk::stage::BulkStage;
 
 struct HoldMoodily {
@@ -170,42 +165,4 @@ async fn an_undo_that_fails_leaves_its_tombstone_and_the_others_are_undone() {
         assert_eq!(told.iter().filter(|one| one.starts_with(&freed)).count(), expected, "{told:?}");
     }
     assert!(stage.told(late).is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn aborts_that_take_longer_than_a_handler_may_end_in_several_transactions() {
-    let mut stage = BulkStage::empty("bulk_long", hall::bulk(&Arc::default())).await;
-    stage.handler_seconds = 1;
-    stage.start(1).await;
-    let sagas = [stage.new_saga(), stage.new_saga()];
-    for usher in ["ann", "bob", "cem", "dot"] {
-        for saga in sagas {
-            stage.tell(saga, &UsherWanted { usher: usher.to_owned() });
-        }
-    }
-    stage.settle().await;
-    assert_eq!(stage.count("usher").await, 8);
-    let slow = "create function slow() returns trigger language plpgsql as \
-                    $$ begin perform pg_sleep(0.2); return old; end $$; \
-                create trigger slow before delete on usher for each row execute function slow()";
-    sqlx::raw_sql(slow).execute(&stage.db).await.expect("slow");
-    let before = stage.new_saga();
-    stage
-        .at_once(|stage| {
-            for saga in [before, sagas[0], sagas[1]] {
-                stage.tell(saga, &OrderCancelled {});
-            }
-        })
-        .await;
-    wait_until("all ushers recalled", Duration::from_secs(60), || async {
-        let left = stage.count("usher").await + stage.count("ballet.solved").await;
-        if left == 0 { Ok(Some(())) } else { Err(format!("{left} are left")) }
-    })
-    .await
-    .expect("recalled");
-    assert_eq!(stage.count("ballet.ledger where entry = 'undone'").await, 8);
-    assert_eq!(stage.count("ballet.failure").await, 0);
-    let transactions =
-        "(select distinct xmin::text from ballet.ledger where entry = 'undone') as x";
-    assert!(stage.count(transactions).await > 2, "one for both, and then one after the other");
 }

@@ -131,7 +131,7 @@ fn the_same_messages_leave_the_same_whichever_form_the_steps_have() {
         (ordinary, BulkStage::new("same_bulk", hall::bulk(&longest)).await)
     });
     let mut runner =
-        TestRunner::new(Config { cases: 24, max_shrink_iters: 40, ..Config::default() });
+        TestRunner::new(Config { cases: 16, max_shrink_iters: 40, ..Config::default() });
     runner
         .run(&streams(), |stream| {
             let sagas: Vec<SagaId> = (0..5).map(|_| ordinary.new_saga()).collect();

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use crate::copies::lamps::{HOUSE_TABLES, Lamp, LampChanged, LampRemoved, house};
 use crate::copies::stage::CopiesStage;
 
-const CASES: usize = 400;
+const CASES: usize = 200;
 
 /// The history of one lamp, and how its events arrive.
 #[derive(Debug, Clone)]

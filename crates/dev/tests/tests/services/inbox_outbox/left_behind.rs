@@ -3,8 +3,8 @@
 use ballet::{Clock, Event};
 use ballet_testkit::memory::{ExchangeKind, left_by_a_gone_process, until};
 
-use crate::inbox_outbox::stage::{OutboxStage, book, execute};
-use crate::inbox_outbox::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
+use crate::inbox_outbox::stage::{OutboxStage, book};
+use crate::inbox_outbox::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, desk};
 
 /// Batches of a process that is gone.
 fn left(batches: u32, events: u32) -> String {
@@ -53,31 +53,6 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     stage.broker.release_confirms();
     stage.until_taken::<TripBooked>(6001).await;
     stage.until_published("desk").await;
-}
-
-#[tokio::test]
-async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings_its_mark() {
-    let stage = OutboxStage::new("kept_aside", &[desk()]).await;
-    let running = stage.start(desk(), DESK_TABLES).await;
-    // Not in memory, and damaged in its table.
-    stage.broker.hold_confirms();
-    stage.execute("desk", &left(1, 6000)).await;
-    stage.until_taken::<TripBooked>(2000).await;
-    book(&running, stage.new_saga()).await;
-    let damage = "update ballet.outbox_%s set event_type = repeat(''x'', 300)";
-    stage.execute("desk", &in_current(damage)).await;
-    // The mark cannot be written alone, and waits for the next batch.
-    let mut blocker = stage.connect("desk").await;
-    let lock = in_current("lock table ballet.outbox_%s in share row exclusive mode");
-    execute(&mut blocker, &format!("begin; {lock}")).await;
-    stage.broker.release_confirms();
-    stage.until_waiting("desk", 1).await;
-    stage.until_waiting("desk", 0).await;
-    execute(&mut blocker, "commit").await;
-    stage.put(&stage.new_id(), None, &TripWanted { city: "Rome".into() });
-    stage.until_taken::<TripBooked>(6001).await;
-    stage.until_published("desk").await;
-    assert_eq!(stage.count("desk", "ballet.outbox_dead where reason <> ''").await, 1);
 }
 
 #[tokio::test]

@@ -13,4 +13,3 @@ mod stage;
 #[expect(dead_code, reason = "shared with the tests of the engine")]
 #[path = "../../engine/trip.rs"]
 mod trip;
-mod unsent_dead_letters;

@@ -72,24 +72,15 @@ async fn raise(tx: &mut Tx<'_>, code: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-const POISONS: [(&str, &str); 26] = [
+const POISONS: [(&str, &str); 17] = [
     ("XX000", "of this message"),
-    ("XX001", "of this message"),
-    ("53000", "of this message"),
     ("53100", "of this message"),
-    ("53200", "of this message"),
     ("53300", "of this message"),
-    ("53400", "of this message"),
     ("57014", "of this message"),
     ("57P01", "of this message"),
-    ("57P03", "of this message"),
-    ("58000", "of this message"),
     ("58030", "of this message"),
-    ("58P01", "of this message"),
-    ("08000", "of this message"),
     ("08006", "of this message"),
     ("28000", "of this message"),
-    ("25P03", "of this message"),
     ("P0001", "of this message"),
     ("too many parameters", "too many arguments"),
     ("its connection ends", "terminating connection"),

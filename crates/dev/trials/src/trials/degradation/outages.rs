@@ -94,7 +94,7 @@ impl<'a> Outages<'a> {
         let Scene { subject, recorder, load, .. } = &self.scene;
         let clients: HashSet<_> = load.sagas.all().into_keys().collect();
         let given_up = load.site.given_up.load(Ordering::Relaxed);
-        let others = recorder.record().journal.ended_besides(&clients);
+        let others = recorder.record().ended_besides(&clients);
         ensure!(
             others.len() <= given_up,
             "clients were told of {} {}, and {given_up} requests were given up, but there are others: {others:?}",

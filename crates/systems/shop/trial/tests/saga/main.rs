@@ -14,6 +14,5 @@ mod rights;
 mod shop;
 mod signed;
 mod sound;
-mod states;
 mod unpaid;
 mod watching;

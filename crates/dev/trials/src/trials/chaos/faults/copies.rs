@@ -6,8 +6,8 @@ use ballet::core::topology::EVENTS;
 use ballet_amqp::{AMQPValue, Publish, RabbitMq};
 
 use crate::dice::Dice;
-use crate::scene::journal::COPY;
 use crate::scene::producer::publish_all;
+use crate::scene::record::COPY;
 use crate::trials::scene::Scene;
 
 /// The number of events that are sent again at once.
