@@ -64,6 +64,29 @@ pub fn assert_contract(folder: impl AsRef<Path>, contract: &ServiceContract) {
     }
 }
 
+/// Checks that the contracts of a system's services, read from their files, are as the code declares them: each part
+/// with all its events, and the other permitted publishers.
+///
+/// # Panics
+///
+/// If a contract differs, with the first that does.
+pub fn assert_contracts_say_all(contracts: &[ServiceContract], system: &System) {
+    assert_eq!(contracts.len(), system.parts.len(), "the contracts of {}", system.name);
+    for (contract, part) in contracts.iter().zip(&system.parts) {
+        let read = serde_json::from_str::<ServiceContract>(&contract.text());
+        let read = read.unwrap_or_else(|error| panic!("{}: {error}", part.service));
+        assert_eq!(read.part().as_ref(), Ok(part));
+        let schemas = read.schemas().unwrap_or_else(|error| panic!("{}: {error}", part.service));
+        for event in [part.emits(), part.consumes()].concat() {
+            let known = schemas.iter().find(|(known, _)| *known == event);
+            let (known, _) = known.unwrap_or_else(|| panic!("no schema of {event}"));
+            let is_same = known.role() == event.role()
+                && known.foreign_producers() == event.foreign_producers();
+            assert!(is_same, "{event}");
+        }
+    }
+}
+
 /// Checks that each service of a system describes its HTTP routes, and that clients can be generated from it.
 ///
 /// # Panics

@@ -29,15 +29,17 @@ fn main() -> ExitCode {
             let service = handlers::service(&args.service, args.contestant.form());
             (args.ballet, service.unwrap_or_else(|| unreachable!("clap knows the services")))
         }),
-        Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {
-            match handwritten(&args) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("error: {error:#}");
-                    ExitCode::FAILURE
-                }
+        Contestant::Twin
+        | Contestant::Ceiling
+        | Contestant::CeilingPacks
+        | Contestant::CeilingBulk
+        | Contestant::CeilingBulkPacks => match handwritten(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
             }
-        }
+        },
     }
 }
 
@@ -48,9 +50,6 @@ async fn handwritten(args: &Args) -> anyhow::Result<()> {
     let service = service.unwrap_or_default();
     match args.contestant {
         Contestant::Twin => twin::run(service, &amqp_url, &database_url).await,
-        ceiling => {
-            let bulk = ceiling == Contestant::CeilingBulk;
-            Box::pin(ceiling::run(service, &amqp_url, &database_url, bulk)).await
-        }
+        ceiling => Box::pin(ceiling::run(service, &amqp_url, &database_url, ceiling.form())).await,
     }
 }

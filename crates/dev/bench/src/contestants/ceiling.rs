@@ -1,11 +1,11 @@
 //! The contestants `ceiling` and `ceiling-bulk`: the fastest code with the same guarantees that we can write by hand.
 //! One lane handles batches of up to 250 messages, with as few statements as possible. `ceiling-bulk` also does the
-//! business in bulk.
+//! business in bulk. Those with packs publish the events of a batch in CloudEvents' JSON batches, one for each type.
 //!
 //! The outbox is append-only. A later batch adds a row, the mark, for a published batch. Published rows stay, because
 //! deleting them would cost more.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +17,10 @@ use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use uuid::Uuid;
 
+use crate::contestants::contestant::Form;
 use crate::contestants::handwritten::{
-    self, ConfirmedPublisher, IncomingMessage, OutgoingMessage, confirmed, decide, lock_key, read,
+    self, ConfirmedPublisher, IncomingMessage, OutgoingMessage, confirmed, decide, lock_key,
+    read_all,
 };
 use crate::saga4::business::{self, Move};
 
@@ -56,7 +58,7 @@ pub async fn run(
     service: &'static str,
     amqp_url: &str,
     database_url: &str,
-    bulk: bool,
+    form: Form,
 ) -> Result<()> {
     let pool = handwritten::database(database_url, OUTBOX, 4).await?;
     let publisher = ConfirmedPublisher::connect(amqp_url, service).await?;
@@ -66,7 +68,7 @@ pub async fn run(
     publish_left_behind(&pool, &published).await?;
     let lane = Lane {
         service,
-        bulk,
+        bulk: form.bulk,
         pool: pool.clone(),
         marks: Arc::clone(&marks),
         published,
@@ -76,7 +78,7 @@ pub async fn run(
     let (channel, deliveries) = handwritten::consume(amqp_url, service, PREFETCH).await?;
     tokio::select! {
         ended = lane.run(&channel, deliveries) => ended.context("the lane")?,
-        ended = publish(&publisher, batches, &marks, &confirmed) => ended.context("publishing")?,
+        ended = publish(&publisher, form.packs, batches, &marks, &confirmed) => ended.context("publishing")?,
         ended = flush(&pool, &marks) => ended.context("marking")?,
     }
     anyhow::bail!("the broker closed the consumer")
@@ -102,10 +104,11 @@ impl Lane {
                 let _confirmed_or_late = tokio::time::timeout(LONGEST_FILL, confirmed).await;
             }
             let Some(first) = deliveries.next().await else { return Ok(()) };
-            let mut batch = vec![read(&first?)?];
+            let mut batch = Vec::new();
+            read_all(&first?, &mut batch)?;
             while batch.len() < BATCH {
                 let Some(Some(next)) = deliveries.next().now_or_never() else { break };
-                batch.push(read(&next?)?);
+                read_all(&next?, &mut batch)?;
             }
             last = batch.len();
             let highest = batch.last().map_or(0, |message| message.tag);
@@ -240,6 +243,7 @@ fn lock(marks: &PublishedMarks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
 /// Publishes batches in order. It awaits the confirms of a batch while it sends the next one.
 async fn publish(
     publisher: &ConfirmedPublisher,
+    packs: bool,
     mut batches: mpsc::UnboundedReceiver<OutgoingBatch>,
     marks: &PublishedMarks,
     done: &watch::Sender<Uuid>,
@@ -248,8 +252,8 @@ async fn publish(
     let sending = async {
         while let Some((batch, events, room)) = batches.recv().await {
             let mut confirms = Vec::with_capacity(events.len());
-            for event in &events {
-                confirms.push(publisher.send(event).await?);
+            for message in messages(&events, packs) {
+                confirms.push(publisher.send(&message).await?);
             }
             sent.send((batch, confirms, room))?;
         }
@@ -270,6 +274,18 @@ async fn publish(
         ended = sending => ended,
         ended = confirming => ended,
     }
+}
+
+/// The events of each message. No batch has two events of one saga here, so that none overtakes another.
+fn messages(events: &[OutgoingMessage], packs: bool) -> Vec<Vec<&OutgoingMessage>> {
+    if !packs {
+        return events.iter().map(|event| vec![event]).collect();
+    }
+    let mut types: BTreeMap<&str, Vec<&OutgoingMessage>> = BTreeMap::new();
+    for event in events {
+        types.entry(event.event_type).or_default().push(event);
+    }
+    types.into_values().collect()
 }
 
 async fn flush(pool: &PgPool, marks: &PublishedMarks) -> Result<()> {

@@ -17,8 +17,12 @@ pub enum Contestant {
     Twin,
     /// By hand in batches, with one business statement per message.
     Ceiling,
+    /// The same, with events in packs.
+    CeilingPacks,
     /// By hand in batches, with business statements in bulk.
     CeilingBulk,
+    /// The same, with events in packs.
+    CeilingBulkPacks,
 }
 
 /// How a contestant does the business, and how its events leave.
@@ -41,15 +45,23 @@ impl Contestant {
             Self::BalletBulkPacks => "ballet-bulk-packs",
             Self::Twin => "twin",
             Self::Ceiling => "ceiling",
+            Self::CeilingPacks => "ceiling-packs",
             Self::CeilingBulk => "ceiling-bulk",
+            Self::CeilingBulkPacks => "ceiling-bulk-packs",
         }
     }
 
     /// Its form.
     #[must_use]
     pub const fn form(self) -> Form {
-        let bulk = matches!(self, Self::BalletBulk | Self::BalletBulkPacks | Self::CeilingBulk);
-        let packs = matches!(self, Self::BalletPacks | Self::BalletBulkPacks);
+        let bulk = matches!(
+            self,
+            Self::BalletBulk | Self::BalletBulkPacks | Self::CeilingBulk | Self::CeilingBulkPacks
+        );
+        let packs = matches!(
+            self,
+            Self::BalletPacks | Self::BalletBulkPacks | Self::CeilingPacks | Self::CeilingBulkPacks
+        );
         Form { bulk, packs }
     }
 }

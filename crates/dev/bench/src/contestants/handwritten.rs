@@ -3,7 +3,11 @@
 //! They keep ballet's guarantees: an inbox, a ledger with outcomes and a tombstone, a lock per saga, an outbox in the
 //! same transaction, confirms, and compensations from the stored outcome.
 
+use std::borrow::Cow;
+use std::fmt::Write;
+
 use anyhow::{Context, Result};
+use ballet::core::envelope::pack::CONTENT_TYPE;
 use ballet::core::topology::EVENTS;
 use ballet_amqp::pack::is_pack;
 use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
@@ -12,6 +16,7 @@ use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, Consumer, PublisherConfirm,
 };
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
@@ -149,17 +154,39 @@ pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<IncomingMessag
 
 /// An event in a pack.
 #[derive(Deserialize)]
-pub(crate) struct Member {
+pub(crate) struct Member<T> {
     pub(crate) id: Uuid,
     pub(crate) correlationid: Uuid,
+    data: T,
 }
 
 /// The events of a pack. `None` for another message.
-pub(crate) fn members(delivery: &lapin::message::Delivery) -> Result<Option<Vec<Member>>> {
+pub(crate) fn members<T: DeserializeOwned>(
+    delivery: &lapin::message::Delivery,
+) -> Result<Option<Vec<Member<T>>>> {
     if !is_pack(&delivery.properties) {
         return Ok(None);
     }
     Ok(Some(serde_json::from_slice(&delivery.data).context("a bad pack")?))
+}
+
+/// Reads the events of a message.
+pub(crate) fn read_all(
+    delivery: &lapin::message::Delivery,
+    batch: &mut Vec<IncomingMessage>,
+) -> Result<()> {
+    let Some(members) = members(delivery)? else {
+        batch.push(read(delivery)?);
+        return Ok(());
+    };
+    batch.extend(members.into_iter().map(|member: Member<Order>| IncomingMessage {
+        tag: delivery.delivery_tag,
+        message_id: member.id,
+        saga_id: member.correlationid,
+        event_type: delivery.routing_key.as_str().to_owned(),
+        order: member.data,
+    }));
+    Ok(())
 }
 
 pub(crate) async fn consume(
@@ -188,24 +215,48 @@ impl ConfirmedPublisher {
         Ok(Self { channel, service })
     }
 
-    /// The confirm comes later.
-    pub(crate) async fn send(&self, event: &OutgoingMessage) -> Result<PublisherConfirm> {
-        let OutgoingMessage { message_id, saga_id, cause, event_type, body } = event;
-        let mut headers = FieldTable::default();
-        let cause = AMQPValue::LongString(cause.to_string().into());
-        headers.insert("causation_id".into(), cause);
+    /// Sends events of one type as one message. The confirm comes later.
+    pub(crate) async fn send(&self, events: &[&OutgoingMessage]) -> Result<PublisherConfirm> {
+        let first = events.first().context("a message has an event")?;
         let properties = BasicProperties::default()
-            .with_type((*event_type).into())
+            .with_type(first.event_type.into())
             .with_app_id(self.service.into())
-            .with_delivery_mode(2)
-            .with_message_id(message_id.to_string().into())
-            .with_correlation_id(saga_id.to_string().into())
-            .with_content_type("application/json".into())
-            .with_headers(headers);
+            .with_delivery_mode(2);
+        let mut headers = FieldTable::default();
+        let (properties, body) = if events.len() > 1 {
+            let count = u32::try_from(events.len())?;
+            headers.insert("x-members".into(), AMQPValue::LongUInt(count));
+            (properties.with_content_type(CONTENT_TYPE.into()), Cow::Owned(self.pack(events)?))
+        } else {
+            let cause = AMQPValue::LongString(first.cause.to_string().into());
+            headers.insert("causation_id".into(), cause);
+            let properties = properties
+                .with_message_id(first.message_id.to_string().into())
+                .with_correlation_id(first.saga_id.to_string().into())
+                .with_content_type("application/json".into());
+            (properties, Cow::Borrowed(first.body.as_str()))
+        };
+        let properties = properties.with_headers(headers);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let (exchange, key) = (EVENTS.into(), (*event_type).into());
+        let (exchange, key) = (EVENTS.into(), first.event_type.into());
         let sent = self.channel.basic_publish(exchange, key, options, body.as_bytes(), properties);
         Ok(sent.await?)
+    }
+
+    fn pack(&self, events: &[&OutgoingMessage]) -> Result<String> {
+        let mut pack = String::with_capacity(512 * events.len());
+        for (at, event) in events.iter().enumerate() {
+            let OutgoingMessage { message_id, saga_id, cause, event_type, body } = event;
+            let (separator, service) = (if at == 0 { '[' } else { ',' }, self.service);
+            write!(
+                pack,
+                "{separator}{{\"specversion\":\"1.0\",\"id\":\"{message_id}\",\"source\":\"{service}\",\
+                 \"type\":\"{event_type}\",\"correlationid\":\"{saga_id}\",\
+                 \"causationid\":\"{cause}\",\"data\":{body}}}"
+            )?;
+        }
+        pack.push(']');
+        Ok(pack)
     }
 }
 

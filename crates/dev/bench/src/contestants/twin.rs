@@ -46,7 +46,7 @@ pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> R
             let (pool, publisher, published) = (&pool, &publisher, published.clone());
             async move {
                 if let Some(event) = handle(pool, service, &delivery).await? {
-                    confirmed(publisher.send(&event).await?).await?;
+                    confirmed(publisher.send(&[&event]).await?).await?;
                     published.send(event.message_id)?;
                 }
                 delivery.acker.ack(BasicAckOptions::default()).await?;
@@ -153,7 +153,7 @@ async fn sweep(pool: &PgPool, publisher: &ConfirmedPublisher) -> Result<()> {
         for (message_id, saga_id, cause, event_type, body) in left {
             let event = handwritten::known_type(&event_type)?;
             let event = OutgoingMessage { message_id, saga_id, cause, event_type: event, body };
-            confirmed(publisher.send(&event).await?).await?;
+            confirmed(publisher.send(&[&event]).await?).await?;
             sqlx::query("delete from outbox where message_id = $1")
                 .bind(message_id)
                 .execute(pool)

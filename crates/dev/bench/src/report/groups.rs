@@ -176,6 +176,10 @@ pub fn targets(group: Group) -> Vec<BenchTarget> {
         Group::Packs => vec![
             reach("ballet-packs", MESSAGES, Bound::AtLeast(20_000.0)),
             reach("ballet-bulk-packs", MESSAGES, Bound::AtLeast(30_000.0)),
+            to("ballet-packs", "ceiling-packs", MESSAGES, Bound::AtLeast(0.9)),
+            to("ballet-bulk-packs", "ceiling-bulk-packs", MESSAGES, Bound::AtLeast(0.9)),
+            to("ballet-packs", "ceiling-packs", WAL, Bound::AtMost(1.06)),
+            to("ballet-bulk-packs", "ceiling-bulk-packs", WAL, Bound::AtMost(1.06)),
         ],
         Group::Latency => vec![
             to("ballet", "twin", P50, Bound::AtMost(0.65)),

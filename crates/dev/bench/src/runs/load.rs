@@ -13,6 +13,7 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Consumer};
+use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
@@ -204,7 +205,7 @@ impl SagaLoad {
             CANCELLED => SagaEnd::Cancelled,
             _ => SagaEnd::Dead,
         };
-        if let Some(members) = members(delivery)? {
+        if let Some(members) = members::<IgnoredAny>(delivery)? {
             for member in members {
                 self.record_end(Some(member.correlationid), Some(member.id), end);
             }

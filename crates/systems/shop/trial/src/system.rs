@@ -40,13 +40,18 @@ pub fn graph() -> Graph {
 #[cfg(test)]
 mod tests {
     use ballet_testkit::openapi::lint;
-    use ballet_testkit::{assert_described, assert_sound};
+    use ballet_testkit::{assert_contracts_say_all, assert_described, assert_sound};
 
     use super::*;
 
     #[test]
     fn the_shop_is_a_sound_choreography() {
         assert_sound(&system());
+    }
+
+    #[test]
+    fn the_contracts_say_all_that_the_code_declares() {
+        assert_contracts_say_all(&contracts(), &system());
     }
 
     #[test]

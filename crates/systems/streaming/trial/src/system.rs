@@ -33,13 +33,18 @@ pub fn documents() -> Vec<(&'static str, Document)> {
 
 #[cfg(test)]
 mod tests {
-    use ballet_testkit::{assert_described, assert_sound};
+    use ballet_testkit::{assert_contracts_say_all, assert_described, assert_sound};
 
     use super::*;
 
     #[test]
     fn streaming_is_a_sound_choreography() {
         assert_sound(&system());
+    }
+
+    #[test]
+    fn the_contracts_say_all_that_the_code_declares() {
+        assert_contracts_say_all(&contracts(), &system());
     }
 
     #[test]

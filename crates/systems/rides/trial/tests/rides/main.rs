@@ -7,6 +7,7 @@ mod offers;
 mod paths;
 mod payments;
 mod places;
+mod states;
 mod tariffs;
 mod town;
 mod trust;

@@ -14,5 +14,6 @@ mod rights;
 mod shop;
 mod signed;
 mod sound;
+mod states;
 mod unpaid;
 mod watching;

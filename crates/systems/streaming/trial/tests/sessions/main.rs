@@ -6,6 +6,7 @@ mod commutes;
 mod paths;
 mod sign_ups;
 mod slots;
+mod states;
 mod trust;
 mod withdrawals;
 mod world;
