@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use crate::processes::gateway::GATEWAY;
 use crate::processes::program::SERVICE;
+use crate::running::clock::clock;
 use crate::system::subject::Subject;
 use crate::system::trial::Trial;
 use crate::trials::{audit, chaos, degradation, demo, explore, kills};
@@ -59,7 +60,7 @@ fn serve(subject: &Subject, service: &str) -> ExitCode {
     if let (GATEWAY, Some(front)) = (service, subject.tried.front()) {
         return (front.main)();
     }
-    subject.serve(service).unwrap_or_else(|| {
+    subject.serve(service, clock()).unwrap_or_else(|| {
         let name = subject.system.name;
         ui::say(&format!("{SERVICE} is {service}, but {name} has no such service"));
         ExitCode::FAILURE

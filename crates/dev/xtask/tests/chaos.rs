@@ -12,7 +12,7 @@ use tokio::process::Command;
 const TURN: &str = "BALLET_TURN";
 const SHARES: [&str; 3] = [
     "kill,stop,scale,pause,broker,copies",
-    "kill,stop,scale,postgres,dump,alarm",
+    "kill,stop,scale,clock,postgres,dump,alarm",
     "kill,stop,scale,freeze,provider,network",
 ];
 /// A run's checks end by themselves.

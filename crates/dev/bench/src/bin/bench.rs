@@ -5,17 +5,18 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bench::console::measure as console;
 use bench::contestants::contestant::Contestant;
 use bench::gateway::measure as gateway;
-use bench::report::groups::{self, BenchCase, Effort, Group};
+use bench::report::groups::{self, Effort, Group};
 use bench::report::outcome::{FigureRow, GroupOutcome};
 use bench::runs::figures::SAGAS;
 use bench::runs::run;
 use bench::runs::stage::BenchStage;
+use bench::runs::statements::statements;
 use bench::telemetry::measure as telemetry;
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
@@ -142,8 +143,12 @@ async fn rows(
         }
     }
     if matches!(group, Group::Throughput | Group::Packs) {
-        let peak = |(case, row): (&BenchCase, &FigureRow)| (case.run.contestant, row.median(SAGAS));
-        peaks.extend(cases.iter().zip(&rows).map(peak));
+        for (case, row) in cases.iter().zip(&mut rows) {
+            peaks.insert(case.run.contestant, row.median(SAGAS));
+            let time = Duration::from_secs(2);
+            let counted = Box::pin(statements(stage, &case.run, time)).await?;
+            row.add(&[("stmts", counted)]);
+        }
     }
     Ok(rows)
 }

@@ -9,3 +9,4 @@ pub(crate) mod process;
 pub mod run;
 pub(crate) mod services;
 pub mod stage;
+pub mod statements;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use ballet::core::{Part, ServiceContract};
-use ballet::{Participant, Service, Settings};
+use ballet::{Clock, Participant, Service, Settings};
 use clap::{Arg, Args, CommandFactory, Parser};
 
 /// Names the service that a process of a trial runs.
@@ -19,8 +19,7 @@ pub struct ServiceProgram {
     pub part: Part,
     /// Its contract.
     pub contract: ServiceContract,
-    /// Runs as the service's own program does.
-    pub(crate) run: Box<dyn Fn() -> ExitCode>,
+    run: Box<dyn Fn(Clock) -> ExitCode>,
     pub(crate) make: MakeService,
 }
 
@@ -66,9 +65,9 @@ impl ServiceProgram {
     ) -> Self {
         let build = Rc::new(build);
         let made = Rc::clone(&build);
-        let run = move || {
+        let run = move |clock: Clock| {
             ballet::main(|args: ProgramSettings<Own>| {
-                let service = build(args.own, &args.ballet);
+                let service = build(args.own, &args.ballet).clock(clock);
                 (args.ballet, service)
             })
         };
@@ -85,6 +84,11 @@ impl ServiceProgram {
             Ok(made(args.own, settings))
         };
         Self { part, contract, run: Box::new(run), make: Box::new(make) }
+    }
+
+    /// Runs as the service's own program does, by this clock.
+    pub(crate) fn run(&self, clock: Clock) -> ExitCode {
+        (self.run)(clock)
     }
 }
 

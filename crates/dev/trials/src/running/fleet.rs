@@ -17,12 +17,14 @@ use tokio::sync::Mutex;
 use crate::dice::Dice;
 use crate::processes::gateway::secret;
 use crate::processes::program::SERVICE;
+use crate::running::clock;
 use crate::running::ends::ProcessEnds;
 
 /// The extension of the directory for a process's fault points.
 const POINTS: &str = "points";
 const LOOK: Duration = Duration::from_millis(20);
 const MOST: usize = 4;
+const DAY: usize = 24 * 60 * 60;
 /// Younger processes may not handle signals yet.
 const YOUNG: Duration = Duration::from_secs(5);
 /// A stop's time beyond the drain time. Without servers the service's own limits end it some four seconds later, on a
@@ -94,7 +96,10 @@ impl Fleet {
     ) -> Result<()> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let log = self.logs.join(format!("{name}-{number}.log"));
-        let mut env = vec![(SERVICE, name.to_owned())];
+        let mut env = vec![
+            (SERVICE, name.to_owned()),
+            (clock::FILE, clock::file(&log).display().to_string()),
+        ];
         env.extend(self.env.iter().cloned());
         if self.signed {
             env.push(secret(&self.logs, name)?);
@@ -205,9 +210,30 @@ impl Fleet {
         true
     }
 
-    pub(crate) async fn resume(&self) {
+    /// Resumes every process, with the right time.
+    pub(crate) async fn resume(&self) -> Result<()> {
         let replicas = self.replicas.lock().await;
         replicas.iter().for_each(|replica| replica.service.signal(Signal::CONT));
+        let clocks = replicas.iter().map(|replica| clock::shift(&replica.service.launch.log, 0));
+        clocks.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// Ahead or back, and then to the right time.
+    pub(crate) async fn shift_clock(&self, dice: &mut Dice) -> Result<bool> {
+        let most = [10 * 60, 3 * DAY, 40 * DAY, 200 * DAY];
+        let most = dice.pick(&most).copied().unwrap_or_default();
+        let seconds = i64::try_from(dice.below(most)).unwrap_or_default() + 1;
+        let seconds = if dice.one_in(2) { -seconds } else { seconds };
+        let log = {
+            let replicas = self.replicas.lock().await;
+            let at = dice.below(replicas.len());
+            let Some(replica) = replicas.get(at) else { return Ok(false) };
+            replica.service.launch.log.clone()
+        };
+        clock::shift(&log, seconds)?;
+        tokio::time::sleep(dice.millis(1_000, 15_000)).await;
+        clock::shift(&log, 0)?;
+        Ok(true)
     }
 
     /// Stops a process with SIGTERM. [`Fleet::keep`] restarts it unless `for_good`. Returns false if none can be stopped.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use ballet::EventType;
 use ballet::core::{Role, System};
+use ballet::{Clock, EventType};
 use ballet_ops::audit::{BrokerSnapshot, Report};
 use ballet_testkit::explore::Move;
 use futures_util::future::LocalBoxFuture;
@@ -60,10 +60,10 @@ impl Subject {
     }
 
     /// `None` for an unknown name.
-    pub(crate) fn serve(&self, service: &str) -> Option<ExitCode> {
+    pub(crate) fn serve(&self, service: &str, clock: Clock) -> Option<ExitCode> {
         let programs = self.tried.services();
         let program = programs.iter().find(|program| program.part.service == service)?;
-        Some((program.run)())
+        Some(program.run(clock))
     }
 
     pub(crate) fn types_from_outside(&self) -> Vec<&'static str> {

@@ -11,6 +11,7 @@ use location::config::LocationSettings;
 use orders::config::OrderSettings;
 use payments::config::PaymentSettings;
 use playback::config::PlaybackSettings;
+use serde_json::Value;
 use shipping::config::CarrierSettings;
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -53,6 +54,17 @@ pub(super) fn container_of(system: SystemName, name: &str) -> String {
         SystemName::Shop => name.to_owned(),
         other => format!("{}-{name}", other.as_str()),
     }
+}
+
+pub(super) fn programs() -> BTreeSet<String> {
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let output = cargo.current_dir(root()).output().expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata");
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let programs = targets.filter(|target| target["kind"][0] == "bin");
+    programs.filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
 }
 
 /// The variables besides the common ones. Paths on the host mean nothing in the container, so they are left out.

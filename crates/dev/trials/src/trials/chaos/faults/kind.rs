@@ -11,6 +11,8 @@ pub(crate) enum FaultKind {
     Stop,
     /// SIGSTOP for a process of a service, for some seconds.
     Pause,
+    /// The clock of a process jumps by minutes, days or months, and comes back.
+    Clock,
     /// One process more or less of a service.
     Scale,
     /// `kill -9` for the broker, all nodes of a cluster at once, and a restart.

@@ -51,6 +51,7 @@ impl Faults<'_> {
             FaultKind::Kill => return Ok(fleet.kill(dice).await),
             FaultKind::Stop => return Ok(fleet.stop(dice, false).await),
             FaultKind::Pause => return Ok(fleet.pause(dice).await),
+            FaultKind::Clock => return fleet.shift_clock(dice).await,
             FaultKind::Scale => return self.scale().await,
             FaultKind::Copies => return copies::publish(self.scene, dice).await,
             FaultKind::Broker => {
@@ -156,7 +157,7 @@ fn random_service(run: &LongRun, dice: &mut Dice) -> Result<&'static str> {
 /// Ends what a fault that failed half way has left, or customers would wait for ever.
 pub(crate) async fn undo(run: &LongRun) -> Result<()> {
     run.open_proxies();
-    run.fleet.resume().await;
+    run.fleet.resume().await?;
     let servers = &run.stage.servers;
     let mended = wait_until("the servers to come back after a fault", PATIENCE, || async {
         // The error of thawing a server that is not frozen means nothing.
