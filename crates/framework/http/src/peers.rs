@@ -1,6 +1,5 @@
 //! Who has sent a request: networks of proxies that are believed, and the client that they name.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
@@ -48,15 +47,6 @@ impl FromStr for Network {
             }
             _ => Ok(Self(network)),
         }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.prefix_len() == self.0.max_prefix_len() {
-            return fmt::Display::fmt(&self.0.addr(), f);
-        }
-        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -109,21 +99,17 @@ mod tests {
 
     #[test]
     fn networks_and_addresses_are_understood() {
-        for (network, shown, inside, outside) in [
-            ("10.0.0.0/8", "10.0.0.0/8", "10.42.0.9", "11.0.0.1"),
-            ("10.0.0.0/8", "10.0.0.0/8", "::ffff:10.42.0.9", "::ffff:11.0.0.1"),
-            ("::ffff:10.0.0.0/104", "10.0.0.0/8", "10.42.0.9", "11.0.0.1"),
-            ("10.0.0.7", "10.0.0.7", "10.0.0.7", "10.0.0.8"),
-            ("10.0.0.7/32", "10.0.0.7", "10.0.0.7", "10.0.0.8"),
-            ("::ffff:10.0.0.7", "10.0.0.7", "10.0.0.7", "10.0.0.8"),
-            ("fd00::/8", "fd00::/8", "fd12::1", "fe80::1"),
-            ("::1", "::1", "::1", "::2"),
-            ("0.0.0.0/0", "0.0.0.0/0", "1.2.3.4", "::1"),
+        for (network, inside, outside) in [
+            ("10.0.0.0/8", "10.42.0.9", "11.0.0.1"),
+            ("10.0.0.0/8", "::ffff:10.42.0.9", "::ffff:11.0.0.1"),
+            ("::ffff:10.0.0.0/104", "10.42.0.9", "11.0.0.1"),
+            ("10.0.0.7", "10.0.0.7", "10.0.0.8"),
+            ("::ffff:10.0.0.7", "10.0.0.7", "10.0.0.8"),
+            ("fd00::/8", "fd12::1", "fe80::1"),
         ] {
             let network: Network = network.parse().expect("a network");
-            assert_eq!(network.to_string(), shown);
-            assert!(network.contains(ip(inside)), "{inside} is in {network}");
-            assert!(!network.contains(ip(outside)), "{outside} is not in {network}");
+            assert!(network.contains(ip(inside)), "{inside} is in {network:?}");
+            assert!(!network.contains(ip(outside)), "{outside} is not in {network:?}");
         }
         for wrong in ["", "10.0.0.0/33", "10.0.0/8", "fd00::/129", "ingress", "10.0.0.0/"] {
             let said = wrong.parse::<Network>().expect_err("no network");

@@ -134,7 +134,8 @@ async fn until_closed(mut client: TcpStream) -> String {
 
 #[tokio::test]
 async fn a_connection_that_asks_for_nothing_is_closed() {
-    let served = TestListener::new(ListenerLimits { connections: 9, patience: SHORT }).await;
+    let served =
+        TestListener::new(ListenerLimits { connections: 9, patience: SHORT, taking: SHORT }).await;
     // A client that sends nothing, one that begins a request, and one that has sent a request.
     let whole = request("/");
     for said in ["", &whole[..10], whole.as_str()] {
@@ -145,7 +146,8 @@ async fn a_connection_that_asks_for_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
-    let served = TestListener::new(ListenerLimits { connections: 9, patience: SHORT }).await;
+    let served =
+        TestListener::new(ListenerLimits { connections: 9, patience: SHORT, taking: SHORT }).await;
     let _takes_nothing = served.asks("/endless").await;
     one_of(&served.left).await;
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use ballet::Clock;
 use ballet_amqp::Broker;
 use ballet_check::Contracts;
@@ -30,7 +31,6 @@ use crate::access::{password, token};
 use crate::actions::action_context::ActionContext;
 use crate::actions::running_actions::RunningActions;
 use crate::contract_index::ContractIndex;
-use crate::error::ConsoleError;
 use crate::observer::system_findings::{self, SystemFindings};
 use crate::observer::{follow, judge, ledger_check, upkeep, violations};
 use crate::server::dead_letters::DeadLetterReader;
@@ -139,11 +139,11 @@ impl Console {
     /// # Errors
     ///
     /// The database does not answer, or the address is taken.
-    pub async fn open(options: Options) -> Result<Self, ConsoleError> {
+    pub async fn open(options: Options) -> Result<Self> {
         let pool = prepare::prepare(options.database.clone()).await?;
-        let listen = |why| ConsoleError::Listen { address: options.listen, why };
-        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let listen = || format!("cannot listen on {}", options.listen);
+        let listener = TcpListener::bind(options.listen).await.with_context(listen)?;
+        let address = listener.local_addr().with_context(listen)?;
         let password = token::new()?;
         let made = accounts::first(&pool, FIRST, &password::hash_new(&password)?).await?;
         let first = made.then_some(Account { name: FIRST, password });
@@ -160,7 +160,7 @@ impl Console {
         name: &str,
         role: Role,
         password: &str,
-    ) -> Result<(), ConsoleError> {
+    ) -> Result<()> {
         let pool = prepare::prepare(database).await?;
         accounts::set(&pool, name, role, &password::hash_new(password)?).await?;
         pool.close().await;
@@ -172,7 +172,7 @@ impl Console {
     /// # Errors
     ///
     /// The database does not answer.
-    pub async fn accounts(database: PgConnectOptions) -> Result<Vec<(String, Role)>, ConsoleError> {
+    pub async fn accounts(database: PgConnectOptions) -> Result<Vec<(String, Role)>> {
         Ok(accounts::all(&prepare::prepare(database).await?).await?)
     }
 
@@ -181,10 +181,7 @@ impl Console {
     /// # Errors
     ///
     /// The database does not answer.
-    pub async fn remove_account(
-        database: PgConnectOptions,
-        name: &str,
-    ) -> Result<bool, ConsoleError> {
+    pub async fn remove_account(database: PgConnectOptions, name: &str) -> Result<bool> {
         Ok(accounts::remove(&prepare::prepare(database).await?, name).await?)
     }
 
@@ -193,7 +190,7 @@ impl Console {
     /// # Errors
     ///
     /// One of its tasks has panicked.
-    pub async fn run(self) -> Result<(), ConsoleError> {
+    pub async fn run(self) -> Result<()> {
         let Self { options, pool, listener, .. } = self;
         let contract_index = Arc::new(ContractIndex::new(options.contracts));
         let (trouble, added) = (watch::Sender::new(None), Arc::new(Notify::new()));
@@ -205,7 +202,6 @@ impl Console {
             databases: options.databases.clone(),
             clock: options.clock.clone(),
         };
-        let unjudged = watch::Sender::new(None);
         let context = ActionContext {
             pool: pool.clone(),
             contract_index: Arc::clone(&contract_index),
@@ -224,9 +220,7 @@ impl Console {
             found: found.subscribe(),
             watched: Arc::clone(&watched),
             trouble: trouble.subscribe(),
-            unjudged: unjudged.subscribe(),
             now: TimedValue::new(live::FRESH),
-            parts: watch::Sender::new(Arc::default()),
             attempts: WindowedCounts::default(),
             hashing: Semaphore::new(HASHED_AT_ONCE),
             hosts: options.hosts.clone(),
@@ -253,18 +247,9 @@ impl Console {
             options.databases.clone(),
             Arc::clone(&contract_index),
         ));
-        tasks.spawn(judge::judge(
-            pool.clone(),
-            contract_index,
-            options.patience,
-            added,
-            is_behind,
-            unjudged,
-            options.clock.clone(),
-        ));
+        tasks.spawn(judge::judge(pool.clone(), contract_index, options.patience, added, is_behind));
         tasks.spawn(upkeep::keep_up(pool, options.keep));
         tasks.spawn(system_findings::watch(servers, found));
-        tasks.spawn(live::keep(Arc::clone(&site)));
         let limits = ListenerLimits::new(CONNECTIONS);
         let departure = options.departure;
         let routes = routes::router(site);
@@ -280,7 +265,7 @@ impl Console {
                 () = over.as_mut() => return Ok(()),
             };
             // A task with nothing to do ends well. If one fails, the pages would go on to show old data.
-            match ended.transpose().map_err(ConsoleError::Failed)? {
+            match ended.transpose().context("a part of the console has failed")? {
                 Some((id, ())) if id != served => {}
                 _ => return Ok(()),
             }

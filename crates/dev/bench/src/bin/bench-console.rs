@@ -32,5 +32,5 @@ async fn main() -> anyhow::Result<()> {
     let first = console.first.take().context("its database is not new")?;
     let (name, password) = (first.name, first.password);
     writeln!(std::io::stdout(), "http://{} {name} {password}", console.address)?;
-    Ok(console.run().await?)
+    console.run().await
 }

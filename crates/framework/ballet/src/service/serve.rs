@@ -4,13 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use ballet_http::departure::Departure;
-use ballet_http::lingering_body::LingeringBody;
 use ballet_http::serving::{self, ListenerLimits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -71,8 +69,6 @@ async fn answer(
         }
         _ => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
-            // The rest of the body is read after the request is answered, so that the client gets the answer.
-            let request = LingeringBody::body_of(request).map(Body::new);
             // A commit in progress is not cancelled with its request.
             let mut response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
                 let late = format!("no answer within {REQUEST:?}");

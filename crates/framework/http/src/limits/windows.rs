@@ -58,14 +58,6 @@ impl<K: Eq + Hash> WindowedCounts<K> {
         WindowCount { allowed, left, reset: window.ends.saturating_duration_since(now) }
     }
 
-    /// Returns how long a key with this limit has to wait, if it has reached it. Nothing is counted.
-    pub fn wait(&self, key: &K, most: u32) -> Option<Duration> {
-        let windows = self.windows();
-        let window = windows.all.get(key)?;
-        let wait = window.ends.saturating_duration_since(Instant::now());
-        (window.used >= most && !wait.is_zero()).then_some(wait)
-    }
-
     /// Forgets what was counted of a key.
     pub fn forget(&self, key: &K) {
         self.windows().all.remove(key);
@@ -97,7 +89,7 @@ mod tests {
         for number in 0..100 {
             let count = counts.take(0, 5, LENGTH);
             assert_eq!((count.allowed, count.left), (number < 5, 4_u32.saturating_sub(number)));
-            assert!(count.reset <= LENGTH && counts.wait(&0, 5).is_some() == (number > 3));
+            assert!(count.reset <= LENGTH);
         }
         for key in 1..20_000 {
             assert!(counts.take(key, 5, LENGTH).allowed);
@@ -111,7 +103,7 @@ mod tests {
     fn a_window_that_has_ended_counts_no_more_and_is_not_kept() {
         let all = WindowedCounts::default();
         assert!(all.take(0, 1, Duration::ZERO).allowed);
-        assert!(all.take(0, 1, Duration::ZERO).allowed && all.wait(&0, 1).is_none());
+        assert!(all.take(0, 1, Duration::ZERO).allowed);
         for key in 0..3 * MANY {
             all.take(key, 1, Duration::ZERO);
         }

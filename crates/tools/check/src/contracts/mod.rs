@@ -10,12 +10,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ballet_core::contract::{self, ContractError, ServiceContract};
+use ballet_core::contract::{self, ServiceContract};
 use ballet_core::rules::catalogue;
 use ballet_core::{EventType, Key, Part, Problem, System, TelemetryType, rules};
 use schemars::Schema;
 
-use crate::contracts::schema::SchemaShape;
+use crate::contracts::schema::ListedField;
 use crate::search::{self, SearchedSaga};
 
 const FOLDERS: [&str; 2] = ["contracts", "docs/contracts"];
@@ -30,60 +30,17 @@ pub struct Contracts {
 
 /// Why a folder of contracts cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ContractsError {
-    /// A file or a folder cannot be read.
-    #[error("cannot read {}", .path.display())]
-    Read {
-        /// The file or the folder.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A file does not have the form of a contract.
-    #[error("{} is not a contract: {why}; {}", .file.display(), write_again(.file))]
-    Form {
-        /// The file.
-        file: PathBuf,
-        /// The fault, and its place.
-        why: String,
-    },
-    /// A contract contradicts itself.
-    #[error("{} cannot be used: {why}; {}", .file.display(), write_again(.file))]
-    Contract {
-        /// The file.
-        file: PathBuf,
-        /// The fault.
-        why: ContractError,
-    },
-    /// A file has the name of another service.
-    #[error("{} holds the contract of {service}: call it {service}.json", .file.display())]
-    Name {
-        /// The file.
-        file: PathBuf,
-        /// The service in it.
-        service: String,
-    },
-    /// There is no contract in the folder.
-    #[error(
-        "there is no contract in {}: `ballet contract write SERVICE` writes that of a service, from \
-         its program",
-        .folder.display()
-    )]
-    Empty {
-        /// The folder.
-        folder: PathBuf,
-    },
+#[error("{why}")]
+pub struct ContractsError {
+    /// The file or the folder that is wrong.
+    pub place: PathBuf,
+    why: String,
 }
 
 impl ContractsError {
-    /// Returns the file or the folder that is wrong.
-    #[must_use]
-    pub fn place(&self) -> &Path {
-        match self {
-            Self::Read { path, .. } => path,
-            Self::Form { file, .. } | Self::Contract { file, .. } | Self::Name { file, .. } => file,
-            Self::Empty { folder } => folder,
-        }
+    fn unreadable(place: &Path, error: &io::Error) -> Self {
+        let why = format!("cannot read {}: {error}", place.display());
+        Self { place: place.to_owned(), why }
     }
 }
 
@@ -104,7 +61,7 @@ impl Contracts {
     ///
     /// If the folder cannot be read, or has no contract.
     pub fn readable(folder: &Path) -> Result<(Self, Vec<ContractsError>), ContractsError> {
-        let error = |source| ContractsError::Read { path: folder.to_owned(), source };
+        let error = |error| ContractsError::unreadable(folder, &error);
         // The folder's own name, even for `.` and a link.
         let whole = folder.canonicalize().map_err(error)?;
         let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -119,7 +76,11 @@ impl Contracts {
             }
         }
         if parts.is_empty() && unreadable.is_empty() {
-            return Err(ContractsError::Empty { folder: folder.to_owned() });
+            let why = format!(
+                "there is no contract in {}: `ballet contract write SERVICE` writes that of a service, from its program",
+                folder.display()
+            );
+            return Err(ContractsError { place: folder.to_owned(), why });
         }
         let system = contract::system(&name, parts);
         Ok((Self { folder: whole, system, contracts }, unreadable))
@@ -154,7 +115,13 @@ impl Contracts {
     pub fn fields(&self, event: EventType) -> Vec<String> {
         let schemas = self.schemas();
         let schema = schemas.iter().find(|(known, _)| *known == event);
-        schema.map(|(_, schema)| SchemaShape::fields_of(schema)).unwrap_or_default()
+        let fields =
+            schema.map(|(_, schema)| schema::fields(schema.as_value())).unwrap_or_default();
+        let line = |field: ListedField| {
+            let optional = if field.required { "" } else { ", optional" };
+            format!("{}: {}{optional}", field.path, field.kind)
+        };
+        fields.into_iter().filter(|field| !field.path.contains('.')).map(line).collect()
     }
 
     /// Returns each event with its JSON schema, by service, as the service that it is named after declares it, or else
@@ -303,30 +270,27 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn write_again(file: &Path) -> String {
-    let service = file.file_stem().unwrap_or_default().to_string_lossy();
-    format!(
-        "`ballet contract write {service}` writes it from the service's program, and \
-         docs/contract.schema.json of ballet has the form of one that is written by hand"
-    )
-}
-
 /// The file must have its service's name.
 fn read(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
-    let (contract, part) = parsed(file)?;
-    if file.file_stem().is_none_or(|stem| stem != contract.service()) {
-        let service = contract.service().to_owned();
-        return Err(ContractsError::Name { file: file.to_owned(), service });
-    }
-    Ok((contract, part))
-}
-
-fn parsed(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
-    let at = || file.to_owned();
-    let text = fs::read(file).map_err(|source| ContractsError::Read { path: at(), source })?;
+    let text = fs::read(file).map_err(|error| ContractsError::unreadable(file, &error))?;
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let wrong = |what: String| {
+        let why = format!(
+            "{} {what}; `ballet contract write {name}` writes it from the service's program, and \
+             docs/contract.schema.json of ballet has the form of one that is written by hand",
+            file.display()
+        );
+        ContractsError { place: file.to_owned(), why }
+    };
     let contract =
-        ServiceContract::read(&text).map_err(|why| ContractsError::Form { file: at(), why })?;
-    let part = contract.part().map_err(|why| ContractsError::Contract { file: at(), why })?;
+        ServiceContract::read(&text).map_err(|why| wrong(format!("is not a contract: {why}")))?;
+    let part = contract.part().map_err(|why| wrong(format!("cannot be used: {why}")))?;
+    let service = contract.service();
+    if name != service {
+        let why =
+            format!("{} holds the contract of {service}: call it {service}.json", file.display());
+        return Err(ContractsError { place: file.to_owned(), why });
+    }
     Ok((contract, part))
 }
 

@@ -1,108 +1,82 @@
-//! JSON schemas for people: fields with their types, and lists of values.
+//! The fields of JSON schemas, for people.
 
-use std::collections::BTreeMap;
-
-use schemars::Schema;
 use serde_json::Value;
 
-use crate::markdown::{anchor, code};
+/// For types that contain themselves.
+const DEEPEST: usize = 6;
 
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct SchemaShape {
-    pub(crate) meaning: String,
-    /// The required ones first, as declared.
-    pub(crate) fields: Vec<SchemaField>,
-    pub(crate) values: Vec<(String, String)>,
-}
-
+/// A field of an event.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SchemaField {
-    pub(crate) name: String,
-    pub(crate) kind: String,
-    pub(crate) required: bool,
-    pub(crate) meaning: String,
+pub struct ListedField {
+    /// The path in the body, such as `total.currency` or `lines[].sku`.
+    pub path: String,
+    /// The type in words.
+    pub kind: String,
+    /// Whether the field is present whenever its parent is.
+    pub required: bool,
+    /// The meaning. Empty if the schema does not describe it.
+    pub meaning: String,
 }
 
-impl SchemaField {
-    /// Returns the type in words, without Markdown: `[Money](#money)` becomes `Money`.
-    pub(crate) fn plain_kind(&self) -> String {
-        let kind = self.kind.replace('`', "");
-        match kind.split_once("](#") {
-            Some((name, _)) => name.replace('[', ""),
-            None => kind,
-        }
-    }
+/// Returns the fields of a body, including those of nested objects.
+#[must_use]
+pub fn fields(schema: &Value) -> Vec<ListedField> {
+    let mut found = Vec::new();
+    add(schema, &schema["$defs"], "", 0, &mut found);
+    found
 }
 
-impl SchemaShape {
-    pub(crate) fn read(schema: &Value, definitions: &BTreeMap<String, Value>) -> Self {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let value =
-            |one: &Value| Some((one["const"].as_str()?.to_owned(), text(&one["description"])));
-        let mut values: Vec<_> =
-            schema["oneOf"].as_array().into_iter().flatten().filter_map(value).collect();
-        // Without descriptions.
-        let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        values.extend(plain.map(|value| (value.to_owned(), String::new())));
-        // A type that only renames another has that one's fields.
-        let other = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
-        let fields_of = other.and_then(|name| definitions.get(name)).unwrap_or(schema);
-        let fields = fields(fields_of, definitions);
-        Self { meaning: text(&schema["description"]), fields, values }
+fn add(
+    schema: &Value,
+    definitions: &Value,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<ListedField>,
+) {
+    if depth == DEEPEST {
+        return;
     }
-
-    /// Returns the fields of a schema with its own definitions, each as a line of plain text.
-    pub(crate) fn fields_of(schema: &Schema) -> Vec<String> {
-        let definitions = schema.as_value()["$defs"].as_object().into_iter().flatten();
-        let definitions: BTreeMap<String, Value> =
-            definitions.map(|(name, shape)| (name.clone(), shape.clone())).collect();
-        let line = |field: SchemaField| {
-            let kind = field.plain_kind();
-            let optional = if field.required { "" } else { ", optional" };
-            format!("{}: {kind}{optional}", field.name)
-        };
-        Self::read(schema.as_value(), &definitions).fields.into_iter().map(line).collect()
-    }
-
-    /// Text or a number needs no section on a page.
-    pub(crate) fn is_scalar(&self) -> bool {
-        self.fields.is_empty() && self.values.is_empty()
-    }
-}
-
-fn fields(schema: &Value, definitions: &BTreeMap<String, Value>) -> Vec<SchemaField> {
-    let required: Vec<&str> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut fields: Vec<SchemaField> = schema["properties"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, field)| SchemaField {
-            name: name.clone(),
+    let (schema, _) = resolved(schema, definitions);
+    let required = schema["required"].as_array().into_iter().flatten();
+    let required: Vec<&str> = required.filter_map(Value::as_str).collect();
+    let place = |name: &str| required.iter().position(|known| *known == name);
+    let mut named: Vec<_> = schema["properties"].as_object().into_iter().flatten().collect();
+    // The required ones first, as declared. The order of a map depends on how serde_json was built.
+    named.sort_by_key(|(name, _)| (place(name).unwrap_or(usize::MAX), *name));
+    for (name, field) in named {
+        let path = format!("{prefix}{name}");
+        let (below, _) = resolved(field, definitions);
+        let (inner, dots) =
+            if below["items"].is_object() { (&below["items"], "[].") } else { (below, ".") };
+        found.push(ListedField {
             kind: kind(field, definitions),
-            required: required.contains(&name.as_str()),
-            meaning: field["description"].as_str().unwrap_or_default().to_owned(),
-        })
-        .collect();
-    // The order of a map depends on how serde_json was built.
-    let position = |field: &SchemaField| required.iter().position(|name| *name == field.name);
-    fields.sort_by(|a, b| {
-        let key = |f: &SchemaField| (position(f).unwrap_or(usize::MAX), f.name.clone());
-        key(a).cmp(&key(b))
-    });
-    fields
+            required: place(name).is_some(),
+            meaning: on_one_line(field["description"].as_str().unwrap_or_default()),
+            path: path.clone(),
+        });
+        add(inner, definitions, &format!("{path}{dots}"), depth + 1, found);
+    }
 }
 
-fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
-    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
-        return referred(name, definitions);
+/// What a reference stands for, with its name, also if the reference is a choice between that and null.
+fn resolved<'a>(schema: &'a Value, definitions: &'a Value) -> (&'a Value, Option<&'a str>) {
+    let choices = schema["anyOf"].as_array().into_iter().flatten();
+    let mut real = choices.filter(|one| one["type"] != "null");
+    let schema = match (real.next(), real.next()) {
+        (Some(one), None) => one,
+        _ => schema,
+    };
+    let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+    (name.map_or(schema, |name| &definitions[name]), name)
+}
+
+fn kind(schema: &Value, definitions: &Value) -> String {
+    let (schema, name) = resolved(schema, definitions);
+    if let Some(name) = name.filter(|_| schema.is_null() || schema["properties"].is_object()) {
+        return name.to_owned();
     }
-    // An optional field is its type or null.
-    if let Some(one) = schema["anyOf"].as_array().and_then(|any| {
-        let mut real = any.iter().filter(|one| one["type"] != "null");
-        real.next().filter(|_| real.next().is_none())
-    }) {
-        return kind(one, definitions);
+    if let Some(values) = values(schema) {
+        return format!("one of {}", values.join(", "));
     }
     let named = match &schema["type"] {
         Value::Array(types) => types.iter().find_map(|t| t.as_str().filter(|t| *t != "null")),
@@ -112,7 +86,7 @@ fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
         ("string", Some("uuid")) => "UUID".to_owned(),
         ("string", Some("date-time")) => "time, RFC 3339".to_owned(),
         ("string", _) => match schema["pattern"].as_str() {
-            Some(pattern) => format!("text like {}", code(pattern)),
+            Some(pattern) => format!("text like {pattern}"),
             None => "text".to_owned(),
         },
         ("integer", _) if schema["minimum"].as_i64() == Some(0) => {
@@ -127,84 +101,63 @@ fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
     }
 }
 
-fn referred(name: &str, definitions: &BTreeMap<String, Value>) -> String {
-    let Some(schema) = definitions.get(name) else { return code(name) };
-    if SchemaShape::read(schema, &BTreeMap::new()).is_scalar() {
-        return kind(schema, definitions);
-    }
-    format!("[{name}](#{})", anchor(name))
+/// The only texts that a schema allows.
+fn values(schema: &Value) -> Option<Vec<&str>> {
+    let described = schema["oneOf"].as_array();
+    let described = described.map(|all| all.iter().map(|one| &one["const"]).collect::<Vec<_>>());
+    let plain = || schema["enum"].as_array().map(|all| all.iter().collect());
+    described.or_else(plain)?.into_iter().map(Value::as_str).collect()
+}
+
+pub(crate) fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    use schemars::{JsonSchema, schema_for};
-    use serde::{Deserialize, Serialize};
+    use serde_json::json;
 
     use super::*;
 
-    /// Why.
-    #[derive(Serialize, Deserialize, JsonSchema)]
-    #[serde(rename_all = "snake_case")]
-    enum Why {
-        /// All gone.
-        SoldOut,
-    }
-
-    /// A line
-    /// of an order.
-    #[derive(Serialize, Deserialize, JsonSchema)]
-    struct Line {
-        /// How many.
-        quantity: u32,
-        /// The purpose.
-        #[serde(default)]
-        note: Option<String>,
-        /// Earlier ones.
-        before: Vec<Why>,
-        /// The reason.
-        #[serde(default)]
-        why: Option<Why>,
-    }
-
     #[test]
-    fn fields_have_their_types_in_words() {
-        let schema = schema_for!(Line).to_value();
-        let definitions: BTreeMap<String, Value> = schema["$defs"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, schema)| (name.clone(), schema.clone()))
-            .collect();
-        let shape = SchemaShape::read(&schema, &definitions);
-        assert_eq!(shape.meaning, "A line\nof an order.");
-        let fields: Vec<_> =
-            shape.fields.iter().map(|f| (f.name.as_str(), f.kind.as_str(), f.required)).collect();
+    fn the_fields_of_inner_objects_are_listed_with_their_place() {
+        let why = json!({ "oneOf": [{ "const": "gone", "type": "string" }, { "const": "late", "type": "string" }] });
+        let schema = json!({
+            "required": ["total"],
+            "properties": {
+                "total": { "$ref": "#/$defs/Money" },
+                "lines": { "type": "array", "items": {
+                    "properties": { "sku": { "type": "string", "description": "The\nproduct." } } } },
+                "next": { "anyOf": [{ "$ref": "#/$defs/Money" }, { "type": "null" }] },
+                "why": { "anyOf": [{ "$ref": "#/$defs/Why" }, { "type": "null" }] },
+            },
+            "$defs": {
+                "Money": { "properties": { "minor": { "type": "integer" } }, "required": ["minor"] },
+                "Why": why,
+            },
+        });
+        let found = fields(&schema);
+        let places: Vec<(&str, &str, bool)> =
+            found.iter().map(|one| (one.path.as_str(), one.kind.as_str(), one.required)).collect();
         assert_eq!(
-            fields,
+            places,
             [
-                ("quantity", "whole number, not below 0", true),
-                ("before", "list of [Why](#why)", true),
-                ("note", "text", false),
-                ("why", "[Why](#why)", false),
+                ("total", "Money", true),
+                ("total.minor", "whole number", true),
+                ("lines", "list of any JSON", false),
+                ("lines[].sku", "text", false),
+                ("next", "Money", false),
+                ("next.minor", "whole number", true),
+                ("why", "one of gone, late", false),
             ]
         );
-        let why = SchemaShape::read(&definitions["Why"], &definitions);
-        assert_eq!(why.values, [("sold_out".to_owned(), "All gone.".to_owned())]);
+        assert_eq!(found[3].meaning, "The product.");
     }
-    /// A line under another name.
-    #[derive(JsonSchema)]
-    #[schemars(transparent)]
-    #[expect(dead_code, reason = "only its schema is read")]
-    struct Renamed(Line);
 
     #[test]
-    fn a_type_that_is_another_one_has_its_fields() {
-        let schema = schema_for!(Renamed).to_value();
-        let definitions: BTreeMap<String, Value> =
-            serde_json::from_value(schema["$defs"].clone()).expect("definitions");
-        let shape = SchemaShape::read(&schema, &definitions);
-        assert_eq!(shape.meaning, "A line under another name.");
-        assert_eq!(shape.fields, SchemaShape::read(&definitions["Line"], &definitions).fields);
-        assert!(!shape.fields.is_empty());
+    fn a_type_that_contains_itself_ends() {
+        let tree = json!({ "properties": { "below": { "$ref": "#/$defs/Tree" } } });
+        let schema = json!({ "$ref": "#/$defs/Tree", "$defs": { "Tree": tree } });
+        assert_eq!(fields(&schema).len(), DEEPEST);
     }
 }

@@ -6,7 +6,7 @@ use ballet_core::EventType;
 use serde_json::Value;
 
 use crate::contracts::bodies::BodyType;
-use crate::diff::change::{ChangeRule, ContractChange};
+use crate::diff::change::ContractChange;
 use crate::diff::promise::Promises;
 use crate::takes::{Doubt, Mismatch, MismatchKind, mismatches};
 
@@ -157,7 +157,7 @@ fn change(
     ContractChange {
         subject: name.to_owned(),
         field: one.path,
-        rule: rule(one.kind),
+        rule: one.kind.rule(),
         what: format!("{whose}, {}", one.text),
         breaks: vec![if is_foreign { publisher } else { reader }],
         service,
@@ -170,17 +170,4 @@ pub(super) fn next_major(name: &str) -> (String, &str) {
     let (stem, version) = name.rsplit_once('.').unwrap_or((name, ""));
     let major: u32 = version.get(1..).and_then(|major| major.parse().ok()).unwrap_or_default();
     (format!("{stem}.v{}", major + 1), version)
-}
-
-const fn rule(kind: MismatchKind) -> ChangeRule {
-    match kind {
-        MismatchKind::FieldMissing => ChangeRule::FieldRemoved,
-        MismatchKind::FieldOptional => ChangeRule::FieldOptional,
-        MismatchKind::FieldUnknown => ChangeRule::FieldUnknown,
-        MismatchKind::Type => ChangeRule::Type,
-        MismatchKind::Value => ChangeRule::Value,
-        MismatchKind::Range => ChangeRule::Range,
-        MismatchKind::Format => ChangeRule::Format,
-        MismatchKind::Unclear => ChangeRule::Unclear,
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ballet_core::{EventType, Role};
 
 use crate::contracts::bodies::BodyType;
-use crate::diff::change::{ChangeRule, ContractChange};
+use crate::diff::change::ContractChange;
 use crate::diff::promise::Promises;
 
 pub(super) fn changes(old: &Promises, new: &Promises) -> Vec<ContractChange> {
@@ -38,7 +38,7 @@ pub(super) fn not_published(
     let advice = format!("publish it until no contract names it: {} {waits}", breaks.join(" and "));
     let (name, gone) = (what.name(), "nobody publishes it any more");
     let service = name.split('.').next().unwrap_or_default();
-    let change = ContractChange::new(name, ChangeRule::NotPublished, service, gone);
+    let change = ContractChange::new(name, "not_published", service, gone);
     Some(change.breaking(breaks, advice))
 }
 
@@ -66,7 +66,7 @@ fn role(old: &Promises, new: &Promises, event: EventType) -> Option<ContractChan
     let is = new.service(service).and_then(|one| one.event(event)).unwrap_or(after);
     let was = old.service(service).and_then(|one| one.event(event)).unwrap_or(before);
     let what = format!("it was {}, and is {}", role_name(was.role()), role_name(is.role()));
-    let change = ContractChange::new(event.name(), ChangeRule::Role, *service, what);
+    let change = ContractChange::new(event.name(), "role", *service, what);
     Some(change.breaking(breaks, "give the event with the other role the next major version"))
 }
 
@@ -78,7 +78,7 @@ fn producers(old: &Promises, new: &Promises, event: EventType, found: &mut Vec<C
         let what = format!("{producer} may not publish it any more");
         let advice = format!("keep {producer} in also_from until it has stopped");
         let (name, service) = (event.name(), event.service());
-        let change = ContractChange::new(name, ChangeRule::ProducerRemoved, service, what);
+        let change = ContractChange::new(name, "producer_removed", service, what);
         found.push(change.breaking(vec![(*producer).to_owned()], advice));
     }
 }

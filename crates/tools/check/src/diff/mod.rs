@@ -21,7 +21,7 @@ use ballet_core::{Problem, rules};
 use crate::contracts::Contracts;
 use crate::diff::promise::Promises;
 
-pub use change::{ChangeRule, ContractChange};
+pub use change::ContractChange;
 
 /// Rules of a sound choreography with texts of their own here.
 static WORDED_HERE: [&Rule; 5] = [
@@ -61,7 +61,7 @@ fn unsound(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
     let fresh = problems.filter(|problem| !WORDED_HERE.contains(&problem.rule) && !was(problem));
     let change = |Problem { rule, detail, .. }| {
         let of = new.system().name;
-        let change = ContractChange::new(rule.says, ChangeRule::Choreography, of, detail);
+        let change = ContractChange::new(rule.says, "choreography", of, detail);
         change.breaking(vec!["the choreography".to_owned()], "")
     };
     fresh.map(change).collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ballet_core::EventType;
 
-use crate::diff::change::{ChangeRule, ContractChange};
+use crate::diff::change::ContractChange;
 use crate::diff::promise::Promises;
 
 pub(super) fn changes(old: &Promises, new: &Promises) -> Vec<ContractChange> {
@@ -67,5 +67,5 @@ fn change(
     breaks: Vec<String>,
     advice: &str,
 ) -> ContractChange {
-    ContractChange::new(event.name(), ChangeRule::Packs, service, what).breaking(breaks, advice)
+    ContractChange::new(event.name(), "packs", service, what).breaking(breaks, advice)
 }

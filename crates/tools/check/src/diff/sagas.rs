@@ -4,7 +4,7 @@ use ballet_core::versions::FIRST;
 use ballet_core::{EventType, Graph, SagaPart, StepKind, StepPart};
 
 use crate::contracts::Contracts;
-use crate::diff::change::{ChangeRule, ContractChange};
+use crate::diff::change::ContractChange;
 
 pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
     let mut found = Vec::new();
@@ -61,7 +61,7 @@ struct SagaChanges<'a> {
 }
 
 impl SagaChanges<'_> {
-    fn add(&mut self, subject: String, rule: ChangeRule, what: String, advice: &str) {
+    fn add(&mut self, subject: String, rule: &'static str, what: String, advice: &str) {
         let change = ContractChange::new(subject, rule, self.service, what);
         let breaks = vec![format!("open sagas of {}", self.saga.saga)];
         self.found.push(change.breaking(breaks, advice));
@@ -73,7 +73,7 @@ impl SagaChanges<'_> {
         } else {
             "the step is gone: sagas on their way to it wait for ever"
         };
-        self.add(self.name(step), ChangeRule::StepRemoved, what.to_owned(), &self.beside());
+        self.add(self.name(step), "step_removed", what.to_owned(), &self.beside());
     }
 
     fn beside(&self) -> String {
@@ -93,7 +93,7 @@ impl SagaChanges<'_> {
         if !same(&before.on, &after.on) {
             let what =
                 format!("it waited for {}, and waits for {}", list(&before.on), list(&after.on));
-            self.add(self.name(before), ChangeRule::StepTrigger, what, &self.beside());
+            self.add(self.name(before), "step_trigger", what, &self.beside());
         }
         let gone =
             |version: &&u32| before.versions.has(**version) && !after.versions.has(**version);
@@ -101,35 +101,35 @@ impl SagaChanges<'_> {
             let what = format!(
                 "it is of version {version} no more: sagas on their way to it wait for ever"
             );
-            self.add(self.name(before), ChangeRule::StepRemoved, what, &self.beside());
+            self.add(self.name(before), "step_removed", what, &self.beside());
         }
         if before.kind.can_be_compensated() && before.done != after.done {
             let what = format!(
                 "its outcome was {}, and is {}: the compensation does not know what the ledger holds",
                 before.done, after.done
             );
-            self.add(self.name(before), ChangeRule::StepOutcome, what, &self.beside());
+            self.add(self.name(before), "step_outcome", what, &self.beside());
         }
         if before.runs.is_answered_later() && before.runs != after.runs {
             let what =
                 "what is open of it is answered by nobody, and an abort waits for that".to_owned();
-            self.add(self.name(before), ChangeRule::StepOutcome, what, &self.beside());
+            self.add(self.name(before), "step_outcome", what, &self.beside());
         }
         if before.kind == StepKind::Decision && after.kind != StepKind::Decision {
             let what =
                 "it decides nothing any more: sagas that it decided could be aborted".to_owned();
-            self.add(self.name(before), ChangeRule::Saga, what, &self.beside());
+            self.add(self.name(before), "saga", what, &self.beside());
         }
         if before.kind.can_be_compensated() && !after.kind.can_be_compensated() {
             let what = "what it did cannot be undone any more".to_owned();
             let advice = "keep the compensation until no saga from before is open";
-            self.add(self.name(before), ChangeRule::StepCompensation, what, advice);
+            self.add(self.name(before), "step_compensation", what, advice);
         }
         for event in before.compensated_by.iter().filter(|one| !after.compensated_by.contains(one))
         {
             let what = format!("{event} does not undo it any more");
             let advice = "keep the compensation until no saga from before is open";
-            self.add(self.name(before), ChangeRule::StepCompensation, what, advice);
+            self.add(self.name(before), "step_compensation", what, advice);
         }
     }
 
@@ -140,18 +140,18 @@ impl SagaChanges<'_> {
                       open ones end";
         if before.owner != after.owner {
             let what = format!("{} owned it, and {} does", before.owner, after.owner);
-            self.add(subject(), ChangeRule::Saga, what, advice);
+            self.add(subject(), "saga", what, advice);
         }
         if let Some(abort) = before.abort.filter(|_| before.abort != after.abort) {
             let what = format!("{abort} does not abort it any more in {}", self.service);
-            self.add(subject(), ChangeRule::Saga, what, advice);
+            self.add(subject(), "saga", what, advice);
         }
         let passed = |saga: &SagaPart| saga.deadline.map(|deadline| deadline.passed);
         if let Some(event) = passed(before).filter(|_| passed(before) != passed(after)) {
             let what =
                 format!("{event} does not end it any more: a deadline that is set passes unseen");
             let advice = "keep the deadline until no saga from before is open";
-            self.add(subject(), ChangeRule::Saga, what, advice);
+            self.add(subject(), "saga", what, advice);
         }
     }
 
@@ -169,7 +169,7 @@ impl SagaChanges<'_> {
                 let what = format!("{event} does not abort it any more: one may be on its way");
                 let advice = "keep `aborts_on(..)` for it while steps of a version that is there refuse so; a step \
                               that does not any more is one of the next version";
-                self.add(saga.saga.to_owned(), ChangeRule::Saga, what, advice);
+                self.add(saga.saga.to_owned(), "saga", what, advice);
             }
         }
     }
@@ -189,7 +189,7 @@ impl SagaChanges<'_> {
                 let what = format!(
                     "it may refuse with {refused}, on which the release that runs does not abort"
                 );
-                self.add(self.name(step), ChangeRule::Saga, what, &self.beside());
+                self.add(self.name(step), "saga", what, &self.beside());
             }
         }
     }

@@ -4,7 +4,7 @@ use ballet_core::{Part, ReaderPart};
 
 use crate::contracts::bodies::BodyType;
 use crate::diff::bodies::next_major;
-use crate::diff::change::{ChangeRule, ContractChange};
+use crate::diff::change::ContractChange;
 use crate::diff::events::{named, not_published};
 use crate::diff::promise::Promises;
 
@@ -46,7 +46,7 @@ fn partitions(old: &Promises, new: &Promises, name: &str) -> Option<ContractChan
     let what = format!("it was spread over {was} streams, and is over {is}");
     let (next, version) = next_major(name);
     let advice = format!("publish {next} with {is} until no contract names {version}");
-    let change = ContractChange::new(name, ChangeRule::Partitions, *service, what);
+    let change = ContractChange::new(name, "partitions", *service, what);
     Some(change.breaking(breaks, advice))
 }
 
@@ -69,7 +69,7 @@ fn moved_on(service: &'static str, before: &Part, after: &Part, found: &mut Vec<
             "read {new} with a reader of another name, and keep {name} until `ballet telemetry list` shows \
              that it has read all of {old}"
         );
-        let change = ContractChange::new(subject, ChangeRule::Reader, service, what);
+        let change = ContractChange::new(subject, "reader", service, what);
         found.push(change.breaking(vec![service.to_owned()], advice));
     }
 }

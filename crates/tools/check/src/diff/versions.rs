@@ -6,7 +6,7 @@ use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepPart};
 
 use crate::contracts::Contracts;
-use crate::diff::change::{ChangeRule, ContractChange};
+use crate::diff::change::ContractChange;
 
 pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
     let mut found = Vec::new();
@@ -57,7 +57,7 @@ pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<ContractChange> {
                 "release the steps of version {version} first, without `.begins({version})`, in all \
                  services and in any order; then let sagas begin under it, in a change of its own"
             );
-            let change = ContractChange::new(saga.saga, ChangeRule::Version, part.service, what);
+            let change = ContractChange::new(saga.saga, "version", part.service, what);
             found.push(change.breaking(vec![format!("sagas of version {version}")], advice));
         }
     }

@@ -1,10 +1,10 @@
-//! The broker's definitions as a file, with development passwords, and an object per line.
+//! The broker's definitions as a file, with development passwords.
 
 use ballet_core::System;
 use ballet_core::topology;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const RIGHTS: [&str; 2] = ["permissions", "topic_permissions"];
@@ -29,7 +29,7 @@ pub fn text(system: &System, made_by: &str) -> String {
          each user is its name and `-development`, so let this broker listen on loopback only, and \
          give the users other passwords anywhere else."
     ));
-    one_per_line(&document)
+    pretty(document)
 }
 
 /// Returns the permissions of a system's users in RabbitMQ's import format, for users that exist and keep their
@@ -42,7 +42,7 @@ pub fn rights(system: &System, made_by: &str) -> String {
     }
     document["explanation"] =
         json!(format!("Printed by `{made_by}`: rights of users who are there already."));
-    one_per_line(&document)
+    pretty(document)
 }
 
 /// Returns a password in RabbitMQ's form: the salt, then the SHA-256 of both.
@@ -51,58 +51,10 @@ fn password_hash(password: &str, salt: [u8; 4]) -> String {
     STANDARD.encode([&salt[..], &digest[..]].concat())
 }
 
-/// So that a change is one line of a diff.
-fn one_per_line(document: &Value) -> String {
-    let mut sections = Vec::new();
-    for (name, value) in ordered(document) {
-        let text = match value {
-            Value::Array(entries) if !entries.is_empty() => {
-                let lines: Vec<_> = entries.iter().map(|e| format!("    {}", compact(e))).collect();
-                format!("[\n{}\n  ]", lines.join(",\n"))
-            }
-            other => compact(other),
-        };
-        sections.push(format!("  {}: {text}", json!(name)));
-    }
-    format!("{{\n{}\n}}\n", sections.join(",\n"))
-}
-
-pub(super) fn compact(value: &Value) -> String {
-    match value {
-        Value::Object(_) => {
-            let entries = ordered(value).into_iter();
-            let entries: Vec<_> =
-                entries.map(|(key, value)| format!("{}: {}", json!(key), compact(value))).collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        Value::Array(entries) => {
-            let entries: Vec<_> = entries.iter().map(compact).collect();
-            format!("[{}]", entries.join(", "))
-        }
-        scalar => scalar.to_string(),
-    }
-}
-
-/// The main names first, the others sorted: a map's order depends on how serde_json was built.
-fn ordered(object: &Value) -> Vec<(&String, &Value)> {
-    const FIRST: [&str; 12] = [
-        "explanation",
-        "vhosts",
-        "users",
-        "permissions",
-        "topic_permissions",
-        "exchanges",
-        "queues",
-        "bindings",
-        "name",
-        "user",
-        "source",
-        "vhost",
-    ];
-    let rank = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
-    let mut entries: Vec<_> = object.as_object().into_iter().flat_map(Map::iter).collect();
-    entries.sort_by_key(|(key, _)| (rank(key), *key));
-    entries
+/// The same text in every build: a map's order depends on how serde_json was built.
+fn pretty(mut document: Value) -> String {
+    document.sort_all_objects();
+    format!("{document:#}\n")
 }
 
 #[cfg(test)]

@@ -4,8 +4,6 @@ use ballet_core::System;
 use ballet_core::topology;
 use serde_json::{Value, json};
 
-use crate::documents::definitions::compact;
-
 /// The name of the `RabbitmqCluster` that the resources are for.
 const CLUSTER: &str = "rabbitmq";
 /// The operator takes no others. Those that RabbitMQ does not know give no right.
@@ -37,8 +35,12 @@ pub fn users(system: &System) -> Vec<String> {
 #[must_use]
 pub fn text_of(system: &System) -> String {
     let definitions = topology::definitions(system, |_| String::new());
-    let lines = resources(&definitions).into_iter().map(|one| compact(&one));
-    lines.map(|line| format!("---\n{line}\n")).collect()
+    let document = |mut one: Value| {
+        // A map's order depends on how serde_json was built.
+        one.sort_all_objects();
+        format!("---\n{one}\n")
+    };
+    resources(&definitions).into_iter().map(document).collect()
 }
 
 fn resources(definitions: &Value) -> Vec<Value> {

@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use ballet_core::{CopyPart, Graph, StepKind};
-
-use crate::markdown::{code, codes, table};
+use ballet_core::{Graph, StepKind};
 
 /// Returns the page of all sagas. `made_by` is the generating command.
 #[must_use]
@@ -21,53 +19,6 @@ pub fn page(graph: &Graph, made_by: &str) -> String {
     );
     for saga in graph.sagas() {
         section(&mut page, graph, saga);
-    }
-    let projections: Vec<[String; 3]> = graph
-        .system()
-        .parts
-        .iter()
-        .flat_map(|part| part.subscriptions.iter().map(|one| (part.service, one)))
-        .map(|(service, one)| [code(service), code(one.name), code(one.on)])
-        .collect();
-    if !projections.is_empty() {
-        page += "\n## Outside of sagas\n\n";
-        page += &table(["service", "projection", "event"], &projections);
-    }
-    let readers: Vec<[String; 3]> = graph
-        .system()
-        .parts
-        .iter()
-        .flat_map(|part| part.readers.iter().map(|one| (part.service, one)))
-        .map(|(service, one)| [code(service), code(one.name), code(one.reads)])
-        .collect();
-    if !readers.is_empty() {
-        page += "\n## Telemetry\n\n";
-        page += &table(["service", "reader", "telemetry"], &readers);
-    }
-    let mut copies: Vec<(&CopyPart, Vec<&str>)> = Vec::new();
-    for (part, copy) in graph
-        .system()
-        .parts
-        .iter()
-        .flat_map(|part| part.copies.iter().map(move |copy| (part, copy)))
-    {
-        match copies
-            .iter_mut()
-            .find(|(other, _)| other.entity == copy.entity && other.fed_by == copy.fed_by)
-        {
-            Some((_, services)) => services.push(part.service),
-            None => copies.push((copy, vec![part.service])),
-        }
-    }
-    if !copies.is_empty() {
-        let rows: Vec<[String; 4]> = copies
-            .into_iter()
-            .map(|(copy, services)| {
-                [code(copy.entity), code(copy.owner), codes(services), codes(copy.fed_by.clone())]
-            })
-            .collect();
-        page += "\n## Copies\n\n";
-        page += &table(["copies of", "owner", "kept by", "fed by"], &rows);
     }
     page
 }

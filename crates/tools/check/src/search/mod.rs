@@ -19,7 +19,7 @@ mod words;
 
 use std::collections::BTreeSet;
 
-use ballet_core::{EventType, Graph, Problem, System};
+use ballet_core::{Graph, Problem, System};
 
 pub use crate::search::acts::{Act, Deed, Judgement, KeyedEvent, Row, judge};
 use crate::search::design::Design;
@@ -38,27 +38,12 @@ pub struct Counterexample {
     pub version: u32,
     /// The rule, with the run in words.
     pub problem: Problem,
-    /// What happens, in words, one move after the other.
-    pub moves: Vec<String>,
-    /// What is published.
-    pub events: Vec<RunEvent>,
     /// The moves as orders, until nothing happens any more.
     pub acts: Vec<Act>,
+    /// The number of moves after which it has gone wrong.
+    pub length: usize,
     /// The rows of the ledgers by then.
     pub ends: Vec<Row>,
-}
-
-/// An event of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunEvent {
-    /// The number of the move, from 1.
-    pub number: usize,
-    /// The service, or the producer outside.
-    pub publisher: &'static str,
-    /// The event.
-    pub event: EventType,
-    /// Why, for an abort.
-    pub reason: Option<String>,
 }
 
 /// One saga that was searched through.
@@ -106,8 +91,16 @@ fn one(system: &System, graph: &Graph, version: u32, searched: &mut SearchedSaga
         if told.insert((fault.rule.id, fault.of.clone())) {
             let way = explored.way(&design, at);
             let (acts, ends) = design.acts(&[way.clone(), explored.on(&design, at, last)].concat());
-            let run = design.counterexample((searched.saga, version), &fault, &way);
-            searched.counterexamples.push(Counterexample { acts, ends, ..run });
+            let problem = design.problem(searched.saga, &fault, &way);
+            let (saga, length) = (searched.saga, way.len());
+            searched.counterexamples.push(Counterexample {
+                saga,
+                version,
+                problem,
+                acts,
+                length,
+                ends,
+            });
         }
     }
 }

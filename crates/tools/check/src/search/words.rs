@@ -1,4 +1,4 @@
-//! A run in words, and as events.
+//! A run in words.
 
 use ballet_core::{Problem, Runs};
 
@@ -6,30 +6,21 @@ use crate::search::design::Design;
 use crate::search::moves::{Move, MoveKind};
 use crate::search::state::State;
 use crate::search::verdict::Fault;
-use crate::search::{Counterexample, RunEvent};
 
 impl Design<'_> {
-    pub(super) fn counterexample(
-        &self,
-        (saga, version): (&'static str, u32),
-        fault: &Fault,
-        way: &[(Move, State)],
-    ) -> Counterexample {
-        let moves: Vec<String> = way.iter().map(|(made, _)| self.words(*made)).collect();
+    /// A fault, with the run that leads to it.
+    pub(super) fn problem(&self, saga: &str, fault: &Fault, way: &[(Move, State)]) -> Problem {
         // In the sentence an answer stands for its call.
         let is_told = |made: &Move| !matches!(made.kind, MoveKind::Call | MoveKind::Arrive);
-        let told = way.iter().zip(&moves).filter(|((made, _), _)| is_told(made));
-        let told: Vec<&str> = told.map(|(_, words)| words.as_str()).collect();
+        let told = way.iter().map(|(made, _)| *made).filter(is_told);
+        let told: Vec<String> = told.map(|made| self.words(made)).collect();
         let run = if told.is_empty() { "from its beginning".to_owned() } else { told.join("; ") };
-        let service = &self.services[fault.service];
-        let problem = Problem {
+        Problem {
             rule: fault.rule,
-            service: service.name.to_owned(),
+            service: self.services[fault.service].name.to_owned(),
             of: fault.of.clone(),
             detail: format!("in a run of {saga} ({run}): at last {}", fault.why),
-        };
-        let (acts, ends) = (Vec::new(), Vec::new());
-        Counterexample { saga, version, problem, moves, events: self.events_of(way), acts, ends }
+        }
     }
 
     pub(super) fn words(&self, made: Move) -> String {
@@ -58,34 +49,6 @@ impl Design<'_> {
                 format!("{} publishes {event}", by.map_or("somebody", |outside| outside.by))
             }
         }
-    }
-
-    fn events_of(&self, way: &[(Move, State)]) -> Vec<RunEvent> {
-        let mut before = State::default();
-        let mut all = Vec::new();
-        for (number, (made, state)) in (1..).zip(way) {
-            for (at, event) in self.events.iter().enumerate() {
-                if !self.is_out(state, at) || self.is_out(&before, at) {
-                    continue;
-                }
-                let is_abort = self.services.iter().any(|service| service.abort == Some(at));
-                let reason = match made.kind {
-                    MoveKind::Cancel => Some("at a request".to_owned()),
-                    MoveKind::AbortOn => {
-                        made.event.map(|on| format!("on {}", self.events[on].event))
-                    }
-                    _ => None,
-                };
-                all.push(RunEvent {
-                    number,
-                    publisher: self.publisher(*made, at),
-                    event: event.event,
-                    reason: reason.filter(|_| is_abort),
-                });
-            }
-            before = *state;
-        }
-        all
     }
 
     pub(super) fn publisher(&self, made: Move, event: usize) -> &'static str {

@@ -30,6 +30,22 @@ pub(crate) enum MismatchKind {
     Unclear,
 }
 
+impl MismatchKind {
+    /// The rule that it breaks between two releases.
+    pub(crate) const fn rule(self) -> &'static str {
+        match self {
+            Self::FieldMissing => "field_removed",
+            Self::FieldOptional => "field_optional",
+            Self::FieldUnknown => "field_unknown",
+            Self::Type => "type",
+            Self::Value => "value",
+            Self::Range => "range",
+            Self::Format => "format",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
 impl Mismatch {
     /// `path` may end with a point.
     pub(crate) fn new(kind: MismatchKind, path: &str, text: String) -> Self {

@@ -60,7 +60,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     let sagas = if is_searched { contracts.runs() } else { Vec::new() };
     let runs: Vec<&Counterexample> = sagas.iter().flat_map(|saga| &saga.counterexamples).collect();
     problems.extend(runs.iter().map(|run| run.problem.clone()));
-    let seen = runs.iter().find(|run| !run.events.is_empty());
+    let publishes =
+        |run: &&&Counterexample| run.acts[..run.length].iter().any(|act| !act.publishes.is_empty());
+    let seen = runs.iter().find(publishes);
     if let (Some(file), Some(run)) = (&args.svg, seen) {
         let lanes = drawn(&contracts, run, None);
         let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
@@ -90,7 +92,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         show(&contracts, &all, (broken, wrong), &runs);
         seen.iter().for_each(|(run, played)| show_played(run, played));
     } else {
-        let moves = |of: &Problem| runs.iter().find(|run| run.problem == *of).map(|run| &run.moves);
+        let moves = |of: &Problem| {
+            let run = runs.iter().find(|run| run.problem == *of)?;
+            Some(run.acts[..run.length].iter().map(|act| &*act.words).collect::<Vec<_>>())
+        };
         let played = |of: &Problem| seen.iter().find(|(run, _)| run.problem == *of);
         let rows = all.iter().map(|one| {
             let mut row = row(one, moves(one));
@@ -175,12 +180,12 @@ fn write(file: &Path, text: &str) -> Result<()> {
 }
 
 fn unread(error: ContractsError) -> Problem {
-    let service = error.place().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let service = error.place.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let detail = format!("{:#}", Error::from(error));
     Problem { rule: &catalogue::READABLE, service, of: String::new(), detail }
 }
 
-fn row(problem: &Problem, moves: Option<&Vec<String>>) -> Value {
+fn row(problem: &Problem, moves: Option<Vec<&str>>) -> Value {
     let mut row = explain::row(problem.rule);
     for (name, text) in
         [("service", &problem.service), ("of", &problem.of), ("detail", &problem.detail)]
@@ -195,13 +200,14 @@ fn row(problem: &Problem, moves: Option<&Vec<String>>) -> Value {
 
 /// Draws what is published in a run.
 fn drawn(contracts: &Contracts, run: &Counterexample, columns: Option<usize>) -> String {
-    let bodies: Vec<Value> =
-        run.events.iter().map(|event| json!({ "reason": event.reason })).collect();
-    let events = run.events.iter().zip(&bodies).map(|(event, body)| LaneEvent {
-        millis: i64::try_from(event.number).unwrap_or(i64::MAX),
-        publisher: event.publisher,
-        event_type: event.event.name(),
-        body,
+    let acts = (1..).zip(&run.acts[..run.length]);
+    let events = acts.flat_map(|(number, act)| {
+        act.publishes.iter().map(move |(keyed, publisher)| LaneEvent {
+            millis: number,
+            publisher,
+            event_type: keyed.event.name(),
+            body: &Value::Null,
+        })
     });
     let graph = Graph::new(contracts.system().clone());
     lanes::draw_moves(&graph, &events.collect::<Vec<_>>(), columns)

@@ -1,14 +1,15 @@
 //! Session tokens, of which the database has the hash, and passwords that the console makes.
 
+use anyhow::{Result, anyhow};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::error::ConsoleError;
+use crate::access::password::NO_RANDOMNESS;
 
 /// Nobody can guess it.
-pub(crate) fn new() -> Result<String, ConsoleError> {
+pub(crate) fn new() -> Result<String> {
     let mut bytes = [0; 24];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| ConsoleError::NoRandomness)?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow!(NO_RANDOMNESS))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

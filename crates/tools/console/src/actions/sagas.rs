@@ -31,7 +31,7 @@ pub(crate) async fn stop(
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
 pub(crate) struct RetryScope {
     pub(crate) service: String,
     pub(crate) saga: Option<Uuid>,
@@ -48,8 +48,8 @@ pub(crate) struct WaitCounts {
 impl RetryScope {
     pub(crate) fn address(&self) -> String {
         match self.saga {
-            Some(saga) => format!("/sagas/{saga}/retry?service={}", self.service),
-            None => format!("/services/{}/retry", self.service),
+            Some(saga) => format!("/retry?service={}&saga={saga}", self.service),
+            None => format!("/retry?service={}", self.service),
         }
     }
 

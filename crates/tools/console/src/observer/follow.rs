@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use ballet_amqp::{Backoff, Broker};
 use ballet_ops::monitor::WatchedJournal;
 use ballet_ops::stream::{
@@ -19,12 +20,12 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::contract_index::ContractIndex;
-use crate::error::ConsoleError;
 use crate::observer::journal_rows;
 use crate::store::append::{self, EntryBatch};
 use crate::store::prepare::begin_again;
 use crate::store::times::times;
 
+const DATABASE: &str = "the console's database";
 /// In records and bytes.
 const MOST: usize = 2_000;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -54,8 +55,8 @@ impl Observer {
             match self.read(&mut another_since).await {
                 Ok(()) => {}
                 Err(error) => {
-                    tracing::warn!("the console does not follow: {error}");
-                    self.trouble.send_replace(Some(error.to_string()));
+                    tracing::warn!("the console does not follow: {error:#}");
+                    self.trouble.send_replace(Some(format!("{error:#}")));
                 }
             }
             if in_time(append::next(&self.pool)).await.ok() != before {
@@ -66,8 +67,8 @@ impl Observer {
     }
 
     /// Follows until something fails, or another console writes.
-    async fn read(&self, another_since: &mut Option<Instant>) -> Result<(), ConsoleError> {
-        let mut next = in_time(append::next(&self.pool)).await?;
+    async fn read(&self, another_since: &mut Option<Instant>) -> Result<()> {
+        let mut next = in_time(append::next(&self.pool)).await.context(DATABASE)?;
         if self.is_another(next).await? {
             if another_since.get_or_insert_with(Instant::now).elapsed() < LAGS {
                 let another = "the journal does not have what was read last";
@@ -118,8 +119,8 @@ impl Observer {
 
     /// At the place of the last entry the journal has another record, or none. The broker lost its end, or it was made
     /// again.
-    async fn is_another(&self, next: i64) -> Result<bool, ConsoleError> {
-        let last = in_time(append::last_entry(&self.pool)).await?;
+    async fn is_another(&self, next: i64) -> Result<bool> {
+        let last = in_time(append::last_entry(&self.pool)).await.context(DATABASE)?;
         let (place, id) = last.map_or((next - 1, None), |(place, id)| (place, Some(id)));
         let Ok(offset) = u64::try_from(place) else { return Ok(false) };
         Ok(match at(&self.broker, offset).await? {
@@ -135,7 +136,7 @@ impl Observer {
         &self,
         reader: &mut JournalReader,
         from: i64,
-    ) -> Result<Option<(EntryBatch, i64)>, ConsoleError> {
+    ) -> Result<Option<(EntryBatch, i64)>> {
         let (mut batch, mut to, mut records, mut bytes) = (EntryBatch::default(), from, 0, 0);
         let mut read = match timeout(LINGER, reader.next()).await {
             Ok(next) => next?,
@@ -144,7 +145,7 @@ impl Observer {
                 reader.next().await?
             }
         };
-        let (now, newest) = in_time(times(&self.pool)).await?;
+        let (now, newest) = in_time(times(&self.pool)).await.context(DATABASE)?;
         let floor = newest.unwrap_or(now).checked_sub(self.keep).unwrap_or(Timestamp::MIN);
         let mut over = pin!(sleep(LINGER));
         let is_full = loop {
@@ -192,7 +193,7 @@ impl Observer {
         days: &mut BTreeSet<Date>,
         (from, to): (i64, i64),
         batch: &EntryBatch,
-    ) -> Result<bool, ConsoleError> {
+    ) -> Result<bool> {
         let mut backoff = Backoff::default();
         loop {
             match in_time(append::append(&self.pool, days, (from, to), batch)).await {
@@ -206,8 +207,8 @@ impl Observer {
                 Ok(false) => return Ok(in_time(append::next(&self.pool)).await? == to),
                 Err(error) => {
                     // The database would refuse it again. Our data is not wrong, but the reason has to be seen.
-                    tracing::warn!("the console's database: {error}");
-                    self.trouble.send_replace(Some(format!("the console's database: {error}")));
+                    tracing::warn!("{DATABASE}: {error}");
+                    self.trouble.send_replace(Some(format!("{DATABASE}: {error}")));
                     days.clear();
                     sleep(backoff.wait()).await;
                 }

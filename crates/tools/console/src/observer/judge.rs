@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ballet::Clock;
 use ballet_ops::redrive::cause_of;
 use ballet_ops::sagas::journal::{JournalEntry, JournalSaga, MessageFate};
 use ballet_ops::sagas::{PressingWait, SagaState};
 use ballet_store::database::connection::{begin, in_time};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use sqlx::{Executor, PgPool};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -29,33 +28,15 @@ const ROUNDS_BEHIND: u32 = 4;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const DETAIL: usize = 2_000;
 
-/// Why sagas are not judged, and since when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JudgingFault {
-    pub(crate) since: Timestamp,
-    pub(crate) why: String,
-}
-
 pub(crate) async fn judge(
     pool: PgPool,
     contract_index: Arc<ContractIndex>,
     patience: SignedDuration,
     added: Arc<Notify>,
     is_behind: Arc<AtomicBool>,
-    unjudged: watch::Sender<Option<JudgingFault>>,
-    clock: Clock,
 ) {
     loop {
-        let judged = page(&pool, &contract_index, patience).await;
-        let error = judged.as_ref().err().map(ToString::to_string);
-        unjudged.send_if_modified(|unjudged| {
-            let since = unjudged.as_ref().map_or_else(|| clock.now(), |before| before.since);
-            let now = error.map(|why| JudgingFault { since, why });
-            let is_new = *unjudged != now;
-            *unjudged = now;
-            is_new
-        });
-        match judged {
+        match page(&pool, &contract_index, patience).await {
             // With something new, or after a while.
             Ok(0) => {
                 timeout(LOOK_EVERY, added.notified()).await.ok();

@@ -45,7 +45,7 @@ pub(crate) fn section(all: &[RecordedAction], now: Timestamp) -> Markup {
 pub(crate) fn one(action: &RecordedAction, now: Timestamp) -> Markup {
     html! {
         p.crumb { a href="/actions" { "Actions" } }
-        div #action data-live-from=[(action.standing == ActionState::Running).then(|| format!("/actions/{}/live", action.id))] {
+        div #action data-live[action.standing == ActionState::Running] {
             (how(action, now))
         }
     }

@@ -3,8 +3,6 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::access::role::Role;
-use crate::observer::judge::JudgingFault;
-use crate::pages::words::exact;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
@@ -23,7 +21,6 @@ pub(crate) struct PageFrame<'a> {
     pub(crate) system: &'static str,
     pub(crate) person: Option<&'a Person>,
     pub(crate) trouble: Option<String>,
-    pub(crate) unjudged: Option<JudgingFault>,
 }
 
 const PAGES: [(&str, &str); 8] = [
@@ -70,12 +67,6 @@ pub(crate) fn page(frame: &PageFrame<'_>, at: &str, title: &str, content: &Marku
                     p.trouble role="status" {
                         strong { "The journal is not followed. " }
                         "What is shown is as old as the last entry. " (trouble)
-                    }
-                }
-                @if let Some(JudgingFault { since, why }) = &frame.unjudged {
-                    p.trouble role="status" dir="auto" {
-                        strong { "Sagas are not judged. " }
-                        "How they stand is shown as it was at " (exact(*since)) ". " (why)
                     }
                 }
                 main #main { (content) }

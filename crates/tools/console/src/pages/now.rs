@@ -30,40 +30,20 @@ pub(crate) struct NowPage {
     pub(crate) at: Timestamp,
 }
 
-/// Sent to an open page, each with its element's id.
-pub(crate) fn parts(contract_index: &ContractIndex, now: &NowPage) -> Vec<(String, String)> {
-    let maps = contract_index.graph.sagas().into_iter().map(|saga| {
-        (
-            format!("map-{saga}"),
-            marked(&contract_index.graph, saga, &|service, step| {
-                marks(contract_index, now, service, step)
-            }),
-        )
-    });
-    let own = [
-        ("standing".to_owned(), standing(&now.standing, &Area::ALL, now.at).into_string()),
-        ("numbers".to_owned(), numbers(now).into_string()),
-        ("causes".to_owned(), causes(now).into_string()),
-        ("violations".to_owned(), violations(&now.violations, now.at).into_string()),
-    ];
-    own.into_iter().chain(maps).collect()
-}
-
 pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
-    let parts = parts(contract_index, now);
-    let part = |id: &str| {
-        let found = parts.iter().find(|(name, _)| name == id);
-        // The same macro made these, or the drawing, which escapes too.
-        PreEscaped(found.map_or(String::new(), |(_, part)| part.clone()))
+    // The drawing escapes its texts.
+    let map = |saga: &str| {
+        let marks = |service: &str, step: &str| marks(contract_index, now, service, step);
+        PreEscaped(marked(&contract_index.graph, saga, &marks))
     };
     html! {
         h1.hidden { "Now" }
-        div.now data-live-from="/live" {
+        div.now {
             div {
-                div #standing data-live { (part("standing")) }
-                div #numbers data-live { (part("numbers")) }
-                div #causes data-live { (part("causes")) }
-                div #violations data-live { (part("violations")) }
+                div #standing data-live { (standing(&now.standing, &Area::ALL, now.at)) }
+                div #numbers data-live { (numbers(now)) }
+                div #causes data-live { (causes(now)) }
+                div #violations data-live { (violations(&now.violations, now.at)) }
                 p.legend {
                     @for one in [SagaState::Waiting, SagaState::Blocked, SagaState::Stuck] {
                         (state(one)) " " (means(one)) " "
@@ -74,7 +54,7 @@ pub(crate) fn now(contract_index: &ContractIndex, now: &NowPage) -> Markup {
             div.maps { @for saga in contract_index.graph.sagas() { section.map {
                 h2 { (saga) " " a.quiet href={ "/sagas?saga=" (saga) } { "its sagas" } }
                 div.scroll tabindex="0" role="region" aria-label={ "The lanes of " (saga) } {
-                    div id={ "map-" (saga) } data-live { (part(&format!("map-{saga}"))) }
+                    div id={ "map-" (saga) } data-live { (map(saga)) }
                 }
             } } }
         }

@@ -9,34 +9,9 @@ use crate::pages::forms::choice;
 use crate::pages::remedy::remedy;
 use crate::pages::words::{address, ago, event, saga, since, state};
 use crate::store::saga_row::SagaRow;
-use crate::store::search::SagaList;
+use crate::store::search::{SagaFilter, SagaList};
 
 pub(crate) const PER_PAGE: i64 = 50;
-
-const LONGEST: usize = 500;
-
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct SagasQuery {
-    #[serde(default)]
-    pub(crate) q: String,
-    #[serde(default)]
-    pub(crate) state: String,
-    #[serde(default)]
-    pub(crate) saga: String,
-    #[serde(default)]
-    pub(crate) service: String,
-    #[serde(default)]
-    pub(crate) step: String,
-    #[serde(default)]
-    pub(crate) reason: String,
-    #[serde(default)]
-    pub(crate) cause: String,
-    /// Such as `10m`, `2h`, `3d`.
-    #[serde(default)]
-    pub(crate) age: String,
-    #[serde(default)]
-    pub(crate) page: u16,
-}
 
 const AGES: [(&str, &str); 6] = [
     ("", "any age"),
@@ -47,51 +22,33 @@ const AGES: [(&str, &str); 6] = [
     ("7d", "over a week"),
 ];
 
-impl SagasQuery {
-    /// Returns the query without characters and lengths that a database or a page cannot carry.
-    pub(crate) fn cleaned(self) -> Self {
-        let clean = |text: String| -> String {
-            text.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect()
-        };
-        let Self { q, state, saga, service, step, reason, cause, age, page } = self;
-        let [q, state, saga, service] = [q, state, saga, service].map(clean);
-        let [step, reason, cause, age] = [step, reason, cause, age].map(clean);
-        Self { q, state, saga, service, step, reason, cause, age, page }
-    }
+fn remedy_of(asked: &SagaFilter) -> Option<Markup> {
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let state = SagaState::parse(&asked.state)?;
+    let (reason, cause) = (given(&asked.reason), given(&asked.cause));
+    remedy(state, &given(&asked.service)?, reason.as_deref(), cause.as_deref())
+}
 
-    fn remedy(&self) -> Option<Markup> {
-        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let state = SagaState::parse(&self.state)?;
-        remedy(
-            state,
-            &given(&self.service)?,
-            given(&self.reason).as_deref(),
-            given(&self.cause).as_deref(),
-        )
-    }
-
-    fn address(&self, page: u16) -> String {
-        let page = if page > 0 { page.to_string() } else { String::new() };
-        let fields = [
-            ("q", &*self.q),
-            ("state", &self.state),
-            ("saga", &self.saga),
-            ("service", &self.service),
-            ("step", &self.step),
-            ("reason", &self.reason),
-            ("cause", &self.cause),
-            ("age", &self.age),
-            ("page", &page),
-        ];
-        address("/sagas", &fields)
-    }
+fn address_of(asked: &SagaFilter, page: u16) -> String {
+    let page = if page > 0 { page.to_string() } else { String::new() };
+    let fields = [
+        ("q", &*asked.q),
+        ("state", &asked.state),
+        ("saga", &asked.saga),
+        ("service", &asked.service),
+        ("step", &asked.step),
+        ("reason", &asked.reason),
+        ("cause", &asked.cause),
+        ("age", &asked.age),
+        ("page", &page),
+    ];
+    address("/sagas", &fields)
 }
 
 pub(crate) fn sagas(
     contract_index: &ContractIndex,
-    asked: &SagasQuery,
+    asked: &SagaFilter,
     listed: &SagaList,
-    has_more: bool,
     now: Timestamp,
 ) -> Markup {
     html! {
@@ -111,9 +68,9 @@ pub(crate) fn sagas(
                 }
             }
             button type="submit" { "Search" }
-            @if asked.address(0) != "/sagas?" { a.clear href="/sagas" { "clear" } }
+            @if address_of(asked, 0) != "/sagas?" { a.clear href="/sagas" { "clear" } }
         }
-        @if let Some(remedy) = asked.remedy() { (remedy) }
+        @if let Some(remedy) = remedy_of(asked) { (remedy) }
         @if listed.has_others {
             p.quiet role="status" { "Many sagas have this text, and only some of them are looked at: type more of it to see "
                 "the others." }
@@ -122,14 +79,14 @@ pub(crate) fn sagas(
             ol.rows { @for one in &listed.found { (row(one, now)) } }
         }
         nav.pages aria-label="Pages of the list" {
-            @if asked.page > 0 { a href=(asked.address(asked.page - 1)) rel="prev" { "← before" } }
-            @if has_more { a href=(asked.address(asked.page.saturating_add(1))) rel="next" { "more →" } }
+            @if asked.page > 0 { a href=(address_of(asked, asked.page - 1)) rel="prev" { "← before" } }
+            @if listed.has_more { a href=(address_of(asked, asked.page + 1)) rel="next" { "more →" } }
         }
     }
 }
 
-fn nothing(asked: &SagasQuery) -> Markup {
-    let is_all = asked.address(0) == "/sagas?";
+fn nothing(asked: &SagaFilter) -> Markup {
+    let is_all = address_of(asked, 0) == "/sagas?";
     html! {
         div.empty {
             @if is_all {

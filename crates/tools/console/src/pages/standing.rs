@@ -48,12 +48,6 @@ pub(crate) fn standing(standing: &PartsStanding, areas: &[Area], now: Timestamp)
     }
 }
 
-/// The console itself is behind.
-pub(crate) fn silent_since(at: Timestamp, now: Timestamp) -> Markup {
-    html! { p.trouble.silent { "The console's own database does not answer, for " (since(at, now))
-    ": it is not known how anything stands. What is below is as it was then." } }
-}
-
 fn short(one: &Finding, now: Timestamp) -> Markup {
     html! {
         p dir="auto" {

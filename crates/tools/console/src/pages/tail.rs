@@ -8,34 +8,17 @@ use crate::pages::body;
 use crate::pages::forms::choice;
 use crate::pages::words::{address, event, exact, saga};
 use crate::store::entry_row::{EntryKind, EntryRow};
-
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-pub(crate) struct TailQuery {
-    #[serde(default, rename = "type")]
-    pub(crate) event_type: String,
-    #[serde(default)]
-    pub(crate) service: String,
-    #[serde(default)]
-    pub(crate) kind: String,
-    #[serde(default)]
-    pub(crate) saga: String,
-}
-
-impl TailQuery {
-    fn address(&self, page: &str) -> String {
-        let Self { event_type, service, kind, saga } = self;
-        let fields =
-            [("type", &**event_type), ("service", service), ("kind", kind), ("saga", saga)];
-        address(page, &fields)
-    }
-}
+use crate::store::tail::TailFilter;
 
 pub(crate) fn tail(
     contract_index: &ContractIndex,
-    asked: &TailQuery,
+    asked: &TailFilter,
     rows: &[EntryRow],
     sight: BodySight,
 ) -> Markup {
+    let TailFilter { event_type, service, kind, saga } = asked;
+    let fields = [("type", &**event_type), ("service", service), ("kind", kind), ("saga", saga)];
+    let again = address("/tail", &fields);
     html! {
         h1 { "Tail" }
         form.search.filters method="get" action="/tail" {
@@ -45,17 +28,15 @@ pub(crate) fn tail(
             input name="saga" value=(asked.saga) placeholder="A saga's id" aria-label="saga" dir="auto";
             button type="submit" { "Follow" }
         }
-        p.quiet { "The last first. It goes on by itself; without scripts, " a href=(asked.address("/tail")) { "look again" } "." }
-        div data-live-from=(asked.address("/tail/live")) data-live-adds {
-            ol.rows #tail aria-live="off" { @for row in rows.iter().rev() { (one(contract_index, row, sight)) } }
-        }
+        p.quiet { "The last first. It goes on by itself; without scripts, " a href=(again) { "look again" } "." }
+        ol.rows #tail data-live-adds aria-live="off" { @for row in rows.iter().rev() { (one(contract_index, row, sight)) } }
         @if rows.is_empty() { p.quiet { "Nothing like that is in the journal yet." } }
     }
 }
 
-pub(crate) fn one(contract_index: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
+fn one(contract_index: &ContractIndex, row: &EntryRow, sight: BodySight) -> Markup {
     html! {
-        li.row.{ "tail-" (row.kind.as_str()) } {
+        li.row.{ "tail-" (row.kind.as_str()) } id=(row.anchor()) {
             div.first dir="auto" { strong { (row.service) } " " (row.kind.as_str()) " " (event(&row.event_type)) }
             div.what {
                 @if let Some(id) = row.saga { (saga(id)) }

@@ -1,15 +1,10 @@
 //! Starts actions, and shows the trail. Only operators may change anything.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::Path;
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use ballet_ops::redrive::{Note, Stop};
-use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -21,7 +16,6 @@ use crate::store::actions::{self, ActionState, Deed, NewAction};
 
 /// In characters.
 const LONGEST: usize = 400;
-const EVERY: Duration = Duration::from_millis(500);
 
 fn reason(given: &str) -> Option<String> {
     let text: String = given.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect();
@@ -92,31 +86,6 @@ pub(super) async fn one(visit: Visit, Path(id): Path<Uuid>) -> Answer {
     let action = action.ok_or_else(|| visit.not_found("There is no such action."))?;
     let content = pages::one(&action, visit.site.context.clock.now());
     visit.page("/actions", &action.act, &content)
-}
-
-pub(super) async fn live(
-    visit: Visit,
-    Path(id): Path<Uuid>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let begun = (visit, String::new(), false);
-    let changes = unfold(begun, move |(visit, before, has_ended)| async move {
-        if has_ended {
-            return None;
-        }
-        loop {
-            let action = actions::one(&visit.site.context.pool, id).await.ok().flatten()?;
-            let shown = pages::how(&action, visit.site.context.clock.now()).into_string();
-            let has_ended = action.standing != ActionState::Running;
-            if shown != before || has_ended {
-                let parts = BTreeMap::from([("action", &shown)]);
-                let event = Event::default().json_data(parts).unwrap_or_default();
-                let event = if has_ended { event.event("end") } else { event };
-                return Some((Ok(event), (visit, shown, has_ended)));
-            }
-            tokio::time::sleep(EVERY).await;
-        }
-    });
-    Sse::new(changes).keep_alive(KeepAlive::default())
 }
 
 pub(super) async fn stop(visit: Visit, Path(id): Path<Uuid>) -> Answer {

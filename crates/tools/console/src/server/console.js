@@ -1,4 +1,4 @@
-// The pages work without this. It writes times in the reader's zone, and keeps the page Now up to date.
+// The pages work without this. It writes times in the reader's zone, and keeps pages up to date.
 'use strict';
 
 const inZone = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
@@ -18,11 +18,12 @@ function update(element, html) {
 }
 
 // The last entries stay, so that a person who reads one does not lose it.
-function add(list, html) {
-  const made = document.createElement('template');
-  made.innerHTML = html;
-  zone(made.content);
-  list.prepend(made.content);
+function add(list, fresh) {
+  for (const entry of [...fresh.children].reverse()) {
+    if (document.getElementById(entry.id)) continue;
+    zone(entry);
+    list.prepend(entry);
+  }
   while (list.children.length > 500) list.lastElementChild.remove();
 }
 
@@ -34,22 +35,28 @@ function edges() {
 zone(document);
 edges();
 addEventListener('resize', edges);
-// A page has at most one source of updates.
-const source = document.querySelector('[data-live-from]');
-if (source) {
-  const live = new EventSource(source.dataset.liveFrom);
-  live.onopen = () => document.documentElement.classList.remove('stale');
-  live.onerror = () => document.documentElement.classList.add('stale');
-  const news = (message) => {
-    for (const [id, html] of Object.entries(JSON.parse(message.data))) {
-      const element = document.getElementById(id);
-      if (element && source.hasAttribute('data-live-adds')) add(element, html);
-      else if (element?.matches('[data-live], [data-live-from]')) update(element, html);
-    }
-  };
-  live.onmessage = news;
-  live.addEventListener('end', (message) => {
-    live.close();
-    news(message);
-  });
+// A page whose parts change is asked for again, and what is new of them is shown.
+const shown = new Map();
+async function refresh() {
+  const answer = await fetch(location.href);
+  // The session has ended.
+  if (answer.redirected) return location.reload();
+  if (!answer.ok) throw new Error(answer.statusText);
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  for (const element of document.querySelectorAll('[data-live]')) {
+    const fresh = page.getElementById(element.id);
+    if (!fresh) continue;
+    element.toggleAttribute('data-live', fresh.hasAttribute('data-live'));
+    if (shown.get(element.id) !== fresh.innerHTML) update(element, fresh.innerHTML);
+    shown.set(element.id, fresh.innerHTML);
+  }
+  for (const list of document.querySelectorAll('[data-live-adds]')) add(list, page.getElementById(list.id));
 }
+
+async function keep() {
+  if (!document.querySelector('[data-live], [data-live-adds]')) return;
+  const is = document.documentElement.classList;
+  if (!document.hidden) await refresh().then(() => is.remove('stale'), () => is.add('stale'));
+  setTimeout(keep, 1000);
+}
+setTimeout(keep, 1000);

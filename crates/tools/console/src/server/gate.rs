@@ -16,8 +16,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use ballet_core::hosts;
-use ballet_http::lingering_body::LingeringBody;
-use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use crate::access::role::Role;
@@ -33,15 +31,8 @@ pub(super) const NAME: &str = "ballet_console";
 pub(super) const MOST_OF_A_FORM: usize = 4 * 1024 * 1024;
 /// Longer than the wait for the database, so that the answer can report that.
 const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_secs(10);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/// Reads the rest of a form after the answer. Otherwise the browser, which is still sending, would show a broken
-/// connection in place of the answer.
-pub(super) async fn lingering(request: Request) -> Request {
-    LingeringBody::body_of(request).map(Body::new)
-}
 
 /// Says whether requests may be sent here: no longer when the console was asked to stop.
 pub(super) async fn ready(State(site): State<Arc<Site>>) -> (StatusCode, &'static str) {
@@ -133,45 +124,16 @@ pub(super) async fn logged_in(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let is_live = request.uri().path().ends_with("/live");
     match in_a_moment(person(&site, from, request.headers())).await {
         Ok(Some(person)) => {
-            let headers = request.headers().clone();
-            let role = person.role;
             request.extensions_mut().insert(person);
-            let response = next.run(request).await;
-            if !is_live {
-                return response;
-            }
-            response.map(|body| {
-                let ended = session_end(site, from, headers, role);
-                Body::from_stream(body.into_data_stream().take_until(ended))
-            })
+            next.run(request).await
         }
-        Ok(None) if is_live => StatusCode::UNAUTHORIZED.into_response(),
         Ok(None) => {
             let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str());
             Redirect::to(&format!("/login?next={}", encoded(wanted))).into_response()
         }
         Err(error) => site.away(None, &error),
-    }
-}
-
-/// Waits until the session or the console has ended, or the person's role has changed. A live page then connects again.
-async fn session_end(site: Arc<Site>, from: SocketAddr, headers: HeaderMap, role: Role) {
-    let closes = site.departure.clone().closes();
-    tokio::pin!(closes);
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = closes.as_mut() => return,
-        }
-        // Without an answer of the database the stream has nothing to show either, so it may stay.
-        if let Ok(now) = person(&site, from, &headers).await
-            && now.is_none_or(|person| person.role != role)
-        {
-            return;
-        }
     }
 }
 

@@ -8,7 +8,6 @@ mod gate;
 pub(crate) mod live;
 mod metrics;
 mod pages;
-mod parts;
 pub(crate) mod routes;
 mod saga_acts;
 mod session;

@@ -7,13 +7,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ballet_ops::sagas::journal::{JournalEntry, JournalSaga};
-use ballet_ops::sagas::{self as live_sagas, SagaDetails, SagaState};
-use jiff::{SignedDuration, Timestamp};
+use ballet_ops::sagas::{self as live_sagas, SagaDetails};
 use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 
 use crate::access::role::BodySight;
-use crate::pages::sagas::{PER_PAGE, SagasQuery};
+use crate::pages::sagas::PER_PAGE;
 use crate::pages::{dead_letters, events, now, saga, sagas};
 use crate::server::dead_letter_acts;
 use crate::server::live;
@@ -22,14 +21,12 @@ use crate::server::visit::{Answer, Visit};
 use crate::store::actions::{self, RecordedAction};
 use crate::store::entry_row::EntryRow;
 use crate::store::saga_row::SagaRow;
-use crate::store::search::{SHORTEST_PART, SagaFilter, SagaList, search};
+use crate::store::search::{self, SHORTEST_PART, SagaFilter, search};
 use crate::store::violations::{self, FoundViolation};
 use crate::store::{counts, saga_entries};
 
 const BYTES: i32 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Beyond this page a person has to search.
-const LAST_PAGE: u16 = 200;
 
 pub(super) async fn unknown(State(site): State<Arc<Site>>) -> Response {
     let text = "The console has no page at this address.";
@@ -43,42 +40,21 @@ pub(super) async fn now(visit: Visit) -> Answer {
     }
 }
 
-pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagasQuery>) -> Answer {
+pub(super) async fn sagas(visit: Visit, Query(asked): Query<SagaFilter>) -> Answer {
     let site = &visit.site;
     let (away, asked) = (site.found.borrow().places(), asked.cleaned());
     let now = site.context.clock.now();
-    let mut filter = filter(&asked, now);
     // The journal has only dead letters. The look at services has what is retried.
     let is_text = asked.q.chars().count() >= SHORTEST_PART;
     let errors = if is_text { site.found.borrow().failing(&asked.q) } else { BTreeMap::default() };
-    filter.failing = errors.keys().copied().collect();
-    let mut listed = visit.read(search(&site.context.pool, &away, &filter).await)?;
+    let failing = errors.keys().copied().collect();
+    let found = search(&site.context.pool, &away, failing, &asked, (now, PER_PAGE)).await;
+    let mut listed = visit.read(found)?;
     for one in &mut listed.found {
         one.detail = one.detail.take().or_else(|| errors.get(&one.id).cloned());
     }
-    let most = usize::try_from(PER_PAGE).unwrap_or_default();
-    let has_more = listed.found.len() > most && asked.page < LAST_PAGE;
-    listed.found.truncate(most);
-    let content = sagas::sagas(&site.context.contract_index, &asked, &listed, has_more, now);
+    let content = sagas::sagas(&site.context.contract_index, &asked, &listed, now);
     visit.page("/sagas", "Sagas", &content)
-}
-
-fn filter(asked: &SagasQuery, now: Timestamp) -> SagaFilter {
-    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let age = asked.age.parse::<SignedDuration>().ok();
-    SagaFilter {
-        text: given(&asked.q),
-        failing: Vec::new(),
-        state: SagaState::parse(&asked.state),
-        saga: given(&asked.saga),
-        service: given(&asked.service),
-        step: given(&asked.step),
-        reason: given(&asked.reason),
-        cause: given(&asked.cause),
-        before: age.and_then(|age| now.checked_sub(age).ok()),
-        skip: i64::from(asked.page.min(LAST_PAGE)) * PER_PAGE,
-        limit: PER_PAGE + 1,
-    }
 }
 
 pub(super) async fn saga(visit: Visit, Path(id): Path<String>) -> Answer {
@@ -129,10 +105,7 @@ struct StoredSaga {
 
 async fn read(site: &Site, id: Uuid) -> Result<Option<StoredSaga>, sqlx::Error> {
     let away = site.found.borrow().places();
-    let this = SagaFilter { text: Some(id.to_string()), limit: 100, ..SagaFilter::default() };
-    // Other sagas may have the id as a key.
-    let SagaList { found, .. } = search(&site.context.pool, &away, &this).await?;
-    let Some(found) = found.into_iter().find(|found| found.id == id) else { return Ok(None) };
+    let Some(found) = search::one(&site.context.pool, &away, id).await? else { return Ok(None) };
     let all = saga_entries::entries(&site.context.pool, id).await?;
     let rows = saga_entries::edges(&site.context.pool, id, &all, BYTES).await?;
     let keys = saga_entries::keys(&site.context.pool, id).await?;

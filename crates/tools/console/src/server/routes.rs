@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state, map_request};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use crate::server::site::Site;
 use crate::server::{
-    acts, assets, dead_letter_acts, gate, live, metrics, pages, saga_acts, session, step_acts,
-    system, tail,
+    acts, assets, dead_letter_acts, gate, metrics, pages, saga_acts, session, step_acts, system,
+    tail,
 };
 
 /// In bytes.
@@ -26,25 +26,18 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .route("/dead-letters/{service}/{id}/unmasked", post(dead_letter_acts::unmasked))
         .route("/sagas/{id}/unmasked", post(saga_acts::unmasked))
         .route("/sagas/{id}/stop", get(saga_acts::stop_form).post(saga_acts::stop))
-        .route("/sagas/{id}/retry", get(saga_acts::retry_form).post(saga_acts::retry))
+        .route("/retry", get(saga_acts::retry_form).post(saga_acts::retry))
         .route("/sagas/{id}/solved", get(step_acts::solved_form).post(step_acts::solved))
         .route("/sagas/{id}/answer", get(step_acts::answer_form).post(step_acts::answer))
         .route("/actions/{id}/stop", post(acts::stop))
-        .route(
-            "/services/{service}/retry",
-            get(saga_acts::service_retry_form).post(saga_acts::service_retry),
-        )
         .layer(from_fn_with_state(Arc::clone(&site), gate::operators))
         .layer(DefaultBodyLimit::max(gate::MOST_OF_A_FORM));
     let private = Router::new()
         .merge(acting)
         .route("/tail", get(tail::tail))
-        .route("/tail/live", get(tail::live))
         .route("/actions", get(acts::all))
         .route("/actions/{id}", get(acts::one))
-        .route("/actions/{id}/live", get(acts::live))
         .route("/", get(pages::now))
-        .route("/live", get(live::live))
         .route("/sagas", get(pages::sagas))
         .route("/sagas/{id}", get(pages::saga))
         .route("/dead-letters", get(pages::dead_letters))
@@ -73,6 +66,5 @@ pub(crate) fn router(site: Arc<Site>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&site), gate::own_forms))
         .layer(from_fn_with_state(Arc::clone(&site), gate::own_hosts))
         .layer(from_fn(gate::headers))
-        .layer(map_request(gate::lingering))
         .with_state(site)
 }

@@ -46,35 +46,11 @@ pub(super) async fn stop(
     .await
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RetryQuery {
-    #[serde(default)]
-    service: String,
-}
-
-impl RetryQuery {
-    fn of(self, saga: Uuid) -> RetryScope {
-        RetryScope { service: self.service, saga: Some(saga) }
-    }
-}
-
-pub(super) async fn retry_form(
-    visit: Visit,
-    Path(saga): Path<Uuid>,
-    Query(service): Query<RetryQuery>,
-) -> Answer {
-    retry_page(&visit, &service.of(saga)).await
-}
-
-pub(super) async fn service_retry_form(visit: Visit, Path(service): Path<String>) -> Answer {
-    retry_page(&visit, &RetryScope { service, saga: None }).await
-}
-
-async fn retry_page(visit: &Visit, retry: &RetryScope) -> Answer {
+pub(super) async fn retry_form(visit: Visit, Query(retry): Query<RetryScope>) -> Answer {
     visit.service(&retry.service)?;
     let waits = retry.count(&visit.site.context).await;
     let at = if retry.saga.is_some() { "/sagas" } else { "/services" };
-    visit.page(at, "Try again", &pages::retry(retry, &waits))
+    visit.page(at, "Try again", &pages::retry(&retry, &waits))
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,22 +62,9 @@ pub(super) struct RetryForm {
 
 pub(super) async fn retry(
     visit: Visit,
-    Path(saga): Path<Uuid>,
-    Query(service): Query<RetryQuery>,
-    Form(again): Form<RetryForm>,
+    Query(retry): Query<RetryScope>,
+    Form(RetryForm { what, why }): Form<RetryForm>,
 ) -> Answer {
-    begin_retry(&visit, service.of(saga), again).await
-}
-
-pub(super) async fn service_retry(
-    visit: Visit,
-    Path(service): Path<String>,
-    Form(again): Form<RetryForm>,
-) -> Answer {
-    begin_retry(&visit, RetryScope { service, saga: None }, again).await
-}
-
-async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answer {
     visit.service(&retry.service)?;
     let deed = |what: &str| Deed {
         act: "tries again",
@@ -113,18 +76,17 @@ async fn begin_retry(visit: &Visit, retry: RetryScope, again: RetryForm) -> Answ
         saga: retry.saga,
         message: None,
     };
-    let RetryForm { what, why } = again;
     match &*what {
         "inbox" => {
             let deed = deed("what waits");
-            begin_and_show(visit, &why, &deed, |context, note, stop, says| async move {
+            begin_and_show(&visit, &why, &deed, |context, note, stop, says| async move {
                 retry.inbox(&context, note, stop, &says).await
             })
             .await
         }
         "outbox" => {
             let deed = deed("the unpublished events");
-            begin_and_show(visit, &why, &deed, |context, _, _, _| async move {
+            begin_and_show(&visit, &why, &deed, |context, _, _, _| async move {
                 retry.outbox(&context).await
             })
             .await

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
 use axum::Form;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
@@ -16,7 +17,6 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::access::{password, token};
-use crate::error::ConsoleError;
 use crate::pages::login::login;
 use crate::server::gate::{NAME, session};
 use crate::server::site::Site;
@@ -79,16 +79,7 @@ pub(super) async fn log_in(
             let wrong = "The name or the password is wrong.";
             shown(&site, StatusCode::UNAUTHORIZED, &given.next, Some(wrong))
         }
-        Err(ConsoleError::Database(error)) => site.away(None, &error),
-        Err(error) => {
-            tracing::error!("nobody can log in: {error}");
-            site.message(
-                None,
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Nobody can log in",
-                &error.to_string(),
-            )
-        }
+        Err(error) => site.away(None, &error),
     }
 }
 
@@ -100,7 +91,7 @@ fn address(from: IpAddr, headers: &HeaderMap, is_behind_tls: bool) -> IpAddr {
 }
 
 /// Begins a session if the password is right, and returns its token.
-async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>, ConsoleError> {
+async fn begin(site: &Site, given: &LoginForm) -> Result<Option<String>> {
     if given.password.len() > password::LONGEST || given.name.contains('\0') {
         return Ok(None);
     }

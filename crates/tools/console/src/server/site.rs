@@ -1,5 +1,6 @@
 //! What all handlers share, and their error pages.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,12 +13,10 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::access::trusted_header::TrustedHeader;
 use crate::actions::action_context::ActionContext;
-use crate::observer::judge::JudgingFault;
 use crate::observer::system_findings::SystemFindings;
 use crate::pages::layout::{PageFrame, Person, message};
 use crate::pages::now::NowPage;
 use crate::server::dead_letters::DeadLetterReader;
-use crate::server::parts::Parts;
 use crate::server::timed_value::TimedValue;
 
 /// Each takes 19 MiB.
@@ -32,9 +31,7 @@ pub(crate) struct Site {
     pub(crate) watched: Arc<WatchedJournal>,
     /// Why the observer cannot follow.
     pub(crate) trouble: watch::Receiver<Option<String>>,
-    pub(crate) unjudged: watch::Receiver<Option<JudgingFault>>,
     pub(crate) now: TimedValue<Result<NowPage, sqlx::Error>>,
-    pub(crate) parts: watch::Sender<Arc<Parts>>,
     pub(crate) dead: DeadLetterReader,
     /// The attempts at a password that failed, or are under way.
     pub(crate) attempts: WindowedCounts<IpAddr>,
@@ -65,12 +62,11 @@ impl Site {
             person,
             // Strangers see no details.
             trouble: self.trouble.borrow().clone().filter(|_| person.is_some()),
-            unjudged: self.unjudged.borrow().clone().filter(|_| person.is_some()),
         }
     }
 
     /// Strangers do not see why.
-    pub(crate) fn away(&self, person: Option<&Person>, error: &sqlx::Error) -> Response {
+    pub(crate) fn away(&self, person: Option<&Person>, error: &impl Display) -> Response {
         tracing::warn!("a page cannot be read: {error}");
         let text = match person {
             Some(_) => format!("The console's database does not answer, or refuses: {error}"),

@@ -8,7 +8,6 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{Executor, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use crate::store::copy::CopyRows;
 use crate::store::days::{day, make};
 use crate::store::entry_row::EntryRow;
 use crate::store::flow::{self, Flow};
@@ -91,34 +90,40 @@ pub(crate) async fn append(
 }
 
 async fn add_entries(db: &mut PgConnection, rows: &[EntryRow]) -> Result<(), sqlx::Error> {
-    let mut copy = CopyRows::new();
-    for row in rows {
-        copy.row(17);
-        copy.bigint(row.place);
-        copy.int(row.member);
-        copy.time(row.at);
-        copy.text(Some(row.kind.as_str()));
-        copy.uuid(row.saga);
-        copy.text(Some(&row.event_type));
-        copy.text(Some(&row.service));
-        copy.uuid(Uuid::try_parse(&row.message_id).ok());
-        copy.text(row.cause.as_deref());
-        copy.text(row.handler.as_deref());
-        copy.text(row.reason.as_deref());
-        copy.text(row.detail.as_deref());
-        copy.int(row.attempts);
-        copy.text(row.who.as_deref());
-        copy.text(row.why.as_deref());
-        copy.bytes(&row.body);
-        copy.int(row.size);
+    macro_rules! column {
+        ($of:expr) => {
+            rows.iter().map($of).collect::<Vec<_>>()
+        };
     }
-    let into = "copy console.entry (place, member, at, kind, saga, type, service, message_id, cause, handler, \
-                reason, detail, attempts, who, why, body, size) from stdin with (format binary)";
-    copy.send(db, into).await
+    sqlx::query(
+        "insert into console.entry (place, member, at, kind, saga, type, service, message_id, cause, handler, \
+             reason, detail, attempts, who, why, body, size) \
+         select * from unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::text[], $5::uuid[], $6::text[], \
+             $7::text[], $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::integer[], $14::text[], \
+             $15::text[], $16::bytea[], $17::integer[])",
+    )
+    .bind(column!(|row| row.place))
+    .bind(column!(|row| row.member))
+    .bind(column!(|row| row.at.to_sqlx()))
+    .bind(column!(|row| row.kind.as_str()))
+    .bind(column!(|row| row.saga))
+    .bind(column!(|row| &*row.event_type))
+    .bind(column!(|row| &*row.service))
+    .bind(column!(|row| Uuid::try_parse(&row.message_id).ok()))
+    .bind(column!(|row: &EntryRow| row.cause.as_deref()))
+    .bind(column!(|row: &EntryRow| row.handler.as_deref()))
+    .bind(column!(|row: &EntryRow| row.reason.as_deref()))
+    .bind(column!(|row: &EntryRow| row.detail.as_deref()))
+    .bind(column!(|row| row.attempts))
+    .bind(column!(|row: &EntryRow| row.who.as_deref()))
+    .bind(column!(|row: &EntryRow| row.why.as_deref()))
+    .bind(column!(|row| &*row.body))
+    .bind(column!(|row| row.size))
+    .execute(db)
+    .await
+    .map(drop)
 }
 
-/// Does not use COPY, whose own last packet waits 40 ms after little data (Nagle's algorithm, which the client does not
-/// switch off).
 async fn add_changed(db: &mut PgConnection, sagas: &BTreeSet<Uuid>) -> Result<(), sqlx::Error> {
     sqlx::query("insert into console.changed (saga) select unnest($1::uuid[])")
         .bind(sagas.iter().copied().collect::<Vec<_>>())

@@ -3,7 +3,6 @@
 pub(crate) mod accounts;
 pub(crate) mod actions;
 pub(crate) mod append;
-pub(crate) mod copy;
 pub(crate) mod counts;
 pub(crate) mod days;
 pub(crate) mod entry_row;

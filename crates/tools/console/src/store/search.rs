@@ -1,7 +1,7 @@
 //! Searches sagas by text and filters.
 
 use ballet_ops::sagas::SagaState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -15,22 +15,39 @@ pub(crate) const SHORTEST_PART: usize = 3;
 /// Fewer last digits are in too many ids.
 const SHORTEST_DIGITS: usize = 4;
 
-#[derive(Debug, Default)]
+/// The longest filter, in characters.
+const LONGEST: usize = 500;
+/// Beyond this page a person has to search.
+const LAST_PAGE: u16 = 200;
+
+/// A page of the list, and its filters, of which an empty one lets all pass.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
 pub(crate) struct SagaFilter {
     /// An id or its last digits, the beginning of a business key, or a part of an error.
-    pub(crate) text: Option<String>,
-    /// A current error has the text.
-    pub(crate) failing: Vec<Uuid>,
-    pub(crate) state: Option<SagaState>,
-    pub(crate) saga: Option<String>,
-    pub(crate) service: Option<String>,
-    pub(crate) step: Option<String>,
-    pub(crate) reason: Option<String>,
-    pub(crate) cause: Option<String>,
-    /// When it began to wait, or was last seen.
-    pub(crate) before: Option<Timestamp>,
-    pub(crate) skip: i64,
-    pub(crate) limit: i64,
+    pub(crate) q: String,
+    pub(crate) state: String,
+    pub(crate) saga: String,
+    pub(crate) service: String,
+    pub(crate) step: String,
+    pub(crate) reason: String,
+    pub(crate) cause: String,
+    /// How long ago it began to wait, or was last seen: `10m`, `2h`, `3d`.
+    pub(crate) age: String,
+    pub(crate) page: u16,
+}
+
+impl SagaFilter {
+    /// Returns the filters without characters and lengths that a database or a page cannot carry.
+    pub(crate) fn cleaned(self) -> Self {
+        let clean = |text: String| -> String {
+            text.trim().chars().filter(|c| *c != '\0').take(LONGEST).collect()
+        };
+        let Self { q, state, saga, service, step, reason, cause, age, page } = self;
+        let [q, state, saga, service] = [q, state, saga, service].map(clean);
+        let [step, reason, cause, age] = [step, reason, cause, age].map(clean);
+        Self { q, state, saga, service, step, reason, cause, age, page: page.min(LAST_PAGE) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,33 +55,53 @@ pub(crate) struct SagaList {
     pub(crate) found: Vec<SagaRow>,
     /// Whether the text matches more sagas than are searched.
     pub(crate) has_others: bool,
+    pub(crate) has_more: bool,
+}
+
+/// Returns a saga. `away` are the places with hindrances.
+pub(crate) async fn one(
+    pool: &PgPool,
+    away: &[String],
+    id: Uuid,
+) -> Result<Option<SagaRow>, sqlx::Error> {
+    let one = format!(
+        "select *, {STATE} as state from console.saga where $1::text[] is not null and id = $2"
+    );
+    sqlx::query_as(AssertSqlSafe(one)).bind(away).bind(id).fetch_optional(pool).await
 }
 
 /// Open sagas by their states, each the oldest first, then ended ones, the last first. `away` are the places with
-/// hindrances.
+/// hindrances, and `failing` the sagas with a current error that has the text.
 pub(crate) async fn search(
     pool: &PgPool,
     away: &[String],
+    failing: Vec<Uuid>,
     filter: &SagaFilter,
+    (now, per_page): (Timestamp, i64),
 ) -> Result<SagaList, sqlx::Error> {
-    let hits = match &filter.text {
-        Some(text) => Some([hits(pool, text).await?, filter.failing.clone()].concat()),
-        None => None,
+    let hits = match &*filter.q {
+        "" => None,
+        text => Some([hits(pool, text).await?, failing].concat()),
     };
     if hits.as_ref().is_some_and(Vec::is_empty) {
         return Ok(SagaList::default());
     }
     let has_others = hits.as_ref().is_some_and(|hits| hits.len() >= MOST_HITS);
-    let (mut found, mut skip) = (Vec::new(), filter.skip);
+    let age = filter.age.parse::<SignedDuration>().ok();
+    let before = age.and_then(|age| now.checked_sub(age).ok());
+    let (mut found, mut skip) = (Vec::new(), i64::from(filter.page) * per_page);
+    // One more says whether there are more.
+    let limit = per_page + 1;
     for state in SagaState::ALL {
         // Without hindrances nothing is blocked.
         let is_none = state == SagaState::Blocked && away.is_empty();
-        let left = filter.limit - i64::try_from(found.len()).unwrap_or(filter.limit);
-        if is_none || filter.state.is_some_and(|wanted| wanted != state) || left <= 0 {
+        let left = limit - i64::try_from(found.len()).unwrap_or(limit);
+        let is_other = !filter.state.is_empty() && filter.state != state.as_str();
+        if is_none || is_other || left <= 0 {
             continue;
         }
         let mut query = QueryBuilder::<Postgres>::new("select * from (");
-        push_all(&mut query, away, filter, hits.as_deref(), state.is_open());
+        push_all(&mut query, away, filter, (hits.as_deref(), before), state.is_open());
         query.push(") as s where state = ").push_bind(state.as_str());
         // An index has this order, so no more are read than listed.
         query.push(if state.is_open() {
@@ -74,11 +111,14 @@ pub(crate) async fn search(
         });
         query.push(" limit ").push_bind(skip + left);
         let of_state: Vec<SagaRow> = query.build_query_as().fetch_all(pool).await?;
-        let before = of_state.len();
+        let count = of_state.len();
         found.extend(of_state.into_iter().skip(usize::try_from(skip).unwrap_or_default()));
-        skip = (skip - i64::try_from(before).unwrap_or(skip)).max(0);
+        skip = (skip - i64::try_from(count).unwrap_or(skip)).max(0);
     }
-    Ok(SagaList { found, has_others })
+    let most = usize::try_from(per_page).unwrap_or_default();
+    let has_more = found.len() > most && filter.page < LAST_PAGE;
+    found.truncate(most);
+    Ok(SagaList { found, has_others, has_more })
 }
 
 /// Pushes the query of the sagas that pass all filters except the state's.
@@ -86,7 +126,7 @@ fn push_all(
     query: &mut QueryBuilder<Postgres>,
     away: &[String],
     filter: &SagaFilter,
-    hits: Option<&[Uuid]>,
+    (hits, before): (Option<&[Uuid]>, Option<Timestamp>),
     open: bool,
 ) {
     // The state uses the first bound value as `$1`.
@@ -96,8 +136,8 @@ fn push_all(
     if let Some(hits) = hits {
         query.push(" and id = any(").push_bind(hits.to_vec()).push(")");
     }
-    if let Some(saga) = &filter.saga {
-        query.push(" and names @> array[").push_bind(saga.clone()).push("]");
+    if !filter.saga.is_empty() {
+        query.push(" and names @> array[").push_bind(filter.saga.clone()).push("]");
     }
     for (column, value) in [
         ("service", &filter.service),
@@ -105,11 +145,11 @@ fn push_all(
         ("reason", &filter.reason),
         ("cause", &filter.cause),
     ] {
-        if let Some(value) = value {
+        if !value.is_empty() {
             query.push(" and ").push(column).push(" = ").push_bind(value.clone());
         }
     }
-    if let Some(before) = filter.before {
+    if let Some(before) = before {
         query.push(" and coalesce(since, last_at) < ").push_bind(before.to_sqlx());
     }
 }
@@ -168,9 +208,11 @@ mod tests {
         .await
         .expect("sagas");
         let away = ["away".to_owned()];
-        let list = async |skip, limit| {
-            let filter = SagaFilter { skip, limit, ..SagaFilter::default() };
-            let found = search(&pool, &away, &filter).await.expect("sagas");
+        let now = Timestamp::UNIX_EPOCH;
+        let list = async |page, per_page| {
+            let filter = SagaFilter { page, ..SagaFilter::default() };
+            let found =
+                search(&pool, &away, vec![], &filter, (now, per_page)).await.expect("sagas");
             found.found.into_iter().map(|saga| (saga.state, saga.id)).collect::<Vec<_>>()
         };
         let all = list(0, 100).await;
@@ -181,16 +223,15 @@ mod tests {
             expected.chain(of(SagaState::Waiting, 10)).chain(of(SagaState::Completed, 4));
         assert_eq!(words, expected.collect::<Vec<_>>());
         for limit in [1, 3, 7, 24] {
-            let (mut pages, mut skip) = (Vec::new(), 0);
-            while skip < 24 {
-                pages.extend(list(skip, limit).await);
-                skip += limit;
+            let mut pages = Vec::new();
+            for page in 0..24 {
+                pages.extend(list(page, limit).await);
             }
             assert_eq!(pages, all, "{limit} a page");
         }
         // Without hindrances the blocked sagas are late, or wait.
-        let filter =
-            SagaFilter { state: Some(SagaState::Blocked), limit: 9, ..SagaFilter::default() };
-        assert!(search(&pool, &[], &filter).await.expect("none").found.is_empty());
+        let filter = SagaFilter { state: "blocked".to_owned(), ..SagaFilter::default() };
+        let blocked = search(&pool, &[], vec![], &filter, (now, 9)).await.expect("none");
+        assert!(blocked.found.is_empty());
     }
 }

@@ -22,7 +22,6 @@ async fn who_has_logged_in_sees_the_pages_until_the_session_ends_and_nobody_else
     a_console_that_was_asked_to_stop_serves_for_a_while(&world).await;
     whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(&console).await;
     accounts_are_listed_and_one_that_is_removed_has_no_session_any_more(&world, &console).await;
-    what_is_kept_up_to_date_ends_with_the_session(&world, &console).await;
     a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all(&console).await;
     a_stranger_is_not_told_what_the_database_says(&world, &browser).await;
     world.close().await;
@@ -46,7 +45,6 @@ async fn nobody_sees_anything_without_logging_in_and_a_session_ends(
             answer.headers()["location"].to_str().expect("text").starts_with("/login?next=%2F")
         );
     }
-    assert_eq!(stranger.get("/live").await.0, StatusCode::UNAUTHORIZED);
     for path in ["/login", "/console.css", "/console.js", "/console.svg", "/health"] {
         assert_eq!(stranger.get(path).await.0, StatusCode::OK, "{path}");
     }
@@ -106,12 +104,9 @@ async fn the_console_answers_by_its_own_names_alone(world: &TestConsole) {
     for host in
         ["evil.example", "evil.example:7070", "127.0.0.1.evil.example", "localhost.evil", "a b"]
     {
-        for (method, path) in [
-            (Method::GET, "/"),
-            (Method::GET, "/login"),
-            (Method::POST, "/login"),
-            (Method::GET, "/live"),
-        ] {
+        for (method, path) in
+            [(Method::GET, "/"), (Method::GET, "/login"), (Method::POST, "/login")]
+        {
             let request = stranger.request(method, path).header("host", host);
             let request = request.header("x-forwarded-user", "operator");
             let request = request.header("sec-fetch-site", "same-origin").body("name=a&password=b");
@@ -168,29 +163,6 @@ async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(
         assert_eq!(answer.status(), status);
         let page = answer.text().await.expect("text");
         assert!(page.contains(says), "{page}");
-    }
-}
-
-async fn what_is_kept_up_to_date_ends_with_the_session(
-    world: &TestConsole,
-    console: &RunningConsole,
-) {
-    let set_password = async |password: &str| {
-        let database = world.database.url().parse().expect("a URL");
-        Console::set_account(database, "ida", Role::Operator, password).await.expect("set");
-    };
-    set_password("a long password").await;
-    let browser = console.browser_of("ida", "a%20long%20password").await;
-    let mut open = Vec::new();
-    for path in ["/live", "/tail/live"] {
-        let answer = browser.request(Method::GET, path).send().await.expect("an answer");
-        assert_eq!(answer.status(), StatusCode::OK, "{path}");
-        open.push((path, answer));
-    }
-    set_password("another password").await;
-    for (path, mut answer) in open {
-        let rest = async { while let Ok(Some(_)) = answer.chunk().await {} };
-        timeout(SOON / 2, rest).await.unwrap_or_else(|_| panic!("{path} goes on"));
     }
 }
 

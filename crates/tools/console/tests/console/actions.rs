@@ -106,8 +106,7 @@ async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(
     let forms = [
         ("/dead-letters/act".to_owned(), "act=redrive&service=inventory&why=x"),
         (format!("/sagas/{saga}/stop"), "name=order_fulfillment&why=x"),
-        (format!("/sagas/{saga}/retry?service=inventory"), "what=inbox&why=x"),
-        ("/services/inventory/retry".to_owned(), "what=inbox&why=x"),
+        (format!("/retry?service=inventory&saga={saga}"), "what=inbox&why=x"),
         (format!("/sagas/{saga}/solved"), "act=solve&step=inventory%2Freserve_stock&why=x"),
         (format!("/sagas/{saga}/unmasked"), "why=x"),
     ];

@@ -1,11 +1,10 @@
-//! An operator's day in headless Chromium. It leaves pictures of each page at three widths in target/console.
+//! An operator's day in headless Chromium. It leaves pictures of each page at two widths in target/console.
 
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ballet_console::{Console, Role};
 use ballet_stage::{left_out, wait_until};
 use ballet_testkit::WebBrowser;
 use base64::Engine as _;
@@ -14,9 +13,8 @@ use base64::prelude::BASE64_STANDARD;
 use crate::test_console::{PLACED, RESERVED, RunningConsole, SOON, TestConsole};
 
 const ACCESSIBLE: &str = include_str!("accessible.js");
-const WIDTHS: [u16; 3] = [390, 1280, 1920];
-const HOSTILE: &str =
-    "<script>window.bitten=1</script><img src=x onerror=window.bitten=1> \u{202e}desrever";
+/// A width, and whether it is looked at in the dark.
+const LOOKS: [(u16, bool); 2] = [(390, false), (1280, true)];
 
 struct BrowserPerson {
     browser: WebBrowser,
@@ -79,25 +77,19 @@ impl BrowserPerson {
         found.await.unwrap_or_else(|expired| panic!("{expired}"));
     }
 
-    /// Checks all widths, light and dark: accessible, nothing refused by its policy, and a picture is left.
+    /// Checks both looks: accessible, nothing refused by its policy, and a picture is left.
     async fn looks(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/console");
         std::fs::create_dir_all(&folder).expect("a folder");
-        for width in WIDTHS {
-            for dark in [false, true] {
-                self.browser.look(width, 900, dark).await.expect("a width");
-                let wrong = self.browser.run(ACCESSIBLE).await.expect("a look");
-                let wrong = wrong.as_array().map(Vec::as_slice).unwrap_or_default();
-                let wrong =
-                    wrong.iter().map(|one| format!("{name}, {width} wide, dark {dark}: {one}"));
-                self.wrong.lock().expect("whole").extend(wrong);
-                if dark == (width == 1920) {
-                    let picture = self.browser.picture().await.expect("a picture");
-                    let picture = BASE64_STANDARD.decode(picture).expect("a picture");
-                    std::fs::write(folder.join(format!("{name}-{width}.png")), picture)
-                        .expect("written");
-                }
-            }
+        for (width, dark) in LOOKS {
+            self.browser.look(width, 900, dark).await.expect("a width");
+            let wrong = self.browser.run(ACCESSIBLE).await.expect("a look");
+            let wrong = wrong.as_array().map(Vec::as_slice).unwrap_or_default();
+            let wrong = wrong.iter().map(|one| format!("{name}, {width} wide, dark {dark}: {one}"));
+            self.wrong.lock().expect("whole").extend(wrong);
+            let picture = self.browser.picture().await.expect("a picture");
+            let picture = BASE64_STANDARD.decode(picture).expect("a picture");
+            std::fs::write(folder.join(format!("{name}-{width}.png")), picture).expect("written");
         }
         self.browser.look(1280, 900, false).await.expect("a width");
         let complaints = self.browser.complaints().await.expect("a log");
@@ -119,17 +111,13 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     let console = world.console().await;
     let first = console.first.as_ref().expect("the first start");
     let (saga, order) = (world.id(), world.id());
-    let detail = format!("lines is no list {HOSTILE}");
-    let body = format!(
-        r#"{{"lines":"none","order_id":"{order}","note":"a\u0000b {}"}}"#,
-        HOSTILE.replace('"', "")
-    );
-    let dead = world.dead("payments", RESERVED, saga, &detail, body.as_bytes());
+    let detail = "lines is no list <script>window.bitten=1</script>";
+    let body = format!(r#"{{"lines":"none","order_id":"{order}"}}"#);
+    let dead = world.dead("payments", RESERVED, saga, detail, body.as_bytes());
     let id = dead.properties.message_id().as_ref().map(ToString::to_string).expect("an id");
     let placed = world.event(PLACED, saga, None, &format!(r#"{{"order_id":"{order}"}}"#));
-    let big =
-        world.event("orders.order_big.v1", saga, None, &format!("\"{}\"", "x".repeat(1024 * 1024)));
-    world.publish(vec![placed, big, world.event(RESERVED, saga, None, "{}"), dead]).await;
+    let odd = world.event("orders.order_odd.v1", saga, None, "{}");
+    world.publish(vec![placed, odd, world.event(RESERVED, saga, None, "{}"), dead]).await;
 
     let person = BrowserPerson::at(browser, &console);
     person.opens("/").await;
@@ -157,11 +145,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.sees("Edit its body").await;
     person.looks("dead-letter").await;
     person.clicks("nav.acts a[href$=edit]").await;
-    person.browser.fill("textarea[name=body]", "{\"lines\": 7}").await.expect("a field");
-    person.browser.fill("[name=why]", "a typing error").await.expect("a field");
-    person.clicks("form.act button").await;
-    person.sees("It does not fit the contract").await;
-    person.looks("edit-refused").await;
     let mended = format!(r#"{{"lines": [], "order_id": "{order}"}}"#);
     person.browser.fill("textarea[name=body]", &mended).await.expect("a field");
     person.browser.fill("[name=why]", "a typing error").await.expect("a field");
@@ -181,15 +164,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
     person.finds(&format!("/sagas/{saga}"), "waiting").await;
     person.sees("by operator").await;
     person.looks("saga-mended").await;
-    let (aborted, declined) = (world.id(), "payments.payment_declined.v1");
-    let declined = world.event(declined, aborted, None, r#"{"reason":"insufficient_funds"}"#);
-    let cancelled = world.event("orders.order_cancelled.v1", aborted, None, "{}");
-    let placed = world.event(PLACED, aborted, None, "{}");
-    world.publish(vec![placed, declined, cancelled]).await;
-    person.finds("/sagas?state=aborted", "payments refused authorize_payment").await;
-    person.opens(&format!("/sagas/{aborted}")).await;
-    person.sees("insufficient_funds").await;
-    person.looks("saga-aborted").await;
     person.finds("/", "No saga hangs.").await;
     for (page, name) in [
         ("/actions", "actions"),
@@ -231,18 +205,6 @@ async fn somebody_finds_the_hanging_saga_sees_why_mends_it_and_sees_it_go_on() {
         person.looks(name).await;
     }
 
-    let url = world.database.url().parse().expect("a URL");
-    Console::set_account(url, "eve", Role::Viewer, "a long password").await.expect("an account");
-    world.publish(vec![world.dead("inventory", PLACED, saga, "no shelf 17", b"{}")]).await;
-    person.opens("/").await;
-    person.clicks(".who button").await;
-    person.sees("Password").await;
-    person.logs_in("eve", "a long password").await;
-    person.finds("/dead-letters", "no shelf").await;
-    let text = person.browser.text().await.expect("text");
-    assert!(!text.contains("Send back"), "{text}");
-    person.opens("/dead-letters/act?service=inventory").await;
-    person.sees("Only an operator may do that.").await;
     let wrong = person.wrong.into_inner().expect("whole");
     assert!(wrong.is_empty(), "{wrong:#?}");
     person.browser.close().await.expect("closed");

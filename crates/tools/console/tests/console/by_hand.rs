@@ -92,7 +92,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     assert!(page.contains("Nothing was changed") && page.contains("ada"), "{page}");
 
     // Counted, and queued again once.
-    let looked = format!("/sagas/{saga}/retry?service=inventory");
+    let looked = format!("/retry?service=inventory&saga={saga}");
     let page = operator.until(&looked, "Publish its events again").await;
     assert!(page.contains("<dt>events it could not publish</dt><dd dir=\"auto\">1</dd>"), "{page}");
     assert!(!page.contains("Try messages and calls again now"), "{page}");
@@ -107,7 +107,7 @@ async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again(
     for number in 2..4 {
         db.execute(AssertSqlSafe(unpublishable(world.id(), number))).await.expect("a row");
     }
-    let all = "/services/inventory/retry";
+    let all = "/retry?service=inventory";
     operator.until("/services", all).await;
     let (_, action) = operator.act(all, all, again).await;
     operator.until(&action, "2 events put back in the outbox of inventory").await;

@@ -1,13 +1,12 @@
 //! Errors of retried steps, and silent servers, neither of which the journal has.
 
 use ballet_stage::{Database, Link, Proxy, Servers};
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use tokio::time::timeout;
 
-use crate::test_console::{Browser, PLACED, RESERVED, SOON, TestConsole};
+use crate::test_console::{PLACED, RESERVED, TestConsole};
 
 /// One message waits, one was handled at its third attempt, and a call fails.
 fn rows(message: Uuid, call: Uuid) -> String {
@@ -50,19 +49,6 @@ async fn errors_of_failing_steps_are_found() {
     world.close().await;
 }
 
-async fn goes_on(browser: &Browser, says: &str) {
-    let mut live = browser.request(Method::GET, "/live").send().await.expect("an answer");
-    let mut seen = String::new();
-    timeout(SOON, async {
-        while !seen.contains(says) {
-            let next = live.chunk().await.expect("bytes").expect("open");
-            seen += &String::from_utf8_lossy(&next);
-        }
-    })
-    .await
-    .unwrap_or_else(|_| panic!("{says:?} is not in {seen}"));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_does_not_say_well_while_a_database_says_nothing() {
     let world = TestConsole::new("console_stale").await;
@@ -82,19 +68,13 @@ async fn the_first_page_does_not_say_well_while_a_database_says_nothing() {
     let well = "<strong>providers </strong><span class=\"calm\">";
     browser.until("/", well).await;
     way.set(Link::Silent);
-    let stale = "it was well then, and the look since has no answer";
-    goes_on(&browser, stale).await;
+    browser.until("/", "it was well then, and the look since has no answer").await;
     // Without an answer it is bad in the end.
     browser.until("/", "no answer within").await;
     way.set(Link::Open);
     browser.until("/", well).await;
     // So is the console's own silent database.
-    let seen = goes_on(&browser, "own database does not answer");
-    tokio::join!(seen, async {
-        // Open before.
-        browser.until("/", well).await;
-        own.set(Link::Silent);
-    });
+    own.set(Link::Silent);
     let (status, page) = browser.get("/").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{page}");
     own.set(Link::Open);

@@ -60,9 +60,6 @@ impl Default for Limits {
             address_connections: 256,
             client_requests: 64,
             body: ByteSize(1024 * 1024),
-            headers: 64,
-            header_bytes: ByteSize(16 * 1024),
-            uri: ByteSize(4 * 1024),
         }
     }
 }

@@ -60,9 +60,6 @@ pub(crate) struct Limits {
     /// The maximum number of requests of one client at the same time.
     pub(crate) client_requests: usize,
     pub(crate) body: ByteSize,
-    pub(crate) headers: usize,
-    pub(crate) header_bytes: ByteSize,
-    pub(crate) uri: ByteSize,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

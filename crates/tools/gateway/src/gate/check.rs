@@ -1,27 +1,13 @@
 //! Whether the gateway passes a request on at all.
 
 use hyper::http::uri::Authority;
-use hyper::{HeaderMap, Request, StatusCode, Version, header};
+use hyper::{Request, StatusCode, Version, header};
 
-use crate::config::file::Limits;
 use crate::http::path;
 use crate::http::problem::Problem;
 
-pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Problem> {
+pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let (uri, headers) = (request.uri(), request.headers());
-    let long = uri.path_and_query().map_or(0, |path| path.as_str().len());
-    if long > limits.uri.0 {
-        let detail = format!("the address is longer than {} bytes", limits.uri.0);
-        return Err(Problem::new(StatusCode::URI_TOO_LONG, detail));
-    }
-    let large =
-        |detail: String| Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail));
-    if headers.len() > limits.headers {
-        return large(format!("there are more than {} headers", limits.headers));
-    }
-    if size(headers) > limits.header_bytes.0 {
-        return large(format!("the headers are larger than {} bytes", limits.header_bytes.0));
-    }
     let bad = |detail: &str| Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     let hosts = headers.get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11) {
@@ -50,9 +36,4 @@ fn is_host(text: &[u8]) -> bool {
         let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
         !authority.host().is_empty() && (port.is_empty() || authority.port_u16().is_some())
     })
-}
-
-fn size(headers: &HeaderMap) -> usize {
-    // The colon, the space and the end of the line.
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }

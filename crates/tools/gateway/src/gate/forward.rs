@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_http::lingering_body::LingeringBody;
-use hyper::body::{Body as HttpBody, Incoming};
+use axum::extract::Request;
+use hyper::body::Body as HttpBody;
 use hyper::http::uri::PathAndQuery;
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use hyper::{HeaderMap, Method, StatusCode, Uri, header};
 
 use crate::auth::identity::{Identity, SCOPES};
 use crate::config::file::IdempotencyKey;
@@ -34,7 +34,7 @@ pub(crate) async fn forward(
     exchange: &Exchange<'_>,
     identity: Option<&Identity>,
     under_way: &Arc<RequestGuard>,
-    request: Request<LingeringBody<Incoming>>,
+    request: Request,
 ) -> Result<Answer, Problem> {
     let too_large = request.body().size_hint().lower() > route.body as u64;
     if too_large {

@@ -3,10 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ballet_http::lingering_body::LingeringBody;
+use axum::extract::{ConnectInfo, Request, State};
 use ballet_http::{limits, peers};
-use hyper::Request;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
 use crate::gate::answer_body::until_its_end;
@@ -20,13 +18,12 @@ use crate::http::problem::Problem;
 use crate::limits::at_once;
 
 pub(crate) async fn serve(
-    current: &CurrentGate,
-    peer: SocketAddr,
-    request: Request<Incoming>,
+    State(current): State<CurrentGate>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
 ) -> Answer {
     // In force when the request comes.
     let gate = &current.get();
-    let request = LingeringBody::body_of(request);
     let config = &gate.config;
     let listen = &config.listen;
     let address = peers::client(peer.ip(), request.headers(), |address| listen.trusts(address));
@@ -52,9 +49,9 @@ async fn decide<'gate>(
     gate: &'gate Gate,
     exchange: &mut Exchange<'gate>,
     origin: Option<&HeaderValue>,
-    request: Request<LingeringBody<Incoming>>,
+    request: Request,
 ) -> Result<Answer, Problem> {
-    check::check(&request, &gate.config.limits)?;
+    check::check(&request)?;
     let path = request.uri().path();
     if let Some(cors) = &gate.config.cors
         && cors::is_preflight(&request)

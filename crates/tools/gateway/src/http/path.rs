@@ -69,55 +69,45 @@ pub(crate) fn begins_with(path: &str, prefix: &str) -> bool {
     behind(path, prefix).is_some()
 }
 
-#[derive(Debug, Clone, PartialEq)]
-enum PatternSegment {
-    Literal(String),
-    Parameter(String),
-}
-
 /// With parameters: `/products/{sku}`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PathPattern(Vec<PatternSegment>);
+pub(crate) struct PathPattern(String);
+
+/// The name in a segment that is a parameter.
+fn parameter(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
 
 impl PathPattern {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| {
-            Err(format!("expected a path like \"/products/{{sku}}\", found {text:?}: {why}"))
-        };
-        if let Some(why) = fault(text) {
-            return wrong(why);
-        }
-        let mut segments = Vec::new();
-        for segment in text[1..].split('/') {
-            let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-            match inner {
-                Some(name) if name.is_empty() || name.contains(['{', '}']) => {
-                    return wrong("a parameter needs a name");
-                }
-                Some(name) => segments.push(PatternSegment::Parameter(name.to_owned())),
-                None if segment.contains(['{', '}', '?', '#']) => {
-                    return wrong("a segment is either text or a parameter");
-                }
-                None => segments.push(PatternSegment::Literal(segment.to_owned())),
-            }
-        }
-        Ok(Self(segments))
+        let is_nameless = |name: &str| name.is_empty() || name.contains(['{', '}']);
+        let why = fault(text).or_else(|| {
+            text.split('/').find_map(|segment| match parameter(segment) {
+                Some(name) => is_nameless(name).then_some("a parameter needs a name"),
+                None => segment
+                    .contains(['{', '}', '?', '#'])
+                    .then_some("a segment is either text or a parameter"),
+            })
+        });
+        let wrong =
+            |why| format!("expected a path like \"/products/{{sku}}\", found {text:?}: {why}");
+        why.map_or_else(|| Ok(Self(text.to_owned())), |why| Err(wrong(why)))
     }
 
     /// The parameters' values, still percent-encoded.
     pub(crate) fn matches<'a>(&'a self, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
-        let mut values = Vec::new();
-        let mut given = path.strip_prefix('/')?.split('/');
-        for segment in &self.0 {
-            match (segment, given.next()?) {
-                (PatternSegment::Literal(text), given) if text == given => {}
-                (PatternSegment::Literal(_), _) | (PatternSegment::Parameter(_), "") => {
-                    return None;
-                }
-                (PatternSegment::Parameter(name), given) => values.push((name.as_str(), given)),
+        let (mut own, mut given, mut values) = (self.0.split('/'), path.split('/'), Vec::new());
+        loop {
+            match (own.next(), given.next()) {
+                (None, None) => return Some(values),
+                (Some(own), Some(given)) => match parameter(own) {
+                    Some(name) if !given.is_empty() => values.push((name, given)),
+                    None if own == given => {}
+                    _ => return None,
+                },
+                _ => return None,
             }
         }
-        given.next().is_none().then_some(values)
     }
 
     pub(crate) fn fill(&self, values: &[(&str, &str)]) -> String {
@@ -125,17 +115,12 @@ impl PathPattern {
             let found = values.iter().find(|(known, _)| *known == name);
             found.map_or("", |(_, value)| *value)
         };
-        self.0.iter().fold(String::new(), |path, segment| match segment {
-            PatternSegment::Literal(text) => path + "/" + text,
-            PatternSegment::Parameter(name) => path + "/" + value(name),
-        })
+        let filled = self.0.split('/').map(|segment| parameter(segment).map_or(segment, value));
+        filled.collect::<Vec<_>>().join("/")
     }
 
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|segment| match segment {
-            PatternSegment::Parameter(name) => Some(name.as_str()),
-            PatternSegment::Literal(_) => None,
-        })
+        self.0.split('/').filter_map(parameter)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

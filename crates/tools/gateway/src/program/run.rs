@@ -129,6 +129,7 @@ async fn reload(current: &CurrentGate, file: &Path, addresses: Addresses) {
                 old.timeouts.shutdown_delay != config.timeouts.shutdown_delay,
             ),
             ("limits.connections", old.limits.connections != config.limits.connections),
+            ("timeouts.headers", old.timeouts.headers != config.timeouts.headers),
             ("database", old.database != config.database),
         ];
         for (name, _) in fixed.iter().filter(|(_, changed)| *changed) {

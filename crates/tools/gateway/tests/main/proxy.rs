@@ -223,26 +223,12 @@ async fn a_prefix_is_found_however_a_service_reads_the_parameters_and_the_case_o
 #[tokio::test]
 async fn what_is_too_large_is_refused_with_a_sentence() {
     let service = TestService::ok().await;
-    let limits =
-        "[limits]\nbody = \"1KiB\"\nheaders = 20\nheader_bytes = \"2KiB\"\nuri = \"128B\"\n";
+    let limits = "[limits]\nbody = \"1KiB\"\n";
     let gateway = Gateway::start(&format!("{limits}{}{ROUTE}", service.upstream("a"))).await;
     let client = Client::new();
-    let long = gateway.at(&format!("/a?{}", "x".repeat(128)));
-    let detail = problem(client.get(long).send().await.unwrap(), 414).await;
-    assert_eq!(detail, "the address is longer than 128 bytes");
-    let request = client.get(gateway.at("/a")).header("x-large", "x".repeat(2048));
-    let detail = problem(request.send().await.unwrap(), 431).await;
-    assert_eq!(detail, "the headers are larger than 2048 bytes");
-    // The HTTP library takes 100 headers by default.
-    for count in [21, 101, 200] {
-        let mut request = client.get(gateway.at("/a")).header("x-request-id", "order-page-1");
-        for i in 1..count {
-            request = request.header(format!("x-{i}"), "1");
-        }
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.headers()["x-request-id"], "order-page-1", "{count}");
-        assert_eq!(problem(answer, 431).await, "there are more than 20 headers", "{count}");
-    }
+    let request = client.get(gateway.at("/a")).header("x-large", "x".repeat(64 * 1024));
+    assert_eq!(request.send().await.unwrap().status(), 431);
+
     let request = client.post(gateway.at("/a")).body(vec![0; 1025]);
     let detail = problem(request.send().await.unwrap(), 413).await;
     let sentence = "the body is larger than the 1024 bytes that this route takes: send less";
@@ -302,37 +288,6 @@ async fn slow_clients_are_left() {
     let answer = exchange(gateway.host(), head).await;
     assert!(answer.contains("the body ended early or is malformed"), "{answer}");
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
-}
-
-#[tokio::test]
-async fn a_client_that_takes_nothing_is_left() {
-    let service = TestService::start(|_| text(200, &"x".repeat(64 * 1024 * 1024))).await;
-    let times = "[timeouts]\nidle = \"300ms\"\n";
-    let gateway = Gateway::start(&format!("{times}{}{ROUTE}", service.upstream("a"))).await;
-    let mut client = TcpStream::connect(gateway.host()).await.unwrap();
-    client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    gateway.logged("request").await;
-    gateway.private_says("/metrics", 200, "gateway_connections 0").await;
-    drop(client);
-}
-
-#[tokio::test]
-async fn connections_beyond_the_limit_are_told_so() {
-    let service = TestService::ok().await;
-    let config = format!("[limits]\nconnections = 1\n{}{ROUTE}", service.upstream("a"));
-    let gateway = Gateway::start(&config).await;
-    let mut first = TcpStream::connect(gateway.host()).await.unwrap();
-    first.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    read_until(&mut first, "ok").await;
-    let mut second = TcpStream::connect(gateway.host()).await.unwrap();
-    let answer = read_to_end(&mut second).await;
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
-    drop(first);
-    let again = wait_until("room again", LIMIT, || async {
-        let answer = reqwest::get(gateway.at("/a")).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((answer.status() == 200).then_some(()))
-    });
-    again.await.unwrap();
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ fn broken(change: impl FnOnce(&mut [Value; 2])) -> Vec<Row> {
 
 fn rows(changes: Vec<ContractChange>) -> Vec<Row> {
     let row = |change: ContractChange| {
-        (change.rule.name(), change.subject, change.field, change.breaks.join(" "))
+        (change.rule, change.subject, change.field, change.breaks.join(" "))
     };
     changes.into_iter().map(row).collect()
 }

@@ -18,7 +18,7 @@ fn said(from: (bool, bool), to: (bool, bool)) -> Vec<(String, String)> {
     });
     let diff = changes(&contracts(&before), &contracts(&after));
     let said = |change: ContractChange| {
-        assert_eq!((change.rule, &*change.subject), (ChangeRule::Packs, PLACED), "{change:?}");
+        assert_eq!((change.rule, &*change.subject), ("packs", PLACED), "{change:?}");
         (change.breaks.join(" "), change.advice)
     };
     diff.into_iter().map(said).collect()

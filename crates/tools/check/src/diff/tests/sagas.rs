@@ -36,8 +36,7 @@ fn a_step_that_waits_for_something_else_breaks_open_sagas() {
     let mut after = before.clone();
     saga(&mut after, "inventory")["steps"][0]["on"] = join.clone();
     let found = changes(&contracts(&before), &contracts(&after));
-    let waits =
-        found.iter().find(|change| change.rule == ChangeRule::StepTrigger).expect("it breaks");
+    let waits = found.iter().find(|change| change.rule == "step_trigger").expect("it breaks");
     assert_eq!(waits.subject, "inventory.reserve");
     // The same events in another order.
     let mut turned = after.clone();

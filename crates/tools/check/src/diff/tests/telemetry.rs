@@ -84,7 +84,7 @@ fn a_reader_that_moves_on_leaves_what_it_has_not_read() {
         all[1]["telemetry"].as_array_mut().expect("a list").remove(0);
     });
     let [change] = &moved[..] else { panic!("{moved:?}") };
-    assert_eq!((change.rule.name(), &*change.subject), ("reader", "inventory.beats"));
+    assert_eq!((change.rule, &*change.subject), ("reader", "inventory.beats"));
     assert_eq!(change.breaks, ["inventory"]);
     let follower = json!({ "name": "next_beats", "reads": BEAT, "in_memory": true });
     assert_eq!(breaks(read(json!([beats(NEXT_BEAT), follower]))).len(), 1, "it has no place");

@@ -74,12 +74,6 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
     ),
     shop(
         "orders",
-        "a failed reservation aborts nothing",
-        |part| without(&mut part["aborts_on"], "inventory.stock_reservation_failed.v1"),
-        Some(("B074", "reserve_stock")),
-    ),
-    shop(
-        "orders",
         "the decision does not wait for the pivot, which may refuse later",
         |part| step(part, "confirm_order")["on"] = json!(["shipping.shipment_scheduled.v1"]),
         Some(("B074", "capture_payment")),
@@ -141,15 +135,6 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
         Some(("B076", "confirm_order")),
     ),
     shop(
-        "inventory",
-        "a join waits for what only a compensation publishes",
-        |part| {
-            let on = ["payments.payment_captured.v1", "inventory.stock_released.v1"];
-            add(part, "restock", "retriable", &on, "inventory.stock_restocked.v1");
-        },
-        Some(("B074", "restock")),
-    ),
-    shop(
         "shipping",
         "a join waits for what a refusal prevents, while others go on with the rest",
         |part| {
@@ -171,12 +156,6 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
     ),
     shop(
         "shipping",
-        "the pivot's event is taken for the decision",
-        |part| step(part, "dispatch_shipment")["on"] = json!(["payments.payment_captured.v1"]),
-        Some(("B075", "dispatch_shipment")),
-    ),
-    shop(
-        "shipping",
         "the service waits for an abort that nobody publishes",
         |part| part["abort"] = json!("orders.order_withdrawn.v1"),
         Some(("B075", "schedule_shipment")),
@@ -193,61 +172,9 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
     ),
     rides(
         "dispatch",
-        "nobody acts when no driver is near",
-        |part| without(&mut part["aborts_on"], "location.no_driver_nearby.v1"),
-        Some(("B074", "reserve_driver")),
-    ),
-    rides(
-        "dispatch",
         "the ride starts with the first reservation, while another may still be refused",
         |part| step(part, "start_ride")["on"] = json!(["location.driver_reserved.v1"]),
         Some(("B074", "reserve_driver")),
-    ),
-    rides(
-        "dispatch",
-        "a fare may be refused after the ride",
-        |part| {
-            let step = step(part, "charge_fare");
-            step["kind"] = json!("compensatable");
-            step["refused"] = json!("dispatch.fare_refused.v1");
-        },
-        Some(("B074", "charge_fare")),
-    ),
-    rides(
-        "location",
-        "a driver is let go before the decision",
-        |part| step(part, "release_driver")["on"] = json!(["location.driver_reserved.v1"]),
-        Some(("B075", "release_driver")),
-    ),
-    rides(
-        "location",
-        "the service hears of no abort",
-        |part| part["abort"] = Value::Null,
-        Some(("B075", "reserve_driver")),
-    ),
-    streaming(
-        "playback",
-        "a refused licence aborts nothing",
-        |part| without(&mut part["aborts_on"], "titles.playback_license_denied.v1"),
-        Some(("B074", "grant_license")),
-    ),
-    streaming(
-        "playback",
-        "the decision waits for neither licence nor slot",
-        |part| step(part, "start_playback")["on"] = json!(["accounts.viewer_admitted.v1"]),
-        Some(("B074", "grant_license")),
-    ),
-    streaming(
-        "accounts",
-        "a slot is released before the decision",
-        |part| step(part, "release_slot")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
-        Some(("B075", "release_slot")),
-    ),
-    streaming(
-        "titles",
-        "the service hears of no abort",
-        |part| part["abort"] = Value::Null,
-        Some(("B075", "grant_license")),
     ),
 ];
 
@@ -277,12 +204,6 @@ pub(super) const NEAR: &[ChangedDesign] = &[
             step(part, "authorize_payment")["calls_outside"] = json!(false);
             step(part, "capture_payment")["calls_outside"] = json!(false);
         },
-        None,
-    ),
-    shop(
-        "inventory",
-        "stock is committed later than it has to be",
-        |part| step(part, "commit_stock")["on"] = json!(["shipping.shipment_dispatched.v1"]),
         None,
     ),
     shop(
@@ -325,12 +246,6 @@ pub(super) const NEAR: &[ChangedDesign] = &[
         None,
     ),
     rides(
-        "dispatch",
-        "a fare that is held from rows of its own",
-        |part| step(part, "hold_fare")["calls_outside"] = json!(false),
-        None,
-    ),
-    rides(
         "location",
         "a reservation that is undone silently",
         |part| step(part, "reserve_driver")["compensated"] = Value::Null,
@@ -340,12 +255,6 @@ pub(super) const NEAR: &[ChangedDesign] = &[
         "playback",
         "the decision waits for the slot alone, which comes after the licence",
         |part| step(part, "start_playback")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
-        None,
-    ),
-    streaming(
-        "accounts",
-        "a viewer is admitted by a provider",
-        |part| step(part, "admit_viewer")["calls_outside"] = json!(true),
         None,
     ),
 ];

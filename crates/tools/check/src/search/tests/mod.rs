@@ -140,7 +140,8 @@ fn of_a_saga_that_never_ends_well_a_whole_run_is_shown() {
     let sagas = search(&system(&desk));
     let [one] = &sagas[0].counterexamples[..] else { panic!("{sagas:?}") };
     assert_eq!((one.problem.rule.id, &*one.problem.of), ("B074", "close_sale"));
-    assert_eq!((&*one.moves, one.events.len()), (&["desk.open_sale begins it".to_owned()][..], 1));
+    let [act] = &one.acts[..one.length] else { panic!("{one:?}") };
+    assert_eq!((&*act.words, act.publishes.len()), ("desk.open_sale begins it", 1));
 }
 
 /// A desk asks one driver after the other, and a ride starts with the one who was taken. `again` says who asks again.

@@ -71,7 +71,7 @@ fn advice_on(change: &ContractChange) -> String {
 
 fn row(change: &ContractChange) -> Value {
     json!({
-        "rule": change.rule.name(),
+        "rule": change.rule,
         "subject": change.subject,
         "field": change.field,
         "service": change.service,

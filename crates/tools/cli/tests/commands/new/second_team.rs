@@ -154,7 +154,7 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
     let said = place.ballet(&["topology", "definitions"], CLONE).await.ends_with(0).both();
     let file = fs::read_to_string(place.at(&format!("{CLONE}/broker/definitions.json")));
     assert_eq!(said.trim_end(), file.expect("definitions").trim_end());
-    has_all(&said, &[r#"{"name": "harbour""#, r#"{"name": "pantry""#, r#"{"name": "clerk""#]);
+    has_all(&said, &[r#""name": "harbour""#, r#""name": "pantry""#, r#""name": "clerk""#]);
 
     let turn =
         std::env::var("BALLET_TURN").ok().map(|turn| turn.parse::<usize>().expect("a number"));

@@ -1,7 +1,5 @@
 //! One client beside others, odd requests, and the end of streams.
 
-mod malformed;
-
 use ballet_stage::wait_until;
 use reqwest::{Client, Response};
 use serde_json::json;

@@ -149,19 +149,6 @@ async fn t203_a_client_stores_no_more_keys_than_its_rate_allows() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_service_is_an_answer_too() {
-    let service = counting(409).await;
-    let shop = shop(&service.upstream("a"), "").await;
-    for _ in 0..2 {
-        let answer = shop.post("k", "x").await;
-        assert_eq!(
-            (answer.status().as_u16(), answer.text().await.unwrap().as_str()),
-            (409, "order 1")
-        );
-    }
-}
-
-#[tokio::test]
 async fn twenty_at_once_take_effect_once() {
     let service = counting(201).await;
     let shop = shop(&service.upstream("a"), "").await;
@@ -216,18 +203,6 @@ async fn an_unknown_outcome_is_not_tried_again_and_the_log_says_why() {
         assert!(detail.starts_with("nobody knows whether the request"), "{detail}");
         assert!(connections.try_recv().is_err(), "nothing was sent again");
     }
-}
-
-#[tokio::test]
-async fn a_service_that_recognises_keys_is_asked_again() {
-    let service = counting(503).await;
-    let shop = shop(&service.upstream("a"), "deduplicates = true\n").await;
-    for _ in 0..2 {
-        assert_eq!(shop.post("k", "x").await.status(), 503);
-    }
-    let [first, second] = &service.got()[..] else { panic!("two requests") };
-    let key = first.header("idempotency-key");
-    assert_eq!((key, second.header("idempotency-key")), (Some("key:first:k"), key));
 }
 
 #[tokio::test]
