@@ -295,7 +295,7 @@ create index failure_first_failed_at on ballet.failure (first_failed_at);
 create table ballet.call (
     call_key uuid not null,
     saga_id uuid not null,
-    step text not null,
+    step text collate "C" not null,
     key text not null,
     undo boolean not null,
     request text not null,
