@@ -202,7 +202,11 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more(
     assert!(world.reaches_bell(TICKED).await);
 
     // The broker applies a policy to its queues a moment later.
-    world.until_check(wanted, 0, &[]).await;
+    let applied = wait_until("policies in force", Duration::from_secs(60), || async {
+        let said = world.topology(wanted, &["check"]).await.both();
+        if said.contains("queue `unrouted`") { Err(said) } else { Ok(Some(())) }
+    });
+    applied.await.expect("a check");
     // The previous release may need what it keeps longer.
     let mut policies = wanted["policies"].as_array().expect("a list").iter();
     let longer = policies.find(|one| one["name"] == topology::JOURNAL_POLICY);
