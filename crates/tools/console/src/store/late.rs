@@ -1,19 +1,19 @@
-//! Sagas that look late by the journal.
+//! Sagas that look late by the journal, or that wait for long: an undo without an event is not in it.
 
 use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// Sagas that are late or will be soon, with the last entry's place: first those never asked about, then those asked
-/// about longest ago. Sagas with a dead letter need a person anyway.
+/// Sagas that are late or will be soon, then those that wait for half a minute, with the last entry's place: first those
+/// never asked about, then those asked about longest ago. Sagas with a dead letter need a person anyway.
 pub(crate) async fn next(pool: &PgPool, most: u16) -> Result<BTreeMap<Uuid, i64>, sqlx::Error> {
     let next: Vec<(Uuid, i64)> = sqlx::query_as(
         "update console.saga set asked_at = now() where id in ( \
              select id from console.saga where ended is null and not is_dead \
-                 and due < now() + interval '10 seconds' \
+                 and (due < now() + interval '10 seconds' or since < now() - interval '30 seconds') \
                  and (asked_at is null or asked_at < now() - interval '1 minute') \
-             order by asked_at nulls first limit $1) \
+             order by due < now() + interval '10 seconds' desc, asked_at nulls first limit $1) \
          returning id, last_place",
     )
     .bind(i64::from(most))

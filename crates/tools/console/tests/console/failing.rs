@@ -1,6 +1,7 @@
 //! Errors of retried steps, and silent servers, neither of which the journal has.
 
 use ballet_stage::{Database, Link, Proxy, Servers};
+use jiff::SignedDuration;
 use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
@@ -46,6 +47,43 @@ async fn errors_of_failing_steps_are_found() {
         let (_, page) = browser.get(&format!("/sagas?q={text}")).await;
         assert!(page.contains("No saga is like that."), "{text}: {page}");
     }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saga_that_was_undone_without_an_event_is_over_before_it_is_late() {
+    let world = TestConsole::new("console_silent").await;
+    let servers = Servers::shared().await.expect("servers");
+    let of = Database::prepared(servers.postgres(), "silent", &["inventory", "orders"]).await;
+    let of = of.expect("databases");
+    let databases: Vec<(String, PgConnectOptions)> =
+        of.iter().map(|(name, of)| (name.clone(), of.url().parse().expect("a URL"))).collect();
+    let console = world.console_with(|options| options.databases = databases).await;
+    let browser = console.browser().await;
+    let saga = world.id();
+    for (service, step, event) in
+        [("inventory", "reserve_stock", RESERVED), ("orders", "place_order", PLACED)]
+    {
+        let mut db = PgConnection::connect(of[service].url()).await.expect("a session");
+        db.execute(AssertSqlSafe(format!(
+            "insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, recorded_at)
+             values ('{saga}', '{step}', '', 'done', '', 0, '{event}', now()),
+                 ('{saga}', '', 'order_fulfillment', 'aborted', '', 1, null, now()),
+                 ('{saga}', '{step}', '', 'undone', '', 2, null, now())"
+        )))
+        .await
+        .expect("rows");
+    }
+    let minute_ago = world.clock.now() - SignedDuration::from_mins(1);
+    let all = [PLACED, RESERVED, "payments.payment_declined.v1", "orders.order_cancelled.v1"];
+    let all = all.map(|name| {
+        let mut event = world.event(name, saga, None, "{}");
+        let id = world.clock.new_id(minute_ago).to_string();
+        event.properties = event.properties.with_message_id(id.into());
+        event
+    });
+    world.publish(all.into()).await;
+    browser.until(&format!("/sagas/{saga}"), "state aborted").await;
     world.close().await;
 }
 
