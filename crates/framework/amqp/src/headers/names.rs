@@ -151,12 +151,30 @@ mod tests {
     fn every_header_that_we_write_is_ours() {
         for name in [
             ATTEMPTS,
+            RETRIES,
+            RETRIES_FAILED,
             RETRY_DETAIL,
+            RETRY_EXCHANGE,
+            RETRY_ROUTING_KEY,
+            DEAD_REASON,
+            DEAD_DETAIL,
             DEAD_AT,
+            DEAD_SERVICE,
+            DEAD_STEP,
+            DEAD_EXCHANGE,
+            DEAD_ROUTING_KEY,
+            DEAD_HEADERS,
+            ORIGINAL_MESSAGE_ID,
+            ORIGINAL_EXPIRATION,
+            ORIGINAL_HEADERS,
+            ORIGINAL_USER_ID,
+            "x-original-cc",
             ORIGINAL_BYTES,
             REDRIVES,
-            "x-original-cc",
+            REDRIVE_ID,
+            "x-redriven-by",
             "x-edited-why",
+            "x-discarded-at",
         ] {
             assert!(is_ours(name), "{name}");
             assert!(!is_brokers(name), "{name}");

@@ -132,6 +132,10 @@ pub fn left<R: LedgerLine>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +162,54 @@ mod tests {
             "confirm" => StepDeclaration::Step(StepKind::Retriable),
             "pay" => StepDeclaration::Step(StepKind::Pivot),
             _ => StepDeclaration::Step(StepKind::Compensatable),
+        }
+    }
+
+    /// The rule in its shortest form, which is too slow for many rows: what comes next.
+    fn next(rows: &[TestRow]) -> Option<&TestRow> {
+        let is_out = |row: &&TestRow| {
+            matches!(row.entry, Entry::Calling | Entry::Compensating)
+                && state(rows, row.at) == Some(row.entry)
+                && declared(row.at.step) != StepDeclaration::OfAnotherSaga
+        };
+        let stands = |row: &&TestRow| {
+            row.entry == Entry::Done
+                && state(rows, row.at) == Some(Entry::Done)
+                && declared(row.at.step).can_be_compensated()
+        };
+        let latest = || rows.iter().filter(stands).max_by_key(|row| row.ordinal);
+        rows.iter().find(is_out).or_else(latest)
+    }
+
+    proptest! {
+        /// Whatever a ledger has, the steps in their order are those that come next, one after the other.
+        #[test]
+        fn what_is_left_is_what_comes_next_until_nothing_does(
+            entries in prop::collection::vec((0..6_usize, 0..3_usize, 0..Entry::ALL.len()), 0..40)
+        ) {
+            const STEPS: [&str; 6] = ["", "reserve", "pay", "confirm", "deliver", "paint"];
+            const KEYS: [&str; 3] = ["", "ann", "bob"];
+            let mut known = HashSet::new();
+            let entries = entries.into_iter().filter(|row| known.insert(*row));
+            let row = |(ordinal, (step, key, entry)): (i32, (usize, usize, usize))| TestRow {
+                at: StepKey { step: STEPS[step], key: KEYS[key] },
+                entry: Entry::ALL[entry],
+                ordinal,
+            };
+            let mut rows: Vec<TestRow> = (0..).zip(entries).map(row).collect();
+            let before = rows.clone();
+            let steps = match left(&before, declared) {
+                RemainingCompensations::Call(row) => {
+                    prop_assert_eq!(next(&rows), Some(row));
+                    return Ok(());
+                }
+                RemainingCompensations::Steps(steps) => steps,
+            };
+            for (ordinal, step) in (100..).zip(steps) {
+                prop_assert_eq!(next(&rows), Some(step));
+                rows.push(TestRow { at: step.at, entry: Entry::Compensated, ordinal });
+            }
+            prop_assert_eq!(next(&rows), None);
         }
     }
 
