@@ -73,8 +73,8 @@ pub(crate) fn begins_with(path: &str, prefix: &str) -> bool {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PathPattern(String);
 
-/// The name in a segment that is a parameter.
-fn parameter(segment: &str) -> Option<&str> {
+/// The name in a segment that is a parameter, else `None`.
+pub(crate) fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::config::file::{Config, PageConfig, PartConfig};
+use crate::http::path::parameter;
 use crate::openapi::components::{ComponentNames, Components, object};
 use crate::openapi::operation::{add_refusals, security};
 use crate::openapi::source::Documents;
@@ -86,11 +87,6 @@ fn answer<'a>(
         Value::Null => &Value::Bool(true),
         schema => schema,
     })
-}
-
-/// `None` if the segment is no parameter.
-fn parameter(segment: &str) -> Option<&str> {
-    segment.strip_prefix('{')?.strip_suffix('}')
 }
 
 fn capitalised(word: &str) -> String {
