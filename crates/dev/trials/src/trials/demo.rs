@@ -26,7 +26,7 @@ use crate::trials::report::show_effects;
 use crate::trials::scene::Scene;
 
 const RATE: u32 = 5;
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 /// The limit includes sagas being begun. Each may have a connection, and the gateway takes 256 from one address,
 /// including the user's.
 const MOST_OPEN: usize = 100;
@@ -81,14 +81,19 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     let come = async {
         let progress = Progress::told(args.customers.into());
         // A customer without an answer may have begun no saga.
-        let customers = stream::iter(1..=args.customers).map(|_| load.play());
+        let customers = stream::iter(1..=args.customers).map(|number| {
+            // Who lives beside the customers begins nothing that lasts longer than they do.
+            if number == args.customers {
+                calm.send_replace(true);
+            }
+            load.play()
+        });
         let mut come = customers.buffer_unordered(AT_ONCE).zip(stream::iter(1..));
         while let Some((_, come)) = come.next().await {
             let (open, all) = load.open();
             progress.tell(come, &format!("{all} {}, {open} open", subject.sagas));
         }
         drop((come, progress));
-        calm.send_replace(true);
         ui::say(&format!("the last {} come to their end", subject.sagas));
         let verdict = oracle::check_when_quiescent(&scene).await?;
         show(&scene, &verdict);

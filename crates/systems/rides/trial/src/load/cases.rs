@@ -31,12 +31,12 @@ pub(crate) enum RideScenario {
     LosePosition,
 }
 
+/// The cases that wait for somebody stand where a demo begins them early.
 pub(crate) const CASES: [Case<RideScenario>; 17] = [
     Case::new("a ride", 24, RideScenario::Ride),
     Case::new("a flaky card", 5, RideScenario::FlakyCard),
     Case::new("the card is declined", 4, RideScenario::CardDeclined),
     Case::new("the first driver declines", 8, RideScenario::DeclineOnce),
-    Case::new("the first driver says nothing", 5, RideScenario::SayNothing),
     Case::new("the first driver goes offline", 5, RideScenario::GoOffline),
     Case::new("the rider takes another name", 4, RideScenario::TakeAnotherName),
     Case::new("nobody is near", 6, RideScenario::NobodyNear),
@@ -44,9 +44,10 @@ pub(crate) const CASES: [Case<RideScenario>; 17] = [
     Case::new("all decline", 5, RideScenario::AllDecline),
     Case::new("two riders and one driver", 5, RideScenario::TwoRidersOneDriver),
     Case::new("cancelled at once", 4, RideScenario::CancelAtOnce),
+    Case::new("the first driver says nothing", 5, RideScenario::SayNothing),
     Case::new("cancelled while a driver is asked", 5, RideScenario::CancelWhileAsked),
     Case::new("cancelled as the driver accepts", 5, RideScenario::CancelRacesAcceptance),
     Case::new("cancelled with the driver on the way", 5, RideScenario::CancelOnTheWay),
-    Case::new("cancelled too late", 4, RideScenario::CancelTooLate),
     Case::new("the driver's positions stop", 3, RideScenario::LosePosition),
+    Case::new("cancelled too late", 4, RideScenario::CancelTooLate),
 ];
