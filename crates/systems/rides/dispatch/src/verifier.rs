@@ -18,8 +18,8 @@ use crate::store::quote;
 const THERE_METERS: f64 = 500.0;
 /// A ride may take this long beyond twice its estimate.
 const MARGIN: SignedDuration = SignedDuration::from_mins(30);
-/// A driver who says that the rider is there may be seen there this much later.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+/// A driver who says that the rider is there may be seen there this much later: a position is some seconds old.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(20);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Verifier {

@@ -63,7 +63,7 @@ impl Trial for Rides {
         vec![
             // A ride must not reach the deadline while a service is killed every few seconds.
             ("RIDE_DEADLINE_SECONDS", "600".to_owned()),
-            ("OFFER_SECONDS", "15".to_owned()),
+            ("OFFER_SECONDS", "10".to_owned()),
             // Drivers send their position once, and a server may be down for minutes.
             ("DRIVER_SILENCE_SECONDS", "3600".to_owned()),
             ("OFFERS_PER_RIDE", "20".to_owned()),

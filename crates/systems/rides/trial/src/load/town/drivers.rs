@@ -1,4 +1,4 @@
-//! The town's drivers. Time runs fast for them, so that a ride takes some fifteen seconds.
+//! The town's drivers. Time runs fast for them, so that a ride takes some ten seconds.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::load::town::plan::{CORNERS, MapPoint, corner, nearest, way};
 const TICK: Duration = Duration::from_millis(250);
 /// In meters a tick, without and with a ride.
 const CRUISES: f64 = 12.0;
-const DRIVES: f64 = 60.0;
+const DRIVES: f64 = 90.0;
 /// Ticks between two positions of a moving and of a standing car.
 const MOVING: u32 = 8;
 const STANDING: u32 = 60;
