@@ -1,5 +1,6 @@
 //! Judges flaws of handlers in rounds. Those of one round share a build, and each of them is in a program of its own.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -11,6 +12,8 @@ use crate::flaws::tree::Tree;
 use crate::say::say;
 use crate::test::programs::{TestProgram, package, program};
 
+/// Programs that run at a time: most of them wait for what they test.
+const AT_ONCE: usize = 3;
 const LINT: &str = "clippy::disallowed_methods";
 
 /// Tests that judge flaws.
@@ -82,11 +85,11 @@ pub(crate) fn judge(tree: &mut Tree, found: Vec<Handler>, number: usize) -> Resu
     for judge in &TESTS {
         note_right(tree, judge, &chosen)?;
         let open = chosen.iter_mut().filter(|one| one.by.is_none()).collect();
-        for mut round in rounds(open, |one: &&mut Open| (judge.apart)(&one.flaw)) {
+        for round in rounds(open, |one: &&mut Open| (judge.apart)(&one.flaw)) {
             let packages: Vec<&str> = round.iter().map(|one| (judge.package)(&one.flaw)).collect();
             let built = built(tree, round.iter().map(|one| &one.flaw), &packages)?;
-            for one in &mut round {
-                run(tree, judge, one, &built)?;
+            for some in rounds(round, |one: &&mut Open| (judge.package)(&one.flaw)) {
+                side_by_side(tree, judge, some, &built)?;
             }
         }
     }
@@ -107,6 +110,24 @@ fn rounds<T>(all: Vec<T>, apart: impl Fn(&T) -> &str) -> Vec<Vec<T>> {
         }
     }
     rounds
+}
+
+/// Their programs differ: a running one writes a file of its name.
+fn side_by_side(
+    tree: &Tree,
+    judge: &TestJudge,
+    open: Vec<&mut Open>,
+    built: &[(String, TestProgram)],
+) -> Result<()> {
+    let waiting = Mutex::new(open);
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    std::thread::scope(|scope| {
+        let work = || std::iter::from_fn(next).try_for_each(|one| run(tree, judge, one, built));
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })
 }
 
 /// Leaves out what does not compile.

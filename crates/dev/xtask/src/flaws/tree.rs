@@ -13,17 +13,17 @@ use serde_json::Value;
 use crate::cargo;
 use crate::flaws::handlers::{Handler, read};
 use crate::say::say;
-use crate::test::counts::failed_tests;
+use crate::test::counts::{failed_so_far, failed_tests};
 use crate::test::environment;
-use crate::test::programs::TestProgram;
-use crate::test::running::{ProgramEnd, RunSetting, RunningProgram};
+use crate::test::programs::{ALONE, TestProgram};
+use crate::test::running::{RunSetting, RunningProgram};
 use crate::test::servers::TestServers;
 
-/// How the test runner says that a test has failed.
-const FAILED: &str = " ... FAILED\n";
 const LOOK: Duration = Duration::from_millis(50);
 /// More than the longest silence of a right test: a program that is silent for longer hangs, and has failed.
 const SILENCE: Duration = Duration::from_secs(300);
+/// The name of a failure that no test has.
+const UNNAMED: &str = "it ended early, or hung";
 /// How often what failed runs again, alone: on a busy machine a right test may be too slow.
 const AGAIN: u32 = 2;
 
@@ -94,7 +94,11 @@ impl Tree {
 
     /// Notes the tests that fail in a program without a flaw.
     pub(crate) fn note_right(&mut self, program: &TestProgram) -> Result<()> {
-        for test in self.run(program)?.1 {
+        let (_, mut failed) = self.once(program.clone(), failed_tests)?;
+        for _ in 0..AGAIN {
+            failed = self.again(program, &failed)?;
+        }
+        for test in failed {
             say(&format!(
                 "without a flaw too, so it judges nothing: {test} of {} fails",
                 program.name
@@ -104,46 +108,54 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the tests that fail each time, and the time until the first of them had failed. A program that ends
-    /// without a list of them fails as a whole.
+    /// Returns the first test that fails, and does so each time, and the time until then. A program that ends without
+    /// naming one fails as a whole.
     pub(crate) fn run(&self, program: &TestProgram) -> Result<(Duration, Vec<String>)> {
-        let (mut end, took) = self.once(program.clone())?;
+        let (took, mut failed) = self.once(program.clone(), failed_so_far)?;
         for _ in 0..AGAIN {
-            if self.judging(program, &end).is_empty() {
-                break;
-            }
-            let alone = program.only(&failed_tests(&end.output));
-            end = self.once(alone.unwrap_or_else(|| program.clone()))?.0;
+            failed = self.again(program, &failed)?;
         }
-        Ok((took, self.judging(program, &end)))
+        Ok((took, failed))
     }
 
-    fn judging(&self, program: &TestProgram, end: &ProgramEnd) -> Vec<String> {
-        let mut failed = failed_tests(&end.output);
-        if !end.passed && failed.is_empty() {
-            failed.push("it ended early, or hung".to_owned());
+    fn again(&self, program: &TestProgram, failed: &[String]) -> Result<Vec<String>> {
+        if failed.is_empty() {
+            return Ok(Vec::new());
         }
-        failed.retain(|test| !self.failing.contains(&format!("{}: {test}", program.name)));
-        failed
+        let named: Vec<String> = failed.iter().filter(|test| *test != UNNAMED).cloned().collect();
+        let alone = program.only(&named).unwrap_or_else(|| program.clone());
+        Ok(self.once(alone, failed_tests)?.1)
     }
 
-    /// Returns the time until the first test had failed, too, or until the end.
-    fn once(&self, program: TestProgram) -> Result<(ProgramEnd, Duration)> {
-        let (begun, mut failed) = (Instant::now(), None);
+    /// Ends as soon as `judged` names a failure that is none without a flaw, and returns the time until then.
+    fn once(
+        &self,
+        program: TestProgram,
+        judged: fn(&str) -> Vec<String>,
+    ) -> Result<(Duration, Vec<String>)> {
+        let (begun, name) = (Instant::now(), program.name.clone());
+        let right = name.trim_end_matches(ALONE);
+        let judged = |output: &str| {
+            let mut failed = judged(output);
+            failed.retain(|test| !self.failing.contains(&format!("{right}: {test}")));
+            failed
+        };
         let (mut said, mut spoke) = (0, begun);
         let mut running = RunningProgram::start(program, &self.setting)?;
         loop {
             let (ended, output) = (running.ended()?, running.output());
-            if failed.is_none() && output.contains(FAILED) {
-                failed = Some(begun.elapsed());
-            }
+            let mut failed = judged(&output);
             if output.len() != said {
                 (said, spoke) = (output.len(), Instant::now());
             }
-            let hangs = || ProgramEnd { passed: false, took: begun.elapsed(), output };
-            if let Some(end) = ended.or_else(|| (spoke.elapsed() > SILENCE).then(hangs)) {
-                let took = failed.unwrap_or(end.took);
-                return Ok((end, took));
+            let hangs = spoke.elapsed() > SILENCE;
+            let broke =
+                ended.as_ref().is_some_and(|end| !end.passed) && failed_tests(&output).is_empty();
+            if failed.is_empty() && (hangs || broke) {
+                failed.push(UNNAMED.to_owned());
+            }
+            if ended.is_some() || !failed.is_empty() {
+                return Ok((begun.elapsed(), failed));
             }
             std::thread::sleep(LOOK);
         }

@@ -1,5 +1,8 @@
 //! Counts and names in a test program's output.
 
+/// How the test runner says that a test has failed.
+const FAILED: &str = " ... FAILED";
+
 /// The tests that were left out, each with its reason: `left out: alarms::rules: there is no promtool`.
 pub(crate) fn left_out(output: &str) -> impl Iterator<Item = &str> {
     // The runner may have begun the line with the test's name.
@@ -20,6 +23,12 @@ pub(crate) fn tests(output: &str, how: &str) -> usize {
         "ignored" => count + left_out(output).count(),
         _ => count,
     }
+}
+
+/// The tests that a program which may still run has reported as failed.
+pub(crate) fn failed_so_far(output: &str) -> Vec<String> {
+    let names = output.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(FAILED));
+    names.map(str::to_owned).collect()
 }
 
 pub(crate) fn failed_tests(output: &str) -> Vec<String> {

@@ -34,6 +34,9 @@ const LONGEST: &[&str] = &[
 /// Each runs a system of a dozen processes on servers of its own, for minutes. Without `--long` one of them runs.
 const IN_TURN: [&str; 3] = ["xtask chaos", "xtask kills", "xtask degradation"];
 
+/// Ends the name of a program that runs some of its tests again.
+pub(crate) const ALONE: &str = ", alone";
+
 /// Brings the servers up.
 const SERVERS: &str = "ballet-servers";
 
@@ -62,12 +65,12 @@ impl TestProgram {
     /// The program with these tests only. `None` for a program that takes no names: cargo, or one that ended before it
     /// listed its failures.
     pub(crate) fn only(&self, tests: &[String]) -> Option<Self> {
-        if tests.is_empty() || !self.args.is_empty() {
+        if tests.is_empty() || self.file.as_os_str() == cargo::program() {
             return None;
         }
         let mut args = tests.to_vec();
         args.extend(["--exact", "--test-threads=1"].map(str::to_owned));
-        Some(Self { name: format!("{}, alone", self.name), args, ..self.clone() })
+        Some(Self { name: format!("{}{ALONE}", self.name), args, ..self.clone() })
     }
 }
 
