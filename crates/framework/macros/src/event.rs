@@ -66,7 +66,8 @@ pub(crate) fn expand(words: TokenStream, item: &Item, crates: &Crates) -> TokenS
             _ => match role.replace(word.clone()) {
                 Some(_) => Err(syn::Error::new(
                     word.span(),
-                    "an event has one part in a saga: `in_saga`, `starts_saga`, or none of them",
+                    "keep one: `starts_saga` if each such event begins a saga, `in_saga` if it is published in a saga that \
+                     has begun",
                 )),
                 None => Ok(()),
             },
@@ -129,7 +130,7 @@ fn entity_event(
                 })
             });
             let Some((_, field)) = field else {
-                let text = "the event has no such field: `carries` names the field with the entity";
+                let text = "the event has no such field: `carries` names the field whose type has `#[entity(..)]`";
                 return Err(syn::Error::new_spanned(member, text));
             };
             let entity = of_version(&field.ty).unwrap_or(&field.ty);

@@ -16,7 +16,8 @@ use crate::words::{Mistakes, stand_in};
 
 pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream {
     let Ok(mut block) = syn::parse2::<ItemImpl>(item.clone()) else {
-        let text = "a service is an `impl`: `impl Loyalty { ... }`, whose methods are its steps";
+        let text = "a service is an `impl`: write the attribute above `impl Loyalty { .. }`, whose methods are its steps. \
+                    It declares the type `Loyalty` too, unless a method takes `&self`";
         let mistake = Error::new_spanned(item, text).to_compile_error();
         return quote!(#item #mistake);
     };

@@ -97,7 +97,10 @@ impl Methods {
     /// There is none.
     pub(crate) fn named(&self, name: &Ident) -> Result<&Signature> {
         self.all.iter().find(|method| method.ident == *name).ok_or_else(|| {
-            Error::new(name.span(), format!("there is no method `{name}` in this `impl`"))
+            Error::new(
+                name.span(),
+                format!("there is no method `{name}` in this `impl`: write it, or name one that is there"),
+            )
         })
     }
 

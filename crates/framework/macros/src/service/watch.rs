@@ -15,8 +15,8 @@ pub(crate) fn watch(method: &Method, methods: &Methods) -> Result<Emitted> {
     let triggers = Triggers::read(signature, &handled, "a watch")?;
     let Some(look) = &method.words.look else {
         let text = "a watch needs `look = METHOD`, the method that says whether it is over: `async fn METHOD(tx: &mut \
-             Tx<'_>) -> Result<Look<EVENT>, Failure>`, with `Ok(Look::Open(TIME))`, the time until the next look, or \
-             `Ok(Look::Over(EVENT { .. }))`";
+             Tx<'_>) -> Result<Look<EVENT>, Failure>`, with `Ok(Look::Open(TIME))`, the `SignedDuration` until the next \
+             look, or `Ok(Look::Over(EVENT { .. }))`. It asks the rows of the saga `tx.saga_id()`";
         return Err(Error::new_spanned(&signature.ident, text));
     };
     let (named, look) = (look, methods.named(look)?);

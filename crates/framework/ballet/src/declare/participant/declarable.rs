@@ -24,9 +24,9 @@ pub enum Outside {}
 /// [`pivot`](crate::SagaSteps::pivot).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no compensation",
-    label = "a compensatable step, and a pivot, needs one",
+    label = "an abort before the owner's decision undoes this step",
     note = "write `impl Compensate for {Self}` beside `impl Step for {Self}`; for a `CallStep`, write `impl CallCompensate for {Self}`",
-    note = "a step that never has to be compensated, because nothing can be refused after it, is declared with `.retriable(..)`"
+    note = "a step that cannot refuse and is never undone, because it comes after the decision, is declared with `.retriable(..)`"
 )]
 pub trait Compensatable<Via> {
     #[doc(hidden)]
