@@ -49,7 +49,7 @@ pub(crate) async fn play(scenario: RideScenario, client: RidesClient<'_>) -> Res
                 decline(client, ride, driver).await?;
                 before.push(driver);
             }
-            expect_cancelled(ride, "unfulfilled")
+            expect_driven(client, ride, false).await?
         }
         // Here drivers send a position only when they go online: a ride needs none.
         RideScenario::LosePosition => {
