@@ -10,7 +10,7 @@ use ballet_check::search::tla::{self, TlaModule};
 use ballet_check::search::{Counterexample, Row, SearchedSaga};
 use ballet_check::{Contracts, ContractsError, sarif};
 use ballet_ops::terminal::lanes::{self, LaneEvent};
-use ballet_ops::terminal::{Table, columns, picture};
+use ballet_ops::terminal::{Table, picture};
 use ballet_stage::{Options, Servers};
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     problems.extend(runs.iter().map(|run| run.problem.clone()));
     let seen = runs.iter().find(|run| !run.events.is_empty());
     if let (Some(file), Some(run)) = (&args.svg, seen) {
-        let lanes = drawn(&contracts, run, None);
+        let lanes = drawn(&contracts, run);
         let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
         write(file, &picture.map_err(Error::msg)?)?;
     }
@@ -194,7 +194,7 @@ fn row(problem: &Problem, moves: Option<&Vec<String>>) -> Value {
 }
 
 /// Draws what is published in a run.
-fn drawn(contracts: &Contracts, run: &Counterexample, columns: Option<usize>) -> String {
+fn drawn(contracts: &Contracts, run: &Counterexample) -> String {
     let bodies: Vec<Value> =
         run.events.iter().map(|event| json!({ "reason": event.reason })).collect();
     let events = run.events.iter().zip(&bodies).map(|(event, body)| LaneEvent {
@@ -204,7 +204,7 @@ fn drawn(contracts: &Contracts, run: &Counterexample, columns: Option<usize>) ->
         body,
     });
     let graph = Graph::new(contracts.system().clone());
-    lanes::draw_moves(&graph, &events.collect::<Vec<_>>(), columns)
+    lanes::draw_moves(&graph, &events.collect::<Vec<_>>())
 }
 
 fn say_searched(sagas: &[SearchedSaga]) {
@@ -228,7 +228,7 @@ fn show(
         if at < broken + wrong {
             ui::print(&format!("{}: {detail}", ui::red(&says)));
             if let Some(run) = runs.iter().find(|run| run.problem.detail == *detail) {
-                ui::print(drawn(contracts, run, columns()).trim_end());
+                ui::print(drawn(contracts, run).trim_end());
             }
         } else {
             ui::print(&format!("{} {says}: {detail}", ui::yellow("note")));
