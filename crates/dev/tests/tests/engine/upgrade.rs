@@ -87,7 +87,7 @@ impl Upgrade {
         let databases: Vec<(String, PgConnectOptions)> = ["desk", "hotel", "cars", "border"]
             .map(|name| (name.to_owned(), options(name)))
             .to_vec();
-        let open = sagas::open(&system(1), &databases, SignedDuration::ZERO).await;
+        let open = sagas::open(&system(1), &databases, &[]).await;
         open.sagas.into_iter().map(|saga| saga.versions).collect()
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet_check::contracts::folders;
-use ballet_ops::terminal::{Cell, Table, columns};
+use ballet_ops::terminal::{Cell, Table};
 use ballet_ops::terminal::{Progress, ui};
 use ballet_stage::variables;
 use futures_util::{StreamExt, stream};
@@ -79,7 +79,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
     let (calm, calmed) = watch::channel(false);
     let come = async {
-        let progress = Progress::told(args.customers.into());
+        let progress = Progress::endless("customers");
         // A customer without an answer may have begun no saga.
         let customers = stream::iter(1..=args.customers).map(|number| {
             // Who lives beside the customers begins nothing that lasts longer than they do.
@@ -91,7 +91,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         let mut come = customers.buffer_unordered(AT_ONCE).zip(stream::iter(1..));
         while let Some((_, come)) = come.next().await {
             let (open, all) = load.open();
-            progress.tell(come, &format!("{all} {}, {open} open", subject.sagas));
+            progress.tell(&format!("{come} customers, {all} {}, {open} open", subject.sagas));
         }
         drop((come, progress));
         ui::say(&format!("the last {} come to their end", subject.sagas));
@@ -140,7 +140,7 @@ fn show(scene: &Scene<'_>, verdict: &OracleVerdict) {
         let ends: Vec<_> = ends.into_keys().collect();
         table.row([name.to_owned(), count.to_string(), ends.join(", ")].map(Cell::from));
     }
-    ui::print(&format!("\n{}", table.draw(columns())));
+    ui::print(&format!("\n{table}"));
     show_effects(verdict);
 }
 

@@ -63,6 +63,14 @@ pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
     usage(format!("{:#}", error.into()))
 }
 
+/// What cannot be taken back needs `--yes`.
+pub(crate) fn require_yes(is_given: bool, verb: &str) -> anyhow::Result<()> {
+    if is_given {
+        return Ok(());
+    }
+    Err(usage(format!("this cannot be taken back: look with --dry-run, and give --yes to {verb}")))
+}
+
 pub(crate) const GIVE_DATABASES: &str =
     "set DATABASE_URL or give --database-url, with {service} in place of the service's name";
 

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use ballet_core::envelope::Limits;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{
-    ArchiveFile, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError, Stop, Summary,
+    ArchiveFile, DeadLetterFilter, DeadLetterPlan, Note, RedriveError, Stop, Summary,
 };
-use ballet_store::inbox::failures;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
@@ -51,7 +50,7 @@ impl ChosenLetters {
         match sent {
             Ok(summary) => {
                 let mut ended = self.sent(whole, &summary);
-                self.forget(context, &summary, &mut ended).await;
+                self.settle(context, &summary, None, &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
@@ -97,31 +96,22 @@ impl ChosenLetters {
         };
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
-        let notes = NoteWriter::open(context.connect(&self.service).await, note.clone());
-        let options = context.options(note, stop, &progress);
-        let letters = context.letters(&self.service);
-        let discarded = letters.discard(&plan, &mut lines, &notes, &options).await;
-        let noted = notes.close().await;
-        let mut ended = match discarded {
+        let options = context.options(note.clone(), stop, &progress);
+        match context.letters(&self.service).discard(&plan, &mut lines, &options).await {
             Ok(summary) => {
                 let done = summary.removed;
                 let says =
                     format!("{done} of {whole} were discarded. They are in {}.", file.display());
                 let mut ended = ActionOutcome::new(standing(done, whole), says);
+                if let Some(error) = &summary.error {
+                    ended.say(&format!("The rest was not discarded: {error}."));
+                }
                 say_failures(&summary, &mut ended);
-                self.forget(context, &summary, &mut ended).await;
+                self.settle(context, &summary, Some(&note), &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
-        };
-        // Those that no binding took are in no database.
-        if let Some(why) = noted.err().filter(|_| self.service != UNROUTED) {
-            ended.say(&format!(
-                "Who did it is in the journal and here, and not in the database of {}: {why}.",
-                self.service
-            ));
         }
-        ended
     }
 
     pub(crate) async fn edit(
@@ -159,14 +149,24 @@ impl ChosenLetters {
         }
     }
 
-    /// Messages that will not come again leave the list of stuck ones.
-    async fn forget(&self, context: &ActionContext, summary: &Summary, ended: &mut ActionOutcome) {
+    /// Those that no binding took are in no database.
+    async fn settle(
+        &self,
+        context: &ActionContext,
+        summary: &Summary,
+        discarded: Option<&Note>,
+        ended: &mut ActionOutcome,
+    ) {
         if summary.retired.is_empty() || self.service == UNROUTED {
             return;
         }
-        let forget = async |db: &mut PgConnection| failures::forget(db, &summary.retired).await;
-        if let Err(why) = context.in_database(&self.service, forget).await {
-            ended.say(&format!("`ballet sagas stuck` may still list them: {why}."));
+        let settle = async |db: &mut PgConnection| summary.settle(db, discarded).await;
+        if let Err(why) = context.in_database(&self.service, settle).await {
+            ended.say(&format!(
+                "Who did it is in the journal and here, and not in the database of {}, and `ballet sagas stuck` may \
+                 still list them: {why}.",
+                self.service
+            ));
         }
     }
 }

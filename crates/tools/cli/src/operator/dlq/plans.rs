@@ -1,8 +1,7 @@
 //! A command's plan for each service, and the tidying up.
 
 use anyhow::Result;
-use ballet::MessageId;
-use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan, Note, Summary};
 use sqlx::Connection;
 
 use crate::base::options::GlobalOptions;
@@ -50,23 +49,25 @@ pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     render::groups(&groups, options);
 }
 
-/// Messages that will not come again leave the list of stuck ones.
-pub(crate) async fn forget(
+/// Tells the service's database of messages that will not come again. They are removed even if it does not answer.
+pub(crate) async fn settle(
     options: &GlobalOptions,
     service: &str,
-    gone: &[MessageId],
-) -> Result<()> {
-    if gone.is_empty() {
-        return Ok(());
+    summary: &Summary,
+    discarded: Option<&Note>,
+) {
+    if summary.retired.is_empty() {
+        return;
     }
-    let Some(mut db) = options.connect(service).await? else {
-        ui::say(&format!(
-            "`{} sagas stuck` may still list them for {service}; with DATABASE_URL they are \
-             removed from that list",
-            ui::ballet()
-        ));
-        return Ok(());
+    let settle = async {
+        let mut db = options.connect_needed(service, "it is in the service's database").await?;
+        summary.settle(&mut db, discarded).await?;
+        anyhow::Ok(db.close().await?)
     };
-    ballet_store::inbox::failures::forget(&mut db, gone).await?;
-    Ok(db.close().await?)
+    if let Err(why) = settle.await {
+        ui::note(&format!(
+            "who did it is in the journal (ballet tap), and not in the database of {service}, and `sagas stuck` may \
+             still list some: {why:#}",
+        ));
+    }
 }

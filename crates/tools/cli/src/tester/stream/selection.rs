@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet::core::{EventType, System};
 use ballet_ops::stream::{RecordFilter, Start, TypePattern};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::loaded_system;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 
@@ -32,24 +30,6 @@ impl StreamSelection {
     pub(crate) fn filter(&self) -> RecordFilter {
         let Self { types, saga, service } = self;
         RecordFilter { types: types.clone(), sagas: saga.clone(), services: service.clone() }
-    }
-
-    /// Undeclared types may be misspelt, and waiting for them is silent.
-    pub(crate) fn say_undeclared(&self) {
-        let declared: Vec<EventType> = loaded_system().map(System::known_types).unwrap_or_default();
-        if declared.is_empty() {
-            return;
-        }
-        let is_undeclared = |wanted: &&TypePattern| {
-            !declared.iter().any(|declared| wanted.matches(declared.name()))
-        };
-        for wanted in self.types.iter().filter(is_undeclared) {
-            let wanted = wanted.to_string();
-            let longer = |declared: &&EventType| declared.name().starts_with(&wanted);
-            let meant = declared.iter().find(longer);
-            let meant = meant.map(|meant| format!(": did you mean {}?", meant.name()));
-            ui::say(&format!("no contract declares {wanted}{}", meant.unwrap_or_default()));
-        }
     }
 }
 
