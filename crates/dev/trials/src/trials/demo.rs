@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet_check::contracts::folders;
-use ballet_ops::terminal::{Cell, Table};
-use ballet_ops::terminal::{Progress, ui};
+use ballet_ops::terminal::{Cell, Progress, Table, columns, ui};
 use ballet_stage::variables;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
@@ -140,7 +139,7 @@ fn show(scene: &Scene<'_>, verdict: &OracleVerdict) {
         let ends: Vec<_> = ends.into_keys().collect();
         table.row([name.to_owned(), count.to_string(), ends.join(", ")].map(Cell::from));
     }
-    ui::print(&format!("\n{table}"));
+    ui::print(&format!("\n{}", table.draw(columns())));
     show_effects(verdict);
 }
 

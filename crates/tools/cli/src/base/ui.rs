@@ -8,7 +8,7 @@ pub(crate) use ballet_ops::terminal::Progress;
 pub(crate) use ballet_ops::terminal::ui::{
     bad, dim, green, not_whole, print, raw, red, say, yellow,
 };
-use ballet_ops::terminal::{Cell, Table, plain};
+use ballet_ops::terminal::{Cell, Table, columns, plain};
 use ballet_ops::words;
 pub(crate) use ballet_ops::words::{counted, grouped};
 use clap::ValueEnum;
@@ -85,8 +85,9 @@ pub(crate) fn note(text: &str) {
     say(&format!("{} {text}", bad("note:")));
 }
 
+/// Fits the terminal.
 pub(crate) fn show(table: &Table) {
-    print(&table.to_string());
+    print(&table.draw(columns()));
 }
 
 pub(crate) fn age(text: &str) -> Result<SignedDuration, String> {

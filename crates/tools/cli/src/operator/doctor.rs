@@ -64,7 +64,7 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
         ui::print_json(options.output, findings.iter().map(row));
         return;
     }
-    let mut table = Table::new(["state", "cause", "of", "since", "found"]);
+    let mut table = Table::new(["state", "cause", "of", "since", "found"]).whole();
     let now = options.clock.now();
     for finding in &findings {
         let style = match finding.state {

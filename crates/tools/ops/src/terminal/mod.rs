@@ -1,4 +1,4 @@
-//! Terminal output: tables, sagas as swim lanes, and progress. The operations of this crate use none of it: they return
+//! Terminal output: tables that fit, sagas as swim lanes, and progress. The operations of this crate use none of it: they return
 //! what programs may print.
 
 pub mod lanes;
@@ -7,7 +7,8 @@ mod progress;
 pub mod table;
 mod text;
 pub mod ui;
+mod wrap;
 
 pub use progress::Progress;
 pub use table::{Cell, Table};
-pub use text::plain;
+pub use text::{columns, cut, plain};

@@ -1,6 +1,27 @@
-//! Text that cannot steer a terminal.
+//! Text that cannot steer a terminal, and fits it.
 
 use std::borrow::Cow;
+use std::io::IsTerminal;
+
+use console::Term;
+
+/// If the terminal does not report its width.
+const USUAL: usize = 80;
+
+/// Returns the width of the terminal on standard output; `None` if it is no terminal.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    Some(Term::stdout().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns)))
+}
+
+/// Cuts a text to this number of columns, with an ellipsis if something is missing.
+#[must_use]
+pub fn cut(text: &str, room: usize) -> Cow<'_, str> {
+    console::truncate_str(text, room, "…")
+}
 
 /// Returns text on one line. It may come from a message, so control characters, and those that change the writing
 /// direction, become spaces.

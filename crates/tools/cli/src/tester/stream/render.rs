@@ -4,13 +4,15 @@ use ballet::core::id::short;
 use ballet::core::topology::{EVENTS, NOTES};
 use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON, text_header};
 use ballet_ops::stream::Record;
-use ballet_ops::terminal::plain;
+use ballet_ops::terminal::{columns, cut, plain};
 
 use crate::base::ui;
 
 /// In UTC: `10:03:04.123`.
 const TIME: &str = "%H:%M:%S%.3f";
 const DAY: &str = "%Y-%m-%d";
+/// The columns of a usual line before the body, and some of the body.
+const LEAST: usize = 96;
 
 /// Writes events below each other in columns.
 #[derive(Default)]
@@ -19,7 +21,7 @@ pub(crate) struct EventPrinter {
 }
 
 impl EventPrinter {
-    /// The event's line, below one with the day if the day has changed.
+    /// The event's line, below one with the day if the day has changed. On a terminal the body is cut.
     pub(crate) fn line(&mut self, record: &Record) -> String {
         let mut text = String::new();
         let time = match record.time {
@@ -51,10 +53,10 @@ impl EventPrinter {
         } else {
             (ui::red(&name), ui::red(&mark))
         };
-        text.push_str(&format!(
-            "{} {name} {saga:8} {service:12} {mark}{said}",
-            ui::dim(&format!("{time:12}"))
-        ));
+        let time = ui::dim(&format!("{time:12}"));
+        let line = format!("{time} {name} {saga:8} {service:12} {mark}{said}");
+        let room = columns().map_or(usize::MAX, |columns| columns.max(LEAST));
+        text.push_str(&cut(&line, room));
         text
     }
 }
