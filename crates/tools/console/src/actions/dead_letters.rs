@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use ballet_core::envelope::Limits;
 use ballet_core::topology::UNROUTED;
 use ballet_ops::redrive::{
-    ArchiveFile, DeadLetterFilter, DeadLetterPlan, Note, RedriveError, Stop, Summary,
+    ArchiveFile, DeadLetterFilter, DeadLetterPlan, Note, NoteWriter, RedriveError, Stop, Summary,
 };
+use ballet_store::inbox::failures;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 
@@ -50,7 +51,7 @@ impl ChosenLetters {
         match sent {
             Ok(summary) => {
                 let mut ended = self.sent(whole, &summary);
-                self.settle(context, &summary, None, &mut ended).await;
+                self.forget(context, &summary, &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
@@ -96,8 +97,12 @@ impl ChosenLetters {
         };
         let whole = plan.dead_letters();
         let progress = |done: u64| says.say(format!("{done} of {whole} discarded"));
-        let options = context.options(note.clone(), stop, &progress);
-        match context.letters(&self.service).discard(&plan, &mut lines, &options).await {
+        let notes = NoteWriter::open(context.connect(&self.service).await, note.clone());
+        let options = context.options(note, stop, &progress);
+        let letters = context.letters(&self.service);
+        let discarded = letters.discard(&plan, &mut lines, &notes, &options).await;
+        let noted = notes.close().await;
+        let mut ended = match discarded {
             Ok(summary) => {
                 let done = summary.removed;
                 let says =
@@ -107,11 +112,19 @@ impl ChosenLetters {
                     ended.say(&format!("The rest was not discarded: {error}."));
                 }
                 say_failures(&summary, &mut ended);
-                self.settle(context, &summary, Some(&note), &mut ended).await;
+                self.forget(context, &summary, &mut ended).await;
                 ended
             }
             Err(error) => ActionOutcome::failed(&error),
+        };
+        // Those that no binding took are in no database.
+        if let Some(why) = noted.err().filter(|_| self.service != UNROUTED) {
+            ended.say(&format!(
+                "Who did it is in the journal and here, and not in the database of {}: {why}.",
+                self.service
+            ));
         }
+        ended
     }
 
     pub(crate) async fn edit(
@@ -149,24 +162,14 @@ impl ChosenLetters {
         }
     }
 
-    /// Those that no binding took are in no database.
-    async fn settle(
-        &self,
-        context: &ActionContext,
-        summary: &Summary,
-        discarded: Option<&Note>,
-        ended: &mut ActionOutcome,
-    ) {
+    /// Messages that will not come again leave the list of stuck ones.
+    async fn forget(&self, context: &ActionContext, summary: &Summary, ended: &mut ActionOutcome) {
         if summary.retired.is_empty() || self.service == UNROUTED {
             return;
         }
-        let settle = async |db: &mut PgConnection| summary.settle(db, discarded).await;
-        if let Err(why) = context.in_database(&self.service, settle).await {
-            ended.say(&format!(
-                "Who did it is in the journal and here, and not in the database of {}, and `ballet sagas stuck` may \
-                 still list them: {why}.",
-                self.service
-            ));
+        let forget = async |db: &mut PgConnection| failures::forget(db, &summary.retired).await;
+        if let Err(why) = context.in_database(&self.service, forget).await {
+            ended.say(&format!("`ballet sagas stuck` may still list them: {why}."));
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::missed::witnesses::Witnesses;
 use crate::note::Note;
 use crate::redrive::dead_letter::{DeadLetter, saga_of};
 use crate::redrive::error::RedriveError;
+use crate::redrive::note_writer::touched;
 use crate::redrive::queue::DeadLetters;
 use crate::redrive::tool_run::ToolRun;
 use crate::restored::in_ledger;
@@ -237,7 +238,7 @@ impl<'a> ConsumerSearch<'a> {
 
 fn discard(letter: &DeadLetter) -> Option<Intervention> {
     let Note { by, why, at } = letter.noted(DISCARDED)?;
-    let TouchedMessage { message_id, saga_id, event_type } = letter.touched();
+    let TouchedMessage { message_id, saga_id, event_type } = touched(letter);
     let act = Act::Discarded.name().to_owned();
     Some(Intervention { at, act, message_id, saga_id, event_type, by, why })
 }

@@ -11,7 +11,6 @@ use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
 use ballet_core::envelope::{Envelope, Incoming, Limits, Reason, is_blank};
 use ballet_core::topology::{DEAD, EVENTS};
 use ballet_core::{MessageId, id};
-use ballet_store::operators::interventions::TouchedMessage;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -209,13 +208,6 @@ impl DeadLetter {
         let header = |name: &str| self.header(&format!("{prefix}-{name}"));
         let (by, at) = header("by").zip(header("at").and_then(|at| at.parse().ok()))?;
         Some(Note { by: by.to_owned(), why: header("why").map(str::to_owned), at })
-    }
-
-    pub(crate) fn touched(&self) -> TouchedMessage {
-        // A message that begins a saga may not name it: its own id is the saga's.
-        let saga = self.saga.as_deref().map_or(Ok(self.id.0), Uuid::try_parse);
-        let event_type = self.event_type.clone();
-        TouchedMessage { message_id: self.id.0, saga_id: saga.ok(), event_type }
     }
 
     /// Returns the body as text, if it is UTF-8.

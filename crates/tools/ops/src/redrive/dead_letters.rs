@@ -12,6 +12,7 @@ use crate::redrive::archive_file::ArchiveFile;
 use crate::redrive::dead_letter::{DeadLetter, LetterIdentity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
+use crate::redrive::note_writer::NoteWriter;
 use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes;
 use crate::redrive::plan::DeadLetterPlan;
@@ -96,7 +97,7 @@ impl DeadLetters {
         passes::run_to_end(self, PassAction::new(edited), options).await
     }
 
-    /// Discards the plan's dead letters. The archive stores each first.
+    /// Discards the plan's dead letters. The archive stores each first, and a note follows.
     ///
     /// # Errors
     ///
@@ -105,13 +106,18 @@ impl DeadLetters {
         &self,
         plan: &DeadLetterPlan,
         archive: &mut ArchiveFile,
+        notes: &NoteWriter,
         options: &RedriveOptions<'_>,
     ) -> Result<Summary, RedriveError> {
         let run = ToolRun::new(options, plan.floor());
         let discarded =
             |letter: &DeadLetter| is_planned(plan, &run, letter).then(|| run.discarded(letter));
+        let retires = |letter: &DeadLetter| {
+            notes.add(letter);
+            true
+        };
         let discard = PassAction {
-            retires: Box::new(|_| true),
+            retires: Box::new(retires),
             archive: Some(archive),
             ..PassAction::new(discarded)
         };

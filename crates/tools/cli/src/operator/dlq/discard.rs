@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use ballet_ops::redrive::ArchiveFile;
+use ballet_ops::redrive::{ArchiveFile, NoteWriter};
 
 use crate::base::exit::{ExitStatus, require_yes};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
 use crate::operator::dlq::note::NoteArgs;
-use crate::operator::dlq::plans::{self, settle};
+use crate::operator::dlq::plans::{self, forget};
 use crate::operator::dlq::selection::DeadLetterSelection;
 
 #[derive(Debug, clap::Args)]
@@ -60,12 +60,24 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
+        let database = options.connect_needed(service, "notes are in the databases").await;
+        let database = database.map_err(|error| format!("{error:#}"));
+        let notes = NoteWriter::open(database, args.note_args.note(options));
         let redrive_options = args.note_args.redrive_options(options, stop.clone(), &show);
         let letters = &planned.queue.dead_letters;
-        let summary = letters.discard(&planned.plan, &mut archive, &redrive_options).await?;
+        let summary = letters.discard(&planned.plan, &mut archive, &notes, &redrive_options).await;
+        // A message without a note is done, and the journal says by whom.
+        if let Err(why) = notes.close().await {
+            ui::note(&format!(
+                "who did it is in the journal (ballet tap), and not in the database of {service}, so `sagas show` does \
+                 not say it: {why}",
+            ));
+        }
+        let summary = summary?;
         done += summary.removed;
         stopped |= summary.stopped;
-        settle(options, service, &summary, Some(&redrive_options.note)).await;
+        drop(progress);
+        forget(options, service, &summary.retired).await;
         if let Some(error) = &summary.error {
             ui::note(&format!("the rest was not discarded: {error}"));
         }

@@ -1,7 +1,9 @@
 //! A command's plan for each service, and the tidying up.
 
 use anyhow::Result;
-use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan, Note, Summary};
+use ballet::MessageId;
+use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
+use ballet_store::inbox::failures;
 use sqlx::Connection;
 
 use crate::base::options::GlobalOptions;
@@ -49,25 +51,17 @@ pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
     render::groups(&groups, options);
 }
 
-/// Tells the service's database of messages that will not come again. They are removed even if it does not answer.
-pub(crate) async fn settle(
-    options: &GlobalOptions,
-    service: &str,
-    summary: &Summary,
-    discarded: Option<&Note>,
-) {
-    if summary.retired.is_empty() {
+/// Messages that will not come again leave the list of stuck ones.
+pub(crate) async fn forget(options: &GlobalOptions, service: &str, gone: &[MessageId]) {
+    if gone.is_empty() {
         return;
     }
-    let settle = async {
-        let mut db = options.connect_needed(service, "it is in the service's database").await?;
-        summary.settle(&mut db, discarded).await?;
+    let forget = async {
+        let mut db = options.connect_needed(service, "that list is in the databases").await?;
+        failures::forget(&mut db, gone).await?;
         anyhow::Ok(db.close().await?)
     };
-    if let Err(why) = settle.await {
-        ui::note(&format!(
-            "who did it is in the journal (ballet tap), and not in the database of {service}, and `sagas stuck` may \
-             still list some: {why:#}",
-        ));
+    if let Err(error) = forget.await {
+        ui::note(&format!("`sagas stuck` may still list some of {service}: {error:#}"));
     }
 }

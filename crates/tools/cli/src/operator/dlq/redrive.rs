@@ -7,7 +7,7 @@ use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
 use crate::base::ui::{self, Output};
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
-use crate::operator::dlq::plans::{self, ServicePlan, settle};
+use crate::operator::dlq::plans::{self, ServicePlan, forget};
 use crate::operator::dlq::selection::DeadLetterSelection;
 use crate::operator::dlq::send_args::SendArgs;
 
@@ -89,7 +89,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             Err(error) => return Err(error.into()),
         };
         drop(progress);
-        settle(options, service, &sent, None).await;
+        forget(options, service, &sent.retired).await;
         for (id, why) in &sent.failures {
             ui::note(&format!("{id} was not sent: {why}"));
         }
