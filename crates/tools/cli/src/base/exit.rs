@@ -63,12 +63,12 @@ pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
     usage(format!("{:#}", error.into()))
 }
 
-/// What cannot be taken back needs `--yes`.
-pub(crate) fn require_yes(is_given: bool, verb: &str) -> anyhow::Result<()> {
+/// What cannot be taken back needs `--yes`. Without it this says what would be done.
+pub(crate) fn require_yes(is_given: bool, would: &str) -> anyhow::Result<()> {
     if is_given {
         return Ok(());
     }
-    Err(usage(format!("this cannot be taken back: look with --dry-run, and give --yes to {verb}")))
+    Err(usage(format!("{would}, and nothing was: it cannot be taken back. --yes does it")))
 }
 
 pub(crate) const GIVE_DATABASES: &str =

@@ -182,7 +182,10 @@ async fn run_rewind(rewind: &RewindArgs, options: &GlobalOptions) -> Result<Exit
         }
     }
     if to == RewindTo::First && !rewind.dry_run {
-        require_yes(rewind.yes, "delete the rows of the reader")?;
+        let would = format!(
+            "all rows of {reader} in {service} would be deleted, also what the streams no longer keep"
+        );
+        require_yes(rewind.yes, &would)?;
     }
     if !rewind.dry_run {
         reader_places::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;

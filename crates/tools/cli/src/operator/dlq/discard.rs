@@ -42,11 +42,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         return Ok(ExitStatus::All);
     }
     plans::show(&planned, options);
+    let would = format!("{} would be discarded", ui::counted(whole, "dead letter"));
     if args.dry_run {
-        ui::say(&format!("{} would be discarded; nothing was", ui::counted(whole, "dead letter")));
+        ui::say(&format!("{would}; nothing was"));
         return Ok(ExitStatus::All);
     }
-    require_yes(args.yes, "discard them")?;
+    require_yes(args.yes, &would)?;
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))

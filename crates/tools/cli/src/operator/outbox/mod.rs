@@ -179,7 +179,7 @@ async fn change(
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;
-    // Only these are deleted, as the user has not confirmed later ones.
+    // Only these are deleted, as only these are shown.
     let (mut whole, mut meant) = (0, Vec::new());
     for (service, db) in &mut databases {
         let keys = dead_events::keys(db, &filter).await;
@@ -201,7 +201,7 @@ async fn change(
     }
     let mut kept = None;
     if let OutboxAction::Forget(to, note_args) = action {
-        require_yes(args.yes, "delete them")?;
+        require_yes(args.yes, &format!("{} would be deleted", events(whole)))?;
         let note = note_args.note(options);
         let cannot = || format!("cannot write {}: nothing was deleted", to.display());
         kept = Some((ArchiveFile::open(to).with_context(cannot)?, note));
