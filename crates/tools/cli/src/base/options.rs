@@ -126,10 +126,14 @@ impl GlobalOptions {
         Ok(Arc::new(RabbitMq::new(url)?.tls(tls).patience(BROKER_PATIENCE)))
     }
 
+    fn named_management_url(&self) -> Option<String> {
+        let url = self.management_url.clone();
+        url.or_else(|| std::env::var("RABBITMQ_MANAGEMENT_URL").ok())
+    }
+
     /// The URL of the broker's management API.
     pub(crate) fn management_url(&self) -> Result<Option<String>> {
-        let url = self.management_url.clone();
-        let url = url.or_else(|| std::env::var("RABBITMQ_MANAGEMENT_URL").ok());
+        let url = self.named_management_url();
         if url.as_ref().is_some_and(|url| url.starts_with("https://")) {
             return Err(usage(
                 "the management URL begins with https://, and this client speaks no TLS: run a tunnel that does on \
@@ -139,10 +143,10 @@ impl GlobalOptions {
         Ok(url)
     }
 
-    /// The same, else that of a broker on this machine with the development users.
-    pub(crate) fn management_address(&self) -> Result<String> {
+    /// The same for those who go on without it, else that of a broker on this machine with the development users.
+    pub(crate) fn management_address(&self) -> String {
         let development = || format!("http://{OPS}:{}@127.0.0.1:15672", development_password(OPS));
-        Ok(self.management_url()?.unwrap_or_else(development))
+        self.named_management_url().unwrap_or_else(development)
     }
 
     pub(crate) fn servers(&self) -> Result<(String, String)> {
@@ -163,7 +167,7 @@ impl GlobalOptions {
         Ok(SystemServers {
             system: system()?,
             broker: self.broker()?,
-            management: Some(self.management_address()?),
+            management: Some(self.management_address()),
             databases: self.databases_if_given()?,
             clock: self.clock.clone(),
         })

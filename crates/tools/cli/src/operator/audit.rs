@@ -84,7 +84,7 @@ async fn broker(system: &str, options: &GlobalOptions) -> Result<BrokerSnapshot>
         }
         Err(_) => system.to_owned(),
     };
-    let address = options.management_address()?;
+    let address = options.management_address();
     let read = ManagementClient::at(&address, &vhost)?.audited(DEAD_LETTERS).await;
     Ok(read.unwrap_or_else(|error| BrokerSnapshot {
         away: Some(error.to_string()),

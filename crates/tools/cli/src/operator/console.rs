@@ -167,7 +167,7 @@ async fn serve(
         departure: Departure::new(asked, args.shutdown_delay.unsigned_abs()),
         keep: args.keep,
         patience: args.patience,
-        management: Some(options.management_address()?),
+        management: Some(options.management_address()),
         trusted: args.trust_header.clone().map(|header| {
             let groups = args.trust_groups.to_lowercase();
             let operators =

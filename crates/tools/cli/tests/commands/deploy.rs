@@ -229,6 +229,16 @@ fn what_cannot_run_is_refused_by_name() {
             "seconds_behind = 0",
             "service.seconds_behind: expected at least 1",
         ),
+        (
+            "[overlays.staging]",
+            "[services.orders]\nenv = { DRAIN_SECONDS = \"5\" }\n[overlays.staging]",
+            "services.orders.env.DRAIN_SECONDS: the manifests of each service set this variable",
+        ),
+        (
+            "[overlays.staging]",
+            "[services.orders]\nenv = { DATABASE_URL_FILE = \"/url\" }\n[overlays.staging]",
+            "services.orders.env.DATABASE_URL_FILE: the manifests",
+        ),
         ("../../gateway.toml", "../../door.toml", "`ballet new gateway` writes one"),
     ] {
         assert!(whole.contains(from), "{from}");

@@ -81,6 +81,7 @@ fn what_is_wrong_with_a_message_does_not_steer_the_terminal() {
 fn messages_are_judged_by_their_properties_too_each_with_its_place() {
     let mut forged = message(&checkout());
     forged["app_id"] = json!("orders");
+    let forged = json!({ "properties": forged, "body": checkout() });
     let mut unknown = message(&checkout());
     unknown["type"] = json!("cart.checked_out.v9");
     let of_saga = json!({ "type": "orders.order_placed.v1", "body": {} });

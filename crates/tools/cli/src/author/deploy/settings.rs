@@ -10,6 +10,7 @@ use ballet::core::System;
 use ballet::private::HANDLER_SECONDS;
 use serde::Deserialize;
 
+use crate::author::deploy::service_template;
 use crate::base::exit::usage;
 
 /// The other files of the base.
@@ -123,7 +124,7 @@ impl Settings {
         if let Some((table, service)) = unknown.next() {
             return Some(format!("{table}.{service}: {} has no service {service}", system.name));
         }
-        if let Some(wrong) = self.wrong_number() {
+        if let Some(wrong) = self.wrong_number().or_else(|| self.repeated_variable()) {
             return Some(wrong);
         }
         self.overlays.iter().find_map(|(name, overlay)| {
@@ -148,6 +149,20 @@ impl Settings {
             }
             (behind == Some(0)).then(|| format!("{table}.seconds_behind: expected at least 1"))
         })
+    }
+
+    /// Of two variables of one name Kubernetes takes the last, so that the manifests would not do what they say.
+    fn repeated_variable(&self) -> Option<String> {
+        let mut all = self
+            .services
+            .iter()
+            .flat_map(|(service, own)| own.env.keys().map(move |name| (service, name)));
+        let (service, name) = all.find(|(_, name)| service_template::sets(name))?;
+        Some(format!(
+            "services.{service}.env.{name}: the manifests of each service set this variable. \
+             handler_seconds gives HANDLER_SECONDS and DRAIN_SECONDS; patch another in a kustomization of \
+             your own"
+        ))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A message in a file: its properties and its body.
+//! A message in a file: its properties, at the top or in `properties`, and its body.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct FileMessage<'a> {
+struct MessageProperties {
     r#type: Option<String>,
     message_id: Option<String>,
     correlation_id: Option<String>,
@@ -18,35 +18,48 @@ pub(crate) struct FileMessage<'a> {
     content_type: Option<String>,
     content_encoding: Option<String>,
     headers: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct MessageFields<'a> {
+    #[serde(borrow)]
+    properties: Option<&'a RawValue>,
     /// A JSON string holds the body's text.
-    #[serde(borrow, rename = "body")]
-    raw: Option<&'a RawValue>,
-    #[serde(skip)]
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+}
+
+pub(crate) struct FileMessage<'a> {
+    properties: MessageProperties,
     body: Cow<'a, [u8]>,
 }
 
 impl<'a> FileMessage<'a> {
     /// The error says why it cannot be a message.
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, String> {
-        let mut message: Self = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
-        let Some(raw) = message.raw else {
+        let fields: MessageFields<'a> =
+            serde_json::from_slice(text).map_err(|error| wrong(&error))?;
+        let properties = fields.properties.map_or(text, |properties| properties.get().as_bytes());
+        let properties = serde_json::from_slice(properties).map_err(|error| wrong(&error))?;
+        let Some(body) = fields.body else {
             return Err(
                 "it has no `body`: if this is a bare body, name its event with --type".to_owned()
             );
         };
-        message.body = match serde_json::from_str::<String>(raw.get()) {
+        let body = match serde_json::from_str::<String>(body.get()) {
             Ok(text) => Cow::Owned(text.into_bytes()),
-            Err(_) => Cow::Borrowed(raw.get().as_bytes()),
+            Err(_) => Cow::Borrowed(body.get().as_bytes()),
         };
-        Ok(message)
+        Ok(Self { properties, body })
     }
 
     pub(crate) fn headers(&self) -> Option<&Map<String, Value>> {
-        self.headers.as_ref()
+        self.properties.headers.as_ref()
     }
 
     pub(crate) fn incoming(&self) -> Incoming<'_> {
-        let headers = &self.headers;
+        let properties = &self.properties;
+        let headers = &properties.headers;
         let mut attributes = Attributes::default();
         let mut size = HeaderSize::default();
         for (name, value) in headers.iter().flatten() {
@@ -57,12 +70,12 @@ impl<'a> FileMessage<'a> {
         }
         let has = |name: &str| headers.as_ref().is_some_and(|headers| headers.contains_key(name));
         Incoming {
-            event_type: self.r#type.as_deref(),
-            message_id: self.message_id.as_deref(),
-            correlation_id: self.correlation_id.as_deref(),
-            app_id: self.app_id.as_deref(),
-            content_type: self.content_type.as_deref(),
-            content_encoding: self.content_encoding.as_deref(),
+            event_type: properties.r#type.as_deref(),
+            message_id: properties.message_id.as_deref(),
+            correlation_id: properties.correlation_id.as_deref(),
+            app_id: properties.app_id.as_deref(),
+            content_type: properties.content_type.as_deref(),
+            content_encoding: properties.content_encoding.as_deref(),
             attributes,
             headers: size,
             carbon_copy: has("CC"),

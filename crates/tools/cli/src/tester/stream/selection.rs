@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use ballet::core::System;
 use ballet_ops::stream::{RecordFilter, Start, TypePattern};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::base::exit::usage;
 use crate::base::options::GlobalOptions;
+use crate::base::systems::loaded_system;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui;
 
@@ -30,6 +32,20 @@ impl StreamSelection {
     pub(crate) fn filter(&self) -> RecordFilter {
         let Self { types, saga, service } = self;
         RecordFilter { types: types.clone(), sagas: saga.clone(), services: service.clone() }
+    }
+
+    /// Undeclared types may be misspelt, and waiting for them is silent.
+    pub(crate) fn say_undeclared(&self) {
+        let declared = loaded_system().map(System::known_types).unwrap_or_default();
+        let is_declared =
+            |wanted: &TypePattern| declared.iter().any(|event| wanted.matches(event.name()));
+        for wanted in self.types.iter().filter(|_| !declared.is_empty()) {
+            if !is_declared(wanted) {
+                ui::say(&format!(
+                    "no contract declares {wanted}: `ballet catalog` lists all types"
+                ));
+            }
+        }
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitSt
     let filter = args.selection.filter();
     let start = args.range.start(options)?.unwrap_or(Start::Next);
     let mut feed = EventFeed::open(options.broker_as(TAP)?, start, filter, &args.range).await?;
+    args.selection.say_undeclared();
     let mut count = 0;
     let shown = show(&mut feed, options.output, &mut count).await;
     if shown.is_ok() && count == 0 && feed.events_read() > 0 {
