@@ -1,5 +1,6 @@
 //! `ballet restore` of a service that calls other companies: what it waits for.
 
+use ballet_stage::wait_until;
 use ballet_testkit::command::{end_of, interrupt};
 use ballet_testkit::until_yields;
 use sqlx::{Connection, Executor, PgConnection};
@@ -25,6 +26,10 @@ async fn a_restore_waits_with_aborts_and_not_for_what_takes_long_outside() {
     shop.receive("note-2", 100).await;
     aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_was_stopped(
         &mut shop, &companies,
+    )
+    .await;
+    aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_starts_too_late_is_told(
+        &mut shop,
     )
     .await;
     a_parcel_on_its_way_keeps_no_restored_service_from_being_compared(&mut shop, &companies).await;
@@ -86,12 +91,50 @@ async fn aborts_wait_also_for_a_service_that_starts_late_or_after_the_command_wa
     assert!(is_given_back, "{did:?}");
 }
 
+async fn end_hold(database: &str) {
+    let mut db = PgConnection::connect(database).await.expect("a database");
+    let end = sqlx::query("update ballet.restored set hold_until = now()").execute(&mut db).await;
+    assert_eq!(end.expect("ended").rows_affected(), 1);
+}
+
 async fn said_until(lines: &mut Lines<BufReader<ChildStderr>>, words: &str) -> Vec<String> {
     let mut said = Vec::new();
     while !said.iter().any(|line: &String| line.contains(words)) {
         said.push(lines.next_line().await.expect("a line").expect("a line"));
     }
     said
+}
+
+async fn aborts_are_put_off_from_the_end_of_the_sending_and_a_service_that_starts_too_late_is_told(
+    shop: &mut ShopWorld,
+) {
+    let backup = Backup::of(shop, "payments").await;
+    let orders = shop.order(6).await;
+    shop.all_are(&orders, "completed").await;
+    shop.stop("payments").await;
+    backup.restore().await;
+    let database = shop.env.admin_database_url("payments").to_owned();
+    let restore = ["restore", "payments", "--backup", &backup.taken];
+    let slowly = [&restore[..], &["--rate", "1"]].concat();
+    let mut child = shop.command(&slowly).spawn().expect("the command");
+    let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
+    wait_until("aborts to be put off", SOON, || async {
+        Ok::<_, String>(holds_aborts(&database).await.then_some(()))
+    })
+    .await
+    .expect("put off");
+    end_hold(&database).await;
+    said_until(&mut lines, "start payments now").await;
+    assert!(holds_aborts(&database).await);
+
+    end_hold(&database).await;
+    shop.start("payments", None).await;
+    said_until(&mut lines, "no longer puts aborts off").await;
+    assert_eq!(child.wait().await.expect("its end").code(), Some(3));
+    shop.stop("payments").await;
+    restored_within(shop, "payments", &restore, "120").await.ends_with(0);
+    shop.all_are(&orders, "completed").await;
+    shop.is_sound().await;
 }
 
 async fn a_parcel_on_its_way_keeps_no_restored_service_from_being_compared(
