@@ -39,7 +39,7 @@ pub enum JournalError {
     /// The broker cannot deliver any of many messages in a row.
     #[error(
         "the broker cannot deliver {count} messages of the journal in a row, up to offset {last}: \
-         {error}"
+         {error}; its log says why. A later --since begins after them"
     )]
     Undeliverable {
         /// The number of messages.
