@@ -3,7 +3,6 @@
 use ballet::core::System;
 use ballet::{Does, Tx, Undoes, compensated, done};
 use ballet_ops::sagas::{self, SagaQuery};
-use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::trip::{

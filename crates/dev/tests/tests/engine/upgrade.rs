@@ -9,7 +9,6 @@ use ballet::core::topology::EVENTS;
 use ballet::{Clock, Event, Running};
 use ballet_ops::sagas;
 use ballet_stage::{Servers, wait_until};
-use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
