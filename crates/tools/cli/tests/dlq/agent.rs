@@ -183,8 +183,6 @@ async fn it_is_told_what_is_wrong(shop: &ShopWorld, python: &Path) {
     let agent = Agent { shop, options: &[], url_of_nobody: None };
     let wrong = [
         ("dlq_discard", json!({ "all": true }), "a person may start it with --allow-acts"),
-        ("doctor", json!({ "amqp_url": "x" }), "no argument `amqp_url`"),
-        ("sagas_list", json!({ "limit": 5_000 }), "at most 200"),
         ("sagas_list", json!({ "state": "lost" }), "possible values: open, waiting"),
         ("sagas_show", json!({ "saga": ShopWorld::new_id() }), "is the id right?"),
     ];
