@@ -118,7 +118,7 @@ pub(crate) async fn what_means_nothing_or_several_is_refused_with_words(world: &
         (vec!["show", "nothing-like-it"], "no dead letter whose id ends with"),
         (vec!["redrive"], "no dead letters are selected"),
         (vec!["discard", "--yes"], "no dead letters are selected"),
-        (vec!["discard", "--all"], "give --yes"),
+        (vec!["discard", "--all"], "--yes does it"),
         (vec!["show", "aaaa"], "several messages"),
         (vec!["redrive", "--id", "a"], ids[0]),
         (vec!["redrive", "--id", "aaaa"], "is the end of 2 ids, give more"),
