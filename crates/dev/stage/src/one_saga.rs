@@ -9,7 +9,7 @@ use ballet::core::{Graph, System};
 use ballet::{Event, Failure, Handle, Running, SagaId, Service, Settings};
 use ballet_ops::sagas::{self, SagaDetails, SagaEvent};
 use ballet_ops::terminal::lanes::{self, LaneEvent};
-use ballet_ops::terminal::{columns, ui};
+use ballet_ops::terminal::ui;
 use futures_util::future::{join_all, select_all, try_join_all};
 use sqlx::postgres::PgConnectOptions;
 
@@ -76,7 +76,7 @@ async fn lanes_of_one_saga<E: Event>(services: Vec<Service>, first: E) -> Result
     let ended = Box::pin(stage.end(true)).await;
     let SagaDetails { events, .. } = played?;
     ended?;
-    Ok(lanes::draw(&graph, &events.iter().map(lane_event).collect::<Vec<_>>(), columns()))
+    Ok(lanes::draw(&graph, &events.iter().map(lane_event).collect::<Vec<_>>()))
 }
 
 /// Runs the services until the saga has ended, and returns their records. `owner` is the index of its owner.

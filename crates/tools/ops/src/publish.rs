@@ -6,9 +6,10 @@ use std::time::Duration;
 use ballet_amqp::{
     Broker, BrokerError, Publish, PublishError, Publisher, PublisherHandle, PublisherSettings,
 };
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _};
 
-const IN_FLIGHT: usize = 500;
+/// More are read only once the first of these is confirmed.
+const IN_FLIGHT: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The result of publishing a message.
@@ -24,30 +25,33 @@ pub enum MessageOutcome {
     Unknown(String),
 }
 
-/// Publishes all messages, also after one that the broker does not take. `progress` gets the number of results so far.
+/// Publishes the messages, also after one that the broker does not take, until `take` has had enough of the results,
+/// which come in the order of the messages. After a lost connection a message may come twice, under the same id.
 ///
 /// # Errors
 ///
 /// If the broker refuses the connection. Nothing was published.
 pub async fn send(
     broker: Arc<dyn Broker>,
-    messages: Vec<Publish>,
-    progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<Vec<MessageOutcome>, BrokerError> {
+    messages: impl Stream<Item = Publish>,
+    mut take: impl FnMut(MessageOutcome) -> bool,
+) -> Result<(), BrokerError> {
     // One attempt: the publisher would try for ever.
     let session = broker.connect("ballet publish").await?;
     session.close().await;
     let settings = PublisherSettings::new("ballet", "publish");
     let publisher = Publisher::start(broker, settings, Arc::new(|_| {}));
-    let mut sent = Vec::with_capacity(messages.len());
-    let publishing = messages.into_iter().map(|message| one(publisher.clone(), message));
-    let mut answers = stream::iter(publishing).buffered(IN_FLIGHT);
-    while let Some(answer) = answers.next().await {
-        sent.push(answer);
-        progress(sent.len() as u64);
+    {
+        let answers = messages.map(|message| one(publisher.clone(), message)).buffered(IN_FLIGHT);
+        let mut answers = std::pin::pin!(answers);
+        while let Some(answer) = answers.next().await {
+            if !take(answer) {
+                break;
+            }
+        }
     }
     publisher.stop(PATIENCE).await;
-    Ok(sent)
+    Ok(())
 }
 
 async fn one(publisher: PublisherHandle, message: Publish) -> MessageOutcome {
@@ -56,7 +60,7 @@ async fn one(publisher: PublisherHandle, message: Publish) -> MessageOutcome {
         Ok(()) => MessageOutcome::Confirmed,
         Err(error @ (PublishError::Unpublishable { .. } | PublishError::NotTaken { .. })) => {
             MessageOutcome::No(format!(
-                "{error}. Check that AMQP_URL names a user that may publish it, and that `ballet \
+                "{error}. Check that the user of the URL may publish it, as `ops` may, and that `ballet \
                  topology check` finds nothing"
             ))
         }

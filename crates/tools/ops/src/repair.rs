@@ -78,6 +78,7 @@ impl RepairResult {
     fn add(&mut self, sent: Summary) {
         self.sent += sent.removed;
         self.failures.extend(sent.failures.into_iter().map(|(id, why)| format!("{id}: {why}")));
+        self.failures.extend(sent.error.map(|error| error.to_string()));
     }
 
     /// Whether nothing is missing, as far as the journal and the databases show.

@@ -94,7 +94,7 @@ pub(crate) async fn when_free<T>(
 ) -> Result<T, SolveError> {
     wait_until("a pause between two attempts", SOON, || async {
         match act().await {
-            Err(SolveError::Running { .. }) => Ok::<_, String>(None),
+            Err(SolveError::Running(_)) => Ok::<_, String>(None),
             ended => Ok(Some(ended)),
         }
     })
@@ -108,7 +108,7 @@ async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlie
     let part_of = huts.guided();
     let (world, saga) = hired("solved", &huts).await;
     let early = by_hand(&world, &part_of, saga, "hire_guide").await;
-    assert!(matches!(early, Err(SolveError::NotAborted { .. })), "{early:?}");
+    assert!(matches!(early, Err(SolveError::Refused(_))), "{early:?}");
 
     huts.gone.store(true, Ordering::SeqCst);
     huts.snow.store(true, Ordering::SeqCst);
@@ -191,14 +191,14 @@ async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_ca
     world.until_count("huts", taken, 1).await;
     let part_of = huts.guided();
     let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
-    assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
+    assert!(matches!(solved, Err(SolveError::Refused(_))), "{solved:?}");
     // A later failure changes nothing, because he has the letter.
     huts.takes.store(false, Ordering::SeqCst);
     huts.gone.store(true, Ordering::SeqCst);
     world.execute("huts", "update ballet.call set next_at = now() where undo").await;
     until_stuck(&world, "moved away").await;
     let solved = when_free(async || by_hand(&world, &part_of, saga, "hire_guide").await).await;
-    assert!(matches!(solved, Err(SolveError::Taken { .. })), "{solved:?}");
+    assert!(matches!(solved, Err(SolveError::Refused(_))), "{solved:?}");
     assert_eq!(world.count("huts", "ballet.solved").await, 0);
     let solved =
         when_free(async || solve_as(&world, &part_of, saga, "hire_guide", true).await).await;

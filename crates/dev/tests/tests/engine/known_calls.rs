@@ -133,24 +133,24 @@ async fn nobody_says_too_early(world: &TripWorld, counter: &Counter, saga: SagaI
     };
     set("out_until = now() + interval '1 hour'").await;
     let running = say_once(world, counter, saga, answer_of("true")).await;
-    assert!(matches!(running, Err(SolveError::Running { .. })), "{running:?}");
+    assert!(matches!(running, Err(SolveError::Running(_))), "{running:?}");
     set("out_until = null, last_error = null").await;
     let new = say_once(world, counter, saga, answer_of("true")).await;
-    assert!(matches!(new, Err(SolveError::NotFailing { .. })), "{new:?}");
+    assert!(matches!(new, Err(SolveError::Refused(_))), "{new:?}");
     // The provider has it, and is asked for its outcome again.
     set("last_error = 'wait', attempts = 0, taken_at = now(), next_at = now() + interval '1 hour'")
         .await;
     let taken = say_once(world, counter, saga, answer_of("true")).await;
-    assert!(matches!(taken, Err(SolveError::Taken { .. })), "{taken:?}");
+    assert!(matches!(taken, Err(SolveError::Refused(_))), "{taken:?}");
     let other = say_once(world, counter, world.new_saga(), answer_of("true")).await;
-    assert!(matches!(other, Err(SolveError::UnknownSaga { .. })), "{other:?}");
+    assert!(matches!(other, Err(SolveError::Refused(_))), "{other:?}");
     set("last_error = 'lost', attempts = 5, taken_at = null, next_at = 'infinity'").await;
 }
 
 async fn is_taken_in(world: &TripWorld, counter: &Counter, saga: SagaId) {
     let asked = counter.asked();
     let wrong = say(world, counter, saga, &answer_of("yes")).await;
-    assert!(matches!(wrong, Err(SolveError::WrongAnswer(_))), "{wrong:?}");
+    assert!(matches!(wrong, Err(SolveError::Refused(_))), "{wrong:?}");
 
     // The step does not know such an answer. It is listed, and no call is made.
     let told = say(world, counter, saga, &answer_of("\"perhaps\"")).await.expect("told");
@@ -162,7 +162,7 @@ async fn is_taken_in(world: &TripWorld, counter: &Counter, saga: SagaId) {
     assert_eq!(counter.asked(), asked);
     is_closed(world, saga).await;
     let late = say(world, counter, saga, &answer_of("false")).await;
-    assert!(matches!(late, Err(SolveError::NotCalling { .. })), "{late:?}");
+    assert!(matches!(late, Err(SolveError::Refused(_))), "{late:?}");
 
     let noted = "ballet.intervention where act = 'answered' and done_by = 'ada'";
     assert_eq!(world.count("cars", noted).await, 2);

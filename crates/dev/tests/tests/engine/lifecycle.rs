@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::http::Problem;
 use ballet::{Clock, Handle, Migration, SagaId, Service, Settings};
@@ -14,7 +13,7 @@ use ballet_stage::{Servers, TestEnv, wait_until};
 use ballet_testkit::health::until_ready;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
 use crate::world::{SOON, TripWorld, part, the_hotel};
@@ -100,36 +99,6 @@ async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
     assert_eq!(world.count("desk", "ballet.outbox_dead").await, 0);
     let published = world.events::<TripBooked>(saga).await;
     assert_eq!(published.len(), 1, "published before the service was gone");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_stop_new_connections_are_served_for_a_while_although_it_is_not_ready() {
-    let world = TripWorld::prepared("departs", vec![part(desk(), DESK_TABLES)]).await;
-    let service = Service::new(desk())
-        .migrations(DESK_TABLES)
-        .routes(|_| Router::new().route("/here", get(|| async { "it is here" })));
-    let delay = Duration::from_secs(3);
-    let settings = Settings { shutdown_delay_seconds: delay.as_secs(), ..settings(&world, "desk") };
-    let running = service.start(settings).await.expect("started");
-    let address = running.address();
-    until_ready(address, "a ready service", |status, _| status == 200).await;
-    // A new connection for each request, as of a balancer that has not heard of the stop.
-    let asks = async |path: &str| reqwest::get(format!("http://{address}{path}")).await;
-    let begun = Instant::now();
-    let stop = tokio::spawn(running.stop());
-    wait_until("readiness to turn red", SOON, || async {
-        let answer = asks("/readyz").await.map_err(|error| error.to_string())?;
-        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
-        if status == 503 && text.contains("asked to stop") { Ok(Some(())) } else { Err(text) }
-    })
-    .await
-    .expect("not ready");
-    assert!(begun.elapsed() < delay, "{:?}", begun.elapsed());
-    let answer = asks("/here").await.expect("an answer").text().await.expect("text");
-    assert_eq!(answer, "it is here");
-    timeout(SOON, stop).await.expect("stopped in time").expect("no panic");
-    assert!(begun.elapsed() >= delay, "{:?}", begun.elapsed());
-    asks("/here").await.expect_err("nobody listens");
 }
 
 /// Sees the limits under which it runs, and takes its time.

@@ -3,7 +3,6 @@
 use ballet::core::System;
 use ballet::{Does, Tx, Undoes, compensated, done};
 use ballet_ops::sagas::{self, SagaQuery};
-use jiff::SignedDuration;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::trip::{
@@ -61,7 +60,7 @@ async fn t223_a_saga_is_open_until_it_is_decided_and_the_event_that_came_instead
     let why = "cars published cars.car_reserved.v1, which nobody takes";
     assert_eq!(wait.why.as_deref(), Some(why));
 
-    let open = sagas::open(&system, &databases, SignedDuration::ZERO).await;
+    let open = sagas::open(&system, &databases, &[]).await;
     assert_eq!(open.sagas.len(), 1, "{open:?}");
     assert_eq!(&open.sagas[0].waits[..], std::slice::from_ref(wait));
     let shown = sagas::show(&system, &databases, saga.0).await;

@@ -9,7 +9,6 @@ use ballet::core::topology::EVENTS;
 use ballet::{Clock, Event, Running};
 use ballet_ops::sagas;
 use ballet_stage::{Servers, wait_until};
-use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
@@ -87,7 +86,7 @@ impl Upgrade {
         let databases: Vec<(String, PgConnectOptions)> = ["desk", "hotel", "cars", "border"]
             .map(|name| (name.to_owned(), options(name)))
             .to_vec();
-        let open = sagas::open(&system(1), &databases, SignedDuration::ZERO).await;
+        let open = sagas::open(&system(1), &databases, &[]).await;
         open.sagas.into_iter().map(|saga| saga.versions).collect()
     }
 

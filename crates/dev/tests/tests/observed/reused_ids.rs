@@ -5,7 +5,6 @@ use ballet_testkit::health::metrics;
 use ballet_testkit::process_log::{log_here, text};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
-use tokio::sync::Mutex;
 
 use crate::trip::{RoomBooked, TripBooked, TripCancelled};
 use crate::world::TripWorld;
@@ -56,12 +55,8 @@ async fn counted(world: &TripWorld) -> u64 {
     line.expect("the metric begins at zero").parse().expect("a number")
 }
 
-/// The metric counts for the whole process, so one test runs after the other.
-static TURN: Mutex<()> = Mutex::const_new(());
-
 #[tokio::test]
 async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_nothing_else_is() {
-    let _turn = TURN.lock().await;
     log_here();
     let reuse = Reuse::new("reused").await;
     let world = &reuse.world;

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet_check::contracts::folders;
-use ballet_ops::terminal::{Cell, Table, columns};
-use ballet_ops::terminal::{Progress, ui};
+use ballet_ops::terminal::{Cell, Progress, Table, columns, ui};
 use ballet_stage::variables;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
@@ -79,7 +78,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
     ui::say(&format!("{} are ready; {} customers come", run.services().join(", "), args.customers));
     let (calm, calmed) = watch::channel(false);
     let come = async {
-        let progress = Progress::told(args.customers.into());
+        let progress = Progress::endless("customers");
         // A customer without an answer may have begun no saga.
         let customers = stream::iter(1..=args.customers).map(|number| {
             // What those who live beside the customers begin takes longer.
@@ -91,7 +90,7 @@ async fn play(subject: &Arc<Subject>, args: &Args, run: &LongRun) -> Result<bool
         let mut come = customers.buffer_unordered(AT_ONCE).zip(stream::iter(1..));
         while let Some((_, come)) = come.next().await {
             let (open, all) = load.open();
-            progress.tell(come, &format!("{all} {}, {open} open", subject.sagas));
+            progress.tell(&format!("{come} customers, {all} {}, {open} open", subject.sagas));
         }
         drop((come, progress));
         ui::say(&format!("the last {} come to their end", subject.sagas));

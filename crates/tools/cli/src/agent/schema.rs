@@ -81,7 +81,7 @@ pub(super) fn schema(spec: &ToolSpec, command: &Command) -> Map<String, Value> {
     let mut required = Vec::new();
     for arg in given_options(command) {
         let name = name(spec, arg);
-        if arg.is_required_set() || spec.needs.contains(&name.as_str()) {
+        if arg.is_required_set() {
             required.push(json!(name));
         }
         properties.insert(name, property(spec, arg));
@@ -136,11 +136,6 @@ pub(super) fn command_line(
     given: &Map<String, Value>,
     files: &mut TextFiles,
 ) -> Result<Vec<String>> {
-    for needed in spec.needs {
-        if given.get(*needed).is_none_or(Value::is_null) {
-            return Err(usage(format!("{}: give `{needed}`", spec.name)));
-        }
-    }
     let (mut line, mut last) = (vec!["ballet".to_owned()], vec!["--".to_owned()]);
     line.extend(spec.command.iter().map(|word| (*word).to_owned()));
     for (named, value) in given {
@@ -217,9 +212,6 @@ mod tests {
             if spec.kind == ToolKind::Act {
                 assert!(has(&command, "dry_run") && has(&command, "by"), "{}", spec.name);
             }
-            for needed in spec.needs {
-                assert!(schema["required"].as_array().expect("a list").contains(&json!(needed)));
-            }
         }
         let (spec, command) = of("sagas_list");
         let schema = schema(&spec, &command);
@@ -263,9 +255,6 @@ mod tests {
             ("sagas_list", json!({ "limit": 5_000 }), "at most 200"),
             ("doctor", json!({ "quiet": "yes" }), "true or false"),
             ("sagas_show", json!({ "saga": {} }), "a text or a number"),
-            ("dlq_edit", json!({ "id": "1" }), "give `body`"),
-            // Without a body the subcommand would start an editor, on the protocol's input and output.
-            ("dlq_edit", json!({ "id": "1", "body": null }), "give `body`"),
         ] {
             let error = line(tool, &given).expect_err(said).to_string();
             assert!(error.contains(said), "{error}");

@@ -8,8 +8,6 @@ pub(super) struct ToolSpec {
     pub(super) command: &'static [&'static str],
     /// What an agent has to know besides the subcommand's help.
     pub(super) more: &'static str,
-    /// The arguments that must be given, although the subcommand can ask a person for them.
-    pub(super) needs: &'static [&'static str],
     pub(super) kind: ToolKind,
 }
 
@@ -25,20 +23,15 @@ const fn look(
     command: &'static [&'static str],
     more: &'static str,
 ) -> ToolSpec {
-    ToolSpec { name, command, more, needs: &[], kind: ToolKind::Look }
+    ToolSpec { name, command, more, kind: ToolKind::Look }
 }
 
-const fn act(
-    name: &'static str,
-    command: &'static [&'static str],
-    needs: &'static [&'static str],
-    more: &'static str,
-) -> ToolSpec {
-    ToolSpec { name, command, more, needs, kind: ToolKind::Act }
+const fn act(name: &'static str, command: &'static [&'static str], more: &'static str) -> ToolSpec {
+    ToolSpec { name, command, more, kind: ToolKind::Act }
 }
 
 /// All tools. What is wrong comes first, since most questions begin there.
-pub(super) const TOOLS: [ToolSpec; 25] = [
+pub(super) const TOOLS: [ToolSpec; 24] = [
     look(
         "doctor",
         &["doctor"],
@@ -55,7 +48,6 @@ pub(super) const TOOLS: [ToolSpec; 25] = [
         "A state is waiting (on time), blocked (the cause is known and passes), stuck (a person has to act), completed \
          or aborted.",
     ),
-    look("sagas_open", &["sagas", "open"], ""),
     look(
         "sagas_show",
         &["sagas", "show"],
@@ -86,18 +78,16 @@ pub(super) const TOOLS: [ToolSpec; 25] = [
     act(
         "dlq_redrive",
         &["dlq", "redrive"],
-        &[],
         "Fix the cause first: what fails again is a dead letter again.",
     ),
-    act("dlq_discard", &["dlq", "discard"], &[], "They are never handled: a file keeps them."),
-    act("dlq_edit", &["dlq", "edit"], &["body"], "A masked value has to be given in full."),
-    act("inbox_retry", &["inbox", "retry"], &[], ""),
+    act("dlq_discard", &["dlq", "discard"], "They are never handled: a file keeps them."),
+    act("dlq_edit", &["dlq", "edit"], "A masked value has to be given in full."),
+    act("inbox_retry", &["inbox", "retry"], ""),
     act(
         "sagas_solved",
         &["sagas", "solved"],
-        &[],
         "Only once a person has done it outside of the system, or has asked the other side.",
     ),
-    act("sagas_stop", &["sagas", "stop"], &[], "Its owner aborts it, and services compensate."),
-    act("topology_repair", &["topology", "repair"], &[], ""),
+    act("sagas_stop", &["sagas", "stop"], "Its owner aborts it, and services compensate."),
+    act("topology_repair", &["topology", "repair"], ""),
 ];

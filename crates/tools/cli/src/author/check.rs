@@ -10,7 +10,7 @@ use ballet_check::search::tla::{self, TlaModule};
 use ballet_check::search::{Counterexample, Row, SearchedSaga};
 use ballet_check::{Contracts, ContractsError, sarif};
 use ballet_ops::terminal::lanes::{self, LaneEvent};
-use ballet_ops::terminal::{Table, columns, picture};
+use ballet_ops::terminal::{Table, picture};
 use ballet_stage::{Options, Servers};
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         |run: &&&Counterexample| run.acts[..run.length].iter().any(|act| !act.publishes.is_empty());
     let seen = runs.iter().find(publishes);
     if let (Some(file), Some(run)) = (&args.svg, seen) {
-        let lanes = drawn(&contracts, run, None);
+        let lanes = drawn(&contracts, run);
         let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
         write(file, &picture.map_err(Error::msg)?)?;
     }
@@ -199,7 +199,7 @@ fn row(problem: &Problem, moves: Option<Vec<&str>>) -> Value {
 }
 
 /// Draws what is published in a run.
-fn drawn(contracts: &Contracts, run: &Counterexample, columns: Option<usize>) -> String {
+fn drawn(contracts: &Contracts, run: &Counterexample) -> String {
     let acts = (1..).zip(&run.acts[..run.length]);
     let events = acts.flat_map(|(number, act)| {
         act.publishes.iter().map(move |(keyed, publisher)| LaneEvent {
@@ -210,7 +210,7 @@ fn drawn(contracts: &Contracts, run: &Counterexample, columns: Option<usize>) ->
         })
     });
     let graph = Graph::new(contracts.system().clone());
-    lanes::draw_moves(&graph, &events.collect::<Vec<_>>(), columns)
+    lanes::draw_moves(&graph, &events.collect::<Vec<_>>())
 }
 
 fn say_searched(sagas: &[SearchedSaga]) {
@@ -234,7 +234,7 @@ fn show(
         if at < broken + wrong {
             ui::print(&format!("{}: {detail}", ui::red(&says)));
             if let Some(run) = runs.iter().find(|run| run.problem.detail == *detail) {
-                ui::print(drawn(contracts, run, columns()).trim_end());
+                ui::print(drawn(contracts, run).trim_end());
             }
         } else {
             ui::print(&format!("{} {says}: {detail}", ui::yellow("note")));

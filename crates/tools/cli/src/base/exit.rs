@@ -63,6 +63,14 @@ pub(crate) fn unusable(error: impl Into<anyhow::Error>) -> anyhow::Error {
     usage(format!("{:#}", error.into()))
 }
 
+/// What cannot be taken back needs `--yes`. Without it this says what would be done.
+pub(crate) fn require_yes(is_given: bool, would: &str) -> anyhow::Result<()> {
+    if is_given {
+        return Ok(());
+    }
+    Err(usage(format!("{would}, and nothing was: it cannot be taken back. --yes does it")))
+}
+
 pub(crate) const GIVE_DATABASES: &str =
     "set DATABASE_URL or give --database-url, with {service} in place of the service's name";
 

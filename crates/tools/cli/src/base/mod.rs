@@ -1,7 +1,6 @@
 //! What all subcommands share: options, exit codes, output, contracts.
 
 pub(crate) mod cargo;
-pub(crate) mod confirm;
 pub(crate) mod exit;
 pub(crate) mod input;
 pub(crate) mod options;

@@ -27,35 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BROKER_PATIENCE: Duration = Duration::from_secs(15);
 const SERVICE: &str = "{service}";
 
-/// The URL of the broker's management API, with the name under which it was found: the given one, else that of the
-/// services.
-fn named_management_url(given: Option<&String>) -> Option<(&'static str, String)> {
-    let named = |name: &'static str| Some((name, std::env::var(name).ok()?));
-    // An option is also read from the environment.
-    let of_commands = named("BALLET_MANAGEMENT_URL");
-    let of_commands = of_commands.filter(|(_, url)| given.is_none_or(|given| given == url));
-    let given = given.map(|given| ("--management-url", given.clone()));
-    of_commands.or(given).or_else(|| named("RABBITMQ_MANAGEMENT_URL"))
-}
-
-/// The URL of the broker's management API: the given one, else that of the services.
-pub(crate) fn management_url(given: Option<&String>) -> Result<Option<String>> {
-    match named_management_url(given) {
-        Some((name, url)) if url.starts_with("https://") => Err(usage(format!(
-            "{name} begins with https://, and this client speaks no TLS: run a tunnel that does on this machine \
-             (stunnel, socat), and name that, like http://user:password@127.0.0.1:15672"
-        ))),
-        found => Ok(found.map(|(_, url)| url)),
-    }
-}
-
-/// The same for those who go on with what else they know, else that of a broker on this machine with the development
-/// users.
-pub(crate) fn management_address(given: Option<&String>) -> String {
-    let development = || format!("http://{OPS}:{}@127.0.0.1:15672", development_password(OPS));
-    named_management_url(given).map_or_else(development, |(_, url)| url)
-}
-
 /// The options of every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct GlobalOptions {
@@ -89,6 +60,17 @@ pub(crate) struct GlobalOptions {
         help_heading = "Servers"
     )]
     amqp_url_file: Option<PathBuf>,
+    /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL, or a
+    /// development user on this machine]
+    #[arg(
+        long,
+        global = true,
+        env = "BALLET_MANAGEMENT_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Servers"
+    )]
+    management_url: Option<String>,
     /// The services' databases; {service} in the URL stands for the name of each service [default:
     /// DATABASE_URL]
     #[arg(
@@ -144,6 +126,29 @@ impl GlobalOptions {
         Ok(Arc::new(RabbitMq::new(url)?.tls(tls).patience(BROKER_PATIENCE)))
     }
 
+    fn named_management_url(&self) -> Option<String> {
+        let url = self.management_url.clone();
+        url.or_else(|| std::env::var("RABBITMQ_MANAGEMENT_URL").ok())
+    }
+
+    /// The URL of the broker's management API.
+    pub(crate) fn management_url(&self) -> Result<Option<String>> {
+        let url = self.named_management_url();
+        if url.as_ref().is_some_and(|url| url.starts_with("https://")) {
+            return Err(usage(
+                "the management URL begins with https://, and this client speaks no TLS: run a tunnel that does on \
+                 this machine (stunnel, socat), and name that, like http://user:password@127.0.0.1:15672",
+            ));
+        }
+        Ok(url)
+    }
+
+    /// The same for those who go on without it, else that of a broker on this machine with the development users.
+    pub(crate) fn management_address(&self) -> String {
+        let development = || format!("http://{OPS}:{}@127.0.0.1:15672", development_password(OPS));
+        self.named_management_url().unwrap_or_else(development)
+    }
+
     pub(crate) fn servers(&self) -> Result<(String, String)> {
         let broker =
             given_or_set(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
@@ -158,11 +163,11 @@ impl GlobalOptions {
     }
 
     /// The servers of the system, for those who judge what is wrong. Without a URL the databases are left out.
-    pub(crate) fn system_servers(&self, management_url: Option<&String>) -> Result<SystemServers> {
+    pub(crate) fn system_servers(&self) -> Result<SystemServers> {
         Ok(SystemServers {
             system: system()?,
             broker: self.broker()?,
-            management: Some(management_address(management_url)),
+            management: Some(self.management_address()),
             databases: self.databases_if_given()?,
             clock: self.clock.clone(),
         })

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::author::trials;
 use crate::base::exit::{ExitStatus, usage};
-use crate::base::options::{GlobalOptions, management_address};
+use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, Output};
 
@@ -35,10 +35,6 @@ const QUIESCENT_AFTER: u32 = 10;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL, or the
-    /// user ops on this machine]
-    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
-    management_url: Option<String>,
     /// A saga is quiescent when nothing of it has changed for this long. The broker's figures are up to five
     /// seconds old
     #[arg(long, default_value_t = QUIESCENT_AFTER, value_name = "SECONDS",
@@ -61,7 +57,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         return Err(usage(format!("{unknown} is for a trial program, and there is none here")));
     }
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
-    let report = report(args.management_url.as_ref(), quiescent_after, options).await?;
+    let report = report(quiescent_after, options).await?;
     show(&report, services()?.len(), quiescent_after, options)?;
     Ok(match (report.needs_nobody(), report.away.is_empty()) {
         (true, true) => ExitStatus::All,
@@ -70,23 +66,15 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     })
 }
 
-async fn report(
-    management_url: Option<&String>,
-    quiescent_after: SignedDuration,
-    options: &GlobalOptions,
-) -> Result<Report> {
+async fn report(quiescent_after: SignedDuration, options: &GlobalOptions) -> Result<Report> {
     let system = contracts()?.system();
     let databases = options.databases(&services()?)?;
     // The broker first: a message that is gone was handled before the databases are read.
-    let broker = broker(management_url, system.name, options).await?;
+    let broker = broker(system.name, options).await?;
     Ok(audit_with(system, &databases, &broker, quiescent_after).await)
 }
 
-async fn broker(
-    management_url: Option<&String>,
-    system: &str,
-    options: &GlobalOptions,
-) -> Result<BrokerSnapshot> {
+async fn broker(system: &str, options: &GlobalOptions) -> Result<BrokerSnapshot> {
     // The virtual host may have another name than the contracts' folder.
     let vhost = match options.broker()?.connect("ballet audit").await {
         Ok(session) => {
@@ -96,7 +84,7 @@ async fn broker(
         }
         Err(_) => system.to_owned(),
     };
-    let address = management_address(management_url);
+    let address = options.management_address();
     let read = ManagementClient::at(&address, &vhost)?.audited(DEAD_LETTERS).await;
     Ok(read.unwrap_or_else(|error| BrokerSnapshot {
         away: Some(error.to_string()),

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::base::exit::{ExitStatus, usage};
-use crate::base::options::{GlobalOptions, management_address};
+use crate::base::options::GlobalOptions;
 use crate::base::systems::{contracts, services};
 use crate::base::ui::{self, age};
 
@@ -167,7 +167,7 @@ async fn serve(
         departure: Departure::new(asked, args.shutdown_delay.unsigned_abs()),
         keep: args.keep,
         patience: args.patience,
-        management: Some(management_address(None)),
+        management: Some(options.management_address()),
         trusted: args.trust_header.clone().map(|header| {
             let groups = args.trust_groups.to_lowercase();
             let operators =

@@ -23,28 +23,21 @@ open. Exit code 3: something is wrong, or could not be checked.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL, or the
-    /// user ops on this machine]
-    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
-    management_url: Option<String>,
     /// Show problems only
     #[arg(long)]
     quiet: bool,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
-    let findings = findings(args.management_url.as_ref(), options).await?;
+    let findings = findings(options).await?;
     let is_well = findings.iter().all(|finding| !finding.state.needs_somebody());
     show(findings, args, options);
     Ok(if is_well { ExitStatus::All } else { ExitStatus::Different })
 }
 
 /// The worst first. A missing database URL is a finding.
-async fn findings(
-    management_url: Option<&String>,
-    options: &GlobalOptions,
-) -> Result<Vec<Finding>> {
-    let servers = options.system_servers(management_url)?;
+async fn findings(options: &GlobalOptions) -> Result<Vec<Finding>> {
+    let servers = options.system_servers()?;
     let mut findings = examine(&servers).await;
     if servers.databases.is_empty() {
         let unknown = |part: &Part| {

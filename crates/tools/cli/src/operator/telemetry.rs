@@ -7,8 +7,7 @@ use clap::Subcommand;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::base::confirm::confirm;
-use crate::base::exit::{CommandError, ExitStatus, usage};
+use crate::base::exit::{CommandError, ExitStatus, require_yes, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::ui::{self, Output};
@@ -37,7 +36,7 @@ pub(crate) struct RewindArgs {
     /// Only this stream, by its type and partition, such as playback.heartbeat.v1.0
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
-    /// Do not ask for confirmation before rows are deleted
+    /// Needed to delete rows: what the streams no longer keep does not come back
     #[arg(long)]
     yes: bool,
     /// Say what would be done, and change nothing
@@ -183,10 +182,10 @@ async fn run_rewind(rewind: &RewindArgs, options: &GlobalOptions) -> Result<Exit
         }
     }
     if to == RewindTo::First && !rewind.dry_run {
-        let question = format!(
-            "Delete all rows of {reader} in {service}? What the streams no longer keep does not come back."
+        let would = format!(
+            "all rows of {reader} in {service} would be deleted, also what the streams no longer keep"
         );
-        confirm(rewind.yes, "delete", &question, "rewind")?;
+        require_yes(rewind.yes, &would)?;
     }
     if !rewind.dry_run {
         reader_places::rewind(&mut db, reader, rewind.stream.as_deref(), to).await?;

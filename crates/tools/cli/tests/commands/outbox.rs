@@ -172,7 +172,7 @@ async fn what_could_not_be_published_is_listed_put_back_once_and_forgotten(tower
     tower.until_published(before, &dead[..2]).await;
     tower.ballet(&["retry", "--id", &dead[0]]).await.tells(&["no events match"]);
 
-    assert_eq!(tower.ballet(&["forget", "--all"]).await.code, Some(2), "nobody to ask");
+    assert_eq!(tower.ballet(&["forget", "--all"]).await.code, Some(2), "without --yes");
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.jsonl", tower.env.vhost()));
     let to = kept.display().to_string();
     tower.ballet(&["forget", "--all", "--yes", "--to", &to]).await.ends_with(0).tells(&["1 event"]);

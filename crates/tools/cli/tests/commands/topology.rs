@@ -281,7 +281,7 @@ async fn a_broker_that_is_not_there_and_a_wrong_address_are_told() {
     for (url, code, says) in [
         ("http://topology:secret@127.0.0.1:1", 4, "cannot be reached"),
         ("http://127.0.0.1:15672", 2, "should be like http://user:password@host:15672"),
-        ("https://topology:secret@127.0.0.1:1", 2, "--management-url begins with https://"),
+        ("https://topology:secret@127.0.0.1:1", 2, "the management URL begins with https://"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command.args(["topology", "check", "--management-url", url]).stdin(Stdio::null());
@@ -291,7 +291,7 @@ async fn a_broker_that_is_not_there_and_a_wrong_address_are_told() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command.env("BALLET_MANAGEMENT_URL", "https://topology:secret@127.0.0.1:1");
     command.args(["topology", "check"]).stdin(Stdio::null());
-    let says = ["BALLET_MANAGEMENT_URL begins with https://", "run a tunnel"];
+    let says = ["the management URL begins with https://", "run a tunnel"];
     let said = ended(command).await.ends_with(2).says(&says).err;
     assert!(!said.contains("secret"), "{said}");
 }

@@ -10,7 +10,6 @@ use ballet_amqp::RabbitMq;
 use ballet_check::Contracts;
 use ballet_console::{Console, Options as ConsoleOptions};
 use ballet_stage::{Database, Method, Options, Servers, wait_until};
-use ballet_store::process;
 use ballet_testkit::command::ended;
 use reqwest::{Client, Url, header, redirect};
 use serde_json::{Value, json};
@@ -169,29 +168,18 @@ impl Watched {
 async fn t217_t220_t221_what_is_broken_has_one_name_in_all_places() {
     let servers = Servers::private(Options::durable()).await.expect("servers of our own");
     Box::pin(each_thing_that_is_broken_is_named_with_what_to_do(&servers)).await;
-    Box::pin(each_fault_of_the_broker_has_one_name(&servers)).await;
-    Box::pin(each_fault_of_a_database_or_a_service_has_one_name(&servers)).await;
+    let mut watched = Watched::on(&servers).await;
+    Box::pin(each_fault_of_a_database_or_a_service_has_one_name(&servers, &mut watched)).await;
+    Box::pin(each_fault_of_the_broker_has_one_name(&servers, &watched)).await;
+    watched.patient.world.close().await;
 }
 
-async fn each_fault_of_the_broker_has_one_name(servers: &Servers) {
-    let watched = Watched::on(servers).await;
+async fn each_fault_of_the_broker_has_one_name(servers: &Servers, watched: &Watched) {
     let patient = &watched.patient;
     let vhost = patient.world.env.vhost().to_owned();
 
     patient.delete(&["bindings", "e", ROUTE, "q", "counter", TICKED]).await;
     watched.name("binding", Places::All).await;
-    patient.apply().await;
-    watched.are_well().await;
-
-    let short = json!({ "pattern": "^counter$", "apply-to": "queues", "priority": 9,
-        "definition": { "message-ttl": 500 } });
-    patient.call(Method::PUT, &["policies", &vhost, "short"], &short).await;
-    watched.name("policy", Places::NotReadiness).await;
-    patient.delete(&["policies", "short"]).await;
-    watched.are_well().await;
-
-    patient.delete(&["queues", "counter"]).await;
-    watched.name("queue", Places::NotReadiness).await;
     patient.apply().await;
     watched.are_well().await;
 
@@ -213,13 +201,14 @@ async fn each_fault_of_the_broker_has_one_name(servers: &Servers) {
     servers.rabbitmq().start().await.expect("started");
     watched.are_well().await;
 
-    patient.world.dead_ticks(300).await;
+    patient.world.dead_ticks(3).await;
     watched.name("dead letters", Places::NoSagas).await;
-    watched.patient.world.close().await;
 }
 
-async fn each_fault_of_a_database_or_a_service_has_one_name(servers: &Servers) {
-    let mut watched = Watched::on(servers).await;
+async fn each_fault_of_a_database_or_a_service_has_one_name(
+    servers: &Servers,
+    watched: &mut Watched,
+) {
     let mut db = watched.patient.world.database().await;
 
     db.execute("begin; lock table counted in access exclusive mode").await.expect("locked");
@@ -246,15 +235,6 @@ async fn each_fault_of_a_database_or_a_service_has_one_name(servers: &Servers) {
 
     watched.patient.world.stop().await;
     watched.name("process", Places::NotReadiness).await;
-    // A frozen process keeps its session, and renews no lease.
-    let url = watched.patient.world.env.database_url("counter");
-    let session = PgConnection::connect(url).await.expect("a session");
-    let (_, session) = process::begin(session).await.expect("a process");
-    db.execute("update ballet.process_lease set lease_until = now() - interval '1 minute'")
-        .await
-        .expect("an old lease");
-    watched.name("frozen", Places::NotReadiness).await;
-    session.close().await.expect("closed");
     watched.patient.world.start().await;
     watched.are_well().await;
 
@@ -268,5 +248,4 @@ async fn each_fault_of_a_database_or_a_service_has_one_name(servers: &Servers) {
     watched.name("recovery", Places::All).await;
     servers.postgres().promote().await.expect("promoted");
     watched.are_well().await;
-    watched.patient.world.close().await;
 }

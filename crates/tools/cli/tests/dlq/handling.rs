@@ -21,8 +21,6 @@ async fn t36_t78_t80_t81_t82_t163_what_is_done_with_a_dead_letter_takes_effect_o
     world.emptied().await;
     only_the_edited_copy_runs_and_a_second_edit_works(&world).await;
     world.emptied().await;
-    what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten(&world).await;
-    world.emptied().await;
     what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_not_loop(&world).await;
     world.emptied().await;
     what_the_console_moves_back_as_it_is_is_handled(&world).await;
@@ -102,26 +100,6 @@ async fn only_the_edited_copy_runs_and_a_second_edit_works(world: &CounterWorld)
     world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
     world.is_counted(5).await;
     world.dead(0).await;
-}
-
-async fn what_somebody_else_edited_while_the_editor_was_open_is_not_overwritten(
-    world: &CounterWorld,
-) {
-    let id = world.new_id();
-    world.poison(&id, r#"{"nummer": 5}"#).await;
-    std::fs::write(world.place.join("other.json"), r#"{"number": 6}"#).expect("written");
-    let other = format!(
-        "{} dlq edit {id} --body other.json --service counter && sed -i s/nummer/number/ \"$1\"",
-        env!("CARGO_BIN_EXE_ballet")
-    );
-    std::fs::write(world.place.join("other.sh"), other).expect("written");
-    let mut command = world.command(&["edit", &id]);
-    command.env("VISUAL", "sh -e other.sh").env("TMPDIR", &world.place);
-    ended(command).await.ends_with(1).says(&["by somebody else"]).prints(&["has a new body"]);
-    let letters = world.list(&[]).await;
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
-    world.is_counted(6).await;
 }
 
 async fn what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_not_loop(

@@ -3,7 +3,7 @@
 use ballet::core::MessageId;
 use serde_json::{Value, json};
 
-use crate::sagas::until_said;
+use crate::sagas::none_is_open;
 use crate::shop::{ShopWorld, checkout};
 
 async fn ids(shop: &ShopWorld, arguments: &[&str]) -> Vec<Value> {
@@ -33,7 +33,7 @@ pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a
     shop.order_is(&declined, "cancelled").await;
     let done = shop.new_order(&of_cart()).await;
     shop.order_is(&done, "completed").await;
-    until_said(shop, &["sagas", "open"], "no saga is open").await;
+    none_is_open(shop).await;
 
     let key = |name: &str, value: &str| format!("{name}={value}");
     assert_eq!(ids(shop, &[&key("customer", &customer)]).await, [json!(done), json!(declined)]);
@@ -51,11 +51,8 @@ pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a
     assert_eq!(ids(shop, &[&key("order", &done)]).await, [json!(done)]);
     assert_eq!(ids(shop, &[&done]).await, [json!(done)]);
     assert_eq!(ids(shop, &["product=mug", "--limit", "1"]).await, [json!(done)]);
-    assert_eq!(
-        ids(shop, &["product=mug", "--after", &done, "--with", &customer]).await,
-        [json!(declined)]
-    );
-    assert_eq!(ids(shop, &[&key("order", &customer)]).await, [Value::Null; 0]);
+    let after = ["product=mug", "--after", &done, "--with", &customer];
+    assert_eq!(ids(shop, &after).await, [json!(declined)]);
     assert_eq!(ids(shop, &["product=mu"]).await, [Value::Null; 0]);
 
     let shown: Value =
@@ -77,15 +74,11 @@ pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a
     let none =
         shop.ballet(&["sagas", "show", &key("order", &ShopWorld::new_id())]).await.ends_with(2);
     assert!(none.err.contains("no saga has order="), "{none:?}");
-    for command in ["list", "show", "stuck"] {
-        let unknown = shop.ballet(&["sagas", command, "invoice=17"]).await.ends_with(2);
-        let there = "no contract declares the key invoice; there is cart, customer, order, product, \
-                     shipment, tracking";
-        assert!(unknown.err.contains(there), "{unknown:?}");
-        let wrong = shop.ballet(&["sagas", command, "order"]).await.ends_with(2);
-        let ways = "expected a saga's id, or KEY=VALUE";
-        assert!(wrong.err.contains(ways), "{wrong:?}");
-    }
+    let there = "no contract declares the key invoice; there is cart, customer, order, product, \
+                 shipment, tracking";
+    shop.ballet(&["sagas", "list", "invoice=17"]).await.ends_with(2).says(&[there]);
+    let ways = "expected a saga's id, or KEY=VALUE";
+    shop.ballet(&["sagas", "show", "order"]).await.ends_with(2).says(&[ways]);
 
     // No ledger knows it: its first event is a dead letter.
     let dead = ShopWorld::new_id();
@@ -96,10 +89,6 @@ pub(crate) async fn sagas_are_listed_by_state_and_page_and_found_by_a_value_or_a
     shop.drop(&dead, &wrong.to_string()).await;
     shop.dead("orders").await;
     shop.ballet(&["sagas", "stuck", &key("cart", &lost)]).await.ends_with(0).prints(&[&dead]);
-    let stuck = shop.ballet(&["sagas", "stuck", &key("cart", &cart)]).await.succeeds();
-    assert!(stuck.contains("no saga is stuck"), "{stuck}");
-    let shown = shop.ballet(&["sagas", "show", &key("cart", &lost)]).await.succeeds();
-    assert!(shown.contains("has not handled cart.checked_out.v1"), "{shown}");
 
     // The producer chose its id.
     let derived = MessageId::derived_from_text("order 17").0.to_string();

@@ -28,7 +28,6 @@ mod sagas;
 mod selection;
 mod shop;
 mod solved;
-mod terminal;
 mod tls;
 mod topology;
 mod undeliverable;

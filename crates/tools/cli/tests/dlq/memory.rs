@@ -25,7 +25,7 @@ async fn old_messages(world: &CounterWorld) -> Vec<String> {
         .expect("rows")
 }
 
-/// A redrive gives a new id, and asks where nothing else remembers.
+/// A redrive gives a new id, and is refused where nothing else remembers.
 pub(crate) async fn a_letter_beyond_the_inbox_is_redriven_once(world: &CounterWorld) {
     let id = old_id();
     world.poison(&id, r#"{"number": 0}"#).await;
@@ -34,7 +34,7 @@ pub(crate) async fn a_letter_beyond_the_inbox_is_redriven_once(world: &CounterWo
     let copy = dead_letter(world).await;
     let before = old_messages(world).await;
 
-    // Without a terminal to ask, and without a ledger, the letter stays.
+    // Without a ledger the letter stays.
     world.ballet(&["redrive", "--all"]).await.ends_with(3).says(&["might handle them twice"]);
     assert!(world.counted().await.is_empty());
     world.dead(1).await;

@@ -1,5 +1,6 @@
 //! `ballet restore`: a service's database comes from a backup, while others went on.
 
+use ballet::core::Part;
 use ballet_testkit::command::CommandOutput;
 use ballet_testkit::until_yields;
 use reqwest::Url;
@@ -139,10 +140,9 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     shop.receive("note-2", 100).await;
     let (mut completed, mut cancelled) = (Vec::new(), Vec::new());
     let system = shop::system();
-    let of_the_saga = system.parts.iter().filter(|part| !part.sagas.is_empty());
-    for service in of_the_saga.map(|part| part.service) {
-        completed.extend(shop.order(1).await);
-        shop.all_are(&completed, "completed").await;
+    // Inventory neither decides nor calls anybody.
+    let is_meant = |part: &&Part| !part.sagas.is_empty() && part.service != "inventory";
+    for service in system.parts.iter().filter(is_meant).map(|part| part.service) {
         let backup = Backup::of(&mut shop, service).await;
         completed.extend(shop.order(2).await);
         shop.all_are(&completed, "completed").await;

@@ -55,17 +55,13 @@ async fn groups(world: &CounterWorld) -> BTreeMap<(String, String), u64> {
 
 #[tokio::test]
 async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_are_right() {
-    // 100,000 are measured by hand: `DEAD_LETTERS=100000`.
-    let count = std::env::var("DEAD_LETTERS").ok().and_then(|count| count.parse().ok());
-    let count = count.unwrap_or(1_500_usize) / 3 * 3;
-    let third = count as u64 / 3;
+    // More than the reader has in its window.
+    let (count, third) = (600, 200);
     let mut world = CounterWorld::new("many").await;
     world.stop().await;
     put_dead_letters(&world, count).await;
     let key = |reason: &str, event: &str| (reason.to_owned(), event.to_owned());
-    let begun = std::time::Instant::now();
     let seen = groups(&world).await;
-    eprintln!("groups of {count}: {:?}", begun.elapsed());
     assert_eq!(
         seen,
         BTreeMap::from([
@@ -87,19 +83,13 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     let few = [&plan[..], &["--limit", "2"]].concat();
     world.ballet(&few).await.ends_with(0).says(&["2 dead letters sent back"]);
     assert_eq!(groups(&world).await[&key("permanent", TICKED)], third - 2);
-    let begun = std::time::Instant::now();
     world.ballet(&plan).await.ends_with(0);
-    eprintln!("redrive of {third} in {count}: {:?}", begun.elapsed());
     let left =
         BTreeMap::from([(key("permanent", TOCKED), third), (key("wrong_shape", TICKED), third)]);
     assert_eq!(groups(&world).await, left);
 
-    let begun = std::time::Instant::now();
-    world
-        .ballet(&["discard", "--reason", "wrong_shape", "--yes", "--to", "kept"])
-        .await
-        .ends_with(0);
-    eprintln!("discard of {third}: {:?}", begun.elapsed());
+    let discard = ["discard", "--reason", "wrong_shape", "--yes", "--to", "kept"];
+    world.ballet(&discard).await.ends_with(0);
     let kept = std::fs::read_to_string(world.place.join("kept")).expect("a file");
     assert_eq!(kept.lines().count() as u64, third);
     // The queue may return messages in another order.
@@ -110,12 +100,9 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     let wrong = (2..count).step_by(3).map(|number| format!("{{\"number\":{number}}}"));
     assert_eq!(bodies.collect::<BTreeSet<_>>(), wrong.collect());
     assert_eq!(groups(&world).await, BTreeMap::from([(key("permanent", TOCKED), third)]));
-    let begun = std::time::Instant::now();
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
-    eprintln!("redrive of {third}: {:?}", begun.elapsed());
     world.start().await;
-    let whole = i64::try_from(2 * third).expect("a count");
-    world.are_counted(whole).await;
+    world.are_counted(2 * 200).await;
     assert!(world.counted().await.iter().all(|(number, times)| number % 3 != 2 && *times == 1));
     world.close().await;
 }
@@ -131,7 +118,7 @@ pub(crate) async fn what_means_nothing_or_several_is_refused_with_words(world: &
         (vec!["show", "nothing-like-it"], "no dead letter whose id ends with"),
         (vec!["redrive"], "no dead letters are selected"),
         (vec!["discard", "--yes"], "no dead letters are selected"),
-        (vec!["discard", "--all"], "give --yes"),
+        (vec!["discard", "--all"], "--yes does it"),
         (vec!["show", "aaaa"], "several messages"),
         (vec!["redrive", "--id", "a"], ids[0]),
         (vec!["redrive", "--id", "aaaa"], "is the end of 2 ids, give more"),

@@ -108,6 +108,9 @@ impl ChosenLetters {
                 let says =
                     format!("{done} of {whole} were discarded. They are in {}.", file.display());
                 let mut ended = ActionOutcome::new(standing(done, whole), says);
+                if let Some(error) = &summary.error {
+                    ended.say(&format!("The rest was not discarded: {error}."));
+                }
                 say_failures(&summary, &mut ended);
                 self.forget(context, &summary, &mut ended).await;
                 ended

@@ -1,15 +1,10 @@
 //! Access to the pages.
 
-use std::time::{Duration, Instant};
-
-use ballet_console::{Console, Departure, Role, TrustedHeader};
+use ballet_console::{Console, Role, TrustedHeader};
 use reqwest::{Method, StatusCode};
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::time::timeout;
 
-use crate::test_console::{Browser, RunningConsole, SOON, TestConsole};
+use crate::test_console::{Browser, RunningConsole, TestConsole};
 
 /// One console for all. The guesses lock this address out, and the last part breaks a table.
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +14,6 @@ async fn who_has_logged_in_sees_the_pages_until_the_session_ends_and_nobody_else
     let browser = console.browser().await;
     nobody_sees_anything_without_logging_in_and_a_session_ends(&world, &console).await;
     the_console_answers_by_its_own_names_alone(&world).await;
-    a_console_that_was_asked_to_stop_serves_for_a_while(&world).await;
     whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(&console).await;
     accounts_are_listed_and_one_that_is_removed_has_no_session_any_more(&world, &console).await;
     a_password_is_tried_a_few_times_and_a_form_from_elsewhere_not_at_all(&console).await;
@@ -122,22 +116,6 @@ async fn the_console_answers_by_its_own_names_alone(world: &TestConsole) {
         let answer = request.header("x-forwarded-user", "ada").send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::OK, "{host}");
     }
-}
-
-async fn a_console_that_was_asked_to_stop_serves_for_a_while(world: &TestConsole) {
-    let (stop, asked) = watch::channel(false);
-    let delay = Duration::from_secs(2);
-    let console =
-        world.console_with(|options| options.departure = Departure::new(asked, delay)).await;
-    let stranger = console.stranger();
-    assert_eq!(stranger.get("/readyz").await.0, StatusCode::OK);
-    let begun = Instant::now();
-    stop.send(true).expect("it runs");
-    assert_eq!(stranger.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(console.stranger().get("/login").await.0, StatusCode::OK);
-    timeout(SOON, console.ended()).await.expect("in time");
-    assert!(begun.elapsed() >= delay, "{:?}", begun.elapsed());
-    TcpStream::connect(console.address).await.expect_err("nobody listens");
 }
 
 async fn whoever_still_sends_a_form_that_is_refused_gets_the_page_that_says_why(

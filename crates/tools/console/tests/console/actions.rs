@@ -5,8 +5,6 @@ use reqwest::{Method, StatusCode};
 
 use crate::test_console::{Browser, PLACED, RESERVED, RunningConsole, TestConsole};
 
-const AUTHORIZED: &str = "payments.payment_authorized.v1";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_edits_and_sends_back_and_a_viewer_changes_nothing() {
     let world = TestConsole::new("console_acts").await;
@@ -63,23 +61,6 @@ async fn a_dead_letter_is_edited_and_sent_back_and_its_saga_goes_on(
     assert!(page.contains("by somebody else"), "{page}");
     let page = operator.until(&letter, "a typing error").await;
     assert!(page.contains("<strong>operator</strong>"), "{page}");
-
-    // The service handles it, and the saga continues.
-    let id = letter.rsplit('/').next().expect("an id");
-    let act = format!("/dead-letters/act?service=payments&id={id}");
-    let page = operator.until(&act, "Which they are").await;
-    assert!(page.contains("Send 1 back"), "{page}");
-    let fields = format!("act=redrive&service=payments&id={id}&why=it+is+mended");
-    let (status, action) = operator.act(&act, "/dead-letters/act", &fields).await;
-    assert_eq!(status, StatusCode::SEE_OTHER, "{action}");
-    world.handles("payments", id, AUTHORIZED).await;
-    let page = operator.until(&action, "1 of 1 were sent back").await;
-    assert!(page.contains("it is mended") && page.contains("done"), "{page}");
-    let page = operator.until(&format!("/sagas/{saga}"), "state waiting").await;
-    // As for the command.
-    assert!(page.contains(" by <strong>operator</strong>: it is mended"), "{page}");
-    let (_, trail) = operator.get("/actions").await;
-    assert!(trail.find("sends back") < trail.find("edits"), "{trail}");
 }
 
 async fn a_viewer_changes_nothing_and_sees_no_body_that_cannot_be_masked(

@@ -212,13 +212,6 @@ impl Drop for RunningConsole {
 }
 
 impl RunningConsole {
-    /// Waits until it has ended by itself.
-    pub(crate) async fn ended(&self) {
-        while !self.task.is_finished() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     /// Returns a browser that has logged in as the first account.
     pub(crate) async fn browser(&self) -> Browser {
         let first = self.first.as_ref().expect("the first start");

@@ -1,11 +1,10 @@
 //! Requests through the gateway, and headers and paths that must not pass.
 
-use ballet_stage::wait_until;
 use reqwest::{Client, StatusCode};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::gateway::{Gateway, LIMIT, command, problem};
+use crate::support::gateway::{Gateway, command, problem};
 use crate::support::raw::{self, exchange, read_to_end, read_until};
 use crate::support::service::{ROUTE, TestService, text};
 
@@ -288,27 +287,4 @@ async fn slow_clients_are_left() {
     let answer = exchange(gateway.host(), head).await;
     assert!(answer.contains("the body ended early or is malformed"), "{answer}");
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
-}
-
-#[tokio::test]
-async fn a_stop_lets_requests_in_progress_end() {
-    let (address, mut connections) = raw::connections().await;
-    let mut gateway = Gateway::start(&(raw::upstream("a", &address) + ROUTE)).await;
-    let mut idle = TcpStream::connect(gateway.host()).await.unwrap();
-    let asked = tokio::spawn(reqwest::get(gateway.at("/a")));
-    let mut service = connections.recv().await.unwrap();
-    read_until(&mut service, "\r\n\r\n").await;
-    gateway.signal("-TERM");
-    gateway.private_says("/readyz", 503, "\"stopping\":true").await;
-    // A moment before it closes its door.
-    wait_until("a closed door", LIMIT, || async {
-        let refused = TcpStream::connect(gateway.host()).await.is_err();
-        Ok::<_, String>(refused.then_some(()))
-    })
-    .await
-    .unwrap();
-    assert_eq!(read_to_end(&mut idle).await, "", "an idle connection is closed");
-    service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
-    assert_eq!(asked.await.unwrap().unwrap().text().await.unwrap(), "done");
-    assert!(gateway.ended().await, "{}", gateway.log());
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ballet_amqp::{Backoff, BrokerError};
 use ballet_core::{MessageId, Part};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ use crate::redrive::error::RedriveError;
 use crate::redrive::filter::DeadLetterFilter;
 use crate::redrive::note_writer::NoteWriter;
 use crate::redrive::options::RedriveOptions;
-use crate::redrive::passes::{self, MOST_LOSSES};
+use crate::redrive::passes;
 use crate::redrive::plan::DeadLetterPlan;
 use crate::redrive::queue::DeadLetters;
 use crate::redrive::summary::Summary;
@@ -34,31 +33,15 @@ impl DeadLetters {
         part: Option<Part>,
         floor: Timestamp,
     ) -> Result<DeadLetterPlan, RedriveError> {
-        let (mut backoff, mut losses) = (Backoff::default(), 0);
-        loop {
-            let mut plan = DeadLetterPlan::new(part.clone(), floor);
-            let read = self.browse(|dead_letter| {
-                let has_room = filter.limit.is_none_or(|limit| plan.dead_letters() < limit);
-                if has_room && filter.matches(&dead_letter) {
-                    plan.add(&dead_letter);
-                }
-            });
-            match read.await {
-                Ok(()) => return Ok(plan),
-                // A broker that was never reached is reported at once.
-                Err(RedriveError::Broker(error @ BrokerError::Unreachable { .. }))
-                    if losses == 0 =>
-                {
-                    return Err(error.into());
-                }
-                Err(RedriveError::Broker(error)) if error.is_loss() && losses < MOST_LOSSES => {
-                    losses += 1;
-                    tracing::warn!("lost the broker while reading dead letters, retrying: {error}");
-                    tokio::time::sleep(backoff.wait()).await;
-                }
-                Err(error) => return Err(error),
+        let mut plan = DeadLetterPlan::new(part, floor);
+        self.browse(|dead_letter| {
+            let has_room = filter.limit.is_none_or(|limit| plan.dead_letters() < limit);
+            if has_room && filter.matches(&dead_letter) {
+                plan.add(&dead_letter);
             }
-        }
+        })
+        .await?;
+        Ok(plan)
     }
 
     /// Sends the dead letters of the plan back.
@@ -88,19 +71,13 @@ impl DeadLetters {
             Some(run.redriven(letter, plan.part()))
         };
         let retires = |letter: &DeadLetter| letter.id_is_before(plan.floor());
-        let mut action = PassAction { retires: Box::new(retires), ..PassAction::new(resend) };
-        let ended = passes::run(self, &mut action, options).await;
-        let mut summary = std::mem::take(&mut action.summary);
-        drop(action);
+        let action = PassAction { retires: Box::new(retires), ..PassAction::new(resend) };
+        let mut summary = passes::run_to_end(self, action, options).await?;
         // They are the last failures, so that they hide no others.
         for ((id, ..), why) in forged {
             summary.add_failed(MessageId(Uuid::from_u128(id)), why);
         }
-        match ended {
-            Ok(stopped) => Ok(Summary { stopped, ..summary }),
-            Err(error) if summary.removed == 0 => Err(error),
-            Err(error) => Ok(Summary { error: Some(error), ..summary }),
-        }
+        Ok(summary)
     }
 
     /// Replaces the bodies of the plan's dead letters. They stay dead letters, and the journal keeps the old body.

@@ -32,19 +32,6 @@ pub enum RedriveError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(JournalError),
-    /// The broker cannot deliver the journal.
-    #[error(
-        "RabbitMQ could not deliver {count} messages of the journal in a row, up to offset {last}: \
-         {error}; its log says why. What came after them can be searched with a later --since"
-    )]
-    Undeliverable {
-        /// The number of messages.
-        count: u32,
-        /// The offset of the last.
-        last: u64,
-        /// The broker's error.
-        error: BrokerError,
-    },
     /// The task that reads the messages panicked.
     #[error("the messages could not be read to the end, because of a bug: {0}; please report it")]
     Reader(String),
@@ -60,9 +47,6 @@ impl From<JournalError> for RedriveError {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Broker(error) => Self::Broker(error),
-            JournalError::Undeliverable { count, last, error } => {
-                Self::Undeliverable { count, last, error }
-            }
             other => Self::Journal(other),
         }
     }

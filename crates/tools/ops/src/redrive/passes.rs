@@ -19,15 +19,21 @@ use crate::redrive::source::MessageSource;
 use crate::redrive::summary::Summary;
 
 /// The maximum number of consecutive lost connections without progress.
-pub(crate) const MOST_LOSSES: u32 = 5;
+const MOST_LOSSES: u32 = 5;
 
+/// After something was removed, an error is in the summary.
 pub(crate) async fn run_to_end(
     source: &impl MessageSource,
     mut action: PassAction<'_>,
     options: &RedriveOptions<'_>,
 ) -> Result<Summary, RedriveError> {
-    let stopped = run(source, &mut action, options).await?;
-    Ok(Summary { stopped, ..action.summary })
+    let ended = run(source, &mut action, options).await;
+    let summary = action.summary;
+    match ended {
+        Ok(stopped) => Ok(Summary { stopped, ..summary }),
+        Err(error) if summary.removed == 0 => Err(error),
+        Err(error) => Ok(Summary { error: Some(error), ..summary }),
+    }
 }
 
 /// Returns whether it was stopped before the end.

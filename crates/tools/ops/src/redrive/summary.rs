@@ -41,16 +41,6 @@ impl Summary {
         (options.progress)(self.removed);
     }
 
-    /// Adds the result of a further operation.
-    pub fn add(&mut self, more: Self) {
-        self.removed += more.removed;
-        self.failed += more.failed;
-        self.failures.extend(more.failures);
-        self.retired.extend(more.retired);
-        self.stopped |= more.stopped;
-        self.error = self.error.take().or(more.error);
-    }
-
     pub(crate) fn add_failed(&mut self, id: MessageId, reason: String) {
         self.failed += 1;
         if self.failures.len() < MOST_FAILURES {

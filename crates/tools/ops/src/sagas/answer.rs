@@ -22,8 +22,9 @@ use uuid::Uuid;
 
 use crate::note::Note;
 use crate::sagas::ledger_step::{LedgerStep, declared};
-use crate::sagas::solve::LOOK_EVERY;
-use crate::sagas::solve_error::{SolveError, in_use};
+use crate::sagas::solve_error::{
+    LOOK_EVERY, SolveError, in_use, not_calling, not_failing, refused, taken,
+};
 
 /// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +101,8 @@ pub async fn answer(
 ) -> Result<AnsweredCall, SolveError> {
     let end = Instant::now() + patience;
     loop {
-        match attempt(db, known, dry_run).await {
-            Err(SolveError::Running { .. }) if Instant::now() < end => sleep(LOOK_EVERY).await,
+        match attempt(&mut *db, known, dry_run).await {
+            Err(SolveError::Running(_)) if Instant::now() < end => sleep(LOOK_EVERY).await,
             ended => return ended,
         }
     }
@@ -115,15 +116,15 @@ async fn attempt(
     let KnownCall { part, saga, step, key, outcome, is_called_off, note } = known;
     if let CallOutcome::Answer(answer) = outcome {
         serde_json::from_str::<IgnoredAny>(answer)
-            .map_err(|why| SolveError::WrongAnswer(why.to_string()))?;
+            .map_err(|why| refused(format!("the answer is no JSON: {why}")))?;
     }
     let (saga_part, declared) =
         declared(part, step, "calls outside", |one| one.runs == Runs::CallsOutside)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    let running = || SolveError::Running {
-        service: part.service.to_owned(),
-        work: format!("making the call of {step}"),
+    let running = || {
+        let service = part.service;
+        SolveError::Running(format!("{service} is making the call of {step} at this moment"))
     };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
     let rows = of_saga(&mut transaction, saga.0).await?;
@@ -131,21 +132,17 @@ async fn attempt(
     let is_taken_back = standing.calling()?;
     let call = of_step(&mut transaction, saga.0, standing.at(), false).await;
     let Some(call) = call.map_err(|error| in_use(error, running()))? else {
-        return Err(SolveError::NotCalling {
-            step: standing.name(),
-            why: "its answer is taken in at this moment".to_owned(),
-        });
+        return Err(not_calling(&standing.name(), "its answer is taken in at this moment"));
     };
     let OfStep { key, is_out, is_taken, is_set_aside, error } = call;
     if is_out {
         return Err(running());
     }
     if is_taken && !is_set_aside && !is_called_off {
-        let request = format!("the request of {}", standing.name());
-        return Err(SolveError::Taken { request, key });
+        return Err(taken(&format!("the request of {}", standing.name()), key));
     }
     if error.is_none() {
-        return Err(SolveError::NotFailing { call: format!("the call of {}", standing.name()) });
+        return Err(not_failing(&format!("the call of {}", standing.name())));
     }
     let then = match outcome {
         CallOutcome::Answer(_) => CallFollowUp::TakesIn,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::ledger::aborts;
-use crate::sagas::solve_error::SolveError;
+use crate::sagas::solve_error::{SolveError, not_calling, refused};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UndoKind {
@@ -32,8 +32,8 @@ pub(crate) fn declared<'a>(
     all.iter().find(|(_, one)| one.name == step).copied().ok_or_else(|| {
         let known: Vec<&str> = all.iter().map(|(_, one)| one.name).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        let (service, step) = (part.service.to_owned(), step.to_owned());
-        SolveError::NoStep { service, step, wanted, known }
+        let service = part.service;
+        refused(format!("{service} has no step `{step}` that {wanted}; it has: {known}"))
     })
 }
 
@@ -56,8 +56,10 @@ impl<'a> LedgerStep<'a> {
         key: Option<&str>,
     ) -> Result<Self, SolveError> {
         if rows.is_empty() {
-            let service = part.service.to_owned();
-            return Err(SolveError::UnknownSaga { service, saga: saga_id });
+            let service = part.service;
+            return Err(refused(format!(
+                "{service} has done nothing in saga {saga_id}: is the id right?"
+            )));
         }
         let of_step = rows.iter().map(|one| &one.row).filter(|row| row.step == step.name);
         let mut keys: Vec<&str> = of_step.map(|row| row.key.as_str()).collect();
@@ -66,13 +68,15 @@ impl<'a> LedgerStep<'a> {
         if let Some(key) = key {
             keys.retain(|known| *known == key);
         }
-        let not_done =
-            |why: &str| SolveError::NotDone { step: step.name.to_owned(), why: why.to_owned() };
         match keys[..] {
             [key] => Ok(Self { part, saga, step, key, rows }),
-            [] if key.is_some() => Err(not_done("it has not run for this key")),
-            [] => Err(not_done("it has not run")),
-            _ => Err(SolveError::SeveralKeys { step: step.name.to_owned(), keys: keys.join(", ") }),
+            [] if key.is_some() => Err(not_done(step.name, "it has not run for this key")),
+            [] => Err(not_done(step.name, "it has not run")),
+            _ => Err(refused(format!(
+                "{} has run for several keys: choose one with --key: {}",
+                step.name,
+                keys.join(", ")
+            ))),
         }
     }
 
@@ -112,7 +116,7 @@ impl<'a> LedgerStep<'a> {
 
     /// Returns the kind of the due compensation, with the outcome that it compensates.
     pub(crate) fn undo(&self) -> Result<(UndoKind, &'a RowWithBody), SolveError> {
-        let not_done = |why: &str| SolveError::NotDone { step: self.name(), why: why.to_owned() };
+        let not_done = |why: &str| not_done(&self.name(), why);
         let state = state(self.rows, self.at());
         match state {
             Some(Entry::Calling) => {
@@ -130,11 +134,13 @@ impl<'a> LedgerStep<'a> {
         };
         let alone = self.find(Entry::Aborted).is_some();
         if self.abort().is_none() && !alone {
-            return Err(SolveError::NotAborted {
-                service: self.part.service.to_owned(),
-                step: self.name(),
-                owner: self.saga.owner.to_owned(),
-            });
+            return Err(refused(format!(
+                "{} is not to be compensated: {} has received no abort of this saga. Let the saga end, or be \
+                 aborted by its owner, {}",
+                self.name(),
+                self.part.service,
+                self.saga.owner
+            )));
         }
         if state == Some(Entry::Compensating) {
             return Ok((UndoKind::Calls, done));
@@ -155,7 +161,7 @@ impl<'a> LedgerStep<'a> {
             Some(_) => "it is done",
             None => "it has not run",
         };
-        Err(SolveError::NotCalling { step: self.name(), why: why.to_owned() })
+        Err(not_calling(&self.name(), why))
     }
 
     fn declared(&self, name: &str) -> StepDeclaration {
@@ -177,7 +183,10 @@ impl<'a> LedgerStep<'a> {
             },
         };
         let StepKey { step, key } = row.line().at;
-        Err(SolveError::LaterFirst { later: name(step, key), why: why.to_owned() })
+        let later = name(step, key);
+        Err(refused(format!(
+            "{later} comes first: steps are compensated in reverse order, and it {why}"
+        )))
     }
 
     /// Returns the earlier steps that are left to compensate.
@@ -189,6 +198,12 @@ impl<'a> LedgerStep<'a> {
         let others = standing.filter(|at| *at != self.at());
         others.map(|StepKey { step, key }| name(step, key)).collect()
     }
+}
+
+fn not_done(step: &str, why: &str) -> SolveError {
+    refused(format!(
+        "{step} has not taken effect in this saga, so there is nothing to compensate: {why}"
+    ))
 }
 
 fn name(step: &str, key: &str) -> String {
@@ -241,6 +256,6 @@ mod tests {
         };
         assert!(undo("deliver").is_ok(), "that is of another saga");
         let unknown = undo("paint").expect_err("the service itself stops there");
-        assert!(matches!(&unknown, SolveError::LaterFirst { later, .. } if later == "paint"));
+        assert!(unknown.to_string().starts_with("paint comes first"), "{unknown}");
     }
 }

@@ -1,6 +1,7 @@
-//! The list of a system's sagas, the latest first.
+//! The list of a system's sagas, the latest first, and of those that are open, the oldest first.
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use ballet_core::{System, id};
 use ballet_store::ledger::recorded_rows::{RecordedRow, SagaSelection, before};
@@ -11,7 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use crate::audit::ledger::{RowsByService, is_aborted, published};
-use crate::audit::window::rows;
+use crate::audit::window::{next_window, rows};
 use crate::databases::{ServiceDatabase, ServiceDatabases};
 use crate::sagas::explain::Explainer;
 use crate::sagas::repeated_reads;
@@ -61,7 +62,7 @@ pub struct ListedSaga {
 /// A page of sagas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListedSagas {
-    /// In descending order of ids: UUIDv7 puts the latest first.
+    /// The sagas. [`list`] has them in descending order of ids: UUIDv7 puts the latest first.
     pub sagas: Vec<ListedSaga>,
     /// Whether there are more.
     pub has_more: bool,
@@ -106,6 +107,43 @@ pub async fn list(
             _ => break,
         }
     }
+    listed.away = sources.why_away();
+    sources.close().await;
+    listed
+}
+
+/// Finds the open sagas, also those without rows: their messages failed before any step.
+///
+/// `databases` has each service's database.
+pub async fn open(
+    system: &System,
+    databases: &[(String, PgConnectOptions)],
+    hindrances: &[Hindrance],
+) -> ListedSagas {
+    let mut sources = ServiceDatabases::open(databases).await;
+    let states = states(&mut sources).await;
+    let mut without_rows = Explainer::new(system, &states).known();
+    let mut listed = ListedSagas::default();
+    let mut after = None;
+    loop {
+        let (mut rows, upper) = next_window(&mut sources, after).await;
+        without_rows.retain(|saga| !rows.contains_key(saga));
+        if upper.is_none() {
+            let failed = mem::take(&mut without_rows).into_iter();
+            rows.extend(failed.map(|saga| (saga, RowsByService::new())));
+        }
+        let judge = |explainer: &Explainer<'_>, saga: Uuid, rows: &RowsByService<'_>| {
+            let one = judge_saga(system, explainer, saga, rows, hindrances);
+            (one.state.is_open(), one)
+        };
+        let judged = repeated_reads::judge(&mut sources, system, &states, rows, judge).await;
+        listed.sagas.extend(judged.into_values().filter(|one| one.state.is_open()));
+        if upper.is_none() {
+            break;
+        }
+        after = upper;
+    }
+    listed.sagas.sort_by_key(|one| (one.began, one.saga));
     listed.away = sources.why_away();
     sources.close().await;
     listed
@@ -165,9 +203,10 @@ fn judge_saga(
     let events = parts().flat_map(|(part, rows)| published(part, rows));
     let last: Option<&RecordedRow> = events.max_by_key(|row| row.recorded_at);
     let first = rows.values().flatten().map(|row| row.recorded_at).min();
+    let since = waits.first().map(|wait| wait.since);
     ListedSaga {
         saga,
-        began: id::time_of(saga).or(first).unwrap_or_default(),
+        began: id::time_of(saga).or(first).or(since).unwrap_or_default(),
         state,
         hindered_by,
         last: last.and_then(|row| Some((row.event_type.clone()?, row.recorded_at))),

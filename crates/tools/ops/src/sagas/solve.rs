@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::note::Note;
 use crate::sagas::ledger_step::{LedgerStep, UndoKind, declared};
-use crate::sagas::solve_error::{SolveError, in_use};
+use crate::sagas::solve_error::{LOOK_EVERY, SolveError, in_use, not_failing, refused, taken};
 
 /// Makes the body of the compensation's event from the body of the step's outcome. `None` for no event.
 pub type MakeEvent<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
@@ -84,9 +84,6 @@ pub enum FailedMessageState {
     IsDead,
 }
 
-/// The time between two checks for the end of a running attempt.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
-
 /// Marks a compensation as solved, once a running attempt has ended, for which it waits up to `patience`. With
 /// `dry_run` it only returns what would be done.
 ///
@@ -101,8 +98,8 @@ pub async fn solve(
 ) -> Result<SolvedStep, SolveError> {
     let end = Instant::now() + patience;
     loop {
-        match attempt(db, by_hand, dry_run).await {
-            Err(SolveError::Running { .. }) if Instant::now() < end => sleep(LOOK_EVERY).await,
+        match attempt(&mut *db, by_hand, dry_run).await {
+            Err(SolveError::Running(_)) if Instant::now() < end => sleep(LOOK_EVERY).await,
             ended => return ended,
         }
     }
@@ -118,16 +115,15 @@ async fn attempt(
     let (saga_part, declared) = declared(part, step, "can be compensated", can_be)?;
     let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    let running = || SolveError::Running {
-        service: part.service.to_owned(),
-        work: format!("compensating {step}"),
-    };
+    let running =
+        || SolveError::Running(format!("{} is compensating {step} at this moment", part.service));
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
     let rows = of_saga(&mut transaction, saga.0).await?;
     let standing = LedgerStep::new(part, saga_part, declared, saga.0, &rows, *key)?;
     if let Some(at) = standing.compensated_at() {
         let how = how_compensated(&mut transaction, saga.0, step, standing.key()).await?;
-        return Err(SolveError::Compensated { step: standing.name(), at, how });
+        let step = standing.name();
+        return Err(refused(format!("{step} is compensated since {at:.0}: {how}")));
     }
     let (undo, done) = standing.undo()?;
     let mut last_error = None;
@@ -140,11 +136,11 @@ async fn attempt(
             }
             if is_taken && !by_hand.is_called_off {
                 let request = format!("the request that compensates {}", standing.name());
-                return Err(SolveError::Taken { request, key });
+                return Err(taken(&request, key));
             }
             let Some(error) = error else {
                 let call = format!("the call that compensates {}", standing.name());
-                return Err(SolveError::NotFailing { call });
+                return Err(not_failing(&call));
             };
             last_error = Some(error);
             open::close(&mut transaction, key).await?;
@@ -152,7 +148,7 @@ async fn attempt(
     }
     let event = match declared.compensated {
         Some(kind) => event(kind, done.body.as_deref().unwrap_or("{}"))
-            .map_err(SolveError::WrongEvent)?
+            .map_err(refused)?
             .map(|body| (kind, body)),
         None => None,
     };

@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::note::Note;
+use crate::sagas::solve_error::{SolveError, refused};
 
 /// A saga that can be stopped by its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,35 +21,6 @@ pub struct StoppableSaga {
     pub saga: &'static str,
     /// The service that owns it.
     pub owner: &'static str,
-}
-
-/// Why a saga cannot be stopped. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum StopError {
-    /// The owner has no deadline for it.
-    #[error(
-        "{owner} has no undecided {saga} {id}: it is decided or aborted, has not begun, or its deadline \
-         has passed (ballet sagas show {id})"
-    )]
-    NotOpen {
-        /// The owner.
-        owner: String,
-        /// The saga's name.
-        saga: String,
-        /// Its id.
-        id: Uuid,
-    },
-    /// Somebody has stopped it already.
-    #[error("{by} has stopped it ({why}): the owner aborts it within seconds if it runs")]
-    Stopped {
-        /// Who.
-        by: String,
-        /// Why.
-        why: String,
-    },
-    /// The database has an error.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
 }
 
 /// Returns the sagas that can be stopped because they have a deadline.
@@ -72,15 +44,22 @@ pub async fn stop(
     id: Uuid,
     note: &Note,
     dry_run: bool,
-) -> Result<(), StopError> {
+) -> Result<(), SolveError> {
     let mut transaction = change(db).await?;
     if !deadlines::pass_now(&mut transaction, id, saga.saga).await? {
         let stopped = stopped_sagas::pending(&mut transaction, id, saga.saga).await?;
-        let (owner, saga) = (saga.owner.to_owned(), saga.saga.to_owned());
-        return Err(match stopped {
-            Some((by, why)) => StopError::Stopped { by, why },
-            None => StopError::NotOpen { owner, saga, id },
-        });
+        let StoppableSaga { owner, saga } = saga;
+        return Err(refused(match stopped {
+            Some((by, why)) => {
+                format!(
+                    "{by} has stopped it ({why}): the owner aborts it within seconds if it runs"
+                )
+            }
+            None => format!(
+                "{owner} has no undecided {saga} {id}: it is decided or aborted, has not begun, or its deadline has \
+                 passed (ballet sagas show {id})"
+            ),
+        }));
     }
     if dry_run {
         transaction.rollback().await?;

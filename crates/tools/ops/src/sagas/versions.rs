@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use ballet_core::{Graph, System};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::sagas::open::open;
+use crate::sagas::list::open;
 
 /// One version of a saga that has several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub async fn versions(
     system: &System,
     databases: &[(String, PgConnectOptions)],
 ) -> (Vec<SagaVersion>, Vec<String>) {
-    let found = open(system, databases, SignedDuration::ZERO).await;
+    let found = open(system, databases, &[]).await;
     let mut open: BTreeMap<(&str, u32), (usize, Timestamp)> = BTreeMap::new();
     for saga in &found.sagas {
         for of in &saga.versions {

@@ -2,11 +2,11 @@
 //!
 //! | for | read |
 //! |---|---|
-//! | the journal | [`JournalReader`], [`end`], [`oldest`], [`at`], [`differs`] |
+//! | the journal | [`JournalReader`], [`end`], [`oldest`], [`at`] |
 //! | the range of the journal | [`begins`], [`begins_too_late`] |
 //! | one message | [`Record`] |
 //! | a selection of messages | [`RecordFilter`] |
-//! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`OutsideEvents`], [`Survey`], [`Repeatable`] |
+//! | replay | [`to_publish`], [`NewIds`], [`MadeKeys`], [`OutsideEvents`], [`Survey`], [`Repeatable`] |
 //! | the differences between two runs | [`Comparison`], [`Joins`] |
 //! | files | [`RecordingWriter`], [`Recording`], [`RecordingHeader`] |
 
@@ -25,10 +25,9 @@ pub use compare::{
 };
 pub use filter::{RecordFilter, pattern::TypePattern};
 pub use journal::{
-    difference::JournalDifference,
     end::{end, oldest},
     error::JournalError,
-    lookup::{LookupResult, at, differs},
+    lookup::{LookupResult, at},
     range::{begins, begins_too_late},
     reader::{JournalItem, JournalReader, Notice},
     records::{CONNECTION as JOURNAL_CONNECTION, is_undeliverable},
@@ -43,7 +42,7 @@ pub use replay::{
     ids::NewIds,
     made_keys::MadeKeys,
     repeatable::{Hindrance, Repeatable, SagaScope},
-    sender::{SendError, Sender, to_publish},
     survey::Survey,
+    to_publish::to_publish,
 };
 pub use start::Start;

@@ -4,18 +4,13 @@ use std::fmt::Write as _;
 
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepKind};
-use console::Style;
+use console::{Style, measure_text_width};
 use serde_json::Value;
 
-use crate::terminal::text::{plain, width};
-use crate::terminal::wrap::{cut, wrap};
+use crate::terminal::text::plain;
 
-/// The column of the time, with the gap.
-const TIME: usize = 9;
-/// The head of that column.
+/// The head of the times' column.
 pub(crate) const MILLIS: &str = "ms";
-const GAP: usize = 2;
-const MOST_LINES: usize = 3;
 
 /// An event of a saga.
 #[derive(Debug, Clone, Copy)]
@@ -39,82 +34,46 @@ enum EventMeaning {
     Compensated,
 }
 
-/// Draws a saga's events: a lane for each publisher, and the time since the first event. No line is wider than
-/// `columns`.
+/// Draws a saga's events: a lane for each publisher, and the time since the first event.
 #[must_use]
-pub fn draw(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
+pub fn draw(graph: &Graph, events: &[LaneEvent<'_>]) -> String {
     let begun = events.first().map_or(0, |event| event.millis);
-    drawn(graph, events, columns, (MILLIS, begun))
+    drawn(graph, events, (MILLIS, begun))
 }
 
 /// Draws a saga's events like [`draw`], with the number of the move in place of the time.
 #[must_use]
-pub fn draw_moves(graph: &Graph, events: &[LaneEvent<'_>], columns: Option<usize>) -> String {
-    drawn(graph, events, columns, ("move", 0))
+pub fn draw_moves(graph: &Graph, events: &[LaneEvent<'_>]) -> String {
+    drawn(graph, events, ("move", 0))
 }
 
-fn drawn(
-    graph: &Graph,
-    events: &[LaneEvent<'_>],
-    columns: Option<usize>,
-    (unit, begun): (&str, i64),
-) -> String {
+fn drawn(graph: &Graph, events: &[LaneEvent<'_>], (unit, begun): (&str, i64)) -> String {
     let mut lanes: Vec<&str> = Vec::new();
     for event in events {
         if !lanes.contains(&event.publisher) {
             lanes.push(event.publisher);
         }
     }
-    let longest = events.iter().map(|event| width(&short(event))).max().unwrap_or(0);
-    let widths = lane_widths(&lanes, longest, columns);
     let dim = Style::new().dim();
-    let heads = lanes.iter().zip(&widths).map(|(lane, room)| pad(&cut(&plain(lane), *room), *room));
-    let heads: Vec<String> = heads.collect();
-    let mut text = format!("{unit:>7}  {}\n", dim.apply_to(heads.join("  ").trim_end()));
+    let mut text = format!("{unit:>7}  {}\n", dim.apply_to(plain(&lanes.join("  "))));
     for event in events {
         let kind = kind(graph, event.event_type);
-        let cells = lanes.iter().zip(&widths).map(|(lane, room)| {
+        let cells = lanes.iter().map(|lane| {
             let here = *lane == event.publisher;
             let mark = if here { style(kind).apply_to(mark(kind)) } else { dim.apply_to("·") };
-            format!("{mark}{}", " ".repeat(room.saturating_sub(1)))
+            format!("{mark}{}", " ".repeat(measure_text_width(lane).saturating_sub(1)))
         });
         let cells: Vec<String> = cells.collect();
-        let begin = TIME + widths.iter().map(|room| room + GAP).sum::<usize>();
-        let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(begin).max(1));
-        let name = cut(&short(event), room);
+        let (time, name) = (event.millis - begun, style(kind).apply_to(short(event)));
         // Writing to a string does not fail.
-        let time = event.millis - begun;
-        write!(text, "{time:>7}  {}  {}", cells.join("  "), style(kind).apply_to(&name)).ok();
+        write!(text, "{time:>7}  {}  {name}", cells.join("  ")).ok();
         let note = note(kind, event);
-        if note.is_empty() {
-        } else if width(&name) + GAP + width(&note) <= room {
+        if !note.is_empty() {
             write!(text, "  {}", dim.apply_to(note)).ok();
-        } else {
-            let indent = begin.min(columns.unwrap_or(begin).saturating_sub(1));
-            for line in wrap(&note, room, MOST_LINES) {
-                write!(text, "\n{}{}", " ".repeat(indent), dim.apply_to(line)).ok();
-            }
         }
         text.push('\n');
     }
     text
-}
-
-/// Narrower than their heads if the longest name has no room otherwise.
-fn lane_widths(lanes: &[&str], longest: usize, columns: Option<usize>) -> Vec<usize> {
-    let whole: Vec<usize> = lanes.iter().map(|lane| width(lane).max(1)).collect();
-    let Some(columns) = columns else { return whole };
-    let widest = whole.iter().max().copied().unwrap_or(1);
-    let narrowed = |most: usize| whole.iter().map(move |width| (*width).min(most));
-    let fits = |most: &usize| {
-        TIME + narrowed(*most).map(|width| width + GAP).sum::<usize>() + longest <= columns
-    };
-    let most = (1..=widest).rev().find(fits).unwrap_or(1);
-    narrowed(most).collect()
-}
-
-fn pad(text: &str, room: usize) -> String {
-    format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
 }
 
 fn short(event: &LaneEvent<'_>) -> String {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use console::Style;
+use console::{Style, measure_text_width as width};
 
-use crate::terminal::text::{plain, width};
-use crate::terminal::wrap::{cut, wrap};
+use crate::terminal::text::{cut, plain};
+use crate::terminal::wrap::wrap;
 
 /// The space between two columns.
 const GAP: usize = 2;
@@ -201,7 +201,7 @@ impl Table {
                 further = lines.map(|line| (begin, style.apply_to(line).to_string())).collect();
                 first
             } else {
-                cut(text, room)
+                cut(text, room).into_owned()
             };
             let padding = " ".repeat(room.saturating_sub(width(&shown)));
             let shown = style.apply_to(shown).to_string();

@@ -1,10 +1,9 @@
-//! Text on one line, and its width.
+//! Text that cannot steer a terminal, and fits it.
 
 use std::borrow::Cow;
 use std::io::IsTerminal;
 
-use console::{Term, measure_text_width};
-use unicode_width::UnicodeWidthChar;
+use console::Term;
 
 /// If the terminal does not report its width.
 const USUAL: usize = 80;
@@ -18,38 +17,10 @@ pub fn columns() -> Option<usize> {
     Some(Term::stdout().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns)))
 }
 
-/// `None` if it is no terminal.
-pub(crate) fn columns_of_errors() -> Option<usize> {
-    if !std::io::stderr().is_terminal() {
-        return None;
-    }
-    Some(Term::stderr().size_checked().map_or(USUAL, |(_, columns)| usize::from(columns)))
-}
-
-/// Terminals break within words. A word longer than a line stays whole: it may be an id to copy.
-pub(crate) fn fold(text: &str, room: usize) -> String {
-    text.split('\n').map(|line| folded_line(line, room)).collect::<Vec<_>>().join("\n")
-}
-
-fn folded_line(line: &str, room: usize) -> String {
-    let text = line.trim_start_matches(' ');
-    let indent = &line[..line.len() - text.len()];
-    let (mut folded, mut taken) = (indent.to_owned(), indent.len());
-    for (at, word) in text.split(' ').enumerate() {
-        // A colour takes no room.
-        let width = measure_text_width(word);
-        if at > 0 && taken + 1 + width > room {
-            folded.push('\n');
-            folded.push_str(indent);
-            taken = indent.len();
-        } else if at > 0 {
-            folded.push(' ');
-            taken += 1;
-        }
-        folded.push_str(word);
-        taken += width;
-    }
-    folded
+/// Cuts a text to this number of columns, with an ellipsis if something is missing.
+#[must_use]
+pub fn cut(text: &str, room: usize) -> Cow<'_, str> {
+    console::truncate_str(text, room, "…")
 }
 
 /// Returns text on one line. It may come from a message, so control characters, and those that change the writing
@@ -91,47 +62,6 @@ fn colour(text: &str) -> Option<usize> {
     let codes = text.strip_prefix(BEGIN)?;
     let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     codes[end..].starts_with('m').then_some(BEGIN.len() + end + 1)
-}
-
-/// Cuts a text to the columns, with an ellipsis if something is missing.
-#[must_use]
-pub fn cut(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut room = columns.saturating_sub(1);
-    let fits = |c: &char| match room.checked_sub(width_of(*c)) {
-        Some(left) => {
-            room = left;
-            true
-        }
-        None => false,
-    };
-    let mut cut: String = text.chars().take_while(fits).collect();
-    cut.push('…');
-    cut
-}
-
-/// In columns.
-pub(crate) fn width(text: &str) -> usize {
-    text.chars().map(width_of).sum()
-}
-
-pub(crate) fn width_of(c: char) -> usize {
-    c.width().unwrap_or(0)
-}
-
-#[test]
-fn lines_break_between_words() {
-    let hint = "send it back: ballet dlq redrive --saga 0193";
-    let folded_hint = "send it back: ballet\ndlq redrive --saga\n0193";
-    assert_eq!(fold(hint, 20), folded_hint);
-    assert_eq!(
-        fold("two sagas:\n  0193f7a0-0001\n  a b c d", 9),
-        "two\nsagas:\n  0193f7a0-0001\n  a b c d"
-    );
-    assert_eq!(fold("  a bb ccc", 6), "  a bb\n  ccc");
-    assert_eq!(fold("fits", 4), "fits");
 }
 
 #[test]

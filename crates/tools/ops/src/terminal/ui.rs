@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use console::Style;
 
-use crate::terminal::text::{columns_of_errors, fold, harmless};
+use crate::terminal::text::harmless;
 
 static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
@@ -23,7 +23,7 @@ pub struct Captured {
     pub said: Vec<String>,
 }
 
-/// Runs this, and captures what it prints on this thread. Nobody can be asked meanwhile.
+/// Runs this, and captures what it prints on this thread.
 pub fn captured<T>(run: impl FnOnce() -> T) -> (T, Captured) {
     CAPTURED.set(Some(Captured::default()));
     let done = run();
@@ -47,15 +47,13 @@ fn capture(line: &str, lines: fn(&mut Captured) -> &mut Vec<String>) -> bool {
     })
 }
 
-/// Prints a line of progress or an error, folded to the terminal. Errors of writing are ignored: the reader may be
-/// gone.
+/// Prints a line of progress or an error. Errors of writing are ignored: the reader may be gone.
 pub fn say(line: &str) {
     let line = harmless(line);
     if capture(&line, |captured| &mut captured.said) {
         return;
     }
-    let folded = columns_of_errors().map(|room| fold(&line, room));
-    writeln!(stderr(), "{}", folded.as_deref().unwrap_or(&line)).ok();
+    writeln!(stderr(), "{line}").ok();
 }
 
 /// Prints a line of the result for a person. Message parts in it cannot steer the terminal.
@@ -140,13 +138,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_thread_prints_is_captured_and_nobody_is_asked() {
-        let (asked, Captured { result, said }) = captured(|| {
+    fn what_a_thread_prints_is_captured() {
+        let ((), Captured { result, said }) = captured(|| {
             raw("{}");
             say("one note");
-            crate::terminal::is_interactive()
         });
-        assert!(!asked && !is_captured());
+        assert!(!is_captured());
         assert_eq!((result, said), (vec!["{}".to_owned()], vec!["one note".to_owned()]));
     }
 }

@@ -1,8 +1,8 @@
-//! Wraps and cuts text.
+//! Wraps text.
 
-use crate::terminal::text::{width, width_of};
+use console::{measure_text_width as width, truncate_str};
 
-const CUT: char = '…';
+use crate::terminal::text::cut;
 
 /// Lines have at most `room` columns, and there are at most `most`. A longer word is broken.
 pub(crate) fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
@@ -35,7 +35,7 @@ pub(crate) fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
     }
     if lines.len() > most {
         let rest = lines.split_off(most.max(1) - 1).join(" ");
-        lines.push(cut(&rest, room));
+        lines.push(cut(&rest, room).into_owned());
     }
     lines
 }
@@ -47,23 +47,10 @@ fn push(lines: &mut [String], space: usize, text: &str) {
     }
 }
 
-pub(crate) fn cut(text: &str, room: usize) -> String {
-    if width(text) <= room {
-        return text.to_owned();
-    }
-    let (head, _) = split(text, room.saturating_sub(1));
-    format!("{}{CUT}", head.trim_end())
-}
-
+/// The first part has at least one character.
 fn split(text: &str, room: usize) -> (&str, &str) {
-    let mut taken = 0;
-    for (at, c) in text.char_indices() {
-        taken += width_of(c);
-        if taken > room && at > 0 {
-            return text.split_at(at);
-        }
-    }
-    (text, "")
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    text.split_at(truncate_str(text, room, "").len().max(first))
 }
 
 #[cfg(test)]

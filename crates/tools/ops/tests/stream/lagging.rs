@@ -9,9 +9,7 @@ use ballet_amqp::{
     AMQPValue, BasicProperties, Broker, BrokerError, Confirms, Deliveries, Delivery, FieldTable,
     Lookup, Object, Peer, Publish, Session, StreamStart,
 };
-use ballet_ops::stream::{
-    JournalDifference, JournalError, JournalItem, JournalReader, Notice, Start,
-};
+use ballet_ops::stream::{JournalError, JournalItem, JournalReader, Notice, Start};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream;
 use jiff::Timestamp;
@@ -156,11 +154,8 @@ async fn a_replica_that_lags_before_and_after_the_broker_was_away_is_no_other_jo
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_stays_shorter_is_another_one() {
     let other = read(vec![EndsWith(3); 100]).await.expect_err("another journal");
-    let differs = JournalDifference::EndsBefore;
-    assert!(
-        matches!(other, JournalError::Another { offset: 9, differs: is } if is == differs),
-        "{other}"
-    );
+    let is_short = matches!(other, JournalError::Another { offset: 9, differs: "ends before" });
+    assert!(is_short, "{other}");
 }
 
 #[tokio::test(start_paused = true)]

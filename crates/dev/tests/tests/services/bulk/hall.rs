@@ -41,8 +41,7 @@ pub(crate) const TABLES: &[Migration] = &[Migration {
           create table wish (saga_id uuid not null, wish text not null);
           create table done (at bigserial, saga_id uuid not null, what text not null);
           create table shelf (name text primary key, taken bigint not null default 0);
-          insert into shelf values ('mug'), ('spoon'), ('bowl');
-          create table took (saga_id uuid not null, name text not null)",
+          insert into shelf values ('mug'), ('spoon')",
 }];
 
 /// The maximum number of seats of an order.

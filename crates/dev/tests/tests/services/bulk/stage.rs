@@ -159,12 +159,6 @@ impl BulkStage {
         lines.expect("rows")
     }
 
-    /// How many pieces of this are taken from the shelf.
-    pub(crate) async fn taken_of(&self, name: &str) -> i64 {
-        let taken = sqlx::query_scalar("select taken from shelf where name = $1").bind(name);
-        taken.fetch_one(&self.db).await.expect("the shelf")
-    }
-
     pub(crate) fn taken(&self, exchange: &str) -> Vec<Publish> {
         let mut known = std::collections::HashSet::new();
         let taken = self.broker.taken().into_iter().filter(|message| message.exchange == exchange);

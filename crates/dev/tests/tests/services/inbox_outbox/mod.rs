@@ -2,7 +2,6 @@
 
 mod backlog;
 mod concurrency;
-mod copies;
 mod inbox;
 mod left_behind;
 mod notes;

@@ -1,22 +1,17 @@
-//! More slow requests than connections, too large ones, and one that never ends.
+//! More slow requests than connections, and the answers to those that did not commit.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::post;
-use ballet::http::{Json, Problem};
+use ballet::http::Problem;
 use ballet::{Handle, Settings};
 use ballet_stage::{Proxy, wait_until};
 use ballet_testkit::memory::until;
-use ballet_testkit::process_log::{log_here, text};
 use reqwest::StatusCode;
 use sqlx::Executor;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::pressure::hotel::hotel;
 use crate::pressure::stage::{PressureStage, SOON};
@@ -68,10 +63,6 @@ async fn leave(State(hotel): State<Handle>, Path(to): Path<String>) -> Result<St
     Ok(to)
 }
 
-async fn length(Json(text): Json<String>) -> Json<usize> {
-    Json(text.len())
-}
-
 pub(crate) fn routes(hotel: Handle) -> Router {
     Router::new()
         .route("/hold", post(hold))
@@ -80,7 +71,6 @@ pub(crate) fn routes(hotel: Handle) -> Router {
         .route("/book", post(book))
         .route("/forget", post(forget))
         .route("/leave/{to}", post(leave))
-        .route("/length", post(length))
         .with_state(hotel)
 }
 
@@ -240,63 +230,5 @@ async fn nobody_knows_what_became_of_a_request_only_if_the_answer_to_its_commit_
     assert!(!answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
     lock.execute("select pg_advisory_unlock(7)").await.expect("unlocked");
     stage.until_count("room", 1).await;
-    running.stop().await;
-}
-
-const LARGE: usize = 12 << 20;
-
-/// Sends the head of a request, with these headers.
-async fn client(address: SocketAddr, path: &str, headers: &str) -> TcpStream {
-    let mut client = TcpStream::connect(address).await.expect("a connection");
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}\r\n\r\n"
-    );
-    client.write_all(head.as_bytes()).await.expect("sent");
-    client
-}
-
-async fn until_said(client: &mut TcpStream, text: &str) {
-    let mut said = String::new();
-    let reading = async {
-        while !said.contains(text) {
-            let mut piece = [0; 4096];
-            let count = client.read(&mut piece).await.expect("it can be read");
-            assert!(count > 0, "it ended before {text:?}: {said}");
-            said.push_str(&String::from_utf8_lossy(&piece[..count]));
-        }
-    };
-    timeout(SOON, reading).await.expect("said in time");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_sends_too_much_or_never_all_of_it_is_told_so() {
-    log_here();
-    let stage = PressureStage::new("too_much", hotel()).await;
-    let running = stage.start_with(hotel(), routes, |settings| settings.max_body = 1000).await;
-    let (address, body) = (running.address(), "x".repeat(LARGE));
-    // The rest of its body never comes.
-    let mut never = client(address, "/length", "Content-Length: 7").await;
-    let long = format!("Content-Length: {LARGE}");
-    for (path, answer) in [("/length", "MAX_BODY"), ("/nowhere", "HTTP/1.1 404 ")] {
-        let mut client = client(address, path, &long).await;
-        client.write_all(body.as_bytes()).await.expect("all of it is taken");
-        until_said(&mut client, answer).await;
-    }
-    // This one begins when it is told to.
-    let waits = "Expect: 100-continue\r\nTransfer-Encoding: chunked";
-    let mut begins = client(address, "/length", waits).await;
-    until_said(&mut begins, "HTTP/1.1 100 ").await;
-    let chunks = format!("{LARGE:x}\r\n{body}\r\n0\r\n\r\n");
-    begins.write_all(chunks.as_bytes()).await.expect("all of it is taken");
-    until_said(&mut begins, "MAX_BODY").await;
-
-    until_said(&mut never, "HTTP/1.1 503 ").await;
-    let logged = text();
-    let given_up = "a request failed for now: no answer within 30s";
-    let lines: Vec<&str> = logged.lines().filter(|line| line.contains(given_up)).collect();
-    let [line] = lines[..] else { panic!("{lines:#?}") };
-    for part in [" WARN ", "method=POST", "path=\"/length\"", "status=503"] {
-        assert!(line.contains(part), "{part}: {line}");
-    }
     running.stop().await;
 }

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use ballet_ops::redrive::{ArchiveFile, NoteWriter};
 
-use crate::base::confirm::confirm;
-use crate::base::exit::ExitStatus;
+use crate::base::exit::{ExitStatus, require_yes};
 use crate::base::options::GlobalOptions;
 use crate::base::ui;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
@@ -24,7 +23,7 @@ pub(crate) struct Args {
     /// The file to write them to, as JSON lines [default: discarded-TIME.jsonl]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-    /// Do not ask for confirmation
+    /// Needed, as they are not handled any more
     #[arg(long)]
     yes: bool,
     /// Show what would be discarded, and discard nothing
@@ -43,13 +42,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         return Ok(ExitStatus::All);
     }
     plans::show(&planned, options);
+    let would = format!("{} would be discarded", ui::counted(whole, "dead letter"));
     if args.dry_run {
-        ui::say(&format!("{} would be discarded; nothing was", ui::counted(whole, "dead letter")));
+        ui::say(&format!("{would}; nothing was"));
         return Ok(ExitStatus::All);
     }
-    let question = format!("Discard {}?", ui::counted(whole, "dead letter"));
-    confirm(args.yes, "discard", &question, "discard")?;
-    let note_args = args.note_args.or_ask_reason("Why are they discarded?", args.yes);
+    require_yes(args.yes, &would)?;
     let now = options.clock.now();
     let file = args.to.clone().unwrap_or_else(|| {
         PathBuf::from(format!("discarded-{}.jsonl", now.strftime("%Y-%m-%dT%H%M%SZ")))
@@ -63,11 +61,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let database = options.connect(service).await;
-        let database = database.and_then(|db| db.context("set DATABASE_URL"));
+        let database = options.connect_needed(service, "notes are in the databases").await;
         let database = database.map_err(|error| format!("{error:#}"));
-        let notes = NoteWriter::open(database, note_args.note(options));
-        let redrive_options = note_args.redrive_options(options, stop.clone(), &show);
+        let notes = NoteWriter::open(database, args.note_args.note(options));
+        let redrive_options = args.note_args.redrive_options(options, stop.clone(), &show);
         let letters = &planned.queue.dead_letters;
         let summary = letters.discard(&planned.plan, &mut archive, &notes, &redrive_options).await;
         // A message without a note is done, and the journal says by whom.
@@ -81,7 +78,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         done += summary.removed;
         stopped |= summary.stopped;
         drop(progress);
-        forget(options, service, &summary.retired).await?;
+        forget(options, service, &summary.retired).await;
+        if let Some(error) = &summary.error {
+            ui::note(&format!("the rest was not discarded: {error}"));
+        }
         for (id, why) in &summary.failures {
             ui::note(&format!("{id} was not discarded: {why}"));
         }

@@ -1,8 +1,6 @@
 //! `ballet dlq edit`: gives a dead letter another body.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use ballet_check::validate::Validator;
@@ -11,22 +9,22 @@ use ballet_ops::terminal::plain;
 use jiff::Timestamp;
 
 use crate::base::exit::{ExitStatus, usage};
-use crate::base::input::write_privately;
+use crate::base::input::read;
 use crate::base::options::GlobalOptions;
 use crate::base::systems::contracts;
 use crate::base::ui;
 use crate::operator::dead_letters;
 use crate::operator::dlq::interrupt::stop_on_ctrl_c;
+use crate::operator::dlq::lookup;
 use crate::operator::dlq::note::NoteArgs;
-use crate::operator::dlq::{lookup, render};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The message's id, or its last digits
     id: String,
-    /// Read the body from this file (`-` for standard input) instead of opening $EDITOR
+    /// The file with the new body; `-` is standard input
     #[arg(long, value_name = "FILE")]
-    body: Option<PathBuf>,
+    body: PathBuf,
     /// Only in this service
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
@@ -52,37 +50,24 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             "{services} each have it as a dead letter: choose one with --service"
         )));
     }
-    let body = match &args.body {
-        Some(file) => from_file(file)?,
-        None => in_editor(dead_letter)?,
-    };
-    let Some(body) = body else {
-        ui::print("nothing was changed");
-        return Ok(ExitStatus::All);
-    };
+    let body = new_body(&args.body)?;
     if args.dry_run {
         ui::print(&body);
         ui::say("this would be the new body; nothing was changed");
         return Ok(ExitStatus::All);
     }
     let id = dead_letter.id.to_string();
-    // Somebody else may have edited it meanwhile.
-    let seen = Some(dead_letters.iter().map(DeadLetter::mark).collect());
-    let filter = DeadLetterFilter { ids: vec![id.clone()], seen, ..DeadLetterFilter::default() };
+    let filter = DeadLetterFilter { ids: vec![id.clone()], ..DeadLetterFilter::default() };
     let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
     let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
-    let note_args = args.note_args.or_ask_reason("Why is it changed?", args.body.is_some());
-    let redrive_options = note_args.redrive_options(options, stop_on_ctrl_c(), &|_| {});
+    let redrive_options = args.note_args.redrive_options(options, stop_on_ctrl_c(), &|_| {});
     let faults = faults(dead_letter, &body, options);
     let summary = queue.dead_letters.edit(&plan, body.clone().into(), &redrive_options).await?;
     for (id, why) in &summary.failures {
         ui::note(&format!("{id} was not changed: {why}"));
     }
     if summary.removed == 0 {
-        if args.body.is_none() {
-            ui::raw(&body);
-        }
         ui::say("it was edited, redriven or discarded by somebody else meanwhile");
         return Ok(ExitStatus::Failed);
     }
@@ -109,56 +94,11 @@ fn faults(dead_letter: &DeadLetter, body: &str, options: &GlobalOptions) -> Vec<
     validator.body_faults(event, body, options.clock.now())
 }
 
-fn from_file(file: &Path) -> Result<Option<String>> {
-    let text = if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        text
-    } else {
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
-    };
-    check(&text).with_context(|| format!("{}: nothing was changed", file.display()))?;
-    Ok(Some(text.trim().to_owned()))
-}
-
-/// `None` if the body was not changed.
-fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
-    let old = dead_letter.text().ok_or_else(|| {
-        usage("the body is not UTF-8, so it cannot be edited: give a new body with --body FILE")
-    })?;
-    let shown = render::pretty(old);
-    let name = format!("ballet-{}-{}.json", dead_letter.id, std::process::id());
-    let file = std::env::temp_dir().join(name);
-    write_privately(&file, &shown)?;
-    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
-    let editor = editor.unwrap_or_else(|_| "vi".to_owned());
-    // The variable may contain arguments.
-    let status = Command::new("sh")
-        .args(["-c", &format!("{editor} \"$1\""), "sh"])
-        .arg(&file)
-        .status()
-        .with_context(|| format!("cannot start the editor `{editor}`"))?;
-    if !status.success() {
-        bail!("the editor ended with {status}; your text is in {}", file.display());
-    }
-    let text = std::fs::read_to_string(&file);
-    let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-    let changed = text.trim() != shown.trim();
-    if changed {
-        check(&text).with_context(|| {
-            let file = file.display();
-            format!(
-                "nothing was changed; your text is in {file}: correct it and give --body {file}"
-            )
-        })?;
-    }
-    std::fs::remove_file(&file).ok();
-    Ok(changed.then(|| text.trim().to_owned()))
-}
-
-fn check(text: &str) -> Result<()> {
-    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        Ok(_) => Ok(()),
-        Err(error) => bail!("the body is not JSON: {error}"),
-    }
+fn new_body(file: &Path) -> Result<String> {
+    let nothing = || format!("{}: nothing was changed", file.display());
+    let text = String::from_utf8(read(file)?).with_context(nothing)?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        .context("the body is not JSON")
+        .with_context(nothing)?;
+    Ok(text.trim().to_owned())
 }

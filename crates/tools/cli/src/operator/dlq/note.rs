@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use ballet_ops::redrive::{Note, Progress, RedriveOptions, Stop};
-use ballet_ops::terminal::{ask, is_interactive};
 use clap::Args;
 
 use crate::base::exit::usage;
@@ -31,15 +30,6 @@ impl NoteArgs {
             None | Some("") => Err(usage(format!("{ask}: --why TEXT"))),
             Some(_) => Ok(note),
         }
-    }
-
-    /// Asks at the terminal, unless the reason is given. A script is not asked.
-    pub(crate) fn or_ask_reason(&self, question: &str, is_script: bool) -> Self {
-        if self.why.is_some() || is_script || !is_interactive() {
-            return self.clone();
-        }
-        let why = ask(question).ok().filter(|why| !why.is_empty());
-        Self { why, ..self.clone() }
     }
 
     pub(crate) fn redrive_options<'a>(

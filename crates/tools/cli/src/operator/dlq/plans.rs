@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ballet::MessageId;
 use ballet_ops::redrive::{DeadLetterFilter, DeadLetterPlan};
+use ballet_store::inbox::failures;
 use sqlx::Connection;
 
 use crate::base::options::GlobalOptions;
@@ -51,22 +52,16 @@ pub(crate) fn show(planned: &[ServicePlan], options: &GlobalOptions) {
 }
 
 /// Messages that will not come again leave the list of stuck ones.
-pub(crate) async fn forget(
-    options: &GlobalOptions,
-    service: &str,
-    gone: &[MessageId],
-) -> Result<()> {
+pub(crate) async fn forget(options: &GlobalOptions, service: &str, gone: &[MessageId]) {
     if gone.is_empty() {
-        return Ok(());
+        return;
     }
-    let Some(mut db) = options.connect(service).await? else {
-        ui::say(&format!(
-            "`{} sagas stuck` may still list them for {service}; with DATABASE_URL they are \
-             removed from that list",
-            ui::ballet()
-        ));
-        return Ok(());
+    let forget = async {
+        let mut db = options.connect_needed(service, "that list is in the databases").await?;
+        failures::forget(&mut db, gone).await?;
+        anyhow::Ok(db.close().await?)
     };
-    ballet_store::inbox::failures::forget(&mut db, gone).await?;
-    Ok(db.close().await?)
+    if let Err(error) = forget.await {
+        ui::note(&format!("`sagas stuck` may still list some of {service}: {error:#}"));
+    }
 }

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use ballet_ops::redrive::{DeadLetterPlan, RedriveOptions, Summary};
-use ballet_ops::terminal::{ask, is_interactive};
 
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
@@ -64,7 +63,10 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         }
         return Ok(ExitStatus::All);
     }
-    let beyond_memory = unknown > 0 && (args.beyond_memory || confirm(unknown)?);
+    if unknown > 0 && !args.beyond_memory {
+        ui::say(&unknown_if_handled(unknown));
+        ui::say("they are left out; --beyond-memory sends them too");
+    }
     let stop = stop_on_ctrl_c();
     let mut totals = Totals { forged, ..Totals::default() };
     for planned in planned {
@@ -77,7 +79,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let progress = ui::Progress::new(&format!("sending to {service}"), planned.plan.sendable());
         let show = |done: u64| progress.show(done);
         let redrive_options = args.sending.redrive_options(options, stop.clone(), &show);
-        let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
+        let redrive_options =
+            RedriveOptions { beyond_memory: args.beyond_memory, ..redrive_options };
         let sent = planned.queue.dead_letters.redrive(&planned.plan, &redrive_options).await;
         let mut sent = match sent {
             Ok(sent) => sent,
@@ -86,9 +89,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
             Err(error) => return Err(error.into()),
         };
         drop(progress);
-        if let Err(error) = forget(options, service, &sent.retired).await {
-            ui::note(&format!("`sagas stuck` may still list some of {service}: {error:#}"));
-        }
+        forget(options, service, &sent.retired).await;
         for (id, why) in &sent.failures {
             ui::note(&format!("{id} was not sent: {why}"));
         }
@@ -140,16 +141,6 @@ fn unknown_if_handled(unknown: u64) -> String {
          handled: a projection might handle them twice",
         ui::counted(unknown, "dead letter")
     )
-}
-
-fn confirm(unknown: u64) -> Result<bool> {
-    ui::say(&unknown_if_handled(unknown));
-    if !is_interactive() {
-        ui::say("they are left out; --beyond-memory sends them too");
-        return Ok(false);
-    }
-    let answer = ask("Send them too? [y/N]")?;
-    Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
 }
 
 fn conclude(totals: &Totals) -> ExitStatus {

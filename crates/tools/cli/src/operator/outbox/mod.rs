@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::base::confirm::confirm;
-use crate::base::exit::{ExitStatus, usage};
+use crate::base::exit::{ExitStatus, require_yes, usage};
 use crate::base::options::GlobalOptions;
 use crate::base::systems::services_or_all;
 use crate::base::ui;
@@ -61,7 +60,7 @@ pub(crate) struct ChangeArgs {
     /// All events
     #[arg(long, help_heading = "Selection")]
     all: bool,
-    /// Do not ask for confirmation
+    /// Needed to delete events: they are never published
     #[arg(long)]
     yes: bool,
     /// Say how many events are selected, and change nothing
@@ -180,7 +179,7 @@ async fn change(
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;
-    // Only these are deleted, as the user has not confirmed later ones.
+    // Only these are deleted, as only these are shown.
     let (mut whole, mut meant) = (0, Vec::new());
     for (service, db) in &mut databases {
         let keys = dead_events::keys(db, &filter).await;
@@ -202,9 +201,8 @@ async fn change(
     }
     let mut kept = None;
     if let OutboxAction::Forget(to, note_args) = action {
-        let question = format!("Delete {} for good?", events(whole));
-        confirm(args.yes, "delete", &question, "forget")?;
-        let note = note_args.or_ask_reason("Why are they deleted?", args.yes).note(options);
+        require_yes(args.yes, &format!("{} would be deleted", events(whole)))?;
+        let note = note_args.note(options);
         let cannot = || format!("cannot write {}: nothing was deleted", to.display());
         kept = Some((ArchiveFile::open(to).with_context(cannot)?, note));
     }

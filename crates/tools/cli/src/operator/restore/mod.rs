@@ -175,6 +175,9 @@ async fn tell_again(
     let summary = missed::send(witnesses, missed, &send_options).await;
     drop(progress);
     let summary = summary.map_err(with_advice)?;
+    if let Some(error) = &summary.error {
+        ui::note(&format!("the rest was not sent: {error}"));
+    }
     if summary.stopped || summary.removed < whole {
         ui::say(&format!(
             "{} of {} were sent; nothing is lost, and the same command goes on",

@@ -132,7 +132,7 @@ fn cells(saga: &ListedSaga, now: Timestamp) -> [Cell; 5] {
     ]
 }
 
-fn as_json(saga: &ListedSaga) -> Value {
+pub(super) fn as_json(saga: &ListedSaga) -> Value {
     json!({
         "saga": saga.saga, "began": saga.began.to_string(), "state": saga.state.as_str(),
         "hindered_by": saga.hindered_by.as_ref().map(hindrance_text),

@@ -2,12 +2,12 @@
 
 mod answer;
 mod list;
-mod open;
 mod open_state;
 mod saga_name;
 mod show;
 mod solved;
 mod stop;
+mod stuck;
 mod versions;
 mod waits;
 
@@ -25,8 +25,6 @@ pub(crate) enum Command {
     /// Show what has happened in one saga, what it waits for, and since when
     #[command(after_help = show::EXAMPLES)]
     Show(show::Args),
-    /// List the sagas that are not finished in every service, with what they wait for
-    Open(open::Args),
     /// Say that a person has compensated a step outside of the system, or knows how its call ended
     #[command(after_help = solved::EXAMPLES)]
     Solved(solved::Args),
@@ -34,7 +32,7 @@ pub(crate) enum Command {
     #[command(after_help = stop::EXAMPLES)]
     Stop(stop::Args),
     /// List the sagas that wait because something failed, with the reason and the next attempt
-    Stuck(open::Args),
+    Stuck(stuck::Args),
     /// List the versions of each saga, with the number of open sagas: a version without any can be removed
     Versions,
 }
@@ -43,13 +41,12 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
     match command {
         Command::List(args) => list::run(&args, options).await,
         Command::Show(args) => show::run(&args, options).await,
-        Command::Open(args) => open::run(&args, open::Which::Open, options).await,
         Command::Solved(args) => match answer::outcome(&args)? {
             Some(outcome) => answer::run(&args, outcome, options).await,
             None => solved::run(&args, options).await,
         },
         Command::Stop(args) => stop::run(&args, options).await,
-        Command::Stuck(args) => open::run(&args, open::Which::Stuck, options).await,
+        Command::Stuck(args) => stuck::run(&args, options).await,
         Command::Versions => versions::run(options).await,
     }
 }

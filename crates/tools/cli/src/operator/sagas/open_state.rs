@@ -10,7 +10,7 @@ use crate::base::options::GlobalOptions;
 
 /// Where something on the servers blocks sagas now.
 pub(super) async fn hindered(options: &GlobalOptions) -> Result<Vec<Hindrance>> {
-    let servers = options.system_servers(None)?;
+    let servers = options.system_servers()?;
     let standing = doctor::standing(&servers).await;
     Ok(hindrances(servers.system, &standing.findings))
 }

@@ -5,7 +5,7 @@ use ballet::core::{Graph, id};
 use ballet_ops::redrive::{DeadLetter, DeadLetterFilter};
 use ballet_ops::sagas::{self, Hindrance, SagaDetails, SagaEvent, SagaState, SagaWait};
 use ballet_ops::terminal::lanes::{self, LaneEvent as Event};
-use ballet_ops::terminal::{Table, columns, plain};
+use ballet_ops::terminal::{Table, plain};
 use ballet_store::operators::compensations_by_hand::CompensationByHand;
 use ballet_store::operators::interventions::{Act, Intervention};
 use ballet_store::operators::stopped_sagas::StoppedSaga;
@@ -161,7 +161,7 @@ fn show(
                 body: &happened.body,
             })
             .collect();
-        ui::print(lanes::draw(graph, &events, columns()).trim_end());
+        ui::print(lanes::draw(graph, &events).trim_end());
     }
     if !(shown.solved.is_empty() && shown.stopped.is_empty() && shown.interventions.is_empty()) {
         ui::print("");

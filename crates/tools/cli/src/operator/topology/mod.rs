@@ -18,7 +18,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::base::exit::ExitStatus;
-use crate::base::options::{GlobalOptions, management_url};
+use crate::base::options::GlobalOptions;
 use crate::base::systems::system;
 use crate::base::time_or_age::TimeOrAge;
 use crate::base::ui::{self, Output};
@@ -47,10 +47,6 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DefinitionsArgs {
-    /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL, or the
-    /// development user on this machine]
-    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
-    management_url: Option<String>,
     /// The virtual host [default: the one in the definitions]
     #[arg(long, env = "BALLET_VHOST", value_name = "NAME")]
     vhost: Option<String>,
@@ -107,7 +103,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Exi
 }
 
 async fn check(source: &DefinitionsArgs, options: &GlobalOptions) -> Result<ExitStatus> {
-    let (definitions, management) = source.open()?;
+    let (definitions, management) = source.open(options)?;
     let found = read_objects(&management).await?;
     let differences = compare(&definitions, &found);
     let held = held_messages(&management, &found.queues).await?;
@@ -124,7 +120,7 @@ async fn apply(
     dry_run: bool,
     options: &GlobalOptions,
 ) -> Result<ExitStatus> {
-    let (definitions, management) = source.open()?;
+    let (definitions, management) = source.open(options)?;
     let differences = compare(&definitions, &read_objects(&management).await?);
     let is_asked = |difference: &Difference| prune || !has_to_be_asked_for(difference);
     if dry_run {
@@ -175,7 +171,7 @@ async fn remaining_differences(
 
 impl DefinitionsArgs {
     /// Reads the definitions, and opens the broker's management API.
-    fn open(&self) -> Result<(Value, ManagementApi)> {
+    fn open(&self, options: &GlobalOptions) -> Result<(Value, ManagementApi)> {
         let definitions: Value = match &self.definitions {
             Some(file) => {
                 let text = std::fs::read_to_string(file);
@@ -187,7 +183,7 @@ impl DefinitionsArgs {
         };
         let vhost = self.vhost.as_deref().or(definitions["vhosts"][0]["name"].as_str());
         let vhost = vhost.context("the definitions name no virtual host: give --vhost")?;
-        let address = management_url(self.management_url.as_ref())?;
+        let address = options.management_url()?;
         let address = address.as_deref().unwrap_or(DEVELOPMENT);
         let management = ManagementApi::at(address, vhost, management::PATIENCE)?;
         Ok((definitions, management))

@@ -1,17 +1,15 @@
-//! A message in a file: its properties, at the top or in `properties`, and its body, or RabbitMQ's management API form.
+//! A message in a file: its properties, at the top or in `properties`, and its body.
 
 use std::borrow::Cow;
 
 use ballet::core::Incoming;
 use ballet::core::cloud_event::Attributes;
 use ballet::core::envelope::HeaderSize;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct MessageProperties {
     r#type: Option<String>,
     message_id: Option<String>,
@@ -26,51 +24,33 @@ struct MessageProperties {
 struct MessageFields<'a> {
     #[serde(borrow)]
     properties: Option<&'a RawValue>,
-    exchange: Option<String>,
-    routing_key: Option<String>,
     /// A JSON string holds the body's text.
     #[serde(borrow)]
     body: Option<&'a RawValue>,
-    /// The body's text in the management API.
-    payload: Option<String>,
-    payload_encoding: Option<String>,
 }
 
 pub(crate) struct FileMessage<'a> {
     properties: MessageProperties,
-    exchange: String,
-    routing_key: String,
     body: Cow<'a, [u8]>,
 }
 
 impl<'a> FileMessage<'a> {
     /// The error says why it cannot be a message.
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, String> {
-        let rest: MessageFields<'a> =
+        let fields: MessageFields<'a> =
             serde_json::from_slice(text).map_err(|error| wrong(&error))?;
-        let properties = rest.properties.map_or(text, |properties| properties.get().as_bytes());
-        let properties: MessageProperties =
-            serde_json::from_slice(properties).map_err(|error| wrong(&error))?;
-        let body = match (rest.body, rest.payload) {
-            (Some(body), None) => match serde_json::from_str::<String>(body.get()) {
-                Ok(text) => Cow::Owned(text.into_bytes()),
-                Err(_) => Cow::Borrowed(body.get().as_bytes()),
-            },
-            (None, Some(text)) if rest.payload_encoding.as_deref() == Some("base64") => {
-                let body = STANDARD.decode(text);
-                Cow::Owned(body.map_err(|error| format!("`payload` is not base64: {error}"))?)
-            }
-            (None, Some(text)) => Cow::Owned(text.into_bytes()),
-            (Some(_), Some(_)) => return Err("it has both `body` and `payload`".to_owned()),
-            (None, None) => {
-                return Err("it has no `body`: if this is a bare body, name its event with \
-                            --type"
-                    .to_owned());
-            }
+        let properties = fields.properties.map_or(text, |properties| properties.get().as_bytes());
+        let properties = serde_json::from_slice(properties).map_err(|error| wrong(&error))?;
+        let Some(body) = fields.body else {
+            return Err(
+                "it has no `body`: if this is a bare body, name its event with --type".to_owned()
+            );
         };
-        let (exchange, routing_key) =
-            (rest.exchange.unwrap_or_default(), rest.routing_key.unwrap_or_default());
-        Ok(Self { properties, exchange, routing_key, body })
+        let body = match serde_json::from_str::<String>(body.get()) {
+            Ok(text) => Cow::Owned(text.into_bytes()),
+            Err(_) => Cow::Borrowed(body.get().as_bytes()),
+        };
+        Ok(Self { properties, body })
     }
 
     pub(crate) fn headers(&self) -> Option<&Map<String, Value>> {
@@ -78,7 +58,8 @@ impl<'a> FileMessage<'a> {
     }
 
     pub(crate) fn incoming(&self) -> Incoming<'_> {
-        let MessageProperties { headers, .. } = &self.properties;
+        let properties = &self.properties;
+        let headers = &properties.headers;
         let mut attributes = Attributes::default();
         let mut size = HeaderSize::default();
         for (name, value) in headers.iter().flatten() {
@@ -89,14 +70,12 @@ impl<'a> FileMessage<'a> {
         }
         let has = |name: &str| headers.as_ref().is_some_and(|headers| headers.contains_key(name));
         Incoming {
-            exchange: &self.exchange,
-            routing_key: &self.routing_key,
-            event_type: self.properties.r#type.as_deref(),
-            message_id: self.properties.message_id.as_deref(),
-            correlation_id: self.properties.correlation_id.as_deref(),
-            app_id: self.properties.app_id.as_deref(),
-            content_type: self.properties.content_type.as_deref(),
-            content_encoding: self.properties.content_encoding.as_deref(),
+            event_type: properties.r#type.as_deref(),
+            message_id: properties.message_id.as_deref(),
+            correlation_id: properties.correlation_id.as_deref(),
+            app_id: properties.app_id.as_deref(),
+            content_type: properties.content_type.as_deref(),
+            content_encoding: properties.content_encoding.as_deref(),
             attributes,
             headers: size,
             carbon_copy: has("CC"),

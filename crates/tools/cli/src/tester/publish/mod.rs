@@ -10,6 +10,7 @@ use ballet::Clock;
 use ballet::core::{Incoming, topology};
 use ballet_check::validate::Validator;
 use ballet_ops::publish::{MessageOutcome, send};
+use futures_util::stream;
 use serde_json::{Value, json};
 
 use crate::base::exit::{ExitStatus, usage, with_advice};
@@ -60,10 +61,15 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
     }
     let broker = options.broker_as(topology::OPS)?;
     let progress = ui::Progress::new("publishing", messages.len() as u64);
-    let all = messages.iter().map(|(_, message)| message.publish.clone()).collect();
-    let sent = send(broker, all, &|answers| progress.show(answers)).await;
+    let all = stream::iter(messages.iter().map(|(_, message)| message.publish.clone()));
+    let mut sent = Vec::with_capacity(messages.len());
+    let take = |outcome| {
+        sent.push(outcome);
+        progress.show(sent.len() as u64);
+        true
+    };
+    send(broker, all, take).await.map_err(|error| with_advice(error.into()))?;
     drop(progress);
-    let sent = sent.map_err(|error| with_advice(error.into()))?;
     show(&messages, &sent, options);
     let confirmed = sent.iter().filter(|sent| **sent == MessageOutcome::Confirmed).count();
     Ok(match confirmed {

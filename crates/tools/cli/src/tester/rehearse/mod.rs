@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use ballet_ops::stream::Recording;
 
 use crate::base::exit::ExitStatus;
-use crate::base::options::{GlobalOptions, management_url};
+use crate::base::options::GlobalOptions;
 use crate::base::systems;
 use crate::base::ui;
 use crate::tester::rehearse::build::{Build, ProgramArg};
@@ -64,15 +64,6 @@ pub(crate) struct Args {
     /// bringing up servers
     #[arg(long, help_heading = "World")]
     on_given_servers: bool,
-    /// The management API of the given broker [default: RABBITMQ_MANAGEMENT_URL, or its port 15672]
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "BALLET_MANAGEMENT_URL",
-        hide_env_values = true,
-        help_heading = "World"
-    )]
-    management_url: Option<String>,
     /// original, max, or a factor: 10 is ten times as fast
     #[arg(long, default_value = "max")]
     pace: ReplayPace,
@@ -84,7 +75,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<ExitStatu
     setting::check(&args.env, system)?;
     // Before anything is brought up.
     check_events(&args.recording, &args.selection, options)?;
-    let management_url = management_url(args.management_url.as_ref())?;
+    let management_url = options.management_url()?;
     let given = if args.on_given_servers { Some(options.servers()?) } else { None };
     let given = given.map(|(amqp, database)| (amqp, management_url, database));
     let id = options.clock.new_id(options.clock.now());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet::core::{EventType, System};
+use ballet::core::System;
 use ballet_ops::stream::{RecordFilter, Start, TypePattern};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -36,19 +36,15 @@ impl StreamSelection {
 
     /// Undeclared types may be misspelt, and waiting for them is silent.
     pub(crate) fn say_undeclared(&self) {
-        let declared: Vec<EventType> = loaded_system().map(System::known_types).unwrap_or_default();
-        if declared.is_empty() {
-            return;
-        }
-        let is_undeclared = |wanted: &&TypePattern| {
-            !declared.iter().any(|declared| wanted.matches(declared.name()))
-        };
-        for wanted in self.types.iter().filter(is_undeclared) {
-            let wanted = wanted.to_string();
-            let longer = |declared: &&EventType| declared.name().starts_with(&wanted);
-            let meant = declared.iter().find(longer);
-            let meant = meant.map(|meant| format!(": did you mean {}?", meant.name()));
-            ui::say(&format!("no contract declares {wanted}{}", meant.unwrap_or_default()));
+        let declared = loaded_system().map(System::known_types).unwrap_or_default();
+        let is_declared =
+            |wanted: &TypePattern| declared.iter().any(|event| wanted.matches(event.name()));
+        for wanted in self.types.iter().filter(|_| !declared.is_empty()) {
+            if !is_declared(wanted) {
+                ui::say(&format!(
+                    "no contract declares {wanted}: `ballet catalog` lists all types"
+                ));
+            }
         }
     }
 }

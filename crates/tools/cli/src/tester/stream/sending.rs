@@ -1,16 +1,19 @@
 //! Sends a recording's events, each when it is due.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use ballet_amqp::Broker;
-use ballet_ops::stream::{NewIds, Record, Recording, SendError, Sender, to_publish};
+use ballet_ops::publish::{MessageOutcome, send};
+use ballet_ops::stream::{NewIds, Record, Recording, to_publish};
+use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use crate::base::exit::ExitStatus;
+use crate::base::exit::{ExitStatus, with_advice};
 use crate::base::ui;
 use crate::tester::stream::event_selector::EventSelector;
 use crate::tester::stream::feed::interruption;
@@ -26,12 +29,6 @@ pub(crate) struct RunningReplay {
     pub(crate) now: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SendOutcome {
-    Whole,
-    Interrupted,
-}
-
 impl RunningReplay {
     pub(crate) async fn run(
         self,
@@ -39,63 +36,64 @@ impl RunningReplay {
         recording: &Path,
         selected: &EventSelector,
     ) -> Result<ExitStatus> {
-        let sender = Sender::open(broker).await;
-        let mut sender = sender.map_err(|error| match error {
-            SendError::Broker(error) => crate::base::exit::with_advice(error.into()),
-            error => error.into(),
-        })?;
-        let ended = self.send(&mut sender, recording, selected).await?;
-        // Waits for the messages under way, also after Ctrl-C, unless that comes again.
+        let shown = ui::Progress::new("events sent", self.whole);
+        let (is_interrupted, unreadable) = (AtomicBool::new(false), OnceLock::new());
+        let mut began = None;
+        let records = Recording::open(recording)?
+            .map_while(|record| record.map_err(|error| unreadable.set(error)).ok());
+        let due = records.filter(|record| selected.selects(record)).map(|mut record| {
+            let due = self.due(&record, &mut began);
+            if let Some(ids) = &self.ids {
+                ids.replace(&mut record);
+            }
+            (due, to_publish(record))
+        });
+        let messages = stream::iter(due).then(|(due, message)| async move {
+            if let Some(due) = due {
+                sleep_until(due).await;
+            }
+            message
+        });
+        // After Ctrl-C it waits for the messages under way, unless that comes again.
+        let (first, again) = (interruption(), interruption());
+        let stop = async {
+            first.await;
+            is_interrupted.store(true, Ordering::Relaxed);
+        };
+        let (mut sent, mut refused) = (0, None);
+        let sending = send(broker, messages.take_until(stop), |outcome| {
+            match outcome {
+                MessageOutcome::Confirmed | MessageOutcome::NotTried => sent += 1,
+                MessageOutcome::No(why) | MessageOutcome::Unknown(why) => refused = Some(why),
+            }
+            shown.show(sent);
+            refused.is_none()
+        });
+        let again = async {
+            again.await;
+            interruption().await;
+        };
         tokio::select! {
-            finished = sender.finish() => finished?,
-            () = interruption() => {}
+            ended = sending => ended.map_err(|error| with_advice(error.into()))?,
+            () = again => is_interrupted.store(true, Ordering::Relaxed),
         }
-        let sent = sender.confirmed();
+        drop(shown);
+        if let Some(error) = unreadable.into_inner() {
+            return Err(error.into());
+        }
+        if let Some(why) = refused {
+            bail!("{why}");
+        }
         let of = match sent == self.whole {
             true => String::new(),
             false => format!(" of {}", ui::grouped(self.whole)),
         };
         ui::say(&format!("{}{of} sent to {}", ui::counted(sent, "event"), self.to));
-        Ok(match ended {
-            SendOutcome::Whole => ExitStatus::All,
-            SendOutcome::Interrupted => ExitStatus::Partly,
+        Ok(if is_interrupted.load(Ordering::Relaxed) {
+            ExitStatus::Partly
+        } else {
+            ExitStatus::All
         })
-    }
-
-    async fn send(
-        &self,
-        sender: &mut Sender,
-        recording: &Path,
-        selected: &EventSelector,
-    ) -> Result<SendOutcome> {
-        let shown = ui::Progress::new("events sent", self.whole);
-        let mut stop = Box::pin(interruption());
-        let mut began = None;
-        for record in Recording::open(recording)? {
-            let mut record = record?;
-            if !selected.selects(&record) {
-                continue;
-            }
-            if let Some(due) = self.due(&record, &mut began) {
-                loop {
-                    tokio::select! {
-                        biased;
-                        () = &mut stop => return Ok(SendOutcome::Interrupted),
-                        () = sleep_until(due) => break,
-                        confirmed = sender.wait(), if sender.is_waiting() => confirmed?,
-                    }
-                }
-            }
-            if let Some(ids) = &self.ids {
-                ids.replace(&mut record);
-            }
-            tokio::select! {
-                sent = sender.send(to_publish(record)) => sent?,
-                () = &mut stop => return Ok(SendOutcome::Interrupted),
-            }
-            shown.show(sender.confirmed());
-        }
-        Ok(SendOutcome::Whole)
     }
 
     /// `None` for at once. `began` is the first recorded time, and when its event was due.

@@ -8,7 +8,6 @@ use ballet_ops::stream::{Start, write_line};
 
 use crate::base::exit::ExitStatus;
 use crate::base::options::GlobalOptions;
-use crate::base::systems::system;
 use crate::base::ui::{self, Output};
 use crate::tester::stream::feed::EventFeed;
 use crate::tester::stream::render::EventPrinter;
@@ -52,8 +51,7 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<ExitSt
 }
 
 async fn show(feed: &mut EventFeed, output: Output, count: &mut u64) -> Result<()> {
-    // Without contracts the columns begin with their usual width.
-    let mut lines = EventPrinter::of(system().ok());
+    let mut lines = EventPrinter::default();
     let (mut out, mut text) = (io::stdout(), Vec::new());
     while let Ok(record) = feed.next().await? {
         if output == Output::Json {

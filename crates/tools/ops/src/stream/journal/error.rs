@@ -2,8 +2,6 @@
 
 use ballet_amqp::BrokerError;
 
-use crate::stream::journal::difference::JournalDifference;
-
 /// An error of reading the journal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,13 +33,13 @@ pub enum JournalError {
     Another {
         /// The offset.
         offset: u64,
-        /// The difference between the two journals.
-        differs: JournalDifference,
+        /// The difference between the two journals, as a predicate.
+        differs: &'static str,
     },
     /// The broker cannot deliver any of many messages in a row.
     #[error(
         "the broker cannot deliver {count} messages of the journal in a row, up to offset {last}: \
-         {error}"
+         {error}; its log says why. A later --since begins after them"
     )]
     Undeliverable {
         /// The number of messages.

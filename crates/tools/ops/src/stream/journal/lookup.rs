@@ -7,7 +7,6 @@ use ballet_amqp::{Broker, StreamStart};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use crate::stream::journal::difference::JournalDifference;
 use crate::stream::journal::end::{FIRST_LIMIT, consume, last};
 use crate::stream::journal::error::JournalError;
 use crate::stream::journal::records::{CONNECTION, is_undeliverable};
@@ -23,25 +22,6 @@ pub enum LookupResult {
     Beyond,
     /// The message is gone: dropped, or readable by nobody.
     Gone,
-}
-
-/// Compares the journal with one that had a message, `last` if known, at this offset. `None` if no difference shows.
-///
-/// # Errors
-///
-/// If the broker does not answer or refuses.
-pub async fn differs(
-    broker: &Arc<dyn Broker>,
-    offset: u64,
-    last: Option<&Record>,
-) -> Result<Option<JournalDifference>, JournalError> {
-    Ok(match at(broker, offset).await? {
-        LookupResult::Beyond => Some(JournalDifference::EndsBefore),
-        LookupResult::Record(there) if last.is_some_and(|last| !there.is_same_message_as(last)) => {
-            Some(JournalDifference::HasAnother)
-        }
-        LookupResult::Record(_) | LookupResult::Gone => None,
-    })
 }
 
 /// Returns the journal's message at this offset.

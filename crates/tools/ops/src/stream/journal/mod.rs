@@ -1,6 +1,5 @@
 //! Reads the journal: from a start, past undeliverable messages, and on after a lost connection.
 
-pub(crate) mod difference;
 pub(crate) mod end;
 pub(crate) mod error;
 pub(crate) mod lookup;

@@ -10,10 +10,9 @@ use ballet_amqp::{Backoff, Broker, BrokerError, Delivery, StreamStart};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::stream::journal::difference::JournalDifference;
 use crate::stream::journal::end::{FIRST_LIMIT, last, oldest};
 use crate::stream::journal::error::{JournalError, refused};
-use crate::stream::journal::lookup::differs;
+use crate::stream::journal::lookup::{LookupResult, at};
 use crate::stream::journal::records::{Attempt, CONNECTION, JournalRecords};
 use crate::stream::record::Record;
 use crate::stream::start::Start;
@@ -276,18 +275,24 @@ impl JournalReader {
         let before = self.expected.and_then(|expected| expected.checked_sub(1));
         let offset = self.last.as_ref().map_or(before, |last| last.offset);
         let Some(offset) = offset else { return Ok(true) };
-        match differs(&self.broker, offset, self.last.as_ref()).await? {
-            None => {
-                self.short_since = None;
-                Ok(true)
-            }
-            Some(JournalDifference::EndsBefore)
+        let differs = match at(&self.broker, offset).await? {
+            LookupResult::Beyond
                 if self.short_since.get_or_insert_with(Instant::now).elapsed() < LAGS =>
             {
-                Ok(false)
+                return Ok(false);
             }
-            Some(differs) => Err(JournalError::Another { offset, differs }),
-        }
+            LookupResult::Beyond => "ends before",
+            LookupResult::Record(there)
+                if self.last.as_ref().is_some_and(|last| !there.is_same_message_as(last)) =>
+            {
+                "has something else there"
+            }
+            LookupResult::Record(_) | LookupResult::Gone => {
+                self.short_since = None;
+                return Ok(true);
+            }
+        };
+        Err(JournalError::Another { offset, differs })
     }
 
     /// Whether the record comes next without a notice. Otherwise it is set aside.

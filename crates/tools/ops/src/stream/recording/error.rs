@@ -1,36 +1,15 @@
-//! The errors of a recording: the file, the line, the reason.
+//! The error of a recording.
 
-use std::io;
-use std::path::PathBuf;
+use std::fmt::Display;
+use std::path::Path;
 
-/// An error of a recording.
+/// Why a file cannot be read or written, or is no recording: the file, the line, the reason.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecordingError {
-    /// The file cannot be read or written.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        error: io::Error,
-    },
-    /// A line is not a record.
-    #[error("{}, line {line}: {reason}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The number of the line, from 1.
-        line: u64,
-        /// The reason.
-        reason: String,
-    },
-    /// The file is not a recording.
-    #[error("{} is no recording: {reason}; expected a file of `ballet record`", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-    },
+#[error("{0}")]
+pub struct RecordingError(String);
+
+impl RecordingError {
+    pub(crate) fn of(path: &Path, why: impl Display) -> Self {
+        Self(format!("{}{why}", path.display()))
+    }
 }

@@ -1,7 +1,7 @@
 //! Reads a recording, record by record.
 
 use std::fmt;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use crate::stream::record::Record;
@@ -34,8 +34,11 @@ impl Recording {
     /// If it cannot be read, or has another format.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
         let path = path.to_owned();
-        let file_error = |error| RecordingError::File { path: path.clone(), error };
-        let foreign = |reason: String| RecordingError::Foreign { path: path.clone(), reason };
+        let file_error = |error: io::Error| RecordingError::of(&path, format!(": {error}"));
+        let foreign = |reason: String| {
+            let why = format!(" is no recording: {reason}; expected a file of `ballet record`");
+            RecordingError::of(&path, why)
+        };
         let mut from = lines::open(&path).map_err(file_error)?;
         let mut buffer = Vec::new();
         let first = lines::next(&mut *from, &mut buffer).map_err(file_error)?;
@@ -68,7 +71,7 @@ impl Recording {
         let Some(RestOfFile { from, line, buffer }) = &mut self.rest else { return Ok(None) };
         *line += 1;
         let (path, line) = (&self.path, *line);
-        let wrong = |reason| RecordingError::Line { path: path.clone(), line, reason };
+        let wrong = |reason: String| RecordingError::of(path, format!(", line {line}: {reason}"));
         match lines::next(&mut **from, buffer) {
             Ok(NextLine::Line) => {}
             Ok(NextLine::End { left }) => {

@@ -53,7 +53,7 @@ impl RecordingWriter {
     ///
     /// If the file exists or cannot be written.
     pub fn create(path: &Path, header: &RecordingHeader) -> Result<Self, RecordingError> {
-        let file_error = |error| RecordingError::File { path: path.to_owned(), error };
+        let file_error = |error| file_error(path, &error);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = BufWriter::new(file.map_err(file_error)?);
         let is_packed = path.extension().is_some_and(|name| name.eq_ignore_ascii_case("gz"));
@@ -97,7 +97,7 @@ impl RecordingWriter {
     fn write_line(&mut self) -> Result<(), RecordingError> {
         let written = self.to.writer().write_all(&self.line);
         self.line.clear();
-        written.map_err(|error| self.file_error(error))
+        written.map_err(|error| file_error(&self.path, &error))
     }
 
     /// Writes the added records, which then survive the process.
@@ -106,7 +106,7 @@ impl RecordingWriter {
     ///
     /// If the file cannot be written.
     pub fn flush(&mut self) -> Result<(), RecordingError> {
-        self.to.writer().flush().map_err(|error| self.file_error(error))
+        self.to.writer().flush().map_err(|error| file_error(&self.path, &error))
     }
 
     /// Finishes the file, which then survives a loss of power. Returns the number of records.
@@ -116,13 +116,13 @@ impl RecordingWriter {
     /// If the file cannot be written.
     pub fn finish(self) -> Result<u64, RecordingError> {
         let Self { path, to, written, .. } = self;
-        to.finish().map_err(|error| RecordingError::File { path, error })?;
+        to.finish().map_err(|error| file_error(&path, &error))?;
         Ok(written)
     }
+}
 
-    fn file_error(&self, error: io::Error) -> RecordingError {
-        RecordingError::File { path: self.path.clone(), error }
-    }
+fn file_error(path: &Path, error: &io::Error) -> RecordingError {
+    RecordingError::of(path, format!(": {error}"))
 }
 
 impl fmt::Debug for RecordingWriter {
