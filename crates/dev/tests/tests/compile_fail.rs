@@ -87,16 +87,31 @@ fn compile(case: &Path, libraries: &[(&str, PathBuf)]) -> String {
     let said = String::from_utf8(output.stderr).expect("text");
     let said = said.split("error: aborting due to").next().unwrap_or_default();
     let case = case.display().to_string();
-    said.trim_end().lines().map(|line| stable(line, &case) + "\n").collect()
+    let mut is_in_library = false;
+    let words = said.trim_end().lines().filter(|line| {
+        is_in_library = match place(line) {
+            Some((_, place)) => is_library(place, &case),
+            None => is_in_library && !line.starts_with(|c: char| c.is_ascii_alphabetic()),
+        };
+        // The compiler shows a library's text if it has that, as with the component `rust-src`.
+        let text = line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
+        !(is_in_library && text.starts_with('|'))
+    });
+    words.map(|line| stable(line, &case) + "\n").collect()
+}
+
+fn place(line: &str) -> Option<(&str, &str)> {
+    line.split_once("--> ").or_else(|| line.split_once("::: "))
+}
+
+fn is_library(place: &str, case: &str) -> bool {
+    !place.starts_with(case) && !INCLUDED.iter().any(|included| place.starts_with(included))
 }
 
 /// Keeps only the file of a place in a library.
 fn stable(line: &str, case: &str) -> String {
-    match line.split_once("--> ").or_else(|| line.split_once("::: ")) {
-        Some((arrow, place))
-            if !place.starts_with(case)
-                && !INCLUDED.iter().any(|included| place.starts_with(included)) =>
-        {
+    match place(line) {
+        Some((arrow, place)) if is_library(place, case) => {
             let file = place.split_once(".rs:").map_or(place, |(file, _)| file);
             let file = file.rsplit_once("/library/").map_or(file, |(_, file)| file);
             format!("{arrow}--> {file}.rs")
