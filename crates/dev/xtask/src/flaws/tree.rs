@@ -94,11 +94,7 @@ impl Tree {
 
     /// Notes the tests that fail in a program without a flaw.
     pub(crate) fn note_right(&mut self, program: &TestProgram) -> Result<()> {
-        let (_, mut failed) = self.once(program.clone(), failed_tests)?;
-        for _ in 0..AGAIN {
-            failed = self.again(program, &failed)?;
-        }
-        for test in failed {
+        for test in self.failing_each_time(program, failed_tests)?.1 {
             say(&format!(
                 "without a flaw too, so it judges nothing: {test} of {} fails",
                 program.name
@@ -111,7 +107,15 @@ impl Tree {
     /// Returns the first test that fails, and does so each time, and the time until then. A program that ends without
     /// naming one fails as a whole.
     pub(crate) fn run(&self, program: &TestProgram) -> Result<(Duration, Vec<String>)> {
-        let (took, mut failed) = self.once(program.clone(), failed_so_far)?;
+        self.failing_each_time(program, failed_so_far)
+    }
+
+    fn failing_each_time(
+        &self,
+        program: &TestProgram,
+        judged: fn(&str) -> Vec<String>,
+    ) -> Result<(Duration, Vec<String>)> {
+        let (took, mut failed) = self.once(program.clone(), judged)?;
         for _ in 0..AGAIN {
             failed = self.again(program, &failed)?;
         }

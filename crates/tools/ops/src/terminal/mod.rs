@@ -1,5 +1,5 @@
-//! Terminal output: tables that fit, sagas as swim lanes, and progress. The operations of this crate use none of it: they return
-//! what programs may print.
+//! Terminal output: tables that fit, sagas as swim lanes, and progress. The operations of this crate use none of it: they
+//! return what programs may print.
 
 pub mod lanes;
 pub mod picture;

@@ -196,11 +196,7 @@ async fn two_riders(client: RidesClient<'_>) -> Result<BegunSaga> {
     client.http.site.began("the rider who is left", expect_as_told(&client.read(left).await?)?);
     let is_driven = drive(client, driven, &[]).await?;
     send_home(client, &[driver]).await?;
-    if is_driven {
-        expect_driven(client, driven, true).await
-    } else {
-        expect_as_told(&client.read(driven).await?)
-    }
+    expect_driven(client, driven, is_driven).await
 }
 
 /// Without a driver the ride may be cancelled already.

@@ -63,7 +63,8 @@ impl RunningReplay {
         let (mut sent, mut refused) = (0, None);
         let sending = send(broker, messages.take_until(stop), |outcome| {
             match outcome {
-                MessageOutcome::Confirmed | MessageOutcome::NotTried => sent += 1,
+                MessageOutcome::Confirmed => sent += 1,
+                MessageOutcome::NotTried => {}
                 MessageOutcome::No(why) | MessageOutcome::Unknown(why) => refused = Some(why),
             }
             shown.show(sent);
