@@ -13,8 +13,8 @@ use crate::explore::failure::{FailedSchedule, masked};
 use crate::explore::schedule::{Explored, Plan, Played, Player};
 use crate::explore::stage::{Done, Stage};
 
-/// So many schedules are judged at a time.
-const JUDGED: usize = 8;
+/// So many schedules are judged at a time, since an audit takes as long as five of them.
+const JUDGED: usize = 32;
 /// The maximum number of schedules that are tried to make one shorter.
 const MOST_TRIES: usize = 150;
 /// None is tried after this time: one that does not come to rest takes half a minute.

@@ -76,7 +76,7 @@ impl Stage {
     }
 
     /// Returns how many calls of a service are being made.
-    async fn calls(&mut self, service: &str) -> Done<usize> {
+    pub(super) async fn calls(&mut self, service: &str) -> Done<usize> {
         if !self.calling.contains(service) {
             return Ok(0);
         }

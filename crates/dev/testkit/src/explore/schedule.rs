@@ -18,6 +18,8 @@ use crate::explore::time::WaitingCall;
 
 /// The maximum number of actions that a seed chooses.
 const MOST_ACTIONS: usize = 80;
+/// In one schedule of so many a service may die.
+const DYING: usize = 3;
 /// The maximum number of messages that come after them.
 const MOST_LEFT: usize = 1_000;
 /// The maximum number of calls in a row that change nothing.
@@ -101,13 +103,14 @@ pub(super) struct Player<'a> {
     moves: Vec<Move<'a>>,
     next_move: usize,
     played: &'a mut Played,
-    crashed: bool,
+    /// Whether a service may die yet. A death takes as long as five schedules.
+    may_die: bool,
     passed: HashSet<usize>,
 }
 
 impl<'a> Player<'a> {
     pub(super) fn new(stage: &'a mut Stage, moves: Vec<Move<'a>>, played: &'a mut Played) -> Self {
-        Self { stage, moves, next_move: 0, played, crashed: false, passed: HashSet::new() }
+        Self { stage, moves, next_move: 0, played, may_die: false, passed: HashSet::new() }
     }
 
     /// Plays the actions, and then all that is left, in order.
@@ -115,6 +118,7 @@ impl<'a> Player<'a> {
         match plan {
             Plan::Seed(seed) => {
                 let mut choices = Rng::with_seed(seed);
+                self.may_die = choices.usize(..DYING) == 0;
                 for _ in 0..MOST_ACTIONS {
                     let Some(action) = self.choose(&mut choices).await? else { break };
                     self.perform(action).await?;
@@ -153,12 +157,12 @@ impl<'a> Player<'a> {
             return Ok(choices.choice(&all).cloned());
         };
         Ok(Some(match roll {
-            0 if !self.crashed => {
-                self.crashed = true;
+            0 if self.may_die => {
+                self.may_die = false;
                 Action::Crash(message, POINTS[choices.usize(..POINTS.len())])
             }
-            1..3 if !self.crashed && self.stage.calling.contains(&*message.queue) => {
-                self.crashed = true;
+            1..3 if self.may_die && self.stage.calling.contains(&*message.queue) => {
+                self.may_die = false;
                 Action::Crash(message, FaultPoint::AfterCall)
             }
             1..15 => Action::Repeat(message),

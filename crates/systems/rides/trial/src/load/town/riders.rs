@@ -13,8 +13,8 @@ use crate::load::town::plan::{CORNERS, corner};
 use crate::load::town::snapshot::ListedRide;
 
 /// In meters.
-const SHORTEST: f64 = 900.0;
-const LONGEST: f64 = 3_200.0;
+const SHORTEST: f64 = 700.0;
+const LONGEST: f64 = 1_800.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RiderIntent {
