@@ -94,7 +94,8 @@ impl Tree {
 
     /// Notes the tests that fail in a program without a flaw.
     pub(crate) fn note_right(&mut self, program: &TestProgram) -> Result<()> {
-        for test in self.failing_each_time(program, failed_tests)?.1 {
+        let (_, failed) = self.once(program.clone(), failed_tests)?;
+        for test in self.each_time(program, failed)? {
             say(&format!(
                 "without a flaw too, so it judges nothing: {test} of {} fails",
                 program.name
@@ -104,22 +105,20 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the first test that fails, and does so each time, and the time until then. A program that ends without
+    /// Returns the first test that fails, if it does so each time, and the time until then. A program that ends without
     /// naming one fails as a whole.
     pub(crate) fn run(&self, program: &TestProgram) -> Result<(Duration, Vec<String>)> {
-        self.failing_each_time(program, failed_so_far)
+        let (took, mut failed) = self.once(program.clone(), failed_so_far)?;
+        // Others wait for their time limits as well, and alone one after the other.
+        failed.truncate(1);
+        Ok((took, self.each_time(program, failed)?))
     }
 
-    fn failing_each_time(
-        &self,
-        program: &TestProgram,
-        judged: fn(&str) -> Vec<String>,
-    ) -> Result<(Duration, Vec<String>)> {
-        let (took, mut failed) = self.once(program.clone(), judged)?;
+    fn each_time(&self, program: &TestProgram, mut failed: Vec<String>) -> Result<Vec<String>> {
         for _ in 0..AGAIN {
             failed = self.again(program, &failed)?;
         }
-        Ok((took, failed))
+        Ok(failed)
     }
 
     fn again(&self, program: &TestProgram, failed: &[String]) -> Result<Vec<String>> {
