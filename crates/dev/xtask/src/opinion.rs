@@ -1,4 +1,4 @@
-//! Lets another checker judge the sagas of the three systems, and the changed designs of ballet-check's tests.
+//! Lets other checkers judge the sagas of the three systems, and the changed designs of ballet-check's tests.
 
 use std::process::{Command, ExitCode};
 
@@ -6,22 +6,31 @@ use anyhow::{Context, Result};
 
 use crate::cargo;
 
-const CHECKER: [&str; 3] = ["tla-checker", "--version", "0.6.1"];
+/// Each is a crate, its version, its program, and the test's variable for that.
+const CHECKERS: [[&str; 4]; 2] =
+    [["tla-checker", "0.6.1", "tla", "TLA"], ["snappea", "0.2.0", "snappea-compat", "SNAPPEA"]];
 
 pub(crate) fn run() -> Result<ExitCode> {
     let folder = cargo::target()?.join("opinion");
-    let mut install = Command::new(cargo::program());
-    install.arg("install").args(CHECKER).args(["--locked", "--bin", "tla", "--root"]).arg(&folder);
-    let mut test = Command::new(cargo::program());
-    let args = ["test", "--locked", "-p", "ballet-check", "--lib", "another_checker"];
-    test.args(args).args(["--", "--ignored", "--nocapture"]);
-    test.env("TLA", folder.join("bin/tla"));
-    for mut command in [install, test] {
-        cargo::clean(&mut command);
-        let status = command.current_dir(cargo::root()).status().context("cannot run cargo")?;
-        if !status.success() {
+    let program = |name: &str| folder.join("bin").join(name);
+    for [name, version, bin, _] in CHECKERS {
+        let mut install = Command::new(cargo::program());
+        install.args(["install", name, "--version", version, "--locked", "--bin", bin, "--root"]);
+        if !succeeds(install.arg(&folder))? {
             return Ok(ExitCode::FAILURE);
         }
     }
-    Ok(ExitCode::SUCCESS)
+    let mut test = Command::new(cargo::program());
+    let args = ["test", "--locked", "-p", "ballet-check", "--lib", "other_checkers"];
+    test.args(args).args(["--", "--ignored", "--nocapture"]);
+    for [_, _, bin, variable] in CHECKERS {
+        test.env(variable, program(bin));
+    }
+    Ok(if succeeds(&mut test)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn succeeds(command: &mut Command) -> Result<bool> {
+    cargo::clean(command);
+    let status = command.current_dir(cargo::root()).status().context("cannot run cargo")?;
+    Ok(status.success())
 }

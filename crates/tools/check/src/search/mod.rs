@@ -8,12 +8,13 @@ mod acts;
 mod branches;
 mod design;
 mod explore;
+pub mod models;
 mod moves;
 mod outside;
 mod state;
 #[cfg(test)]
 mod tests;
-pub mod tla;
+
 mod verdict;
 mod words;
 

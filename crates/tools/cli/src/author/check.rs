@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Error, Result};
 use ballet::core::rules::catalogue;
 use ballet::core::{EventType, Graph, Problem};
-use ballet_check::search::tla::{self, TlaModule};
+use ballet_check::search::models;
 use ballet_check::search::{Counterexample, Row, SearchedSaga};
 use ballet_check::{Contracts, ContractsError, sarif};
 use ballet_ops::terminal::lanes::{self, LaneEvent};
@@ -44,9 +44,9 @@ pub(crate) struct Args {
     /// Play each run that goes wrong on servers of its own, with services that answer as their contracts say
     #[arg(long)]
     run: bool,
-    /// Write each saga into this folder as a module of TLA+, for another checker
+    /// Write each saga into this folder as a module of TLA+ and a program of P, for other checkers
     #[arg(long, value_name = "FOLDER")]
-    tla: Option<PathBuf>,
+    models: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStatus> {
@@ -68,11 +68,12 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<ExitStat
         let picture = picture::svg(&console::strip_ansi_codes(&lanes), &run.problem.detail);
         write(file, &picture.map_err(Error::msg)?)?;
     }
-    if let Some(folder) = &args.tla {
-        for TlaModule { name, text } in tla::modules(contracts.system()) {
-            let file = folder.join(name);
-            write(&file.with_extension("tla"), &text)?;
-            write(&file.with_extension("cfg"), tla::SETTINGS)?;
+    if let Some(folder) = &args.models {
+        for model in models::models(contracts.system()) {
+            let file = folder.join(&model.name);
+            write(&file.with_extension("tla"), &model.tla())?;
+            write(&file.with_extension("cfg"), models::SETTINGS)?;
+            write(&file.with_extension("p"), &model.p())?;
         }
     }
     let done = match (problems.len(), unreadable.len()) {

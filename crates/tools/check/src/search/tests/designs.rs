@@ -176,6 +176,34 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
         |part| step(part, "start_ride")["on"] = json!(["location.driver_reserved.v1"]),
         Some(("B074", "reserve_driver")),
     ),
+    rides(
+        "dispatch",
+        "a fare may be refused after the ride",
+        |part| {
+            let step = step(part, "charge_fare");
+            step["kind"] = json!("compensatable");
+            step["refused"] = json!("dispatch.fare_refused.v1");
+        },
+        Some(("B074", "charge_fare")),
+    ),
+    rides(
+        "location",
+        "a driver is let go before the decision",
+        |part| step(part, "release_driver")["on"] = json!(["location.driver_reserved.v1"]),
+        Some(("B075", "release_driver")),
+    ),
+    streaming(
+        "playback",
+        "the decision waits for neither licence nor slot",
+        |part| step(part, "start_playback")["on"] = json!(["accounts.viewer_admitted.v1"]),
+        Some(("B074", "grant_license")),
+    ),
+    streaming(
+        "accounts",
+        "a slot is released before the decision",
+        |part| step(part, "release_slot")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
+        Some(("B075", "release_slot")),
+    ),
 ];
 
 pub(super) const NEAR: &[ChangedDesign] = &[

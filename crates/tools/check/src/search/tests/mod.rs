@@ -283,28 +283,43 @@ fn a_run_beside_another_that_shares_a_row_reaches_no_other_state_and_ends_well()
     println!("{} states of two runs, {} of one", known.len(), alone.len());
 }
 
-/// The modules of TLA+, checked by the program `tla` of the crate `tla-checker`.
+/// The programs `tla` of the crate `tla-checker`, and `snappea-compat` of `snappea`.
 #[test]
-#[ignore = "TLA is the path of another checker"]
-fn another_checker_agrees() {
-    let program = std::env::var_os("TLA").expect("TLA");
-    let folder = std::env::temp_dir().join(format!("ballet-tla-{}", std::process::id()));
+#[ignore = "`cargo xtask opinion` has the programs"]
+fn other_checkers_agree() {
+    let program = |name| std::process::Command::new(std::env::var_os(name).expect("a program"));
+    let folder = std::env::temp_dir().join(format!("ballet-models-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     let whole = ["rides", "shop", "streaming"].map(|name| (name, contracts(name), true));
     let changed = BROKEN.iter().chain(NEAR);
     let changed = changed.map(|one| (one.says, contracts_of(one), one.finds.is_none()));
     for (says, contracts, is_sound) in whole.into_iter().chain(changed).chain(drivers()) {
-        let agrees = tla::modules(&system(&contracts)).into_iter().all(|module| {
-            let file = folder.join(module.name);
-            fs::write(file.with_extension("tla"), module.text).expect("written");
-            fs::write(file.with_extension("cfg"), tla::SETTINGS).expect("written");
-            let mut command = std::process::Command::new(&program);
-            let said = command.arg(file.with_extension("tla")).output().expect("an answer");
-            let said = String::from_utf8_lossy(&said.stdout).into_owned();
-            println!("{says}: {}", said.lines().last().unwrap_or_default());
-            said.contains("No errors found")
-        });
-        assert_eq!(agrees, is_sound, "{says}");
+        let (mut in_tla, mut in_p) = (true, true);
+        for model in models::models(&system(&contracts)) {
+            let file = |ending| folder.join(&model.name).with_extension(ending);
+            for (ending, text) in
+                [("tla", model.tla()), ("cfg", models::SETTINGS.to_owned()), ("p", model.p())]
+            {
+                fs::write(file(ending), text).expect("written");
+            }
+            let said = |command: &mut std::process::Command| {
+                let said = command.output().expect("an answer");
+                String::from_utf8_lossy(&said.stdout).into_owned()
+            };
+            let tla = said(program("TLA").arg(file("tla")));
+            let options = "check -md pex --sch-pex dfs -tc run -s 1000000000 -t 3600 -o";
+            let mut command = program("SNAPPEA");
+            command.args(options.split(' ')).arg(&folder).arg("-pf").arg(file("p"));
+            let p = said(&mut command);
+            let words = |line: &&str| line.contains("distinct states");
+            let states = p.lines().find(words).unwrap_or_default().trim();
+            println!("{says}: {}; {states}", tla.lines().last().unwrap_or_default());
+            in_tla &= tla.contains("No errors found");
+            let is_right = p.contains("Found 0 bugs") && p.contains("every behaviour");
+            assert!(is_right || p.contains("Found 1 bug"), "{says}: {p}");
+            in_p &= is_right;
+        }
+        assert_eq!((in_tla, in_p), (is_sound, is_sound), "{says}");
     }
     fs::remove_dir_all(folder).expect("removed");
 }
