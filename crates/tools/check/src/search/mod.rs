@@ -14,7 +14,6 @@ mod outside;
 mod state;
 #[cfg(test)]
 mod tests;
-
 mod verdict;
 mod words;
 

@@ -29,15 +29,15 @@ pub(super) fn model(name: String, design: &Design<'_>) -> SagaModel {
     }
     let aborted_or = Condition::Any(vec![defined("Aborted"), not(defined("FromOutside"))]);
     let rests = Condition::All(vec![not(defined("Certain")), aborted_or]);
-    let rules = [
+    let last = [
         ("Certain", certain),
         ("FromOutside", outside),
         ("Rests", rests),
         ("EndsWell", Condition::Any(vec![not(defined("Rests")), rules.ends()])),
         ("DecidedOnce", rules.decided_once()),
     ];
-    definitions.extend(rules.map(|(name, condition)| (name.to_owned(), condition)));
-    let steps = (0..design.steps.len()).map(|at| Rules(design).step(at)).collect();
+    definitions.extend(last.map(|(name, condition)| (name.to_owned(), condition)));
+    let steps = (0..design.steps.len()).map(|at| rules.step(at)).collect();
     SagaModel { name, steps, definitions, actions }
 }
 
