@@ -13,7 +13,9 @@ use sqlx::postgres::PgRow;
 use crate::payment::Payment;
 
 /// The status of a ride.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RideStatus {
     /// The price is being held.

@@ -223,15 +223,19 @@ pub(crate) async fn cancel(
     Ok(cancelled.rows_affected() == 1)
 }
 
-/// Fails permanently if the ride is not what the statement changes.
+/// Fails permanently if the ride is not what the statement changes, and for another attempt if it is still to become so.
 async fn advance(
     db: &mut PgConnection,
     query: Query<'_, Postgres, PgArguments>,
     ride_id: RideId,
     status: RideStatus,
 ) -> Result<(), Failure> {
-    if query.execute(db).await?.rows_affected() == 1 {
+    if query.execute(&mut *db).await?.rows_affected() == 1 {
         return Ok(());
     }
-    Err(Failure::permanent(format!("ride {ride_id} cannot become {status:?} from what it is")))
+    let now = find(db, ride_id).await?.map(|ride| ride.status);
+    let why = format!("ride {ride_id} cannot become {status:?}: it is {now:?}");
+    // After a restore events come in any order.
+    let is_early = now.is_some_and(|now| now < status);
+    Err(if is_early { Failure::not_yet(why) } else { Failure::permanent(why) })
 }

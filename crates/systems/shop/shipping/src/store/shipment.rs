@@ -62,7 +62,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Fails permanently if the new state may not follow.
+/// Fails permanently if the new state may not follow, and for another attempt if the state before it is still to come.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -78,14 +78,16 @@ pub(crate) async fn advance(
     .bind(to.follows().map(TextEnum))
     .bind(TextEnum(to))
     .bind(now.to_sqlx())
-    .fetch_optional(db)
+    .fetch_optional(&mut *db)
     .await?;
-    shipment_id.map(ShipmentId).ok_or_else(|| {
-        Failure::permanent(format!(
-            "the shipment of order {order_id} cannot become {to:?}: it is not {:?}",
-            to.follows()
-        ))
-    })
+    if let Some(shipment_id) = shipment_id {
+        return Ok(ShipmentId(shipment_id));
+    }
+    let now = find(db, order_id).await?.map(|shipment| shipment.state);
+    let why = format!("the shipment of order {order_id} cannot become {to:?}: it is {now:?}");
+    // After a restore events come in any order.
+    let is_early = now == to.follows().and_then(ShipmentState::follows);
+    Err(if is_early { Failure::not_yet(why) } else { Failure::permanent(why) })
 }
 
 /// Returns the shipment that the order must have. Fails for another attempt if there is none yet.
