@@ -39,6 +39,8 @@ pub enum Action {
     Repeat(MessageName),
     /// Two replicas work on two messages at the same time.
     Together(MessageName, MessageName),
+    /// The client makes its move while a replica that works on a message is at its commit.
+    Beside(usize, String, MessageName),
     /// A service gets a message, and the process dies at this point.
     Crash(MessageName, FaultPoint),
     /// A message comes back after the pause before its next attempt.
@@ -79,6 +81,9 @@ impl fmt::Display for Action {
                  waits for the other's lock",
                 one.queue
             ),
+            Self::Beside(_, name, message) => {
+                write!(f, "{} gets {message}; before it commits, the client {name}", message.queue)
+            }
             Self::Crash(message, point) => {
                 let when = match point {
                     FaultPoint::BeforeCommit => "dies before the commit",

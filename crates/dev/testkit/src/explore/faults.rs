@@ -1,10 +1,13 @@
 //! Lock waits and deaths of a service's processes, at chosen points of a message.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use ballet::core::fault::FaultPoint;
 use ballet_amqp::Publish;
 use ballet_amqp::headers::{CAUSATION_ID, text_header};
+use futures_util::future::{Either, select};
 use sqlx::Executor;
 
 use crate::explore::stage::{Done, Stage, said};
@@ -46,6 +49,51 @@ impl Stage {
         Ok(())
     }
 
+    /// Hands a message over, and lets a client act before the commit. Whoever then waits for a lock of the message's
+    /// transaction goes on after it.
+    pub(super) async fn beside<T>(
+        &mut self,
+        queue: &str,
+        at: usize,
+        acting: impl Future<Output = T>,
+    ) -> Done<T> {
+        let service = self.known(queue)?;
+        self.gate(service, "select pg_advisory_lock(58)").await?;
+        self.memory.broker.hand_over(queue, at, false);
+        self.until_behind(service, 1).await?;
+        let mut acting = pin!(acting);
+        let acted = {
+            let waits = pin!(self.until_two_wait(service));
+            match select(acting.as_mut(), waits).await {
+                Either::Left((acted, _)) => Some(acted),
+                Either::Right(_) => None,
+            }
+        };
+        self.gate(service, "select pg_advisory_unlock(58)").await?;
+        let acted = match acted {
+            Some(acted) => acted,
+            None => acting.await,
+        };
+        self.rest_all().await?;
+        Ok(acted)
+    }
+
+    /// Waits until a second transaction waits for a lock, if it ever does.
+    async fn until_two_wait(&mut self, service: &str) -> Done<()> {
+        let begun = Instant::now();
+        self.until("transactions that wait for locks", async |stage| {
+            let is_over = begun.elapsed() >= AT_THE_COMMIT;
+            Ok(is_over || stage.waiting_for_locks(service).await? >= 2)
+        })
+        .await
+    }
+
+    async fn waiting_for_locks(&mut self, service: &str) -> Done<usize> {
+        let behind = sqlx::query_scalar::<_, i64>(BEHIND);
+        let behind = said(behind.fetch_one(self.session(service)?).await)?;
+        Ok(usize::try_from(behind).unwrap_or(usize::MAX))
+    }
+
     /// Waits until as many transactions wait for a lock as messages are in hand, if they ever do.
     async fn until_behind(&mut self, service: &str, count: usize) -> Done<()> {
         let begun = Instant::now();
@@ -53,9 +101,7 @@ impl Stage {
             if begun.elapsed() >= AT_THE_COMMIT || stage.in_hand(service).await? < count {
                 return Ok(true);
             }
-            let behind = sqlx::query_scalar::<_, i64>(BEHIND);
-            let behind = said(behind.fetch_one(stage.session(service)?).await)?;
-            Ok(usize::try_from(behind).is_ok_and(|behind| behind >= count))
+            Ok(stage.waiting_for_locks(service).await? >= count)
         })
         .await
     }

@@ -187,7 +187,11 @@ impl<'a> Player<'a> {
                 let ask = choices.choice(&asks).map(|(name, _)| Action::Ask(name.clone()));
                 ask.unwrap_or(Action::Deliver(message))
             }
-            44..65 => next.unwrap_or(Action::Deliver(message)),
+            44..55 => next.unwrap_or(Action::Deliver(message)),
+            55..65 => match next {
+                Some(Action::Move(number, name)) => Action::Beside(number, name, message),
+                _ => Action::Deliver(message),
+            },
             _ => Action::Deliver(message),
         }))
     }
@@ -255,10 +259,20 @@ impl<'a> Player<'a> {
     async fn perform(&mut self, action: Action) -> Done<()> {
         match &action {
             Action::Move(number, _) => {
-                let skipped = self.moves.get(self.next_move..*number).unwrap_or_default();
-                let is_due = *number >= self.next_move && skipped.iter().all(|one| one.is_optional);
-                if !is_due || !self.act(*number).await? {
+                if !self.is_due(*number) || !self.act(*number).await? {
                     return Ok(());
+                }
+            }
+            Action::Beside(number, name, message) => {
+                let Some(at) = self.find(message).filter(|_| self.is_due(*number)) else {
+                    return Ok(());
+                };
+                let before = self.stage.memory.broker.depths();
+                let acting = (self.moves[*number].act)();
+                let acted = self.stage.beside(&message.queue, at, acting).await?;
+                self.sort_beyond(&before);
+                if acted.map_err(|error| format!("the client {name}: {error}"))? {
+                    self.next_move = number + 1;
                 }
             }
             Action::Deliver(message) | Action::Repeat(message) => {
@@ -320,6 +334,12 @@ impl<'a> Player<'a> {
             let saga = self.played.sagas.iter().position(|known| Some(*known) == saga);
             (saga, message.routing_key.clone())
         });
+    }
+
+    fn is_due(&self, number: usize) -> bool {
+        let skipped = self.moves.get(self.next_move..number).unwrap_or_default();
+        let is_left = number >= self.next_move && number < self.moves.len();
+        is_left && skipped.iter().all(|one| one.is_optional)
     }
 
     async fn act(&mut self, number: usize) -> Done<bool> {

@@ -24,6 +24,10 @@ pub enum Verdict {
     ReadsUndone,
     /// The undo fails, or leaves another row than if the step had never run. Or a refusal does.
     CannotBeUndone,
+    /// The step fails for good if the other one, of its own saga, has not run yet. After a restore events come in any order.
+    GivesUp,
+    /// The step locks several rows in no order: two runs of it wait for each other.
+    LocksInNoOrder,
     /// The step blocks: others wait for its rows, and for its place in the lane.
     Blocks,
 }
@@ -45,6 +49,8 @@ impl fmt::Display for Verdict {
             Self::LosesUpdate => "loses an update",
             Self::ReadsUndone => "reads what is undone",
             Self::CannotBeUndone => "cannot be undone",
+            Self::GivesUp => "gives up too early",
+            Self::LocksInNoOrder => "locks rows in no order",
             Self::Blocks => "blocks",
         })
     }
@@ -66,7 +72,11 @@ pub struct Cell {
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { step, other, verdict, why } = self;
-        write!(f, "{step}, with {other} of another saga: {verdict}")?;
+        let (of, saga) = match verdict {
+            Verdict::GivesUp => ("before", "its"),
+            _ => ("with", "another"),
+        };
+        write!(f, "{step}, {of} {other} of {saga} saga: {verdict}")?;
         if why.is_empty() { Ok(()) } else { write!(f, ": {why}") }
     }
 }
@@ -128,6 +138,15 @@ pub(super) fn statement_on(statements: &[String], table: &str) -> String {
     let about = || statements.iter().rev().filter(names);
     let chosen = about().find(writes).or_else(|| about().next()).or_else(|| statements.last());
     chosen.map_or_else(|| "no statement".into(), |chosen| chosen.chars().take(LONGEST).collect())
+}
+
+/// Whether a statement locks several rows, and not one after the other in an order that each run has.
+pub(super) fn locks_in_no_order(statement: &str) -> bool {
+    let statement = statement.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| statement.contains(word));
+    has(&[" for update", " for no key update", " for share", " for key share"])
+        && has(&["any(", "any (", "unnest(", " join "])
+        && !has(&["order by", "skip locked"])
 }
 
 /// Whether a statement has this name, which may be quoted.

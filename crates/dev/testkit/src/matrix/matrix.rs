@@ -13,7 +13,7 @@ use crate::matrix::pair;
 use crate::matrix::recorded::recorded;
 use crate::matrix::rig::Rig;
 use crate::matrix::runner::{Result, Statements};
-use crate::matrix::setup::{PLENTY, Setup, actions, find};
+use crate::matrix::setup::{PLENTY, Setup, actions, find, gives_up};
 use crate::matrix::tables;
 use crate::matrix::values::{Values, filled};
 
@@ -163,7 +163,10 @@ async fn cells(
     let (mut setups, mut cells): (Vec<Setup>, Vec<Cell>) = (Vec::new(), Vec::new());
     for action in &actions {
         match Box::pin(find(&mut rig, &tables, action, &setups, sagas[0])).await? {
-            Ok(setup) => setups.push(setup),
+            Ok(setup) => {
+                cells.extend(gives_up(&mut rig, &setup, sagas[0]).await?);
+                setups.push(setup);
+            }
             Err((verdict, why)) => {
                 cells.push(Cell { step: action.name, other: "all", verdict, why });
             }

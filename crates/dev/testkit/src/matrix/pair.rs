@@ -3,7 +3,9 @@
 use ballet::SagaId;
 use serde_json::Value;
 
-use crate::matrix::cell::{Cell, Verdict, WrongRow, names, statement_on, wrong_row};
+use crate::matrix::cell::{
+    Cell, Verdict, WrongRow, locks_in_no_order, names, statement_on, wrong_row,
+};
 use crate::matrix::rig::{AtOnce, Ran, Rig, Snapshot};
 use crate::matrix::runner::{End, Result};
 use crate::matrix::setup::{PLENTY, Setup, prepare};
@@ -81,6 +83,10 @@ async fn tried(
                 return Ok(Some((Verdict::CannotBeUndone, words)));
             }
         }
+    }
+    let mut statements = tried.step.statements.iter().flatten();
+    if let Some(statement) = statements.find(|statement| is_same && locks_in_no_order(statement)) {
+        return Ok(Some((Verdict::LocksInNoOrder, format!("`{statement}` needs an `order by`"))));
     }
     if step.action.is_undone {
         let undo = (step.action.undo(0), a);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ballet::SagaId;
-use ballet::core::Runs;
 use ballet::core::part::Part;
+use ballet::core::{Role, Runs};
 
-use crate::matrix::cell::Verdict;
+use crate::matrix::cell::{Cell, Verdict};
 use crate::matrix::rig::{Rig, Snapshot};
 use crate::matrix::runner::{End, Result, Work};
 use crate::matrix::tables::TableRows;
@@ -25,6 +25,8 @@ pub(super) const PLENTY: i64 = 10;
 pub(super) struct Action {
     pub(super) name: &'static str,
     saga: Option<&'static str>,
+    /// Whether nothing of the saga comes before it.
+    begins: bool,
     /// Templates.
     pub(super) bodies: Vec<String>,
     pub(super) is_undone: bool,
@@ -65,6 +67,7 @@ pub(super) fn actions(part: &Part, values: &Values, rig: &Rig) -> Vec<Action> {
         Action {
             name: step.name,
             saga: Some(saga.saga),
+            begins: step.on.iter().any(|event| event.role() == Role::StartsSaga),
             bodies: step.on.iter().map(|event| body(event.name())).collect(),
             is_undone: step.kind.can_be_compensated(),
             undo_answers: rig.answers(step.name, true),
@@ -80,6 +83,7 @@ pub(super) fn actions(part: &Part, values: &Values, rig: &Rig) -> Vec<Action> {
     let projections = part.subscriptions.iter().map(|one| Action {
         name: one.name,
         saga: None,
+        begins: false,
         bodies: vec![body(one.on.name())],
         is_undone: false,
         answers: Vec::new(),
@@ -230,6 +234,21 @@ async fn changes(
             if end.is_done() { Ok(weight(&before, &ran.left)) } else { Err(Unfit::Ends(end)) }
         },
     ))
+}
+
+/// An earlier step of the saga without which the step fails for good.
+pub(super) async fn gives_up(rig: &mut Rig, setup: &Setup, saga: SagaId) -> Result<Option<Cell>> {
+    for (at, other) in setup.before.iter().enumerate().filter(|(_, other)| !other.begins) {
+        let mut early = setup.clone();
+        early.before.remove(at);
+        let end = changes(rig, &early, saga).await?;
+        if let Some(Err(Unfit::Ends(End::Failed { why, later: false }))) = end {
+            let why = format!("it fails for good, and that one may come later: {why}");
+            let (step, other) = (setup.action.name, other.name);
+            return Ok(Some(Cell { step, other, verdict: Verdict::GivesUp, why }));
+        }
+    }
+    Ok(None)
 }
 
 /// Lets the earlier steps of the saga run.

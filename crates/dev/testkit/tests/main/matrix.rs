@@ -17,6 +17,7 @@ ballet_testkit::events! {
     Locked = "depot.locked.v1" { name: String }
     Named = "depot.named.v1" { name: String }
     Versioned = "depot.versioned.v1" { name: String }
+    Sealed = "depot.sealed.v1" { name: String }
     Opened = "depot.opened.v1" { name: String }
     Told = "depot.told.v1" { name: String, pieces: i64 }
 }
@@ -28,6 +29,7 @@ const TABLES: &[Migration] = &[Migration {
         create table shelf (name text primary key, pieces bigint not null check (pieces >= 0));
         create table safe (name text primary key, coins bigint not null);
         create table named (name text primary key, coins bigint not null);
+        create table seal (saga_id uuid primary key);
         create table page (name text primary key, version bigint not null, words bigint not null)",
 }];
 
@@ -118,6 +120,24 @@ impl Depot {
         }
         done(Versioned { name: on.name })
     }
+
+    #[retriable]
+    async fn seal(tx: &mut Tx<'_>, on: Counted) -> Does<Sealed> {
+        query("insert into seal values ($1)").bind(tx.saga_id()).execute(tx.db()).await?;
+        done(Sealed { name: on.name })
+    }
+
+    /// It gives up on a seal that may come later, and locks rows in no order.
+    #[retriable]
+    async fn open(tx: &mut Tx<'_>, on: Counted) -> Does<Opened> {
+        let seal = query("delete from seal where saga_id = $1").bind(tx.saga_id());
+        if seal.execute(tx.db()).await?.rows_affected() == 0 {
+            return Err(Failure::permanent("it is not sealed").into());
+        }
+        let lock = query("select from safe where name = any($1) for update").bind([&on.name]);
+        lock.execute(tx.db()).await?;
+        done(Opened { name: on.name })
+    }
 }
 
 static MATRIX: LazyLock<Matrix> = LazyLock::new(|| Matrix::of(Depot::service(), &[]));
@@ -164,6 +184,12 @@ fn a_step_that_says_what_is_undone_is_shown_with_what_it_says() {
         "the other one: select pieces from shelf where name = $1",
     ];
     is("add", "tell", Verdict::ReadsUndone, &words);
+}
+
+#[test]
+fn what_gives_up_early_or_locks_in_no_order_is_named() {
+    is("open", "seal", Verdict::GivesUp, &["it is not sealed"]);
+    is("open", "open", Verdict::LocksInNoOrder, &["safe where name = any($1) for update"]);
 }
 
 #[test]
