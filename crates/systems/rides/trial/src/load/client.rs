@@ -101,20 +101,29 @@ impl<'a> RidesClient<'a> {
     }
 
     pub(crate) async fn request_from(&self, rider: Uuid, from: Value, to: Value) -> Result<Uuid> {
-        let journey = json!({ "rider_id": rider, "pickup": from, "destination": to });
         let begun = Instant::now();
         let quote = loop {
-            let (status, quote) =
-                self.http.ask(Method::POST, "dispatch", "/quotes", &journey).await?;
-            match status {
-                StatusCode::CREATED => break quote,
-                // The copy does not know the rider yet.
-                StatusCode::NOT_FOUND if begun.elapsed() < PATIENCE => {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                _ => bail!("POST /quotes answered {status}: {quote}"),
+            match self.quote(rider, from.clone(), to.clone()).await? {
+                Some(quote) => break quote,
+                None if begun.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+                None => bail!("dispatch does not know rider {rider}"),
             }
         };
+        self.request_by(&quote).await
+    }
+
+    /// `None` if dispatch does not know the rider yet.
+    pub(crate) async fn quote(&self, rider: Uuid, from: Value, to: Value) -> Result<Option<Value>> {
+        let journey = json!({ "rider_id": rider, "pickup": from, "destination": to });
+        let (status, quote) = self.http.ask(Method::POST, "dispatch", "/quotes", &journey).await?;
+        match status {
+            StatusCode::CREATED => Ok(Some(quote)),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => bail!("POST /quotes answered {status}: {quote}"),
+        }
+    }
+
+    pub(crate) async fn request_by(&self, quote: &Value) -> Result<Uuid> {
         let request = json!({ "quote_id": quote["quote_id"] });
         let ride = self.http.done(Method::POST, "dispatch", "/rides", &request).await?;
         ensure!(ride["price"] == quote["price"], "{quote} became {ride}");

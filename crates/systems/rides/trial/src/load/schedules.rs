@@ -9,23 +9,39 @@ use uuid::Uuid;
 
 use crate::load::client::RidesClient;
 
-/// A rider asks for a ride, and may cancel. The only driver near accepts, starts and completes it.
+/// A rider signs up, asks for a ride at once, and may cancel. The only driver near accepts, starts and completes it.
 pub(crate) async fn moves(client: RidesClient<'_>) -> Result<Vec<Move<'_>>> {
     let driver = client.driver(1).await?;
-    let rider = client.rider().await?;
     client.until_near(&[driver]).await?;
     let ride = Arc::new(Mutex::new(None::<Uuid>));
     let known =
         move |ride: &Mutex<Option<Uuid>>| *ride.lock().unwrap_or_else(PoisonError::into_inner);
-    let asked = Arc::clone(&ride);
-    let mut moves = vec![Move::new("asks for a ride", move || {
-        let asked = Arc::clone(&asked);
+    let note = |of: &Mutex<Option<Uuid>>, id: Uuid| {
+        *of.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+    };
+    let rider = Arc::new(Mutex::new(None::<Uuid>));
+    let signed_up = Arc::clone(&rider);
+    let sign_up = Move::new("signs up", move || {
+        let signed_up = Arc::clone(&signed_up);
         async move {
-            let ride = client.request(rider).await?;
-            *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(ride);
+            note(&signed_up, client.rider().await?);
             anyhow::Ok(true)
         }
-    })];
+    });
+    let asked = Arc::clone(&ride);
+    let ask = Move::new("asks for a ride", move || {
+        let (rider, asked) = (known(&rider), Arc::clone(&asked));
+        async move {
+            let Some(rider) = rider else { return Ok(false) };
+            // Dispatch may not know the rider yet.
+            let Some(quote) = client.quote(rider, client.place(0), client.place(20)).await? else {
+                return Ok(false);
+            };
+            note(&asked, client.request_by(&quote).await?);
+            anyhow::Ok(true)
+        }
+    });
+    let mut moves = vec![sign_up, ask];
     let cancelled = Arc::clone(&ride);
     let cancel = Move::new("cancels the ride", move || {
         let ride = known(&cancelled);

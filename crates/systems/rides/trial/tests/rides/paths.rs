@@ -85,7 +85,7 @@ async fn r2_all_decline(town: &Town) {
 
 #[tokio::test]
 async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
-    let settings = DispatchSettings { offer_seconds: 5, ..patient() };
+    let settings = DispatchSettings { offer_seconds: 5, offers_per_ride: 2, ..patient() };
     let mut town = Town::with("rides_r3", settings).await;
     let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     town.until_asked(ride, drivers[0]).await;
@@ -95,6 +95,15 @@ async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
     town.until_driver(drivers[0], "free").await;
     town.drive(ride, drivers[1]).await;
     town.until_driver(drivers[1], "free").await;
+    town.driver(3).await;
+    let ride = town.request(town.rider().await).await;
+    for driver in drivers {
+        town.until_asked(ride, driver).await;
+        town.act(ride, driver, "decline").await;
+    }
+    town.until_cancelled(ride, "unfulfilled").await;
+    let asked = format!("select count(*) from offer where ride_id = '{ride}'");
+    assert_eq!(town.system.value::<i64>("dispatch", &asked).await, 2);
     town.all_go_home().await;
     r9_dispatch_is_down_with_an_offer_out(&mut town).await;
     town.close().await;
@@ -237,6 +246,11 @@ async fn r10_a_riders_data_change_in_mid_ride(town: &Town) {
     town.until_driver(driver, "free").await;
     let ride = town.request(rider).await;
     town.until_cancelled(ride, "no_driver_nearby").await;
+    assert_eq!(town.offline(driver).await.0, StatusCode::OK);
+    town.online(driver, 5, 1).await;
+    let ride = town.request(rider).await;
+    town.until_asked(ride, driver).await;
+    town.drive(ride, driver).await;
 }
 
 async fn r11_a_drivers_clock_decides_nothing(town: &Town) {

@@ -57,11 +57,15 @@ impl Town {
     /// Brings a driver online, this many steps of 300 meters from the riders. Waits until location finds the driver.
     pub(crate) async fn driver(&self, steps: u8) -> Uuid {
         let driver = self.system.new_id();
-        let shift = json!({ "seats": 4, "at": place(steps) });
+        self.online(driver, 4, steps).await;
+        driver
+    }
+
+    pub(crate) async fn online(&self, driver: Uuid, seats: u8, steps: u8) {
+        let shift = json!({ "seats": seats, "at": place(steps) });
         self.done(Method::POST, "location", &format!("/drivers/{driver}/online"), shift).await;
         let is_it = |near: &Value| near["driver_id"] == driver.to_string();
         self.until_near("the driver is near", |near| near.iter().any(is_it)).await;
-        driver
     }
 
     pub(crate) async fn until_near(&self, what: &str, is_so: impl Fn(&[Value]) -> bool) {

@@ -82,5 +82,12 @@ async fn what_cannot_be_in_a_cart_is_refused_with_a_sentence() {
         assert_eq!(problem(refused).await["errors"][0]["pointer"], pointer);
     }
     assert_eq!(service.cart(cart_id).await, cart);
+    let bowls: Vec<String> = (0..=100).map(|bowl| format!("bowl-{bowl}")).collect();
+    for bowl in &bowls {
+        service.publish_price(bowl, 1, euros(1)).await;
+    }
+    let most: Vec<_> = bowls[..100].iter().map(|bowl| (&**bowl, 1)).collect();
+    let refused = service.put(id(&service.open_cart(&most).await), &bowls[100], 1).await;
+    assert!(detail(refused).await.contains("has 100 products"));
     service.close().await;
 }

@@ -12,7 +12,7 @@ use crate::test_catalog::{TestCatalog, detail, euros, product, skus, tag};
 async fn every_change_is_an_event_with_the_whole_product_and_its_next_version() {
     let service = TestCatalog::new("changes").await;
     let mut mug = product("mug", "Blue mug", "For tea.");
-    mug["image_url"] = json!("https://example.org/mug.png");
+    mug["image_url"] = json!(format!("https://example.org/{}", "m".repeat(1_980)));
     mug["tags"] = json!(["tea", "blue", "tea"]);
     let created = service.post(&mug).await;
     assert_eq!((created.status(), tag(&created)), (StatusCode::CREATED, "\"1\""));

@@ -46,7 +46,8 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
     let member = |cluster: usize, at: usize| format!("c{cluster}-{at}");
     let members = (0..6).flat_map(|cluster| (0..4).map(move |at| member(cluster, at)));
     let all = members.chain([BESTSELLER.to_owned()]);
-    service.take(all.map(|sku| published(&sku)).collect::<Vec<_>>()).await;
+    let few = ["pen", "ink"].map(str::to_owned);
+    service.take(all.chain(few.clone()).map(|sku| published(&sku)).collect::<Vec<_>>()).await;
     // Three of the four products of a cluster are in an order.
     let order = |number: usize| {
         let cluster = number % 6;
@@ -54,8 +55,11 @@ async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() 
         let bestseller = (!number.is_multiple_of(5)).then(|| BESTSELLER.to_owned());
         TestOrder::of(own.chain(bestseller).collect::<Vec<_>>())
     };
-    let orders: Vec<TestOrder> = (0..120).map(order).collect();
+    let thrice = (0..3).map(|_| TestOrder::of(few.clone()));
+    let orders: Vec<TestOrder> = (0..120).map(order).chain(thrice).collect();
     service.take(orders.iter().flat_map(TestOrder::sold).collect::<Vec<_>>()).await;
+    let with_pens = service.recommended("/products/pen/related").await;
+    assert_eq!(with_pens, ("bought_together".to_owned(), vec!["ink".to_owned()]));
     for cluster in 0..6 {
         let path = format!("/products/{}/related?limit=50", member(cluster, 0));
         let (basis, mut related) = service.recommended(&path).await;

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, ensure};
 use ballet_trials::{Move, Site};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use crate::load::client::StreamingClient;
 use crate::load::viewers::Shelf;
 
-/// Two devices of one account play a title, on plans for more, for two and for one.
+/// Two devices of one account play a title, on plans for more, for two and for one. What ends sessions may come in between.
 pub(crate) async fn moves<'a>(
     site: &'a Site,
     number: usize,
@@ -17,6 +18,7 @@ pub(crate) async fn moves<'a>(
 ) -> Result<Vec<Move<'a>>> {
     let client = StreamingClient::new(site, 0);
     let home = Arc::new(client.home(["family", "duo", "basic"][number % 3], 2).await?);
+    let title = Arc::new(shelf.publisher.at(client).title("DE", 0).await?);
     let mut moves = Vec::new();
     let mut last = Vec::new();
     for (device, starts, beats, stops) in [
@@ -27,11 +29,12 @@ pub(crate) async fn moves<'a>(
         let read = |session: &Mutex<Option<String>>| {
             session.lock().unwrap_or_else(PoisonError::into_inner).clone()
         };
-        let (started, home) = (Arc::clone(&session), Arc::clone(&home));
+        let (started, home, title) = (Arc::clone(&session), Arc::clone(&home), Arc::clone(&title));
         moves.push(Move::new(starts, move || {
-            let (started, home) = (Arc::clone(&started), Arc::clone(&home));
+            let (started, home, title) =
+                (Arc::clone(&started), Arc::clone(&home), Arc::clone(&title));
             async move {
-                let id = client.request(&home, device, &shelf.any).await?;
+                let id = client.request(&home, device, &title).await?;
                 *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
                 anyhow::Ok(true)
             }
@@ -53,11 +56,28 @@ pub(crate) async fn moves<'a>(
             let session = read(&session);
             async move {
                 let Some(session) = session else { return Ok(false) };
-                client.stop(&session).await?;
+                // Nothing of it is there any more if the account is closed.
+                let path = format!("/sessions/{session}/stop");
+                let (status, answer) =
+                    client.http.ask(Method::POST, "playback", &path, &json!({})).await?;
+                ensure!(!status.is_server_error(), "{path} answered {status}: {answer}");
                 anyhow::Ok(true)
             }
         }));
     }
+    let (service, name, path) = match number / 3 % 3 {
+        0 => ("titles", "withdraws the title", format!("/titles/{title}")),
+        1 => ("accounts", "closes the account", format!("/accounts/{}", home.account)),
+        _ => {
+            let (account, device) = (&home.account, &home.devices[0]);
+            ("accounts", "removes a device", format!("/accounts/{account}/devices/{device}"))
+        }
+    };
+    let ends = Move::new(name, move || {
+        let path = path.clone();
+        async move { client.delete(service, &path).await.map(|()| true) }
+    });
+    moves.push(ends.optional());
     moves.extend(last);
     Ok(moves)
 }

@@ -16,7 +16,7 @@ pub(crate) struct Shelf {
     pub(crate) any: String,
     pub(crate) foreign: String,
     pub(crate) grim: String,
-    publisher: TitlePublisher,
+    pub(crate) publisher: TitlePublisher,
 }
 
 impl Shelf {
