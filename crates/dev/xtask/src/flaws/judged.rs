@@ -8,7 +8,7 @@ pub(crate) struct Judged {
     pub(crate) kind: &'static str,
     pub(crate) place: String,
     /// The first judge that found it, and what it named.
-    pub(crate) by: Option<(&'static str, String)>,
+    pub(crate) by: Option<(String, String)>,
     pub(crate) took: Duration,
 }
 

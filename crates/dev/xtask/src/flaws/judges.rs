@@ -70,7 +70,7 @@ impl DeclarationJudges {
             }
             let before = on_right.get(at).map_or(&[][..], Vec::as_slice);
             let said = self.says(judge, &right, &now)?;
-            by = named(flaw, before, &said).map(|id| (judge.name, id));
+            by = named(flaw, before, &said).map(|id| (judge.name.to_owned(), id));
         }
         let place = format!("{}, {}", flaw.system, flaw.place);
         Ok(Judged { kind: flaw.kind, place, by, took: begun.elapsed() })

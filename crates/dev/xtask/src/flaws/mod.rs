@@ -9,6 +9,7 @@ mod judges;
 mod page;
 mod rounds;
 mod tree;
+mod verdicts;
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,8 @@ use crate::flaws::declarations::found::Declaration;
 use crate::flaws::handlers::Handler;
 use crate::flaws::judged::Judged;
 use crate::flaws::judges::DeclarationJudges;
-use crate::flaws::tree::Tree;
+use crate::flaws::tree::{Tree, head};
+use crate::flaws::verdicts::Verdicts;
 use crate::say::{print, say};
 use crate::systems::SystemName;
 
@@ -104,6 +106,7 @@ fn handlers(args: &Args, folder: &Path) -> Result<Vec<Judged>> {
         return Ok(Vec::new());
     }
     let mut tree = Tree::new(folder)?;
+    let verdicts = Verdicts::open(folder.join("verdicts.json"), head()?);
     let mut found: Vec<Handler> = Vec::new();
     for system in SystemName::value_variants() {
         found.extend(handlers::find(tree.root(), system.as_str())?);
@@ -111,7 +114,7 @@ fn handlers(args: &Args, folder: &Path) -> Result<Vec<Judged>> {
     found.retain(|flaw| args.has(flaw.kind));
     ensure!(!found.is_empty(), "no handler has a place for such a flaw");
     let found = in_turn(found, args.seed, |flaw| flaw.kind);
-    let judged = rounds::judge(&mut tree, found, number)?;
+    let judged = rounds::judge(&mut tree, found, number, verdicts)?;
     tree.stop()?;
     Ok(judged)
 }

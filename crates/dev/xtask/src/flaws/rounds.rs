@@ -1,14 +1,17 @@
-//! Judges flaws of handlers in rounds. Those of one round share a build, and each of them is in a program of its own.
+//! Judges flaws of handlers in rounds. Those of one round share a build, and each of them is in a program of its own,
+//! which runs while the next round is built.
 
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::flaws::handlers::Handler;
+use crate::flaws::handlers::{Handler, read};
 use crate::flaws::judged::Judged;
 use crate::flaws::tree::Tree;
+use crate::flaws::verdicts::{Finding, Verdict, Verdicts};
 use crate::say::say;
 use crate::test::programs::{TestProgram, package, program};
 
@@ -17,21 +20,21 @@ const AT_ONCE: usize = 6;
 const LINT: &str = "clippy::disallowed_methods";
 
 /// Tests that judge flaws.
-struct TestJudge {
+struct Judge {
     name: &'static str,
     /// The package with the tests.
     package: fn(&Handler) -> &str,
-    /// Those of its tests that know no service but the flaw's.
+    /// Those of its tests whose names have this text, `SERVICE` being the flaw's.
     only: &'static str,
     /// Of two flaws of the same, one is judged in the next round.
     apart: fn(&Handler) -> &str,
 }
 
 /// The quickest are first. A new one is one line.
-const TESTS: [TestJudge; 3] = [
-    TestJudge { name: "tests of the service", package: service, only: "", apart: service },
-    TestJudge { name: "matrix", package: system, only: "commutes::SERVICE::", apart: service },
-    TestJudge { name: "tests of the system", package: system, only: "", apart: system },
+const JUDGES: [Judge; 3] = [
+    Judge { name: "tests of the service", package: service, only: "", apart: service },
+    Judge { name: "matrix", package: system, only: "commutes::SERVICE::", apart: service },
+    Judge { name: "tests of the system", package: system, only: "", apart: system },
 ];
 
 fn service(flaw: &Handler) -> &str {
@@ -44,59 +47,102 @@ fn system(flaw: &Handler) -> &str {
 
 struct Open {
     flaw: Handler,
-    by: Option<(&'static str, String)>,
-    took: Duration,
+    /// Of all that are judged.
+    number: usize,
+    /// The file with the flaw.
+    text: String,
+    found: Option<Finding>,
+    /// The judges that did not.
+    missed: Vec<String>,
 }
 
 impl Open {
+    fn new(tree: &Tree, flaw: Handler) -> Result<Self> {
+        let text = flaw.in_text(&read(&tree.root().join(&flaw.file))?);
+        Ok(Self { flaw, number: 0, text, found: None, missed: Vec::new() })
+    }
+
+    fn known(&self, verdicts: &Verdicts) -> Option<Verdict> {
+        verdicts.of(self.flaw.kind, &self.text)
+    }
+
+    fn note(&self, verdicts: &mut Verdicts) -> Result<()> {
+        let missed = || Verdict::NotFound(self.missed.clone());
+        let verdict = self.found.clone().map_or_else(missed, Verdict::Found);
+        verdicts.note(self.flaw.kind, &self.text, &verdict)
+    }
+
     fn say(&self, judge: &str) {
-        let Self { flaw, by, took } = self;
-        let by = by.as_ref().map_or("not found", |(_, what)| what.as_str());
-        let took = took.as_secs_f64();
-        say(&format!("{judge}: {by}, {took:.1} s: {}, {}", flaw.kind, flaw.place()));
+        let what = self.found.as_ref().map_or("not found", |found| found.what.as_str());
+        say(&format!("{judge}: {what}: {}, {}", self.flaw.kind, self.flaw.place()));
     }
 
     fn judged(&self) -> Judged {
-        Judged {
-            kind: self.flaw.kind,
-            place: self.flaw.place(),
-            by: self.by.clone(),
-            took: self.took,
-        }
+        let took = self.found.as_ref().map_or(Duration::ZERO, |found| found.took);
+        let by = self.found.clone().map(|Finding { judge, what, .. }| (judge, what));
+        Judged { kind: self.flaw.kind, place: self.flaw.place(), by, took }
     }
 }
 
 /// Judges the first `number` that compile.
-pub(crate) fn judge(tree: &mut Tree, found: Vec<Handler>, number: usize) -> Result<Vec<Judged>> {
+pub(crate) fn judge(
+    tree: &mut Tree,
+    found: Vec<Handler>,
+    number: usize,
+    verdicts: Verdicts,
+) -> Result<Vec<Judged>> {
+    let verdicts = Mutex::new(verdicts);
+    let mut chosen = chosen(tree, found, number, &verdicts)?;
+    for judge in &JUDGES {
+        let is_open = |one: &&mut Open| {
+            one.found.is_none() && !one.missed.iter().any(|missed| missed == judge.name)
+        };
+        let open: Vec<&mut Open> = chosen.iter_mut().filter(is_open).collect();
+        if !open.is_empty() {
+            say(&format!("{}: {} to judge", judge.name, open.len()));
+            note_right(tree, judge, &open)?;
+            all_of(tree, judge, open, &verdicts)?;
+        }
+    }
+    for one in &chosen {
+        one.judged().show(one.number + 1, number);
+    }
+    Ok(chosen.iter().map(Open::judged).collect())
+}
+
+/// Leaves out what does not compile, and asks the lints about what nobody has judged.
+fn chosen(
+    tree: &Tree,
+    found: Vec<Handler>,
+    number: usize,
+    verdicts: &Mutex<Verdicts>,
+) -> Result<Vec<Open>> {
     let (mut waiting, mut chosen, mut unwritable) = (found.into_iter(), Vec::new(), 0);
     loop {
         let next: Vec<Handler> = waiting.by_ref().take(number - chosen.len()).collect();
         if next.is_empty() {
             break;
         }
-        for round in rounds(next, service) {
+        let mut new = Vec::new();
+        for flaw in next {
+            let one = Open::new(tree, flaw)?;
+            match one.known(&lock(verdicts)) {
+                None => new.push(one),
+                Some(Verdict::Unwritable) => unwritable += 1,
+                Some(Verdict::NotFound(missed)) => chosen.push(Open { missed, ..one }),
+                Some(Verdict::Found(found)) => chosen.push(Open { found: Some(found), ..one }),
+            }
+        }
+        for round in rounds(new, |one| &one.flaw.service) {
             let of_round = round.len();
-            let written = lint(tree, round)?;
+            let written = lint(tree, round, &mut lock(verdicts))?;
             unwritable += of_round - written.len();
             chosen.extend(written);
             say(&format!("{} compile, {unwritable} do not", chosen.len()));
         }
     }
-    for judge in &TESTS {
-        note_right(tree, judge, &chosen)?;
-        let open = chosen.iter_mut().filter(|one| one.by.is_none()).collect();
-        for round in rounds(open, |one: &&mut Open| (judge.apart)(&one.flaw)) {
-            let packages: Vec<&str> = round.iter().map(|one| (judge.package)(&one.flaw)).collect();
-            let built = built(tree, round.iter().map(|one| &one.flaw), &packages)?;
-            for some in rounds(round, |one: &&mut Open| (judge.package)(&one.flaw)) {
-                side_by_side(tree, judge, some, &built)?;
-            }
-        }
-    }
-    for (at, one) in chosen.iter().enumerate() {
-        one.judged().show(at + 1, number);
-    }
-    Ok(chosen.iter().map(Open::judged).collect())
+    chosen.iter_mut().zip(0..).for_each(|(one, at)| one.number = at);
+    Ok(chosen)
 }
 
 /// The first of each that `apart` tells apart, the second of each, and so on.
@@ -112,29 +158,11 @@ fn rounds<T>(all: Vec<T>, apart: impl Fn(&T) -> &str) -> Vec<Vec<T>> {
     rounds
 }
 
-/// Their programs differ: a running one writes a file of its name.
-fn side_by_side(
-    tree: &Tree,
-    judge: &TestJudge,
-    open: Vec<&mut Open>,
-    built: &[(String, TestProgram)],
-) -> Result<()> {
-    let waiting = Mutex::new(open);
-    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    std::thread::scope(|scope| {
-        let work = || std::iter::from_fn(next).try_for_each(|one| run(tree, judge, one, built));
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    })
-}
-
-/// Leaves out what does not compile.
-fn lint(tree: &Tree, round: Vec<Handler>) -> Result<Vec<Open>> {
+fn lint(tree: &Tree, round: Vec<Open>, verdicts: &mut Verdicts) -> Result<Vec<Open>> {
     let begun = Instant::now();
-    let packages: Vec<&str> = round.iter().map(service).collect();
-    let said = tree.cargo(&round, &["clippy", "--no-deps", "--keep-going"], &packages)?;
+    let packages: Vec<&str> = round.iter().map(|one| service(&one.flaw)).collect();
+    let flaws = round.iter().map(|one| &one.flaw);
+    let said = tree.cargo(flaws, &["clippy", "--no-deps", "--keep-going"], &packages)?;
     let took = begun.elapsed() / u32::try_from(round.len())?;
     let of = |flaw: &Handler, is: &dyn Fn(&Value) -> bool| {
         said.iter().any(|message| package(message) == Some(&*flaw.service) && is(message))
@@ -142,13 +170,17 @@ fn lint(tree: &Tree, round: Vec<Handler>) -> Result<Vec<Open>> {
     let is_lint = |message: &Value| message["message"]["code"]["code"] == LINT;
     let is_error = |message: &Value| message["message"]["level"] == "error" && !is_lint(message);
     let mut written = Vec::new();
-    for flaw in round {
-        if of(&flaw, &is_error) {
+    for mut one in round {
+        let flaw = &one.flaw;
+        if of(flaw, &is_error) {
+            verdicts.note(flaw.kind, &one.text, &Verdict::Unwritable)?;
             continue;
         }
-        let by = of(&flaw, &is_lint).then(|| ("lints", LINT.to_owned()));
         say(&format!("{}\n- {}\n+ {}", flaw.place(), flaw.before.trim(), flaw.after.trim()));
-        let one = Open { flaw, by, took };
+        if of(flaw, &is_lint) {
+            one.found = Some(Finding { judge: "lints".to_owned(), what: LINT.to_owned(), took });
+        }
+        one.note(verdicts)?;
         one.say("lints");
         written.push(one);
     }
@@ -156,7 +188,7 @@ fn lint(tree: &Tree, round: Vec<Handler>) -> Result<Vec<Open>> {
 }
 
 /// What fails without a flaw judges none.
-fn note_right(tree: &mut Tree, judge: &TestJudge, flaws: &[Open]) -> Result<()> {
+fn note_right(tree: &mut Tree, judge: &Judge, flaws: &[&mut Open]) -> Result<()> {
     // The matrix is in the tests of the system.
     if !judge.only.is_empty() {
         return Ok(());
@@ -167,6 +199,48 @@ fn note_right(tree: &mut Tree, judge: &TestJudge, flaws: &[Open]) -> Result<()> 
     for (_, program) in built(tree, [], &packages)? {
         say(&format!("without a flaw: {}", program.name));
         tree.note_right(&program)?;
+    }
+    Ok(())
+}
+
+type Work<'a> = (&'a mut Open, Vec<TestProgram>);
+
+/// Builds one round after the other, and runs the programs of those that are built.
+fn all_of(
+    tree: &Tree,
+    judge: &Judge,
+    open: Vec<&mut Open>,
+    verdicts: &Mutex<Verdicts>,
+) -> Result<()> {
+    let (hand, work) = sync_channel(AT_ONCE);
+    let work = Mutex::new(work);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..AT_ONCE).map(|_| scope.spawn(|| worker(tree, judge, &work, verdicts))).collect();
+        let mut rounds = rounds(open, |one: &&mut Open| (judge.apart)(&one.flaw)).into_iter();
+        let built = rounds.try_for_each(|round| build(tree, judge, round, &hand));
+        drop(hand);
+        let ran = workers.into_iter().try_for_each(|worker| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        built.and(ran)
+    })
+}
+
+fn build<'a>(
+    tree: &Tree,
+    judge: &Judge,
+    round: Vec<&'a mut Open>,
+    hand: &SyncSender<Work<'a>>,
+) -> Result<()> {
+    let packages: Vec<&str> = round.iter().map(|one| (judge.package)(&one.flaw)).collect();
+    let built = built(tree, round.iter().map(|one| &one.flaw), &packages)?;
+    for one in round {
+        let package = (judge.package)(&one.flaw);
+        let of = built.iter().filter(|(of, _)| of == package).map(|(_, program)| program);
+        let programs = of.map(|program| tree.kept(program, one.number)).collect::<Result<_>>()?;
+        // The workers are there until there is no more.
+        hand.send((one, programs)).ok();
     }
     Ok(())
 }
@@ -182,27 +256,41 @@ fn built<'a>(
     Ok(programs.collect())
 }
 
+/// Goes on after an error, so that nobody waits for ever to hand work over.
+fn worker(
+    tree: &Tree,
+    judge: &Judge,
+    work: &Mutex<Receiver<Work<'_>>>,
+    verdicts: &Mutex<Verdicts>,
+) -> Result<()> {
+    let next = || lock(work).recv().ok();
+    std::iter::from_fn(next).map(|work| run(tree, judge, work, verdicts)).fold(Ok(()), Result::and)
+}
+
 fn run(
     tree: &Tree,
-    judge: &TestJudge,
-    one: &mut Open,
-    built: &[(String, TestProgram)],
+    judge: &Judge,
+    (one, programs): Work<'_>,
+    verdicts: &Mutex<Verdicts>,
 ) -> Result<()> {
-    let (package, only) =
-        ((judge.package)(&one.flaw), judge.only.replace("SERVICE", &one.flaw.service));
     // A package without tests has none.
-    for (_, program) in built.iter().filter(|(of, _)| of == package) {
-        let mut program = program.clone();
-        program.args.extend((!only.is_empty()).then(|| only.clone()));
-        let (took, failed) = tree.run(&program)?;
-        one.took += took;
-        if let Some(test) = failed.into_iter().next() {
-            one.by = Some((judge.name, test));
+    for mut program in programs {
+        let only = judge.only.replace("SERVICE", &one.flaw.service);
+        program.args.extend((!only.is_empty()).then_some(only));
+        if let Some((what, took)) = tree.run(&program, one.number)? {
+            one.found = Some(Finding { judge: judge.name.to_owned(), what, took });
             break;
         }
     }
+    one.missed.extend(one.found.is_none().then(|| judge.name.to_owned()));
+    one.note(&mut lock(verdicts))?;
+    tree.forget(one.number)?;
     one.say(judge.name);
     Ok(())
+}
+
+fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

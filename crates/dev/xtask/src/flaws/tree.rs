@@ -29,7 +29,8 @@ const AGAIN: u32 = 2;
 
 pub(crate) struct Tree {
     root: PathBuf,
-    setting: RunSetting,
+    folder: PathBuf,
+    env: Vec<(String, String)>,
     servers: TestServers,
     /// Tests that fail without a flaw. They judge nothing.
     failing: HashSet<String>,
@@ -38,9 +39,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// The last commit's sources.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
-        let (root, output) = (folder.join("tree"), folder.join("output"));
-        fs::create_dir_all(&output)
-            .with_context(|| format!("cannot create {}", output.display()))?;
+        let root = folder.join("tree");
         git(&cargo::root(), &["worktree", "prune"])?;
         if root.join(".git").exists() {
             git(&root, &["checkout", "--quiet", "--force", "--detach", &head()?])?;
@@ -54,8 +53,8 @@ impl Tree {
         let mut env = environment()?;
         env.extend(servers.env.iter().cloned());
         env.push(("CARGO_TARGET_DIR".to_owned(), folder.join("build").display().to_string()));
-        let setting = RunSetting { output, env };
-        Ok(Self { root, setting, servers, failing: HashSet::new() })
+        let folder = folder.to_owned();
+        Ok(Self { root, folder, env, servers, failing: HashSet::new() })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -83,7 +82,7 @@ impl Tree {
         let mut cargo = Command::new(cargo::program());
         cargo.args(args).args(packages.iter().flat_map(|package| ["--package", *package]));
         cargo.arg("--message-format=json").current_dir(&self.root);
-        cargo.envs(self.setting.env.iter().map(|(name, value)| (name, value)));
+        cargo.envs(self.env.iter().map(|(name, value)| (name, value)));
         let said = cargo::said(&mut cargo);
         // What is built stays so.
         for (file, text) in right {
@@ -92,10 +91,35 @@ impl Tree {
         Ok(said?.1)
     }
 
+    /// The program with this flaw, which the next build does not replace.
+    pub(crate) fn kept(&self, program: &TestProgram, flaw: usize) -> Result<TestProgram> {
+        let name = program.file.file_name().context("a program has a name")?;
+        let file = folder(&self.programs(flaw))?.join(name);
+        // A copy of our own would be open in what other threads start meanwhile, and then cannot run.
+        let status = Command::new("cp").args([&program.file, &file]).status();
+        if !status.context("cannot run cp")?.success() {
+            bail!("cannot copy {}", program.file.display());
+        }
+        Ok(TestProgram { file, ..program.clone() })
+    }
+
+    /// Removes the programs with this flaw.
+    pub(crate) fn forget(&self, flaw: usize) -> Result<()> {
+        let programs = folder(&self.programs(flaw))?;
+        fs::remove_dir_all(&programs)
+            .with_context(|| format!("cannot remove {}", programs.display()))
+    }
+
+    fn programs(&self, flaw: usize) -> PathBuf {
+        self.folder.join("programs").join(flaw.to_string())
+    }
+
     /// Notes the tests that fail in a program without a flaw.
     pub(crate) fn note_right(&mut self, program: &TestProgram) -> Result<()> {
-        let (_, failed) = self.once(program.clone(), failed_tests)?;
-        for test in self.each_time(program, failed)? {
+        let setting = self.setting("right")?;
+        let failed = self.once(program.clone(), &setting, failed_tests)?.1;
+        let failed = self.each_time(program, &setting, failed)?;
+        for test in failed.into_iter().flat_map(|(tests, _)| tests) {
             say(&format!(
                 "without a flaw too, so it judges nothing: {test} of {} fails",
                 program.name
@@ -105,35 +129,51 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the first test that fails, if it does so each time, and the time until then. A program that ends without
-    /// naming one fails as a whole.
-    pub(crate) fn run(&self, program: &TestProgram) -> Result<(Duration, Vec<String>)> {
-        let (took, mut failed) = self.once(program.clone(), failed_so_far)?;
+    /// Returns the first test that fails, if it does so each time, and how long it takes by itself. A program that ends
+    /// without naming one fails as a whole.
+    pub(crate) fn run(
+        &self,
+        program: &TestProgram,
+        flaw: usize,
+    ) -> Result<Option<(String, Duration)>> {
+        let setting = self.setting(&flaw.to_string())?;
+        let mut failed = self.once(program.clone(), &setting, failed_so_far)?.1;
         // Others wait for their time limits as well, and alone one after the other.
         failed.truncate(1);
-        Ok((took, self.each_time(program, failed)?))
+        let failed = self.each_time(program, &setting, failed)?;
+        Ok(failed.and_then(|(tests, took)| Some((tests.into_iter().next()?, took))))
     }
 
-    fn each_time(&self, program: &TestProgram, mut failed: Vec<String>) -> Result<Vec<String>> {
+    fn setting(&self, name: &str) -> Result<RunSetting> {
+        let output = folder(&self.folder.join("output").join(name))?;
+        Ok(RunSetting { output, env: self.env.clone() })
+    }
+
+    /// `None` if a run passes. Else what fails in the last one, and how long that took.
+    fn each_time(
+        &self,
+        program: &TestProgram,
+        setting: &RunSetting,
+        mut failed: Vec<String>,
+    ) -> Result<Option<(Vec<String>, Duration)>> {
+        let mut took = Duration::ZERO;
         for _ in 0..AGAIN {
-            failed = self.again(program, &failed)?;
+            if failed.is_empty() {
+                return Ok(None);
+            }
+            let named: Vec<String> =
+                failed.iter().filter(|test| *test != UNNAMED).cloned().collect();
+            let alone = program.only(&named).unwrap_or_else(|| program.clone());
+            (took, failed) = self.once(alone, setting, failed_tests)?;
         }
-        Ok(failed)
-    }
-
-    fn again(&self, program: &TestProgram, failed: &[String]) -> Result<Vec<String>> {
-        if failed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let named: Vec<String> = failed.iter().filter(|test| *test != UNNAMED).cloned().collect();
-        let alone = program.only(&named).unwrap_or_else(|| program.clone());
-        Ok(self.once(alone, failed_tests)?.1)
+        Ok((!failed.is_empty()).then_some((failed, took)))
     }
 
     /// Ends as soon as `judged` names a failure that is none without a flaw, and returns the time until then.
     fn once(
         &self,
         program: TestProgram,
+        setting: &RunSetting,
         judged: fn(&str) -> Vec<String>,
     ) -> Result<(Duration, Vec<String>)> {
         let (begun, name) = (Instant::now(), program.name.clone());
@@ -144,7 +184,7 @@ impl Tree {
             failed
         };
         let (mut said, mut spoke) = (0, begun);
-        let mut running = RunningProgram::start(program, &self.setting)?;
+        let mut running = RunningProgram::start(program, setting)?;
         loop {
             let (ended, output) = (running.ended()?, running.output());
             let mut failed = judged(&output);
@@ -165,11 +205,16 @@ impl Tree {
     }
 }
 
+fn folder(path: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))?;
+    Ok(path.to_owned())
+}
+
 fn write(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn head() -> Result<String> {
+pub(crate) fn head() -> Result<String> {
     cargo::commit()
         .map(|commit| commit.trim().to_owned())
         .context("the flaws need a checkout of git")
