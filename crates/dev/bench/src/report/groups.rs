@@ -28,7 +28,7 @@ pub enum Group {
     Telemetry,
     /// The operators' console: what following costs the services, and how soon its pages answer.
     Console,
-    /// The gateway beside nginx, and orders through it at 40 a second.
+    /// The gateway beside nginx.
     Gateway,
 }
 

@@ -59,33 +59,9 @@ impl ParticipantExploration {
         }
     }
 
-    fn step(&self, at: usize) {
-        for run in &self.runs {
-            if let Some(action) = run.order.get(at) {
-                self.act(run, *action);
-            }
-        }
-        self.stage.outside.tell();
-    }
-
-    fn longest(&self) -> usize {
-        self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
-    }
-
-    /// Runs all sagas side by side; each thing when the one before is over.
-    async fn one_by_one(&self) {
-        for at in 0..self.longest() {
-            self.step(at);
-            self.stage.settle().await;
-        }
-    }
-
-    /// A batch holds several things of one saga.
-    fn at_once(&mut self) {
-        self.one_by_one = false;
-        for at in 0..self.longest() {
-            self.step(at);
-        }
+    async fn play(&self) {
+        let act = |run: &ParticipantRun, action| self.act(run, action);
+        self.stage.play(&self.runs, |run| &run.order, act, self.one_by_one).await;
     }
 
     async fn judge(&self, what: &str, began: Instant) {
@@ -145,7 +121,7 @@ async fn every_order_of_triggers_copies_abort_and_answers() {
     for no in [RefusedRequest::First, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond], no);
     }
-    all.one_by_one().await;
+    all.play().await;
     all.judge("one by one", began).await;
 }
 
@@ -157,7 +133,7 @@ async fn every_order_without_an_abort() {
     for no in [RefusedRequest::Never, RefusedRequest::First, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Second, SecondCopy, AnswerFirst, AnswerSecond], no);
     }
-    all.one_by_one().await;
+    all.play().await;
     all.judge("without an abort", began).await;
 }
 
@@ -169,7 +145,7 @@ async fn every_order_with_a_local_first_step() {
     for no in [RefusedRequest::Never, RefusedRequest::Second] {
         all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerSecond, AnswerUndo], no);
     }
-    all.one_by_one().await;
+    all.play().await;
     all.judge("a local first step", began).await;
 }
 
@@ -191,7 +167,8 @@ async fn every_order_at_once() {
             };
             all.every_order_of(things, no);
         }
-        all.at_once();
+        all.one_by_one = false;
+        all.play().await;
         all.judge("at once", began).await;
     }
 }

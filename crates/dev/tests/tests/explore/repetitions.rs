@@ -92,24 +92,9 @@ impl CrewExploration {
         }
     }
 
-    fn step(&self, at: usize) {
-        for run in &self.runs {
-            if let Some(thing) = run.order.get(at) {
-                self.put(run, *thing);
-            }
-        }
-        self.stage.outside.tell();
-    }
-
-    fn longest(&self) -> usize {
-        self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
-    }
-
-    async fn one_by_one(&self) {
-        for at in 0..self.longest() {
-            self.step(at);
-            self.stage.settle().await;
-        }
+    async fn play(&self, is_rest_between: bool) {
+        let put = |run: &CrewRun, thing| self.put(run, thing);
+        self.stage.play(&self.runs, |run| &run.order, put, is_rest_between).await;
     }
 
     /// Returns each event once, by its saga.
@@ -223,7 +208,7 @@ async fn every_order_of_repetitions_joins_and_versions_in_two_sagas_of_one_id() 
     all.stage.start(1).await;
     // The first sagas have the numbers at the ends of the range, which also go through calls.
     WITH_CALLS.into_iter().chain(WITHOUT_CALLS).for_each(|things| all.every_order_of(things));
-    all.one_by_one().await;
+    all.play(true).await;
     all.judge("repetitions, one by one", began).await;
 }
 
@@ -237,7 +222,7 @@ async fn every_order_of_repetitions_at_once() {
     for things in WITHOUT_CALLS.into_iter().filter(all_succeed) {
         all.every_order_of(things);
     }
-    (0..all.longest()).for_each(|at| all.step(at));
+    all.play(false).await;
     all.judge("repetitions, at once", began).await;
 }
 
@@ -250,7 +235,7 @@ async fn t65_every_order_of_joins_and_repetitions_at_once_at_two_replicas() {
     all.stage.start(2).await;
     all.stage.start(2).await;
     all.every_order_of(&[Arrange, Pay, Ship, Hire(ANN), Hire(BOB), Insure(ANN)]);
-    (0..all.longest()).for_each(|at| all.step(at));
+    all.play(false).await;
     all.judge("repetitions, at two replicas", began).await;
 }
 
@@ -266,7 +251,7 @@ async fn t204_every_order_after_a_restore_takes_nothing_back_before_all_else_has
     hold_aborts(&mut db, Clock::system().now(), SignedDuration::from_hours(1)).await.expect("held");
     all.every_order_of(&[Hire(ANN), Hire(BOB), Dismiss(ANN), Insure(ANN), Abort, EndCover]);
     all.every_order_of(&[Rent(ANN), Return(ANN), Answer(ANN), Lapse(ANN), Abort]);
-    all.one_by_one().await;
+    all.play(true).await;
     all.stage.end_hold_and_bring_back().await;
     all.judge("repetitions after a restore", began).await;
 }

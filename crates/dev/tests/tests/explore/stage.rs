@@ -81,6 +81,25 @@ impl ExploreStage {
         self.broker.put_event(E::TYPE, properties(E::TYPE, &id.to_string(), Some(saga)), body);
     }
 
+    /// Runs all sagas side by side: the first thing of each, the second, and so on.
+    pub(crate) async fn play<R, T: Copy>(
+        &self,
+        runs: &[R],
+        order: impl Fn(&R) -> &[T],
+        act: impl Fn(&R, T),
+        is_rest_between: bool,
+    ) {
+        let longest = runs.iter().map(|run| order(run).len()).max().unwrap_or_default();
+        for at in 0..longest {
+            runs.iter()
+                .for_each(|run| order(run).get(at).iter().for_each(|thing| act(run, **thing)));
+            self.outside.tell();
+            if is_rest_between {
+                self.settle().await;
+            }
+        }
+    }
+
     /// Waits until all messages are handled, and only held calls are open.
     pub(crate) async fn settle(&self) {
         wait_until("a rest", LONG, || async {
