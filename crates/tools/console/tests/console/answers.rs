@@ -1,12 +1,10 @@
 //! A call that only a person can answer: the page previews, and then records who answered.
 
-use ballet_stage::{Database, Servers};
 use reqwest::StatusCode;
-use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::test_console::{PLACED, TestConsole};
+use crate::test_console::{PLACED, TestConsole, service_databases};
 
 /// It is set aside: the bank may have forgotten its key.
 fn rows(saga: Uuid) -> String {
@@ -21,15 +19,11 @@ fn rows(saga: Uuid) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waits_for_a_person_is_answered_and_who_did_it_is_kept() {
     let world = TestConsole::new("console_answers").await;
-    let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "answers", &["payments"]).await;
-    let of = of.expect("a database").remove("payments").expect("that of payments");
-    let mut db = PgConnection::connect(of.url()).await.expect("a session");
-    let saga = Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76));
+    let (of, databases) = service_databases("answers", &["payments"]).await;
+    let mut db = PgConnection::connect(of["payments"].url()).await.expect("a session");
+    let saga = world.random_id();
     db.execute(AssertSqlSafe(rows(saga))).await.expect("rows");
-    let url: PgConnectOptions = of.url().parse().expect("a URL");
-    let console =
-        world.console_with(|options| options.databases = vec![("payments".to_owned(), url)]).await;
+    let console = world.console_with(|options| options.databases = databases).await;
     let operator = console.browser().await;
     let count = async |db: &mut PgConnection, of: &'static str| -> i64 {
         sqlx::query_scalar(of).fetch_one(db).await.expect("a number")

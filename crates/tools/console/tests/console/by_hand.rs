@@ -2,13 +2,11 @@
 //! person.
 
 use ballet_console::{Console, Role, TrustedHeader};
-use ballet_stage::{Database, Servers};
 use reqwest::StatusCode;
-use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::test_console::TestConsole;
+use crate::test_console::{TestConsole, service_databases};
 
 /// The reservation has to be released, and an event could not be published.
 fn rows(saga: Uuid) -> String {
@@ -32,16 +30,13 @@ fn unpublishable(saga: Uuid, number: i64) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_is_solved_by_hand_and_what_was_not_published_is_published_again() {
     let world = TestConsole::new("console_by_hand").await;
-    let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "by_hand", &["inventory"]).await;
-    let of = of.expect("a database").remove("inventory").expect("that of the inventory");
-    let mut db = PgConnection::connect(of.url()).await.expect("a session");
-    let saga = Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76));
+    let (of, databases) = service_databases("by_hand", &["inventory"]).await;
+    let mut db = PgConnection::connect(of["inventory"].url()).await.expect("a session");
+    let saga = world.random_id();
     db.execute(AssertSqlSafe(rows(saga))).await.expect("rows");
-    let url: PgConnectOptions = of.url().parse().expect("a URL");
     let console = world
         .console_with(|options| {
-            options.databases = vec![("inventory".to_owned(), url)];
+            options.databases = databases;
             let header = "x-forwarded-user".to_owned();
             options.trusted = Some(TrustedHeader { header, from: Vec::new(), operators: None });
         })

@@ -1,13 +1,13 @@
 //! Errors of retried steps, and silent servers, neither of which the journal has.
 
-use ballet_stage::{Database, Link, Proxy, Servers};
+use ballet_stage::{Link, Proxy};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::test_console::{PLACED, RESERVED, TestConsole};
+use crate::test_console::{PLACED, RESERVED, TestConsole, service_databases};
 
 /// One message waits, one was handled at its third attempt, and a call fails.
 fn rows(message: Uuid, call: Uuid) -> String {
@@ -24,15 +24,11 @@ fn rows(message: Uuid, call: Uuid) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_of_failing_steps_are_found() {
     let world = TestConsole::new("console_failing").await;
-    let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "failing", &["payments"]).await;
-    let of = of.expect("a database").remove("payments").expect("that of payments");
-    let mut db = PgConnection::connect(of.url()).await.expect("a session");
-    let databases = vec![("payments".to_owned(), of.url().parse().expect("a URL"))];
+    let (of, databases) = service_databases("failing", &["payments"]).await;
+    let mut db = PgConnection::connect(of["payments"].url()).await.expect("a session");
     let console = world.console_with(|options| options.databases = databases).await;
     let browser = console.browser().await;
-    let [message, call] =
-        [0; 2].map(|_| Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76)));
+    let [message, call] = [0; 2].map(|_| world.random_id());
     world.publish([message, call].map(|saga| world.event(PLACED, saga, None, "{}")).into()).await;
     db.execute(AssertSqlSafe(rows(message, call))).await.expect("rows");
     browser.until("/sagas", &call.to_string()).await;
@@ -53,11 +49,7 @@ async fn errors_of_failing_steps_are_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saga_that_was_undone_without_an_event_is_over_before_it_is_late() {
     let world = TestConsole::new("console_silent").await;
-    let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "silent", &["inventory", "orders"]).await;
-    let of = of.expect("databases");
-    let databases: Vec<(String, PgConnectOptions)> =
-        of.iter().map(|(name, of)| (name.clone(), of.url().parse().expect("a URL"))).collect();
+    let (of, databases) = service_databases("silent", &["inventory", "orders"]).await;
     let console = world.console_with(|options| options.databases = databases).await;
     let browser = console.browser().await;
     let saga = world.id();
@@ -90,10 +82,8 @@ async fn a_saga_that_was_undone_without_an_event_is_over_before_it_is_late() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_does_not_say_well_while_a_database_says_nothing() {
     let world = TestConsole::new("console_stale").await;
-    let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "stale", &["payments"]).await;
-    let of = of.expect("a database").remove("payments").expect("that of payments");
-    let (way, own) = (Proxy::to(of.url()).await, Proxy::to(world.database.url()).await);
+    let (of, _) = service_databases("stale", &["payments"]).await;
+    let (way, own) = (Proxy::to(of["payments"].url()).await, Proxy::to(world.database.url()).await);
     let (way, own) = (way.expect("a way"), own.expect("a way"));
     let url: PgConnectOptions = way.url().parse().expect("a URL");
     let console = world

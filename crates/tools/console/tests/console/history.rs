@@ -1,15 +1,13 @@
 //! A saga's history: persons' acts once, at their time, with working links, and why it was aborted.
 
 use ballet_amqp::{AMQPValue, Publish};
-use ballet_stage::{Database, Servers};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
-use sqlx::postgres::PgConnectOptions;
 use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::observer::until;
-use crate::test_console::{Browser, CHECKED_OUT, PLACED, RESERVED, TestConsole};
+use crate::test_console::{Browser, CHECKED_OUT, PLACED, RESERVED, TestConsole, service_databases};
 
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 const DECLINED: &str = "payments.payment_declined.v1";
@@ -49,14 +47,10 @@ fn once_in_order(page: &str, texts: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewhere() {
     let world = TestConsole::new("console_history").await;
-    let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "history", &["payments", "orders"]).await;
-    let of = of.expect("databases");
-    let databases: Vec<(String, PgConnectOptions)> =
-        of.iter().map(|(name, of)| (name.clone(), of.url().parse().expect("a URL"))).collect();
+    let (of, databases) = service_databases("history", &["payments", "orders"]).await;
     let console = world.console_with(|options| options.databases = databases).await;
     let operator = console.browser().await;
-    let saga = Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76));
+    let saga = world.random_id();
     let (at, order) = (format!("/sagas/{saga}"), world.id());
     let mut dead = world.dead("payments", RESERVED, saga, "no list", b"{\"lines\":1}");
     let mut headers = dead.properties.headers().clone().expect("headers");
@@ -124,15 +118,10 @@ async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewher
 #[tokio::test(flavor = "multi_thread")]
 async fn an_aborted_saga_says_why_which_step_and_who() {
     let world = TestConsole::new("console_aborted").await;
-    let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "aborted", &["orders"]).await;
-    let of = of.expect("a database").remove("orders").expect("that of orders");
-    let url: PgConnectOptions = of.url().parse().expect("a URL");
-    let console =
-        world.console_with(|options| options.databases = vec![("orders".to_owned(), url)]).await;
+    let (of, databases) = service_databases("aborted", &["orders"]).await;
+    let console = world.console_with(|options| options.databases = databases).await;
     let operator = console.browser().await;
-    let [refused, at_once, late, stopped, thrown] =
-        [0; 5].map(|_| Uuid::from_u128(world.id().as_u128() & !(0xf << 76) | (0x4 << 76)));
+    let [refused, at_once, late, stopped, thrown] = [0; 5].map(|_| world.random_id());
     // Another event follows before the owner knows.
     let declined = world.event(DECLINED, refused, None, r#"{"reason":"insufficient_funds"}"#);
     let because = id_of(&declined).parse().expect("an id");
@@ -154,7 +143,7 @@ async fn an_aborted_saga_says_why_which_step_and_who() {
     all.push(world.event(CHECKED_OUT, thrown, None, "{}"));
     all.push(world.dead("orders", CHECKED_OUT, thrown, "no number", b"{}"));
     world.publish(all).await;
-    let mut db = PgConnection::connect(of.url()).await.expect("a session");
+    let mut db = PgConnection::connect(of["orders"].url()).await.expect("a session");
     db.execute(AssertSqlSafe(format!(
         "insert into ballet.stopped (saga_id, saga, stopped_by, why, stopped_at) \
          values ('{stopped}', 'order_fulfillment', 'eve', 'a strike', now())"

@@ -1,11 +1,9 @@
 //! The page of services, and blocked sagas.
 
-use ballet_stage::{Database, Servers};
 use ballet_store::process;
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::test_console::{PLACED, RESERVED, TestConsole};
+use crate::test_console::{PLACED, RESERVED, TestConsole, service_databases};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
@@ -49,10 +47,8 @@ async fn what_is_found_of_services_is_shown_and_blocks_what_it_hinders() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_is_shown_in_figures() {
     let world = TestConsole::new("console_figures").await;
-    let servers = Servers::shared().await.expect("servers");
-    let of = Database::prepared(servers.postgres(), "figures", &["inventory"]).await;
-    let of = of.expect("a database").remove("inventory").expect("that of the inventory");
-    let mut db = PgConnection::connect(of.url()).await.expect("a session");
+    let (of, databases) = service_databases("figures", &["inventory"]).await;
+    let mut db = PgConnection::connect(of["inventory"].url()).await.expect("a session");
     db.execute(
         "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, body, created_at, reason) \
          values (7, 1, 1, gen_random_uuid(), 'inventory.stock_reserved.v1', '{}', now(), 'too big'); \
@@ -61,10 +57,9 @@ async fn a_service_is_shown_in_figures() {
     )
     .await
     .expect("rows");
-    let url: PgConnectOptions = of.url().parse().expect("a URL");
     let console = world
         .console_with(|options| {
-            options.databases = vec![("inventory".to_owned(), url)];
+            options.databases = databases;
             options.patience = jiff::SignedDuration::ZERO;
         })
         .await;
@@ -77,7 +72,7 @@ async fn a_service_is_shown_in_figures() {
     let saga = world.id();
     world.publish(vec![world.event(PLACED, saga, None, "{}")]).await;
     browser.until("/", "it has no process").await;
-    let session = PgConnection::connect(of.url()).await.expect("a session");
+    let session = PgConnection::connect(of["inventory"].url()).await.expect("a session");
     let (process, mut session) = process::begin(session).await.expect("a process");
     process::renew(&mut session, process, Some("1.4.2"), None).await.expect("a lease");
     // Nobody renews it while the page shows earlier findings.

@@ -1,5 +1,6 @@
 //! A broker with a journal, a database, a console, and a browser that keeps its cookie.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -16,6 +17,7 @@ use ballet_core::topology::{self, DEAD, EVENTS, ROUTE};
 use ballet_stage::{Database, Servers, TestEnv};
 use futures_util::StreamExt;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -32,6 +34,18 @@ pub(crate) fn contracts() -> &'static Contracts {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/contracts/shop");
         Contracts::read(&folder).expect("the shop's contracts")
     })
+}
+
+/// Prepared databases of these services, and what the console is told of them.
+pub(crate) async fn service_databases(
+    test: &str,
+    services: &[&str],
+) -> (BTreeMap<String, Database>, Vec<(String, PgConnectOptions)>) {
+    let servers = Servers::shared().await.expect("servers");
+    let of = Database::prepared(servers.postgres(), test, services).await.expect("databases");
+    let told = of.iter().map(|(name, of)| (name.clone(), of.url().parse().expect("a URL")));
+    let told = told.collect();
+    (of, told)
 }
 
 pub(crate) struct TestConsole {
@@ -115,6 +129,11 @@ impl TestConsole {
 
     pub(crate) fn id(&self) -> Uuid {
         self.clock.new_id(self.clock.now())
+    }
+
+    /// As a client's random id is: no time is in it.
+    pub(crate) fn random_id(&self) -> Uuid {
+        Uuid::from_u128(self.id().as_u128() & !(0xf << 76) | (0x4 << 76))
     }
 
     pub(crate) fn event(&self, name: &str, saga: Uuid, cause: Option<Uuid>, body: &str) -> Publish {

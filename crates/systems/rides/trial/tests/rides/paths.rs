@@ -6,9 +6,10 @@ use location::Location;
 use location::config::LocationSettings;
 use reqwest::StatusCode;
 use rides_events::dispatch::{
-    CancelReason, FareReleased, OfferEnded, RideCancelled, RideCompleted,
+    CancelReason, FareReleased, OfferEnded, RideCancelled, RideCompleted, RiderPickedUp,
 };
-use rides_events::location::{DriverReleased, ReservationCancelled};
+use rides_events::location::{DriverReleased, NoDriverNearby, ReservationCancelled};
+use rides_events::{DriverId, RideId};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -18,25 +19,16 @@ use crate::town::{Town, patient};
 async fn rides_end_as_they_must() {
     let mut town = Town::new("rides_paths").await;
     r4_two_riders_and_one_driver(&town).await;
-    town.all_go_home().await;
     a_ride_is_driven_for_the_price_that_was_quoted(&town).await;
-    town.all_go_home().await;
     r1_nobody_is_near(&town).await;
-    town.all_go_home().await;
     r2_all_decline(&town).await;
-    town.all_go_home().await;
     r5_a_driver_who_goes_offline_while_reserved(&town).await;
-    town.all_go_home().await;
     r5_a_driver_who_goes_offline_on_the_way_is_so_after_the_ride(&town).await;
-    town.all_go_home().await;
     r6_a_rider_cancels_in_every_state(&town).await;
-    town.all_go_home().await;
     r7_a_cancellation_races_the_acceptance(&town).await;
-    town.all_go_home().await;
     r10_a_riders_data_change_in_mid_ride(&town).await;
-    town.all_go_home().await;
     r11_a_drivers_clock_decides_nothing(&town).await;
-    town.all_go_home().await;
+    an_abort_when_the_rider_is_in_the_car_comes_too_late(&town).await;
     r12_a_drivers_positions_stop(&mut town).await;
     town.close().await;
 }
@@ -49,8 +41,7 @@ async fn a_ride_is_driven_for_the_price_that_was_quoted(town: &Town) {
     town.accept(ride, driver).await;
     town.act(ride, driver, "start").await;
     town.until_driver(driver, "riding").await;
-    let (status, _) = town.offline(driver).await;
-    assert_eq!(status, StatusCode::CONFLICT, "a rider is in the car");
+    assert_eq!(town.offline(driver).await.0, StatusCode::CONFLICT, "a rider is in the car");
     town.act(ride, driver, "complete").await;
     town.until_driver(driver, "free").await;
     let completed: RideCompleted = town.system.event(ride).await;
@@ -104,14 +95,13 @@ async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
     town.until_cancelled(ride, "unfulfilled").await;
     let asked = format!("select count(*) from offer where ride_id = '{ride}'");
     assert_eq!(town.system.value::<i64>("dispatch", &asked).await, 2);
-    town.all_go_home().await;
     r9_dispatch_is_down_with_an_offer_out(&mut town).await;
     town.close().await;
 }
 
 async fn r4_two_riders_and_one_driver(town: &Town) {
-    let driver = town.driver(1).await;
-    let (one, other) = (town.rider().await, town.rider().await);
+    let (one, driver) = town.rider_and_driver("card_approved").await;
+    let other = town.rider().await;
     let (one, other) = tokio::join!(town.request(one), town.request(other));
     town.system.until("dispatch", "select count(*) from ride where status = 'cancelled'", 1).await;
     let driven = "select ride_id from offer where state = 'open'";
@@ -156,7 +146,6 @@ async fn r6_a_rider_cancels_in_every_state(town: &Town) {
         let (status, _) = town.try_action(ride, drivers[0], "accept").await;
         assert!(status.is_client_error(), "{state}: {status}");
         town.until_driver(drivers[0], "free").await;
-        assert_eq!(town.offline(drivers[0]).await.0, StatusCode::OK);
         assert_eq!(town.receipt(ride).await["charged"]["amount_minor"], 0, "{state}");
     }
     let (ride, drivers) = town.request_with_drivers(&[1]).await;
@@ -178,7 +167,6 @@ async fn r7_a_cancellation_races_the_acceptance(town: &Town) {
         assert_eq!(cancelled, StatusCode::ACCEPTED);
         assert!(accepted.is_success() || accepted == StatusCode::CONFLICT, "{accepted}");
         town.until_driver(drivers[0], "free").await;
-        assert_eq!(town.offline(drivers[0]).await.0, StatusCode::OK);
         let live =
             format!("select count(*) from offer where ride_id = '{ride}' and ended_at is null");
         town.system.until("dispatch", &live, 0).await;
@@ -188,7 +176,7 @@ async fn r7_a_cancellation_races_the_acceptance(town: &Town) {
 #[tokio::test]
 async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     let mut town = Town::new("rides_r8").await;
-    let (rider, driver) = (town.rider().await, town.driver(1).await);
+    let (rider, driver) = town.rider_and_driver("card_approved").await;
     town.system.stop("location").await;
     let ride = town.request(rider).await;
     town.until(ride, "searching").await;
@@ -196,10 +184,9 @@ async fn r8_location_is_down_and_the_ride_waits_or_its_deadline_passes() {
     town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;
 
-    town.all_go_home().await;
     town.system.stop("dispatch").await;
     town.start_dispatch(DispatchSettings { ride_deadline_seconds: 2, ..patient() }).await;
-    let (rider, driver) = (town.rider().await, town.driver(1).await);
+    let (rider, driver) = town.rider_and_driver("card_approved").await;
     town.system.stop("location").await;
     let ride = town.request(rider).await;
     let cancelled: RideCancelled = town.system.event(ride).await;
@@ -225,7 +212,7 @@ async fn r9_dispatch_is_down_with_an_offer_out(town: &mut Town) {
 }
 
 async fn r10_a_riders_data_change_in_mid_ride(town: &Town) {
-    let (rider, driver) = (town.rider().await, town.driver(1).await);
+    let (rider, driver) = town.rider_and_driver("card_approved").await;
     let ride = town.request(rider).await;
     town.until_asked(ride, driver).await;
     town.accept(ride, driver).await;
@@ -254,7 +241,7 @@ async fn r10_a_riders_data_change_in_mid_ride(town: &Town) {
 }
 
 async fn r11_a_drivers_clock_decides_nothing(town: &Town) {
-    let driver = town.driver(1).await;
+    let (rider, driver) = town.rider_and_driver("card_approved").await;
     let path = format!("/drivers/{driver}/position");
     // There is no field for a device's time.
     for (at, expected) in [
@@ -269,10 +256,24 @@ async fn r11_a_drivers_clock_decides_nothing(town: &Town) {
         near.iter().any(|one| one["driver_id"] == driver.to_string() && one["at"]["lat"] == 52.501)
     })
     .await;
-    let rider = town.rider().await;
     let ride = town.request(rider).await;
     town.until_asked(ride, driver).await;
     assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
+}
+
+async fn an_abort_when_the_rider_is_in_the_car_comes_too_late(town: &Town) {
+    let (ride, drivers) = town.request_with_drivers(&[1]).await;
+    town.until_asked(ride, drivers[0]).await;
+    town.accept(ride, drivers[0]).await;
+    // As after the driver has said so, and before that is decided.
+    let picked_up = format!("update ride set status = 'picked_up' where ride_id = '{ride}'");
+    town.system.execute("dispatch", &picked_up).await;
+    town.system.publish(ride, &NoDriverNearby { ride_id: RideId(ride), attempt: 2 }).await;
+    let picked_up = RiderPickedUp { ride_id: RideId(ride), driver_id: DriverId(drivers[0]) };
+    town.system.publish(ride, &picked_up).await;
+    town.until_driver(drivers[0], "riding").await;
+    town.act(ride, drivers[0], "complete").await;
+    town.until(ride, "completed").await;
 }
 
 async fn r12_a_drivers_positions_stop(town: &mut Town) {

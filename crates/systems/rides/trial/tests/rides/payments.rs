@@ -19,22 +19,17 @@ fn tried(ride: Uuid) -> String {
 async fn rides_are_paid_once_or_released_or_owed() {
     let town = Town::new("rides_paid").await;
     a_ride_that_is_driven_is_charged_once_what_the_rider_was_told(&town).await;
-    town.all_go_home().await;
     r6_a_late_cancellation_is_charged_what_the_tariff_says(&town).await;
-    town.all_go_home().await;
     r13_a_card_that_is_declined_gets_no_ride(&town).await;
-    town.all_go_home().await;
     r14_the_card_processor_is_away_and_rides_wait_for_it(&town).await;
-    town.all_go_home().await;
     r15_a_ride_that_is_cancelled_while_its_price_is_being_held_is_released(&town).await;
-    town.all_go_home().await;
     r16_what_the_card_processor_gives_no_more_is_owed(&town).await;
     town.close().await;
 }
 
 async fn a_ride_that_is_driven_is_charged_once_what_the_rider_was_told(town: &Town) {
     // Of each operation the first request is lost, and then the first answer.
-    let (rider, driver) = (town.rider_with("card_flaky").await, town.driver(1).await);
+    let (rider, driver) = town.rider_and_driver("card_flaky").await;
     let ride = town.request(rider).await;
     town.until_asked(ride, driver).await;
     town.until_payment(ride, "held").await;
@@ -71,7 +66,7 @@ async fn r6_a_late_cancellation_is_charged_what_the_tariff_says(town: &Town) {
 }
 
 async fn r13_a_card_that_is_declined_gets_no_ride(town: &Town) {
-    let (rider, driver) = (town.rider_with("card_declined").await, town.driver(1).await);
+    let (rider, driver) = town.rider_and_driver("card_declined").await;
     let ride = town.request(rider).await;
     town.until_cancelled(ride, "payment_declined").await;
     let declined: PaymentDeclined = town.system.event(ride).await;
@@ -84,7 +79,7 @@ async fn r13_a_card_that_is_declined_gets_no_ride(town: &Town) {
 }
 
 async fn r14_the_card_processor_is_away_and_rides_wait_for_it(town: &Town) {
-    let (rider, driver) = (town.rider().await, town.driver(1).await);
+    let (rider, driver) = town.rider_and_driver("card_approved").await;
     town.bank.is_away(true);
     let ride = town.request(rider).await;
     town.system.until("dispatch", &tried(ride), true).await;
@@ -115,7 +110,7 @@ async fn r15_a_ride_that_is_cancelled_while_its_price_is_being_held_is_released(
 }
 
 async fn r16_what_the_card_processor_gives_no_more_is_owed(town: &Town) {
-    let (rider, driver) = (town.rider_with("card_capture_fails").await, town.driver(1).await);
+    let (rider, driver) = town.rider_and_driver("card_capture_fails").await;
     let ride = town.request(rider).await;
     town.until_asked(ride, driver).await;
     town.drive(ride, driver).await;

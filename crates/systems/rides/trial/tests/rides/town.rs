@@ -147,6 +147,12 @@ impl Town {
         rider
     }
 
+    /// A rider with this card, and the only driver.
+    pub(crate) async fn rider_and_driver(&self, card: &str) -> (Uuid, Uuid) {
+        self.all_go_home().await;
+        (self.rider_with(card).await, self.driver(1).await)
+    }
+
     pub(crate) async fn request(&self, rider: Uuid) -> Uuid {
         self.request_by(&self.quote(rider).await).await
     }
@@ -169,7 +175,9 @@ impl Town {
         id(&ride["ride_id"])
     }
 
+    /// These drivers are the only ones.
     pub(crate) async fn request_with_drivers(&self, near: &[u8]) -> (Uuid, Vec<Uuid>) {
+        self.all_go_home().await;
         let mut drivers = Vec::new();
         for steps in near {
             drivers.push(self.driver(*steps).await);

@@ -36,18 +36,13 @@ async fn ended(town: &Town, ride: Uuid, payment: &str) -> (i64, i64) {
 async fn nobody_says_what_a_ride_costs_or_whose_it_is() {
     let town = Town::new("rides_trust").await;
     a_driver_who_never_moved_is_paid_nothing(&town).await;
-    town.all_go_home().await;
     a_ride_that_ends_on_the_way_costs_the_way_so_far(&town).await;
-    town.all_go_home().await;
     who_was_not_seen_lately_ends_no_ride(&town).await;
-    town.all_go_home().await;
     a_ride_whose_driver_vanished_ends_by_itself(&town).await;
-    town.all_go_home().await;
     an_operator_ends_a_ride_for_a_part_of_its_price(&town).await;
-    town.all_go_home().await;
     a_ride_goes_only_so_far(&town).await;
-    what_belongs_to_another_does_not_exist(&town).await;
     a_ride_begins_where_its_driver_is_seen(&town).await;
+    what_belongs_to_another_does_not_exist(&town).await;
     // Its ride goes on looking for a driver.
     a_quote_leads_to_one_ride_and_for_ten_minutes(&town).await;
     town.close().await;
@@ -117,6 +112,7 @@ async fn a_ride_begins_where_its_driver_is_seen(town: &Town) {
     assert!(answer["detail"].to_string().contains("m away"), "{answer}");
     moves(town, driver, 1).await;
     town.until_heard(ride, driver, "start").await;
+    town.act(ride, driver, "complete").await;
 }
 
 async fn a_ride_whose_driver_vanished_ends_by_itself(town: &Town) {
@@ -153,8 +149,6 @@ async fn an_operator_ends_a_ride_for_a_part_of_its_price(town: &Town) {
     let (status, answer) = town.system.post("dispatch", &path, &body(700)).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(ended(town, ride, "paid").await.1, 700);
-    town.until_driver(driver, "free").await;
-    assert_eq!(town.offline(driver).await.0, StatusCode::OK);
     // Nothing at all is a cancellation of a ride under way.
     let (ride, driver) = riding(town).await;
     let body = json!({ "driver_id": driver, "fare_minor": 0 });

@@ -11,6 +11,14 @@ use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
 const PIECES: u32 = 5;
+/// Lets no checkout be stored until two wait, but for ten seconds at most.
+const TWO_WAIT: &str = "do $$ begin
+    lock table checkout in share mode;
+    for look in 1..1000 loop
+        perform pg_sleep(0.01), pg_stat_clear_snapshot();
+        exit when (select count(*) from pg_stat_activity
+            where wait_event_type = 'Lock' and datname = current_database()) = 2;
+    end loop; end $$";
 
 type Answer = (StatusCode, Value);
 
@@ -104,11 +112,9 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     let alone = checks_out(&shop, PIECES + 1).await;
     assert_eq!(alone.0, StatusCode::CONFLICT, "{alone:?}");
     names_the_limit(&alone);
-    let answers = tokio::join!(checks_out(&shop, 3), checks_out(&shop, 3));
-    let (first, refused) = match (answers.0.0, answers.1.0) {
-        (StatusCode::CREATED, _) => answers,
-        _ => (answers.1, answers.0),
-    };
+    let hold = shop.execute("cart", TWO_WAIT);
+    let (one, other, ()) = tokio::join!(checks_out(&shop, 3), checks_out(&shop, 3), hold);
+    let (first, refused) = if one.0 == StatusCode::CREATED { (one, other) } else { (other, one) };
     assert_eq!(first.0, StatusCode::CREATED, "{first:?}");
     assert_eq!(refused.0, StatusCode::TOO_MANY_REQUESTS, "{refused:?}");
     names_the_limit(&refused);

@@ -16,7 +16,7 @@ use crate::count::{HeartbeatCounts, SessionCount, floor};
 /// When minutes are deleted, their peaks are in the hours.
 const MINUTES_KEPT: &str = "2 days";
 
-/// Returns the counts so far, and locks the rows.
+/// Returns the counts so far. Nobody else changes them: a session's heartbeats are in one partition, which has one reader.
 pub(crate) async fn of_sessions(
     db: &mut PgConnection,
     sessions: &[SessionId],
@@ -27,7 +27,7 @@ pub(crate) async fn of_sessions(
         "select session_id, title_id, number, watched_seconds,
              case when number > 0 then minute else 'epoch' end
          from session_count
-         where session_id = any($1) order by session_id for update",
+         where session_id = any($1)",
     )
     .bind(sessions.iter().map(|session| session.0).collect::<Vec<_>>())
     .fetch_all(db)
@@ -130,7 +130,8 @@ async fn add_late(db: &mut PgConnection, counts: &HeartbeatCounts) -> Result<(),
     Ok(())
 }
 
-/// A session counts for as long as its end says, whether the heartbeats or the end come first.
+/// A session counts for as long as its end says, whether the heartbeats or the end come first. The caller has locked the
+/// rows of `session_count`.
 pub(crate) async fn correct_ends(
     db: &mut PgConnection,
     sessions: Option<&[Uuid]>,
@@ -141,7 +142,6 @@ pub(crate) async fn correct_ends(
                  session_end.watched_seconds - coalesce(session_count.watched_seconds, 0) as after
              from session_end left join session_count using (session_id)
              where $1::uuid[] is null or session_id = any($1)
-             order by session_id for update of session_end
          ), ends as (
              update session_end set corrected_seconds = wrong.after from wrong
              where session_end.session_id = wrong.session_id and wrong.before <> wrong.after

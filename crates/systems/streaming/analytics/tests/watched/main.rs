@@ -52,23 +52,29 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
     }
     other.beat(&system, 1, 7).await;
     until_watched(&system, 37).await;
+    // Another viewer of the title in the same minute.
+    let second = TestSession { session_id: system.new_id(), ..one };
+    let started = PlaybackStarted { session_id: SessionId(second.session_id), ..started };
+    system.publish(second.session_id, &started).await;
+    second.beat(&system, 1, 6).await;
+    until_watched(&system, 43).await;
 
     // The end has the last word: one session lacks its last heartbeat, the other has one too many.
     end(&system, &one, 40).await;
     end(&system, &other, 5).await;
-    until_watched(&system, 45).await;
+    until_watched(&system, 51).await;
     one.beat(&system, 4, 44).await;
     let counted =
         format!("select number from session_count where session_id = '{}'", one.session_id);
     system.until("analytics", &counted, 4).await;
-    assert_eq!(system.value::<i64>("analytics", WATCHED).await, 45);
+    assert_eq!(system.value::<i64>("analytics", WATCHED).await, 51);
 
     let hours = get(&system, &format!("/watched/{}/hours", one.title_id)).await;
     let sum = |field: &str| {
         let hours = hours["items"].as_array().expect("hours").iter();
         hours.map(|hour| hour[field].as_i64().expect("a number")).sum::<i64>()
     };
-    assert_eq!((sum("watched_seconds"), sum("views"), sum("peak_viewers")), (40, 1, 1), "{hours}");
+    assert_eq!((sum("watched_seconds"), sum("views"), sum("peak_viewers")), (46, 2, 2), "{hours}");
     system.close(0).await;
 }
 

@@ -69,14 +69,11 @@ pub(crate) async fn begin_erasure(
     closure_id: ClosureId,
     account_id: AccountId,
 ) -> Result<(), Failure> {
-    sqlx::query(
-        "insert into erasing (closure_id, account_id) values ($1, $2)
-         on conflict (closure_id) do nothing",
-    )
-    .bind(closure_id.0)
-    .bind(account_id.0)
-    .execute(&mut *db)
-    .await?;
+    sqlx::query("insert into erasing (closure_id, account_id) values ($1, $2)")
+        .bind(closure_id.0)
+        .bind(account_id.0)
+        .execute(db)
+        .await?;
     Ok(())
 }
 

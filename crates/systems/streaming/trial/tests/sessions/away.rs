@@ -1,13 +1,16 @@
 //! Sessions while each service is down in turn, and their compensation.
 
+use ballet::SagaId;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
-use streaming_events::SessionId;
-use streaming_events::accounts::StreamSlotCancelled;
-use streaming_events::playback::{PlaybackRefused, PlaybackRequested, Refusal};
+use streaming_events::accounts::{AccountErased, StreamSlotCancelled};
+use streaming_events::playback::{
+    EndReason, PlaybackEnded, PlaybackRefused, PlaybackRequested, Refusal, ViewerErased,
+};
 use streaming_events::titles::PlaybackLicenseCancelled;
+use streaming_events::{ClosureId, SessionId};
 
-use crate::world::{PATIENT, StreamingWorld};
+use crate::world::{PATIENT, StreamingWorld, text};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s10_what_a_service_missed_it_catches_up_with() {
@@ -36,7 +39,33 @@ async fn s10_what_a_service_missed_it_catches_up_with() {
     for session in [&waiting, &another] {
         world.over(session, "ended", "withdrawn").await;
     }
+    an_erasure_that_comes_before_the_end_of_a_session_waits_for_it(&mut world).await;
     world.system.close(0).await;
+}
+
+async fn an_erasure_that_comes_before_the_end_of_a_session_waits_for_it(
+    world: &mut StreamingWorld,
+) {
+    let (home, title) = (world.home("duo", 1).await, world.any_title().await);
+    let session = world.play(&home, 0, &title).await;
+    world.system.stop("playback").await;
+    let (_, closure) = world.delete("accounts", &format!("/accounts/{}", home.account)).await;
+    let closure = SagaId(text(&closure, "closure_id").parse().expect("an id"));
+    let account_id = home.account.parse().expect("an id");
+    let erased = ViewerErased { closure_id: ClosureId(closure.0), account_id };
+    world.system.publish(closure, &erased).await;
+    let (now, session) = (world.system.handle(0).now(), session.parse().expect("an id"));
+    let ended = PlaybackEnded {
+        session_id: SessionId(session),
+        title_id: title.parse().expect("an id"),
+        reason: EndReason::Closed,
+        started_at: now,
+        ended_at: now,
+        watched_seconds: 0,
+        position_seconds: 0,
+    };
+    world.system.publish(SagaId(session), &ended).await;
+    world.system.event::<AccountErased>(closure).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

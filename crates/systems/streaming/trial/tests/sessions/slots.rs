@@ -30,6 +30,7 @@ async fn an_account_has_never_more_sessions_than_its_plan() {
     s11_ten_devices_at_once_on_a_plan_that_stops_the_oldest_leave_one(&world).await;
     a_session_that_ends_while_the_plan_changes_waits_for_it(&world).await;
     the_database_forbids_more_live_slots_than_the_plan_has(&world).await;
+    an_account_has_so_many_devices(&world).await;
     world.system.close(0).await;
 }
 
@@ -180,4 +181,21 @@ async fn the_database_forbids_more_live_slots_than_the_plan_has(world: &Streamin
         home.account
     );
     world.system.execute("accounts", &one_more).await;
+}
+
+async fn an_account_has_so_many_devices(world: &StreamingWorld) {
+    let home = world.home("basic", 1).await;
+    let others = format!(
+        "insert into device (device_id, account_id, name, added_at)
+         select gen_random_uuid(), '{}', 'Device', now() from generate_series(2, 100)",
+        home.account
+    );
+    world.system.execute("accounts", &others).await;
+    let devices = format!("/accounts/{}/devices", home.account);
+    let more = json!({ "name": "One more" });
+    let (status, problem) = world.system.post("accounts", &devices, &more).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+    let one = format!("{devices}/{}", home.devices[0]);
+    assert_eq!(world.delete("accounts", &one).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(world.delete("accounts", &one).await.0, StatusCode::NOT_FOUND);
 }

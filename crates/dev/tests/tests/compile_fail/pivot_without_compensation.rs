@@ -1,6 +1,0 @@
-//! A pivot without a compensation.
-include!("prelude.inc");
-
-fn main() {
-    Participant::new("inventory").saga::<Fulfillment>(|saga| saga.pivot(Reserve));
-}
