@@ -235,6 +235,38 @@ impl TestSystem {
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
+    /// Runs requests, and lets nothing be written to a table of a service until so many transactions wait: what each of
+    /// them has read, it has read before the others wrote. A lock that was not taken shows in what they do.
+    pub async fn meeting<T>(
+        &self,
+        (service, table): (&str, &str),
+        waiting: u8,
+        requests: impl Future<Output = T>,
+    ) -> T {
+        let hold = format!(
+            "do $$ begin
+                lock table {table} in share mode;
+                for look in 1..1000 loop
+                    perform pg_sleep(0.01), pg_stat_clear_snapshot();
+                    if (select count(*) from pg_stat_activity
+                        where wait_event_type = 'Lock' and datname = current_database()) >= {waiting}
+                    then return; end if;
+                end loop;
+                raise 'fewer than {waiting} have met';
+            end $$"
+        );
+        let held = format!(
+            "select count(*) from pg_locks where relation = '{table}'::regclass
+                and mode = 'ShareLock' and granted
+                and database = (select oid from pg_database where datname = current_database())"
+        );
+        let meet = async {
+            self.until(service, &held, 1).await;
+            requests.await
+        };
+        tokio::join!(self.execute(service, &hold), meet).1
+    }
+
     /// Returns the single value that a query of a service's database yields.
     pub async fn value<T>(&self, service: &str, sql: &str) -> T
     where

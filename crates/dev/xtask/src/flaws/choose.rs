@@ -1,9 +1,15 @@
 //! The choice of flaws: one of each kind in turn, so that no kind with many places crowds out the others.
 
-use fastrand::Rng;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// All flaws in the order in which they are taken. It follows from the seed alone.
-pub(crate) fn in_turn<T>(found: Vec<T>, seed: u64, kind: impl Fn(&T) -> &'static str) -> Vec<T> {
+/// All flaws in the order in which they are taken. It follows from the seed and their names, so that a place that goes
+/// changes nothing for the others.
+pub(crate) fn in_turn<T>(
+    found: Vec<T>,
+    seed: u64,
+    kind: impl Fn(&T) -> &'static str,
+    name: impl Fn(&T) -> String,
+) -> Vec<T> {
     let mut kinds: Vec<(&'static str, Vec<T>)> = Vec::new();
     for flaw in found {
         let name = kind(&flaw);
@@ -12,8 +18,12 @@ pub(crate) fn in_turn<T>(found: Vec<T>, seed: u64, kind: impl Fn(&T) -> &'static
             None => kinds.push((name, vec![flaw])),
         }
     }
-    let mut choices = Rng::with_seed(seed);
-    kinds.iter_mut().for_each(|(_, flaws)| choices.shuffle(flaws));
+    let chance = |flaw: &T| {
+        let mut hasher = DefaultHasher::new();
+        (seed, name(flaw)).hash(&mut hasher);
+        hasher.finish()
+    };
+    kinds.iter_mut().for_each(|(_, flaws)| flaws.sort_by_cached_key(chance));
     let mut chosen = Vec::new();
     while kinds.iter().any(|(_, flaws)| !flaws.is_empty()) {
         chosen.extend(kinds.iter_mut().filter_map(|(_, flaws)| flaws.pop()));

@@ -107,6 +107,11 @@ impl Handler {
         format!("{}:{}", file.display(), self.line)
     }
 
+    /// The same after an edit elsewhere.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.file.display(), self.before)
+    }
+
     /// Returns the file's text with the flaw.
     pub(crate) fn in_text(&self, text: &str) -> String {
         let mut text = text.to_owned();

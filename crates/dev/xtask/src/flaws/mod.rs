@@ -90,7 +90,8 @@ fn declarations(args: &Args, folder: &Path) -> Result<Vec<Judged>> {
     let mut found: Vec<Declaration> = systems.iter().flat_map(declarations::find).collect();
     found.retain(|flaw| args.has(flaw.kind));
     let mut judged = Vec::new();
-    for flaw in in_turn(found, args.seed, |flaw| flaw.kind).into_iter().take(number) {
+    let chosen = in_turn(found, args.seed, |flaw| flaw.kind, |flaw| flaw.place.clone());
+    for flaw in chosen.into_iter().take(number) {
         let at = systems.iter().position(|system| system.system == flaw.system);
         let at = at.context("a flaw of an unknown system")?;
         let one = judges.judge(&flaw, &systems[at], &right[at])?;
@@ -113,7 +114,7 @@ fn handlers(args: &Args, folder: &Path) -> Result<Vec<Judged>> {
     }
     found.retain(|flaw| args.has(flaw.kind));
     ensure!(!found.is_empty(), "no handler has a place for such a flaw");
-    let found = in_turn(found, args.seed, |flaw| flaw.kind);
+    let found = in_turn(found, args.seed, |flaw| flaw.kind, Handler::name);
     let judged = rounds::judge(&mut tree, found, number, verdicts)?;
     tree.stop()?;
     Ok(judged)

@@ -90,7 +90,8 @@ async fn a_rider_takes_few_drivers_at_a_time_and_another_once_a_ride_is_over(tow
         town.driver(steps).await;
     }
     let (rider, other) = (town.rider().await, town.rider().await);
-    let answers = join_all((0..5).map(|_| wants(town, rider))).await;
+    let all = join_all((0..5).map(|_| wants(town, rider)));
+    let answers = town.system.meeting(("dispatch", "ride"), 4, all).await;
     let of = |wanted| answers.iter().filter(|(status, _)| *status == wanted).collect::<Vec<_>>();
     let (rides, refused) = (of(StatusCode::CREATED), of(StatusCode::TOO_MANY_REQUESTS));
     assert_eq!((rides.len(), refused.len()), (3, 2), "{answers:?}");

@@ -81,8 +81,7 @@ async fn r3_an_offer_that_expires_is_not_accepted_and_the_next_driver_drives() {
     let (ride, drivers) = town.request_with_drivers(&[1, 2]).await;
     town.until_asked(ride, drivers[0]).await;
     town.until_asked(ride, drivers[1]).await;
-    let (status, _) = town.try_action(ride, drivers[0], "accept").await;
-    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(town.try_action(ride, drivers[0], "accept").await.0, StatusCode::CONFLICT);
     town.until_driver(drivers[0], "free").await;
     town.drive(ride, drivers[1]).await;
     town.until_driver(drivers[1], "free").await;

@@ -29,6 +29,11 @@ async fn of_checkouts_at_the_same_time_one_makes_the_order() {
         assert_eq!(orders.len(), 1);
         service.events("cart.checked_out.v1", round).await;
     }
+    let cart = service.open_cart(&[("mug", 1)]).await;
+    let both = join(service.put(id(&cart), "mug", 2), service.put(id(&cart), "pot", 1));
+    service.meeting(("cart", "cart"), 2, both).await;
+    let cart = service.cart(id(&cart)).await;
+    assert_eq!((&cart["version"], &cart["lines"][0]["quantity"]), (&3.into(), &2.into()), "{cart}");
     service.close().await;
 }
 

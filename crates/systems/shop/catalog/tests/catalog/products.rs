@@ -28,12 +28,14 @@ async fn every_change_is_an_event_with_the_whole_product_and_its_next_version() 
     assert_eq!(tag(&read), "\"1\"");
     assert_eq!(read.json::<Value>().await.expect("JSON"), mug);
 
-    for (version, changed) in [(1, "\"2\""), (2, "\"2\"")] {
-        // The second time nothing is changed.
-        let read = format!("\"{version}\"");
-        let answer = service.set_price("mug", Some(&read), 990).await;
-        assert_eq!((answer.status(), tag(&answer)), (StatusCode::OK, changed));
-    }
+    let change = |tag| service.set_price("mug", Some(tag), 990);
+    let both = async { tokio::join!(change("\"1\""), change("\"1\"")) };
+    let (one, other) = service.meeting(("catalog", "product"), 2, both).await;
+    let statuses = [one.status(), other.status()];
+    assert!(statuses.contains(&StatusCode::PRECONDITION_FAILED), "{statuses:?}");
+    // Again nothing is changed.
+    let again = change("\"2\"").await;
+    assert_eq!((again.status(), tag(&again)), (StatusCode::OK, "\"2\""));
     let changed = service.read("/products/mug").await;
     assert_eq!((&changed["version"], &changed["price"]), (&json!(2), &euros(990)));
     assert_eq!(service.withdraw("mug", Some("\"2\"")).await.status(), StatusCode::NO_CONTENT);

@@ -2,6 +2,7 @@
 
 use ballet_stage::wait_until;
 use cart::config::CartSettings;
+use futures_util::future::join_all;
 use orders::config::OrderSettings;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -11,14 +12,6 @@ use crate::shop::{CUSTOMER, SOON, Shop, ShopOptions, USUAL, mugs};
 
 const OTHER: &str = "0193f7a0-0000-7000-8000-00000000c002";
 const PIECES: u32 = 5;
-/// Lets no checkout be stored until two wait, but for ten seconds at most.
-const TWO_WAIT: &str = "do $$ begin
-    lock table checkout in share mode;
-    for look in 1..1000 loop
-        perform pg_sleep(0.01), pg_stat_clear_snapshot();
-        exit when (select count(*) from pg_stat_activity
-            where wait_event_type = 'Lock' and datname = current_database()) = 2;
-    end loop; end $$";
 
 type Answer = (StatusCode, Value);
 
@@ -75,12 +68,8 @@ async fn open_bounded() -> Shop {
 async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     let shop = open_bounded().await;
     let provider = shop.silent_provider().await;
-    let answers = tokio::join!(
-        orders(&shop, CUSTOMER, 2),
-        orders(&shop, CUSTOMER, 2),
-        orders(&shop, CUSTOMER, 2),
-    );
-    let answers = [answers.0, answers.1, answers.2];
+    let all = join_all((0..3).map(|_| orders(&shop, CUSTOMER, 2)));
+    let answers = shop.meeting(("orders", "customer_order"), 3, all).await;
     let of = |wanted| answers.iter().filter(|(status, _)| *status == wanted).collect::<Vec<_>>();
     let (placed, refused) = (of(StatusCode::CREATED), of(StatusCode::TOO_MANY_REQUESTS));
     assert_eq!((placed.len(), refused.len()), (2, 1), "{answers:?}");
@@ -112,8 +101,8 @@ async fn t203_one_customer_cannot_hold_all_of_the_stock() {
     let alone = checks_out(&shop, PIECES + 1).await;
     assert_eq!(alone.0, StatusCode::CONFLICT, "{alone:?}");
     names_the_limit(&alone);
-    let hold = shop.execute("cart", TWO_WAIT);
-    let (one, other, ()) = tokio::join!(checks_out(&shop, 3), checks_out(&shop, 3), hold);
+    let both = async { tokio::join!(checks_out(&shop, 3), checks_out(&shop, 3)) };
+    let (one, other) = shop.meeting(("cart", "checkout"), 2, both).await;
     let (first, refused) = if one.0 == StatusCode::CREATED { (one, other) } else { (other, one) };
     assert_eq!(first.0, StatusCode::CREATED, "{first:?}");
     assert_eq!(refused.0, StatusCode::TOO_MANY_REQUESTS, "{refused:?}");

@@ -1,6 +1,5 @@
 //! Closures of accounts leave nothing of the person in any table, queue, journal or log.
 
-use ballet_stage::Method;
 use ballet_testkit::process_log;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
@@ -92,8 +91,7 @@ async fn s8_a_closure_ends_what_plays_and_leaves_nothing_of_the_person(world: &S
     // The other account still plays, and the address is free again.
     let live = "select count(*) from session where status = 'playing' and ending is null";
     assert_eq!(world.system.value::<i64>("playback", live).await, 1);
-    let (status, _) = world.system.post("accounts", "/sign-up", &person).await;
-    assert_eq!(status, StatusCode::CREATED);
+    assert_eq!(world.system.post("accounts", "/sign-up", &person).await.0, StatusCode::CREATED);
     // A session for the erased account is refused, and keeps no account.
     let late = world.request(&home, 0, &title).await;
     world.over(&late, "refused", "no_account").await;
@@ -139,6 +137,5 @@ async fn a_service_that_has_not_erased_is_named(world: &mut StreamingWorld) {
     world.system.until("accounts", erased, 1).await;
     let (_, overdue) = world.system.get("accounts", "/closures?overdue=true").await;
     assert_eq!(overdue["items"], json!([]), "{overdue}");
-    let (status, _) = world.system.request(Method::GET, "accounts", &path, None).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(world.system.get("accounts", &path).await.0, StatusCode::NOT_FOUND);
 }
