@@ -45,7 +45,9 @@ mod tests {
         let mut flaws = find(&shop);
         flaws.retain(|flaw| !flaw.is_change && crate::flaws::page::reason(flaw.kind).is_none());
         let mut missed = Vec::new();
-        for flaw in in_turn(flaws, 1, |flaw| flaw.kind).into_iter().take(10) {
+        for flaw in
+            in_turn(flaws, 1, |flaw| flaw.kind, |flaw| flaw.place.clone()).into_iter().take(10)
+        {
             shop.write(&folder, &flaw.edits).expect("written");
             if named(&flaw, &right, &findings(&folder)).is_none() {
                 missed.push(format!("{}: {}", flaw.kind, flaw.place));
