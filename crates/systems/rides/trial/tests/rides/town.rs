@@ -61,11 +61,13 @@ impl Town {
         driver
     }
 
-    pub(crate) async fn online(&self, driver: Uuid, seats: u8, steps: u8) {
+    pub(crate) async fn online(&self, driver: Uuid, seats: u8, steps: u8) -> Value {
         let shift = json!({ "seats": seats, "at": place(steps) });
-        self.done(Method::POST, "location", &format!("/drivers/{driver}/online"), shift).await;
+        let path = format!("/drivers/{driver}/online");
+        let online = self.done(Method::POST, "location", &path, shift).await;
         let is_it = |near: &Value| near["driver_id"] == driver.to_string();
         self.until_near("the driver is near", |near| near.iter().any(is_it)).await;
+        online
     }
 
     pub(crate) async fn until_near(&self, what: &str, is_so: impl Fn(&[Value]) -> bool) {

@@ -46,6 +46,8 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
         started_at: one.began,
         until: one.began + SignedDuration::from_hours(4),
     };
+    // A playback that was restored says it again.
+    system.publish(one.session_id, &started).await;
     system.publish(one.session_id, &started).await;
     for (number, watched) in [(1, 10), (3, 30), (2, 20), (3, 30)] {
         one.beat(&system, number, watched).await;
@@ -60,6 +62,7 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
     until_watched(&system, 43).await;
 
     // The end has the last word: one session lacks its last heartbeat, the other has one too many.
+    end(&system, &one, 40).await;
     end(&system, &one, 40).await;
     end(&system, &other, 5).await;
     until_watched(&system, 51).await;

@@ -21,6 +21,8 @@ async fn single_sessions_start_and_end() {
     )
     .await;
     s4_a_device_that_is_gone_ends_what_it_plays(&world).await;
+    what_was_said_first_ends_a_session(&world).await;
+    a_session_that_is_asked_for_again_is_the_same(&world).await;
     s9_signs_of_life_may_be_doubled_and_out_of_order(&world).await;
     world.system.close(0).await;
 }
@@ -138,6 +140,7 @@ async fn s3_a_sign_of_life_after_the_license_ended_is_refused_though_nothing_has
 
 async fn s4_a_device_that_is_gone_ends_what_it_plays(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 2).await, world.any_title().await);
+    world.play(&home, 0, &title).await;
     let (lost, other) = (world.play(&home, 0, &title).await, world.play(&home, 1, &title).await);
     let Home { account, devices } = &home;
     let (_, list) = world.system.get("accounts", &format!("/accounts/{account}/devices")).await;
@@ -146,6 +149,33 @@ async fn s4_a_device_that_is_gone_ends_what_it_plays(world: &StreamingWorld) {
     assert_eq!(world.delete("accounts", &path).await.0, StatusCode::NO_CONTENT);
     world.over(&lost, "ended", "stopped").await;
     world.until(&other, "playing").await;
+}
+
+async fn what_was_said_first_ends_a_session(world: &StreamingWorld) {
+    let (home, title) = (world.home("duo", 2).await, world.any_title().await);
+    let (first, other) = (world.play(&home, 0, &title).await, world.play(&home, 1, &title).await);
+    // As before the look that ends it.
+    let said = format!("update session set ending = 'displaced' where session_id = '{first}'");
+    world.system.execute("playback", &said).await;
+    world.stop(&first).await;
+    let ending = format!("select ending from session where session_id = '{first}'");
+    assert_eq!(world.system.value::<String>("playback", &ending).await, "displaced");
+    world.delete("accounts", &format!("/accounts/{}", home.account)).await;
+    world.over(&other, "ended", "closed").await;
+    assert_eq!(world.system.value::<String>("playback", &ending).await, "displaced");
+}
+
+async fn a_session_that_is_asked_for_again_is_the_same(world: &StreamingWorld) {
+    let (home, title) = (world.home("duo", 1).await, world.any_title().await);
+    let mut wanted = json!({
+        "account_id": home.account, "device_id": home.devices[0], "title_id": title,
+    });
+    let ask =
+        async |wanted| world.system.post_under_key("playback", "/sessions", "k", wanted).await;
+    let (first, again) = (ask(&wanted).await, ask(&wanted).await);
+    assert_eq!((first.0, &first.1["session_id"]), (StatusCode::CREATED, &again.1["session_id"]));
+    wanted["title_id"] = json!(home.account);
+    assert_eq!(ask(&wanted).await.0, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
