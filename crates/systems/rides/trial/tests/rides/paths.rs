@@ -6,7 +6,8 @@ use location::Location;
 use location::config::LocationSettings;
 use reqwest::StatusCode;
 use rides_events::dispatch::{
-    CancelReason, FareReleased, OfferEnded, RideCancelled, RideCompleted, RiderPickedUp,
+    CancelReason, FareReleased, OfferEnded, OfferWithdrawn, RideCancelled, RideCompleted,
+    RiderPickedUp,
 };
 use rides_events::location::{DriverReleased, NoDriverNearby, ReservationCancelled};
 use rides_events::{DriverId, RideId};
@@ -69,6 +70,9 @@ async fn r2_all_decline(town: &Town) {
         town.act(ride, *driver, "decline").await;
     }
     town.until_cancelled(ride, "unfulfilled").await;
+    // The fare was held first, so it is released last.
+    town.system.event::<FareReleased>(ride).await;
+    assert_eq!(town.system.events::<OfferWithdrawn>(ride).await, []);
 }
 
 #[tokio::test]
@@ -297,7 +301,6 @@ async fn r12_a_drivers_positions_stop(town: &mut Town) {
     );
     town.system.until("location", &silent, true).await;
     town.until_near("nobody is near", <[_]>::is_empty).await;
-    let rider = town.rider().await;
-    let ride = town.request(rider).await;
+    let ride = town.request(town.rider().await).await;
     town.until_cancelled(ride, "no_driver_nearby").await;
 }

@@ -97,9 +97,8 @@ async fn r14_the_card_processor_is_away_and_rides_wait_for_it(town: &Town) {
 }
 
 async fn r15_a_ride_that_is_cancelled_while_its_price_is_being_held_is_released(town: &Town) {
-    let rider = town.rider().await;
     town.bank.is_away(true);
-    let ride = town.request(rider).await;
+    let ride = town.request(town.rider().await).await;
     town.system.until("dispatch", &tried(ride), true).await;
     assert_eq!(town.cancel(ride).await, StatusCode::ACCEPTED);
     let cancelled: RideCancelled = town.system.event(ride).await;

@@ -157,9 +157,8 @@ async fn an_operator_ends_a_ride_for_a_part_of_its_price(town: &Town) {
 }
 
 async fn a_ride_goes_only_so_far(town: &Town) {
-    let rider = town.rider().await;
     let far = json!({
-        "rider_id": rider, "pickup": place(0), "destination": { "lat": -52.5, "lon": -166.6 },
+        "rider_id": town.rider().await, "pickup": place(0), "destination": { "lat": -52.5, "lon": -166.6 },
     });
     let (status, answer) = town.system.post("dispatch", "/quotes", &far).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");

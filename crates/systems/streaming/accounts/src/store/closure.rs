@@ -28,8 +28,7 @@ pub(crate) async fn close(
         .await?;
     sqlx::query(
         "with closed as (
-             update account set email = null, name = null, closed_at = $3, changed_at = $3,
-                 version = version + 1
+             update account set email = null, name = null, closed_at = $3, changed_at = $3
              where account_id = $2
          )
          insert into closure (closure_id, account_id, closed_at, due_at) values ($1, $2, $3, $4)",
@@ -43,18 +42,17 @@ pub(crate) async fn close(
     Ok(())
 }
 
-/// Removes the account's last rows. Returns false if a session still has a slot.
+/// Removes the account's last rows. Returns false if a session still has a slot: a closed account gives out none.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     closure_id: ClosureId,
     account_id: AccountId,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    let live: Option<i32> =
-        sqlx::query_scalar("select live from account where account_id = $1 for update")
-            .bind(account_id.0)
-            .fetch_optional(&mut *db)
-            .await?;
+    let live: Option<i32> = sqlx::query_scalar("select live from account where account_id = $1")
+        .bind(account_id.0)
+        .fetch_optional(&mut *db)
+        .await?;
     if live.is_some_and(|live| live > 0) {
         return Ok(false);
     }
