@@ -115,7 +115,7 @@ async fn a_ride_begins_where_its_driver_is_seen(town: &Town) {
 }
 
 async fn a_ride_whose_driver_vanished_ends_by_itself(town: &Town) {
-    let (ride, driver) = riding(town).await;
+    let (ride, _) = riding(town).await;
     // The first look is over, because a look under way would overwrite the time of the next one.
     let watch = format!("saga_id = '{ride}' and step = 'watch_ride' and owner = 0");
     let rests = format!(
@@ -158,7 +158,8 @@ async fn an_operator_ends_a_ride_for_a_part_of_its_price(town: &Town) {
 
 async fn a_ride_goes_only_so_far(town: &Town) {
     let far = json!({
-        "rider_id": town.rider().await, "pickup": place(0), "destination": { "lat": -52.5, "lon": -166.6 },
+        "rider_id": town.rider().await, "pickup": place(0),
+        "destination": { "lat": -52.5, "lon": -166.6 },
     });
     let (status, answer) = town.system.post("dispatch", "/quotes", &far).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");

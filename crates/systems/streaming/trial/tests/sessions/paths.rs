@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use playback::config::PlaybackSettings;
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Home, PATIENT, StreamingWorld};
 
@@ -168,14 +168,14 @@ async fn what_was_said_first_ends_a_session(world: &StreamingWorld) {
 
 async fn a_session_that_is_asked_for_again_is_the_same(world: &StreamingWorld) {
     let (home, title) = (world.home("duo", 1).await, world.any_title().await);
-    let mut wanted = json!({
-        "account_id": home.account, "device_id": home.devices[0], "title_id": title,
-    });
-    let ask =
-        async |wanted| world.system.post_under_key("playback", "/sessions", "k", wanted).await;
+    let (account, device) = (&home.account, &home.devices[0]);
+    let mut wanted = json!({ "account_id": account, "device_id": device, "title_id": title });
+    let ask = async |wanted: &Value| {
+        world.system.post_under_key("playback", "/sessions", "k", wanted).await
+    };
     let (first, again) = (ask(&wanted).await, ask(&wanted).await);
     assert_eq!((first.0, &first.1["session_id"]), (StatusCode::CREATED, &again.1["session_id"]));
-    wanted["title_id"] = json!(home.account);
+    wanted["title_id"] = json!(account);
     assert_eq!(ask(&wanted).await.0, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
