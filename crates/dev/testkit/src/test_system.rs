@@ -246,7 +246,7 @@ impl TestSystem {
         let hold = format!(
             "do $$ begin
                 lock table {table} in share mode;
-                for look in 1..3000 loop
+                for look in 1..1000 loop
                     perform pg_sleep(0.01), pg_stat_clear_snapshot();
                     if (select count(*) from pg_stat_activity
                         where wait_event_type = 'Lock' and datname = current_database()) >= {waiting}

@@ -3,7 +3,6 @@
 use ballet_amqp::{AMQPValue, Publish};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
-use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::observer::until;
@@ -47,7 +46,7 @@ fn once_in_order(page: &str, texts: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_did_is_one_line_at_its_time_with_links_that_lead_somewhere() {
     let world = TestConsole::new("console_history").await;
-    let (of, databases) = service_databases("history", &["payments", "orders"]).await;
+    let (_of, databases) = service_databases("history", &["payments", "orders"]).await;
     let console = world.console_with(|options| options.databases = databases).await;
     let operator = console.browser().await;
     let saga = world.random_id();
