@@ -235,8 +235,11 @@ impl TestSystem {
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// Runs requests, and lets nothing be written to a table of a service until so many transactions wait: what each of
-    /// them has read, it has read before the others wrote. A lock that was not taken shows in what they do.
+    /// Runs HTTP requests, and lets nothing be written to a table of a service until so many transactions wait: what each
+    /// of them has read, it has read before the others wrote. A lock that was not taken shows in what they do. Steps of
+    /// sagas do not meet, since they wait only for a moment.
+    ///
+    /// Panics if fewer wait after ten seconds.
     pub async fn meeting<T>(
         &self,
         (service, table): (&str, &str),
