@@ -46,7 +46,7 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
         started_at: one.began,
         until: one.began + SignedDuration::from_hours(4),
     };
-    // A playback that was restored says it again.
+    // What is said twice counts once.
     system.publish(one.session_id, &started).await;
     system.publish(one.session_id, &started).await;
     for (number, watched) in [(1, 10), (3, 30), (2, 20), (3, 30)] {
