@@ -1,6 +1,6 @@
 //! The choice of flaws: one of each kind in turn, so that no kind with many places crowds out the others.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 /// All flaws in the order in which they are taken. It follows from the seed and their names, so that a place that goes
 /// changes nothing for the others.
@@ -18,15 +18,16 @@ pub(crate) fn in_turn<T>(
             None => kinds.push((name, vec![flaw])),
         }
     }
-    let chance = |flaw: &T| {
-        let mut hasher = DefaultHasher::new();
-        (seed, name(flaw)).hash(&mut hasher);
-        hasher.finish()
-    };
+    let chance = |flaw: &T| hash_of((seed, name(flaw)));
     kinds.iter_mut().for_each(|(_, flaws)| flaws.sort_by_cached_key(chance));
     let mut chosen = Vec::new();
     while kinds.iter().any(|(_, flaws)| !flaws.is_empty()) {
         chosen.extend(kinds.iter_mut().filter_map(|(_, flaws)| flaws.pop()));
     }
     chosen
+}
+
+/// The same in each run.
+pub(crate) fn hash_of(value: impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(value)
 }

@@ -1,12 +1,13 @@
 //! What earlier runs have found out, in a file: a run takes an hour, and one that is stopped goes on where it was.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
+
+use crate::flaws::choose::hash_of;
 
 /// Of a flaw in a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,9 +72,7 @@ impl Verdicts {
 }
 
 fn key(flaw: &str, text: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    format!("{flaw} {:016x}", hasher.finish())
+    format!("{flaw} {:016x}", hash_of(text))
 }
 
 #[cfg(test)]
