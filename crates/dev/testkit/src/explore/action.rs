@@ -41,6 +41,10 @@ pub enum Action {
     Together(MessageName, MessageName),
     /// The client makes its move while a replica that works on a message is at its commit.
     Beside(usize, String, MessageName),
+    /// The client makes its move, and the service loses its session with the database at the commit.
+    LoseRequest(usize, String),
+    /// A service gets a message, and loses its session with the database at the commit.
+    Lose(MessageName),
     /// A service gets a message, and the process dies at this point.
     Crash(MessageName, FaultPoint),
     /// A message comes back after the pause before its next attempt.
@@ -53,12 +57,8 @@ pub enum Action {
 
 /// The points at which a process can die. An answer of the database is not heard after `AfterCommit`, and a call that
 /// was to follow is not made.
-pub(super) const POINTS: [FaultPoint; 4] = [
-    FaultPoint::BeforeCommit,
-    FaultPoint::AfterCommit,
-    FaultPoint::AfterPublish,
-    FaultPoint::BeforeAck,
-];
+pub(super) const POINTS: [FaultPoint; 3] =
+    [FaultPoint::AfterCommit, FaultPoint::AfterPublish, FaultPoint::BeforeAck];
 
 impl fmt::Display for MessageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,9 +84,18 @@ impl fmt::Display for Action {
             Self::Beside(_, name, message) => {
                 write!(f, "{} gets {message}; before it commits, the client {name}", message.queue)
             }
+            Self::LoseRequest(_, name) => write!(
+                f,
+                "the client {name}; the service loses its session with the database at the commit, and the client may \
+                 ask again"
+            ),
+            Self::Lose(message) => write!(
+                f,
+                "{} gets {message}, and loses its session with the database at the commit",
+                message.queue
+            ),
             Self::Crash(message, point) => {
                 let when = match point {
-                    FaultPoint::BeforeCommit => "dies before the commit",
                     FaultPoint::AfterCommit => {
                         "dies after the commit, before anything is published or called"
                     }

@@ -1,6 +1,7 @@
 //! Plays seeds until one fails, and shrinks it.
 
 use std::collections::HashSet;
+use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -80,11 +81,13 @@ pub async fn explore<E: Explored>(
         let (played, done) = run.play(scene_of(seed), Plan::Seed(seed)).await;
         (actions, schedules) = (actions + played.actions.len(), schedules + 1);
         open.push(seed);
-        if open.len() >= JUDGED || done.is_err() || is_over(schedules) {
-            let wrong = match done {
-                Ok(()) => run.wrong().await?,
-                Err(error) => vec![error],
-            };
+        let is_wrong = done.is_err() || !played.wrong.is_empty();
+        if open.len() >= JUDGED || is_wrong || is_over(schedules) {
+            let mut wrong = played.wrong;
+            match done {
+                Ok(()) => wrong.extend(run.wrong().await?),
+                Err(error) => wrong.push(error),
+            }
             if !wrong.is_empty() {
                 options.has_failed.store(true, Ordering::Relaxed);
                 drop(run);
@@ -196,17 +199,16 @@ impl<'a, E: Explored> World<'a, E> {
 
     /// Plays a schedule, and returns what is wrong since. A world that does not come to rest is replaced.
     async fn judged(&mut self, number: usize, plan: Plan<'_>) -> Done<(Played, Vec<String>)> {
-        let (played, done) = self.play(number, plan).await;
+        let (mut played, done) = self.play(number, plan).await;
+        let mut wrong = take(&mut played.wrong);
         match done {
-            Ok(()) => {
-                let wrong = self.wrong().await?;
-                Ok((played, wrong))
-            }
+            Ok(()) => wrong.extend(self.wrong().await?),
             Err(error) => {
                 *self = Self::open(self.explored, self.name).await?;
-                Ok((played, vec![error]))
+                wrong.push(error);
             }
         }
+        Ok((played, wrong))
     }
 
     /// Returns what is wrong, and was not before.

@@ -1,5 +1,7 @@
-//! Lock waits and deaths of a service's processes, at chosen points of a message.
+//! Lock waits, deaths of a service's processes and lost commits, at chosen points of a message or a request.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -11,11 +13,14 @@ use futures_util::future::{Either, select};
 use sqlx::Executor;
 
 use crate::explore::stage::{Done, Stage, said};
+use crate::memory::MemoryBroker;
 
 /// A transaction that has not come to its commit by then will not come. A busy machine takes a while.
 const AT_THE_COMMIT: Duration = Duration::from_secs(2);
+/// So many looks for a transaction that runs again, before the processes are hurried.
+const PAUSED: usize = 10;
 const AT_GATE: &str = "select pid from pg_locks join pg_database d on d.oid = database \
-    where d.datname = current_database() and locktype = 'advisory' and objid in (58, 59) and not granted";
+    where d.datname = current_database() and locktype = 'advisory' and objid in (58, 59, 60) and not granted";
 const BEHIND: &str = "select count(*) from pg_stat_activity \
     where datname = current_database() and wait_event_type = 'Lock'";
 
@@ -78,6 +83,116 @@ impl Stage {
         Ok(acted)
     }
 
+    /// Lets a client act, and ends the session with its request at the commit. The client may ask again. Returns what
+    /// the request left nevertheless.
+    pub(super) async fn lose_request<T>(
+        &mut self,
+        acting: impl Future<Output = T>,
+    ) -> Done<(T, Vec<String>)> {
+        let services = self.names();
+        let before = self.hold_commits(&services).await?;
+        let (mut acting, ended) = (pin!(acting), Cell::new(None));
+        let acted = {
+            let ends = pin!(self.end_at_commit(&services, &ended, |_| false));
+            match select(acting.as_mut(), ends).await {
+                Either::Left((acted, _)) => Some(acted),
+                Either::Right((ends, _)) => {
+                    ends?;
+                    None
+                }
+            }
+        };
+        let left = self.let_commits_go(&services, ended.get(), &before).await?;
+        let acted = match acted {
+            Some(acted) => acted,
+            None => acting.await,
+        };
+        // Whoever does not know whether it has committed looks.
+        self.hurry().await;
+        self.rest_all().await?;
+        Ok((acted, left))
+    }
+
+    /// Hands a message over, and ends the session with its transaction at the commit. Returns what it left nevertheless.
+    pub(super) async fn lose(&mut self, queue: &str, at: usize) -> Done<Vec<String>> {
+        let service = self.known(queue)?;
+        let before = self.hold_commits(&[service]).await?;
+        let broker = self.memory.broker.clone();
+        broker.hand_over(queue, at, false);
+        let ended = Cell::new(None);
+        self.end_at_commit(&[service], &ended, |broker| broker.in_hand() == 0).await?;
+        let left = self.let_commits_go(&[service], ended.get(), &before).await?;
+        let mut looks = 0;
+        self.until("an end of a message whose transaction was lost", async |stage| {
+            looks += 1;
+            // It runs again after a pause.
+            if looks % PAUSED == 0 {
+                stage.hurry().await;
+            }
+            Ok(stage.memory.broker.in_hand() == 0)
+        })
+        .await?;
+        self.rest(&[service]).await?;
+        Ok(left)
+    }
+
+    /// Lets nobody commit what publishes. Returns the rows of these services.
+    async fn hold_commits(&mut self, services: &[&'static str]) -> Done<BTreeSet<String>> {
+        let mut rows = BTreeSet::new();
+        for service in services {
+            self.gate(service, "select pg_advisory_lock(60)").await?;
+            rows.extend(self.rows(service).await?);
+        }
+        Ok(rows)
+    }
+
+    /// Returns the rows that the service whose transaction was ended has got meanwhile.
+    async fn let_commits_go(
+        &mut self,
+        services: &[&'static str],
+        ended: Option<&'static str>,
+        before: &BTreeSet<String>,
+    ) -> Done<Vec<String>> {
+        let mut left = Vec::new();
+        if let Some(service) = ended {
+            left.extend(self.rows(service).await?.into_iter().filter(|row| !before.contains(row)));
+        }
+        for service in services {
+            self.gate(service, "select pg_advisory_unlock(60)").await?;
+        }
+        Ok(left)
+    }
+
+    /// Waits until a transaction comes to its commit, unless it is over before, and ends it there.
+    async fn end_at_commit(
+        &mut self,
+        services: &[&'static str],
+        ended: &Cell<Option<&'static str>>,
+        is_over: impl Fn(&MemoryBroker) -> bool,
+    ) -> Done<()> {
+        self.until("a transaction at its commit", async |stage| {
+            for service in services {
+                let waiting = sqlx::query_scalar::<_, i32>(AT_GATE);
+                for pid in said(waiting.fetch_all(stage.session(service)?).await)? {
+                    // Before its end, after which the client may be quicker.
+                    ended.set(Some(*service));
+                    let end = sqlx::query("select pg_terminate_backend($1)").bind(pid);
+                    said(end.execute(stage.session(service)?).await)?;
+                }
+            }
+            Ok(ended.get().is_some() || is_over(&stage.memory.broker))
+        })
+        .await
+    }
+
+    /// Returns the rows of a service's own tables.
+    async fn rows(&mut self, service: &str) -> Done<Vec<String>> {
+        let rows =
+            sqlx::query_scalar("select public.explore_rows()").fetch_all(self.session(service)?);
+        let rows: Vec<String> = said(rows.await)?;
+        Ok(rows.into_iter().map(|row| format!("{service}: {row}")).collect())
+    }
+
     /// Waits until a second transaction waits for a lock, if it ever does.
     async fn until_two_wait(&mut self, service: &str) -> Done<()> {
         let begun = Instant::now();
@@ -111,7 +226,7 @@ impl Stage {
         let service = self.known(queue)?;
         let broker = self.memory.broker.clone();
         let gate = match point {
-            FaultPoint::BeforeCommit | FaultPoint::AfterCommit => {
+            FaultPoint::AfterCommit => {
                 Some(["select pg_advisory_lock(58)", "select pg_advisory_unlock(58)"])
             }
             FaultPoint::AfterCall => {

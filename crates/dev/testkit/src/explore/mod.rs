@@ -1,5 +1,5 @@
-//! Schedules of real services: every order of deliveries that a seed chooses, with copies, crashes, lock waits and
-//! deadlines, on a broker in memory and real databases.
+//! Schedules of real services: every order of deliveries that a seed chooses, with copies, crashes, lost commits, lock
+//! waits and deadlines, on a broker in memory and real databases.
 //!
 //! A system says what it is in [`Explored`]. [`explore`] plays seeds one action at a time, each to its rest, so that a
 //! schedule depends on its seed alone. A failing one is played again by itself, shrunk to the shortest schedule, and told

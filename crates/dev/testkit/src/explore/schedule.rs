@@ -20,6 +20,8 @@ use crate::explore::time::WaitingCall;
 const MOST_ACTIONS: usize = 80;
 /// In one schedule of so many a service may die.
 const DYING: usize = 3;
+/// So many of a hundred moves lose their commit.
+const LOST: usize = 25;
 /// The maximum number of messages that come after them.
 const MOST_LEFT: usize = 1_000;
 /// The maximum number of calls in a row that change nothing.
@@ -53,7 +55,7 @@ pub trait Explored {
     ) -> impl Future<Output = Result<Vec<String>, String>>;
 }
 
-/// A move of a client: one request, or one event.
+/// A move of a client: one request that changes something, or one event.
 pub struct Move<'a> {
     name: &'static str,
     is_optional: bool,
@@ -84,6 +86,13 @@ impl fmt::Debug for Move<'_> {
     }
 }
 
+fn maybe_lost(next: Action, is_lost: bool) -> Action {
+    match next {
+        Action::Move(number, name) if is_lost => Action::LoseRequest(number, name),
+        next => next,
+    }
+}
+
 /// Where the actions come from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Plan<'a> {
@@ -96,6 +105,8 @@ pub(super) enum Plan<'a> {
 pub(super) struct Played {
     pub(super) actions: Vec<Action>,
     pub(super) sagas: Vec<Uuid>,
+    /// What was wrong meanwhile, a sentence each.
+    pub(super) wrong: Vec<String>,
 }
 
 pub(super) struct Player<'a> {
@@ -153,6 +164,7 @@ impl<'a> Player<'a> {
             let back = choices.choice(&waits).cloned().map(Action::Return);
             let asks = self.waiting_calls().await?;
             let ask = choices.choice(&asks).map(|(name, _)| Action::Ask(name.clone()));
+            let next = next.map(|next| maybe_lost(next, roll < LOST));
             let all: Vec<_> = [next, back, ask].into_iter().flatten().collect();
             return Ok(choices.choice(&all).cloned());
         };
@@ -187,11 +199,12 @@ impl<'a> Player<'a> {
                 let ask = choices.choice(&asks).map(|(name, _)| Action::Ask(name.clone()));
                 ask.unwrap_or(Action::Deliver(message))
             }
-            44..55 => next.unwrap_or(Action::Deliver(message)),
+            44..55 => next.map_or(Action::Deliver(message), |next| maybe_lost(next, roll < 49)),
             55..65 => match next {
                 Some(Action::Move(number, name)) => Action::Beside(number, name, message),
                 _ => Action::Deliver(message),
             },
+            65..68 => Action::Lose(message),
             _ => Action::Deliver(message),
         }))
     }
@@ -275,6 +288,22 @@ impl<'a> Player<'a> {
                     self.next_move = number + 1;
                 }
             }
+            Action::Lose(message) => {
+                let Some(at) = self.find(message) else { return Ok(()) };
+                let left = self.stage.lose(&message.queue, at).await?;
+                self.note_left(&left, || format!("{message} at {}", message.queue));
+            }
+            Action::LoseRequest(number, name) => {
+                if !self.is_due(*number) {
+                    return Ok(());
+                }
+                let acting = (self.moves[*number].act)();
+                let (acted, left) = self.stage.lose_request(acting).await?;
+                self.note_left(&left, || format!("the request with which the client {name}"));
+                if acted.map_err(|error| format!("the client {name}: {error}"))? {
+                    self.next_move = number + 1;
+                }
+            }
             Action::Deliver(message) | Action::Repeat(message) => {
                 let Some(at) = self.find(message) else { return Ok(()) };
                 let is_copy = matches!(action, Action::Repeat(_));
@@ -316,6 +345,14 @@ impl<'a> Player<'a> {
         // So that new sagas have their numbers.
         self.messages();
         Ok(())
+    }
+
+    fn note_left(&mut self, left: &[String], of: impl FnOnce() -> String) {
+        if !left.is_empty() {
+            let (of, left) = (of(), left.join("; "));
+            let left = format!("the transaction of {of} was not committed, and left {left}");
+            self.played.wrong.push(left);
+        }
     }
 
     async fn ask(&mut self, call: &WaitingCall) -> Done<()> {

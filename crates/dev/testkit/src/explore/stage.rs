@@ -21,8 +21,9 @@ use crate::memory::MemorySystem;
 use crate::memory::wire::Wire;
 
 const REPLICAS: usize = 2;
-/// While a session holds lock 58, transactions that have taken a message in wait at their commit; and those with the
-/// answer of a call, while one holds lock 59.
+/// While a session holds lock 58, transactions that have taken a message in wait at their commit; those with the answer
+/// of a call, while one holds lock 59; and those that publish, while one holds lock 60. A process takes an outbox table
+/// when it needs it. And a function that returns all rows of the service's own tables.
 const GATES: &str = "create function public.explore_gate() returns trigger language plpgsql as \
     $$ begin perform pg_advisory_xact_lock_shared(tg_argv[0]::bigint); return null; end $$; \
     create constraint trigger explore_gate after insert on ballet.inbox deferrable initially deferred \
@@ -31,7 +32,19 @@ const GATES: &str = "create function public.explore_gate() returns trigger langu
     for each row execute function public.explore_gate('58'); \
     create constraint trigger explore_gate after update on ballet.call deferrable initially deferred \
     for each row when (old.closed_at is null and new.closed_at is not null) \
-    execute function public.explore_gate('59')";
+    execute function public.explore_gate('59'); \
+    create function public.explore_outbox() returns trigger language plpgsql as $$ \
+    declare taken text := format('ballet.outbox_%s', new.table_number); begin \
+        if not exists (select from pg_trigger where tgrelid = taken::regclass and tgname = 'explore_gate') then \
+            execute format('create constraint trigger explore_gate after insert on %s deferrable initially deferred \
+            for each row when (new.position >= 0) execute function public.explore_gate(''60'')', taken); \
+        end if; return null; end $$; \
+    create trigger explore_outbox after insert or update on ballet.outbox_table \
+    for each row execute function public.explore_outbox(); \
+    create function public.explore_rows() returns setof text language plpgsql as $$ declare name text; begin \
+        for name in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') \
+            and not relispartition and relname <> 'explore_clock' \
+        loop return query execute format('select %L || '' '' || own::text from %I as own', name, name); end loop; end $$";
 
 /// Why a stage does not do what it is asked: a sentence.
 pub(super) type Done<T> = Result<T, String>;

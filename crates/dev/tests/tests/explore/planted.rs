@@ -4,17 +4,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
 use ballet::calls::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
     CompensateRequestResult, RequestResult, call,
 };
 use ballet::core::fault::FaultPoint;
+use ballet::http::Problem;
 use ballet::{
-    Clock, Does, Failure, Migration, Saga, SagaId, Tx, Undoes, compensated, done, refused,
+    Clock, Does, Failure, Handle, Migration, Saga, SagaId, Tx, Undoes, compensated, done, refused,
 };
 use ballet_ops::audit::Report;
 use ballet_testkit::explore::{
-    Action, Exploration, ExploreOptions, Explored, ExploredService, Move, Stage, explore,
+    Action, Exploration, ExploreOptions, Explored, ExploredService, Move, Stage, Urls, explore,
 };
 use ballet_testkit::memory::{MemoryBroker, properties};
 use sqlx::{Connection, PgConnection};
@@ -27,6 +31,7 @@ ballet_testkit::events! {
     TourConfirmed = "clerk.tour_confirmed.v1"
     RoomTaken = "rooms.room_taken.v1" { has_money: bool }
     NoRoom = "rooms.no_room.v1"
+    GuestCame = plain "rooms.guest_came.v1"
     RoomReturned = "rooms.room_returned.v1"
     Seated = "bus.seated.v1" { has_money: bool }
     NoSeat = "bus.no_seat.v1"
@@ -50,6 +55,10 @@ enum Flaw {
     Unlocked,
     /// The bank charges again when it is asked again.
     Keyless,
+    /// A guest's room is committed before the event that says it.
+    Halfway,
+    /// A guest's request reads the number without a lock, and sets it.
+    UnlockedGuest,
 }
 
 fn saga(tx: &Tx<'_>) -> Result<Uuid, Failure> {
@@ -95,24 +104,42 @@ const ROOMS: &[Migration] = &[Migration {
           create table room (saga_id uuid primary key)",
 }];
 
+async fn take(db: &mut PgConnection, is_unlocked: bool) -> Result<i32, sqlx::Error> {
+    if !is_unlocked {
+        let take = "update house set free = free - 1 returning free";
+        return sqlx::query_scalar(take).fetch_one(db).await;
+    }
+    let free: i32 = sqlx::query_scalar("select free from house").fetch_one(&mut *db).await?;
+    let set = sqlx::query_scalar("update house set free = $1 returning free").bind(free - 1);
+    set.fetch_one(db).await
+}
+
+async fn guest(State((handle, flaw)): State<(Handle, Flaw)>) -> Result<(), Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    take(tx.db(), flaw == Flaw::UnlockedGuest).await?;
+    sqlx::query("insert into room values (gen_random_uuid())").execute(tx.db()).await?;
+    if flaw == Flaw::Halfway {
+        sqlx::raw_sql("commit; begin").execute(tx.db()).await?;
+    }
+    tx.publish(&GuestCame {}).await?;
+    unit.commit().await.map_err(Into::into)
+}
+
 #[derive(Debug)]
 struct Rooms(Flaw);
 
-#[ballet::service("rooms", saga = Tour, migrations = ROOMS)]
+#[ballet::service(
+    "rooms",
+    saga = Tour,
+    migrations = ROOMS,
+    publishes(GuestCame),
+    routes = move |handle| Router::new().route("/guests", post(guest)).with_state((handle, self.0))
+)]
 impl Rooms {
     #[compensatable(undo = return_room)]
     async fn take_room(&self, tx: &mut Tx<'_>, begun: TourBegun) -> Does<RoomTaken, NoRoom> {
-        let free = if self.0 == Flaw::Unlocked {
-            let read = "select free from house";
-            let free: i32 = sqlx::query_scalar(read).fetch_one(tx.db()).await?;
-            let set = sqlx::query("update house set free = $1").bind(free - 1);
-            set.execute(tx.db()).await?;
-            free - 1
-        } else {
-            let take = "update house set free = free - 1 returning free";
-            sqlx::query_scalar(take).fetch_one(tx.db()).await?
-        };
-        if free < 0 {
+        if take(tx.db(), self.0 == Flaw::Unlocked).await? < 0 {
             return refused(NoRoom {});
         }
         change(tx, "insert into room values ($1)").await?;
@@ -240,6 +267,13 @@ struct Tours {
 struct TourScene {
     broker: MemoryBroker,
     rooms: String,
+    urls: Urls,
+}
+
+impl Tours {
+    fn has_guests(&self) -> bool {
+        matches!(self.charge.flaw, Flaw::Halfway | Flaw::UnlockedGuest)
+    }
 }
 
 impl Explored for Tours {
@@ -263,7 +297,7 @@ impl Explored for Tours {
         // A new system, and so a new bank.
         *self.charge.books.lock().expect("not poisoned") = Books::default();
         let rooms = stage.memory.url("rooms").to_owned();
-        Ok(TourScene { broker: stage.memory.broker.clone(), rooms })
+        Ok(TourScene { broker: stage.memory.broker.clone(), rooms, urls: stage.urls() })
     }
 
     async fn moves<'a>(&'a self, scene: &'a TourScene, _: usize) -> Result<Vec<Move<'a>>, String> {
@@ -277,7 +311,13 @@ impl Explored for Tours {
                 Ok::<_, String>(true)
             })
         };
-        Ok(vec![wants("wants a tour", true), wants("wants a tour without money", false)])
+        let comes = Move::new("comes as a guest", move || async move {
+            let url = format!("{}/guests", scene.urls.lock().expect("not poisoned")["rooms"]);
+            let answer = reqwest::Client::new().post(url).send().await;
+            answer.map(|answer| answer.status().is_success())
+        });
+        let wants = [wants("wants a tour", true), wants("wants a tour without money", false)];
+        Ok(wants.into_iter().chain(self.has_guests().then_some(comes)).collect())
     }
 
     async fn judge(&self, scene: &TourScene, _: &Report) -> Result<Vec<String>, String> {
@@ -326,4 +366,19 @@ async fn a_call_that_is_made_twice_is_found_by_a_death_between_the_call_and_its_
     };
     assert_eq!(message.queue, "bank");
     assert_eq!(failed.wrong, ["bank: saga #1 paid 2 times"]);
+}
+
+#[tokio::test]
+async fn what_a_request_leaves_without_its_commit_is_found_by_a_session_that_ends_there() {
+    let failed = tours(Flaw::Halfway, false, 1, 200).await.failed.expect("it is found");
+    assert!(matches!(failed.actions[..], [_, _, Action::LoseRequest(..)]), "{failed}");
+    let left = "was not committed, and left rooms: house (";
+    assert!(failed.wrong[0].contains(left), "{failed}");
+}
+
+#[tokio::test]
+async fn a_lost_update_of_a_request_is_found_beside_a_message_at_its_commit() {
+    let failed = tours(Flaw::UnlockedGuest, false, 1, 200).await.failed.expect("it is found");
+    assert!(matches!(failed.actions.last(), Some(Action::Beside(..))), "{failed}");
+    assert_eq!(failed.wrong, ["rooms: the row of house has 1 free rooms too many"]);
 }

@@ -71,10 +71,23 @@ pub(crate) fn cart_of(checkout: &CartCheckedOut) -> Value {
 }
 
 pub(crate) async fn buy_by_cart(client: SiteClient<'_>, checkout: &CartCheckedOut) -> Result<Uuid> {
+    let cart = open_cart(client, checkout).await?;
+    check_out(client, cart, checkout).await
+}
+
+pub(crate) async fn open_cart(client: SiteClient<'_>, checkout: &CartCheckedOut) -> Result<Uuid> {
     let new = cart_of(checkout);
     let opened = async || client.request(Method::POST, "cart", "/carts", &new).await;
-    let cart = repeat_until_done(opened).await?;
-    let path = format!("/carts/{}/checkout", id(&cart["cart_id"])?);
+    id(&repeat_until_done(opened).await?["cart_id"])
+}
+
+/// Returns the id of the order.
+pub(crate) async fn check_out(
+    client: SiteClient<'_>,
+    cart: Uuid,
+    checkout: &CartCheckedOut,
+) -> Result<Uuid> {
+    let path = format!("/carts/{cart}/checkout");
     let CartCheckedOut { card_token, ship_to, .. } = checkout;
     let terms = json!({ "card_token": card_token, "ship_to": ship_to });
     let check_out = async || {

@@ -93,7 +93,7 @@ impl Trial for ShopTrial {
     }
 
     async fn moves<'a>(&'a self, number: usize, site: &'a Site) -> Result<Vec<Move<'a>>> {
-        schedules::moves(site, number)
+        schedules::moves(site, number).await
     }
 
     fn overdue(&self) -> Option<OverdueDeadline> {

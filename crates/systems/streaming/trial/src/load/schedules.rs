@@ -92,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_schedule_breaks_a_rule_of_streaming() {
-        let time = Duration::from_secs(10);
+        let time = Duration::from_secs(120);
         let all = schedules(Streaming::default(), 1, 60, time).await;
         let all = all.unwrap_or_else(|failed| panic!("{failed}"));
         eprintln!("{} schedules in {:.1} s", all.schedules, all.took.as_secs_f64());

@@ -27,6 +27,7 @@ fn book_van(part: &mut Value) {
     add(part, "load_van", "retriable", &on, "shipping.van_loaded.v1");
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct ChangedDesign {
     pub(super) system: &'static str,
     pub(super) saga: &'static str,
@@ -38,103 +39,70 @@ pub(super) struct ChangedDesign {
     pub(super) finds: Option<(&'static str, &'static str)>,
 }
 
-const fn shop(
-    service: &'static str,
-    says: &'static str,
-    change: fn(&mut Value),
-    finds: Option<(&'static str, &'static str)>,
-) -> ChangedDesign {
-    ChangedDesign { system: "shop", saga: "order_fulfillment", service, says, change, finds }
+impl ChangedDesign {
+    const fn of(system: &'static str, saga: &'static str) -> Self {
+        Self { system, saga, service: "", says: "", change: |_| {}, finds: None }
+    }
+
+    const fn with(self, service: &'static str, says: &'static str, change: fn(&mut Value)) -> Self {
+        Self { service, says, change, ..self }
+    }
+
+    const fn finds(self, rule: &'static str, step: &'static str) -> Self {
+        Self { finds: Some((rule, step)), ..self }
+    }
 }
 
-const fn rides(
-    service: &'static str,
-    says: &'static str,
-    change: fn(&mut Value),
-    finds: Option<(&'static str, &'static str)>,
-) -> ChangedDesign {
-    ChangedDesign { system: "rides", saga: "ride_dispatch", service, says, change, finds }
-}
-
-const fn streaming(
-    service: &'static str,
-    says: &'static str,
-    change: fn(&mut Value),
-    finds: Option<(&'static str, &'static str)>,
-) -> ChangedDesign {
-    ChangedDesign { system: "streaming", saga: "playback_session", service, says, change, finds }
-}
+const SHOP: ChangedDesign = ChangedDesign::of("shop", "order_fulfillment");
+const RIDES: ChangedDesign = ChangedDesign::of("rides", "ride_dispatch");
+const STREAMING: ChangedDesign = ChangedDesign::of("streaming", "playback_session");
 
 pub(super) const BROKEN: &[ChangedDesign] = &[
-    shop(
-        "orders",
-        "a declined payment aborts nothing",
-        |part| without(&mut part["aborts_on"], "payments.payment_declined.v1"),
-        Some(("B074", "authorize_payment")),
-    ),
-    shop(
+    SHOP.with("orders", "a declined payment aborts nothing", |part| {
+        without(&mut part["aborts_on"], "payments.payment_declined.v1")
+    })
+    .finds("B074", "authorize_payment"),
+    SHOP.with(
         "orders",
         "the decision does not wait for the pivot, which may refuse later",
         |part| step(part, "confirm_order")["on"] = json!(["shipping.shipment_scheduled.v1"]),
-        Some(("B074", "capture_payment")),
-    ),
-    shop(
-        "orders",
-        "the decision waits for an outcome and its opposite",
-        |part| {
-            let on = ["payments.payment_captured.v1", "payments.payment_capture_failed.v1"];
-            step(part, "confirm_order")["on"] = json!(on);
-        },
-        Some(("B074", "confirm_order")),
-    ),
-    shop(
-        "orders",
-        "a join waits for what comes in aborted runs only",
-        |part| {
-            let on = ["inventory.stock_committed.v1", "shipping.shipment_cancelled.v1"];
-            step(part, "complete_order")["on"] = json!(on);
-        },
-        Some(("B074", "complete_order")),
-    ),
-    shop(
-        "orders",
-        "a second decision beside the first",
-        |part| {
-            let second = json!({
-                "name": "accept_order",
-                "kind": "decision",
-                "on": ["inventory.stock_reserved.v1"],
-                "done": "orders.order_accepted.v1",
-            });
-            part["steps"].as_array_mut().expect("steps").push(second);
-        },
-        Some(("B076", "confirm_order")),
-    ),
-    shop(
-        "orders",
-        "the deadline passes with the abort itself",
-        |part| part["deadline"]["passed"] = json!("orders.order_cancelled.v1"),
-        Some(("B076", "confirm_order")),
-    ),
-    shop(
-        "inventory",
-        "stock is committed before the decision",
-        |part| step(part, "commit_stock")["on"] = json!(["inventory.stock_reserved.v1"]),
-        Some(("B075", "commit_stock")),
-    ),
-    shop(
-        "inventory",
-        "the service hears of no abort",
-        |part| part["abort"] = Value::Null,
-        Some(("B075", "reserve_stock")),
-    ),
-    shop(
-        "inventory",
-        "a step publishes the abort",
-        |part| step(part, "commit_stock")["done"] = json!("orders.order_cancelled.v1"),
-        Some(("B076", "confirm_order")),
-    ),
-    shop(
+    )
+    .finds("B074", "capture_payment"),
+    SHOP.with("orders", "the decision waits for an outcome and its opposite", |part| {
+        let on = ["payments.payment_captured.v1", "payments.payment_capture_failed.v1"];
+        step(part, "confirm_order")["on"] = json!(on);
+    })
+    .finds("B074", "confirm_order"),
+    SHOP.with("orders", "a join waits for what comes in aborted runs only", |part| {
+        let on = ["inventory.stock_committed.v1", "shipping.shipment_cancelled.v1"];
+        step(part, "complete_order")["on"] = json!(on);
+    })
+    .finds("B074", "complete_order"),
+    SHOP.with("orders", "a second decision beside the first", |part| {
+        let second = json!({
+            "name": "accept_order",
+            "kind": "decision",
+            "on": ["inventory.stock_reserved.v1"],
+            "done": "orders.order_accepted.v1",
+        });
+        part["steps"].as_array_mut().expect("steps").push(second);
+    })
+    .finds("B076", "confirm_order"),
+    SHOP.with("orders", "the deadline passes with the abort itself", |part| {
+        part["deadline"]["passed"] = json!("orders.order_cancelled.v1")
+    })
+    .finds("B076", "confirm_order"),
+    SHOP.with("inventory", "stock is committed before the decision", |part| {
+        step(part, "commit_stock")["on"] = json!(["inventory.stock_reserved.v1"])
+    })
+    .finds("B075", "commit_stock"),
+    SHOP.with("inventory", "the service hears of no abort", |part| part["abort"] = Value::Null)
+        .finds("B075", "reserve_stock"),
+    SHOP.with("inventory", "a step publishes the abort", |part| {
+        step(part, "commit_stock")["done"] = json!("orders.order_cancelled.v1")
+    })
+    .finds("B076", "confirm_order"),
+    SHOP.with(
         "shipping",
         "a join waits for what a refusal prevents, while others go on with the rest",
         |part| {
@@ -142,9 +110,9 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
             let on = ["shipping.van_missed.v1"];
             add(part, "note_missed", "retriable", &on, "shipping.van_noted.v1");
         },
-        Some(("B074", "load_van")),
-    ),
-    shop(
+    )
+    .finds("B074", "load_van"),
+    SHOP.with(
         "orders",
         "the owner refuses after the decision, and its abort comes too late",
         |part| {
@@ -152,89 +120,64 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
             let step = add(part, "check_order", "compensatable", &on, "orders.order_checked.v1");
             step["refused"] = json!("orders.order_cancelled.v1");
         },
-        Some(("B074", "check_order")),
-    ),
-    shop(
-        "shipping",
-        "the service waits for an abort that nobody publishes",
-        |part| part["abort"] = json!("orders.order_withdrawn.v1"),
-        Some(("B075", "schedule_shipment")),
-    ),
-    shop(
-        "shipping",
-        "a delivery may be refused after the decision",
-        |part| {
-            let step = step(part, "deliver_shipment");
-            step["kind"] = json!("compensatable");
-            step["refused"] = json!("shipping.shipment_lost.v1");
-        },
-        Some(("B074", "deliver_shipment")),
-    ),
-    rides(
-        "dispatch",
-        "the ride starts with the first reservation, while another may still be refused",
-        |part| step(part, "start_ride")["on"] = json!(["location.driver_reserved.v1"]),
-        Some(("B074", "reserve_driver")),
-    ),
-    rides(
-        "dispatch",
-        "a fare may be refused after the ride",
-        |part| {
+    )
+    .finds("B074", "check_order"),
+    SHOP.with("shipping", "the service waits for an abort that nobody publishes", |part| {
+        part["abort"] = json!("orders.order_withdrawn.v1")
+    })
+    .finds("B075", "schedule_shipment"),
+    SHOP.with("shipping", "a delivery may be refused after the decision", |part| {
+        let step = step(part, "deliver_shipment");
+        step["kind"] = json!("compensatable");
+        step["refused"] = json!("shipping.shipment_lost.v1");
+    })
+    .finds("B074", "deliver_shipment"),
+    RIDES
+        .with(
+            "dispatch",
+            "the ride starts with the first reservation, while another may still be refused",
+            |part| step(part, "start_ride")["on"] = json!(["location.driver_reserved.v1"]),
+        )
+        .finds("B074", "reserve_driver"),
+    RIDES
+        .with("dispatch", "a fare may be refused after the ride", |part| {
             let step = step(part, "charge_fare");
             step["kind"] = json!("compensatable");
             step["refused"] = json!("dispatch.fare_refused.v1");
-        },
-        Some(("B074", "charge_fare")),
-    ),
-    rides(
-        "location",
-        "a driver is let go before the decision",
-        |part| step(part, "release_driver")["on"] = json!(["location.driver_reserved.v1"]),
-        Some(("B075", "release_driver")),
-    ),
-    streaming(
-        "playback",
-        "the decision waits for neither licence nor slot",
-        |part| step(part, "start_playback")["on"] = json!(["accounts.viewer_admitted.v1"]),
-        Some(("B074", "grant_license")),
-    ),
-    streaming(
-        "accounts",
-        "a slot is released before the decision",
-        |part| step(part, "release_slot")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
-        Some(("B075", "release_slot")),
-    ),
+        })
+        .finds("B074", "charge_fare"),
+    RIDES
+        .with("location", "a driver is let go before the decision", |part| {
+            step(part, "release_driver")["on"] = json!(["location.driver_reserved.v1"])
+        })
+        .finds("B075", "release_driver"),
+    STREAMING
+        .with("playback", "the decision waits for neither licence nor slot", |part| {
+            step(part, "start_playback")["on"] = json!(["accounts.viewer_admitted.v1"])
+        })
+        .finds("B074", "grant_license"),
+    STREAMING
+        .with("accounts", "a slot is released before the decision", |part| {
+            step(part, "release_slot")["on"] = json!(["accounts.stream_slot_reserved.v1"])
+        })
+        .finds("B075", "release_slot"),
 ];
 
 pub(super) const NEAR: &[ChangedDesign] = &[
-    shop(
-        "orders",
-        "a run without a deadline, in which every refusal aborts",
-        |part| part["deadline"] = Value::Null,
-        None,
-    ),
-    shop(
-        "orders",
-        "an order is complete when it is delivered, whatever stock does",
-        |part| step(part, "complete_order")["on"] = json!(["shipping.shipment_delivered.v1"]),
-        None,
-    ),
-    shop(
-        "payments",
-        "a payment that waits for the stock alone",
-        |part| step(part, "authorize_payment")["on"] = json!(["inventory.stock_reserved.v1"]),
-        None,
-    ),
-    shop(
-        "payments",
-        "steps that call nothing outside",
-        |part| {
-            step(part, "authorize_payment")["calls_outside"] = json!(false);
-            step(part, "capture_payment")["calls_outside"] = json!(false);
-        },
-        None,
-    ),
-    shop(
+    SHOP.with("orders", "a run without a deadline, in which every refusal aborts", |part| {
+        part["deadline"] = Value::Null
+    }),
+    SHOP.with("orders", "an order is complete when it is delivered, whatever stock does", |part| {
+        step(part, "complete_order")["on"] = json!(["shipping.shipment_delivered.v1"])
+    }),
+    SHOP.with("payments", "a payment that waits for the stock alone", |part| {
+        step(part, "authorize_payment")["on"] = json!(["inventory.stock_reserved.v1"])
+    }),
+    SHOP.with("payments", "steps that call nothing outside", |part| {
+        step(part, "authorize_payment")["calls_outside"] = json!(false);
+        step(part, "capture_payment")["calls_outside"] = json!(false);
+    }),
+    SHOP.with(
         "shipping",
         "a refused shipment is not the end: another step takes its place",
         |part| {
@@ -249,19 +192,13 @@ pub(super) const NEAR: &[ChangedDesign] = &[
             });
             part["steps"].as_array_mut().expect("steps").push(other);
         },
-        None,
     ),
-    shop(
-        "shipping",
-        "of two joins, the one runs whose van was booked or missed",
-        |part| {
-            book_van(part);
-            let on = ["orders.order_confirmed.v1", "shipping.van_missed.v1"];
-            add(part, "call_courier", "retriable", &on, "shipping.courier_called.v1");
-        },
-        None,
-    ),
-    shop(
+    SHOP.with("shipping", "of two joins, the one runs whose van was booked or missed", |part| {
+        book_van(part);
+        let on = ["orders.order_confirmed.v1", "shipping.van_missed.v1"];
+        add(part, "call_courier", "retriable", &on, "shipping.courier_called.v1");
+    }),
+    SHOP.with(
         "orders",
         "the owner refuses before the decision, which waits for its answer",
         |part| {
@@ -271,18 +208,13 @@ pub(super) const NEAR: &[ChangedDesign] = &[
             let decision = self::step(part, "confirm_order");
             decision["on"] = json!(["payments.payment_captured.v1", "orders.order_checked.v1"]);
         },
-        None,
     ),
-    rides(
-        "location",
-        "a reservation that is undone silently",
-        |part| step(part, "reserve_driver")["compensated"] = Value::Null,
-        None,
-    ),
-    streaming(
+    RIDES.with("location", "a reservation that is undone silently", |part| {
+        step(part, "reserve_driver")["compensated"] = Value::Null
+    }),
+    STREAMING.with(
         "playback",
         "the decision waits for the slot alone, which comes after the licence",
         |part| step(part, "start_playback")["on"] = json!(["accounts.stream_slot_reserved.v1"]),
-        None,
     ),
 ];
