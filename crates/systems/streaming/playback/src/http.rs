@@ -207,7 +207,7 @@ async fn stop(
     Path(session_id): Path<SessionId>,
 ) -> Result<Either<Accepted<Session>, Json<Session>>, Problem> {
     let mut unit = handle.saga_unit(SagaId(session_id.0)).await?;
-    let found = session::find_to_change(unit.tx().db(), session_id).await?;
+    let found = session::find(unit.tx().db(), session_id).await?;
     let found = require_visible(found, session_id, &caller)?;
     let is_new = match found.status {
         SessionStatus::Requested => {

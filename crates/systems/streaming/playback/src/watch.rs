@@ -17,13 +17,14 @@ pub(crate) async fn look_at_session(
     lost_after: SignedDuration,
 ) -> Result<Look<PlaybackEnded>, Failure> {
     let (session_id, now) = (SessionId(saga_id(tx)?.0), tx.now());
-    let found = session::find_to_change(tx.db(), session_id).await?;
+    let found = session::find(tx.db(), session_id).await?;
     let found = found.ok_or_else(|| Failure::permanent("the session has no row"))?;
     let (reason, ended_at) = match judge(&found, lost_after, now)? {
         SessionVerdict::Lives { for_now } => return Ok(Look::Open(for_now)),
         SessionVerdict::Over { reason, ended_at } => (reason, ended_at),
     };
-    session::end(tx.db(), session_id, reason, ended_at).await?;
+    // A heartbeat may have come since.
+    let found = session::end(tx.db(), session_id, reason, ended_at).await?;
     Ok(Look::Over(PlaybackEnded {
         session_id,
         title_id: found.title_id,

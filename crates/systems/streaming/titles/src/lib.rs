@@ -43,8 +43,8 @@ impl Titles {
     ) -> Does<PlaybackLicenseGranted, PlaybackLicenseDenied> {
         let ViewerAdmitted { session_id, title_id, .. } = session;
         let now = tx.now();
-        // Locked, so that either a withdrawal sees this licence, or this step sees the withdrawal.
-        let stored = stored_title::find_to_license(tx.db(), title_id).await?;
+        // What is granted beside a withdrawal, its step revokes: both name the title.
+        let stored = stored_title::find(tx.db(), title_id).await?;
         match judge(stored.as_ref(), session.region, session.max_age, now) {
             Ok((until, length_seconds)) => {
                 let granted =

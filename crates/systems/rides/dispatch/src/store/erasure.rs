@@ -11,7 +11,7 @@ pub(crate) async fn rides(db: impl PgExecutor<'_>) -> Result<bool, Failure> {
              select ride_id, quote_id from ride
              where status in ('completed', 'cancelled')
                  and rider_id in (select rider_id from erased_rider)
-             order by ride_id limit 500 for no key update
+             limit 500 for no key update skip locked
          ), places as (
              update quote set rider_id = $1,
                  pickup_lat = round(pickup_lat::numeric, 1),

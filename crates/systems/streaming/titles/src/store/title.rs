@@ -68,21 +68,12 @@ pub(crate) async fn find(
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
-/// Like [`find`]. Licences wait until this transaction ends.
+/// Like [`find`]. Another withdrawal waits until this transaction ends.
 pub(crate) async fn find_to_withdraw(
     db: &mut PgConnection,
     title_id: TitleId,
 ) -> Result<Option<StoredTitle>, Failure> {
     let title = sqlx::query_as("select * from title where title_id = $1 for no key update");
-    Ok(title.bind(title_id.0).fetch_optional(db).await?)
-}
-
-/// Like [`find`]. A withdrawal waits until this transaction ends; other licences do not.
-pub(crate) async fn find_to_license(
-    db: &mut PgConnection,
-    title_id: TitleId,
-) -> Result<Option<StoredTitle>, Failure> {
-    let title = sqlx::query_as("select * from title where title_id = $1 for share");
     Ok(title.bind(title_id.0).fetch_optional(db).await?)
 }
 
