@@ -26,6 +26,8 @@ const SILENCE: Duration = Duration::from_secs(300);
 const UNNAMED: &str = "it ended early, or hung";
 /// How often what failed runs again, alone: on a busy machine a right test may be too slow.
 const AGAIN: u32 = 2;
+/// Seconds for which a test that runs again waits at most for what a flaw keeps from coming.
+const PATIENCE: &str = "20";
 
 pub(crate) struct Tree {
     root: PathBuf,
@@ -137,11 +139,20 @@ impl Tree {
         flaw: usize,
     ) -> Result<Option<(String, Duration)>> {
         let setting = self.setting(&flaw.to_string())?;
-        let mut failed = self.once(program.clone(), &setting, failed_so_far)?.1;
-        // Others wait for their time limits as well, and alone one after the other.
-        failed.truncate(1);
-        let failed = self.each_time(program, &setting, failed)?;
-        Ok(failed.and_then(|(tests, took)| Some((tests.into_iter().next()?, took))))
+        let mut by_chance = Vec::new();
+        loop {
+            let failed = self.once(program.without(&by_chance), &setting, failed_so_far)?.1;
+            // Others wait for their time limits as well, and alone one after the other.
+            let Some(first) = failed.into_iter().next() else { return Ok(None) };
+            let failed = self.each_time(program, &setting, vec![first.clone()])?;
+            if let Some((tests, took)) = failed {
+                return Ok(tests.into_iter().next().map(|test| (test, took)));
+            }
+            if first == UNNAMED {
+                return Ok(None);
+            }
+            by_chance.push(first);
+        }
     }
 
     fn setting(&self, name: &str) -> Result<RunSetting> {
@@ -157,14 +168,16 @@ impl Tree {
         mut failed: Vec<String>,
     ) -> Result<Option<(Vec<String>, Duration)>> {
         let mut took = Duration::ZERO;
+        let mut alone = RunSetting { output: setting.output.clone(), env: setting.env.clone() };
+        alone.env.push(("BALLET_WAIT_AT_MOST".to_owned(), PATIENCE.to_owned()));
         for _ in 0..AGAIN {
             if failed.is_empty() {
                 return Ok(None);
             }
             let named: Vec<String> =
                 failed.iter().filter(|test| *test != UNNAMED).cloned().collect();
-            let alone = program.only(&named).unwrap_or_else(|| program.clone());
-            (took, failed) = self.once(alone, setting, failed_tests)?;
+            let again = program.only(&named).unwrap_or_else(|| program.clone());
+            (took, failed) = self.once(again, &alone, failed_tests)?;
         }
         Ok((!failed.is_empty()).then_some((failed, took)))
     }

@@ -72,6 +72,12 @@ impl TestProgram {
         args.extend(["--exact", "--test-threads=1"].map(str::to_owned));
         Some(Self { name: format!("{}{ALONE}", self.name), args, ..self.clone() })
     }
+
+    /// The program without these tests.
+    pub(crate) fn without(&self, tests: &[String]) -> Self {
+        let skipped = tests.iter().flat_map(|test| ["--skip".to_owned(), test.clone()]);
+        Self { args: self.args.iter().cloned().chain(skipped).collect(), ..self.clone() }
+    }
 }
 
 /// Builds all tests of the workspace, with cargo's progress. `None` if cargo failed; it has then printed why.
