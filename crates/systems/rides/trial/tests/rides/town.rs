@@ -233,6 +233,12 @@ impl Town {
         self.system.until("dispatch", &query, status).await;
     }
 
+    /// Waits until so many of the ride's events have come too early, and are to come again.
+    pub(crate) async fn until_early(&self, service: &str, ride: Uuid, events: u8) {
+        let early = format!("select count(*) from ballet.failure where saga_id = '{ride}'");
+        self.system.until(service, &early, events).await;
+    }
+
     pub(crate) async fn until_cancelled(&self, ride: Uuid, reason: &str) {
         let query = format!("select reason from ride where ride_id = '{ride}'");
         self.system.until("dispatch", &query, reason).await;
