@@ -59,7 +59,7 @@ const STREAMING: ChangedDesign = ChangedDesign::of("streaming", "playback_sessio
 
 pub(super) const BROKEN: &[ChangedDesign] = &[
     SHOP.with("orders", "a declined payment aborts nothing", |part| {
-        without(&mut part["aborts_on"], "payments.payment_declined.v1")
+        without(&mut part["aborts_on"], "payments.payment_declined.v1");
     })
     .finds("B074", "authorize_payment"),
     SHOP.with(
@@ -89,17 +89,17 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
     })
     .finds("B076", "confirm_order"),
     SHOP.with("orders", "the deadline passes with the abort itself", |part| {
-        part["deadline"]["passed"] = json!("orders.order_cancelled.v1")
+        part["deadline"]["passed"] = json!("orders.order_cancelled.v1");
     })
     .finds("B076", "confirm_order"),
     SHOP.with("inventory", "stock is committed before the decision", |part| {
-        step(part, "commit_stock")["on"] = json!(["inventory.stock_reserved.v1"])
+        step(part, "commit_stock")["on"] = json!(["inventory.stock_reserved.v1"]);
     })
     .finds("B075", "commit_stock"),
     SHOP.with("inventory", "the service hears of no abort", |part| part["abort"] = Value::Null)
         .finds("B075", "reserve_stock"),
     SHOP.with("inventory", "a step publishes the abort", |part| {
-        step(part, "commit_stock")["done"] = json!("orders.order_cancelled.v1")
+        step(part, "commit_stock")["done"] = json!("orders.order_cancelled.v1");
     })
     .finds("B076", "confirm_order"),
     SHOP.with(
@@ -123,7 +123,7 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
     )
     .finds("B074", "check_order"),
     SHOP.with("shipping", "the service waits for an abort that nobody publishes", |part| {
-        part["abort"] = json!("orders.order_withdrawn.v1")
+        part["abort"] = json!("orders.order_withdrawn.v1");
     })
     .finds("B075", "schedule_shipment"),
     SHOP.with("shipping", "a delivery may be refused after the decision", |part| {
@@ -148,30 +148,30 @@ pub(super) const BROKEN: &[ChangedDesign] = &[
         .finds("B074", "charge_fare"),
     RIDES
         .with("location", "a driver is let go before the decision", |part| {
-            step(part, "release_driver")["on"] = json!(["location.driver_reserved.v1"])
+            step(part, "release_driver")["on"] = json!(["location.driver_reserved.v1"]);
         })
         .finds("B075", "release_driver"),
     STREAMING
         .with("playback", "the decision waits for neither licence nor slot", |part| {
-            step(part, "start_playback")["on"] = json!(["accounts.viewer_admitted.v1"])
+            step(part, "start_playback")["on"] = json!(["accounts.viewer_admitted.v1"]);
         })
         .finds("B074", "grant_license"),
     STREAMING
         .with("accounts", "a slot is released before the decision", |part| {
-            step(part, "release_slot")["on"] = json!(["accounts.stream_slot_reserved.v1"])
+            step(part, "release_slot")["on"] = json!(["accounts.stream_slot_reserved.v1"]);
         })
         .finds("B075", "release_slot"),
 ];
 
 pub(super) const NEAR: &[ChangedDesign] = &[
     SHOP.with("orders", "a run without a deadline, in which every refusal aborts", |part| {
-        part["deadline"] = Value::Null
+        part["deadline"] = Value::Null;
     }),
     SHOP.with("orders", "an order is complete when it is delivered, whatever stock does", |part| {
-        step(part, "complete_order")["on"] = json!(["shipping.shipment_delivered.v1"])
+        step(part, "complete_order")["on"] = json!(["shipping.shipment_delivered.v1"]);
     }),
     SHOP.with("payments", "a payment that waits for the stock alone", |part| {
-        step(part, "authorize_payment")["on"] = json!(["inventory.stock_reserved.v1"])
+        step(part, "authorize_payment")["on"] = json!(["inventory.stock_reserved.v1"]);
     }),
     SHOP.with("payments", "steps that call nothing outside", |part| {
         step(part, "authorize_payment")["calls_outside"] = json!(false);
@@ -210,7 +210,7 @@ pub(super) const NEAR: &[ChangedDesign] = &[
         },
     ),
     RIDES.with("location", "a reservation that is undone silently", |part| {
-        step(part, "reserve_driver")["compensated"] = Value::Null
+        step(part, "reserve_driver")["compensated"] = Value::Null;
     }),
     STREAMING.with(
         "playback",
