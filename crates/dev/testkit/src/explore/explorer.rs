@@ -18,8 +18,8 @@ use crate::explore::stage::{Done, Stage};
 const JUDGED: usize = 32;
 /// The maximum number of schedules that are tried to make one shorter.
 const MOST_TRIES: usize = 150;
-/// None is tried after this time: one that does not come to rest takes half a minute.
-const MOST_TIME: Duration = Duration::from_secs(180);
+/// None is tried after this time, so that a failure is told within a minute.
+const MOST_TIME: Duration = Duration::from_secs(20);
 /// A system is started anew after so many schedules, since its broker keeps every message.
 const FRESH: usize = 2_000;
 
@@ -78,20 +78,25 @@ pub async fn explore<E: Explored>(
     let mut failed = None;
     while failed.is_none() && !is_over(schedules) {
         let seed = if schedules == 0 { options.seed } else { choices.u64(..1 << 24) };
-        let (played, done) = run.play(scene_of(seed), Plan::Seed(seed)).await;
+        let (mut played, done) = run.play(scene_of(seed), Plan::Seed(seed)).await;
         (actions, schedules) = (actions + played.actions.len(), schedules + 1);
         open.push(seed);
-        let is_wrong = done.is_err() || !played.wrong.is_empty();
-        if open.len() >= JUDGED || is_wrong || is_over(schedules) {
-            let mut wrong = played.wrong;
-            match done {
-                Ok(()) => wrong.extend(run.wrong().await?),
-                Err(error) => wrong.push(error),
+        let mut wrong = take(&mut played.wrong);
+        wrong.extend(done.err());
+        let shows_at_once = !wrong.is_empty();
+        if shows_at_once || open.len() >= JUDGED || is_over(schedules) {
+            if !shows_at_once {
+                wrong = run.wrong().await?;
             }
             if !wrong.is_empty() {
                 options.has_failed.store(true, Ordering::Relaxed);
                 drop(run);
-                failed = Some(first_of(explored, &options.name, &open, wrong).await?);
+                let mut world = World::open(explored, &options.name).await?;
+                let mut found = Found { seed, played, wrong };
+                if !shows_at_once {
+                    found = first_of(&mut world, &open, found.wrong).await?;
+                }
+                failed = Some(shortest(world, found).await?);
                 break;
             }
             open.clear();
@@ -108,33 +113,45 @@ fn scene_of(seed: u64) -> usize {
     Rng::with_seed(!seed).usize(..1 << 20)
 }
 
-/// Finds the first of these seeds that fails, and the shortest of its schedules.
+/// A schedule that fails, as its seed chose it.
+struct Found {
+    seed: u64,
+    played: Played,
+    wrong: Vec<String>,
+}
+
+/// Finds one of these seeds that fails: together they do.
 async fn first_of<E: Explored>(
-    explored: &E,
-    name: &str,
-    seeds: &[u64],
-    together: Vec<String>,
-) -> Done<FailedSchedule> {
-    let mut world = World::open(explored, name).await?;
-    for &seed in seeds {
-        let (played, wrong) = world.judged(scene_of(seed), Plan::Seed(seed)).await?;
-        if wrong.is_empty() {
-            continue;
-        }
-        let found = played.actions.len();
-        let actions = shrunk(&mut world, scene_of(seed), played.actions.clone()).await?;
-        drop(world);
-        let mut world = World::open(explored, name).await?;
-        let again = world.judged(scene_of(seed), Plan::Actions(&actions)).await?;
-        // One that fails by chance is told as it was found.
-        let (played, wrong) = if again.1.is_empty() { (played, wrong) } else { again };
-        let wrong = masked(&wrong, &played.sagas);
-        return Ok(FailedSchedule { seed, found, actions: played.actions, wrong });
+    world: &mut World<'_, E>,
+    all: &[u64],
+    mut together: Vec<String>,
+) -> Done<Found> {
+    let mut seeds = all;
+    while seeds.len() > 1 {
+        let (first, rest) = seeds.split_at(seeds.len() / 2);
+        seeds = if world.are_right(first).await? { rest } else { first };
     }
-    let last = seeds.last().copied().unwrap_or_default();
-    let mut wrong = masked(&together, &[]);
-    wrong.push(format!("({} schedules together; none of them fails by itself)", seeds.len()));
-    Ok(FailedSchedule { seed: last, found: 0, actions: Vec::new(), wrong })
+    let seed = seeds.first().copied().unwrap_or_default();
+    let (played, wrong) = world.judged(scene_of(seed), Plan::Seed(seed)).await?;
+    if wrong.is_empty() {
+        together.push(format!("({} schedules together; none of them fails by itself)", all.len()));
+        return Ok(Found { seed, played: Played::default(), wrong: together });
+    }
+    Ok(Found { seed, played, wrong })
+}
+
+async fn shortest<E: Explored>(mut world: World<'_, E>, found: Found) -> Done<FailedSchedule> {
+    let Found { seed, played, wrong } = found;
+    let found = played.actions.len();
+    let actions = shrunk(&mut world, scene_of(seed), played.actions.clone()).await?;
+    let (explored, name) = (world.explored, world.name);
+    drop(world);
+    let mut world = World::open(explored, name).await?;
+    let again = world.judged(scene_of(seed), Plan::Actions(&actions)).await?;
+    // One that fails by chance is told as it was found.
+    let (played, wrong) = if again.1.is_empty() { (played, wrong) } else { again };
+    let wrong = masked(&wrong, &played.sagas);
+    Ok(FailedSchedule { seed, found, actions: played.actions, wrong })
 }
 
 /// Leaves out ever smaller parts, as long as what is left fails.
@@ -209,6 +226,18 @@ impl<'a, E: Explored> World<'a, E> {
             }
         }
         Ok((played, wrong))
+    }
+
+    /// Plays these seeds, which are judged together.
+    async fn are_right(&mut self, seeds: &[u64]) -> Done<bool> {
+        for &seed in seeds {
+            let (played, done) = self.play(scene_of(seed), Plan::Seed(seed)).await;
+            if done.is_err() || !played.wrong.is_empty() {
+                *self = Self::open(self.explored, self.name).await?;
+                return Ok(false);
+            }
+        }
+        Ok(self.wrong().await?.is_empty())
     }
 
     /// Returns what is wrong, and was not before.

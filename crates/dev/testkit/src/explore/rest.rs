@@ -9,7 +9,7 @@ use crate::explore::stage::{Done, Stage, said};
 use crate::memory::UNMARKED;
 
 /// For what hangs.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(10);
 /// Databases tell nobody that something has changed.
 const LOOK: Duration = Duration::from_millis(1);
 /// A confirm goes from task to task this often at most, in one thread.
@@ -100,13 +100,15 @@ impl Stage {
         .await
     }
 
-    /// Waits until every event of a service is marked as published, also of processes that are gone.
-    pub(super) async fn until_marked(&mut self, service: &str) -> Done<()> {
-        let none = format!("select not exists (select from {UNMARKED})");
+    /// Waits for what only a look of the processes begins.
+    async fn until_hurried(
+        &mut self,
+        what: &str,
+        mut is: impl AsyncFnMut(&mut Self) -> Done<bool>,
+    ) -> Done<()> {
         let mut looks = 0;
-        self.until(&format!("{service} with all its events marked as published"), async |stage| {
-            let none = sqlx::query_scalar(sqlx::AssertSqlSafe(&*none));
-            if said(none.fetch_one(stage.session(service)?).await)? {
+        self.until(what, async |stage| {
+            if is(stage).await? {
                 return Ok(true);
             }
             if looks % PATIENCE == 0 {
@@ -114,6 +116,29 @@ impl Stage {
             }
             looks += 1;
             Ok(false)
+        })
+        .await
+    }
+
+    /// Waits until every event of a service is marked as published, also of processes that are gone.
+    pub(super) async fn until_marked(&mut self, service: &str) -> Done<()> {
+        let none = format!("select not exists (select from {UNMARKED})");
+        self.until_hurried(
+            &format!("{service} with all its events marked as published"),
+            async |stage| {
+                let none = sqlx::query_scalar(sqlx::AssertSqlSafe(&*none));
+                said(none.fetch_one(stage.session(service)?).await)
+            },
+        )
+        .await
+    }
+
+    /// Waits until a copy is filled, so that no schedule begins with a part of it.
+    pub(super) async fn until_filled(&mut self, service: &str, entity: &str) -> Done<()> {
+        self.until_hurried(&format!("{service} with all entities named {entity}"), async |stage| {
+            let filled = "select filled_run is not null from ballet.copy_fill where entity = $1";
+            let filled = sqlx::query_scalar(filled).bind(entity);
+            Ok(said(filled.fetch_optional(stage.session(service)?).await)?.unwrap_or(false))
         })
         .await
     }

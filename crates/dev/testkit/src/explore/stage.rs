@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ballet::core::{Part, Role, System, topology};
+use ballet::core::{CopyPart, Part, Role, System, topology};
 use ballet::{Running, Service, Settings};
 use ballet_amqp::Publish;
 use ballet_amqp::headers::{DEAD_DETAIL, text_header};
@@ -44,7 +44,7 @@ const GATES: &str = "create function public.explore_gate() returns trigger langu
     create function public.explore_rows() returns setof text language plpgsql as $$ declare name text; begin \
         for name in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') \
             and not relispartition and relname <> 'explore_clock' \
-        loop return query execute format('select %L || '' '' || own::text from %I as own', name, name); end loop; end $$";
+        loop return query execute format('select %L || '' '' || to_jsonb(own) from %I as own', name, name); end loop; end $$";
 
 /// Why a stage does not do what it is asked: a sentence.
 pub(super) type Done<T> = Result<T, String>;
@@ -133,6 +133,9 @@ impl Stage {
         stage.go_on().await?;
         for service in stage.names() {
             stage.start(service).await?;
+        }
+        for (service, entity) in asked_for(&stage.services) {
+            stage.until_filled(service, entity).await?;
         }
         Ok(stage)
     }
@@ -257,6 +260,17 @@ impl Stage {
             ..BrokerSnapshot::default()
         }
     }
+}
+
+/// Returns the copies that one of these services is asked for, with the service that keeps each.
+fn asked_for(services: &[ExploredService]) -> Vec<(&'static str, &'static str)> {
+    let is_asked = |copy: &&CopyPart| {
+        copy.request.is_some() && services.iter().any(|one| one.part.service == copy.owner)
+    };
+    let copies = services.iter().flat_map(|one| {
+        one.part.copies.iter().filter(is_asked).map(|copy| (one.part.service, copy.entity))
+    });
+    copies.collect()
 }
 
 pub(super) fn said<T, E: fmt::Display>(done: Result<T, E>) -> Done<T> {

@@ -372,7 +372,7 @@ async fn a_call_that_is_made_twice_is_found_by_a_death_between_the_call_and_its_
 async fn what_a_request_leaves_without_its_commit_is_found_by_a_session_that_ends_there() {
     let failed = tours(Flaw::Halfway, false, 1, 200).await.failed.expect("it is found");
     assert!(matches!(failed.actions[..], [_, _, Action::LoseRequest(..)]), "{failed}");
-    let left = "was not committed, and left rooms: house (";
+    let left = "was not committed, and left rooms: house {";
     assert!(failed.wrong[0].contains(left), "{failed}");
 }
 
