@@ -235,7 +235,9 @@ impl Town {
 
     /// Waits until so many of the ride's events have come too early, and are to come again.
     pub(crate) async fn until_early(&self, service: &str, ride: Uuid, events: u8) {
-        let early = format!("select count(*) from ballet.failure where saga_id = '{ride}'");
+        let early = format!(
+            "select count(*) from ballet.failure where saga_id = '{ride}' and reason = 'not_yet'"
+        );
         self.system.until(service, &early, events).await;
     }
 
