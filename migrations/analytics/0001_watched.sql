@@ -41,7 +41,12 @@ with (fillfactor = 70);
 
 create index title_hour_of_title on title_hour (title_id, hour);
 
--- The sessions that ended, as playback said it.
+-- The sessions that started and ended, as playback said it.
+create table session_start (
+    session_id uuid,
+    constraint session_start_pkey primary key (session_id)
+);
+
 create table session_end (
     session_id uuid,
     title_id uuid not null,

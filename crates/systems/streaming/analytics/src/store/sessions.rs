@@ -9,16 +9,23 @@ use streaming_events::playback::{PlaybackEnded, PlaybackStarted};
 use crate::count::floor;
 use crate::store::counts::correct_ends;
 
+/// A repeated start is the same view.
 pub(crate) async fn started(
     db: &mut PgConnection,
     started: &PlaybackStarted,
 ) -> Result<(), Failure> {
     sqlx::query(
-        "insert into title_hour as known (hour, title_id, views) values ($1, $2, 1)
+        "with new as (
+             insert into session_start (session_id) values ($1) on conflict do nothing
+             returning session_id
+         )
+         insert into title_hour as known (hour, title_id, views)
+         select $3, $2, 1 from new
          on conflict (hour, title_id) do update set views = known.views + 1",
     )
-    .bind(floor(started.started_at, Unit::Hour).to_sqlx())
+    .bind(started.session_id.0)
     .bind(started.title_id.0)
+    .bind(floor(started.started_at, Unit::Hour).to_sqlx())
     .execute(db)
     .await?;
     Ok(())
@@ -38,7 +45,7 @@ pub(crate) async fn ended(db: &mut PgConnection, ended: &PlaybackEnded) -> Resul
     .await?;
     sqlx::query(
         "insert into session_end (session_id, title_id, hour, watched_seconds, corrected_seconds)
-         values ($1, $2, $3, $4, 0)",
+         values ($1, $2, $3, $4, 0) on conflict do nothing",
     )
     .bind(ended.session_id.0)
     .bind(ended.title_id.0)
