@@ -16,7 +16,7 @@ use crate::say::say;
 use crate::test::programs::{TestProgram, package, program};
 
 /// Programs that run at a time: most of them wait for what they test.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 4;
 const LINT: &str = "clippy::disallowed_methods";
 
 /// Tests that judge flaws.

@@ -71,6 +71,7 @@ async fn minutes_are_what_sessions_were_watched_whatever_comes_twice_late_or_not
         format!("select number from session_count where session_id = '{}'", one.session_id);
     system.until("analytics", &counted, 4).await;
     assert_eq!(system.value::<i64>("analytics", WATCHED).await, 51);
+    assert_eq!(system.value::<i64>("analytics", "select count(*) from ballet.failure").await, 0);
 
     let hours = get(&system, &format!("/watched/{}/hours", one.title_id)).await;
     let sum = |field: &str| {
