@@ -1,5 +1,5 @@
 //! Judges flaws of handlers in rounds. Those of one round share a build, and each of them is in a program of its own,
-//! which runs while the next round is built.
+//! which runs while the next round is built. What fails then runs again with nothing beside it.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::flaws::handlers::{Handler, read};
 use crate::flaws::judged::Judged;
-use crate::flaws::tree::Tree;
+use crate::flaws::tree::{Tree, UNNAMED};
 use crate::flaws::verdicts::{Finding, Verdict, Verdicts};
 use crate::say::say;
 use crate::test::programs::{TestProgram, package, program};
@@ -205,7 +205,10 @@ fn note_right(tree: &mut Tree, judge: &Judge, flaws: &[&mut Open]) -> Result<()>
 
 type Work<'a> = (&'a mut Open, Vec<TestProgram>);
 
-/// Builds one round after the other, and runs the programs of those that are built.
+/// A flaw, its programs from the one with this failure on, and the failure.
+type Suspect<'a> = (&'a mut Open, Vec<TestProgram>, String);
+
+/// Builds one round after the other, and runs the programs of those that are built. Then what failed runs alone.
 fn all_of(
     tree: &Tree,
     judge: &Judge,
@@ -213,10 +216,10 @@ fn all_of(
     verdicts: &Mutex<Verdicts>,
 ) -> Result<()> {
     let (hand, work) = sync_channel(AT_ONCE);
-    let work = Mutex::new(work);
+    let (work, suspects) = (Mutex::new(work), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..AT_ONCE).map(|_| scope.spawn(|| worker(tree, judge, &work, verdicts))).collect();
+        let run = || worker(tree, judge, &work, &suspects, verdicts);
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(run)).collect();
         let mut rounds = rounds(open, |one: &&mut Open| (judge.apart)(&one.flaw)).into_iter();
         let built = rounds.try_for_each(|round| build(tree, judge, round, &hand));
         drop(hand);
@@ -224,7 +227,9 @@ fn all_of(
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         built.and(ran)
-    })
+    })?;
+    let suspects = suspects.into_inner().unwrap_or_else(PoisonError::into_inner);
+    suspects.into_iter().try_for_each(|suspect| confirm(tree, judge, suspect, verdicts))
 }
 
 fn build<'a>(
@@ -257,31 +262,61 @@ fn built<'a>(
 }
 
 /// Goes on after an error, so that nobody waits for ever to hand work over.
-fn worker(
+fn worker<'a>(
     tree: &Tree,
     judge: &Judge,
-    work: &Mutex<Receiver<Work<'_>>>,
+    work: &Mutex<Receiver<Work<'a>>>,
+    suspects: &Mutex<Vec<Suspect<'a>>>,
     verdicts: &Mutex<Verdicts>,
 ) -> Result<()> {
     let next = || lock(work).recv().ok();
-    std::iter::from_fn(next).map(|work| run(tree, judge, work, verdicts)).fold(Ok(()), Result::and)
+    let run = |(one, mut programs): Work<'a>| {
+        let only = judge.only.replace("SERVICE", &one.flaw.service);
+        let only = (!only.is_empty()).then_some(only);
+        programs.iter_mut().for_each(|program| program.args.extend(only.clone()));
+        // A package without tests has none.
+        while let Some(program) = programs.first() {
+            if let Some(test) = tree.first_failure(program, one.number, &[])? {
+                lock(suspects).push((one, programs, test));
+                return Ok(());
+            }
+            programs.remove(0);
+        }
+        judged(tree, judge, one, verdicts)
+    };
+    std::iter::from_fn(next).map(run).fold(Ok(()), Result::and)
 }
 
-fn run(
+/// Looks for a test that fails each time.
+fn confirm(
     tree: &Tree,
     judge: &Judge,
-    (one, programs): Work<'_>,
+    (one, programs, first): Suspect<'_>,
     verdicts: &Mutex<Verdicts>,
 ) -> Result<()> {
-    // A package without tests has none.
-    for mut program in programs {
-        let only = judge.only.replace("SERVICE", &one.flaw.service);
-        program.args.extend((!only.is_empty()).then_some(only));
-        if let Some((what, took)) = tree.run(&program, one.number)? {
-            one.found = Some(Finding { judge: judge.name.to_owned(), what, took });
-            break;
+    let mut failure = Some(first);
+    'programs: for program in &programs {
+        let mut by_chance = Vec::new();
+        loop {
+            let seen = match failure.take() {
+                Some(first) => Some(first),
+                None => tree.first_failure(program, one.number, &by_chance)?,
+            };
+            let Some(test) = seen else { break };
+            if let Some(took) = tree.alone(program, one.number, &test)? {
+                one.found = Some(Finding { judge: judge.name.to_owned(), what: test, took });
+                break 'programs;
+            }
+            if test == UNNAMED {
+                break;
+            }
+            by_chance.push(test);
         }
     }
+    judged(tree, judge, one, verdicts)
+}
+
+fn judged(tree: &Tree, judge: &Judge, one: &mut Open, verdicts: &Mutex<Verdicts>) -> Result<()> {
     one.missed.extend(one.found.is_none().then(|| judge.name.to_owned()));
     one.note(&mut lock(verdicts))?;
     tree.forget(one.number)?;

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// More than the longest silence of a right test: a program that is silent for longer hangs, and has failed.
 const SILENCE: Duration = Duration::from_secs(300);
 /// The name of a failure that no test has.
-const UNNAMED: &str = "it ended early, or hung";
+pub(crate) const UNNAMED: &str = "it ended early, or hung";
 /// How often what failed runs again, alone: on a busy machine a right test may be too slow.
 const AGAIN: u32 = 2;
 /// Seconds for which a test that runs again waits at most for what a flaw keeps from coming.
@@ -131,28 +131,30 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the first test that fails, if it does so each time, and how long it takes by itself. A program that ends
-    /// without naming one fails as a whole.
-    pub(crate) fn run(
+    /// Returns the first test that fails, but for those that do so by chance. A program that ends without naming one
+    /// fails as a whole.
+    pub(crate) fn first_failure(
         &self,
         program: &TestProgram,
         flaw: usize,
-    ) -> Result<Option<(String, Duration)>> {
+        by_chance: &[String],
+    ) -> Result<Option<String>> {
         let setting = self.setting(&flaw.to_string())?;
-        let mut by_chance = Vec::new();
-        loop {
-            let failed = self.once(program.without(&by_chance), &setting, failed_so_far)?.1;
-            // Others wait for their time limits as well, and alone one after the other.
-            let Some(first) = failed.into_iter().next() else { return Ok(None) };
-            let failed = self.each_time(program, &setting, vec![first.clone()])?;
-            if let Some((tests, took)) = failed {
-                return Ok(tests.into_iter().next().map(|test| (test, took)));
-            }
-            if first == UNNAMED {
-                return Ok(None);
-            }
-            by_chance.push(first);
-        }
+        let failed = self.once(program.without(by_chance), &setting, failed_so_far)?.1;
+        // Others wait for their time limits as well.
+        Ok(failed.into_iter().next())
+    }
+
+    /// Returns how long a test takes to fail, if it does so each time. Nothing else may run.
+    pub(crate) fn alone(
+        &self,
+        program: &TestProgram,
+        flaw: usize,
+        test: &str,
+    ) -> Result<Option<Duration>> {
+        let setting = self.setting(&flaw.to_string())?;
+        let failed = self.each_time(program, &setting, vec![test.to_owned()])?;
+        Ok(failed.map(|(_, took)| took))
     }
 
     fn setting(&self, name: &str) -> Result<RunSetting> {
