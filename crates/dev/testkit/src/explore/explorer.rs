@@ -92,10 +92,11 @@ pub async fn explore<E: Explored>(
                 options.has_failed.store(true, Ordering::Relaxed);
                 drop(run);
                 let mut world = World::open(explored, &options.name).await?;
-                let mut found = Found { seed, played, wrong };
-                if !shows_at_once {
-                    found = first_of(&mut world, &open, found.wrong).await?;
-                }
+                let found = if shows_at_once {
+                    Found { seed, played, wrong }
+                } else {
+                    first_of(&mut world, &open, wrong).await?
+                };
                 failed = Some(shortest(world, found).await?);
                 break;
             }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::flaws::handlers::{Handler, read};
 use crate::flaws::judged::Judged;
-use crate::flaws::tree::{Tree, UNNAMED};
+use crate::flaws::tree::Tree;
 use crate::flaws::verdicts::{Finding, Verdict, Verdicts};
 use crate::say::say;
 use crate::test::programs::{TestProgram, package, program};
@@ -294,23 +294,11 @@ fn confirm(
     (one, programs, first): Suspect<'_>,
     verdicts: &Mutex<Verdicts>,
 ) -> Result<()> {
-    let mut failure = Some(first);
-    'programs: for program in &programs {
-        let mut by_chance = Vec::new();
-        loop {
-            let seen = match failure.take() {
-                Some(first) => Some(first),
-                None => tree.first_failure(program, one.number, &by_chance)?,
-            };
-            let Some(test) = seen else { break };
-            if let Some(took) = tree.alone(program, one.number, &test)? {
-                one.found = Some(Finding { judge: judge.name.to_owned(), what: test, took });
-                break 'programs;
-            }
-            if test == UNNAMED {
-                break;
-            }
-            by_chance.push(test);
+    let mut seen = Some(first);
+    for program in &programs {
+        if let Some((what, took)) = tree.failure(program, one.number, seen.take())? {
+            one.found = Some(Finding { judge: judge.name.to_owned(), what, took });
+            break;
         }
     }
     judged(tree, judge, one, verdicts)

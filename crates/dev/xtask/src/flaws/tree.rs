@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// More than the longest silence of a right test: a program that is silent for longer hangs, and has failed.
 const SILENCE: Duration = Duration::from_secs(300);
 /// The name of a failure that no test has.
-pub(crate) const UNNAMED: &str = "it ended early, or hung";
+const UNNAMED: &str = "it ended early, or hung";
 /// How often what failed runs again, alone: on a busy machine a right test may be too slow.
 const AGAIN: u32 = 2;
 /// Seconds for which a test that runs again waits at most for what a flaw keeps from coming.
@@ -145,16 +145,30 @@ impl Tree {
         Ok(failed.into_iter().next())
     }
 
-    /// Returns how long a test takes to fail, if it does so each time. Nothing else may run.
-    pub(crate) fn alone(
+    /// Returns the first test that fails each time, and how long it takes by itself: nothing else may run. `seen` is a
+    /// first failure that is known.
+    pub(crate) fn failure(
         &self,
         program: &TestProgram,
         flaw: usize,
-        test: &str,
-    ) -> Result<Option<Duration>> {
+        mut seen: Option<String>,
+    ) -> Result<Option<(String, Duration)>> {
         let setting = self.setting(&flaw.to_string())?;
-        let failed = self.each_time(program, &setting, vec![test.to_owned()])?;
-        Ok(failed.map(|(_, took)| took))
+        let mut by_chance = Vec::new();
+        loop {
+            let first = match seen.take() {
+                Some(first) => Some(first),
+                None => self.first_failure(program, flaw, &by_chance)?,
+            };
+            let Some(first) = first else { return Ok(None) };
+            if let Some((tests, took)) = self.each_time(program, &setting, vec![first.clone()])? {
+                return Ok(tests.into_iter().next().map(|test| (test, took)));
+            }
+            if first == UNNAMED {
+                return Ok(None);
+            }
+            by_chance.push(first);
+        }
     }
 
     fn setting(&self, name: &str) -> Result<RunSetting> {
