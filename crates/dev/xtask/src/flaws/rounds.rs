@@ -17,6 +17,8 @@ use crate::test::programs::{TestProgram, package, program};
 
 /// Programs that run at a time: most of them wait for what they test.
 const AT_ONCE: usize = 4;
+/// Flaws that are judged with the same servers.
+const WITH_SERVERS: usize = 32;
 const LINT: &str = "clippy::disallowed_methods";
 
 /// Tests that judge flaws.
@@ -101,7 +103,10 @@ pub(crate) fn judge(
         if !open.is_empty() {
             say(&format!("{}: {} to judge", judge.name, open.len()));
             note_right(tree, judge, &open)?;
-            all_of(tree, judge, open, &verdicts)?;
+            for part in parts(rounds(open, |one| (judge.apart)(&one.flaw))) {
+                all_of(tree, judge, part, &verdicts)?;
+                tree.renew_servers()?;
+            }
         }
     }
     for one in &chosen {
@@ -158,6 +163,21 @@ fn rounds<T>(all: Vec<T>, apart: impl Fn(&T) -> &str) -> Vec<Vec<T>> {
     rounds
 }
 
+/// Rounds that have [`WITH_SERVERS`] together, or the first more.
+fn parts<T>(rounds: Vec<Vec<T>>) -> Vec<Vec<Vec<T>>> {
+    let mut parts: Vec<Vec<Vec<T>>> = Vec::new();
+    for round in rounds {
+        let small = |part: &&mut Vec<Vec<T>>| {
+            part.iter().map(Vec::len).sum::<usize>() + round.len() <= WITH_SERVERS
+        };
+        match parts.last_mut().filter(small) {
+            Some(part) => part.push(round),
+            None => parts.push(vec![round]),
+        }
+    }
+    parts
+}
+
 fn lint(tree: &Tree, round: Vec<Open>, verdicts: &mut Verdicts) -> Result<Vec<Open>> {
     let begun = Instant::now();
     let packages: Vec<&str> = round.iter().map(|one| service(&one.flaw)).collect();
@@ -212,7 +232,7 @@ type Suspect<'a> = (&'a mut Open, Vec<TestProgram>, String);
 fn all_of(
     tree: &Tree,
     judge: &Judge,
-    open: Vec<&mut Open>,
+    part: Vec<Vec<&mut Open>>,
     verdicts: &Mutex<Verdicts>,
 ) -> Result<()> {
     let (hand, work) = sync_channel(AT_ONCE);
@@ -220,8 +240,7 @@ fn all_of(
     std::thread::scope(|scope| {
         let run = || worker(tree, judge, &work, &suspects, verdicts);
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(run)).collect();
-        let mut rounds = rounds(open, |one: &&mut Open| (judge.apart)(&one.flaw)).into_iter();
-        let built = rounds.try_for_each(|round| build(tree, judge, round, &hand));
+        let built = part.into_iter().try_for_each(|round| build(tree, judge, round, &hand));
         drop(hand);
         let ran = workers.into_iter().try_for_each(|worker| {
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -33,6 +33,8 @@ pub(crate) struct Tree {
     root: PathBuf,
     folder: PathBuf,
     env: Vec<(String, String)>,
+    /// The program that starts servers.
+    program: PathBuf,
     servers: TestServers,
     /// Tests that fail without a flaw. They judge nothing.
     failing: HashSet<String>,
@@ -50,17 +52,23 @@ impl Tree {
             git(&cargo::root(), &["worktree", "add", "--quiet", "--detach", &place, &head()?])?;
         }
         let args = ["build", "--workspace", "--profile", "test", "--bin", "ballet-servers"];
-        let servers = cargo::build(&args.map(str::to_owned))?.remove("ballet-servers");
-        let servers = TestServers::start(&servers.context("cargo built no servers")?)?;
+        let program = cargo::build(&args.map(str::to_owned))?.remove("ballet-servers");
+        let program = program.context("cargo built no servers")?;
+        let servers = TestServers::start(&program)?;
         let mut env = environment()?;
-        env.extend(servers.env.iter().cloned());
         env.push(("CARGO_TARGET_DIR".to_owned(), folder.join("build").display().to_string()));
         let folder = folder.to_owned();
-        Ok(Self { root, folder, env, servers, failing: HashSet::new() })
+        Ok(Self { root, folder, env, program, servers, failing: HashSet::new() })
     }
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// A program that is stopped leaves its vhost and its databases, and a broker with a hundred of them is slow.
+    pub(crate) fn renew_servers(&mut self) -> Result<()> {
+        let new = TestServers::start(&self.program)?;
+        std::mem::replace(&mut self.servers, new).stop()
     }
 
     pub(crate) fn stop(self) -> Result<()> {
@@ -84,7 +92,7 @@ impl Tree {
         let mut cargo = Command::new(cargo::program());
         cargo.args(args).args(packages.iter().flat_map(|package| ["--package", *package]));
         cargo.arg("--message-format=json").current_dir(&self.root);
-        cargo.envs(self.env.iter().map(|(name, value)| (name, value)));
+        cargo.envs(self.env.iter().cloned());
         let said = cargo::said(&mut cargo);
         // What is built stays so.
         for (file, text) in right {
@@ -173,7 +181,8 @@ impl Tree {
 
     fn setting(&self, name: &str) -> Result<RunSetting> {
         let output = folder(&self.folder.join("output").join(name))?;
-        Ok(RunSetting { output, env: self.env.clone() })
+        let env = self.env.iter().chain(&self.servers.env).cloned().collect();
+        Ok(RunSetting { output, env })
     }
 
     /// `None` if a run passes. Else what fails in the last one, and how long that took.
