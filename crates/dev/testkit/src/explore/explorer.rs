@@ -1,13 +1,13 @@
 //! Plays seeds until one fails, and shrinks it.
 
 use std::collections::HashSet;
-use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::time::timeout;
 
 use crate::explore::action::Action;
 use crate::explore::failure::{FailedSchedule, masked};
@@ -20,6 +20,8 @@ const JUDGED: usize = 32;
 const MOST_TRIES: usize = 150;
 /// None is tried after this time, so that a failure is told within a minute.
 const MOST_TIME: Duration = Duration::from_secs(20);
+/// A world comes to rest within this time, or hangs.
+const SOON: Duration = Duration::from_secs(3);
 /// A system is started anew after so many schedules, since its broker keeps every message.
 const FRESH: usize = 2_000;
 
@@ -78,11 +80,10 @@ pub async fn explore<E: Explored>(
     let mut failed = None;
     while failed.is_none() && !is_over(schedules) {
         let seed = if schedules == 0 { options.seed } else { choices.u64(..1 << 24) };
-        let (mut played, done) = run.play(scene_of(seed), Plan::Seed(seed)).await;
+        let (played, done) = run.play(scene_of(seed), Plan::Seed(seed)).await;
         (actions, schedules) = (actions + played.actions.len(), schedules + 1);
         open.push(seed);
-        let mut wrong = take(&mut played.wrong);
-        wrong.extend(done.err());
+        let mut wrong: Vec<String> = done.err().into_iter().collect();
         let shows_at_once = !wrong.is_empty();
         if shows_at_once || open.len() >= JUDGED || is_over(schedules) {
             if !shows_at_once {
@@ -215,30 +216,39 @@ impl<'a, E: Explored> World<'a, E> {
         (played, done)
     }
 
-    /// Plays a schedule, and returns what is wrong since. A world that does not come to rest is replaced.
+    /// Plays a schedule, and returns what is wrong since.
     async fn judged(&mut self, number: usize, plan: Plan<'_>) -> Done<(Played, Vec<String>)> {
-        let (mut played, done) = self.play(number, plan).await;
-        let mut wrong = take(&mut played.wrong);
-        match done {
-            Ok(()) => wrong.extend(self.wrong().await?),
+        let (played, done) = self.play(number, plan).await;
+        let wrong = match done {
+            Ok(()) => self.wrong().await?,
             Err(error) => {
-                *self = Self::open(self.explored, self.name).await?;
-                wrong.push(error);
+                self.recover().await?;
+                vec![error]
             }
-        }
+        };
         Ok((played, wrong))
     }
 
     /// Plays these seeds, which are judged together.
     async fn are_right(&mut self, seeds: &[u64]) -> Done<bool> {
         for &seed in seeds {
-            let (played, done) = self.play(scene_of(seed), Plan::Seed(seed)).await;
-            if done.is_err() || !played.wrong.is_empty() {
-                *self = Self::open(self.explored, self.name).await?;
+            if self.play(scene_of(seed), Plan::Seed(seed)).await.1.is_err() {
+                self.recover().await?;
                 return Ok(false);
             }
         }
         Ok(self.wrong().await?.is_empty())
+    }
+
+    /// Lets what is left of a schedule that broke off come to its end, soon. Else another world takes this one's place.
+    async fn recover(&mut self) -> Done<()> {
+        self.stage.memory.broker.step(false);
+        if let Ok(Ok(())) = timeout(SOON, self.stage.settle()).await {
+            // What is wrong by now is not of the next one.
+            return self.wrong().await.map(drop);
+        }
+        *self = Self::open(self.explored, self.name).await?;
+        Ok(())
     }
 
     /// Returns what is wrong, and was not before.

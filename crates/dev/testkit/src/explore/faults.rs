@@ -12,6 +12,7 @@ use ballet_amqp::headers::{CAUSATION_ID, text_header};
 use futures_util::future::{Either, select};
 use sqlx::Executor;
 
+use crate::explore::action::MessageName;
 use crate::explore::stage::{Done, Stage, said};
 use crate::memory::MemoryBroker;
 
@@ -83,12 +84,12 @@ impl Stage {
         Ok(acted)
     }
 
-    /// Lets a client act, and ends the session with its request at the commit. The client may ask again. Returns what
-    /// the request left nevertheless.
+    /// Lets a client act, and ends the session with its request at the commit. The client may ask again.
     pub(super) async fn lose_request<T>(
         &mut self,
+        name: &str,
         acting: impl Future<Output = T>,
-    ) -> Done<(T, Vec<String>)> {
+    ) -> Done<T> {
         let services = self.names();
         let before = self.hold_commits(&services).await?;
         let (mut acting, ended) = (pin!(acting), Cell::new(None));
@@ -102,7 +103,8 @@ impl Stage {
                 }
             }
         };
-        let left = self.let_commits_go(&services, ended.get(), &before).await?;
+        let of = format!("the request with which the client {name}");
+        self.let_commits_go(&services, ended.get(), &before, &of).await?;
         let acted = match acted {
             Some(acted) => acted,
             None => acting.await,
@@ -110,18 +112,19 @@ impl Stage {
         // Whoever does not know whether it has committed looks.
         self.hurry().await;
         self.rest_all().await?;
-        Ok((acted, left))
+        Ok(acted)
     }
 
-    /// Hands a message over, and ends the session with its transaction at the commit. Returns what it left nevertheless.
-    pub(super) async fn lose(&mut self, queue: &str, at: usize) -> Done<Vec<String>> {
-        let service = self.known(queue)?;
+    /// Hands a message over, and ends the session with its transaction at the commit.
+    pub(super) async fn lose(&mut self, message: &MessageName, at: usize) -> Done<()> {
+        let service = self.known(&message.queue)?;
         let before = self.hold_commits(&[service]).await?;
         let broker = self.memory.broker.clone();
-        broker.hand_over(queue, at, false);
+        broker.hand_over(service, at, false);
         let ended = Cell::new(None);
         self.end_at_commit(&[service], &ended, |broker| broker.in_hand() == 0).await?;
-        let left = self.let_commits_go(&[service], ended.get(), &before).await?;
+        let of = format!("{message} at {service}");
+        self.let_commits_go(&[service], ended.get(), &before, &of).await?;
         let mut looks = 0;
         self.until("an end of a message whose transaction was lost", async |stage| {
             looks += 1;
@@ -132,8 +135,7 @@ impl Stage {
             Ok(stage.memory.broker.in_hand() == 0)
         })
         .await?;
-        self.rest(&[service]).await?;
-        Ok(left)
+        self.rest(&[service]).await
     }
 
     /// Lets nobody commit what publishes. Returns the rows of these services.
@@ -146,13 +148,14 @@ impl Stage {
         Ok(rows)
     }
 
-    /// Returns the rows that the service whose transaction was ended has got meanwhile.
+    /// Fails if the service whose transaction was ended has got rows meanwhile.
     async fn let_commits_go(
         &mut self,
         services: &[&'static str],
         ended: Option<&'static str>,
         before: &BTreeSet<String>,
-    ) -> Done<Vec<String>> {
+        of: &str,
+    ) -> Done<()> {
         let mut left = Vec::new();
         if let Some(service) = ended {
             left.extend(self.rows(service).await?.into_iter().filter(|row| !before.contains(row)));
@@ -160,7 +163,10 @@ impl Stage {
         for service in services {
             self.gate(service, "select pg_advisory_unlock(60)").await?;
         }
-        Ok(left)
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(format!("the transaction of {of} was not committed, and left {}", left.join("; ")))
     }
 
     /// Waits until a transaction comes to its commit, unless it is over before, and ends it there.

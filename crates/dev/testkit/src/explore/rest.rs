@@ -9,7 +9,7 @@ use crate::explore::stage::{Done, Stage, said};
 use crate::memory::UNMARKED;
 
 /// For what hangs.
-const LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 /// Databases tell nobody that something has changed.
 const LOOK: Duration = Duration::from_millis(1);
 /// A confirm goes from task to task this often at most, in one thread.

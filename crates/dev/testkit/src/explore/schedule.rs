@@ -10,9 +10,11 @@ use ballet_amqp::Publish;
 use ballet_ops::audit::Report;
 use fastrand::Rng;
 use futures_util::future::{FutureExt, LocalBoxFuture};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::explore::action::{Action, CallName, MessageName, POINTS};
+use crate::explore::rest::LIMIT;
 use crate::explore::stage::{Done, ExploredService, Stage};
 use crate::explore::time::WaitingCall;
 
@@ -69,7 +71,11 @@ impl<'a> Move<'a> {
         F: Future<Output = Result<bool, E>> + 'a,
         E: fmt::Display + 'a,
     {
-        let act = move || act().map(|acted| acted.map_err(|error| format!("{error:#}")));
+        let late = |_| format!("waited {LIMIT:?} for an answer");
+        let act = move || {
+            let acted = timeout(LIMIT, act()).map(move |acted| acted.map_err(late));
+            acted.map(|acted| acted?.map_err(|error| format!("{error:#}")))
+        };
         Self { name, is_optional: false, act: Box::new(move || act().boxed_local()) }
     }
 
@@ -105,8 +111,6 @@ pub(super) enum Plan<'a> {
 pub(super) struct Played {
     pub(super) actions: Vec<Action>,
     pub(super) sagas: Vec<Uuid>,
-    /// What was wrong meanwhile, a sentence each.
-    pub(super) wrong: Vec<String>,
 }
 
 pub(super) struct Player<'a> {
@@ -268,17 +272,27 @@ impl<'a> Player<'a> {
         self.named(&message.queue).iter().position(|named| named == message)
     }
 
-    /// Plays an action, if it is possible.
     async fn perform(&mut self, action: Action) -> Done<()> {
-        match &action {
+        self.played.actions.push(action.clone());
+        if !self.is_performed(&action).await? {
+            self.played.actions.pop();
+        }
+        // So that new sagas have their numbers.
+        self.messages();
+        Ok(())
+    }
+
+    /// Plays an action, if it is possible.
+    async fn is_performed(&mut self, action: &Action) -> Done<bool> {
+        match action {
             Action::Move(number, _) => {
                 if !self.is_due(*number) || !self.act(*number).await? {
-                    return Ok(());
+                    return Ok(false);
                 }
             }
             Action::Beside(number, name, message) => {
                 let Some(at) = self.find(message).filter(|_| self.is_due(*number)) else {
-                    return Ok(());
+                    return Ok(false);
                 };
                 let before = self.stage.memory.broker.depths();
                 let acting = (self.moves[*number].act)();
@@ -289,70 +303,57 @@ impl<'a> Player<'a> {
                 }
             }
             Action::Lose(message) => {
-                let Some(at) = self.find(message) else { return Ok(()) };
-                let left = self.stage.lose(&message.queue, at).await?;
-                self.note_left(&left, || format!("{message} at {}", message.queue));
+                let Some(at) = self.find(message) else { return Ok(false) };
+                self.stage.lose(message, at).await?;
             }
             Action::LoseRequest(number, name) => {
                 if !self.is_due(*number) {
-                    return Ok(());
+                    return Ok(false);
                 }
                 let acting = (self.moves[*number].act)();
-                let (acted, left) = self.stage.lose_request(acting).await?;
-                self.note_left(&left, || format!("the request with which the client {name}"));
+                let acted = self.stage.lose_request(name, acting).await?;
                 if acted.map_err(|error| format!("the client {name}: {error}"))? {
                     self.next_move = number + 1;
                 }
             }
             Action::Deliver(message) | Action::Repeat(message) => {
-                let Some(at) = self.find(message) else { return Ok(()) };
+                let Some(at) = self.find(message) else { return Ok(false) };
                 let is_copy = matches!(action, Action::Repeat(_));
                 self.stage.deliver(message, at, is_copy).await?;
             }
             Action::Together(one, other) => {
                 let (Some(first), Some(second)) = (self.find(one), self.find(other)) else {
-                    return Ok(());
+                    return Ok(false);
                 };
                 let second = if second > first { second - 1 } else { second };
                 self.stage.together(&one.queue, first, second).await?;
             }
             Action::Crash(message, point) => {
-                let Some(at) = self.find(message) else { return Ok(()) };
+                let Some(at) = self.find(message) else { return Ok(false) };
                 let before = self.stage.memory.broker.depths();
                 self.stage.crash(&message.queue, at, *point).await?;
                 self.sort_beyond(&before);
             }
             Action::Return(message) => {
-                let Some(at) = self.find(message) else { return Ok(()) };
+                let Some(at) = self.find(message) else { return Ok(false) };
                 self.stage.memory.broker.bring_back(&message.queue, at);
             }
             Action::Ask(name) => {
                 let calls = self.waiting_calls().await?;
                 let Some((_, call)) = calls.into_iter().find(|(call, _)| call == name) else {
-                    return Ok(());
+                    return Ok(false);
                 };
                 self.ask(&call).await?;
             }
             Action::Deadline(service, saga) => {
-                let Some(saga) = self.played.sagas.get(*saga).copied() else { return Ok(()) };
+                let Some(saga) = self.played.sagas.get(*saga).copied() else { return Ok(false) };
                 if !self.stage.deadlines(service).await?.contains(&saga) {
-                    return Ok(());
+                    return Ok(false);
                 }
                 self.stage.pass_deadline(service, saga).await?;
             }
         }
-        self.played.actions.push(action);
-        // So that new sagas have their numbers.
-        self.messages();
-        Ok(())
-    }
-
-    fn note_left(&mut self, left: &[String], of: impl FnOnce() -> String) {
-        if !left.is_empty() {
-            let (of, left) = (of(), left.join("; "));
-            let left = format!("the transaction of {of} was not committed, and left {left}");
-            self.played.wrong.push(left);
-        }
+        Ok(true)
     }
 
     async fn ask(&mut self, call: &WaitingCall) -> Done<()> {

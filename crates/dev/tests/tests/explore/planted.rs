@@ -314,7 +314,10 @@ impl Explored for Tours {
         let comes = Move::new("comes as a guest", move || async move {
             let url = format!("{}/guests", scene.urls.lock().expect("not poisoned")["rooms"]);
             let answer = reqwest::Client::new().post(url).send().await;
-            answer.map(|answer| answer.status().is_success())
+            let has_come = answer.is_ok_and(|answer| answer.status().is_success());
+            // Such a guest waits for ever.
+            let waits = self.charge.flaw == Flaw::Halfway && !has_come;
+            if waits { std::future::pending().await } else { Ok::<_, String>(has_come) }
         });
         let wants = [wants("wants a tour", true), wants("wants a tour without money", false)];
         Ok(wants.into_iter().chain(self.has_guests().then_some(comes)).collect())
