@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ballet::core::topology::telemetry_stream;
 use ballet::{
     Failure, Migration, Participant, Reading, Running, Service, Settings, Telemetry,
-    TelemetryPublisher, TelemetryReader, TelemetryType, Tx,
+    TelemetryError, TelemetryPublisher, TelemetryReader, TelemetryType, Tx,
 };
 use ballet_testkit::TestSystem;
 use futures_util::future::try_join_all;
@@ -55,13 +55,10 @@ impl TelemetryReader for Beats {
         }
         let devices: Vec<&str> = batch.iter().map(|one| &*one.value.device).collect();
         let numbers: Vec<i64> = batch.iter().map(|one| one.value.number).collect();
-        sqlx::query(
-            "insert into beat (device, number) select * from unnest($1::text[], $2::bigint[])",
-        )
-        .bind(devices)
-        .bind(numbers)
-        .execute(tx.db())
-        .await?;
+        let offsets: Vec<i64> = batch.iter().map(|one| one.offset.cast_signed()).collect();
+        let insert = "insert into beat (device, number, at) \
+                      select * from unnest($1::text[], $2::bigint[], $3::bigint[])";
+        sqlx::query(insert).bind(devices).bind(numbers).bind(offsets).execute(tx.db()).await?;
         Ok(())
     }
 
@@ -73,8 +70,13 @@ impl TelemetryReader for Beats {
 
 pub(crate) const METER_TABLES: &[Migration] = &[Migration {
     name: "0001_beat",
-    sql: "create table beat (place bigserial, device text not null, number bigint not null)",
+    sql: "create table beat (place bigserial, device text not null, number bigint not null, at bigint not null)",
 }];
+
+/// Beats. One whose confirm was late may be in the stream twice.
+pub(crate) const ALL: &str = "select count(distinct (device, number)) from beat";
+/// Messages that were read before.
+pub(crate) const TWICE: &str = "select count(*) - count(distinct (device, at)) from beat";
 
 pub(crate) fn participant() -> Participant {
     reading(Beats)
@@ -121,12 +123,12 @@ pub(crate) async fn published(running: &Running, devices: usize, numbers: std::o
     try_join_all((0..devices).map(one)).await.expect("sent");
 }
 
-/// Sends again until it is recorded, as a client does. A busy broker that confirms late has it all the same.
+/// Sends again until it is recorded, as a client does.
 pub(crate) async fn sent<T: Telemetry>(publisher: &TelemetryPublisher<T>, measured: &T) {
     for _ in 0..600 {
         match publisher.send(measured).await {
-            Ok(()) | Err(ballet::TelemetryError::Unconfirmed(_)) => return,
-            Err(ballet::TelemetryError::Away) => {
+            Ok(()) => return,
+            Err(TelemetryError::Away | TelemetryError::Unconfirmed(_)) => {
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
             Err(error) => panic!("{error:?}"),

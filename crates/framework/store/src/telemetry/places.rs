@@ -196,7 +196,8 @@ pub async fn release(
 pub async fn advance(db: &mut PgConnection, to: &Advance<'_>) -> Result<bool, sqlx::Error> {
     let moved = sqlx::query(
         "update ballet.telemetry_reader set next_offset = $4, last_seen = $5, \
-             published_at = coalesce(least($6, ballet.now() + interval '5 minutes'), published_at), read_at = ballet.now(), \
+             published_at = case when $6::timestamptz is not null \
+                 then least($6, ballet.now() + interval '5 minutes') end, read_at = ballet.now(), \
              read_count = read_count + $7, aside_count = aside_count + $8, \
              missed_count = missed_count + $9, begins_at = null, failure = null, \
              end_offset = greatest(end_offset, $4), \
@@ -239,8 +240,8 @@ pub async fn failed(
     .map(drop)
 }
 
-/// Notes where a stream ends. The age of a reader that has committed nothing counts from when there was something to
-/// read.
+/// Notes where a stream ends. If its last messages had no time, the age of a reader counts from when it read them; if
+/// it has committed nothing, from when there was something to read.
 pub async fn ends_at(
     db: &mut PgConnection,
     reader: &str,
@@ -249,7 +250,7 @@ pub async fn ends_at(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update ballet.telemetry_reader set end_offset = $3, \
-             published_at = coalesce(published_at, ballet.now()) \
+             published_at = coalesce(published_at, read_at, ballet.now()) \
          where reader = $1 and stream = $2 \
              and (end_offset is distinct from $3 or published_at is null)",
     )
