@@ -18,8 +18,8 @@ use crate::explore::stage::{Done, Stage};
 const JUDGED: usize = 32;
 /// The maximum number of schedules that are tried to make one shorter.
 const MOST_TRIES: usize = 150;
-/// None is tried after this time, so that a failure is told within a minute.
-const MOST_TIME: Duration = Duration::from_secs(20);
+/// How long a shorter schedule is looked for, so that a failure is told within a minute.
+pub const SHRINKS: Duration = Duration::from_secs(20);
 /// A world comes to rest within this time, or hangs.
 const SOON: Duration = Duration::from_secs(3);
 /// A system is started anew after so many schedules, since its broker keeps every message.
@@ -36,6 +36,8 @@ pub struct ExploreOptions {
     pub seeds: usize,
     /// No schedule begins after this time.
     pub time: Option<Duration>,
+    /// For how long a shorter one is looked for, such as [`SHRINKS`]. It is the same in each run only if there is time.
+    pub shrinks: Duration,
     /// Whether one has failed. Explorations that share it end then.
     pub has_failed: Arc<AtomicBool>,
 }
@@ -98,7 +100,7 @@ pub async fn explore<E: Explored>(
                 } else {
                     first_of(&mut world, &open, wrong).await?
                 };
-                failed = Some(shortest(world, found).await?);
+                failed = Some(shortest(world, found, options.shrinks).await?);
                 break;
             }
             open.clear();
@@ -142,10 +144,14 @@ async fn first_of<E: Explored>(
     Ok(Found { seed, played, wrong })
 }
 
-async fn shortest<E: Explored>(mut world: World<'_, E>, found: Found) -> Done<FailedSchedule> {
+async fn shortest<E: Explored>(
+    mut world: World<'_, E>,
+    found: Found,
+    most: Duration,
+) -> Done<FailedSchedule> {
     let Found { seed, played, wrong } = found;
     let found = played.actions.len();
-    let actions = shrunk(&mut world, scene_of(seed), played.actions.clone()).await?;
+    let actions = shrunk(&mut world, scene_of(seed), played.actions.clone(), most).await?;
     let (explored, name) = (world.explored, world.name);
     drop(world);
     let mut world = World::open(explored, name).await?;
@@ -161,10 +167,11 @@ async fn shrunk<E: Explored>(
     world: &mut World<'_, E>,
     number: usize,
     mut best: Vec<Action>,
+    most: Duration,
 ) -> Done<Vec<Action>> {
     let (mut part, mut tries) = (best.len().div_ceil(2), 0);
     let begun = Instant::now();
-    let is_over = |tries: usize| tries >= MOST_TRIES || begun.elapsed() >= MOST_TIME;
+    let is_over = |tries: usize| tries >= MOST_TRIES || begun.elapsed() >= most;
     while part > 0 && !is_over(tries) {
         let (mut at, mut is_shorter) = (0, false);
         while at < best.len() && !is_over(tries) {

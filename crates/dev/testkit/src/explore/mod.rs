@@ -18,7 +18,7 @@ mod stage;
 mod time;
 
 pub use action::{Action, CallName, MessageName};
-pub use explorer::{Exploration, ExploreOptions, explore};
+pub use explorer::{Exploration, ExploreOptions, SHRINKS, explore};
 pub use failure::FailedSchedule;
 pub use orders::orders;
 pub use schedule::{Explored, Move};

@@ -344,7 +344,8 @@ async fn tours(flaw: Flaw, is_flaky: bool, seed: u64, seeds: usize) -> Explorati
     let charge = Charge { flaw, is_flaky, books: Arc::default() };
     let tours = Tours { charge, clock: Clock::system() };
     let (name, has_failed) = ("tours".to_owned(), Arc::default());
-    let options = ExploreOptions { name, seed, seeds, time: None, has_failed };
+    let shrinks = std::time::Duration::MAX;
+    let options = ExploreOptions { name, seed, seeds, time: None, shrinks, has_failed };
     explore(&tours, &options).await.expect("explored")
 }
 

@@ -11,7 +11,7 @@ use ballet_ops::audit::Report;
 use ballet_ops::terminal::ui;
 use ballet_stage::Postgres;
 use ballet_testkit::explore::{
-    Exploration, ExploreOptions, Explored, ExploredService, Move, Stage, explore,
+    Exploration, ExploreOptions, Explored, ExploredService, Move, SHRINKS, Stage, explore,
 };
 use jiff::SignedDuration;
 
@@ -47,7 +47,7 @@ pub(crate) async fn run(subject: &Arc<Subject>, args: &Args) -> Result<ExitCode>
         let seed = seed + ((at as u64) << 32);
         let seeds = seeds / cores + usize::from(at < seeds % cores);
         let (name, has_failed) = (format!("{}{at}", subject.system.name), Arc::clone(&has_failed));
-        ExploreOptions { name, seed, seeds, time: None, has_failed }
+        ExploreOptions { name, seed, seeds, time: None, shrinks: SHRINKS, has_failed }
     };
     let threads = (0..cores).map(|at| {
         let (subject, options) = (Arc::clone(subject), share(at));
@@ -92,7 +92,7 @@ pub async fn schedules(
     let subject = Subject::new(trial);
     let name = subject.system.name.to_owned();
     let (time, has_failed) = (Some(time), Arc::default());
-    let options = ExploreOptions { name, seed, seeds, time, has_failed };
+    let options = ExploreOptions { name, seed, seeds, time, shrinks: SHRINKS, has_failed };
     let subject = SubjectSchedules(&subject);
     let explored = Box::pin(explore(&subject, &options)).await.map_err(|error| anyhow!(error))?;
     match &explored.failed {
